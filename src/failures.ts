@@ -17,29 +17,129 @@ interface FailureRule {
 }
 
 const rules = {
-  invalid_input: { retryable: false, actor: 'caller', httpStatus: 400, hint: 'Correct the named field and send it again.' },
-  unauthorized: { retryable: false, actor: 'caller', httpStatus: 401, hint: 'Send a valid cube token as `Authorization: Bearer …`.' },
-  forbidden: { retryable: false, actor: 'caller', httpStatus: 403, hint: 'Use a token that holds the named permission.' },
+  invalid_input: {
+    retryable: false,
+    actor: 'caller',
+    httpStatus: 400,
+    hint: 'Correct the named field and send it again.',
+  },
+  unauthorized: {
+    retryable: false,
+    actor: 'caller',
+    httpStatus: 401,
+    hint: 'Send a valid cube token as `Authorization: Bearer …`.',
+  },
+  forbidden: {
+    retryable: false,
+    actor: 'caller',
+    httpStatus: 403,
+    hint: 'Use a token that holds the named permission.',
+  },
   not_found: { retryable: false, actor: 'caller', httpStatus: 404, hint: 'List what exists with GET /v1/migrations.' },
   conflict: { retryable: false, actor: 'caller', httpStatus: 409, hint: 'Look at the named migration first.' },
   not_at_this_stage: { retryable: false, actor: 'caller', httpStatus: 409, hint: 'Use one of the actions named.' },
-  configuration_invalid: { retryable: false, actor: 'operator', httpStatus: 500, hint: 'Correct the environment variable and start again.' },
-  legacy_unreachable: { retryable: true, actor: 'operator', httpStatus: 503, hint: 'Bring the legacy database back; the run goes on by itself.' },
-  cube_unreachable: { retryable: true, actor: 'operator', httpStatus: 503, hint: 'Bring the cube database back; the run goes on by itself.' },
-  temporal_unreachable: { retryable: true, actor: 'operator', httpStatus: 503, hint: 'Bring the Temporal server back, then repeat the call.' },
-  disk_full: { retryable: true, actor: 'operator', httpStatus: 503, hint: 'Free disk space on the named server; the run goes on by itself.' },
-  database_overloaded: { retryable: true, actor: 'operator', httpStatus: 503, hint: 'Free connections, memory or locks on the named server; the run goes on by itself.' },
-  legacy_schema_mismatch: { retryable: false, actor: 'operator', httpStatus: 422, hint: 'Point LEGACY_DATABASE_URL at the HEAL7 database, or mend the named table or column.' },
-  cube_schema_mismatch: { retryable: false, actor: 'operator', httpStatus: 422, hint: 'Point CUBE_DATABASE_URL at a database whose schemas `saju` and `ledger` this engine made.' },
-  encoding_unsupported: { retryable: false, actor: 'operator', httpStatus: 422, hint: 'Only databases encoded in UTF8 can be carried byte for byte; convert it first.' },
-  permission_denied: { retryable: false, actor: 'operator', httpStatus: 422, hint: 'Give the role the GRANTs that the README lists.' },
-  target_occupied: { retryable: false, actor: 'operator', httpStatus: 422, hint: 'Empty the target table, or point CUBE_DATABASE_URL at another database.' },
-  too_many_rejects: { retryable: false, actor: 'operator', httpStatus: 409, hint: 'Look at the rejects; mend the source and retry them, or accept them.' },
-  verification_mismatch: { retryable: false, actor: 'operator', httpStatus: 409, hint: 'Look at the mismatches; then repair, or verify again.' },
-  claim_lost: { retryable: false, actor: 'engine', httpStatus: 500, hint: 'Nothing to do: another worker holds the range and goes on with it.' },
-  ledger_newer: { retryable: true, actor: 'operator', httpStatus: 503, hint: 'Update this program to the version that wrote the ledger.' },
-  undo_incomplete: { retryable: false, actor: 'operator', httpStatus: 500, hint: 'Mend what the error names, then undo what it lists by hand.' },
-  unexpected: { retryable: true, actor: 'engine', httpStatus: 500, hint: 'See the log of the worker for this migration; report it if it stays.' },
+  configuration_invalid: {
+    retryable: false,
+    actor: 'operator',
+    httpStatus: 500,
+    hint: 'Correct the environment variable and start again.',
+  },
+  legacy_unreachable: {
+    retryable: true,
+    actor: 'operator',
+    httpStatus: 503,
+    hint: 'Bring the legacy database back; the run goes on by itself.',
+  },
+  cube_unreachable: {
+    retryable: true,
+    actor: 'operator',
+    httpStatus: 503,
+    hint: 'Bring the cube database back; the run goes on by itself.',
+  },
+  temporal_unreachable: {
+    retryable: true,
+    actor: 'operator',
+    httpStatus: 503,
+    hint: 'Bring the Temporal server back, then repeat the call.',
+  },
+  disk_full: {
+    retryable: true,
+    actor: 'operator',
+    httpStatus: 503,
+    hint: 'Free disk space on the named server; the run goes on by itself.',
+  },
+  database_overloaded: {
+    retryable: true,
+    actor: 'operator',
+    httpStatus: 503,
+    hint: 'Free connections, memory or locks on the named server; the run goes on by itself.',
+  },
+  legacy_schema_mismatch: {
+    retryable: false,
+    actor: 'operator',
+    httpStatus: 422,
+    hint: 'Point LEGACY_DATABASE_URL at the HEAL7 database, or mend the named table or column.',
+  },
+  cube_schema_mismatch: {
+    retryable: false,
+    actor: 'operator',
+    httpStatus: 422,
+    hint: 'Point CUBE_DATABASE_URL at a database whose schemas `saju` and `ledger` this engine made.',
+  },
+  encoding_unsupported: {
+    retryable: false,
+    actor: 'operator',
+    httpStatus: 422,
+    hint: 'Only databases encoded in UTF8 can be carried byte for byte; convert it first.',
+  },
+  permission_denied: {
+    retryable: false,
+    actor: 'operator',
+    httpStatus: 422,
+    hint: 'Give the role the GRANTs that the README lists.',
+  },
+  target_occupied: {
+    retryable: false,
+    actor: 'operator',
+    httpStatus: 422,
+    hint: 'Empty the target table, or point CUBE_DATABASE_URL at another database.',
+  },
+  too_many_rejects: {
+    retryable: false,
+    actor: 'operator',
+    httpStatus: 409,
+    hint: 'Look at the rejects; mend the source and retry them, or accept them.',
+  },
+  verification_mismatch: {
+    retryable: false,
+    actor: 'operator',
+    httpStatus: 409,
+    hint: 'Look at the mismatches; then repair, or verify again.',
+  },
+  claim_lost: {
+    retryable: false,
+    actor: 'engine',
+    httpStatus: 500,
+    hint: 'Nothing to do: another worker holds the range and goes on with it.',
+  },
+  ledger_newer: {
+    retryable: true,
+    actor: 'operator',
+    httpStatus: 503,
+    hint: 'Update this program to the version that wrote the ledger.',
+  },
+  undo_incomplete: {
+    retryable: false,
+    actor: 'operator',
+    httpStatus: 500,
+    hint: 'Mend what the error names, then undo what it lists by hand.',
+  },
+  unexpected: {
+    retryable: true,
+    actor: 'engine',
+    httpStatus: 500,
+    hint: 'See the log of the worker for this migration; report it if it stays.',
+  },
 } as const satisfies Record<string, FailureRule>;
 
 export type FailureType = keyof typeof rules;
@@ -105,5 +205,7 @@ export function toFailure(error: unknown, translate?: (error: unknown) => Failur
   const translated = translate?.(error);
   if (translated !== undefined) return translated;
   const name = error instanceof Error ? error.name : typeof error;
-  return new Failure('unexpected', `An error that the engine does not know (${name}) stopped this step.`, { cause: error });
+  return new Failure('unexpected', `An error that the engine does not know (${name}) stopped this step.`, {
+    cause: error,
+  });
 }

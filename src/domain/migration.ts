@@ -1,0 +1,170 @@
+/** The words of a migration's life: kinds, stages, states, actions. The control API and the workflows share them. */
+
+export const migrationKinds = ['saju-records', 'ai-models', 'paperwork-files', 'crawler-jobs'] as const;
+export type MigrationKind = (typeof migrationKinds)[number];
+
+export const migrationModes = ['copy', 'live'] as const;
+export type MigrationMode = (typeof migrationModes)[number];
+
+export const migrationStages = [
+  'preflight',
+  'copying',
+  'verifying',
+  'verified',
+  'synchronizing',
+  'cutting_over',
+  'cut_over',
+  'rolling_back',
+  'done',
+] as const;
+export type MigrationStage = (typeof migrationStages)[number];
+
+export const migrationStatuses = [
+  'running',
+  'waiting',
+  'paused',
+  'blocked',
+  'completed',
+  'cancelled',
+  'rolled_back',
+  'failed',
+] as const;
+export type MigrationStatus = (typeof migrationStatuses)[number];
+
+/** The states from which a migration never moves again. */
+export const endedStatuses: ReadonlySet<MigrationStatus> = new Set(['completed', 'cancelled', 'rolled_back', 'failed']);
+
+export const migrationActions = [
+  'pause',
+  'resume',
+  'cancel',
+  'verify',
+  'repair',
+  'rejects/retry',
+  'rejects/accept',
+  'rollback',
+  'cutover',
+  'complete',
+] as const;
+export type MigrationAction = (typeof migrationActions)[number];
+
+/** Why a migration stopped by itself; decides which ways out are open. */
+export type BlockReason = 'too_many_rejects' | 'verification_mismatch' | 'other';
+
+/** Where a migration stands, as far as steering cares. */
+export interface MigrationState {
+  readonly stage: MigrationStage;
+  readonly status: MigrationStatus;
+  readonly mode: MigrationMode;
+  /** Set while `status` is `blocked`. */
+  readonly blockedBy?: BlockReason;
+}
+
+declare const migrationIdBrand: unique symbol;
+/** The id of one migration, unique over all kinds. */
+export type MigrationId = string & { readonly [migrationIdBrand]: true };
+
+export function isMigrationId(value: string): value is MigrationId {
+  return /^[a-z0-9][a-z0-9-]{0,62}$/.test(value);
+}
+
+export function workflowIdOf(kind: MigrationKind, id: MigrationId): string {
+  return `${kind}/${id}`;
+}
+
+/**
+ * The steering words that fit a state, in the order an operator would consider them.
+ * The one rule for the workflow's validators, the control API's 409 and the command line's hints.
+ */
+export function actionsThatFit(state: MigrationState): readonly MigrationAction[] {
+  switch (state.status) {
+    case 'running':
+      return state.stage === 'rolling_back' ? [] : ['pause', 'cancel', 'rollback'];
+    case 'paused':
+      return ['resume', 'cancel', 'rollback'];
+    case 'blocked':
+      return actionsOfBlocked(state.blockedBy ?? 'other');
+    case 'waiting':
+      return state.stage === 'verified'
+        ? ['complete', 'verify', 'rejects/retry', 'rejects/accept', 'cancel', 'rollback']
+        : ['cancel', 'rollback'];
+    case 'completed':
+    case 'cancelled':
+    case 'rolled_back':
+    case 'failed':
+      return [];
+  }
+}
+
+function actionsOfBlocked(reason: BlockReason): readonly MigrationAction[] {
+  switch (reason) {
+    case 'too_many_rejects':
+      return ['rejects/retry', 'rejects/accept', 'verify', 'cancel', 'rollback'];
+    case 'verification_mismatch':
+      return ['repair', 'verify', 'rejects/retry', 'cancel', 'rollback'];
+    case 'other':
+      return ['resume', 'cancel', 'rollback'];
+  }
+}
+
+/** The settings of one migration; every one has a default. */
+export interface MigrationOptions {
+  /** Rows in a batch: the unit of rejects and of the log. */
+  readonly batch_rows: number;
+  /** Bytes at which a batch closes early. */
+  readonly batch_bytes: number;
+  /** Copies that run at the same time. */
+  readonly lanes: number;
+  /** Share of rows, in percent, past which rejects block the run. */
+  readonly reject_limit_percent: number;
+  /** Rows a second over all lanes; null is no limit. */
+  readonly rows_per_second: number | null;
+  /** Milliseconds a probe of legacy may take before the copy slows down; null is no limit. */
+  readonly legacy_latency_limit_ms: number | null;
+}
+
+export const defaultMigrationOptions: MigrationOptions = {
+  batch_rows: 1000,
+  batch_bytes: 4 * 1024 * 1024,
+  lanes: 2,
+  reject_limit_percent: 2,
+  rows_per_second: null,
+  legacy_latency_limit_ms: 500,
+};
+
+/** What `GET /v1/migrations/{id}` answers. */
+export interface MigrationView {
+  readonly id: string;
+  readonly kind: MigrationKind;
+  readonly mode: MigrationMode;
+  readonly workflow_id: string;
+  readonly run_id: string | null;
+  readonly status: MigrationStatus;
+  readonly stage: MigrationStage;
+  readonly progress: MigrationProgress;
+  readonly verification: VerificationView;
+  readonly traffic: { readonly enabled: boolean; readonly percentage: number };
+  readonly ownership: { readonly owner: 'legacy' | 'cube'; readonly epoch: number; readonly since: string | null };
+  readonly error: { readonly type: string; readonly message: string; readonly hint: string } | null;
+  readonly actions: readonly MigrationAction[];
+  readonly started_at: string;
+  readonly finished_at: string | null;
+}
+
+export interface MigrationProgress {
+  readonly total: number;
+  readonly total_estimated: boolean;
+  readonly migrated: number;
+  readonly rejected: number;
+  readonly verified: number;
+  readonly rate_per_second: number;
+  readonly eta_seconds: number | null;
+}
+
+export interface VerificationView {
+  readonly status: 'none' | 'running' | 'clean' | 'mismatch';
+  readonly compared: number;
+  /** The first hundred; the differing values stay in the ledger. */
+  readonly mismatches: readonly { readonly id: string; readonly field: string }[];
+  readonly finished_at: string | null;
+}
