@@ -132,6 +132,25 @@ export const defaultMigrationOptions: MigrationOptions = {
   legacy_latency_limit_ms: 500,
 };
 
+/** What a workflow of a migration is started with. */
+export interface MigrationInput {
+  readonly id: MigrationId;
+  readonly kind: MigrationKind;
+  readonly mode: MigrationMode;
+  readonly options: MigrationOptions;
+}
+
+/**
+ * What steering sends along: the Temporal update named after the action takes one of these.
+ * `by` is the cube id of the token that asked.
+ */
+export interface SteeringRequest {
+  readonly by: string;
+  readonly why?: string;
+  /** For `rejects/accept` and `rejects/retry`: which ones; `all` unless given. */
+  readonly ids?: 'all' | readonly string[];
+}
+
 /** What `GET /v1/migrations/{id}` answers. */
 export interface MigrationView {
   readonly id: string;
