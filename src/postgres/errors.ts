@@ -1,0 +1,131 @@
+import pg from 'pg';
+import { Failure, type FailureType } from '../failures.js';
+import type { Side } from './connect.js';
+
+const names: Record<Side, string> = { legacy: 'legacy database', cube: 'cube database' };
+
+/** SQLSTATEs by which a server refuses the content of a row, whoever sends it. */
+const refusalClasses = ['22', '23', '44', '54'];
+const refusalCodes = new Set(['P0001']);
+
+/** Whether the server refused the data itself, so that sending the same row again cannot help. */
+export function isRowRefusal(error: unknown): error is pg.DatabaseError & { code: string } {
+  if (!(error instanceof pg.DatabaseError) || error.code === undefined) return false;
+  return refusalClasses.includes(error.code.slice(0, 2)) || refusalCodes.has(error.code);
+}
+
+/**
+ * What PostgreSQL and its driver throw, as failures. The server's own message is never passed on: it may quote a row.
+ * The SQLSTATE and the names of table, column and constraint are.
+ */
+export function postgresFailure(side: Side): (error: unknown) => Failure | undefined {
+  return (error) => {
+    if (error instanceof pg.DatabaseError) return databaseFailure(side, error);
+    if (isConnectionLoss(error)) {
+      return new Failure(unreachable(side), `The ${names[side]} cannot be reached${reasonOf(error)}.`, {
+        cause: error,
+      });
+    }
+    return undefined;
+  };
+}
+
+function databaseFailure(side: Side, error: pg.DatabaseError): Failure | undefined {
+  const code = error.code ?? '';
+  const because = (type: FailureType, sentence: string, hint?: string) =>
+    new Failure(type, sentence, { cause: error, details: { sqlstate: code }, ...(hint === undefined ? {} : { hint }) });
+  const schemaMismatch: FailureType = side === 'legacy' ? 'legacy_schema_mismatch' : 'cube_schema_mismatch';
+  switch (code) {
+    case '28P01':
+    case '28000':
+      return because(
+        'permission_denied',
+        `The ${names[side]} refused the user or password of its URL.`,
+        'Correct the URL.',
+      );
+    case '3D000':
+      return because(schemaMismatch, `The database named in the URL of the ${names[side]} does not exist.`);
+    case '42501':
+    case '25006':
+      return because(
+        'permission_denied',
+        `The ${names[side]} refused the engine's role a right it needs${objectOf(error)}.`,
+      );
+    case '42P01':
+    case '3F000':
+      return because(schemaMismatch, `A table that the engine needs is missing in the ${names[side]}.`);
+    case '42703':
+      return because(schemaMismatch, `A column that the engine needs is missing in the ${names[side]}.`);
+    case '53100':
+      return because('disk_full', `The disk of the ${names[side]} is full; nothing that was committed is lost.`);
+    case '57P01':
+    case '57P02':
+    case '57P03':
+    case '57P05':
+      return because(unreachable(side), `The ${names[side]} is stopping or starting, or ended the connection.`);
+    case '57014':
+    case '40001':
+    case '40P01':
+    case '55P03':
+      return because(
+        'database_overloaded',
+        `The ${names[side]} gave up a statement in favour of others (SQLSTATE ${code}).`,
+      );
+  }
+  if (code.startsWith('08')) return because(unreachable(side), `The connection to the ${names[side]} was lost.`);
+  if (code.startsWith('53') || code.startsWith('58')) {
+    return because('database_overloaded', `The ${names[side]} lacks a resource (SQLSTATE ${code}).`);
+  }
+  return because(
+    'unexpected',
+    `The ${names[side]} answered with an error the engine does not expect (SQLSTATE ${code})${objectOf(error)}.`,
+  );
+}
+
+function unreachable(side: Side): FailureType {
+  return side === 'legacy' ? 'legacy_unreachable' : 'cube_unreachable';
+}
+
+function objectOf(error: pg.DatabaseError): string {
+  const names = [error.schema, error.table, error.column, error.constraint].filter((name) => name !== undefined);
+  return names.length === 0 ? '' : ` on ${names.join('.')}`;
+}
+
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+  'EACCES',
+]);
+const driverMessages = [
+  'Connection terminated',
+  'timeout exceeded when trying to connect',
+  'timeout expired',
+  'Client has encountered a connection error',
+  'Client was closed',
+  'Connection ended',
+  'Cannot use a pool after calling end',
+  'not queryable',
+];
+
+function isConnectionLoss(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.some(isConnectionLoss);
+  if (!(error instanceof Error)) return false;
+  return networkCodes.has(codeOf(error)) || driverMessages.some((message) => error.message.includes(message));
+}
+
+function reasonOf(error: unknown): string {
+  const first = error instanceof AggregateError ? error.errors[0] : error;
+  const code = first instanceof Error ? codeOf(first) : '';
+  return code === '' ? '' : ` (${code})`;
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
