@@ -39,6 +39,7 @@ create table ledger.migrations (
   total_estimated boolean not null default true,
   frontier bigint not null default -9223372036854775808,
   source_exhausted boolean not null default false,
+  operation_token bigint not null default 0,
   started_by text not null,
   started_at timestamptz not null default now(),
   finished_at timestamptz
@@ -76,6 +77,7 @@ create table ledger.batches (
   upto bigint not null,
   migrated integer not null,
   rejected integer not null,
+  warned integer not null default 0,
   bytes bigint not null,
   ids int8multirange not null,
   origin text not null check (origin in ('copied', 'adopted', 'retried', 'repaired')),
@@ -108,7 +110,6 @@ create table ledger.verifications (
   id bigint generated always as identity primary key,
   migration_id text not null references ledger.migrations,
   status text not null default 'running' check (status in ('running', 'clean', 'mismatch', 'abandoned')),
-  token bigint not null,
   frontier bigint not null default -9223372036854775808,
   compared bigint not null default 0,
   source_rows bigint not null default 0,
@@ -130,6 +131,7 @@ create table ledger.verified_ranges (
   source_digest text not null,
   target_digest text not null,
   mismatched bigint not null,
+  repaired_at timestamptz,
   compared_at timestamptz not null default clock_timestamp(),
   primary key (verification_id, after)
 );

@@ -117,7 +117,7 @@ const rules = {
     hint: 'Look at the mismatches; then repair, or verify again.',
   },
   claim_lost: {
-    retryable: false,
+    retryable: true,
     actor: 'engine',
     httpStatus: 500,
     hint: 'Nothing to do: another worker holds the range and goes on with it.',

@@ -79,7 +79,7 @@ export function workflowIdOf(kind: MigrationKind, id: MigrationId): string {
 export function actionsThatFit(state: MigrationState): readonly MigrationAction[] {
   switch (state.status) {
     case 'running':
-      return state.stage === 'rolling_back' ? [] : ['pause', 'cancel', 'rollback'];
+      return state.stage === 'rolling_back' || state.stage === 'done' ? [] : ['pause', 'cancel', 'rollback'];
     case 'paused':
       return ['resume', 'cancel', 'rollback'];
     case 'blocked':
@@ -99,9 +99,9 @@ export function actionsThatFit(state: MigrationState): readonly MigrationAction[
 function actionsOfBlocked(reason: BlockReason): readonly MigrationAction[] {
   switch (reason) {
     case 'too_many_rejects':
-      return ['rejects/retry', 'rejects/accept', 'verify', 'cancel', 'rollback'];
+      return ['rejects/retry', 'rejects/accept', 'verify', 'repair', 'cancel', 'rollback'];
     case 'verification_mismatch':
-      return ['repair', 'verify', 'rejects/retry', 'cancel', 'rollback'];
+      return ['repair', 'verify', 'rejects/retry', 'rejects/accept', 'cancel', 'rollback'];
     case 'other':
       return ['resume', 'cancel', 'rollback'];
   }

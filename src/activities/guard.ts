@@ -1,0 +1,41 @@
+import { CancelledFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { type Failure, toFailure } from '../failures.js';
+
+/**
+ * Runs an activity's work so that only known failures leave it: type, sentence and hint, never a cause or a server's
+ * text, since whatever leaves is kept in the workflow's history. The cause goes to the log by name and SQLSTATE.
+ */
+export async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CancelledFailure) throw error;
+    const failure = toFailure(error);
+    const { attempt, activityType } = Context.current().info;
+    Context.current().log.warn(failure.message, {
+      type: failure.type,
+      attempt,
+      activityType,
+      ...failure.details,
+      cause: causeOf(failure),
+    });
+    throw ApplicationFailure.create({
+      type: failure.type,
+      message: failure.message,
+      // An unknown error may pass; one that comes again and again is a defect, and a person should see it.
+      nonRetryable: !failure.retryable || (failure.type === 'unexpected' && attempt >= mostUnexpectedAttempts),
+      details: [{ hint: failure.hint }],
+    });
+  }
+}
+
+const mostUnexpectedAttempts = 5;
+
+/** Name and place of an unknown error, for the log: its message may quote a row. */
+function causeOf(failure: Failure): string | undefined {
+  if (!(failure.cause instanceof Error)) return undefined;
+  if (failure.type !== 'unexpected') return failure.cause.name;
+  const frames = failure.cause.stack?.split('\n').filter((line) => line.trimStart().startsWith('at ')) ?? [];
+  return [failure.cause.name, ...frames.slice(0, 6)].join(' ');
+}

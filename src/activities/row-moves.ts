@@ -1,0 +1,225 @@
+import { Context } from '@temporalio/activity';
+import type { MigrationOptions } from '../domain/migration.js';
+import { type LaneOutcome, runCopyLane } from '../postgres/copy-lane.js';
+import type { CopyContext, CopySettings } from '../postgres/copy-range.js';
+import { atSide, dropConnection } from '../postgres/databases.js';
+import { claimOperation, confirmOperation } from '../postgres/ledger/operations.js';
+import { ownsRows } from '../postgres/ledger/ownership.js';
+import { claimSessionName, releaseRanges } from '../postgres/ledger/ranges.js';
+import { unresolvedRejectIds } from '../postgres/ledger/rejects.js';
+import { concludeVerification, type Verdict } from '../postgres/ledger/verifications.js';
+import { createPace } from '../postgres/pace.js';
+import { recopyRows } from '../postgres/recopy-rows.js';
+import { removeOwnedRows } from '../postgres/remove-rows.js';
+import { repairRanges } from '../postgres/repair.js';
+import { rangeEnds } from '../postgres/source-estimate.js';
+import { verifyRanges } from '../postgres/verify.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { guarded } from './guard.js';
+import { mappingOf } from './row-kinds.js';
+import type { RunReference } from './run-steps.js';
+
+export interface LaneAssignment extends RunReference {
+  readonly lane: number;
+  readonly options: MigrationOptions;
+  readonly estimatedRows: number;
+}
+
+/** What a lane did in one round. */
+export interface LaneRound {
+  readonly outcome: LaneOutcome;
+  readonly migrated: number;
+  readonly rejected: number;
+}
+
+export type VerifyRound =
+  | { readonly kind: 'concluded'; readonly verdict: Verdict }
+  | { readonly kind: 'round_over' | 'stopped' };
+
+/** A round of a long step ends after this, so that the plan's history tells how it goes and can be continued as new. */
+const roundMillis = 30_000;
+const verifiedRangeRows = 25_000;
+const mostRangeRows = 50_000;
+
+/**
+ * The long steps: they stream rows and heartbeat their position. Cancelled, they stop at the next commit and return what
+ * was done; killed, their next attempt goes on from the ledger.
+ */
+export function createRowMoves({ databases, worker, reach }: ActivityDependencies) {
+  return {
+    /** Copies ranges as one of the run's lanes until the source is exhausted or the round is over. */
+    copyLane: (assignment: LaneAssignment): Promise<LaneRound> =>
+      guarded(async () => {
+        const { migrationId, kind, lane, options } = assignment;
+        const mapping = mappingOf(kind);
+        const signal = Context.current().cancellationSignal;
+        const done = { migrated: 0, rejected: 0 };
+        Context.current().heartbeat(done);
+        const limits = {
+          rowsPerSecond: options.rows_per_second === null ? null : options.rows_per_second / options.lanes,
+          latencyLimitMillis: options.legacy_latency_limit_ms,
+        };
+        const context: CopyContext = {
+          databases,
+          mapping,
+          settings: copySettings(options),
+          migrationId,
+          worker,
+          signal,
+          reach,
+          pace: createPace(databases.legacy, mapping.source, limits, signal, () => Context.current().heartbeat(done)),
+          onCommit: (committed) => {
+            done.migrated += committed.migrated;
+            done.rejected += committed.rejected;
+            Context.current().heartbeat({ ...done, position: committed.position.toString() });
+          },
+        };
+        const outcome = await runCopyLane(context, {
+          lane,
+          findRangeEnd: rangeEnds(databases.legacy, mapping.source, rangeRows(assignment)),
+          rejectLimitPercent: options.reject_limit_percent,
+          roundMillis,
+          adopts: await atSide('cube', () => ownsRows(databases.cube, kind, migrationId)),
+        });
+        return { outcome, ...done };
+      }),
+
+    /** Compares both databases from where the verification stands. */
+    verifyRows: (run: RunReference, verificationId: string): Promise<VerifyRound> =>
+      guarded(async () => {
+        const { migrationId, kind } = run;
+        const mapping = mappingOf(kind);
+        Context.current().heartbeat();
+        const claim = await atSide('cube', () => claimOperation(databases.cube, migrationId));
+        const outcome = await verifyRanges({
+          databases,
+          mapping,
+          migrationId,
+          verificationId,
+          claim,
+          findRangeEnd: rangeEnds(databases.legacy, mapping.source, verifiedRangeRows),
+          roundMillis,
+          signal: Context.current().cancellationSignal,
+          onRange: ({ position }) => Context.current().heartbeat({ position: position.toString() }),
+          reach,
+        });
+        if (outcome !== 'finished') return { kind: outcome };
+        return {
+          kind: 'concluded',
+          verdict: await atSide('cube', () => concludeVerification(databases.cube, verificationId)),
+        };
+      }),
+
+    /** Makes the target equal to the source where the last verification found it different. */
+    repairRows: (run: RunReference, options: MigrationOptions): Promise<{ finished: boolean }> =>
+      guarded(() =>
+        withClaim(run, async (claim, writer) => ({
+          finished: await repairRanges(
+            {
+              databases,
+              mapping: mappingOf(run.kind),
+              settings: copySettings(options),
+              migrationId: run.migrationId,
+              worker,
+              claim,
+              signal: Context.current().cancellationSignal,
+              onRange: ({ position }) => Context.current().heartbeat({ position: position.toString() }),
+              reach,
+            },
+            writer,
+          ),
+        })),
+      ),
+
+    /** Tries rejected rows again: all that are not in the target, or those named. */
+    retryRejects: (run: RunReference, options: MigrationOptions, ids: 'all' | readonly string[]): Promise<void> =>
+      guarded(() =>
+        withClaim(run, async (claim, writer) => {
+          const mapping = mappingOf(run.kind);
+          const context = {
+            databases,
+            mapping,
+            settings: copySettings(options),
+            migrationId: run.migrationId,
+            worker,
+            token: claim.token,
+            origin: 'retried' as const,
+            confirm: (client: Parameters<typeof confirmOperation>[0]) => confirmOperation(client, claim),
+            reach,
+          };
+          const named = ids === 'all' ? undefined : new Set(ids);
+          let after = -(2n ** 63n);
+          for (;;) {
+            const page = await atSide('cube', () =>
+              unresolvedRejectIds(databases.cube, run.migrationId, after, 2n ** 63n - 1n, rejectsAtOnce),
+            );
+            const last = page.at(-1);
+            if (last === undefined || Context.current().cancellationSignal.aborted) return;
+            await recopyRows(
+              context,
+              writer,
+              named === undefined ? page : page.filter((id) => named.has(id.toString())),
+            );
+            after = last;
+            Context.current().heartbeat({ position: after.toString() });
+          }
+        }),
+      ),
+
+    /** The undo of every move: removes what runs of the kind put there. */
+    removeMovedRows: (run: RunReference): Promise<void> =>
+      guarded(async () => {
+        await atSide('cube', () => releaseRanges(databases.cube, run.migrationId));
+        await withClaim(run, (claim, writer) =>
+          removeOwnedRows(
+            {
+              databases,
+              mapping: mappingOf(run.kind),
+              claim,
+              onBatch: (removed) => Context.current().heartbeat(removed),
+              reach,
+            },
+            writer,
+          ),
+        );
+      }),
+  };
+
+  /** A writing connection under the run's operation token, ended afterwards. */
+  async function withClaim<T>(
+    run: RunReference,
+    work: (
+      claim: Awaited<ReturnType<typeof claimOperation>>,
+      writer: Awaited<ReturnType<typeof databases.connect>>,
+    ) => Promise<T>,
+  ): Promise<T> {
+    Context.current().heartbeat();
+    const claim = await atSide('cube', () => claimOperation(databases.cube, run.migrationId));
+    const writer = await databases.connect('cube', claimSessionName(claim.token));
+    try {
+      return await work(claim, writer);
+    } finally {
+      await dropConnection(writer);
+    }
+  }
+}
+
+export type RowMoves = ReturnType<typeof createRowMoves>;
+
+const rejectsAtOnce = 2000;
+
+function copySettings(options: MigrationOptions): CopySettings {
+  return {
+    batchRows: options.batch_rows,
+    batchBytes: options.batch_bytes,
+    commitRows: Math.max(20_000, options.batch_rows),
+    commitBytes: Math.max(16 * 1024 * 1024, options.batch_bytes),
+    commitMillis: 1000,
+  };
+}
+
+/** Ranges small enough that every lane gets several, and large enough that claiming one costs nothing beside copying it. */
+function rangeRows({ estimatedRows, options }: LaneAssignment): number {
+  const share = Math.ceil(estimatedRows / (options.lanes * 8));
+  return Math.min(mostRangeRows, Math.max(options.batch_rows, share));
+}

@@ -1,0 +1,79 @@
+import { atSide } from '../postgres/databases.js';
+import { releaseRanges, reopenFrontier } from '../postgres/ledger/ranges.js';
+import { acceptRejects, countRejects, type RejectCounts } from '../postgres/ledger/rejects.js';
+import {
+  countRun,
+  finalizeOwnership,
+  type RunCounts,
+  type RunState,
+  recordEstimate,
+  recordRunState,
+} from '../postgres/ledger/run-state.js';
+import { startVerification } from '../postgres/ledger/verifications.js';
+import { checkDatabases } from '../postgres/preflight.js';
+import { estimateRows } from '../postgres/source-estimate.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { guarded } from './guard.js';
+import { mappingOf } from './row-kinds.js';
+
+export interface RunReference {
+  readonly migrationId: string;
+  readonly kind: string;
+}
+
+/** Short steps of a run: each a statement or two on the ledger, safe to repeat. */
+export function createRunSteps({ databases, reach }: ActivityDependencies) {
+  const atCube = <T>(work: () => Promise<T>) => guarded(() => atSide('cube', work));
+  return {
+    /** Everything that can be found wrong before anything is changed. */
+    preflight: (run: RunReference): Promise<{ estimatedRows: number }> =>
+      guarded(async () => {
+        const mapping = mappingOf(run.kind);
+        await checkDatabases(databases, mapping);
+        const estimatedRows = await estimateRows(databases.legacy, mapping.source);
+        await atSide('cube', () => recordEstimate(databases.cube, run.migrationId, estimatedRows, true));
+        return { estimatedRows };
+      }),
+
+    /** Tells the ledger where the run stands. */
+    recordState: (run: RunReference, state: RunState): Promise<void> =>
+      atCube(async () => {
+        reach('before-state-recorded');
+        await recordRunState(databases.cube, run.migrationId, state);
+        reach('after-state-recorded');
+      }),
+
+    /** Takes every range from whoever holds it, so that a new round of lanes can share them. */
+    openRanges: (run: RunReference): Promise<void> => atCube(() => releaseRanges(databases.cube, run.migrationId)),
+
+    /** Lets the next round of lanes look again for rows behind the last range. */
+    reopenFrontier: (run: RunReference): Promise<void> => atCube(() => reopenFrontier(databases.cube, run.migrationId)),
+
+    /** What the log says was moved; from here on the total is a count. */
+    countCopied: (run: RunReference): Promise<RunCounts> =>
+      atCube(async () => {
+        const counts = await countRun(databases.cube, run.migrationId);
+        await recordEstimate(databases.cube, run.migrationId, counts.migrated + counts.rejected, false);
+        return counts;
+      }),
+
+    countRejects: (run: RunReference): Promise<RejectCounts> =>
+      atCube(() => countRejects(databases.cube, run.migrationId)),
+
+    startVerification: (run: RunReference): Promise<string> =>
+      atCube(() => startVerification(databases.cube, run.migrationId)),
+
+    acceptRejects: (run: RunReference, ids: 'all' | readonly string[], by: string, why: string): Promise<number> =>
+      atCube(() => acceptRejects(databases.cube, run.migrationId, ids, by, why)),
+
+    /** Hands the moved rows over for good. */
+    finalize: (run: RunReference): Promise<void> =>
+      atCube(async () => {
+        reach('before-finalize');
+        await finalizeOwnership(databases.cube, run.kind);
+        reach('after-finalize');
+      }),
+  };
+}
+
+export type RunSteps = ReturnType<typeof createRunSteps>;

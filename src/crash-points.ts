@@ -1,0 +1,31 @@
+/**
+ * Named instants between two side effects at which a program can be told to die, so that tests can prove what a
+ * `kill -9` there leaves behind. In operation nobody sets one and `reach` does nothing.
+ */
+export const crashPoints = [
+  'before-claim',
+  'after-claim',
+  'before-chunk-commit',
+  'after-chunk-commit',
+  'before-range-verified',
+  'after-range-verified',
+  'before-repair-commit',
+  'after-repair-commit',
+  'before-removal-commit',
+  'after-removal-commit',
+  'before-state-recorded',
+  'after-state-recorded',
+  'before-finalize',
+  'after-finalize',
+] as const;
+export type CrashPoint = (typeof crashPoints)[number];
+
+/** Called at each point; the one that is armed does not return. */
+export type ReachCrashPoint = (point: CrashPoint) => void;
+
+/** `armed` is the name of one point, or empty. */
+export function armCrashPoint(armed: string): ReachCrashPoint {
+  return (point) => {
+    if (point === armed) process.kill(process.pid, 'SIGKILL');
+  };
+}

@@ -1,0 +1,26 @@
+/**
+ * The lunar months of Korea as the Korea Astronomy and Space Science Institute (KASI) lists them, 1900 to 2050, made by
+ * scripts/lunar-months.mjs. One letter a month: s 29 days, l 30 days; a capital is a leap month.
+ */
+export const firstLunarMonth = { year: 1899, month: 12, epochDay: -25567 } as const;
+
+export const lunarMonthCodes =
+  'lslsslsllsllslslsslslslllslslsslslslllslslsslssllslllslsslssllsllsllsslslslsllslslslslslslslsllslsls' +
+  'lssllslsllslslsslslslllslslsslslslllslslsslssllslllslsslssllslllslsslsslslllsllsslslssllsllslslslsls' +
+  'lslsllslslslsslsllsllslslsslslslllslslsslslsllsllslsslssllslllslsslsslslllsllsslsslsllsllslslslsslls' +
+  'lsllslslsslsllslsllslslsslslsllsllslsslslsllsllslsslssllslllslsslsslslllsllsslsslsllslllsslsslslslll' +
+  'slslsslslsllsllslslsslslsllsllslslsslslsllsllslsslslslslllslsslsslslllsllsslsslsllslllsslsslslslllsl' +
+  'slsslslsllsllslsslslslsllsllslsslslslsllsllslsslslslsllsllsslsslslllsllsslsslsllslllsslsslslslllslsl' +
+  'sslslslllslslsslslsllsllslsslslslsllslslslslslslsllslslslslssllsllsllsslsslsllslllsslsslslslllslslss' +
+  'lslslllslslsslslsllsllslsslslslsllslslslslslslsllslslslslslslsllslslslsslsllsllslslsslslslllslslssls' +
+  'lslllslslsslsslllsllslsslssllsllsllsslslslsllslslslslslslslsllslslslssllslsllslslsslslslllslslsslsls' +
+  'lllslslsslsslllsllslsslssllslllslsslsslslllslslslslssllsllslslslssllslsllslslslsslsllsllslslsslslsll' +
+  'sllslsslssllslllslsslssllslllslsslsslslllsllsslsslsllsllslslsslslsllsllslslsslsllslsllslslsslslsllsl' +
+  'lslsslslsllsllslsslssllslllslsslsslslllsllsslsslsllsllslslsslslslllslslsslslsllsllslslsslslsllslslls' +
+  'lsslslsllsllslsslssllslllslsslsslslllsllsslsslsllslllsslsslslslllslslsslslsllsllslsslslslsllslslslsl' +
+  'slslsllsllsslslslslsllsllsslsslslllsllsslsslsllslllsslsslslslllslslsslslsllsllslsslslslslllslsslslsl' +
+  'sllslslslslslslslsllslslslsslslllslslslsslsllsllslslsslslslllslslsslslslllslslsslslsllsllslsslslslsl' +
+  'lslslslslslslsllslslslslslslsllslslslsslsllsllslslsslslslllslslsslslslllslslsslsslllsllslsslssllslls' +
+  'llsslssllslsllslslslslslslsllslslslsslsllsllslslsslslslllslslsslslslllslslsslssllslllslsslssllslllsl' +
+  'sslsslslllslslslsslsllsllslslslsslsllsllslslslsslsllsllslslsslslsllsllslsslssllslllslsslsslsllllslss' +
+  'lsslslllsllsslsslsllsllslslsslslsllsllslslsslslsllsllslslsslslsllsll';

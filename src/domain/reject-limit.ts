@@ -1,0 +1,10 @@
+/**
+ * Whether rejects pass their limit: more than `percent` of the rows that the run has looked at, or is expected to,
+ * whichever is more. Early in a run the estimate keeps a few bad rows at the front from stopping it.
+ */
+export function passesRejectLimit(
+  counts: { open: number; processed: number; estimated: number },
+  percent: number,
+): boolean {
+  return counts.open > (percent / 100) * Math.max(counts.processed, counts.estimated);
+}

@@ -1,0 +1,86 @@
+import type pg from 'pg';
+import { quoteIdentifier } from './connect.js';
+import type { CopyContext } from './copy-range.js';
+import { atSide } from './databases.js';
+import { logBatches } from './ledger/batches.js';
+import { ownedIds } from './ledger/ownership.js';
+import { advanceRange, type ClaimedRange } from './ledger/ranges.js';
+import { formerRejectIds } from './ledger/rejects.js';
+import { compareRange, differingRows, type Span } from './range-comparison.js';
+import { recopyRows } from './recopy-rows.js';
+
+/** Past this share of differing rows a range is quicker copied whole than row by row. */
+const mostRecopiedShare = 0.2;
+
+/**
+ * Takes over what earlier, cancelled runs of the kind left in a claimed range: compares both sides and moves again only
+ * the rows that differ, and those that were rejected then. True: the range is done. False: too much differs, or nothing
+ * was there; the owned rows are gone and the caller copies the range. Rows that nobody owns stay where they are.
+ */
+export async function adoptRange(context: CopyContext, range: ClaimedRange, writer: pg.Client): Promise<boolean> {
+  const { databases, mapping, migrationId, worker } = context;
+  const rest: Span = { after: range.position, upto: range.upto };
+  const owned = await atSide('cube', () => ownedIds(databases.cube, mapping.kind, rest.after, rest.upto));
+  if (owned === '{}') return false;
+  const rejected = await atSide('cube', () =>
+    formerRejectIds(databases.cube, mapping.kind, migrationId, rest.after, rest.upto),
+  );
+  const comparison = await compareRange(databases, mapping, rest, rejected);
+  const differences = comparison.equal ? [] : await differingRows(databases, mapping, rest, rejected);
+  const again = [...differences.filter((row) => row.kind !== 'extra').map((row) => row.id), ...rejected];
+  if (again.length > comparison.sourceRows * mostRecopiedShare + rejected.length) {
+    await removeOwned(context, range, writer, rest, owned);
+    return false;
+  }
+  const recopied = await recopyRows(
+    {
+      ...context,
+      token: range.token,
+      origin: 'copied',
+      confirm: (client) => advanceRange(client, range, range.position),
+    },
+    writer,
+    again,
+  );
+  const adopted = comparison.sourceRows - (again.length - rejected.length);
+  await atSide('cube', async () => {
+    await writer.query('begin');
+    await advanceRange(writer, range, range.upto);
+    const batch = { ...rest, migrated: adopted, rejected: 0, warned: 0, bytes: 0, ids: owned };
+    const origin = {
+      migrationId,
+      kind: mapping.kind,
+      worker,
+      token: range.token,
+      rangeId: range.id,
+      origin: 'adopted' as const,
+    };
+    await logBatches(writer, origin, [batch]);
+    await writer.query('commit');
+  });
+  context.onCommit({ position: range.upto, migrated: adopted + recopied.migrated, rejected: recopied.rejected });
+  return true;
+}
+
+async function removeOwned(
+  context: CopyContext,
+  range: ClaimedRange,
+  writer: pg.Client,
+  span: Span,
+  owned: string,
+): Promise<void> {
+  const { target } = context.mapping;
+  const key = quoteIdentifier(target.key);
+  const table = quoteIdentifier(target.schema, target.table);
+  await atSide('cube', async () => {
+    await writer.query('begin');
+    // Moves nothing; checks the claim within this transaction.
+    await advanceRange(writer, range, range.position);
+    await writer.query(`delete from ${table} where ${key} > $1 and ${key} <= $2 and ${key} <@ $3::int8multirange`, [
+      span.after.toString(),
+      span.upto.toString(),
+      owned,
+    ]);
+    await writer.query('commit');
+  });
+}

@@ -1,0 +1,92 @@
+import type pg from 'pg';
+
+/** What one batch moved: at most `batch_rows` source rows with ids in (after, upto]. */
+export interface BatchEntry {
+  readonly after: bigint;
+  readonly upto: bigint;
+  readonly migrated: number;
+  readonly rejected: number;
+  /** Carried rows whose pillars do not fit their date. */
+  readonly warned: number;
+  readonly bytes: number;
+  /** The ids written to the target, as the text of an int8multirange: what the batch owns there. */
+  readonly ids: string;
+}
+
+export type BatchOrigin = 'copied' | 'adopted' | 'retried' | 'repaired';
+
+export interface BatchContext {
+  readonly migrationId: string;
+  readonly kind: string;
+  readonly worker: string;
+  readonly token: bigint;
+  readonly rangeId: string | null;
+  readonly origin: BatchOrigin;
+}
+
+/** Writes batches to the log, in the transaction that writes their rows. */
+export async function logBatches(
+  client: pg.ClientBase,
+  context: BatchContext,
+  batches: readonly BatchEntry[],
+): Promise<void> {
+  if (batches.length === 0) return;
+  await client.query(
+    `insert into ledger.batches
+       (migration_id, kind, range_id, token, worker, origin, after, upto, migrated, rejected, warned, bytes, ids)
+     select $1, $2, $3, $4, $5, $6, b.after, b.upto, b.migrated, b.rejected, b.warned, b.bytes, b.ids::int8multirange
+       from unnest($7::bigint[], $8::bigint[], $9::int[], $10::int[], $11::int[], $12::bigint[], $13::text[])
+         as b (after, upto, migrated, rejected, warned, bytes, ids)`,
+    [
+      context.migrationId,
+      context.kind,
+      context.rangeId,
+      context.token.toString(),
+      context.worker,
+      context.origin,
+      batches.map((batch) => batch.after.toString()),
+      batches.map((batch) => batch.upto.toString()),
+      batches.map((batch) => batch.migrated),
+      batches.map((batch) => batch.rejected),
+      batches.map((batch) => batch.warned),
+      batches.map((batch) => batch.bytes),
+      batches.map((batch) => batch.ids),
+    ],
+  );
+}
+
+const greatestBigint = 2n ** 63n - 1n;
+
+/** Builds the text of an int8multirange from ascending ids; neighbours become one run. */
+export class IdRuns {
+  private readonly runs: string[] = [];
+  private first: bigint | undefined;
+  private last: bigint | undefined;
+
+  add(id: bigint): void {
+    if (this.last !== undefined && id === this.last + 1n) {
+      this.last = id;
+      return;
+    }
+    this.close();
+    this.first = id;
+    this.last = id;
+  }
+
+  /** The text so far; the collection goes on empty. */
+  take(): string {
+    this.close();
+    const text = `{${this.runs.join(',')}}`;
+    this.runs.length = 0;
+    return text;
+  }
+
+  private close(): void {
+    if (this.first !== undefined && this.last !== undefined) {
+      // PostgreSQL turns an inclusive bound into its successor, which the greatest bigint does not have.
+      this.runs.push(this.last === greatestBigint ? `[${this.first},)` : `[${this.first},${this.last}]`);
+    }
+    this.first = undefined;
+    this.last = undefined;
+  }
+}

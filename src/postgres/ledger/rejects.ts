@@ -1,0 +1,131 @@
+import type pg from 'pg';
+
+/** A source item that could not be moved. `payload` is the item's content and stays in the ledger. */
+export interface RejectEntry {
+  readonly sourceId: bigint;
+  readonly reason: string;
+  readonly detail: string;
+  /** JSON text of the source row. */
+  readonly payload: string;
+}
+
+/** Keeps rejects in the caller's transaction; one that was rejected before counts another attempt and is open again. */
+export async function keepRejects(
+  client: pg.ClientBase,
+  migrationId: string,
+  rejects: readonly RejectEntry[],
+): Promise<void> {
+  if (rejects.length === 0) return;
+  await client.query(
+    `insert into ledger.rejects as known (migration_id, source_id, reason, detail, payload)
+     select $1, r.id, r.reason, r.detail, r.payload::jsonb
+       from unnest($2::bigint[], $3::text[], $4::text[], $5::text[]) as r (id, reason, detail, payload)
+     on conflict (migration_id, source_id) do update
+        set attempts = known.attempts + 1, last_attempt_at = now(), reason = excluded.reason,
+            detail = excluded.detail, payload = excluded.payload,
+            resolution = case when known.resolution = 'accepted' and known.payload = excluded.payload then 'accepted' else 'open' end`,
+    [
+      migrationId,
+      rejects.map((reject) => reject.sourceId.toString()),
+      rejects.map((reject) => reject.reason),
+      rejects.map((reject) => reject.detail),
+      rejects.map((reject) => reject.payload),
+    ],
+  );
+}
+
+/** Marks rejects whose rows were moved after all, in the caller's transaction. */
+export async function resolveRejects(
+  client: pg.ClientBase,
+  migrationId: string,
+  ids: readonly bigint[],
+  resolution: 'migrated' | 'gone',
+): Promise<void> {
+  if (ids.length === 0) return;
+  await client.query(
+    `update ledger.rejects set resolution = $3, attempts = attempts + 1, last_attempt_at = now()
+      where migration_id = $1 and source_id = any($2::bigint[]) and resolution in ('open', 'accepted')`,
+    [migrationId, ids.map(String), resolution],
+  );
+}
+
+/** Ids of rejects that are not in the target, in (after, upto], ascending. */
+export async function unresolvedRejectIds(
+  cube: pg.Pool | pg.ClientBase,
+  migrationId: string,
+  after: bigint,
+  upto: bigint,
+  limit?: number,
+): Promise<bigint[]> {
+  const found = await cube.query<{ source_id: string }>(
+    `select source_id from ledger.rejects
+      where migration_id = $1 and source_id > $2 and source_id <= $3 and resolution in ('open', 'accepted')
+      order by source_id limit $4`,
+    [migrationId, after.toString(), upto.toString(), limit ?? null],
+  );
+  return found.rows.map((row) => BigInt(row.source_id));
+}
+
+/** Ids in (after, upto] that earlier runs of the kind rejected and did not move since. */
+export async function formerRejectIds(
+  cube: pg.Pool,
+  kind: string,
+  migrationId: string,
+  after: bigint,
+  upto: bigint,
+): Promise<bigint[]> {
+  const found = await cube.query<{ source_id: string }>(
+    `select distinct source_id from ledger.rejects join ledger.migrations on migrations.id = migration_id
+      where kind = $1 and migration_id <> $2 and source_id > $3 and source_id <= $4 and resolution in ('open', 'accepted')
+      order by source_id`,
+    [kind, migrationId, after.toString(), upto.toString()],
+  );
+  return found.rows.map((row) => BigInt(row.source_id));
+}
+
+/** A person takes rejects as they are; they stay out of the target and no longer count against the limit. */
+export async function acceptRejects(
+  cube: pg.Pool,
+  migrationId: string,
+  ids: 'all' | readonly string[],
+  by: string,
+  why: string,
+): Promise<number> {
+  const accepted = await cube.query(
+    `update ledger.rejects set resolution = 'accepted', accepted_by = $3, accepted_why = $4, accepted_at = now()
+      where migration_id = $1 and resolution = 'open' and ($2::bigint[] is null or source_id = any($2::bigint[]))`,
+    [migrationId, ids === 'all' ? null : ids, by, why],
+  );
+  return accepted.rowCount ?? 0;
+}
+
+export interface RejectCounts {
+  /** Rejects that nobody accepted yet. */
+  readonly open: number;
+  /** All that are not in the target. */
+  readonly unresolved: number;
+  /** The most frequent reasons among the open ones, at most three. */
+  readonly topReasons: readonly { readonly reason: string; readonly count: number }[];
+}
+
+export async function countRejects(cube: pg.Pool, migrationId: string): Promise<RejectCounts> {
+  const counts = await cube.query<{ reason: string; open: string; unresolved: string }>(
+    `select reason, count(*) filter (where resolution = 'open') as open, count(*) as unresolved
+       from ledger.rejects where migration_id = $1 and resolution in ('open', 'accepted') group by reason`,
+    [migrationId],
+  );
+  const reasons = counts.rows.map((row) => ({
+    reason: row.reason,
+    open: Number(row.open),
+    unresolved: Number(row.unresolved),
+  }));
+  return {
+    open: reasons.reduce((sum, row) => sum + row.open, 0),
+    unresolved: reasons.reduce((sum, row) => sum + row.unresolved, 0),
+    topReasons: reasons
+      .filter((row) => row.open > 0)
+      .sort((a, b) => b.open - a.open || a.reason.localeCompare(b.reason))
+      .slice(0, 3)
+      .map((row) => ({ reason: row.reason, count: row.open })),
+  };
+}

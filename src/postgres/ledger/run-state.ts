@@ -1,0 +1,85 @@
+import type pg from 'pg';
+import type { BlockReason, MigrationStage, MigrationStatus } from '../../domain/migration.js';
+import { endedStatuses } from '../../domain/migration.js';
+import type { FailureReport } from '../../failures.js';
+
+/** Where a workflow says its run stands. `sequence` rises with each change; an older one never overwrites a newer. */
+export interface RunState {
+  readonly sequence: number;
+  readonly stage: MigrationStage;
+  readonly status: MigrationStatus;
+  readonly blockedBy?: BlockReason;
+  readonly error?: FailureReport;
+  readonly runId: string;
+  /** Who or what brought it here, for the log of events. */
+  readonly by: string;
+  readonly what: string;
+}
+
+/** Records the state and the event that brought it, once, however often it is called. */
+export async function recordRunState(cube: pg.Pool, migrationId: string, state: RunState): Promise<void> {
+  const ended = endedStatuses.has(state.status);
+  await cube.query(
+    `with changed as (
+       update ledger.migrations
+          set stage = $2, status = $3, blocked_by = $4, error = $5, state_sequence = $6, run_id = $7,
+              finished_at = case when $8 then coalesce(finished_at, now()) end
+        where id = $1 and state_sequence < $6
+        returning id)
+     insert into ledger.events (migration_id, what, by, detail)
+     select id, $9, $10, jsonb_build_object('stage', $2::text, 'status', $3::text, 'error', $5::jsonb ->> 'type') from changed`,
+    [
+      migrationId,
+      state.stage,
+      state.status,
+      state.blockedBy ?? null,
+      state.error === undefined ? null : JSON.stringify(state.error),
+      state.sequence,
+      state.runId,
+      ended,
+      state.what,
+      state.by,
+    ],
+  );
+}
+
+export async function recordEstimate(
+  cube: pg.Pool,
+  migrationId: string,
+  total: number,
+  estimated: boolean,
+): Promise<void> {
+  await cube.query('update ledger.migrations set total = $2, total_estimated = $3 where id = $1', [
+    migrationId,
+    total,
+    estimated,
+  ]);
+}
+
+/** Hands the rows over for good: no later rollback touches what runs of the kind put there. */
+export async function finalizeOwnership(cube: pg.Pool, kind: string): Promise<void> {
+  await cube.query("update ledger.batches set state = 'final' where kind = $1 and state = 'owned'", [kind]);
+}
+
+/** What a run did so far, counted from the log. */
+export interface RunCounts {
+  readonly migrated: number;
+  readonly rejected: number;
+  readonly warned: number;
+}
+
+export async function countRun(cube: pg.Pool, migrationId: string): Promise<RunCounts> {
+  const counted = await cube.query<{ migrated: string; rejected: string; warned: string }>(
+    `select coalesce(sum(migrated) filter (where origin <> 'repaired'), 0) as migrated,
+            coalesce(sum(warned) filter (where origin <> 'repaired'), 0) as warned,
+            (select count(*) from ledger.rejects where migration_id = $1 and resolution in ('open', 'accepted')) as rejected
+       from ledger.batches where migration_id = $1`,
+    [migrationId],
+  );
+  const [row] = counted.rows;
+  return {
+    migrated: Number(row?.migrated ?? 0),
+    rejected: Number(row?.rejected ?? 0),
+    warned: Number(row?.warned ?? 0),
+  };
+}

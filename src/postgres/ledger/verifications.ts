@@ -1,0 +1,133 @@
+import type pg from 'pg';
+import { Failure } from '../../failures.js';
+import type { RangeComparison, Span } from '../range-comparison.js';
+import { confirmOperation, type OperationClaim } from './operations.js';
+
+/** A comparison of both databases as the ledger holds it. */
+export interface Verification {
+  readonly id: string;
+  /** Everything up to here is compared and its result committed. */
+  readonly frontier: bigint;
+}
+
+export interface MismatchEntry {
+  readonly sourceId: bigint;
+  readonly field: string;
+  readonly sourceValue: string | null;
+  readonly targetValue: string | null;
+}
+
+export interface ComparedRange extends Span, RangeComparison {
+  readonly rejectedRows: number;
+  /** Rows, counted whole, that differ. */
+  readonly mismatched: number;
+  readonly mismatches: readonly MismatchEntry[];
+}
+
+/** Starts a verification of a run; one that was left unfinished is abandoned. */
+export async function startVerification(cube: pg.Pool, migrationId: string): Promise<string> {
+  await cube.query(
+    "update ledger.verifications set status = 'abandoned', finished_at = now() where migration_id = $1 and status = 'running'",
+    [migrationId],
+  );
+  const started = await cube.query<{ id: string }>(
+    'insert into ledger.verifications (migration_id) values ($1) returning id',
+    [migrationId],
+  );
+  const [row] = started.rows;
+  if (row === undefined) throw new Failure('unexpected', 'The ledger did not return the verification it was given.');
+  return row.id;
+}
+
+export async function readVerification(cube: pg.Pool, id: string): Promise<Verification> {
+  const found = await cube.query<{ frontier: string }>('select frontier from ledger.verifications where id = $1', [id]);
+  const [row] = found.rows;
+  if (row === undefined) throw new Failure('not_found', `The ledger knows no verification ${id}.`);
+  return { id, frontier: BigInt(row.frontier) };
+}
+
+/** Commits the result of one range, all of it or nothing; refused when another worker took over. */
+export async function recordComparedRange(
+  client: pg.ClientBase,
+  claim: OperationClaim,
+  verificationId: string,
+  range: ComparedRange,
+): Promise<void> {
+  await confirmOperation(client, claim);
+  await client.query(
+    `insert into ledger.verified_ranges
+       (verification_id, after, upto, source_rows, target_rows, rejected_rows, source_digest, target_digest, mismatched)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    [
+      verificationId,
+      range.after.toString(),
+      range.upto.toString(),
+      range.sourceRows,
+      range.targetRows,
+      range.rejectedRows,
+      range.sourceDigest,
+      range.targetDigest,
+      range.mismatched,
+    ],
+  );
+  await client.query(
+    `update ledger.verifications
+        set frontier = $2, compared = compared + $3, source_rows = source_rows + $3, target_rows = target_rows + $4,
+            rejected_rows = rejected_rows + $5, mismatched = mismatched + $6
+      where id = $1`,
+    [verificationId, range.upto.toString(), range.sourceRows, range.targetRows, range.rejectedRows, range.mismatched],
+  );
+  await recordMismatches(client, verificationId, range.mismatches);
+}
+
+async function recordMismatches(
+  client: pg.ClientBase,
+  verificationId: string,
+  mismatches: readonly MismatchEntry[],
+): Promise<void> {
+  if (mismatches.length === 0) return;
+  await client.query(
+    `insert into ledger.mismatches (verification_id, source_id, field, source_value, target_value)
+     select $1, m.id, m.field, m.source_value, m.target_value
+       from unnest($2::bigint[], $3::text[], $4::text[], $5::text[]) as m (id, field, source_value, target_value)`,
+    [
+      verificationId,
+      mismatches.map((mismatch) => mismatch.sourceId.toString()),
+      mismatches.map((mismatch) => mismatch.field),
+      mismatches.map((mismatch) => mismatch.sourceValue),
+      mismatches.map((mismatch) => mismatch.targetValue),
+    ],
+  );
+}
+
+export interface Verdict {
+  readonly clean: boolean;
+  readonly compared: number;
+  readonly mismatched: number;
+  readonly rejected: number;
+  /** At most three, for a sentence. */
+  readonly examples: readonly { readonly id: string; readonly field: string }[];
+}
+
+/** Ends a verification whose every range was compared, and says how it went. Asking again gives the same answer. */
+export async function concludeVerification(cube: pg.Pool, id: string): Promise<Verdict> {
+  const concluded = await cube.query<{ status: string; compared: string; mismatched: string; rejected_rows: string }>(
+    `update ledger.verifications
+        set status = case when mismatched = 0 then 'clean' else 'mismatch' end, finished_at = coalesce(finished_at, now())
+      where id = $1 returning status, compared, mismatched, rejected_rows`,
+    [id],
+  );
+  const [row] = concluded.rows;
+  if (row === undefined) throw new Failure('not_found', `The ledger knows no verification ${id}.`);
+  const examples = await cube.query<{ id: string; field: string }>(
+    'select source_id as id, field from ledger.mismatches where verification_id = $1 order by source_id, field limit 3',
+    [id],
+  );
+  return {
+    clean: row.status === 'clean',
+    compared: Number(row.compared),
+    mismatched: Number(row.mismatched),
+    rejected: Number(row.rejected_rows),
+    examples: examples.rows,
+  };
+}

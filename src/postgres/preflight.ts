@@ -1,0 +1,108 @@
+import type pg from 'pg';
+import { Failure } from '../failures.js';
+import { quoteIdentifier, type Side } from './connect.js';
+import { atSide, type Databases } from './databases.js';
+import { holdsForeignRows } from './ledger/ownership.js';
+import { checkLedgerVersion } from './ledger-schema.js';
+import type { RowMapping, TableRule } from './row-mapping.js';
+
+/**
+ * Looks before anything is changed: both databases reachable, apart, in UTF-8, with the tables, columns, types and
+ * rights that the move needs, and a target that holds nothing but what earlier runs put there.
+ * Throws a failure that names the first thing wrong.
+ */
+export async function checkDatabases(databases: Databases, mapping: RowMapping): Promise<void> {
+  await atSide('cube', () => checkLedgerVersion(databases.cube));
+  await checkApart(databases);
+  await checkSide(databases, 'legacy', mapping.source, ['select']);
+  await checkSide(databases, 'cube', mapping.target, ['select', 'insert', 'delete']);
+  if (await atSide('cube', () => holdsForeignRows(databases.cube, mapping.kind, mapping.target))) {
+    throw new Failure(
+      'target_occupied',
+      `The table ${nameOf(mapping.target)} of the cube database already holds rows that no migration of this ledger put there.`,
+    );
+  }
+}
+
+async function checkSide(databases: Databases, side: Side, table: TableRule, rights: readonly string[]): Promise<void> {
+  await atSide(side, async () => {
+    await checkEncoding(databases[side], side);
+    await checkColumns(databases[side], side, table);
+    await checkRights(databases[side], side, table, rights);
+  });
+}
+
+async function checkApart(databases: Databases): Promise<void> {
+  const [legacy, cube] = await Promise.all([
+    identityOf(databases.legacy, 'legacy'),
+    identityOf(databases.cube, 'cube'),
+  ]);
+  if (legacy !== cube) return;
+  throw new Failure('configuration_invalid', 'LEGACY_DATABASE_URL and CUBE_DATABASE_URL name the same database.', {
+    hint: 'Give the cubes a database of their own.',
+  });
+}
+
+/** Two databases are one when server start, data folder's port and database oid agree; readable by any role. */
+async function identityOf(pool: pg.Pool, side: Side): Promise<string> {
+  const found = await atSide(side, () =>
+    pool.query<{ identity: string }>(
+      `select concat_ws('/', pg_postmaster_start_time()::text, current_setting('port'), inet_server_addr(), oid) as identity
+         from pg_database where datname = current_database()`,
+    ),
+  );
+  return found.rows[0]?.identity ?? side;
+}
+
+async function checkEncoding(pool: pg.Pool, side: Side): Promise<void> {
+  const found = await pool.query<{ encoding: string }>(
+    'select pg_encoding_to_char(encoding) as encoding from pg_database where datname = current_database()',
+  );
+  const encoding = found.rows[0]?.encoding;
+  if (encoding !== 'UTF8') {
+    throw new Failure(
+      'encoding_unsupported',
+      `The ${side} database is encoded in ${encoding ?? 'something unknown'}, not in UTF8.`,
+    );
+  }
+}
+
+async function checkColumns(pool: pg.Pool, side: Side, table: TableRule): Promise<void> {
+  const type = side === 'legacy' ? 'legacy_schema_mismatch' : 'cube_schema_mismatch';
+  const found = await pool.query<{ name: string; type: string }>(
+    `select attname as name, format_type(atttypid, null) as type from pg_attribute
+      where attrelid = to_regclass($1) and attnum > 0 and not attisdropped`,
+    [quoteIdentifier(table.schema, table.table)],
+  );
+  if (found.rows.length === 0) throw new Failure(type, `The ${side} database has no table ${nameOf(table)}.`);
+  const types = new Map(found.rows.map((column) => [column.name, column.type]));
+  const problems = table.columns.flatMap((column) => {
+    const actual = types.get(column.name);
+    if (actual === undefined) return [`column ${column.name} is missing`];
+    return column.types.includes(actual)
+      ? []
+      : [`column ${column.name} is ${actual}, not ${column.types.join(' or ')}`];
+  });
+  if (problems.length > 0)
+    throw new Failure(type, `In table ${nameOf(table)} of the ${side} database ${problems.join(', ')}.`);
+}
+
+async function checkRights(pool: pg.Pool, side: Side, table: TableRule, rights: readonly string[]): Promise<void> {
+  const name = quoteIdentifier(table.schema, table.table);
+  for (const right of rights) {
+    const granted = await pool.query<{ granted: boolean }>(
+      'select has_table_privilege(to_regclass($1), $2) as granted',
+      [name, right],
+    );
+    if (granted.rows[0]?.granted !== true) {
+      throw new Failure(
+        'permission_denied',
+        `The engine's role may not ${right} on table ${nameOf(table)} of the ${side} database.`,
+      );
+    }
+  }
+}
+
+function nameOf(table: TableRule): string {
+  return `${table.schema}.${table.table}`;
+}

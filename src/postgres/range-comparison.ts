@@ -1,0 +1,107 @@
+import type { Databases } from './databases.js';
+import { atSide } from './databases.js';
+import { rangeDigest, rowDigests } from './row-digest.js';
+import type { RowMapping } from './row-mapping.js';
+
+/** Ids in (after, upto]. */
+export interface Span {
+  readonly after: bigint;
+  readonly upto: bigint;
+}
+
+export interface RangeComparison {
+  readonly sourceRows: number;
+  readonly targetRows: number;
+  readonly sourceDigest: string;
+  readonly targetDigest: string;
+  readonly equal: boolean;
+}
+
+/**
+ * Reads a span on both sides at the same time and compares counts and digests. `rejected` are ids that the source has
+ * and the target must not have: they are left out of the source's digest only.
+ */
+export async function compareRange(
+  databases: Databases,
+  mapping: RowMapping,
+  span: Span,
+  rejected: readonly bigint[],
+): Promise<RangeComparison> {
+  const [source, target] = await Promise.all([
+    digestOf(databases, mapping, 'source', span, rejected),
+    digestOf(databases, mapping, 'target', span, []),
+  ]);
+  return {
+    sourceRows: source.rows,
+    targetRows: target.rows,
+    sourceDigest: source.digest,
+    targetDigest: target.digest,
+    equal: source.rows === target.rows && source.digest === target.digest,
+  };
+}
+
+/** How a row differs between the sides. */
+export interface RowDifference {
+  readonly id: bigint;
+  readonly kind: 'missing' | 'extra' | 'changed';
+}
+
+/** The rows of a span that differ, in id order. Holds one digest a row of the span in memory. */
+export async function differingRows(
+  databases: Databases,
+  mapping: RowMapping,
+  span: Span,
+  rejected: readonly bigint[],
+): Promise<RowDifference[]> {
+  const [source, target] = await Promise.all([
+    rowDigestsOf(databases, mapping, 'source', span, rejected),
+    rowDigestsOf(databases, mapping, 'target', span, []),
+  ]);
+  const differences: RowDifference[] = [];
+  for (const [id, digest] of source) {
+    const other = target.get(id);
+    if (other === undefined) differences.push({ id: BigInt(id), kind: 'missing' });
+    else if (other !== digest) differences.push({ id: BigInt(id), kind: 'changed' });
+  }
+  for (const id of target.keys()) {
+    if (!source.has(id)) differences.push({ id: BigInt(id), kind: 'extra' });
+  }
+  return differences.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+type SideName = 'source' | 'target';
+
+const sides = { source: 'legacy', target: 'cube' } as const;
+
+async function digestOf(
+  databases: Databases,
+  mapping: RowMapping,
+  side: SideName,
+  span: Span,
+  without: readonly bigint[],
+) {
+  const statement = rangeDigest(mapping[side], mapping.digestedFields, side);
+  const result = await atSide(sides[side], () =>
+    databases[sides[side]].query<{ rows: string; digest: string }>(statement, parameters(span, without)),
+  );
+  const [row] = result.rows;
+  return { rows: Number(row?.rows ?? 0), digest: row?.digest ?? '' };
+}
+
+async function rowDigestsOf(
+  databases: Databases,
+  mapping: RowMapping,
+  side: SideName,
+  span: Span,
+  without: readonly bigint[],
+) {
+  const statement = rowDigests(mapping[side], mapping.digestedFields, side);
+  const result = await atSide(sides[side], () =>
+    databases[sides[side]].query<{ key: string; digest: string }>(statement, parameters(span, without)),
+  );
+  return new Map(result.rows.map((row) => [row.key, row.digest]));
+}
+
+function parameters(span: Span, without: readonly bigint[]): unknown[] {
+  return [span.after.toString(), span.upto.toString(), without.map(String)];
+}

@@ -1,0 +1,151 @@
+import type pg from 'pg';
+import type { ReachCrashPoint } from '../crash-points.js';
+import { BatchLog } from './batch-log.js';
+import { quoteIdentifier } from './connect.js';
+import { type CopySettings, payloadOf, refusedByTarget } from './copy-range.js';
+import { type Databases, dropConnection } from './databases.js';
+import { type BatchOrigin, logBatches } from './ledger/batches.js';
+import { ownedIds } from './ledger/ownership.js';
+import { keepRejects, resolveRejects } from './ledger/rejects.js';
+import type { ConvertedRow, RowMapping } from './row-mapping.js';
+import { RowRefusal, readConverted, TargetTransaction } from './transfer.js';
+
+export interface RecopyContext {
+  readonly databases: Databases;
+  readonly mapping: RowMapping;
+  readonly settings: CopySettings;
+  readonly migrationId: string;
+  readonly worker: string;
+  readonly token: bigint;
+  readonly origin: BatchOrigin;
+  /** Throws within the transaction when another worker took over the work. */
+  readonly confirm: (client: pg.ClientBase) => Promise<void>;
+  readonly reach: ReachCrashPoint;
+}
+
+export interface Recopied {
+  readonly migrated: number;
+  readonly rejected: number;
+  /** Ids that the source no longer has. */
+  readonly gone: number;
+}
+
+/**
+ * Moves single rows again, by ascending ids: what the target holds under the id leaves and what the source holds now comes, in
+ * one transaction a few hundred ids. A row there that no run owns is set aside whole, not deleted. Rejects of these
+ * ids end as `migrated` or `gone`, or count another attempt.
+ */
+export async function recopyRows(context: RecopyContext, writer: pg.Client, ids: readonly bigint[]): Promise<Recopied> {
+  const total = { migrated: 0, rejected: 0, gone: 0 };
+  for (let start = 0; start < ids.length; start += idsAtOnce) {
+    const part = await recopyHalving(context, writer, ids.slice(start, start + idsAtOnce));
+    total.migrated += part.migrated;
+    total.rejected += part.rejected;
+    total.gone += part.gone;
+  }
+  return total;
+}
+
+const idsAtOnce = 500;
+
+/** One transaction, or, when the target refuses a row, two of half the size; a single refused row becomes a reject. */
+async function recopyHalving(context: RecopyContext, writer: pg.Client, ids: readonly bigint[]): Promise<Recopied> {
+  if (ids.length === 0) return { migrated: 0, rejected: 0, gone: 0 };
+  const rows = await readRows(context, ids);
+  try {
+    return await replaceRows(context, writer, ids, rows);
+  } catch (error) {
+    if (!(error instanceof RowRefusal)) throw error;
+    if (ids.length > 1) {
+      const middle = Math.floor(ids.length / 2);
+      const [front, back] = [ids.slice(0, middle), ids.slice(middle)];
+      const first = await recopyHalving(context, writer, front);
+      const second = await recopyHalving(context, writer, back);
+      return {
+        migrated: first.migrated + second.migrated,
+        rejected: first.rejected + second.rejected,
+        gone: first.gone + second.gone,
+      };
+    }
+    const refused = rows.map(
+      (row): ConvertedRow => ({
+        kind: 'reject',
+        id: row.id,
+        payload: payloadOf(context.mapping, row),
+        ...refusedByTarget(error),
+      }),
+    );
+    return replaceRows(context, writer, ids, refused);
+  }
+}
+
+async function readRows(context: RecopyContext, ids: readonly bigint[]): Promise<ConvertedRow[]> {
+  const reader = await context.databases.connect('legacy', `cubeshift recopy ${context.migrationId}`);
+  try {
+    const rows: ConvertedRow[] = [];
+    for await (const group of readConverted(reader, context.mapping, { kind: 'ids', ids })) rows.push(...group);
+    return rows;
+  } finally {
+    await dropConnection(reader);
+  }
+}
+
+async function replaceRows(
+  context: RecopyContext,
+  writer: pg.Client,
+  ids: readonly bigint[],
+  rows: readonly ConvertedRow[],
+): Promise<Recopied> {
+  const { mapping, migrationId, worker, token, origin } = context;
+  const log = new BatchLog((ids[0] ?? 0n) - 1n, context.settings);
+  const found = new Set(rows.map((row) => row.id));
+  const gone = ids.filter((id) => !found.has(id));
+  const moved = rows.filter((row) => row.kind === 'row');
+  const transaction = await TargetTransaction.begin(writer, mapping, async (client) => {
+    await context.confirm(client);
+    await clearTargetRows(client, mapping, migrationId, ids);
+  });
+  try {
+    for (const row of rows) log.add(row);
+    await transaction.write(moved.map((row) => row.line));
+    log.close();
+    await transaction.commit(async (client) => {
+      await logBatches(client, { migrationId, kind: mapping.kind, worker, token, rangeId: null, origin }, log.batches);
+      await keepRejects(client, migrationId, log.rejects);
+      await resolveRejects(
+        client,
+        migrationId,
+        moved.map((row) => row.id),
+        'migrated',
+      );
+      await resolveRejects(client, migrationId, gone, 'gone');
+      context.reach('before-repair-commit');
+    });
+    context.reach('after-repair-commit');
+  } catch (error) {
+    await transaction.abandon();
+    throw error;
+  }
+  return { ...log.totals, gone: gone.length };
+}
+
+/** Takes rows out of the target, by ascending ids: owned ones are deleted, others are set aside in the ledger first. */
+export async function clearTargetRows(
+  client: pg.ClientBase,
+  mapping: RowMapping,
+  migrationId: string,
+  ids: readonly bigint[],
+): Promise<void> {
+  const [least, greatest] = [ids[0], ids.at(-1)];
+  if (least === undefined || greatest === undefined) return;
+  const key = quoteIdentifier(mapping.target.key);
+  const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
+  const owned = await ownedIds(client, mapping.kind, least - 1n, greatest);
+  await client.query(
+    `insert into ledger.set_aside (migration_id, kind, source_id, payload)
+     select $1, $2, row.${key}, to_jsonb(row) from ${table} as row
+      where row.${key} = any ($3::bigint[]) and not row.${key} <@ $4::int8multirange`,
+    [migrationId, mapping.kind, ids.map(String), owned],
+  );
+  await client.query(`delete from ${table} where ${key} = any ($1::bigint[])`, [ids.map(String)]);
+}

@@ -1,0 +1,75 @@
+import type pg from 'pg';
+import type { ReachCrashPoint } from '../crash-points.js';
+import { quoteIdentifier } from './connect.js';
+import { atSide, type Databases } from './databases.js';
+import { confirmOperation, type OperationClaim } from './ledger/operations.js';
+import type { RowMapping } from './row-mapping.js';
+
+export interface RemoveContext {
+  readonly databases: Databases;
+  readonly mapping: RowMapping;
+  readonly claim: OperationClaim;
+  readonly onBatch: (removed: { rows: number }) => void;
+  readonly reach: ReachCrashPoint;
+}
+
+const batchesAtOnce = 20;
+
+/**
+ * Takes out of the target every row that runs of the kind put there since the last rollback or complete, a few batches
+ * a transaction, and puts back what repairs had set aside. Rows that no run owns stay. Goes on where it stopped when
+ * called again; once all is gone it does nothing.
+ */
+export async function removeOwnedRows(context: RemoveContext, writer: pg.Client): Promise<void> {
+  for (;;) {
+    const removed = await atSide('cube', () => removeSome(context, writer));
+    if (removed === undefined) break;
+    context.onBatch({ rows: removed });
+  }
+  await atSide('cube', () => restoreSetAside(context, writer));
+}
+
+async function removeSome(context: RemoveContext, writer: pg.Client): Promise<number | undefined> {
+  const { mapping, claim, reach } = context;
+  const key = quoteIdentifier(mapping.target.key);
+  const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
+  await writer.query('begin');
+  await confirmOperation(writer, claim);
+  const batches = await writer.query<{ id: string }>(
+    `update ledger.batches set state = 'removed'
+      where id in (select id from ledger.batches where kind = $1 and state = 'owned' order by upto limit $2)
+      returning id`,
+    [mapping.kind, batchesAtOnce],
+  );
+  if (batches.rows.length === 0) {
+    await writer.query('rollback');
+    return undefined;
+  }
+  // Bounds first, by index; then the exact ids, since other hands may have put rows into the gaps.
+  const deleted = await writer.query(
+    `delete from ${table} as row using ledger.batches as batch
+      where batch.id = any ($1::bigint[]) and not isempty(batch.ids)
+        and row.${key} >= lower(batch.ids) and (upper(batch.ids) is null or row.${key} < upper(batch.ids)) and row.${key} <@ batch.ids`,
+    [batches.rows.map((batch) => batch.id)],
+  );
+  reach('before-removal-commit');
+  await writer.query('commit');
+  reach('after-removal-commit');
+  return deleted.rowCount ?? 0;
+}
+
+async function restoreSetAside(context: RemoveContext, writer: pg.Client): Promise<void> {
+  const { mapping, claim } = context;
+  const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
+  await writer.query('begin');
+  await confirmOperation(writer, claim);
+  await writer.query(
+    `insert into ${table} select (jsonb_populate_record(null::${table}, payload)).* from ledger.set_aside
+      where kind = $1 and restored_at is null on conflict do nothing`,
+    [mapping.kind],
+  );
+  await writer.query('update ledger.set_aside set restored_at = now() where kind = $1 and restored_at is null', [
+    mapping.kind,
+  ]);
+  await writer.query('commit');
+}

@@ -1,0 +1,70 @@
+import type pg from 'pg';
+import { atSide } from './databases.js';
+import { confirmOperation, type OperationClaim } from './ledger/operations.js';
+import { unresolvedRejectIds } from './ledger/rejects.js';
+import { differingRows, type Span } from './range-comparison.js';
+import { clearTargetRows, type RecopyContext, recopyRows } from './recopy-rows.js';
+
+export interface RepairContext extends Omit<RecopyContext, 'confirm' | 'token' | 'origin'> {
+  readonly claim: OperationClaim;
+  readonly signal: AbortSignal;
+  readonly onRange: (repaired: { position: bigint; rows: number }) => void;
+}
+
+/**
+ * Makes the target equal to the source again in every range that the latest verification found different: rows that
+ * differ or are missing are moved again, rows that the source does not have leave (deleted when a run of ours put them
+ * there, set aside in the ledger when not). True when every such range was worked on, false when told to stop before.
+ */
+export async function repairRanges(context: RepairContext, writer: pg.Client): Promise<boolean> {
+  const { databases, mapping, migrationId, claim } = context;
+  const recopy: RecopyContext = {
+    ...context,
+    token: claim.token,
+    origin: 'repaired',
+    confirm: (client) => confirmOperation(client, claim),
+  };
+  for (;;) {
+    if (context.signal.aborted) return false;
+    const span = await atSide('cube', () => nextDamagedRange(databases.cube, migrationId));
+    if (span === undefined) return true;
+    const rejected = await atSide('cube', () =>
+      unresolvedRejectIds(databases.cube, migrationId, span.after, span.upto),
+    );
+    const differences = await differingRows(databases, mapping, span, rejected);
+    const wrong = differences.filter((row) => row.kind !== 'extra').map((row) => row.id);
+    // Rejected rows are looked at too: one that vanished from the source no longer counts.
+    await recopyRows(
+      recopy,
+      writer,
+      [...wrong, ...rejected].sort((a, b) => (a < b ? -1 : 1)),
+    );
+    const extra = differences.filter((row) => row.kind === 'extra').map((row) => row.id);
+    await atSide('cube', async () => {
+      await writer.query('begin');
+      await confirmOperation(writer, claim);
+      await clearTargetRows(writer, mapping, migrationId, extra);
+      await writer.query(
+        `update ledger.verified_ranges set repaired_at = now() where verification_id = $1 and after = $2`,
+        [span.verificationId, span.after.toString()],
+      );
+      await writer.query('commit');
+    });
+    context.onRange({ position: span.upto, rows: differences.length });
+  }
+}
+
+async function nextDamagedRange(
+  cube: pg.Pool,
+  migrationId: string,
+): Promise<(Span & { verificationId: string }) | undefined> {
+  const found = await cube.query<{ verification_id: string; after: string; upto: string }>(
+    `select verification_id, after, upto from ledger.verified_ranges
+      where verification_id = (select max(id) from ledger.verifications where migration_id = $1)
+        and mismatched > 0 and repaired_at is null
+      order by after limit 1`,
+    [migrationId],
+  );
+  const [row] = found.rows;
+  return row && { verificationId: row.verification_id, after: BigInt(row.after), upto: BigInt(row.upto) };
+}

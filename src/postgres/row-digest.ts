@@ -1,0 +1,41 @@
+import { quoteIdentifier } from './connect.js';
+import type { DigestedField, TableRule } from './row-mapping.js';
+
+/** Which of the two tables a statement reads, and which of a field's two expressions it takes. */
+export type TableSide = 'source' | 'target';
+
+/**
+ * SQL that gives (key, digest) of every row with a key in ($1, $2], without those in $3 (a bigint[]).
+ *
+ * The digest is MD5, 128 bits, over the row's fields as bytes, each behind its length, NULL told apart from every
+ * value: two rows give the same bytes only if every field is the same. MD5 is a checksum against accidents here, not
+ * against an adversary. The inner `offset 0` keeps each field's expression from being evaluated twice.
+ */
+export function rowDigests(table: TableRule, fields: readonly DigestedField[], side: TableSide): string {
+  const key = quoteIdentifier(table.key);
+  const columns = fields.map((field) => `${field[side]} as ${quoteIdentifier(field.name)}`);
+  const framed = ['int8send(key)', ...fields.map(framedField)];
+  return `select key, md5(${framed.join(' || ')}) as digest
+    from (select ${key}::bigint as key, ${columns.join(', ')}
+            from ${quoteIdentifier(table.schema, table.table)}
+           where ${key} > $1 and ${key} <= $2 and ${key} <> all ($3::bigint[])
+           order by ${key} offset 0) as row`;
+}
+
+function framedField(field: DigestedField): string {
+  const name = quoteIdentifier(field.name);
+  switch (field.type) {
+    case 'text':
+      return `coalesce(int4send(octet_length(${name})) || textsend(${name}), '\\xffffffff'::bytea)`;
+    case 'timestamp':
+      return `coalesce('\\x01'::bytea || timestamptz_send(${name}), '\\x00'::bytea)`;
+  }
+}
+
+/**
+ * SQL that gives one row for ($1, $2] without $3: the number of rows and the digest over their digests in key order.
+ */
+export function rangeDigest(table: TableRule, fields: readonly DigestedField[], side: TableSide): string {
+  return `select count(*)::text as rows, md5(coalesce(string_agg(digest, '' order by key), '')) as digest
+    from (${rowDigests(table, fields, side)}) as rows`;
+}

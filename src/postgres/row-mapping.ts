@@ -1,0 +1,68 @@
+/** What the copy and the verification need to know about one kind of rows; one implementation a kind. */
+
+export interface ColumnRule {
+  readonly name: string;
+  /** Types, as format_type names them, that the mapping reads or writes without loss. */
+  readonly types: readonly string[];
+}
+
+export interface TableRule {
+  readonly schema: string;
+  readonly table: string;
+  /** A bigint or integer column that identifies rows on both sides. */
+  readonly key: string;
+  readonly columns: readonly ColumnRule[];
+}
+
+/** What became of one source row. */
+export type ConvertedRow =
+  | {
+      readonly kind: 'row';
+      readonly id: bigint;
+      /** The target's columns as a COPY line, without `migrated_at` and line feed. */
+      readonly line: string;
+      /** What `convert` was given, for a payload should the target refuse the row. */
+      readonly fields: readonly (string | null)[];
+      /** The row is carried, and something about it deserves a look. */
+      readonly warned: boolean;
+    }
+  | {
+      readonly kind: 'reject';
+      readonly id: bigint;
+      readonly reason: string;
+      readonly detail: string;
+      readonly payload: string;
+    };
+
+/**
+ * One field as both databases say it: SQL over the source's row and over the target's that must agree. Written for the
+ * databases and apart from `convert`, so that one can judge the other.
+ */
+export interface ComparedField {
+  readonly name: string;
+  readonly source: string;
+  readonly target: string;
+}
+
+/** As `ComparedField`; `type` says how the digest frames it. */
+export interface DigestedField extends ComparedField {
+  readonly type: 'text' | 'timestamp';
+}
+
+export interface RowMapping {
+  readonly kind: string;
+  readonly source: TableRule;
+  readonly target: TableRule;
+  /** Target columns in the order of a converted line. */
+  readonly targetColumns: readonly string[];
+  /** A target column that takes the time of the move; never compared. */
+  readonly movedAtColumn: string;
+  /** Converts the fields of `source.columns`, in that order. Never throws for any value the columns' types allow. */
+  convert(fields: readonly (string | null)[]): ConvertedRow;
+  /** The source row as JSON text, for a reject that the target itself refused. */
+  payload(fields: readonly (string | null)[]): string;
+  /** Every field, for saying which one differs. */
+  readonly comparedFields: readonly ComparedField[];
+  /** The fields that a row's digest covers: all of them, as few expressions as the databases can evaluate. */
+  readonly digestedFields: readonly DigestedField[];
+}

@@ -1,0 +1,156 @@
+import { once } from 'node:events';
+import type pg from 'pg';
+import { type CopyStreamQuery, from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { toFailure } from '../failures.js';
+import { quoteIdentifier } from './connect.js';
+import { CopyLineSplitter, splitCopyLine } from './copy-text.js';
+import { isRowRefusal, postgresFailure } from './errors.js';
+import type { ConvertedRow, RowMapping } from './row-mapping.js';
+
+/** Which source rows: ids in (after, upto], or a list of ids. */
+export type SourceSelection =
+  | { readonly kind: 'span'; readonly after: bigint; readonly upto: bigint; readonly limit?: number }
+  | { readonly kind: 'ids'; readonly ids: readonly bigint[] };
+
+/**
+ * Reads source rows in id order and converts them, some hundred at a time, as fast as the consumer takes them.
+ * Leaving the loop early ends the read at once. Throws failures of the legacy side.
+ */
+export async function* readConverted(
+  legacy: pg.Client,
+  mapping: RowMapping,
+  selection: SourceSelection,
+): AsyncGenerator<readonly ConvertedRow[]> {
+  const stream = legacy.query(copyTo(copyOutStatement(mapping, selection), { highWaterMark: 256 * 1024 }));
+  const splitter = new CopyLineSplitter();
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      const lines = splitter.push(chunk);
+      if (lines.length > 0) yield lines.map((line) => mapping.convert(splitCopyLine(line)));
+    }
+  } catch (error) {
+    throw toFailure(error, postgresFailure('legacy'));
+  } finally {
+    stream.destroy();
+  }
+}
+
+/** COPY takes no parameters: ids are bigints and enter as digits, names are quoted. */
+function copyOutStatement(mapping: RowMapping, selection: SourceSelection): string {
+  const { source } = mapping;
+  const key = quoteIdentifier(source.key);
+  const columns = source.columns.map((column) => quoteIdentifier(column.name)).join(', ');
+  const where =
+    selection.kind === 'span'
+      ? `${key} > ${selection.after} and ${key} <= ${selection.upto}`
+      : `${key} = any (array[${selection.ids.join(',')}]::bigint[])`;
+  const limit = selection.kind === 'span' && selection.limit !== undefined ? ` limit ${selection.limit}` : '';
+  return `copy (select ${columns} from ${quoteIdentifier(source.schema, source.table)} where ${where} order by ${key}${limit}) to stdout`;
+}
+
+/**
+ * One transaction of the target that takes rows by COPY and then whatever the ledger has to say about them.
+ * Nothing is there until `commit` has returned; whatever happens before leaves nothing.
+ */
+export class TargetTransaction {
+  private readonly stream: CopyStreamQuery;
+  private readonly refused: Promise<never>;
+  private refusal: { readonly error: unknown } | undefined;
+  private pending: string[] = [];
+  private pendingLength = 0;
+
+  private constructor(
+    private readonly cube: pg.Client,
+    statement: string,
+    private readonly movedAt: string,
+  ) {
+    this.stream = cube.query(copyFrom(statement));
+    this.refused = new Promise((_, reject) => {
+      this.stream.on('error', (error) => {
+        this.refusal = { error };
+        reject(error);
+      });
+    });
+    // Looked at by every later step; a refusal that comes between two of them must not end the process.
+    this.refused.catch(() => undefined);
+  }
+
+  /** `before` runs first in the transaction, for what has to leave before the rows come. */
+  static async begin(
+    cube: pg.Client,
+    mapping: RowMapping,
+    before?: (client: pg.ClientBase) => Promise<void>,
+  ): Promise<TargetTransaction> {
+    return atCube(async () => {
+      await cube.query('begin');
+      await before?.(cube);
+      const now = await cube.query<{ at: string }>('select now()::text as at');
+      const columns = [...mapping.targetColumns, mapping.movedAtColumn]
+        .map((column) => quoteIdentifier(column))
+        .join(', ');
+      const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
+      return new TargetTransaction(cube, `copy ${table} (${columns}) from stdin`, now.rows[0]?.at ?? 'now');
+    });
+  }
+
+  /** Appends converted lines; waits only while the connection is full. Throws `RowRefusal` once the target refused. */
+  async write(lines: readonly string[]): Promise<void> {
+    for (const line of lines) {
+      this.pending.push(line, '\t', this.movedAt, '\n');
+      this.pendingLength += line.length;
+      if (this.pendingLength >= flushLength) await atCube(() => this.flush());
+    }
+  }
+
+  /** Ends the COPY, runs the ledger's part, commits. Throws `RowRefusal` when the target refuses one of the rows. */
+  async commit(ledgerWork: (client: pg.ClientBase) => Promise<void>): Promise<void> {
+    await atCube(async () => {
+      await this.flush();
+      const finished = once(this.stream, 'finish');
+      this.stream.end();
+      await Promise.race([finished, this.refused]);
+    });
+    await ledgerWork(this.cube).catch((error: unknown) => {
+      throw toFailure(error, postgresFailure('cube'));
+    });
+    // A deferred constraint refuses a row only here.
+    await atCube(() => this.cube.query('commit'));
+  }
+
+  /** Takes everything back. Safe on a connection that is already gone. */
+  async abandon(): Promise<void> {
+    if (this.refusal === undefined && !this.stream.writableFinished) this.stream.destroy();
+    await this.cube.query('rollback').catch(() => undefined);
+  }
+
+  private async flush(): Promise<void> {
+    if (this.refusal !== undefined) throw this.refusal.error;
+    if (this.pending.length === 0) return;
+    const chunk = this.pending.join('');
+    this.pending = [];
+    this.pendingLength = 0;
+    if (!this.stream.write(chunk)) await Promise.race([once(this.stream, 'drain'), this.refused]);
+  }
+}
+
+const flushLength = 64 * 1024;
+
+/** The target refused the content of at least one row of the transaction. */
+export class RowRefusal extends Error {
+  constructor(
+    readonly sqlState: string,
+    readonly constraint: string | undefined,
+  ) {
+    super(`the target refused a row (SQLSTATE ${sqlState})`);
+    this.name = 'RowRefusal';
+  }
+}
+
+async function atCube<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isRowRefusal(error)) throw new RowRefusal(error.code, error.constraint);
+    throw toFailure(error, postgresFailure('cube'));
+  }
+}

@@ -1,0 +1,35 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { Failure, toFailure } from '../failures.js';
+import { packageRoot } from '../package-root.js';
+
+/** Plans are bundled when the package is built: a worker starts in a second and runs just what was tested. */
+export const workflowBundlePath = join(packageRoot(), 'dist', 'workflow-bundle.js');
+
+/** Who this process is, in the ledger and in Temporal. */
+export function workerIdentity(): string {
+  return `${hostname()}/${process.pid}`;
+}
+
+/** Connects to Temporal; throws `temporal_unreachable` when it cannot. */
+export async function connectTemporal(address: string): Promise<NativeConnection> {
+  return NativeConnection.connect({ address }).catch((error: unknown) => {
+    throw new Failure('temporal_unreachable', `The Temporal server at ${address} cannot be reached.`, { cause: error });
+  });
+}
+
+/**
+ * What every worker has: heartbeats are sent twice a second at most, so that a pause reaches a lane within its two
+ * seconds; on shutdown long steps get time to commit and hand over.
+ */
+export async function createWorker(options: WorkerOptions & { connection: NativeConnection }): Promise<Worker> {
+  return Worker.create({
+    identity: workerIdentity(),
+    maxHeartbeatThrottleInterval: '500 milliseconds',
+    shutdownGraceTime: '5 seconds',
+    ...options,
+  }).catch((error: unknown) => {
+    throw toFailure(error);
+  });
+}

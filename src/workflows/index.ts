@@ -1,0 +1,1 @@
+export { sajuRecordsMigration } from './saju-records.js';

@@ -1,0 +1,70 @@
+import { CancellationScope, proxyActivities } from '@temporalio/workflow';
+import type { RowMoves } from '../../activities/row-moves.js';
+import type { RunSteps } from '../../activities/run-steps.js';
+import type { MigrationInput, MigrationStatus } from '../../domain/migration.js';
+import { failureRule } from '../../failures.js';
+import { shortSteps, undoSteps } from './options.js';
+import { type CarriedRun, EndAsked, failureOf, MigrationRun } from './run.js';
+
+const steps = proxyActivities<RunSteps>(shortSteps);
+
+/** Undos by the names under which plans register them. */
+const undos = {
+  removeMovedRows: proxyActivities<Pick<RowMoves, 'removeMovedRows'>>(undoSteps).removeMovedRows,
+} as const;
+
+export interface MigrationOutcome {
+  readonly status: MigrationStatus;
+}
+
+/**
+ * Carries a plan to one of its ends: its last line (`completed`), cancelled, rolled back, or failed before anything was
+ * changed. The plan runs shielded from Temporal's own cancellation, which counts as a request to cancel.
+ */
+export async function conductMigration(
+  input: MigrationInput,
+  carried: CarriedRun | undefined,
+  plan: (run: MigrationRun) => Promise<void>,
+): Promise<MigrationOutcome> {
+  const run = new MigrationRun(input, carried);
+  CancellationScope.current().cancelRequested.catch(() => run.cancelledFromOutside());
+  return CancellationScope.nonCancellable(async () => {
+    try {
+      await plan(run);
+      await run.enter('done', 'completed', 'complete', 'engine');
+      return { status: 'completed' };
+    } catch (error) {
+      if (error instanceof EndAsked) return error.end === 'cancel' ? cancelRun(run, error.by) : rollBack(run, error.by);
+      const failure = failureOf(error);
+      if (failure === undefined) throw error;
+      await run.enter('preflight', 'failed', 'failed', 'engine', { error: failure });
+      return { status: 'failed' };
+    }
+  });
+}
+
+/** Leaves rows and ledger as they are; a later run of the kind adopts them. */
+async function cancelRun(run: MigrationRun, by: string): Promise<MigrationOutcome> {
+  await steps.openRanges(run.reference);
+  await run.enter('done', 'cancelled', 'cancel', by);
+  return { status: 'cancelled' };
+}
+
+async function rollBack(run: MigrationRun, by: string): Promise<MigrationOutcome> {
+  await run.enter('rolling_back', 'running', 'rollback', by);
+  const left = await run.saga.undoAll(async (undo) => {
+    if (undo === 'removeMovedRows') await undos.removeMovedRows(run.reference);
+  });
+  if (left.length === 0) {
+    await run.enter('done', 'rolled_back', 'rolled_back', 'engine');
+    return { status: 'rolled_back' };
+  }
+  const what = left.map(({ undo, reason }) => `${undo} (${reason})`).join(', ');
+  const error = {
+    type: 'undo_incomplete',
+    message: `Not undone: ${what}`,
+    hint: failureRule('undo_incomplete').hint,
+  } as const;
+  await run.enter('rolling_back', 'failed', 'undo_incomplete', 'engine', { error });
+  return { status: 'failed' };
+}

@@ -1,0 +1,306 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { RunSteps } from '../../activities/run-steps.js';
+import {
+  actionsThatFit,
+  type BlockReason,
+  type MigrationAction,
+  type MigrationInput,
+  type MigrationStage,
+  type MigrationState,
+  type MigrationStatus,
+  migrationActions,
+  type SteeringRequest,
+} from '../../domain/migration.js';
+import { type FailureReport, failureRule, isFailureType } from '../../failures.js';
+import { kindAttribute, stageAttribute, statusAttribute, statusQuery, steeringUpdate } from './messages.js';
+import { shortSteps } from './options.js';
+import { Saga } from './saga.js';
+
+const steps = proxyActivities<RunSteps>(shortSteps);
+
+/** What an operator asked for, as the plan takes it up. */
+export interface Asked {
+  readonly action: MigrationAction;
+  readonly request: SteeringRequest;
+}
+
+/** What a blocked or failed run adds to its state. */
+interface Why {
+  readonly blockedBy?: BlockReason;
+  readonly error?: FailureReport;
+}
+
+/** Thrown out of the plan when the run is to end otherwise than by its last line. */
+export class EndAsked extends Error {
+  constructor(
+    readonly end: 'cancel' | 'rollback',
+    readonly by: string,
+  ) {
+    super(end);
+    this.name = 'EndAsked';
+  }
+}
+
+/** All that a run remembers across a continue-as-new; plain data. */
+export interface CarriedRun {
+  readonly completed: readonly string[];
+  readonly undos: readonly string[];
+  readonly sequence: number;
+  readonly stage: MigrationStage;
+  readonly estimatedRows: number;
+  readonly migrated: number;
+  readonly rejected: number;
+  readonly verificationId?: string;
+}
+
+/**
+ * The state of one migration and how it is steered. The plan calls `step`, `rest` and `block`; operators' updates reach
+ * it between and, by cancelling the step under way, in the middle.
+ */
+export class MigrationRun {
+  readonly saga: Saga<string>;
+  readonly reference: { readonly migrationId: string; readonly kind: string };
+  estimatedRows: number;
+  migrated: number;
+  rejected: number;
+  verificationId: string | undefined;
+  private readonly completed: Set<string>;
+  private stage: MigrationStage;
+  private status: MigrationStatus = 'running';
+  private blockedBy: BlockReason | undefined;
+  private error: FailureReport | undefined;
+  private sequence: number;
+  private asked: Asked | undefined;
+  private stepScope: CancellationScope | undefined;
+
+  constructor(
+    readonly input: MigrationInput,
+    carried: CarriedRun | undefined,
+  ) {
+    this.reference = { migrationId: input.id, kind: input.kind };
+    this.saga = new Saga([...(carried?.undos ?? [])]);
+    this.completed = new Set(carried?.completed);
+    this.sequence = carried?.sequence ?? 0;
+    this.stage = carried?.stage ?? 'preflight';
+    this.estimatedRows = carried?.estimatedRows ?? 0;
+    this.migrated = carried?.migrated ?? 0;
+    this.rejected = carried?.rejected ?? 0;
+    this.verificationId = carried?.verificationId;
+    this.listen();
+  }
+
+  /** Runs `work` once, through any number of continue-as-news, until `redo` asks for it again. */
+  async once(name: string, work: () => Promise<void>): Promise<void> {
+    if (this.completed.has(name)) return;
+    await work();
+    this.completed.add(name);
+  }
+
+  redo(name: string): void {
+    this.completed.delete(name);
+  }
+
+  /**
+   * Runs one step of the plan at a stage. Asked to pause, it cancels the step, waits for `resume` and runs it again;
+   * every step goes on from the ledger. Cancel and rollback leave through `EndAsked`. A failure that only a person can
+   * mend blocks the run, and `resume` tries again; at `preflight`, where nothing was changed yet, it leaves.
+   */
+  async step<T>(stage: MigrationStage, work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      await this.obey();
+      if (this.sequence === 0 || this.stage !== stage || this.status !== 'running')
+        await this.enter(stage, 'running', 'step', 'engine');
+      try {
+        const result = await this.interruptible(work);
+        if (this.asked === undefined || !interrupts(this.asked.action)) return result;
+        // The step was told to stop and returned early, or just made it: running it again does what is left.
+      } catch (error) {
+        if (this.asked !== undefined && isCancellation(error)) continue;
+        const failure = failureOf(error);
+        if (failure === undefined || stage === 'preflight') throw error;
+        await this.block('other', failure);
+      }
+    }
+  }
+
+  /** At rest with nothing wrong, until an operator asks for something other than a pause. */
+  async rest(stage: MigrationStage): Promise<Asked> {
+    await this.enter(stage, 'waiting', 'rest', 'engine');
+    return this.nextAsked();
+  }
+
+  /** Stopped by itself: says why, and waits for a person. */
+  async block(blockedBy: BlockReason, error: FailureReport): Promise<Asked> {
+    await this.enter(this.stage, 'blocked', 'blocked', 'engine', { blockedBy, error });
+    return this.nextAsked();
+  }
+
+  /** Changes where the run stands, and tells the ledger. */
+  async enter(stage: MigrationStage, status: MigrationStatus, what: string, by: string, why: Why = {}): Promise<void> {
+    this.stage = stage;
+    this.status = status;
+    this.blockedBy = why.blockedBy;
+    this.error = why.error;
+    this.sequence++;
+    this.show();
+    await steps.recordState(this.reference, {
+      sequence: this.sequence,
+      stage,
+      status,
+      runId: workflowInfo().runId,
+      what,
+      by,
+      ...why,
+    });
+  }
+
+  /** Between two steps: starts a fresh history when this one has grown long. */
+  async renewHistory(): Promise<void> {
+    const { continueAsNewSuggested, historyLength } = workflowInfo();
+    if (!continueAsNewSuggested && historyLength < longHistory) return;
+    if (this.asked !== undefined) return;
+    await condition(allHandlersFinished);
+    if (this.asked !== undefined) return;
+    await continueAsNew(this.input, {
+      completed: [...this.completed],
+      undos: [...this.saga.undos],
+      sequence: this.sequence,
+      stage: this.stage,
+      estimatedRows: this.estimatedRows,
+      migrated: this.migrated,
+      rejected: this.rejected,
+      ...(this.verificationId === undefined ? {} : { verificationId: this.verificationId }),
+    } satisfies CarriedRun);
+  }
+
+  /** Counts what a round of lanes moved, for the Web UI. */
+  tell(progress: { migrated: number; rejected: number }): void {
+    this.migrated += progress.migrated;
+    this.rejected += progress.rejected;
+    this.show();
+  }
+
+  private async interruptible<T>(work: () => Promise<T>): Promise<T> {
+    const scope = new CancellationScope();
+    this.stepScope = scope;
+    try {
+      return await scope.run(work);
+    } finally {
+      this.stepScope = undefined;
+    }
+  }
+
+  /** Carries out a pause, cancel or rollback that came meanwhile. */
+  private async obey(): Promise<void> {
+    const asked = this.asked;
+    if (asked === undefined || !interrupts(asked.action)) return;
+    this.asked = undefined;
+    if (asked.action !== 'pause')
+      throw new EndAsked(asked.action === 'cancel' ? 'cancel' : 'rollback', asked.request.by);
+    await this.enter(this.stage, 'paused', 'pause', asked.request.by);
+    await this.nextAsked();
+  }
+
+  /** Waits for the next request; cancel and rollback leave through `EndAsked`. */
+  private async nextAsked(): Promise<Asked> {
+    await condition(() => this.asked !== undefined);
+    const asked = this.asked;
+    this.asked = undefined;
+    if (asked === undefined) throw ApplicationFailure.nonRetryable('woken without a request', 'unexpected');
+    if (asked.action === 'cancel' || asked.action === 'rollback') throw new EndAsked(asked.action, asked.request.by);
+    await this.enter(this.stage, 'running', asked.action, asked.request.by);
+    return asked;
+  }
+
+  private listen(): void {
+    for (const action of migrationActions) {
+      setHandler(steeringUpdate(action), (request: SteeringRequest) => this.take({ action, request }), {
+        validator: (_request: SteeringRequest) => this.validate(action),
+      });
+    }
+    setHandler(statusQuery, () => ({
+      ...this.state,
+      migrated: this.migrated,
+      rejected: this.rejected,
+      ...(this.error === undefined ? {} : { error: this.error }),
+    }));
+  }
+
+  /** A cancellation of the workflow itself, from the Web UI or `temporal workflow cancel`, is a request to cancel. */
+  cancelledFromOutside(): void {
+    this.take({ action: 'cancel', request: { by: 'temporal' } });
+  }
+
+  private take(asked: Asked): void {
+    this.asked = asked;
+    if (interrupts(asked.action)) this.stepScope?.cancel();
+  }
+
+  private validate(action: MigrationAction): void {
+    const fitting = actionsThatFit(this.state);
+    const overrides = action === 'cancel' || action === 'rollback';
+    if (fitting.includes(action) && (this.asked === undefined || (overrides && this.asked.action === 'pause'))) return;
+    throw ApplicationFailure.create({
+      type: 'not_at_this_stage',
+      message: `${action} is not possible while the migration is ${this.status} at stage ${this.stage}.`,
+      nonRetryable: true,
+      details: [{ actions: fitting }],
+    });
+  }
+
+  private get state(): MigrationState {
+    const { stage, status } = this;
+    return {
+      stage,
+      status,
+      mode: this.input.mode,
+      ...(this.blockedBy === undefined ? {} : { blockedBy: this.blockedBy }),
+    };
+  }
+
+  /** What the Temporal Web UI tells without any other page open. */
+  private show(): void {
+    upsertSearchAttributes([
+      { key: kindAttribute, value: this.input.kind },
+      { key: stageAttribute, value: this.stage },
+      { key: statusAttribute, value: this.status },
+    ]);
+    const lines = [
+      `**${this.status}** at stage **${this.stage}**`,
+      `${this.migrated} rows moved, ${this.rejected} rejected, about ${this.estimatedRows} expected`,
+      ...(this.error === undefined ? [] : [`${this.error.message} ${this.error.hint}`]),
+      `Possible now: ${actionsThatFit(this.state).join(', ') || 'nothing'}`,
+    ];
+    setCurrentDetails(lines.join('\n\n'));
+  }
+}
+
+/** Events after which a history is renewed, well below the server's own suggestion. */
+const longHistory = 1500;
+
+function interrupts(action: MigrationAction): boolean {
+  return action === 'pause' || action === 'cancel' || action === 'rollback';
+}
+
+/** The known failure behind an activity's error; undefined for a cancellation or a defect of the plan itself. */
+export function failureOf(error: unknown): FailureReport | undefined {
+  if (!(error instanceof ActivityFailure) || !(error.cause instanceof ApplicationFailure)) return undefined;
+  const type = isFailureType(error.cause.type) ? error.cause.type : 'unexpected';
+  const [detail] = error.cause.details ?? [];
+  const hint =
+    typeof detail === 'object' && detail !== null && 'hint' in detail ? String(detail.hint) : failureRule(type).hint;
+  return { type, message: error.cause.message, hint };
+}

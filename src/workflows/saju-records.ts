@@ -1,0 +1,131 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { RowMoves, VerifyRound } from '../activities/row-moves.js';
+import type { RunSteps } from '../activities/run-steps.js';
+import type { MigrationInput } from '../domain/migration.js';
+import { passesRejectLimit } from '../domain/reject-limit.js';
+import { type FailureReport, failureRule } from '../failures.js';
+import { conductMigration, type MigrationOutcome } from './lib/conduct.js';
+import { longSteps, shortSteps } from './lib/options.js';
+import type { Asked, CarriedRun, MigrationRun } from './lib/run.js';
+
+const steps = proxyActivities<RunSteps>(shortSteps);
+const rows = proxyActivities<RowMoves>(longSteps);
+
+/** Moves the saju records of legacy into the saju cube: the plan, from top to bottom. */
+export async function sajuRecordsMigration(input: MigrationInput, carried?: CarriedRun): Promise<MigrationOutcome> {
+  return conductMigration(input, carried, async (run) => {
+    await run.once('preflight', async () => {
+      const { estimatedRows } = await run.step('preflight', () => steps.preflight(run.reference));
+      run.estimatedRows = estimatedRows;
+    });
+    run.saga.register('removeMovedRows');
+    await run.once('copy', () => copyEverything(run));
+    await restUntilComplete(run);
+    await run.step('done', () => steps.finalize(run.reference));
+  });
+}
+
+/** Lanes copy side by side, round after round, until the source is exhausted and the rejects are within their limit. */
+async function copyEverything(run: MigrationRun): Promise<void> {
+  for (;;) {
+    const finished = await run.step('copying', () => copyRound(run));
+    if (finished === 'too_many_rejects') await handleRejects(run);
+    else if (finished === 'exhausted') return;
+    await run.renewHistory();
+  }
+}
+
+async function copyRound(run: MigrationRun): Promise<'exhausted' | 'more' | 'too_many_rejects'> {
+  const { options } = run.input;
+  await steps.openRanges(run.reference);
+  const lanes = Array.from({ length: options.lanes }, (_, lane) =>
+    rows.copyLane({ ...run.reference, lane, options, estimatedRows: run.estimatedRows }),
+  );
+  const rounds = await Promise.all(lanes);
+  for (const round of rounds) run.tell(round);
+  if (rounds.some(({ outcome }) => outcome.kind === 'too_many_rejects')) return 'too_many_rejects';
+  if (!rounds.every(({ outcome }) => outcome.kind === 'source_exhausted')) return 'more';
+  const { migrated, rejected } = await steps.countCopied(run.reference);
+  const { open } = await steps.countRejects(run.reference);
+  const processed = migrated + rejected;
+  return passesRejectLimit({ open, processed, estimated: 0 }, options.reject_limit_percent)
+    ? 'too_many_rejects'
+    : 'exhausted';
+}
+
+/** Blocked by rejects: a person accepts them, or mends the source and retries; then the copy looks again. */
+async function handleRejects(run: MigrationRun): Promise<void> {
+  const asked = await run.block('too_many_rejects', await describeRejects(run));
+  if (asked.action === 'verify') await compareEverything(run);
+  else await carryOut(run, asked, 'copying');
+}
+
+/** Compares every row; a mismatch blocks until a repair, a retry or another look finds both sides equal. */
+async function verifyUntilClean(run: MigrationRun): Promise<void> {
+  for (;;) {
+    const verdict = await compareEverything(run);
+    if (verdict.clean) return;
+    const asked = await run.block('verification_mismatch', describeMismatch(verdict));
+    await carryOut(run, asked, 'verifying');
+    await run.renewHistory();
+  }
+}
+
+type Verdict = Extract<VerifyRound, { kind: 'concluded' }>['verdict'];
+
+async function compareEverything(run: MigrationRun): Promise<Verdict> {
+  run.verificationId ??= await run.step('verifying', () => steps.startVerification(run.reference));
+  const { verificationId } = run;
+  for (;;) {
+    const round = await run.step('verifying', () => rows.verifyRows(run.reference, verificationId));
+    if (round.kind === 'concluded') {
+      run.verificationId = undefined;
+      return round.verdict;
+    }
+    await run.renewHistory();
+  }
+}
+
+/** Verified and at rest; whatever is asked is carried out and verified again, until the migration is accepted. */
+async function restUntilComplete(run: MigrationRun): Promise<void> {
+  for (;;) {
+    await run.once('verify', () => verifyUntilClean(run));
+    const asked = await run.rest('verified');
+    if (asked.action === 'complete') return;
+    if (asked.action !== 'rejects/accept') run.redo('verify');
+    await carryOut(run, asked, 'verifying');
+    await run.renewHistory();
+  }
+}
+
+async function carryOut(run: MigrationRun, { action, request }: Asked, stage: 'copying' | 'verifying'): Promise<void> {
+  const { options } = run.input;
+  const ids = request.ids ?? 'all';
+  switch (action) {
+    case 'rejects/retry':
+      return run.step(stage, () => rows.retryRejects(run.reference, options, ids));
+    case 'rejects/accept':
+      await run.step(stage, () => steps.acceptRejects(run.reference, ids, request.by, request.why ?? ''));
+      return;
+    case 'repair':
+      for (;;) {
+        const { finished } = await run.step(stage, () => rows.repairRows(run.reference, options));
+        if (finished) return;
+      }
+    default:
+      return;
+  }
+}
+
+async function describeRejects(run: MigrationRun): Promise<FailureReport> {
+  const { open, topReasons } = await steps.countRejects(run.reference);
+  const reasons = topReasons.map(({ reason, count }) => `${reason} ${count}`).join(', ');
+  const message = `${open} rows were rejected, more than the limit of ${run.input.options.reject_limit_percent} %: ${reasons}.`;
+  return { type: 'too_many_rejects', message, hint: failureRule('too_many_rejects').hint };
+}
+
+function describeMismatch({ mismatched, compared, examples }: Verdict): FailureReport {
+  const some = examples.map(({ id, field }) => `id ${id} ${field}`).join(', ');
+  const message = `${mismatched} of ${compared} rows differ between legacy and cube: ${some}${mismatched > examples.length ? ', …' : ''}.`;
+  return { type: 'verification_mismatch', message, hint: failureRule('verification_mismatch').hint };
+}
