@@ -1,4 +1,4 @@
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 import type { NativeConnection } from '@temporalio/worker';
 import { Failure } from '../failures.js';
 
@@ -11,7 +11,7 @@ export async function registerSearchAttributes(connection: NativeConnection, nam
     const known = await connection.operatorService.listSearchAttributes({ namespace });
     const missing = keywords.filter((name) => !Object.hasOwn(known.customAttributes ?? {}, name));
     if (missing.length === 0) return;
-    const keyword = temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
+    const keyword = proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
     await connection.operatorService.addSearchAttributes({
       namespace,
       searchAttributes: Object.fromEntries(missing.map((name) => [name, keyword])),
