@@ -35,22 +35,23 @@ async function removeSome(context: RemoveContext, writer: pg.Client): Promise<nu
   const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
   await writer.query('begin');
   await confirmOperation(writer, claim);
-  const batches = await writer.query<{ id: string }>(
-    `update ledger.batches set state = 'removed'
-      where id in (select id from ledger.batches where kind = $1 and state = 'owned' order by upto limit $2)
-      returning id`,
+  const batches = await writer.query<{ count: string; ids: string; least: string | null; greatest: string | null }>(
+    `with removed as (
+       update ledger.batches set state = 'removed'
+        where id in (select id from ledger.batches where kind = $1 and state = 'owned' order by upto limit $2)
+       returning ids, after, upto)
+     select count(*), coalesce(range_agg(ids), '{}')::text as ids, min(after) as least, max(upto) as greatest from removed`,
     [mapping.kind, batchesAtOnce],
   );
-  if (batches.rows.length === 0) {
+  const [owned] = batches.rows;
+  if (owned === undefined || owned.count === '0') {
     await writer.query('rollback');
     return undefined;
   }
-  // Bounds first, by index; then the exact ids, since other hands may have put rows into the gaps.
+  // Bounds for the index; then the exact ids, since other hands may have put rows into the gaps.
   const deleted = await writer.query(
-    `delete from ${table} as row using ledger.batches as batch
-      where batch.id = any ($1::bigint[]) and not isempty(batch.ids)
-        and row.${key} >= lower(batch.ids) and (upper(batch.ids) is null or row.${key} < upper(batch.ids)) and row.${key} <@ batch.ids`,
-    [batches.rows.map((batch) => batch.id)],
+    `delete from ${table} where ${key} > $1 and ${key} <= $2 and ${key} <@ $3::int8multirange`,
+    [owned.least, owned.greatest, owned.ids],
   );
   reach('before-removal-commit');
   await writer.query('commit');

@@ -23,6 +23,7 @@ function safeMeta(meta: Record<string | symbol, unknown> | undefined): Record<st
   const entries = Object.entries(meta ?? {});
   return Object.fromEntries(
     entries.flatMap(([key, value]) => {
+      if (key === 'taskToken') return [];
       if (value instanceof Error) return [[key, value.name]];
       return ['string', 'number', 'boolean'].includes(typeof value) ? [[key, value]] : [];
     }),
