@@ -1,0 +1,103 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import { generateSajuRows } from './generator.js';
+import { type SajuRow, sajuColumns } from './saju-row.js';
+
+export interface FillSettings {
+  readonly url: string;
+  readonly records: number;
+  readonly seed: number;
+  readonly log: (text: string) => void;
+}
+
+export interface Filled {
+  readonly records: number;
+  /** What a migration must reject, and why, by id. */
+  readonly rejected: ReadonlyMap<string, string>;
+}
+
+/**
+ * Makes the monolith's tables and fills saju_records, all in one transaction: stopped half-way, nothing is there.
+ * Throws when the tables exist already.
+ */
+export async function fillLegacy({ url, records, seed, log }: FillSettings): Promise<Filled> {
+  const client = new pg.Client({ connectionString: url, options: '-c TimeZone=UTC -c DateStyle=ISO' });
+  await client.connect();
+  const rejected = new Map<string, string>();
+  try {
+    await client.query('begin');
+    await client.query(readFileSync(schemaFile(), 'utf8'));
+    await copyRows(client, records, seed, rejected, log);
+    await client.query('create index saju_records_user on saju_records (user_id)');
+    // Sequences run ahead of max(id) in real tables: the ids of failed inserts are lost.
+    await client.query("select setval('saju_records_id_seq', (select coalesce(max(id), 0) + 1000 from saju_records))");
+    await client.query(otherAssets);
+    await client.query('commit');
+    await client.query('vacuum analyze saju_records');
+  } finally {
+    await client.end();
+  }
+  return { records, rejected };
+}
+
+async function copyRows(
+  client: pg.Client,
+  records: number,
+  seed: number,
+  rejected: Map<string, string>,
+  log: FillSettings['log'],
+): Promise<void> {
+  const stream = client.query(copyFrom(`copy saju_records (${sajuColumns.join(', ')}) from stdin`));
+  const failed = new Promise<never>((_, reject) => stream.on('error', reject));
+  failed.catch(() => undefined);
+  let lines: string[] = [];
+  let written = 0;
+  for (const { row, expected } of generateSajuRows({ records, seed })) {
+    if (expected.kind === 'rejected') rejected.set(row.id.toString(), expected.reason);
+    lines.push(copyLine(row));
+    written++;
+    if (lines.length === 500) {
+      if (!stream.write(lines.join(''))) await Promise.race([once(stream, 'drain'), failed]);
+      lines = [];
+    }
+    if (written % 250_000 === 0) log(`legacy stand-in: ${written} of ${records} saju records`);
+  }
+  const finished = once(stream, 'finish');
+  stream.end(lines.join(''));
+  await Promise.race([finished, failed]);
+}
+
+function copyLine(row: SajuRow): string {
+  return `${sajuColumns.map((column) => copyField(row[column])).join('\t')}\n`;
+}
+
+function copyField(value: string | number | bigint | boolean | null): string {
+  if (value === null) return '\\N';
+  if (typeof value !== 'string') return String(value);
+  return value.replace(/[\\\n\r\t]/g, (character) => escapes[character] ?? character);
+}
+
+const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** A few rows of everything else, so that the schema is alive. */
+const otherAssets = `
+  insert into users select 'user-' || n, timestamptz '2015-01-01' + n * interval '1 hour' from generate_series(1, 100) n;
+  insert into user_events select 'user-' || n, 'login', 'session-' || n, timestamptz '2025-01-01' + n * interval '1 minute' from generate_series(1, 100) n;
+  insert into ai_models (name, version, framework, artifact_path, created_at) values ('saju-tone', '1.0.0', 'onnx', 'saju-tone/1.0.0.onnx', now());
+  insert into paperwork_files (path, size, mime_type, metadata, created_at) values ('2020/a.pdf', 1024, 'application/pdf', '{}', now());
+  insert into paperwork_results (file_id, kind, result, created_at) values (1, 'text', '{"text": ""}', now());
+  insert into crawler_jobs (name, urls, cron_expression, css_selectors, content_filters, rate_limit, request_delay, output_format, status, created_at)
+    values ('horoscopes', '{http://127.0.0.1/a}', '0 3 * * *', '{"title": "h1"}', '[]', 30, 2, 'json', 'active', now());
+  insert into crawler_results (job_id, url, content, crawled_at) values (1, 'http://127.0.0.1/a', '{}', now());`;
+
+/** The schema stands beside the sources; compiled files find it two folders up. */
+function schemaFile(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  return here.includes(`${join('dist', 'legacy')}`)
+    ? join(here, '..', '..', 'legacy', 'schema.sql')
+    : join(here, 'schema.sql');
+}

@@ -1,0 +1,26 @@
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { fillLegacy } from './fill.js';
+
+/** Fills LEGACY_DATABASE_URL: `node dist/legacy/main.js --records 100000 [--seed 7] [--answers FILE]`. */
+const { values } = parseArgs({
+  options: {
+    records: { type: 'string', default: '100000' },
+    seed: { type: 'string', default: '7' },
+    answers: { type: 'string' },
+  },
+});
+const url = process.env.LEGACY_DATABASE_URL;
+if (url === undefined) throw new Error('LEGACY_DATABASE_URL is not set.');
+const records = Number(values.records);
+if (!Number.isInteger(records) || records < 0) throw new Error('--records takes a whole number.');
+
+const log = (text: string) => process.stderr.write(`${text}\n`);
+const started = performance.now();
+const filled = await fillLegacy({ url, records, seed: Number(values.seed), log });
+if (values.answers !== undefined) {
+  const lines = [...filled.rejected].map(([id, reason]) => JSON.stringify({ id, reason }));
+  writeFileSync(values.answers, `${lines.join('\n')}\n`);
+}
+const seconds = ((performance.now() - started) / 1000).toFixed(1);
+log(`legacy stand-in: ${filled.records} saju records in ${seconds} s, ${filled.rejected.size} of them wrong`);
