@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 
-const rows = gunzipSync(readFileSync(process.argv[2])).toString('utf8').trim().split('\n').slice(1);
+const rows = gunzipSync(readFileSync(process.argv[2])).toString('utf8').trim().split(/\r?\n/).slice(1);
 const months = rows.map((row) => {
   const [first, year, month, leap] = row.split(',');
   return {
