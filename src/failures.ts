@@ -62,6 +62,12 @@ const rules = {
     httpStatus: 503,
     hint: 'Bring the Temporal server back, then repeat the call.',
   },
+  control_unreachable: {
+    retryable: true,
+    actor: 'operator',
+    httpStatus: 503,
+    hint: 'Start it with `cubeshift up`, or set CONTROL_URL to where it is.',
+  },
   disk_full: {
     retryable: true,
     actor: 'operator',

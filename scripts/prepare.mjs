@@ -1,0 +1,94 @@
+// Makes a checkout runnable: installs packages and builds, each only when something changed. No dependencies.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const installStamp = join(root, 'node_modules', '.cubeshift-installed');
+const buildStamp = join(root, 'dist', '.cubeshift-built');
+const lock = join(root, 'node_modules.lock');
+
+/** Installs and builds what is missing; ends the process when that fails. */
+export function prepare() {
+  if (isInstalled() && isBuilt()) return;
+  withLock(() => {
+    if (!isInstalled()) {
+      say('installing packages (about a minute the first time)');
+      run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+      writeFileSync(installStamp, fingerprint(['package-lock.json']));
+    }
+    if (!isBuilt()) {
+      say('building');
+      run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
+      run(process.execPath, [join('dist', 'src', 'workers', 'bundle-workflows.js')]);
+      writeFileSync(buildStamp, sourcesFingerprint());
+    }
+  });
+}
+
+function isInstalled() {
+  return read(installStamp) === fingerprint(['package-lock.json']);
+}
+
+function isBuilt() {
+  return read(buildStamp) === sourcesFingerprint();
+}
+
+function sourcesFingerprint() {
+  const folders = ['src', 'legacy', 'bench', 'demo'].filter((folder) => existsSync(join(root, folder)));
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true }).map((name) => join(folder, name)),
+  );
+  return fingerprint([
+    'package-lock.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    ...files.filter((file) => file.endsWith('.ts')).sort(),
+  ]);
+}
+
+function fingerprint(files) {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(file).update(readFileSync(join(root, file)));
+  return hash.digest('hex');
+}
+
+function read(file) {
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}
+
+function run(command, args) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] });
+  if (status === 0) return;
+  rmSync(lock, { recursive: true, force: true });
+  say(`${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}`);
+  process.exit(1);
+}
+
+/** Two commands started at once prepare one after the other; the lock of one that was killed is taken after two minutes. */
+function withLock(work) {
+  for (;;) {
+    try {
+      mkdirSync(lock);
+      break;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+      if (Date.now() - statSync(lock, { throwIfNoEntry: false })?.mtimeMs > 120_000)
+        rmSync(lock, { recursive: true, force: true });
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    }
+  }
+  try {
+    work();
+  } finally {
+    rmSync(lock, { recursive: true, force: true });
+  }
+}
+
+function say(text) {
+  process.stderr.write(`${text}\n`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) prepare();

@@ -1,0 +1,34 @@
+import { Command, CommanderError } from 'commander';
+import { exitCodes } from './cli/exit-codes.js';
+import { registerMigrateCommands } from './cli/migrate.js';
+import { output } from './cli/output.js';
+import { registerReportCommand } from './cli/report.js';
+import { registerStackCommands } from './cli/stack.js';
+import { registerTokenCommand } from './cli/token.js';
+import { Failure } from './failures.js';
+import { packageVersion } from './package-root.js';
+
+/** Entry point of `cubeshift`. */
+const program = new Command('cubeshift')
+  .description('moves a monolith to cubes, verified and reversible')
+  .version(packageVersion());
+program.exitOverride().configureOutput({ writeOut: output.print, writeErr: (text) => output.talk(text.trimEnd()) });
+registerStackCommands(program, output);
+registerMigrateCommands(program, output);
+registerTokenCommand(program, output);
+registerReportCommand(program, output);
+for (const command of allCommands(program)) command.exitOverride().copyInheritedSettings(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  else if (error instanceof Failure) {
+    output.talk(error.message);
+    process.exitCode = exitCodes.usage;
+  } else throw error;
+}
+
+function allCommands(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...allCommands(child)]);
+}

@@ -1,0 +1,69 @@
+import type { MigrationView } from '../domain/migration.js';
+import { Failure, isFailureType } from '../failures.js';
+import { issueCubeToken } from '../services/tokens.js';
+import { liveEnvironment } from './stack.js';
+
+/** The control API as the command line uses it. */
+export interface ControlClient {
+  call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T>;
+}
+
+/**
+ * A client of the control API that CONTROL_URL names, or of the stack in the state folder. Its token holds what the
+ * command line needs, and lives an hour.
+ */
+export function createControlClient(): ControlClient {
+  const { url, secret } = whereAndHow();
+  const permissions = ['migration:read', 'migration:write', 'records:read'];
+  return {
+    call: async <T>(method: 'GET' | 'POST', path: string, body?: unknown) => {
+      const { token } = await issueCubeToken(secret, { cubeId: 'command-line', permissions }, new Date());
+      const response = await fetch(`${url}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(30_000),
+      }).catch((error: unknown) => {
+        throw new Failure('control_unreachable', `The control API at ${url} cannot be reached.`, { cause: error });
+      });
+      const answer: unknown = await response.json().catch(() => undefined);
+      if (!response.ok) throw failureOf(answer, response.status);
+      return answer as T;
+    },
+  };
+}
+
+export function readMigrationView(client: ControlClient, id: string): Promise<MigrationView> {
+  return client.call('GET', `/v1/migrations/${encodeURIComponent(id)}`);
+}
+
+/** The secret that cube tokens are made with: of the environment, else of the stack. */
+export function cubeSecret(): string {
+  const secret = process.env.CUBE_JWT_SECRET ?? liveEnvironment().CUBE_JWT_SECRET;
+  if (secret === undefined || Buffer.byteLength(secret) < 32)
+    throw new Failure('configuration_invalid', 'CUBE_JWT_SECRET must be 32 bytes or more.');
+  return secret;
+}
+
+function whereAndHow(): { url: string; secret: string } {
+  const secret = cubeSecret();
+  const url = process.env.CONTROL_URL ?? liveEnvironment().CONTROL_URL;
+  if (url === undefined) throw new Failure('control_unreachable', 'CONTROL_URL is not set.');
+  return { url: url.replace(/\/+$/, ''), secret };
+}
+
+function failureOf(answer: unknown, status: number): Failure {
+  if (typeof answer !== 'object' || answer === null)
+    return new Failure('unexpected', `The control API answered ${status} without a word.`);
+  const { type, detail, hint } = answer as Record<string, unknown>;
+  return new Failure(
+    isFailureType(type) ? type : 'unexpected',
+    String(detail ?? `The control API answered ${status}.`),
+    {
+      ...(typeof hint === 'string' ? { hint } : {}),
+    },
+  );
+}

@@ -1,0 +1,234 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { endedStatuses, type MigrationAction, type MigrationView } from '../domain/migration.js';
+import { Failure } from '../failures.js';
+import { type ControlClient, createControlClient, readMigrationView } from './control-client.js';
+import { type ExitCode, exitCodes } from './exit-codes.js';
+import { conclude, type Output, table } from './output.js';
+
+interface Waiting {
+  readonly wait?: boolean;
+  readonly json?: boolean;
+}
+
+/** `cubeshift migrate …`: the control API, a word a call. */
+export function registerMigrateCommands(program: Command, output: Output): void {
+  const migrate = program.command('migrate').description('start, look at and steer migrations');
+
+  migrate
+    .command('start <kind>')
+    .option('--id <id>', 'its id; the same id again is the same run')
+    .option('--mode <mode>', 'copy or live', 'copy')
+    .option('--option <name=value...>', 'a setting, as in --option lanes=4')
+    .option('--wait', 'return when it rests or ends')
+    .option('--json', 'as JSON')
+    .action((kind: string, options: Waiting & { id?: string; mode: string; option?: string[] }) =>
+      conclude(async () => {
+        const client = createControlClient();
+        const body = {
+          ...(options.id === undefined ? {} : { id: options.id }),
+          mode: options.mode,
+          options: parseOptions(options.option ?? []),
+        };
+        const started = await client.call<MigrationView>('POST', `/v1/migrations/${encodeURIComponent(kind)}`, body);
+        return show(client, started, options, output);
+      }),
+    );
+
+  migrate
+    .command('list')
+    .option('--json', 'as JSON')
+    .action((options: Waiting) =>
+      conclude(async () => {
+        const { items } = await createControlClient().call<{ items: MigrationView[] }>('GET', '/v1/migrations');
+        if (options.json) output.json(items);
+        else
+          output.print(
+            table([
+              ['ID', 'KIND', 'STAGE', 'STATUS', 'MIGRATED', 'REJECTED'],
+              ...items.map((one) => [
+                one.id,
+                one.kind,
+                one.stage,
+                one.status,
+                String(one.progress.migrated),
+                String(one.progress.rejected),
+              ]),
+            ]),
+          );
+        return exitCodes.done;
+      }),
+    );
+
+  migrate
+    .command('status <id>')
+    .option('--json', 'as JSON')
+    .action((id: string, options: Waiting) =>
+      conclude(async () => {
+        const view = await readMigrationView(createControlClient(), id);
+        if (options.json) output.json(view);
+        else output.print(describe(view));
+        return exitCodeOf(view);
+      }),
+    );
+
+  migrate
+    .command('watch <id>')
+    .description('follow it until it rests or ends')
+    .option('--json', 'as JSON')
+    .action((id: string, options: Waiting) =>
+      conclude(async () => {
+        const client = createControlClient();
+        return show(client, await readMigrationView(client, id), { ...options, wait: true }, output);
+      }),
+    );
+
+  const words: readonly { word: Exclude<MigrationAction, 'rejects/retry' | 'rejects/accept'>; flag?: string }[] = [
+    { word: 'verify' },
+    { word: 'repair' },
+    { word: 'pause' },
+    { word: 'resume' },
+    { word: 'cancel' },
+    { word: 'cutover', flag: '--dry-run' },
+    { word: 'rollback', flag: '--rehearse' },
+    { word: 'complete' },
+  ];
+  for (const { word, flag } of words) {
+    const command = migrate
+      .command(`${word} <id>`)
+      .option('--wait', 'return when it rests or ends')
+      .option('--json', 'as JSON');
+    if (flag !== undefined) command.option(flag, 'only say what it would do');
+    command.action((id: string, options: Waiting & { dryRun?: boolean; rehearse?: boolean }) =>
+      conclude(async () => {
+        if (options.dryRun || options.rehearse)
+          throw new Failure('not_at_this_stage', `${flag} is not available in mode copy.`, { hint: 'Leave it out.' });
+        return ask(createControlClient(), id, word, undefined, options, output);
+      }),
+    );
+  }
+
+  migrate
+    .command('rejects <id>')
+    .description('list what could not be moved, try it again, or accept it')
+    .option('--retry', 'try all again')
+    .option('--accept', 'take all as they are; needs --by and --why')
+    .option('--by <name>', 'who accepts')
+    .option('--why <text>', 'why')
+    .option('--wait', 'return when the migration rests or ends')
+    .option('--json', 'as JSON')
+    .action((id: string, options: Waiting & { retry?: boolean; accept?: boolean; by?: string; why?: string }) =>
+      conclude(async () => {
+        const client = createControlClient();
+        if (options.retry) return ask(client, id, 'rejects/retry', {}, options, output);
+        if (options.accept) {
+          if (options.by === undefined || options.why === undefined)
+            throw new Failure('invalid_input', '--accept needs --by and --why.', {
+              hint: 'Say who accepts the rejects, and why.',
+            });
+          return ask(client, id, 'rejects/accept', { ids: 'all', by: options.by, why: options.why }, options, output);
+        }
+        return listRejects(client, id, options, output);
+      }),
+    );
+
+  migrate
+    .command('report <id>')
+    .description('print the signed evidence report')
+    .action((id: string) =>
+      conclude(async () => {
+        output.json(await createControlClient().call('GET', `/v1/migrations/${encodeURIComponent(id)}/report`));
+        return exitCodes.done;
+      }),
+    );
+}
+
+async function ask(
+  client: ControlClient,
+  id: string,
+  action: MigrationAction,
+  body: unknown,
+  options: Waiting,
+  output: Output,
+): Promise<ExitCode> {
+  const view = await client.call<MigrationView>('POST', `/v1/migrations/${encodeURIComponent(id)}/${action}`, body);
+  // The plan has the request but may not have told the ledger yet: what it was before is not its answer.
+  if (options.wait) await sleep(500);
+  return show(client, view, options, output);
+}
+
+async function show(client: ControlClient, first: MigrationView, options: Waiting, output: Output): Promise<ExitCode> {
+  let view = first;
+  let told = '';
+  while (options.wait && view.status === 'running') {
+    const line = progressLine(view);
+    if (line !== told) output.talk(line);
+    told = line;
+    await sleep(500);
+    view = await readMigrationView(client, view.id);
+  }
+  if (options.json) output.json(view);
+  else output.print(describe(view));
+  return options.wait ? exitCodeOf(view) : exitCodes.done;
+}
+
+async function listRejects(client: ControlClient, id: string, options: Waiting, output: Output): Promise<ExitCode> {
+  interface Page {
+    items: { id: string; reason: string; detail: string; attempts: number }[];
+    next_cursor: string | null;
+  }
+  const items: Page['items'] = [];
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const query: string = cursor === '' ? '?limit=1000' : `?limit=1000&cursor=${cursor}`;
+    const page: Page = await client.call<Page>('GET', `/v1/migrations/${encodeURIComponent(id)}/rejects${query}`);
+    items.push(...page.items);
+    cursor = page.next_cursor;
+  }
+  if (options.json) output.json(items);
+  else
+    output.print(
+      table([
+        ['ID', 'REASON', 'ATTEMPTS', 'DETAIL'],
+        ...items.map((item) => [item.id, item.reason, String(item.attempts), item.detail]),
+      ]),
+    );
+  return exitCodes.done;
+}
+
+function exitCodeOf(view: MigrationView): ExitCode {
+  if (view.verification.status === 'mismatch' && view.status === 'blocked') return exitCodes.mismatch;
+  return view.status === 'blocked' || view.status === 'failed' ? exitCodes.failed : exitCodes.done;
+}
+
+function describe(view: MigrationView): string {
+  const lines = [
+    `${view.kind} ${view.id}: ${view.status} at ${view.stage}`,
+    progressLine(view),
+    `verification ${view.verification.status}, ${view.verification.compared} rows compared`,
+    ...(view.error === null ? [] : [view.error.message, view.error.hint]),
+    ...view.verification.mismatches.slice(0, 10).map(({ id, field }) => `  differs: id ${id}, ${field}`),
+    endedStatuses.has(view.status) ? '' : `possible now: ${view.actions.join(', ')}`,
+  ];
+  return lines.filter((line) => line !== '').join('\n');
+}
+
+function progressLine({ stage, progress }: MigrationView): string {
+  const { migrated, rejected, total, total_estimated, verified, rate_per_second, eta_seconds } = progress;
+  const expected = `${total_estimated ? 'about ' : ''}${total}`;
+  const pace =
+    rate_per_second > 0 ? `, ${rate_per_second} rows/s${eta_seconds === null ? '' : `, ${eta_seconds} s left`}` : '';
+  return `${stage}: ${migrated} moved, ${rejected} rejected of ${expected}, ${verified} verified${pace}`;
+}
+
+function parseOptions(pairs: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [name = '', value = ''] = pair.split('=', 2);
+      if (name === '' || value === '')
+        throw new Failure('invalid_input', 'A setting is written --option name=value.', {
+          hint: 'As in --option lanes=4.',
+        });
+      return [name, value === 'null' ? null : Number(value)];
+    }),
+  );
+}

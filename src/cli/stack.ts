@@ -1,0 +1,222 @@
+import { spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import pg from 'pg';
+import { Failure, toFailure } from '../failures.js';
+import { packageRoot } from '../package-root.js';
+import { diagnose } from '../stack/doctor.js';
+import { stackEnvironment } from '../stack/environment.js';
+import { defaultCacheFolder } from '../stack/fetch.js';
+import { StackHome } from '../stack/home.js';
+import { listProcesses, startServers, stopStack } from '../stack/stack.js';
+import { type ExitCode, exitCodes } from './exit-codes.js';
+import { conclude, type Output, table } from './output.js';
+
+/** The state folder of the stack that commands without another word mean. */
+export function currentHome(): StackHome {
+  return new StackHome(process.env.CUBESHIFT_HOME ?? '.cubeshift');
+}
+
+export function registerStackCommands(program: Command, output: Output): void {
+  program
+    .command('up')
+    .description('bring up the servers, the legacy stand-in, the workers and the control API, and keep them up')
+    .option('--records <n>', 'saju records of the legacy stand-in', parseCount, 100_000)
+    .option('--detach', 'return when everything is ready')
+    .action((options: { records: number; detach?: boolean }) =>
+      conclude(() => (options.detach ? upDetached(options.records, output) : upHere(options.records, output))),
+    );
+  program
+    .command('down')
+    .description('stop everything')
+    .option('--purge', 'remove the state folder with all data, too')
+    .action((options: { purge?: boolean }) =>
+      conclude(async () => {
+        await stopStack(currentHome(), { purge: options.purge ?? false });
+        output.talk(options.purge ? 'stopped, and all data removed' : 'stopped');
+        return exitCodes.done;
+      }),
+    );
+  program
+    .command('env')
+    .description('print the variables of the stack with their live values; they hold secrets')
+    .option('--json', 'as JSON')
+    .action((options: { json?: boolean }) =>
+      conclude(async () => {
+        const env = liveEnvironment();
+        if (options.json) output.json(env);
+        else
+          for (const [name, value] of Object.entries(env))
+            output.print(`export ${name}='${value.replaceAll("'", "'\\''")}'`);
+        return exitCodes.done;
+      }),
+    );
+  program
+    .command('ps')
+    .description('list the processes of the stack')
+    .option('--json', 'as JSON')
+    .action((options: { json?: boolean }) =>
+      conclude(async () => {
+        const processes = listProcesses(currentHome()).map(({ name, pid, port, version, state }) => ({
+          name,
+          pid,
+          port,
+          version,
+          state,
+        }));
+        if (options.json) output.json(processes);
+        else
+          output.print(
+            table([
+              ['NAME', 'PID', 'PORT', 'VERSION', 'STATE'],
+              ...processes.map((entry) => [
+                entry.name,
+                String(entry.pid),
+                String(entry.port ?? '–'),
+                entry.version,
+                entry.state,
+              ]),
+            ]),
+          );
+        return exitCodes.done;
+      }),
+    );
+  program
+    .command('doctor')
+    .description('say what is missing and how to mend it')
+    .option('--json', 'as JSON')
+    .action((options: { json?: boolean }) =>
+      conclude(async () => {
+        const findings = await diagnose(currentHome(), defaultCacheFolder(process.env), process.env);
+        if (options.json) output.json(findings);
+        else
+          for (const finding of findings)
+            output.print(
+              `${finding.ok ? 'ok     ' : 'missing'}  ${finding.what}${finding.ok ? '' : `: ${finding.mend}`}`,
+            );
+        return findings.every((finding) => finding.ok) ? exitCodes.done : exitCodes.failed;
+      }),
+    );
+}
+
+/** The variables of the stack in the current state folder; throws when there is none. */
+export function liveEnvironment(): Record<string, string> {
+  const settings = currentHome().knownSettings();
+  if (settings === undefined) {
+    throw new Failure('control_unreachable', `There is no stack in ${currentHome().folder}.`);
+  }
+  return stackEnvironment(settings, process.env);
+}
+
+async function upHere(records: number, output: Output): Promise<ExitCode> {
+  const home = currentHome();
+  if (home.supervisor() !== undefined) return awaitOther(home, output);
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
+  const stack = await startServers({
+    home,
+    cacheFolder: defaultCacheFolder(process.env),
+    environment: process.env,
+    log: output.talk,
+  });
+  try {
+    if (!stop.signal.aborted && !process.env.LEGACY_DATABASE_URL) await fillWhenEmpty(stack.env, records);
+    if (!stop.signal.aborted) await stack.startPrograms();
+    showStack(stack.env, output);
+    output.talk('everything is up; Ctrl-C stops it');
+    await stack.watch(stop.signal);
+  } finally {
+    output.talk('stopping');
+    await stack.stop();
+  }
+  return exitCodes.done;
+}
+
+/** Starts `up` as a process of its own and waits until its last program is ready. */
+async function upDetached(records: number, output: Output): Promise<ExitCode> {
+  const home = currentHome();
+  if (home.supervisor() !== undefined) return awaitOther(home, output);
+  home.prepare();
+  const logFile = home.path('logs', 'up.log');
+  const log = openSync(logFile, 'a', 0o600);
+  const entry = join(packageRoot(), 'dist', 'src', 'cli.js');
+  const child = spawn(process.execPath, [entry, 'up', '--records', String(records)], {
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: process.env,
+  });
+  let ended = false;
+  child.once('exit', () => {
+    ended = true;
+  });
+  output.talk(`bringing up the stack in ${home.folder}; the log is ${logFile}`);
+  while (!isUp(home)) {
+    if (ended) throw new Failure('unexpected', 'The stack did not come up.', { hint: `See ${logFile}.` });
+    await sleep(100);
+  }
+  child.unref();
+  showStack(liveEnvironment(), output);
+  return exitCodes.done;
+}
+
+/** Another process keeps the stack up and mends what is missing: waits until it has. */
+async function awaitOther(home: StackHome, output: Output): Promise<ExitCode> {
+  const deadline = Date.now() + 180_000;
+  while (!isUp(home)) {
+    if (home.supervisor() === undefined)
+      throw new Failure('unexpected', 'The stack went down while this command waited for it.', {
+        hint: 'Bring it up again.',
+      });
+    if (Date.now() > deadline)
+      throw new Failure('unexpected', 'The stack does not come up.', { hint: 'See its logs, or `cubeshift doctor`.' });
+    await sleep(100);
+  }
+  showStack(liveEnvironment(), output);
+  return exitCodes.done;
+}
+
+function isUp(home: StackHome): boolean {
+  return (
+    home.supervisor() !== undefined &&
+    listProcesses(home).some((entry) => entry.name === 'control' && entry.state === 'ready')
+  );
+}
+
+/** Fills the embedded legacy database once: never one of the user's own. */
+async function fillWhenEmpty(env: Readonly<Record<string, string>>, records: number): Promise<void> {
+  const client = new pg.Client({ connectionString: env.LEGACY_DATABASE_URL });
+  await client.connect();
+  const found = await client.query<{ there: boolean }>(
+    "select to_regclass('public.saju_records') is not null as there",
+  );
+  await client.end();
+  if (found.rows[0]?.there === true) return;
+  const entry = join(packageRoot(), 'dist', 'legacy', 'main.js');
+  const child = spawn(process.execPath, [entry, '--records', String(records)], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { PATH: process.env.PATH, LEGACY_DATABASE_URL: env.LEGACY_DATABASE_URL },
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('exit', resolve);
+    child.once('error', reject);
+  }).catch((error: unknown) => {
+    throw toFailure(error);
+  });
+  if (code !== 0)
+    throw new Failure('unexpected', 'The legacy stand-in could not be filled.', {
+      hint: 'See the lines above; nothing of it was kept.',
+    });
+}
+
+function showStack(env: Readonly<Record<string, string>>, output: Output): void {
+  output.talk(`control API      ${env.CONTROL_URL}`);
+  if (env.TEMPORAL_UI_URL !== undefined) output.talk(`Temporal Web UI  ${env.TEMPORAL_UI_URL}`);
+  output.talk('variables        cubeshift env');
+}
+
+function parseCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new Failure('invalid_input', '--records takes a whole number.');
+  return Number(text);
+}

@@ -1,0 +1,24 @@
+import type { Command } from 'commander';
+import { Failure } from '../failures.js';
+import { issueCubeToken } from '../services/tokens.js';
+import { cubeSecret } from './control-client.js';
+import { exitCodes } from './exit-codes.js';
+import { conclude, type Output } from './output.js';
+
+export function registerTokenCommand(program: Command, output: Output): void {
+  program
+    .command('token')
+    .description('print a cube token, valid for an hour')
+    .requiredOption('--cube-id <id>', 'whom it is for')
+    .requiredOption('--permissions <list>', 'what it allows, separated by commas')
+    .action((options: { cubeId: string; permissions: string }) =>
+      conclude(async () => {
+        const permissions = options.permissions.split(',').map((one) => one.trim());
+        if (options.cubeId === '' || permissions.includes(''))
+          throw new Failure('invalid_input', 'Cube id and permissions must not be empty.');
+        const { token } = await issueCubeToken(cubeSecret(), { cubeId: options.cubeId, permissions }, new Date());
+        output.print(token);
+        return exitCodes.done;
+      }),
+    );
+}

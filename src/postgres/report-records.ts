@@ -1,0 +1,35 @@
+import type pg from 'pg';
+
+/** What a report proves, as the ledger holds it. Ids, fields and counts; no record contents. */
+export interface ReportRecords {
+  readonly batches: unknown;
+  readonly rejects: unknown;
+  readonly verifications: unknown;
+  readonly set_aside: unknown;
+  readonly events: unknown;
+}
+
+export async function readReport(cube: pg.Pool, migrationId: string): Promise<ReportRecords> {
+  const found = await cube.query<ReportRecords>(
+    `select
+       (select coalesce(json_agg(b), '[]') from (
+          select origin, state, count(*) as batches, sum(migrated) as migrated, sum(rejected) as rejected, sum(warned) as pillars_do_not_fit,
+                 sum(bytes) as bytes, min(committed_at) as first_commit, max(committed_at) as last_commit, count(distinct worker) as workers
+            from ledger.batches where migration_id = $1 group by origin, state order by origin, state) b) as batches,
+       (select coalesce(json_agg(r), '[]') from (
+          select reason, resolution, accepted_by, accepted_why, count(*) as rows from ledger.rejects
+           where migration_id = $1 group by 1, 2, 3, 4 order by 1, 2) r) as rejects,
+       (select coalesce(json_agg(v), '[]') from (
+          select id, status, source_rows, target_rows, rejected_rows, mismatched, started_at, finished_at,
+                 (select count(*) from ledger.verified_ranges where verification_id = verifications.id) as ranges,
+                 (select md5(coalesce(string_agg(source_digest, '' order by after), '')) from ledger.verified_ranges where verification_id = verifications.id) as source_digest,
+                 (select md5(coalesce(string_agg(target_digest, '' order by after), '')) from ledger.verified_ranges where verification_id = verifications.id) as target_digest
+            from ledger.verifications where migration_id = $1 order by id) v) as verifications,
+       (select coalesce(json_agg(s), '[]') from (
+          select source_id::text as id, set_aside_at, restored_at from ledger.set_aside where migration_id = $1 order by id limit 1000) s) as set_aside,
+       (select coalesce(json_agg(e), '[]') from (
+          select at, what, by, detail from ledger.events where migration_id = $1 order by id) e) as events`,
+    [migrationId],
+  );
+  return found.rows[0] ?? { batches: [], rejects: [], verifications: [], set_aside: [], events: [] };
+}

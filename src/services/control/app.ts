@@ -1,0 +1,83 @@
+import swagger from '@fastify/swagger';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type pg from 'pg';
+import { Failure } from '../../failures.js';
+import { packageVersion } from '../../package-root.js';
+import { postgresFailure } from '../../postgres/errors.js';
+import { type Authorization, createAuthorization } from '../authorization.js';
+import { registerMetrics } from '../metrics.js';
+import { problemSchema, registerProblems } from '../problem.js';
+import { registerEventRoutes } from './events.js';
+import { registerHealthRoutes } from './health.js';
+import { collectMigrationMetrics } from './migration-metrics.js';
+import { registerMigrationRoutes } from './migrations.js';
+import { registerRejectRoutes } from './rejects.js';
+import { registerReportRoutes } from './report.js';
+import { migrationSchema, rejectPageSchema } from './schemas.js';
+import type { MigrationWorkflows } from './workflows.js';
+
+export interface ControlSettings {
+  readonly cube: pg.Pool;
+  readonly workflows: MigrationWorkflows;
+  /** What cube tokens are signed with. */
+  readonly secret: string;
+  readonly clock: () => Date;
+  readonly logger: FastifyBaseLogger | false;
+}
+
+/** What the routes share. */
+export interface ControlDependencies extends ControlSettings {
+  readonly authorization: Authorization;
+  /** Aborted when the app closes: streams end then. */
+  readonly closing: AbortSignal;
+}
+
+const mostBodyBytes = 1024 * 1024;
+
+/** The control API without its listener. */
+export async function buildControlApp(settings: ControlSettings): Promise<FastifyInstance> {
+  const app: FastifyInstance = Fastify({
+    ...(settings.logger === false ? { logger: false } : { loggerInstance: settings.logger }),
+    bodyLimit: mostBodyBytes,
+    requestTimeout: 30_000,
+    routerOptions: { maxParamLength: 200 },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', allErrors: false } },
+    genReqId: () => crypto.randomUUID(),
+  });
+  const closing = new AbortController();
+  app.addHook('preClose', async () => closing.abort());
+  registerProblems(app, postgresFailure('cube'));
+  app.addSchema(problemSchema);
+  app.addSchema(migrationSchema);
+  app.addSchema(rejectPageSchema);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Cubeshift control API', version: packageVersion() },
+      components: { securitySchemes: { cubeToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+    },
+    refResolver: {
+      buildLocalReference: (schema, _base, _fragment, place) =>
+        typeof schema.$id === 'string' ? schema.$id : `schema-${place}`,
+    },
+  });
+  const deps: ControlDependencies = {
+    ...settings,
+    closing: closing.signal,
+    authorization: createAuthorization(app, settings.secret, settings.clock),
+  };
+  registerMetrics(app, 'control', (registry) => collectMigrationMetrics(registry, settings.cube));
+  // Routes registered in a plugin of their own come after swagger has hooked in.
+  await app.register(async (routes) => {
+    registerHealthRoutes(routes, deps);
+    registerMigrationRoutes(routes, deps);
+    registerRejectRoutes(routes, deps);
+    registerEventRoutes(routes, deps);
+    registerReportRoutes(routes, deps);
+    routes.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+    routes.post('/v1/migrations/:id/*', { schema: { hide: true } }, async () => {
+      throw new Failure('not_found', 'There is no such action.', { hint: 'See /openapi.json for what there is.' });
+    });
+  });
+  return app;
+}

@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { endedStatuses, type MigrationView } from '../../domain/migration.js';
+import { problemResponses } from '../problem.js';
+import type { ControlDependencies } from './app.js';
+import { knownMigration } from './migrations.js';
+import { idParameter } from './schemas.js';
+
+const lookEveryMillis = 400;
+const aliveEveryMillis = 15_000;
+
+type EventName = 'progress' | 'stage' | 'rest' | 'end';
+
+/** Server-sent events of a migration, each with the body of GET; the first comes at once, `end` is the last. */
+export function registerEventRoutes(app: FastifyInstance, deps: ControlDependencies): void {
+  app.withTypeProvider<TypeBoxTypeProvider>().get(
+    '/v1/migrations/:id/events',
+    {
+      preHandler: deps.authorization.require('migration:read'),
+      schema: {
+        security: [{ cubeToken: [] }],
+        summary: 'Follow a migration as server-sent events: progress, stage, rest, end',
+        params: idParameter,
+        produces: ['text/event-stream'],
+        response: problemResponses('unauthorized', 'forbidden', 'not_found'),
+      },
+    },
+    async (request, reply) => {
+      let view = await knownMigration(deps, request.params.id);
+      const left = new AbortController();
+      request.raw.once('close', () => left.abort());
+      deps.closing.addEventListener('abort', () => left.abort(), { once: true });
+      reply.hijack();
+      reply.raw.writeHead(200, {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        connection: 'keep-alive',
+      });
+      let last: MigrationView | undefined;
+      let toldAt = Date.now();
+      try {
+        while (!left.signal.aborted) {
+          const name = eventFor(last, view);
+          if (name !== undefined) {
+            reply.raw.write(`event: ${name}\ndata: ${JSON.stringify(view)}\n\n`);
+            last = view;
+            toldAt = Date.now();
+          } else if (Date.now() - toldAt > aliveEveryMillis) {
+            reply.raw.write(': alive\n\n');
+            toldAt = Date.now();
+          }
+          if (name === 'end') break;
+          await sleep(lookEveryMillis, undefined, { signal: left.signal }).catch(() => undefined);
+          view = await knownMigration(deps, request.params.id).catch(() => view);
+        }
+      } finally {
+        reply.raw.end();
+      }
+    },
+  );
+}
+
+function eventFor(last: MigrationView | undefined, view: MigrationView): EventName | undefined {
+  if (endedStatuses.has(view.status)) return 'end';
+  const moved = last === undefined || last.status !== view.status || last.stage !== view.stage;
+  if (moved) return view.status === 'running' ? 'stage' : 'rest';
+  return JSON.stringify(last?.progress) === JSON.stringify(view.progress) ? undefined : 'progress';
+}

@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pino from 'pino';
+import { readConfiguration } from '../../config.js';
+import { failureRule, toFailure } from '../../failures.js';
+import { createPool } from '../../postgres/connect.js';
+import { upgradeLedger } from '../../postgres/ledger-schema.js';
+import { findOrphans, recordRunId } from '../../postgres/migration-records.js';
+import { buildControlApp } from './app.js';
+import { createMigrationWorkflows } from './workflows.js';
+
+/** Entry point of the control API. */
+const variables = [
+  'TEMPORAL_ADDRESS',
+  'TEMPORAL_NAMESPACE',
+  'CUBE_DATABASE_URL',
+  'CUBE_JWT_SECRET',
+  'CONTROL_HOST',
+  'CONTROL_PORT',
+  'LOG_LEVEL',
+] as const;
+const config = configure();
+const log = pino({ name: 'control', level: config.LOG_LEVEL });
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+
+const cube = createPool(config.CUBE_DATABASE_URL, { applicationName: 'cubeshift control', max: 10 });
+const workflows = createMigrationWorkflows(config.TEMPORAL_ADDRESS, config.TEMPORAL_NAMESPACE);
+const app = await buildControlApp({
+  cube,
+  workflows,
+  secret: config.CUBE_JWT_SECRET,
+  clock: () => new Date(),
+  logger: log,
+});
+await app.listen({ host: config.CONTROL_HOST, port: config.CONTROL_PORT });
+await whileAsked(upgradeOnce, 1000);
+await whileAsked(adoptOrphans, 5000);
+await app.close();
+await workflows.close();
+await cube.end();
+
+/** Listens from the first moment, and is ready once the ledger is there. */
+async function upgradeOnce(): Promise<boolean> {
+  await upgradeLedger(config.CUBE_DATABASE_URL);
+  return true;
+}
+
+/** Starts the plans of runs that were put on record by an API that died before it could. */
+async function adoptOrphans(): Promise<boolean> {
+  for (const orphan of await findOrphans(cube)) {
+    const { runId } = await workflows.start(orphan);
+    await recordRunId(cube, orphan.id, runId);
+    log.info({ migration: orphan.id }, 'started the plan of a run that had none');
+  }
+  return false;
+}
+
+/** Repeats `work` until it says it is done or the program is to stop; a failure is logged and tried again. */
+async function whileAsked(work: () => Promise<boolean>, everyMillis: number): Promise<void> {
+  while (!stop.signal.aborted) {
+    try {
+      if (await work()) return;
+    } catch (error) {
+      const failure = toFailure(error);
+      log.warn({ type: failure.type, actor: failureRule(failure.type).actor }, failure.message);
+    }
+    await sleep(everyMillis, undefined, { signal: stop.signal }).catch(() => undefined);
+  }
+}
+
+function configure() {
+  try {
+    return readConfiguration(process.env, variables);
+  } catch (error) {
+    process.stderr.write(`${toFailure(error).message}\n`);
+    process.exit(2);
+  }
+}

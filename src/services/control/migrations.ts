@@ -1,0 +1,181 @@
+import { randomUUID } from 'node:crypto';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import {
+  actionsThatFit,
+  defaultMigrationOptions,
+  isMigrationId,
+  type MigrationAction,
+  type MigrationKind,
+  type MigrationOptions,
+  type MigrationView,
+  migrationKinds,
+} from '../../domain/migration.js';
+import { Failure } from '../../failures.js';
+import { recordRunId, recordStart } from '../../postgres/migration-records.js';
+import { listMigrations, readMigration } from '../../postgres/migration-view.js';
+import { problemResponses } from '../problem.js';
+import type { ControlDependencies } from './app.js';
+import { idParameter, kindParameter, startBody, steeringBody } from './schemas.js';
+import { hasPlan, notPossible } from './workflows.js';
+
+const found = { 200: { $ref: 'Migration#' }, ...problemResponses('unauthorized', 'forbidden', 'not_found') };
+const accepted = {
+  202: { $ref: 'Migration#' },
+  ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found', 'conflict', 'temporal_unreachable'),
+};
+const security = [{ cubeToken: [] }];
+
+/** Starting, looking at and steering migrations. */
+export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDependencies): void {
+  const routes = app.withTypeProvider<TypeBoxTypeProvider>();
+  const { cube, workflows, authorization } = deps;
+  const reads = authorization.require('migration:read');
+  const writes = authorization.require('migration:write');
+
+  routes.get(
+    '/v1/migrations',
+    {
+      preHandler: reads,
+      schema: {
+        security,
+        summary: 'All migrations',
+        response: { 200: { type: 'object', properties: { items: { type: 'array', items: { $ref: 'Migration#' } } } } },
+      },
+    },
+    async () => ({
+      items: [...(await listMigrations(cube))],
+    }),
+  );
+
+  routes.get(
+    '/v1/migrations/:id',
+    { preHandler: reads, schema: { security, summary: 'One migration', params: idParameter, response: found } },
+    (request) => knownMigration(deps, request.params.id),
+  );
+
+  routes.post(
+    '/v1/migrations/:kind',
+    {
+      preHandler: writes,
+      schema: { security, summary: 'Start a migration', params: kindParameter, body: startBody, response: accepted },
+    },
+    async (request, reply) => {
+      const kind = migrationKinds.find((known) => known === request.params.kind);
+      if (kind === undefined)
+        throw new Failure('not_found', `There is no kind ${clip(request.params.kind)}.`, {
+          hint: `Kinds are ${migrationKinds.join(', ')}.`,
+        });
+      const { mode = 'copy', options } = request.body;
+      checkAvailable(kind, mode);
+      const idempotencyKey = keyOf(request.headers['idempotency-key']);
+      const input = await recordStart(cube, {
+        id: newId(request.body.id),
+        kind,
+        mode,
+        options: completeOptions(options),
+        idempotencyKey,
+        by: authorization.callerOf(request).cubeId,
+      });
+      const known = await knownMigration(deps, input.id);
+      if (known.run_id === null && known.finished_at === null) {
+        const { runId } = await workflows.start(input);
+        await recordRunId(cube, input.id, runId);
+      }
+      return reply.code(202).send(await knownMigration(deps, input.id));
+    },
+  );
+
+  const steerings = ['pause', 'resume', 'cancel', 'verify', 'repair', 'cutover', 'complete', 'rollback'] as const;
+  for (const action of steerings) {
+    routes.post(
+      `/v1/migrations/:id/${action}`,
+      {
+        preHandler: writes,
+        schema: {
+          security,
+          summary: `Ask for ${action}`,
+          params: idParameter,
+          body: { anyOf: [steeringBody, { type: 'null' }] },
+          response: accepted,
+        },
+      },
+      async (request, reply) => {
+        await steer(deps, request.params.id, action, { by: authorization.callerOf(request).cubeId });
+        return reply.code(202).send(await knownMigration(deps, request.params.id));
+      },
+    );
+  }
+}
+
+/** A migration or 404. */
+export async function knownMigration({ cube }: ControlDependencies, id: string): Promise<MigrationView> {
+  const view = await readMigration(cube, id);
+  if (view === undefined) throw new Failure('not_found', `There is no migration ${clip(id)}.`);
+  return view;
+}
+
+/** Asks the plan; what does not fit now is refused with what does. The plan itself has the last word. */
+export async function steer(
+  deps: ControlDependencies,
+  id: string,
+  action: MigrationAction,
+  request: Parameters<ControlDependencies['workflows']['steer']>[3],
+): Promise<void> {
+  const view = await knownMigration(deps, id);
+  if (!view.actions.includes(action) && endedOrUnknown(view)) {
+    throw notPossible(
+      `${action} is not possible: the migration is ${view.status} at stage ${view.stage}.`,
+      actionsThatFit(view),
+    );
+  }
+  if (!isMigrationId(id)) throw new Failure('not_found', `There is no migration ${clip(id)}.`);
+  await deps.workflows.steer(view.kind, id, action, request);
+}
+
+/** Only an ended run is refused on the ledger's word: while one lives, the plan may be a moment ahead of it. */
+function endedOrUnknown(view: MigrationView): boolean {
+  return view.finished_at !== null;
+}
+
+function checkAvailable(kind: MigrationKind, mode: string): void {
+  if (!hasPlan(kind)) {
+    throw new Failure('invalid_input', `Migrations of kind ${kind} are not available in this version.`, {
+      details: { field: 'kind' },
+    });
+  }
+  if (mode !== 'copy') {
+    throw new Failure('invalid_input', `Mode ${mode} is not available in this version.`, {
+      hint: 'Use mode copy.',
+      details: { field: 'body.mode' },
+    });
+  }
+}
+
+function newId(asked: string | undefined) {
+  const id = asked ?? `m-${randomUUID().slice(0, 13)}`;
+  if (!isMigrationId(id))
+    throw new Failure('invalid_input', 'body.id is not an id.', { details: { field: 'body.id' } });
+  return id;
+}
+
+function keyOf(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  if (Array.isArray(header) || header === '' || header.length > 200) {
+    throw new Failure('invalid_input', 'The Idempotency-Key must be one value of at most 200 characters.', {
+      details: { field: 'headers.idempotency-key' },
+    });
+  }
+  return header;
+}
+
+function completeOptions(
+  given: { readonly [Name in keyof MigrationOptions]?: MigrationOptions[Name] | undefined } | undefined,
+): MigrationOptions {
+  const set = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
+  return { ...defaultMigrationOptions, ...Object.fromEntries(set) };
+}
+
+function clip(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}

@@ -1,0 +1,86 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { readRejectPage } from '../../postgres/reject-page.js';
+import { problemResponses } from '../problem.js';
+import type { ControlDependencies } from './app.js';
+import { knownMigration, steer } from './migrations.js';
+import { acceptBody, idParameter, pageQuery, retryBody } from './schemas.js';
+
+const security = [{ cubeToken: [] }];
+const accepted = {
+  202: { $ref: 'Migration#' },
+  ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found', 'conflict', 'temporal_unreachable'),
+};
+const beforeEveryId = (-(2n ** 63n)).toString();
+
+/** What could not be moved: looking at it, trying it again, accepting it. */
+export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependencies): void {
+  const routes = app.withTypeProvider<TypeBoxTypeProvider>();
+  const { cube, authorization } = deps;
+  const writes = authorization.require('migration:write');
+
+  routes.get(
+    '/v1/migrations/:id/rejects',
+    {
+      preHandler: authorization.require('records:read'),
+      schema: {
+        security,
+        summary: 'Rejected rows with their contents',
+        params: idParameter,
+        querystring: pageQuery,
+        response: {
+          200: { $ref: 'RejectPage#' },
+          ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found'),
+        },
+      },
+    },
+    async (request) => {
+      await knownMigration(deps, request.params.id);
+      const { cursor = beforeEveryId, limit = 100 } = request.query;
+      const items = await readRejectPage(cube, request.params.id, cursor, limit);
+      return { items, next_cursor: items.length === limit ? (items.at(-1)?.id ?? null) : null };
+    },
+  );
+
+  routes.post(
+    '/v1/migrations/:id/rejects/retry',
+    {
+      preHandler: writes,
+      schema: {
+        security,
+        summary: 'Try rejects again',
+        params: idParameter,
+        body: { anyOf: [retryBody, { type: 'null' }] },
+        response: accepted,
+      },
+    },
+    async (request, reply) => {
+      const body = request.body as { ids?: string[] } | null;
+      const by = authorization.callerOf(request).cubeId;
+      await steer(deps, request.params.id, 'rejects/retry', {
+        by,
+        ...(body?.ids === undefined ? {} : { ids: body.ids }),
+      });
+      return reply.code(202).send(await knownMigration(deps, request.params.id));
+    },
+  );
+
+  routes.post(
+    '/v1/migrations/:id/rejects/accept',
+    {
+      preHandler: writes,
+      schema: {
+        security,
+        summary: 'Accept rejects as they are',
+        params: idParameter,
+        body: acceptBody,
+        response: accepted,
+      },
+    },
+    async (request, reply) => {
+      const { ids, by, why } = request.body;
+      await steer(deps, request.params.id, 'rejects/accept', { by, why, ids: ids ?? 'all' });
+      return reply.code(202).send(await knownMigration(deps, request.params.id));
+    },
+  );
+}

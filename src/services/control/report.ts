@@ -1,0 +1,40 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { packageVersion } from '../../package-root.js';
+import { readReport } from '../../postgres/report-records.js';
+import { problemResponses } from '../problem.js';
+import { signReport } from '../report-signature.js';
+import type { ControlDependencies } from './app.js';
+import { knownMigration } from './migrations.js';
+import { idParameter } from './schemas.js';
+
+/** The evidence of a migration: what was moved, rejected, compared, asked and by whom; signed. */
+export function registerReportRoutes(app: FastifyInstance, deps: ControlDependencies): void {
+  app.withTypeProvider<TypeBoxTypeProvider>().get(
+    '/v1/migrations/:id/report',
+    {
+      preHandler: deps.authorization.require('migration:read'),
+      schema: {
+        security: [{ cubeToken: [] }],
+        summary: 'The signed evidence report',
+        params: idParameter,
+        response: {
+          200: { type: 'object', additionalProperties: true },
+          ...problemResponses('unauthorized', 'forbidden', 'not_found'),
+        },
+      },
+    },
+    async (request) => {
+      const migration = await knownMigration(deps, request.params.id);
+      const records = await readReport(deps.cube, request.params.id);
+      return {
+        ...signReport(deps.secret, {
+          made_at: deps.clock().toISOString(),
+          engine_version: packageVersion(),
+          migration,
+          ...records,
+        }),
+      };
+    },
+  );
+}

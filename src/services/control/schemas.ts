@@ -1,0 +1,119 @@
+import { Type } from 'typebox';
+import {
+  migrationActions,
+  migrationKinds,
+  migrationModes,
+  migrationStages,
+  migrationStatuses,
+} from '../../domain/migration.js';
+
+const texts = <const T extends readonly string[]>(values: T) =>
+  Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
+const nullable = <T>(schema: object) => Type.Unsafe<T | null>({ anyOf: [schema, { type: 'null' }] });
+
+export const kindParameter = Type.Object({ kind: Type.String() });
+export const idParameter = Type.Object({ id: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' }) });
+
+/** Settings of a start; each may be left out. */
+export const optionsSchema = Type.Object(
+  {
+    batch_rows: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
+    batch_bytes: Type.Optional(Type.Integer({ minimum: 1024, maximum: 64 * 1024 * 1024 })),
+    lanes: Type.Optional(Type.Integer({ minimum: 1, maximum: 16 })),
+    reject_limit_percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
+    rows_per_second: Type.Optional(nullable<number>({ type: 'integer', minimum: 1 })),
+    legacy_latency_limit_ms: Type.Optional(nullable<number>({ type: 'integer', minimum: 1 })),
+  },
+  { additionalProperties: false },
+);
+
+export const startBody = Type.Object(
+  {
+    id: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' })),
+    mode: Type.Optional(texts(migrationModes)),
+    options: Type.Optional(optionsSchema),
+  },
+  { additionalProperties: false },
+);
+
+export const steeringBody = Type.Object({}, { additionalProperties: false });
+
+const ids = Type.Array(Type.String({ pattern: '^-?[0-9]{1,19}$' }), { minItems: 1, maxItems: 1000 });
+
+export const retryBody = Type.Object({ ids: Type.Optional(ids) }, { additionalProperties: false });
+
+export const acceptBody = Type.Object(
+  {
+    ids: Type.Optional(Type.Unsafe<'all' | string[]>({ anyOf: [{ const: 'all' }, ids] })),
+    all: Type.Optional(Type.Literal(true)),
+    by: Type.String({ minLength: 1, maxLength: 200 }),
+    why: Type.String({ minLength: 1, maxLength: 1000 }),
+  },
+  { additionalProperties: false },
+);
+
+export const pageQuery = Type.Object(
+  {
+    cursor: Type.Optional(Type.String({ pattern: '^-?[0-9]{1,19}$' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+  },
+  { additionalProperties: false },
+);
+
+export const migrationSchema = Type.Object(
+  {
+    id: Type.String(),
+    kind: texts(migrationKinds),
+    mode: texts(migrationModes),
+    workflow_id: Type.String(),
+    run_id: nullable<string>({ type: 'string' }),
+    status: texts(migrationStatuses),
+    stage: texts(migrationStages),
+    progress: Type.Object({
+      total: Type.Integer(),
+      total_estimated: Type.Boolean(),
+      migrated: Type.Integer(),
+      rejected: Type.Integer(),
+      verified: Type.Integer(),
+      rate_per_second: Type.Integer(),
+      eta_seconds: nullable<number>({ type: 'integer' }),
+    }),
+    verification: Type.Object({
+      status: texts(['none', 'running', 'clean', 'mismatch']),
+      compared: Type.Integer(),
+      mismatches: Type.Array(Type.Object({ id: Type.String(), field: Type.String() })),
+      finished_at: nullable<string>({ type: 'string' }),
+    }),
+    traffic: Type.Object({ enabled: Type.Boolean(), percentage: Type.Integer() }),
+    ownership: Type.Object({
+      owner: texts(['legacy', 'cube']),
+      epoch: Type.Integer(),
+      since: nullable<string>({ type: 'string' }),
+    }),
+    error: nullable<{ type: string; message: string; hint: string }>({
+      type: 'object',
+      properties: { type: { type: 'string' }, message: { type: 'string' }, hint: { type: 'string' } },
+      required: ['type', 'message', 'hint'],
+    }),
+    actions: Type.Array(texts(migrationActions)),
+    started_at: Type.String(),
+    finished_at: nullable<string>({ type: 'string' }),
+  },
+  { $id: 'Migration' },
+);
+
+export const rejectPageSchema = Type.Object(
+  {
+    items: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        reason: Type.String(),
+        detail: Type.String(),
+        payload: Type.Unknown(),
+        attempts: Type.Integer(),
+      }),
+    ),
+    next_cursor: nullable<string>({ type: 'string' }),
+  },
+  { $id: 'RejectPage' },
+);

@@ -1,0 +1,103 @@
+import {
+  Client,
+  Connection,
+  isGrpcServiceError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateStage,
+} from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import {
+  type MigrationAction,
+  type MigrationId,
+  type MigrationInput,
+  type MigrationKind,
+  type SteeringRequest,
+  workflowIdOf,
+} from '../../domain/migration.js';
+import { taskQueues } from '../../domain/task-queues.js';
+import { Failure } from '../../failures.js';
+
+/** The plans, as the control API starts and steers them. */
+export interface MigrationWorkflows {
+  /** Starts the plan of a run; a run that was started before answers with its run id. */
+  start(input: MigrationInput): Promise<{ runId: string }>;
+  /** Hands a request to the plan; returns once the plan has accepted it. */
+  steer(kind: MigrationKind, id: MigrationId, action: MigrationAction, request: SteeringRequest): Promise<void>;
+  reachable(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** The plan of each kind that exists so far, by the name under which the workflows' index exports it. */
+const plans: Readonly<Partial<Record<MigrationKind, string>>> = { 'saju-records': 'sajuRecordsMigration' };
+
+export function hasPlan(kind: MigrationKind): boolean {
+  return plans[kind] !== undefined;
+}
+
+const callMillis = 5000;
+
+/** Through Temporal's client; connects when first needed, so that the API starts without Temporal. */
+export function createMigrationWorkflows(address: string, namespace: string): MigrationWorkflows {
+  const connection = Connection.lazy({ address, connectTimeout: '3 seconds' });
+  const { workflow, connection: service } = new Client({ connection, namespace });
+  const bounded = <T>(call: () => Promise<T>) =>
+    connection.withDeadline(Date.now() + callMillis, call).catch((error: unknown) => {
+      throw temporalFailure(error);
+    });
+  return {
+    start: (input) =>
+      bounded(async () => {
+        const workflowId = workflowIdOf(input.kind, input.id);
+        try {
+          const handle = await workflow.start(plans[input.kind] ?? '', {
+            workflowId,
+            taskQueue: taskQueues.control,
+            args: [input],
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          });
+          return { runId: handle.firstExecutionRunId };
+        } catch (error) {
+          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+          return { runId: (await workflow.getHandle(workflowId).describe()).runId };
+        }
+      }),
+    steer: (kind, id, action, request) =>
+      bounded(async () => {
+        await workflow
+          .getHandle(workflowIdOf(kind, id))
+          .startUpdate(action, { args: [request], waitForStage: WorkflowUpdateStage.ACCEPTED });
+      }),
+    reachable: async () =>
+      connection
+        .withDeadline(Date.now() + 2000, () => service.workflowService.getSystemInfo({}))
+        .then(
+          () => true,
+          () => false,
+        ),
+    close: () => connection.close(),
+  };
+}
+
+function temporalFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
+    const [detail] = error.cause.details ?? [];
+    const actions =
+      typeof detail === 'object' && detail !== null && 'actions' in detail && Array.isArray(detail.actions)
+        ? detail.actions.map(String)
+        : [];
+    return notPossible(error.cause.message, actions);
+  }
+  if (error instanceof WorkflowNotFoundError) return notPossible('The plan of this migration has ended.', []);
+  const reason = isGrpcServiceError(error) ? ` (${error.code})` : '';
+  return new Failure('temporal_unreachable', `The Temporal server did not carry out the call${reason}.`, {
+    cause: error,
+  });
+}
+
+export function notPossible(sentence: string, actions: readonly string[]): Failure {
+  const hint = actions.length === 0 ? 'Nothing can be asked of it any more.' : `Possible now: ${actions.join(', ')}.`;
+  return new Failure('not_at_this_stage', sentence, { hint, details: { actions } });
+}

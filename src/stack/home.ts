@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Failure } from '../failures.js';
+import { choosePort } from './ports.js';
+import { identify, isAlive, type ProcessIdentity } from './process-identity.js';
+
+/** Ports by the part that listens on them, and where each usually is. */
+export const usualPorts = {
+  temporal: 7233,
+  temporalUi: 8233,
+  legacyPostgres: 5432,
+  cubePostgres: 5433,
+  redis: 6379,
+  control: 8090,
+} as const;
+export type PortName = keyof typeof usualPorts;
+
+/** What is decided once for a stack and kept: ports and secrets. */
+export interface StackSettings {
+  readonly ports: Readonly<Record<PortName, number>>;
+  readonly postgresPassword: string;
+  readonly cubeJwtSecret: string;
+}
+
+/** A process of the stack as `ps` shows it. */
+export interface ProcessEntry extends ProcessIdentity {
+  readonly name: string;
+  readonly port: number | null;
+  readonly version: string;
+  readonly state: 'starting' | 'ready' | 'stopped';
+}
+
+/** The state folder of one stack: private to its user, and the only thing that survives its processes. */
+export class StackHome {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = resolve(folder);
+  }
+
+  path(...parts: string[]): string {
+    return join(this.folder, ...parts);
+  }
+
+  prepare(): void {
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    chmodSync(this.folder, 0o700);
+    mkdirSync(this.path('logs'), { recursive: true, mode: 0o700 });
+  }
+
+  /** The settings of this stack, made at the first call. Ports that others took meanwhile are chosen anew. */
+  async settings(inUse: ReadonlySet<number>): Promise<StackSettings> {
+    const kept = this.read<StackSettings>('settings.json');
+    const ports: Partial<Record<PortName, number>> = {};
+    const taken = new Set<number>();
+    for (const [name, usual] of Object.entries(usualPorts) as [PortName, number][]) {
+      const wanted = kept?.ports[name] ?? usual;
+      const port = inUse.has(wanted) ? wanted : await choosePort(wanted, taken);
+      ports[name] = port;
+      taken.add(port);
+    }
+    const settings: StackSettings = {
+      ports: ports as Record<PortName, number>,
+      postgresPassword: kept?.postgresPassword ?? randomBytes(24).toString('base64url'),
+      cubeJwtSecret: kept?.cubeJwtSecret ?? randomBytes(48).toString('base64url'),
+    };
+    this.write('settings.json', settings);
+    return settings;
+  }
+
+  knownSettings(): StackSettings | undefined {
+    return this.read<StackSettings>('settings.json');
+  }
+
+  processes(): readonly ProcessEntry[] {
+    return this.read<ProcessEntry[]>('processes.json') ?? [];
+  }
+
+  recordProcesses(entries: readonly ProcessEntry[]): void {
+    this.write('processes.json', entries);
+  }
+
+  /** The living supervisor of this stack. */
+  supervisor(): ProcessIdentity | undefined {
+    const holder = this.read<ProcessIdentity>('supervisor.lock');
+    return holder !== undefined && isAlive(holder) ? holder : undefined;
+  }
+
+  /** Makes the calling process the supervisor; throws `conflict` while another one lives. Returns how to let go. */
+  lock(): () => void {
+    const own = identify(process.pid);
+    if (own === undefined) throw new Failure('unexpected', 'This system has no /proc to tell processes apart.');
+    const candidate = this.path(`supervisor.${process.pid}.lock`);
+    this.write(`supervisor.${process.pid}.lock`, own);
+    try {
+      for (;;) {
+        try {
+          // A hard link is made by one process only, and is complete from its first instant.
+          linkSync(candidate, this.path('supervisor.lock'));
+          return () => rmSync(this.path('supervisor.lock'), { force: true });
+        } catch (error) {
+          if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+          const holder = this.supervisor();
+          if (holder !== undefined) {
+            throw new Failure('conflict', `The stack in ${this.folder} is already kept up by process ${holder.pid}.`, {
+              hint: 'Use it, or stop it with `cubeshift down`.',
+            });
+          }
+          rmSync(this.path('supervisor.lock'), { force: true });
+        }
+      }
+    } finally {
+      rmSync(candidate, { force: true });
+    }
+  }
+
+  private read<T>(name: string): T | undefined {
+    const file = this.path(name);
+    if (!existsSync(file)) return undefined;
+    try {
+      return JSON.parse(readFileSync(file, 'utf8')) as T;
+    } catch {
+      throw new Failure('unexpected', `The file ${file} is not readable as JSON.`, {
+        hint: 'Remove it, or start over with `cubeshift down --purge`.',
+      });
+    }
+  }
+
+  /** Whole or not at all, and readable by its owner only. */
+  private write(name: string, content: unknown): void {
+    const scratch = this.path(`.${name}.${process.pid}`);
+    const file = openSync(scratch, 'w', 0o600);
+    writeSync(file, `${JSON.stringify(content, null, 2)}\n`);
+    closeSync(file);
+    renameSync(scratch, this.path(name));
+  }
+}

@@ -1,0 +1,125 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, renameSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from '../failures.js';
+import type { ProcessEntry, StackHome } from './home.js';
+import { identify, isAlive, type ProcessIdentity, signalProcess } from './process-identity.js';
+
+/** One process of the stack: how it is started, told to be ready, and stopped. */
+export interface ProcessSpec {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Secrets go here, never into `args`, which every user of the machine can read. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly port: number | null;
+  readonly version: string;
+  readonly ready: () => Promise<boolean>;
+  readonly stopSignal: NodeJS.Signals;
+}
+
+const largestLog = 10 * 1024 * 1024;
+const firstBackOff = 200;
+const longestBackOff = 5000;
+
+/** Keeps one process running: adopts it, starts it, starts it again, stops it. */
+export class ManagedProcess {
+  private identity: ProcessIdentity | undefined;
+  private state: ProcessEntry['state'] = 'stopped';
+  private backOff = firstBackOff;
+  private retryAt = 0;
+
+  constructor(
+    readonly spec: ProcessSpec,
+    private readonly home: StackHome,
+  ) {}
+
+  /** Takes over a process that an earlier supervisor left, if it still lives and answers; ends it if it does not. */
+  async adopt(left: ProcessIdentity | undefined): Promise<void> {
+    if (left === undefined || !isAlive(left)) return;
+    this.identity = left;
+    if (await this.spec.ready().catch(() => false)) this.state = 'ready';
+    else await this.stop(5000);
+  }
+
+  /** Looks once: starts the process if it is not there, notes when it has become ready. True when something changed. */
+  async attend(): Promise<boolean> {
+    if (this.identity !== undefined && isAlive(this.identity)) {
+      if (this.state === 'ready') return false;
+      if (!(await this.spec.ready().catch(() => false))) return false;
+      this.state = 'ready';
+      this.backOff = firstBackOff;
+      return true;
+    }
+    if (Date.now() < this.retryAt) return false;
+    this.start();
+    this.retryAt = Date.now() + this.backOff;
+    this.backOff = Math.min(longestBackOff, this.backOff * 2);
+    return true;
+  }
+
+  /** Waits until it is ready; throws when that takes longer than `millis`. */
+  async awaitReady(millis: number, onChange: () => void): Promise<void> {
+    const deadline = Date.now() + millis;
+    while (!this.isReady) {
+      if (await this.attend()) onChange();
+      if (this.isReady) return;
+      if (Date.now() > deadline) {
+        throw new Failure('unexpected', `${this.spec.name} did not become ready within ${millis / 1000} s.`, {
+          hint: `Its log is ${this.logFile}.`,
+        });
+      }
+      await sleep(50);
+    }
+  }
+
+  /** Asks it to stop; after `patience` milliseconds it is ended. */
+  async stop(patience: number): Promise<void> {
+    const { identity } = this;
+    if (identity === undefined) return;
+    signalProcess(identity, this.spec.stopSignal);
+    const deadline = Date.now() + patience;
+    while (isAlive(identity)) {
+      if (Date.now() > deadline) signalProcess(identity, 'SIGKILL');
+      await sleep(20);
+    }
+    this.identity = undefined;
+    this.state = 'stopped';
+  }
+
+  private get isReady(): boolean {
+    return this.state === 'ready';
+  }
+
+  get entry(): ProcessEntry | undefined {
+    const { name, port, version } = this.spec;
+    return this.identity && { name, ...this.identity, port, version, state: this.state };
+  }
+
+  get logFile(): string {
+    return this.home.path('logs', `${this.spec.name}.log`);
+  }
+
+  private start(): void {
+    rotate(this.logFile);
+    const log = openSync(this.logFile, 'a', 0o600);
+    // A group of its own: Ctrl-C reaches the supervisor alone, which stops the others in order.
+    const child = spawn(this.spec.command, this.spec.args, {
+      env: { ...this.spec.env },
+      stdio: ['ignore', log, log],
+      detached: true,
+      cwd: this.home.folder,
+    });
+    closeSync(log);
+    child.unref();
+    // A command that cannot be started shows as a process that is not there; the next look tries again.
+    child.on('error', () => undefined);
+    this.identity = child.pid === undefined ? undefined : identify(child.pid);
+    this.state = 'starting';
+  }
+}
+
+function rotate(file: string): void {
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > largestLog) renameSync(file, `${file}.1`);
+}

@@ -1,0 +1,201 @@
+import { execFile } from 'node:child_process';
+import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { Failure } from '../failures.js';
+import { artifacts } from './artifacts.js';
+import type { StackHome } from './home.js';
+import type { ProcessSpec } from './managed-process.js';
+
+const run = promisify(execFile);
+
+/** PostgreSQL refuses to run as root; then it runs as `nobody`, with just the right to pass private folders. */
+const nobody = 65534;
+const user = 'cubeshift';
+
+export interface PostgresServer {
+  readonly name: 'postgres-legacy' | 'postgres-cube';
+  readonly database: string;
+  readonly port: number;
+  readonly password: string;
+  readonly program: string;
+}
+
+export function postgresUrl(server: PostgresServer, database: string = server.database): string {
+  return `postgres://${user}:${server.password}@127.0.0.1:${server.port}/${database}`;
+}
+
+/** Makes the data folder of a server at its first start: UTF-8, passwords required, data checksums on. */
+export async function initializePostgres(home: StackHome, server: PostgresServer): Promise<void> {
+  const data = home.path(server.name);
+  if (existsSync(join(data, 'PG_VERSION.ready'))) return;
+  rmSync(data, { recursive: true, force: true });
+  mkdirSync(data, { mode: 0o700 });
+  const passwordFile = home.path(`.${server.name}.password`);
+  writeFileSync(passwordFile, server.password, { mode: 0o600 });
+  if (isRoot()) for (const path of [data, passwordFile]) chownSync(path, nobody, nobody);
+  try {
+    const initdb = join(dirname(server.program), 'initdb');
+    const args = [
+      '-D',
+      data,
+      '-U',
+      user,
+      '-E',
+      'UTF8',
+      '--locale=C.UTF-8',
+      '--auth=scram-sha-256',
+      `--pwfile=${passwordFile}`,
+      '--data-checksums',
+    ];
+    const [command, ...rest] = unprivileged([initdb, ...args]);
+    await run(command ?? initdb, rest, { env: serverEnvironment() });
+    writeFileSync(join(data, 'PG_VERSION.ready'), '');
+  } catch (error) {
+    throw new Failure('unexpected', `The data folder of ${server.name} could not be made.`, { cause: error });
+  } finally {
+    rmSync(passwordFile, { force: true });
+  }
+}
+
+/** Durability stays as PostgreSQL ships it; replication is on, for change capture. */
+export function postgresProcess(home: StackHome, server: PostgresServer): ProcessSpec {
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    wal_level: 'logical',
+    max_wal_senders: '10',
+    max_replication_slots: '10',
+    max_connections: '100',
+    shared_buffers: '256MB',
+    max_wal_size: '2GB',
+    log_timezone: 'UTC',
+    timezone: 'UTC',
+  };
+  const args = [
+    '-D',
+    home.path(server.name),
+    '-p',
+    String(server.port),
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ];
+  const [command = server.program, ...rest] = unprivileged([server.program, ...args]);
+  return {
+    name: server.name,
+    command,
+    args: rest,
+    env: serverEnvironment(),
+    port: server.port,
+    version: artifacts.postgres.version,
+    // Fast shutdown: ends sessions, writes everything, leaves.
+    stopSignal: 'SIGINT',
+    ready: () => answers(postgresUrl(server, 'postgres')),
+  };
+}
+
+/** Makes the server's database when it is not there. */
+export async function ensureDatabase(server: PostgresServer): Promise<void> {
+  const client = new pg.Client({ connectionString: postgresUrl(server, 'postgres') });
+  await client.connect();
+  try {
+    const found = await client.query('select 1 from pg_database where datname = $1', [server.database]);
+    if (found.rowCount === 0) await client.query(`create database ${pg.escapeIdentifier(server.database)}`);
+  } finally {
+    await client.end();
+  }
+}
+
+export function temporalProcess(
+  home: StackHome,
+  program: string,
+  ports: { temporal: number; temporalUi: number },
+): ProcessSpec {
+  return {
+    name: 'temporal',
+    command: program,
+    args: [
+      'server',
+      'start-dev',
+      '--ip',
+      '127.0.0.1',
+      '--port',
+      String(ports.temporal),
+      '--ui-port',
+      String(ports.temporalUi),
+      '--db-filename',
+      home.path('temporal.db'),
+      '--log-level',
+      'warn',
+    ],
+    env: { ...serverEnvironment(), HOME: home.folder },
+    port: ports.temporal,
+    version: artifacts.temporal.version,
+    stopSignal: 'SIGTERM',
+    ready: async () => (await listens(ports.temporal)) && (await listens(ports.temporalUi)),
+  };
+}
+
+export function redisProcess(home: StackHome, program: string, port: number): ProcessSpec {
+  return {
+    name: 'redis',
+    command: program,
+    args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', home.folder, '--appendonly', 'yes', '--save', ''],
+    env: serverEnvironment(),
+    port,
+    version: '8.2',
+    stopSignal: 'SIGTERM',
+    ready: () => listens(port),
+  };
+}
+
+/** Whether something accepts connections on a port of the loopback address. */
+export function listens(port: number, host = '127.0.0.1'): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host, timeout: 1000 });
+    const answer = (listening: boolean) => {
+      socket.destroy();
+      resolve(listening);
+    };
+    socket.once('connect', () => answer(true));
+    socket.once('error', () => answer(false));
+    socket.once('timeout', () => answer(false));
+  });
+}
+
+/** Whether a PostgreSQL answers a statement. */
+export async function answers(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('select 1');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+function unprivileged(command: readonly string[]): readonly string[] {
+  if (!isRoot()) return command;
+  const drop = [
+    `--reuid=${nobody}`,
+    `--regid=${nobody}`,
+    '--clear-groups',
+    '--inh-caps=+dac_override',
+    '--ambient-caps=+dac_override',
+  ];
+  return ['setpriv', ...drop, '--', ...command];
+}
+
+/** Servers get a path and a language, and nothing of the caller's environment: it may hold secrets. */
+function serverEnvironment(): Record<string, string> {
+  return { PATH: process.env.PATH ?? '/usr/bin:/bin', LANG: 'C.UTF-8', TZ: 'UTC' };
+}

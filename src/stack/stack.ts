@@ -1,0 +1,181 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from '../failures.js';
+import { packageRoot, packageVersion } from '../package-root.js';
+import { ownServers, stackEnvironment } from './environment.js';
+import { ensureArtifact } from './fetch.js';
+import type { ProcessEntry, StackHome } from './home.js';
+import type { ProcessSpec } from './managed-process.js';
+import { isAlive, signalProcess } from './process-identity.js';
+import {
+  answers,
+  ensureDatabase,
+  initializePostgres,
+  listens,
+  type PostgresServer,
+  postgresProcess,
+  redisProcess,
+  temporalProcess,
+} from './servers.js';
+import { Supervisor } from './supervisor.js';
+
+export interface StackOptions {
+  readonly home: StackHome;
+  readonly cacheFolder: string;
+  /** The caller's environment: servers of the user's own replace embedded ones. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** Talk for a person, while it takes long. */
+  readonly log: (text: string) => void;
+}
+
+export interface RunningStack {
+  readonly env: Readonly<Record<string, string>>;
+  /** Keeps everything up until `signal` aborts. */
+  watch(signal: AbortSignal): Promise<void>;
+  /** Starts programs of this package beside the servers. */
+  startPrograms(): Promise<void>;
+  /** Stops all and lets go of the state folder. */
+  stop(): Promise<void>;
+}
+
+/** Programs of this package that a stack runs, in the order they start. A new cube is one line. */
+const programs = [
+  { name: 'worker-control', entry: 'src/workers/control.js', port: null },
+  { name: 'worker-bulk-1', entry: 'src/workers/bulk.js', port: null },
+  { name: 'control', entry: 'src/services/control/main.js', port: 'CONTROL_PORT' },
+] as const;
+
+/**
+ * Starts, or takes over, the four servers of a stack: those that the environment does not name. Throws `conflict` when
+ * another process already keeps this stack up; otherwise the caller is its supervisor until `stop`.
+ */
+export async function startServers(options: StackOptions): Promise<RunningStack> {
+  const { home, log } = options;
+  home.prepare();
+  const unlock = home.lock();
+  const supervisor = new Supervisor(home);
+  try {
+    const alive = home.processes().filter(isAlive);
+    const settings = await home.settings(new Set(alive.flatMap((entry) => entry.port ?? [])));
+    const own = ownServers(options.environment);
+    const env = stackEnvironment(settings, options.environment);
+    const fetch = (name: Parameters<typeof ensureArtifact>[0]) => ensureArtifact(name, options.cacheFolder, log);
+    const wanted = {
+      legacy: own.LEGACY_DATABASE_URL === undefined,
+      cube: own.CUBE_DATABASE_URL === undefined,
+      redis: own.REDIS_URL === undefined,
+      temporal: own.TEMPORAL_ADDRESS === undefined,
+    };
+    if (wanted.legacy || wanted.cube) {
+      const program = await fetch('postgres');
+      const password = settings.postgresPassword;
+      const legacy: PostgresServer = {
+        name: 'postgres-legacy',
+        database: 'heal7',
+        port: settings.ports.legacyPostgres,
+        password,
+        program,
+      };
+      const cube: PostgresServer = {
+        name: 'postgres-cube',
+        database: 'cubes',
+        port: settings.ports.cubePostgres,
+        password,
+        program,
+      };
+      for (const server of [...(wanted.legacy ? [legacy] : []), ...(wanted.cube ? [cube] : [])]) {
+        log(`starting ${server.name} on port ${server.port}`);
+        await initializePostgres(home, server);
+        await supervisor.bringUp(postgresProcess(home, server));
+        await ensureDatabase(server);
+      }
+    }
+    if (wanted.redis) await supervisor.bringUp(redisProcess(home, await fetch('redis'), settings.ports.redis));
+    if (wanted.temporal) {
+      log(`starting temporal on port ${settings.ports.temporal}, its Web UI on ${settings.ports.temporalUi}`);
+      await supervisor.bringUp(temporalProcess(home, await fetch('temporal'), settings.ports));
+    }
+    await checkOwnServers(own);
+    return {
+      env,
+      watch: (signal) => supervisor.watch(signal),
+      startPrograms: async () => {
+        for (const program of programs) await supervisor.bringUp(programProcess(program, env));
+      },
+      stop: async () => {
+        await supervisor.stop();
+        unlock();
+      },
+    };
+  } catch (error) {
+    await supervisor.stop();
+    unlock();
+    throw error;
+  }
+}
+
+/** Stops a stack whether or not its supervisor still lives; `purge` removes its state folder too. */
+export async function stopStack(home: StackHome, options: { purge: boolean }): Promise<void> {
+  const supervisor = home.supervisor();
+  if (supervisor !== undefined) {
+    signalProcess(supervisor, 'SIGTERM');
+    while (isAlive(supervisor)) await sleep(50);
+  }
+  // A supervisor that was killed left these.
+  for (const entry of [...home.processes()].reverse()) await endLeftover(entry);
+  home.prepare();
+  home.recordProcesses([]);
+  if (options.purge) rmSync(home.folder, { recursive: true, force: true });
+}
+
+/** What the stack runs now. */
+export function listProcesses(home: StackHome): readonly ProcessEntry[] {
+  return home.processes().filter(isAlive);
+}
+
+const leftoverPatience = 10_000;
+
+async function endLeftover(entry: ProcessEntry): Promise<void> {
+  signalProcess(entry, entry.name.startsWith('postgres') ? 'SIGINT' : 'SIGTERM');
+  const deadline = Date.now() + leftoverPatience;
+  while (isAlive(entry)) {
+    if (Date.now() > deadline) signalProcess(entry, 'SIGKILL');
+    await sleep(20);
+  }
+}
+
+function programProcess(program: (typeof programs)[number], env: Readonly<Record<string, string>>): ProcessSpec {
+  const port = program.port === null ? null : Number(env[program.port]);
+  return {
+    name: program.name,
+    command: process.execPath,
+    args: ['--enable-source-maps', join(packageRoot(), 'dist', program.entry)],
+    env: { PATH: process.env.PATH, LANG: 'C.UTF-8', TZ: 'UTC', ...env },
+    port,
+    version: packageVersion(),
+    stopSignal: 'SIGTERM',
+    ready: async () => port === null || (await isReady(port)),
+  };
+}
+
+async function isReady(port: number): Promise<boolean> {
+  const response = await fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2000) });
+  await response.body?.cancel();
+  return response.ok;
+}
+
+async function checkOwnServers(own: ReturnType<typeof ownServers>): Promise<void> {
+  const { LEGACY_DATABASE_URL, CUBE_DATABASE_URL, TEMPORAL_ADDRESS } = own;
+  if (LEGACY_DATABASE_URL !== undefined && !(await answers(LEGACY_DATABASE_URL))) {
+    throw new Failure('legacy_unreachable', 'The database that LEGACY_DATABASE_URL names cannot be reached.');
+  }
+  if (CUBE_DATABASE_URL !== undefined && !(await answers(CUBE_DATABASE_URL))) {
+    throw new Failure('cube_unreachable', 'The database that CUBE_DATABASE_URL names cannot be reached.');
+  }
+  if (TEMPORAL_ADDRESS === undefined) return;
+  const [host = '', port = ''] = TEMPORAL_ADDRESS.split(/:(?=\d+$)/);
+  if (!(await listens(Number(port), host))) {
+    throw new Failure('temporal_unreachable', `The Temporal server at ${TEMPORAL_ADDRESS} cannot be reached.`);
+  }
+}
