@@ -1,7 +1,7 @@
 // Makes a checkout runnable: installs packages and builds, each only when something changed. No dependencies.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,7 +16,9 @@ export function prepare() {
   withLock(() => {
     if (!isInstalled()) {
       say('installing packages (about a minute the first time)');
-      run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+      // Not `npm ci`: it refuses a lock that does not list the optional packages of every other platform,
+      // and a registry mirror may carry only some of them. `--no-save` takes versions and checksums from the lock too.
+      run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
       writeFileSync(installStamp, fingerprint(['package-lock.json']));
     }
     if (!isBuilt()) {
@@ -62,28 +64,39 @@ function read(file) {
 function run(command, args) {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] });
   if (status === 0) return;
-  rmSync(lock, { recursive: true, force: true });
+  rmSync(lock, { force: true });
   say(`${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}`);
   process.exit(1);
 }
 
-/** Two commands started at once prepare one after the other; the lock of one that was killed is taken after two minutes. */
+/** Two commands started at once prepare one after the other; the lock of one that was killed is taken over. */
 function withLock(work) {
-  for (;;) {
-    try {
-      mkdirSync(lock);
-      break;
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
-      if (Date.now() - statSync(lock, { throwIfNoEntry: false })?.mtimeMs > 120_000)
-        rmSync(lock, { recursive: true, force: true });
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
-    }
-  }
+  while (!takeLock()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
   try {
     work();
   } finally {
-    rmSync(lock, { recursive: true, force: true });
+    rmSync(lock, { force: true });
+  }
+}
+
+function takeLock() {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+  }
+  const holder = Number(read(lock));
+  if (holder > 0 && !isAlive(holder)) rmSync(lock, { force: true });
+  return false;
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
   }
 }
 
