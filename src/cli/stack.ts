@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
@@ -12,6 +12,7 @@ import { defaultCacheFolder } from '../stack/fetch.js';
 import { StackHome } from '../stack/home.js';
 import { listProcesses, startServers, stopStack } from '../stack/stack.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
+import { LogTail } from './log-tail.js';
 import { conclude, type Output, table } from './output.js';
 
 /** The state folder of the stack that commands without another word mean. */
@@ -125,7 +126,8 @@ async function upHere(records: number, output: Output): Promise<ExitCode> {
     if (!stop.signal.aborted && !process.env.LEGACY_DATABASE_URL) await fillWhenEmpty(stack.env, records);
     if (!stop.signal.aborted) await stack.startPrograms();
     showStack(stack.env, output);
-    output.talk('everything is up; Ctrl-C stops it');
+    if (process.send === undefined) output.talk('everything is up; Ctrl-C stops it');
+    else process.send('up');
     await stack.watch(stop.signal);
   } finally {
     output.talk('stopping');
@@ -134,30 +136,39 @@ async function upHere(records: number, output: Output): Promise<ExitCode> {
   return exitCodes.done;
 }
 
-/** Starts `up` as a process of its own and waits until its last program is ready. */
+/** Starts `up` as a process of its own, passes on what it says, and returns when everything is up. */
 async function upDetached(records: number, output: Output): Promise<ExitCode> {
   const home = currentHome();
   if (home.supervisor() !== undefined) return awaitOther(home, output);
   home.prepare();
   const logFile = home.path('logs', 'up.log');
   const log = openSync(logFile, 'a', 0o600);
+  const said = new LogTail(logFile, output);
   const entry = join(packageRoot(), 'dist', 'src', 'cli.js');
   const child = spawn(process.execPath, [entry, 'up', '--records', String(records)], {
     detached: true,
-    stdio: ['ignore', log, log],
+    stdio: ['ignore', log, log, 'ipc'],
     env: process.env,
   });
-  let ended = false;
-  child.once('exit', () => {
-    ended = true;
+  closeSync(log);
+  let outcome: 'up' | 'ended' | undefined;
+  child.once('message', () => {
+    outcome = 'up';
   });
-  output.talk(`bringing up the stack in ${home.folder}; the log is ${logFile}`);
-  while (!isUp(home)) {
-    if (ended) throw new Failure('unexpected', 'The stack did not come up.', { hint: `See ${logFile}.` });
-    await sleep(100);
+  child.once('exit', () => {
+    outcome ??= 'ended';
+  });
+  output.talk(`bringing up the stack in ${home.folder}`);
+  while (outcome === undefined) {
+    said.passOn();
+    await sleep(50);
   }
+  said.passOn();
+  if (outcome === 'ended') {
+    throw new Failure('unexpected', 'The stack did not come up.', { hint: `What it said is in ${logFile} too.` });
+  }
+  child.disconnect();
   child.unref();
-  showStack(liveEnvironment(), output);
   return exitCodes.done;
 }
 

@@ -54,7 +54,10 @@ export async function initializePostgres(home: StackHome, server: PostgresServer
     await run(command ?? initdb, rest, { env: serverEnvironment() });
     writeFileSync(join(data, 'PG_VERSION.ready'), '');
   } catch (error) {
-    throw new Failure('unexpected', `The data folder of ${server.name} could not be made.`, { cause: error });
+    throw new Failure('unexpected', `The data folder of ${server.name} could not be made: ${lastWords(error)}`, {
+      hint: `See that ${home.folder} can be written and its disk has room; then bring the stack up again.`,
+      cause: error,
+    });
   } finally {
     rmSync(passwordFile, { force: true });
   }
@@ -179,6 +182,12 @@ export async function answers(url: string): Promise<boolean> {
   }
 }
 
+/** The last line that a program which failed wrote. */
+function lastWords(error: unknown): string {
+  const written = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
+  return written.trim().split('\n').at(-1) ?? '';
+}
+
 function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
@@ -189,6 +198,8 @@ function unprivileged(command: readonly string[]): readonly string[] {
     `--reuid=${nobody}`,
     `--regid=${nobody}`,
     '--clear-groups',
+    // Without it access(2), which PostgreSQL asks about its own programs, looks past the capability.
+    '--securebits=+no_setuid_fixup',
     '--inh-caps=+dac_override',
     '--ambient-caps=+dac_override',
   ];
