@@ -126,7 +126,7 @@ export function registerMigrateCommands(program: Command, output: Output): void 
             throw new Failure('invalid_input', '--accept needs --by and --why.', {
               hint: 'Say who accepts the rejects, and why.',
             });
-          return ask(client, id, 'rejects/accept', { ids: 'all', by: options.by, why: options.why }, options, output);
+          return ask(client, id, 'rejects/accept', { all: true, by: options.by, why: options.why }, options, output);
         }
         return listRejects(client, id, options, output);
       }),
@@ -152,8 +152,6 @@ async function ask(
   output: Output,
 ): Promise<ExitCode> {
   const view = await client.call<MigrationView>('POST', `/v1/migrations/${encodeURIComponent(id)}/${action}`, body);
-  // The plan has the request but may not have told the ledger yet: what it was before is not its answer.
-  if (options.wait) await sleep(500);
   return show(client, view, options, output);
 }
 

@@ -43,6 +43,15 @@ export async function recordRunState(cube: pg.Pool, migrationId: string, state: 
   );
 }
 
+/** The sequence of the last state on record, as text; empty for a run that the ledger does not know. */
+export async function readStateSequence(cube: pg.Pool, migrationId: string): Promise<string> {
+  const found = await cube.query<{ state_sequence: string }>(
+    'select state_sequence from ledger.migrations where id = $1',
+    [migrationId],
+  );
+  return found.rows[0]?.state_sequence ?? '';
+}
+
 export async function recordEstimate(
   cube: pg.Pool,
   migrationId: string,

@@ -1,12 +1,12 @@
 import swagger from '@fastify/swagger';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
-import type pg from 'pg';
+import Fastify, { type FastifyInstance } from 'fastify';
 import { Failure } from '../../failures.js';
 import { packageVersion } from '../../package-root.js';
 import { postgresFailure } from '../../postgres/errors.js';
-import { type Authorization, createAuthorization } from '../authorization.js';
+import { createAuthorization } from '../authorization.js';
 import { registerMetrics } from '../metrics.js';
 import { problemSchema, registerProblems } from '../problem.js';
+import type { ControlDependencies, ControlSettings } from './dependencies.js';
 import { registerEventRoutes } from './events.js';
 import { registerHealthRoutes } from './health.js';
 import { collectMigrationMetrics } from './migration-metrics.js';
@@ -14,23 +14,6 @@ import { registerMigrationRoutes } from './migrations.js';
 import { registerRejectRoutes } from './rejects.js';
 import { registerReportRoutes } from './report.js';
 import { migrationSchema, rejectPageSchema } from './schemas.js';
-import type { MigrationWorkflows } from './workflows.js';
-
-export interface ControlSettings {
-  readonly cube: pg.Pool;
-  readonly workflows: MigrationWorkflows;
-  /** What cube tokens are signed with. */
-  readonly secret: string;
-  readonly clock: () => Date;
-  readonly logger: FastifyBaseLogger | false;
-}
-
-/** What the routes share. */
-export interface ControlDependencies extends ControlSettings {
-  readonly authorization: Authorization;
-  /** Aborted when the app closes: streams end then. */
-  readonly closing: AbortSignal;
-}
 
 const mostBodyBytes = 1024 * 1024;
 

@@ -3,9 +3,9 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { endedStatuses, type MigrationView } from '../../domain/migration.js';
 import { problemResponses } from '../problem.js';
-import type { ControlDependencies } from './app.js';
-import { knownMigration } from './migrations.js';
+import type { ControlDependencies } from './dependencies.js';
 import { idParameter } from './schemas.js';
+import { knownMigration } from './steering.js';
 
 const lookEveryMillis = 400;
 const aliveEveryMillis = 15_000;

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { packageVersion } from '../../package-root.js';
 import { checkLedgerVersion } from '../../postgres/ledger-schema.js';
-import type { ControlDependencies } from './app.js';
+import type { ControlDependencies } from './dependencies.js';
 
 /** Liveness with dependencies, and readiness: the ledger is what nothing works without. */
 export function registerHealthRoutes(app: FastifyInstance, deps: ControlDependencies): void {

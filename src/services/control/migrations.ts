@@ -2,22 +2,20 @@ import { randomUUID } from 'node:crypto';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import {
-  actionsThatFit,
   defaultMigrationOptions,
   isMigrationId,
-  type MigrationAction,
   type MigrationKind,
   type MigrationOptions,
-  type MigrationView,
   migrationKinds,
 } from '../../domain/migration.js';
 import { Failure } from '../../failures.js';
 import { recordRunId, recordStart } from '../../postgres/migration-records.js';
-import { listMigrations, readMigration } from '../../postgres/migration-view.js';
+import { listMigrations } from '../../postgres/migration-view.js';
 import { problemResponses } from '../problem.js';
-import type { ControlDependencies } from './app.js';
+import type { ControlDependencies } from './dependencies.js';
 import { idParameter, kindParameter, startBody, steeringBody } from './schemas.js';
-import { hasPlan, notPossible } from './workflows.js';
+import { knownMigration, steer } from './steering.js';
+import { hasPlan } from './workflows.js';
 
 const found = { 200: { $ref: 'Migration#' }, ...problemResponses('unauthorized', 'forbidden', 'not_found') };
 const accepted = {
@@ -101,41 +99,11 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
         },
       },
       async (request, reply) => {
-        await steer(deps, request.params.id, action, { by: authorization.callerOf(request).cubeId });
-        return reply.code(202).send(await knownMigration(deps, request.params.id));
+        const by = authorization.callerOf(request).cubeId;
+        return reply.code(202).send(await steer(deps, request.params.id, action, { by }));
       },
     );
   }
-}
-
-/** A migration or 404. */
-export async function knownMigration({ cube }: ControlDependencies, id: string): Promise<MigrationView> {
-  const view = await readMigration(cube, id);
-  if (view === undefined) throw new Failure('not_found', `There is no migration ${clip(id)}.`);
-  return view;
-}
-
-/** Asks the plan; what does not fit now is refused with what does. The plan itself has the last word. */
-export async function steer(
-  deps: ControlDependencies,
-  id: string,
-  action: MigrationAction,
-  request: Parameters<ControlDependencies['workflows']['steer']>[3],
-): Promise<void> {
-  const view = await knownMigration(deps, id);
-  if (!view.actions.includes(action) && endedOrUnknown(view)) {
-    throw notPossible(
-      `${action} is not possible: the migration is ${view.status} at stage ${view.stage}.`,
-      actionsThatFit(view),
-    );
-  }
-  if (!isMigrationId(id)) throw new Failure('not_found', `There is no migration ${clip(id)}.`);
-  await deps.workflows.steer(view.kind, id, action, request);
-}
-
-/** Only an ended run is refused on the ledger's word: while one lives, the plan may be a moment ahead of it. */
-function endedOrUnknown(view: MigrationView): boolean {
-  return view.finished_at !== null;
 }
 
 function checkAvailable(kind: MigrationKind, mode: string): void {

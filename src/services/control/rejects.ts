@@ -1,10 +1,11 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
+import { Failure } from '../../failures.js';
 import { readRejectPage } from '../../postgres/reject-page.js';
 import { problemResponses } from '../problem.js';
-import type { ControlDependencies } from './app.js';
-import { knownMigration, steer } from './migrations.js';
+import type { ControlDependencies } from './dependencies.js';
 import { acceptBody, idParameter, pageQuery, retryBody } from './schemas.js';
+import { knownMigration, steer } from './steering.js';
 
 const security = [{ cubeToken: [] }];
 const accepted = {
@@ -57,11 +58,8 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
     async (request, reply) => {
       const body = request.body as { ids?: string[] } | null;
       const by = authorization.callerOf(request).cubeId;
-      await steer(deps, request.params.id, 'rejects/retry', {
-        by,
-        ...(body?.ids === undefined ? {} : { ids: body.ids }),
-      });
-      return reply.code(202).send(await knownMigration(deps, request.params.id));
+      const asked = { by, ...(body?.ids === undefined ? {} : { ids: body.ids }) };
+      return reply.code(202).send(await steer(deps, request.params.id, 'rejects/retry', asked));
     },
   );
 
@@ -78,9 +76,12 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
       },
     },
     async (request, reply) => {
-      const { ids, by, why } = request.body;
-      await steer(deps, request.params.id, 'rejects/accept', { by, why, ids: ids ?? 'all' });
-      return reply.code(202).send(await knownMigration(deps, request.params.id));
+      const { ids, all, by, why } = request.body;
+      if ((ids === undefined) === (all === undefined))
+        throw new Failure('invalid_input', 'The body must have either ids or all.', { details: { field: 'body.ids' } });
+      return reply
+        .code(202)
+        .send(await steer(deps, request.params.id, 'rejects/accept', { by, why, ids: ids ?? 'all' }));
     },
   );
 }

@@ -4,9 +4,9 @@ import { packageVersion } from '../../package-root.js';
 import { readReport } from '../../postgres/report-records.js';
 import { problemResponses } from '../problem.js';
 import { signReport } from '../report-signature.js';
-import type { ControlDependencies } from './app.js';
-import { knownMigration } from './migrations.js';
+import type { ControlDependencies } from './dependencies.js';
 import { idParameter } from './schemas.js';
+import { knownMigration } from './steering.js';
 
 /** The evidence of a migration: what was moved, rejected, compared, asked and by whom; signed. */
 export function registerReportRoutes(app: FastifyInstance, deps: ControlDependencies): void {

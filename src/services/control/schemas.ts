@@ -44,7 +44,7 @@ export const retryBody = Type.Object({ ids: Type.Optional(ids) }, { additionalPr
 
 export const acceptBody = Type.Object(
   {
-    ids: Type.Optional(Type.Unsafe<'all' | string[]>({ anyOf: [{ const: 'all' }, ids] })),
+    ids: Type.Optional(ids),
     all: Type.Optional(Type.Literal(true)),
     by: Type.String({ minLength: 1, maxLength: 200 }),
     why: Type.String({ minLength: 1, maxLength: 1000 }),

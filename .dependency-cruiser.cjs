@@ -1,0 +1,99 @@
+/** Which way arrows point; the picture is in docs/architecture.md. */
+const src = (...folders) => `^src/(${folders.join('|')})(/|\\.ts$)`;
+
+/** `from` may import only what `to` lists, of all that is under src. */
+function only(name, from, to, comment) {
+  return {
+    name,
+    comment,
+    severity: 'error',
+    from: { path: from },
+    to: { path: '^src/', pathNot: [from, ...to] },
+  };
+}
+
+const words = [src('failures'), src('crash-points'), src('package-root')];
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: ['^src/workflows/index\\.ts$'] }, to: {} },
+    {
+      name: 'legacy-stands-apart',
+      comment: 'The stand-in of the monolith is another program: neither side imports the other.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(legacy|bench|demo|test)/' },
+    },
+    {
+      name: 'legacy-knows-no-engine',
+      severity: 'error',
+      from: { path: '^legacy/' },
+      to: { path: '^(src|bench|demo|test)/' },
+    },
+    only(
+      'domain-is-pure',
+      src('domain'),
+      [src('failures')],
+      'Decisions without I/O: importable from anywhere, importing nothing that acts.',
+    ),
+    only('failures-stand-alone', src('failures'), [], 'The closed set of failures imports nothing.'),
+    only(
+      'workflows-decide',
+      src('workflows'),
+      [src('domain'), src('failures'), src('activities')],
+      'Deterministic code.',
+    ),
+    {
+      name: 'workflows-know-activities-by-type',
+      severity: 'error',
+      from: { path: '^src/workflows/' },
+      to: { path: '^src/activities/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'workflows-import-temporal-alone',
+      comment: 'Nothing that could read a clock, a file or a socket enters the sandbox.',
+      severity: 'error',
+      from: { path: '^src/workflows/' },
+      to: { path: 'node_modules|^node:', pathNot: 'node_modules/@temporalio/(workflow|common)/' },
+    },
+    {
+      name: 'domain-imports-no-package',
+      severity: 'error',
+      from: { path: '^src/domain/' },
+      to: { path: 'node_modules|^node:' },
+    },
+    only('postgres-speaks-sql', src('postgres'), [src('domain'), ...words], 'SQL knows rules, and nobody above it.'),
+    only('activities-touch-the-world', src('activities'), [
+      src('postgres', 'domain', 'storage', 'models', 'documents', 'crawling', 'traffic', 'runtime'),
+      ...words,
+    ]),
+    only('services-serve', src('services'), [
+      src('postgres', 'storage', 'models', 'documents', 'crawling', 'traffic', 'domain', 'config'),
+      ...words,
+    ]),
+    only('workers-host', src('workers'), [src('workflows', 'activities', 'postgres', 'domain', 'config'), ...words]),
+    only('stack-starts', src('stack'), [...words], 'Servers and programs; it knows none of what they do.'),
+    {
+      name: 'stack-is-the-command-lines',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/(cli\\.ts|cli/|stack/)'] },
+      to: { path: '^src/(stack|cli)(/|\\.ts$)' },
+    },
+    only(
+      'command-line-calls',
+      '^src/cli(/|\\.ts$)',
+      [src('stack', 'domain', 'config'), '^src/services/(tokens|report-signature)\\.ts$', ...words],
+      'The control API is reached over HTTP only; tokens and report signatures are formats, not services.',
+    ),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
+  },
+};

@@ -1,0 +1,25 @@
+// The house's own rules, one after the other: format and lint, types, import directions, dead code.
+import { spawnSync } from 'node:child_process';
+import { prepare } from './prepare.mjs';
+
+prepare();
+const folders = ['src', 'legacy', 'demo', 'bench'];
+const checks = [
+  ['format and lint', '@biomejs/biome/bin/biome', ['ci', '--error-on-warnings', '.']],
+  ['types', 'typescript/bin/tsc', ['-p', 'tsconfig.json']],
+  [
+    'import directions',
+    'dependency-cruiser/bin/dependency-cruise.mjs',
+    ['--config', '.dependency-cruiser.cjs', ...folders],
+  ],
+  ['dead code', 'knip/bin/knip.js', []],
+];
+const failed = checks.filter(([name, program, args]) => {
+  process.stderr.write(`check: ${name}\n`);
+  const { status } = spawnSync(process.execPath, [`node_modules/${program}`, ...args], { stdio: ['ignore', 1, 2] });
+  return status !== 0;
+});
+process.stderr.write(
+  failed.length === 0 ? 'check: all right\n' : `check: failed: ${failed.map(([name]) => name).join(', ')}\n`,
+);
+process.exit(failed.length === 0 ? 0 : 1);

@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  actionsThatFit,
+  isMigrationId,
+  type MigrationAction,
+  type MigrationView,
+  type SteeringRequest,
+} from '../../domain/migration.js';
+import { Failure } from '../../failures.js';
+import { readStateSequence } from '../../postgres/ledger/run-state.js';
+import { readMigration } from '../../postgres/migration-view.js';
+import type { ControlDependencies } from './dependencies.js';
+import { notPossible } from './workflows.js';
+
+/** A migration or 404. */
+export async function knownMigration({ cube }: ControlDependencies, id: string): Promise<MigrationView> {
+  const view = await readMigration(cube, id);
+  if (view === undefined) throw new Failure('not_found', `There is no migration ${id.slice(0, 80)}.`);
+  return view;
+}
+
+/**
+ * Asks the plan; what does not fit now is refused with what does. The plan itself has the last word. Returns the run as
+ * the plan left it when it took the request up, or as it is when that takes longer than a pause may.
+ */
+export async function steer(
+  deps: ControlDependencies,
+  id: string,
+  action: MigrationAction,
+  request: SteeringRequest,
+): Promise<MigrationView> {
+  const view = await knownMigration(deps, id);
+  // Only an ended run is refused on the ledger's word: while one lives, the plan may be a moment ahead of it.
+  if (view.finished_at !== null) {
+    throw notPossible(
+      `${action} is not possible: the migration is ${view.status} at stage ${view.stage}.`,
+      actionsThatFit(view),
+    );
+  }
+  if (!isMigrationId(id)) throw new Failure('not_found', `There is no migration ${id.slice(0, 80)}.`);
+  const before = await readStateSequence(deps.cube, id);
+  await deps.workflows.steer(view.kind, id, action, request);
+  await untilTakenUp(deps, id, before);
+  return knownMigration(deps, id);
+}
+
+const takeUpMillis = 2500;
+const lookEveryMillis = 50;
+
+async function untilTakenUp({ cube, closing }: ControlDependencies, id: string, before: string): Promise<void> {
+  const deadline = Date.now() + takeUpMillis;
+  while (Date.now() < deadline && !closing.aborted && (await readStateSequence(cube, id)) === before) {
+    await sleep(lookEveryMillis);
+  }
+}

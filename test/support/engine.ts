@@ -1,0 +1,184 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { Connection } from '@temporalio/client';
+import { inject } from 'vitest';
+import type { MigrationView } from '../../src/domain/migration.js';
+import { packageRoot } from '../../src/package-root.js';
+import { issueCubeToken } from '../../src/services/tokens.js';
+import { choosePort } from '../../src/stack/ports.js';
+import { until } from './conditions.js';
+
+export type ProgramName = 'worker-control' | 'control' | `worker-bulk-${number}`;
+
+export interface EngineSettings {
+  readonly legacyUrl: string;
+  readonly cubeUrl: string;
+  readonly temporalAddress?: string;
+  readonly bulkWorkers?: number;
+  /** Variables of single programs, as CUBESHIFT_CRASH_POINT. */
+  readonly environment?: Partial<Record<ProgramName, Readonly<Record<string, string>>>>;
+}
+
+const secret = 'a secret of the tests, thirty-two bytes or more';
+export const testSecret = secret;
+const entries = { 'worker-control': 'workers/control.js', control: 'services/control/main.js' } as const;
+
+/** The engine as it runs in operation: compiled programs as processes of their own, in a namespace of their own. */
+export class Engine {
+  private readonly programs = new Map<ProgramName, ChildProcess>();
+  private readonly said = new Map<ProgramName, string>();
+
+  private constructor(
+    private readonly settings: EngineSettings,
+    private readonly shared: Readonly<Record<string, string>>,
+    readonly url: string,
+    readonly namespace: string,
+    readonly temporalAddress: string,
+  ) {}
+
+  static async start(settings: EngineSettings): Promise<Engine> {
+    const temporalAddress = settings.temporalAddress ?? inject('servers').temporalAddress;
+    const namespace = await createNamespace(temporalAddress);
+    const port = await choosePort(0, new Set());
+    const shared = {
+      PATH: process.env.PATH ?? '',
+      TEMPORAL_ADDRESS: temporalAddress,
+      TEMPORAL_NAMESPACE: namespace,
+      LEGACY_DATABASE_URL: settings.legacyUrl,
+      CUBE_DATABASE_URL: settings.cubeUrl,
+      CUBE_JWT_SECRET: secret,
+      CONTROL_PORT: String(port),
+      LOG_LEVEL: 'info',
+    };
+    const engine = new Engine(settings, shared, `http://127.0.0.1:${port}`, namespace, temporalAddress);
+    engine.startProgram('worker-control');
+    for (let place = 1; place <= (settings.bulkWorkers ?? 1); place++) engine.startProgram(`worker-bulk-${place}`);
+    engine.startProgram('control');
+    await until('the control API to be ready', () => engine.isReady());
+    return engine;
+  }
+
+  /** Starts a program; `environment` adds to what the settings say for it. */
+  startProgram(name: ProgramName, environment: Readonly<Record<string, string>> = {}): ChildProcess {
+    const entry = name === 'worker-control' || name === 'control' ? entries[name] : 'workers/bulk.js';
+    const child = spawn(process.execPath, ['--enable-source-maps', join(packageRoot(), 'dist', 'src', entry)], {
+      env: { ...this.shared, ...this.settings.environment?.[name], ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const keep = (chunk: Buffer) => this.said.set(name, (this.said.get(name) ?? '') + chunk.toString('utf8'));
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    this.programs.set(name, child);
+    return child;
+  }
+
+  program(name: ProgramName): ChildProcess {
+    const child = this.programs.get(name);
+    if (child === undefined) throw new Error(`${name} was never started`);
+    return child;
+  }
+
+  isAlive(name: ProgramName): boolean {
+    const child = this.program(name);
+    return child.exitCode === null && child.signalCode === null;
+  }
+
+  /** Everything a program wrote, over all its lives. */
+  logOf(name: ProgramName): string {
+    return this.said.get(name) ?? '';
+  }
+
+  /** Ends a program and waits until it is gone. */
+  async kill(name: ProgramName, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.program(name);
+    if (!this.isAlive(name)) return;
+    const gone = once(child, 'exit');
+    child.kill(signal);
+    await gone;
+  }
+
+  /** Calls the control API; `permissions` are those of its token. */
+  async call(method: string, path: string, body?: unknown, permissions = allPermissions): Promise<Answer> {
+    const { token } = await issueCubeToken(secret, { cubeId: 'test', permissions }, new Date());
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, body: await response.json(), headers: response.headers };
+  }
+
+  async startMigration(id: string, options: Readonly<Record<string, unknown>> = {}): Promise<MigrationView> {
+    return accepted(await this.call('POST', '/v1/migrations/saju-records', { id, mode: 'copy', options }));
+  }
+
+  async view(id: string): Promise<MigrationView> {
+    return (await this.call('GET', `/v1/migrations/${id}`)).body as MigrationView;
+  }
+
+  async steer(id: string, action: string, body?: unknown): Promise<MigrationView> {
+    return accepted(await this.call('POST', `/v1/migrations/${id}/${action}`, body));
+  }
+
+  /** Waits until the run is as `fits` says; a control API that is away meanwhile is waited for. */
+  async waitFor(id: string, what: string, fits: (view: MigrationView) => boolean, millis = 60_000) {
+    let last: MigrationView | undefined;
+    return until(
+      `migration ${id} to be ${what}`,
+      async () => {
+        last = await this.view(id).catch(() => last);
+        return last !== undefined && fits(last) && last;
+      },
+      millis,
+    ).catch((error: unknown) => {
+      throw new Error(`${String(error)}; it is ${last?.status} at ${last?.stage}: ${last?.error?.message ?? ''}`);
+    });
+  }
+
+  waitForRest(id: string, millis = 60_000): Promise<MigrationView> {
+    return this.waitFor(id, 'at rest or ended', (view) => view.status !== 'running', millis);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.programs.keys()].map((name) => this.kill(name)));
+  }
+
+  private async isReady(): Promise<boolean> {
+    return fetch(`${this.url}/ready`).then(
+      (response) => response.ok,
+      () => false,
+    );
+  }
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers: Headers;
+}
+
+const allPermissions: readonly string[] = ['migration:read', 'migration:write', 'records:read'];
+
+function accepted(answer: Answer): MigrationView {
+  if (answer.status !== 202) throw new Error(`${answer.status}: ${JSON.stringify(answer.body)}`);
+  return answer.body as MigrationView;
+}
+
+async function createNamespace(address: string): Promise<string> {
+  const namespace = `test-${randomBytes(6).toString('hex')}`;
+  const connection = await Connection.connect({ address });
+  try {
+    await connection.workflowService.registerNamespace({
+      namespace,
+      workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
+    });
+  } finally {
+    await connection.close();
+  }
+  return namespace;
+}

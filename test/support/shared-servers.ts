@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { defaultCacheFolder, ensureArtifact } from '../../src/stack/fetch.js';
+import { StackHome } from '../../src/stack/home.js';
+import { type RunningStack, startServers } from '../../src/stack/stack.js';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Addresses of the servers that all test files share; each makes databases and a namespace of its own there. */
+    servers: { readonly legacyUrl: string; readonly cubeUrl: string; readonly temporalAddress: string };
+    timeSkippingServer: string;
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'cubeshift-test-'));
+let stack: RunningStack | undefined;
+
+/** Before all tests: real servers, in a folder and on ports of their own. */
+export async function setup(project: TestProject): Promise<void> {
+  const log = (text: string) => void process.stderr.write(`${text}\n`);
+  const cacheFolder = defaultCacheFolder(process.env);
+  stack = await startServers({ home: new StackHome(folder), cacheFolder, environment: {}, log });
+  project.provide('servers', {
+    legacyUrl: stack.env.LEGACY_DATABASE_URL ?? '',
+    cubeUrl: stack.env.CUBE_DATABASE_URL ?? '',
+    temporalAddress: stack.env.TEMPORAL_ADDRESS ?? '',
+  });
+  project.provide('timeSkippingServer', await ensureArtifact('temporal-test-server', cacheFolder, log));
+}
+
+export async function teardown(): Promise<void> {
+  await stack?.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
