@@ -5,8 +5,9 @@ import { type Failure, toFailure } from '../failures.js';
 /**
  * Runs an activity's work so that only known failures leave it: type, sentence and hint, never a cause or a server's
  * text, since whatever leaves is kept in the workflow's history. The cause goes to the log by name and SQLSTATE.
+ * `untilDone`: tried again whatever the failure, for what a plan cannot go on without.
  */
-export async function guarded<T>(work: () => Promise<T>): Promise<T> {
+export async function guarded<T>(work: () => Promise<T>, { untilDone = false } = {}): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -24,7 +25,8 @@ export async function guarded<T>(work: () => Promise<T>): Promise<T> {
       type: failure.type,
       message: failure.message,
       // An unknown error may pass; one that comes again and again is a defect, and a person should see it.
-      nonRetryable: !failure.retryable || (failure.type === 'unexpected' && attempt >= mostUnexpectedAttempts),
+      nonRetryable:
+        !untilDone && (!failure.retryable || (failure.type === 'unexpected' && attempt >= mostUnexpectedAttempts)),
       details: [{ hint: failure.hint }],
     });
   }

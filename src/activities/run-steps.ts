@@ -1,5 +1,5 @@
 import { atSide } from '../postgres/databases.js';
-import { releaseRanges, reopenFrontier } from '../postgres/ledger/ranges.js';
+import { releaseRanges } from '../postgres/ledger/ranges.js';
 import { acceptRejects, countRejects, type RejectCounts } from '../postgres/ledger/rejects.js';
 import {
   countRun,
@@ -24,6 +24,7 @@ export interface RunReference {
 /** Short steps of a run: each a statement or two on the ledger, safe to repeat. */
 export function createRunSteps({ databases, reach }: ActivityDependencies) {
   const atCube = <T>(work: () => Promise<T>) => guarded(() => atSide('cube', work));
+  const atCubeUntilDone = <T>(work: () => Promise<T>) => guarded(() => atSide('cube', work), { untilDone: true });
   return {
     /** Everything that can be found wrong before anything is changed. */
     preflight: (run: RunReference): Promise<{ estimatedRows: number }> =>
@@ -37,17 +38,15 @@ export function createRunSteps({ databases, reach }: ActivityDependencies) {
 
     /** Tells the ledger where the run stands. */
     recordState: (run: RunReference, state: RunState): Promise<void> =>
-      atCube(async () => {
+      atCubeUntilDone(async () => {
         reach('before-state-recorded');
         await recordRunState(databases.cube, run.migrationId, state);
         reach('after-state-recorded');
       }),
 
     /** Takes every range from whoever holds it, so that a new round of lanes can share them. */
-    openRanges: (run: RunReference): Promise<void> => atCube(() => releaseRanges(databases.cube, run.migrationId)),
-
-    /** Lets the next round of lanes look again for rows behind the last range. */
-    reopenFrontier: (run: RunReference): Promise<void> => atCube(() => reopenFrontier(databases.cube, run.migrationId)),
+    openRanges: (run: RunReference): Promise<void> =>
+      atCubeUntilDone(() => releaseRanges(databases.cube, run.migrationId)),
 
     /** What the log says was moved; from here on the total is a count. */
     countCopied: (run: RunReference): Promise<RunCounts> =>

@@ -5,10 +5,11 @@ import type { MigrationInput } from '../domain/migration.js';
 import { passesRejectLimit } from '../domain/reject-limit.js';
 import { type FailureReport, failureRule } from '../failures.js';
 import { conductMigration, type MigrationOutcome } from './lib/conduct.js';
-import { longSteps, shortSteps } from './lib/options.js';
+import { longSteps, shortSteps, untilDone } from './lib/options.js';
 import type { Asked, CarriedRun, MigrationRun } from './lib/run.js';
 
 const steps = proxyActivities<RunSteps>(shortSteps);
+const { openRanges } = proxyActivities<Pick<RunSteps, 'openRanges'>>(untilDone);
 const rows = proxyActivities<RowMoves>(longSteps);
 
 /** Moves the saju records of legacy into the saju cube: the plan, from top to bottom. */
@@ -37,7 +38,7 @@ async function copyEverything(run: MigrationRun): Promise<void> {
 
 async function copyRound(run: MigrationRun): Promise<'exhausted' | 'more' | 'too_many_rejects'> {
   const { options } = run.input;
-  await steps.openRanges(run.reference);
+  await openRanges(run.reference);
   const lanes = Array.from({ length: options.lanes }, (_, lane) =>
     rows.copyLane({ ...run.reference, lane, options, estimatedRows: run.estimatedRows }),
   );
@@ -55,7 +56,7 @@ async function copyRound(run: MigrationRun): Promise<'exhausted' | 'more' | 'too
 
 /** Blocked by rejects: a person accepts them, or mends the source and retries; then the copy looks again. */
 async function handleRejects(run: MigrationRun): Promise<void> {
-  const asked = await run.block('too_many_rejects', await describeRejects(run));
+  const asked = await run.block('too_many_rejects', await run.step('copying', () => describeRejects(run)));
   if (asked.action === 'verify') await compareEverything(run);
   else await carryOut(run, asked, 'copying');
 }

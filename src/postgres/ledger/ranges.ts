@@ -61,11 +61,6 @@ export async function claimRange(
   });
 }
 
-/** Opens the source's end again: rows that arrived behind the frontier since belong to the run too. */
-export async function reopenFrontier(cube: pg.Pool, migrationId: string): Promise<void> {
-  await cube.query('update ledger.migrations set source_exhausted = false where id = $1', [migrationId]);
-}
-
 /**
  * Takes every unfinished range of a run away from whoever holds it: nobody can commit to one afterwards.
  * For the start of a round of lanes, and before anything is undone.

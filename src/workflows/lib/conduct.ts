@@ -3,10 +3,10 @@ import type { RowMoves } from '../../activities/row-moves.js';
 import type { RunSteps } from '../../activities/run-steps.js';
 import type { MigrationInput, MigrationStatus } from '../../domain/migration.js';
 import { failureRule } from '../../failures.js';
-import { shortSteps, undoSteps } from './options.js';
+import { undoSteps, untilDone } from './options.js';
 import { type CarriedRun, EndAsked, failureOf, MigrationRun } from './run.js';
 
-const steps = proxyActivities<RunSteps>(shortSteps);
+const steps = proxyActivities<Pick<RunSteps, 'openRanges'>>(untilDone);
 
 /** Undos by the names under which plans register them. */
 const undos = {
@@ -29,18 +29,37 @@ export async function conductMigration(
   const run = new MigrationRun(input, carried);
   CancellationScope.current().cancelRequested.catch(() => run.cancelledFromOutside());
   return CancellationScope.nonCancellable(async () => {
-    try {
-      await plan(run);
-      await run.enter('done', 'completed', 'complete', 'engine');
-      return { status: 'completed' };
-    } catch (error) {
-      if (error instanceof EndAsked) return error.end === 'cancel' ? cancelRun(run, error.by) : rollBack(run, error.by);
-      const failure = failureOf(error);
-      if (failure === undefined) throw error;
-      await run.enter('preflight', 'failed', 'failed', 'engine', { error: failure });
-      return { status: 'failed' };
+    for (;;) {
+      try {
+        await plan(run);
+        await run.enter('done', 'completed', 'complete', 'engine');
+        return { status: 'completed' };
+      } catch (error) {
+        const outcome = await endOrBlock(run, error);
+        if (outcome !== undefined) return outcome;
+      }
     }
   });
+}
+
+/**
+ * What becomes of a plan that was left: it ends as asked, or failed where nothing was changed yet; anywhere else it
+ * blocks, and undefined after `resume` lets it go on with what it has not completed.
+ */
+async function endOrBlock(run: MigrationRun, error: unknown): Promise<MigrationOutcome | undefined> {
+  if (error instanceof EndAsked) return error.end === 'cancel' ? cancelRun(run, error.by) : rollBack(run, error.by);
+  const failure = failureOf(error);
+  if (failure === undefined) throw error;
+  if (run.changedNothing) {
+    await run.enter('preflight', 'failed', 'failed', 'engine', { error: failure });
+    return { status: 'failed' };
+  }
+  try {
+    await run.block('other', failure);
+    return undefined;
+  } catch (asked) {
+    return endOrBlock(run, asked);
+  }
 }
 
 /** Leaves rows and ledger as they are; a later run of the kind adopts them. */

@@ -22,6 +22,9 @@ export const shortSteps: ActivityOptions = {
   retry,
 };
 
+/** What a plan cannot go on without: where it stands must reach the ledger, however long a person takes to mend it. */
+export const untilDone: ActivityOptions = { ...shortSteps, retry: { ...retry, nonRetryableErrorTypes: [] } };
+
 /**
  * Streams of rows. `heartbeatTimeout` is how long a killed worker goes unnoticed. A cancelled step is waited for: it
  * commits what it has, and nothing else may start before it has let go.

@@ -26,10 +26,10 @@ import {
 } from '../../domain/migration.js';
 import { type FailureReport, failureRule, isFailureType } from '../../failures.js';
 import { kindAttribute, stageAttribute, statusAttribute, statusQuery, steeringUpdate } from './messages.js';
-import { shortSteps } from './options.js';
+import { untilDone } from './options.js';
 import { Saga } from './saga.js';
 
-const steps = proxyActivities<RunSteps>(shortSteps);
+const steps = proxyActivities<Pick<RunSteps, 'recordState'>>(untilDone);
 
 /** What an operator asked for, as the plan takes it up. */
 export interface Asked {
@@ -109,6 +109,11 @@ export class MigrationRun {
     this.completed.add(name);
   }
 
+  /** Whether the run is still at its first stage, before anything was changed. */
+  get changedNothing(): boolean {
+    return this.stage === 'preflight';
+  }
+
   redo(name: string): void {
     this.completed.delete(name);
   }
@@ -130,7 +135,7 @@ export class MigrationRun {
       } catch (error) {
         if (this.asked !== undefined && isCancellation(error)) continue;
         const failure = failureOf(error);
-        if (failure === undefined || stage === 'preflight') throw error;
+        if (failure === undefined || this.changedNothing) throw error;
         await this.block('other', failure);
       }
     }
