@@ -30,6 +30,8 @@ export async function fillLegacy({ url, records, seed, log }: FillSettings): Pro
   const rejected = new Map<string, string>();
   try {
     await client.query('begin');
+    // A second filler waits here, then stops at the tables it finds.
+    await client.query("select pg_advisory_xact_lock(hashtextextended('legacy stand-in', 0))");
     await client.query(readFileSync(schemaFile(), 'utf8'));
     await copyRows(client, records, seed, rejected, log);
     await client.query('create index saju_records_user on saju_records (user_id)');

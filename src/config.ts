@@ -24,6 +24,11 @@ const variables = {
   CONTROL_URL: variable('where the command line finds the control API', parseHttpUrl, {
     fallback: 'http://127.0.0.1:8090',
   }),
+  LEDGER_RETENTION_DAYS: variable(
+    'days after the end of a migration until the ledger forgets record contents',
+    parseDays,
+    { fallback: 90 },
+  ),
   LOG_LEVEL: variable('how much is logged', parseLogLevel, { fallback: 'info' }),
   CUBESHIFT_CRASH_POINT: variable(
     'name of a point at which the program kills itself, for tests of recovery',
@@ -103,6 +108,11 @@ function parsePort(value: string): number {
   const port = Number(value);
   if (!/^\d{1,5}$/.test(value) || port > 65535) throw new Error('must be a port number, 0 to 65535');
   return port;
+}
+
+function parseDays(value: string): number {
+  if (!/^\d{1,5}$/.test(value)) throw new Error('must be a whole number of days');
+  return Number(value);
 }
 
 function parseUrl(value: string, protocols: readonly string[], example: string): string {

@@ -197,13 +197,7 @@ function isUp(home: StackHome): boolean {
 
 /** Fills the embedded legacy database once: never one of the user's own. */
 async function fillWhenEmpty(env: Readonly<Record<string, string>>, records: number): Promise<void> {
-  const client = new pg.Client({ connectionString: env.LEGACY_DATABASE_URL });
-  await client.connect();
-  const found = await client.query<{ there: boolean }>(
-    "select to_regclass('public.saju_records') is not null as there",
-  );
-  await client.end();
-  if (found.rows[0]?.there === true) return;
+  if (await isFilled(env)) return;
   const entry = join(packageRoot(), 'dist', 'legacy', 'main.js');
   const child = spawn(process.execPath, [entry, '--records', String(records)], {
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -215,10 +209,24 @@ async function fillWhenEmpty(env: Readonly<Record<string, string>>, records: num
   }).catch((error: unknown) => {
     throw toFailure(error);
   });
-  if (code !== 0)
+  // One that a killed `up` left behind may have been quicker.
+  if (code !== 0 && !(await isFilled(env)))
     throw new Failure('unexpected', 'The legacy stand-in could not be filled.', {
       hint: 'See the lines above; nothing of it was kept.',
     });
+}
+
+async function isFilled(env: Readonly<Record<string, string>>): Promise<boolean> {
+  const client = new pg.Client({ connectionString: env.LEGACY_DATABASE_URL });
+  await client.connect();
+  try {
+    const found = await client.query<{ there: boolean }>(
+      "select to_regclass('public.saju_records') is not null as there",
+    );
+    return found.rows[0]?.there === true;
+  } finally {
+    await client.end();
+  }
 }
 
 function showStack(env: Readonly<Record<string, string>>, output: Output): void {

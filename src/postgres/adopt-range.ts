@@ -3,7 +3,7 @@ import { quoteIdentifier } from './connect.js';
 import type { CopyContext } from './copy-range.js';
 import { atSide } from './databases.js';
 import { logBatches } from './ledger/batches.js';
-import { ownedIds } from './ledger/ownership.js';
+import { adoptableRows, ownedAmong, ownedIds } from './ledger/ownership.js';
 import { advanceRange, type ClaimedRange } from './ledger/ranges.js';
 import { formerRejectIds } from './ledger/rejects.js';
 import { compareRange, differingRows, type Span } from './range-comparison.js';
@@ -14,8 +14,9 @@ const mostRecopiedShare = 0.2;
 
 /**
  * Takes over what earlier, cancelled runs of the kind left in a claimed range: compares both sides and moves again only
- * the rows that differ, and those that were rejected then. True: the range is done. False: too much differs, or nothing
- * was there; the owned rows are gone and the caller copies the range. Rows that nobody owns stay where they are.
+ * the rows that differ, those that were rejected then, and those that legacy deleted since. True: the range is done.
+ * False: too much differs, or nothing was there; the owned rows are gone and the caller copies the range. Rows that
+ * nobody owns stay where they are.
  */
 export async function adoptRange(context: CopyContext, range: ClaimedRange, writer: pg.Client): Promise<boolean> {
   const { databases, mapping, migrationId, worker } = context;
@@ -27,11 +28,15 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
   );
   const comparison = await compareRange(databases, mapping, rest, rejected);
   const differences = comparison.equal ? [] : await differingRows(databases, mapping, rest, rejected);
-  const again = [...differences.filter((row) => row.kind !== 'extra').map((row) => row.id), ...rejected];
-  if (again.length > comparison.sourceRows * mostRecopiedShare + rejected.length) {
+  const wrong = differences.filter((row) => row.kind !== 'extra').map((row) => row.id);
+  const extra = differences.filter((row) => row.kind === 'extra').map((row) => row.id);
+  if (wrong.length > comparison.sourceRows * mostRecopiedShare) {
     await removeOwned(context, range, writer, rest, owned);
     return false;
   }
+  // Rows that legacy deleted since: moving them again takes them out.
+  const deleted = await atSide('cube', () => ownedAmong(databases.cube, mapping.kind, extra));
+  const again = [...new Set([...wrong, ...rejected, ...deleted])].sort((a, b) => (a < b ? -1 : 1));
   const recopied = await recopyRows(
     {
       ...context,
@@ -42,11 +47,11 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
     writer,
     again,
   );
-  const adopted = comparison.sourceRows - (again.length - rejected.length);
-  await atSide('cube', async () => {
+  const adopted = await atSide('cube', async () => {
     await writer.query('begin');
     await advanceRange(writer, range, range.upto);
-    const batch = { ...rest, migrated: adopted, rejected: 0, warned: 0, bytes: 0, ids: owned };
+    const { ids, rows } = await adoptableRows(writer, mapping.kind, migrationId, mapping.target, rest);
+    const batch = { ...rest, migrated: rows, rejected: 0, warned: 0, bytes: 0, ids };
     const origin = {
       migrationId,
       kind: mapping.kind,
@@ -57,6 +62,7 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
     };
     await logBatches(writer, origin, [batch]);
     await writer.query('commit');
+    return rows;
   });
   context.onCommit({ position: range.upto, migrated: adopted + recopied.migrated, rejected: recopied.rejected });
   return true;

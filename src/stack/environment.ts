@@ -18,6 +18,7 @@ export function stackEnvironment(settings: StackSettings, environment: NodeJS.Pr
     'TEMPORAL_NAMESPACE',
     'CUBE_JWT_SECRET',
     'CONTROL_HOST',
+    'LEDGER_RETENTION_DAYS',
     'LOG_LEVEL',
     'CUBESHIFT_CRASH_POINT',
   ].flatMap((name) => {

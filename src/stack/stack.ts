@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../failures.js';
@@ -126,7 +126,15 @@ export async function stopStack(home: StackHome, options: { purge: boolean }): P
   for (const entry of [...home.processes()].reverse()) await endLeftover(entry);
   home.prepare();
   home.recordProcesses([]);
-  if (options.purge) rmSync(home.folder, { recursive: true, force: true });
+  if (options.purge) removeWhole(home.folder);
+}
+
+/** Out of the way at once, then removed: killed in between, the next start does not find half a stack. */
+function removeWhole(folder: string): void {
+  const removed = `${folder}.removed`;
+  rmSync(removed, { recursive: true, force: true });
+  renameSync(folder, removed);
+  rmSync(removed, { recursive: true, force: true });
 }
 
 /** What the stack runs now. */

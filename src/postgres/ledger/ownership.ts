@@ -24,11 +24,59 @@ export async function ownedIds(
   upto: bigint,
 ): Promise<string> {
   const owned = await client.query<{ ids: string | null }>(
-    `select (range_agg(ids) * int8multirange(int8range($2, $3, '(]')))::text as ids
+    `select (range_agg(ids) * int8multirange(${spanRange('$2', '$3')}))::text as ids
        from ledger.batches where kind = $1 and state = 'owned' and upto > $2 and after < $3`,
     [kind, after.toString(), upto.toString()],
   );
   return owned.rows[0]?.ids ?? '{}';
+}
+
+/** Rows of one migration's target that other runs of the kind put there. */
+export interface AdoptableRows {
+  /** Their ids, as the text of an int8multirange. */
+  readonly ids: string;
+  readonly rows: number;
+}
+
+/** What is in the target in (after, upto], is owned by runs of the kind, and was not moved by this run itself. */
+export async function adoptableRows(
+  client: pg.ClientBase,
+  kind: string,
+  migrationId: string,
+  target: TableRule,
+  span: { readonly after: bigint; readonly upto: bigint },
+): Promise<AdoptableRows> {
+  const key = quoteIdentifier(target.key);
+  const found = await client.query<{ ids: string; rows: string }>(
+    `with owned as (
+       select (coalesce(range_agg(ids), '{}') - coalesce(range_agg(ids) filter (where migration_id = $2), '{}'))
+              * int8multirange(${spanRange('$3', '$4')}) as ids
+         from ledger.batches where kind = $1 and state = 'owned' and upto > $3 and after < $4)
+     select owned.ids::text as ids, count(row.*) as rows
+       from owned left join ${quoteIdentifier(target.schema, target.table)} as row
+         on row.${key} > $3 and row.${key} <= $4 and row.${key} <@ owned.ids
+      group by owned.ids`,
+    [kind, migrationId, span.after.toString(), span.upto.toString()],
+  );
+  const [row] = found.rows;
+  return { ids: row?.ids ?? '{}', rows: Number(row?.rows ?? 0) };
+}
+
+/** Those of `ids` that runs of the kind own. */
+export async function ownedAmong(cube: pg.Pool, kind: string, ids: readonly bigint[]): Promise<bigint[]> {
+  if (ids.length === 0) return [];
+  const found = await cube.query<{ id: string }>(
+    `select wanted.id from unnest($2::bigint[]) as wanted (id)
+      where exists (select 1 from ledger.batches where kind = $1 and state = 'owned' and wanted.id <@ ids
+                       and upto >= wanted.id and after < wanted.id)`,
+    [kind, ids.map(String)],
+  );
+  return found.rows.map((row) => BigInt(row.id));
+}
+
+/** SQL of the int8range (after, upto]: PostgreSQL writes it with the successor of `upto`, which the greatest bigint lacks. */
+function spanRange(after: string, upto: string): string {
+  return `int8range(${after}::bigint, nullif(${upto}::bigint, 9223372036854775807), '(]')`;
 }
 
 /** Whether the target holds a row that no run of the kind owns. */

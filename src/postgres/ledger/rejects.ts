@@ -34,7 +34,10 @@ export async function keepRejects(
   );
 }
 
-/** Marks rejects whose rows were moved after all, in the caller's transaction. */
+/**
+ * Marks rejects whose rows were moved after all, in the caller's transaction. Of a row that legacy deleted nothing is
+ * kept: its user may have asked for that.
+ */
 export async function resolveRejects(
   client: pg.ClientBase,
   migrationId: string,
@@ -43,7 +46,8 @@ export async function resolveRejects(
 ): Promise<void> {
   if (ids.length === 0) return;
   await client.query(
-    `update ledger.rejects set resolution = $3, attempts = attempts + 1, last_attempt_at = now()
+    `update ledger.rejects set resolution = $3, attempts = attempts + 1, last_attempt_at = now(),
+            payload = case when $3 = 'gone' then 'null' else payload end
       where migration_id = $1 and source_id = any($2::bigint[]) and resolution in ('open', 'accepted')`,
     [migrationId, ids.map(String), resolution],
   );

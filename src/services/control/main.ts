@@ -3,6 +3,7 @@ import pino from 'pino';
 import { readConfiguration } from '../../config.js';
 import { failureRule, toFailure } from '../../failures.js';
 import { createPool } from '../../postgres/connect.js';
+import { forgetContents } from '../../postgres/ledger/retention.js';
 import { upgradeLedger } from '../../postgres/ledger-schema.js';
 import { findOrphans, recordRunId } from '../../postgres/migration-records.js';
 import { buildControlApp } from './app.js';
@@ -16,6 +17,7 @@ const variables = [
   'CUBE_JWT_SECRET',
   'CONTROL_HOST',
   'CONTROL_PORT',
+  'LEDGER_RETENTION_DAYS',
   'LOG_LEVEL',
 ] as const;
 const config = configure();
@@ -34,7 +36,7 @@ const app = await buildControlApp({
 });
 await app.listen({ host: config.CONTROL_HOST, port: config.CONTROL_PORT });
 await whileAsked(upgradeOnce, 1000);
-await whileAsked(adoptOrphans, 5000);
+await Promise.all([whileAsked(adoptOrphans, 5000), whileAsked(forgetOld, 3_600_000)]);
 await app.close();
 await workflows.close();
 await cube.end();
@@ -52,6 +54,13 @@ async function adoptOrphans(): Promise<boolean> {
     await recordRunId(cube, orphan.id, runId);
     log.info({ migration: orphan.id }, 'started the plan of a run that had none');
   }
+  return false;
+}
+
+/** Empties what the ledger kept of records for longer than it may. */
+async function forgetOld(): Promise<boolean> {
+  const emptied = await forgetContents(cube, config.LEDGER_RETENTION_DAYS);
+  if (emptied > 0) log.info({ emptied }, 'forgot record contents of migrations that ended long ago');
   return false;
 }
 

@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const cli = fileURLToPath(new URL('../src/cli.js', import.meta.url));
+const serverAway = 3;
+const notNow = 4;
+const mostTries = 10;
+
+/** Runs `cubeshift` commands on the stack of one folder, and shows each as it would be typed. */
+export class Commands {
+  constructor(private readonly folder: string) {}
+
+  /** Runs a command and shows what it says. While a server is away the stack is mended and the command repeated. */
+  async run(...args: string[]): Promise<void> {
+    process.stderr.write(`\n$ cubeshift ${args.join(' ')}\n`);
+    for (let tries = 1; ; tries++) {
+      const { code } = await this.spawn(args, 'inherit');
+      if (code === 0) return;
+      if (code !== serverAway || tries === mostTries || args[0] === 'up' || args[0] === 'down') this.giveUp(args, code);
+      process.stderr.write('\n$ cubeshift up --detach\n');
+      await this.spawn(['up', '--detach'], 'inherit');
+    }
+  }
+
+  /** Runs a reading command and returns the document it prints. */
+  async read(...args: string[]): Promise<unknown> {
+    const { code, said } = await this.spawn(args, 'pipe');
+    if (code !== 0) this.giveUp(args, code);
+    return JSON.parse(said);
+  }
+
+  private giveUp(args: readonly string[], code: number | null): never {
+    const after =
+      code === notNow
+        ? 'Look at it with `cubeshift migrate status demo`.'
+        : 'Run the demo again: it goes on from here.';
+    process.stderr.write(`\nThe demo stopped: \`cubeshift ${args.join(' ')}\` ended with ${code}. ${after}\n`);
+    process.exit(1);
+  }
+
+  private async spawn(
+    args: readonly string[],
+    stdout: 'inherit' | 'pipe',
+  ): Promise<{ code: number | null; said: string }> {
+    const child = spawn(process.execPath, [cli, ...args], {
+      stdio: ['ignore', stdout, 'inherit'],
+      env: { ...process.env, CUBESHIFT_HOME: this.folder },
+    });
+    let said = '';
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('close', resolve);
+      child.once('error', reject);
+    });
+    return { code, said };
+  }
+}

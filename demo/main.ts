@@ -1,0 +1,56 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Commands } from './commands.js';
+import { describeReport } from './report.js';
+
+/**
+ * The whole life of a copy, by the words an operator would type: bring up a stack, migrate, verify, complete, report.
+ * Killed at any time and started again, it goes on where it was; once finished, the next start begins afresh.
+ */
+const migrationId = 'demo';
+const folder = resolve(process.env.CUBESHIFT_HOME ?? '.cubeshift', 'demo');
+const records = recordsAsked();
+const cubeshift = new Commands(folder);
+
+const begun = beginning();
+if (begun !== undefined && (begun.finished || begun.records !== records)) await cubeshift.run('down', '--purge');
+remember({ records, finished: false });
+
+await cubeshift.run('up', '--detach', '--records', String(records));
+await cubeshift.run('migrate', 'start', 'saju-records', '--id', migrationId, '--wait');
+if (!(await isCompleted())) await cubeshift.run('migrate', 'complete', migrationId, '--wait');
+const env = await cubeshift.read('env', '--json');
+const report = await cubeshift.read('migrate', 'report', migrationId);
+process.stdout.write(`\n${describeReport(report, env)}\n`);
+remember({ records, finished: true });
+
+/** Killed between completing and remembering it, an earlier demo leaves a run that has nothing left to do. */
+async function isCompleted(): Promise<boolean> {
+  const view = (await cubeshift.read('migrate', 'status', migrationId, '--json')) as { readonly status: string };
+  return view.status === 'completed';
+}
+
+interface Beginning {
+  readonly records: number;
+  readonly finished: boolean;
+}
+
+function beginning(): Beginning | undefined {
+  const file = join(folder, 'demo.json');
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Beginning) : undefined;
+}
+
+function remember(state: Beginning): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  writeFileSync(join(folder, 'demo.json'), `${JSON.stringify(state)}\n`);
+}
+
+function recordsAsked(): number {
+  const { values } = parseArgs({ options: { records: { type: 'string', default: '100000' } } });
+  if (!/^[1-9]\d{0,8}$/.test(values.records)) {
+    process.stderr.write('--records takes a whole number from 1 to 999999999.\n');
+    process.exit(2);
+  }
+  return Number(values.records);
+}
