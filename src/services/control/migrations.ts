@@ -13,7 +13,7 @@ import { recordRunId, recordStart } from '../../postgres/migration-records.js';
 import { listMigrations } from '../../postgres/migration-view.js';
 import { problemResponses } from '../problem.js';
 import type { ControlDependencies } from './dependencies.js';
-import { idParameter, kindParameter, startBody, steeringBody } from './schemas.js';
+import { idParameter, kindParameter, startBody, steeringBodies } from './schemas.js';
 import { knownMigration, steer } from './steering.js';
 import { hasPlan } from './workflows.js';
 
@@ -84,8 +84,7 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
     },
   );
 
-  const steerings = ['pause', 'resume', 'cancel', 'verify', 'repair', 'cutover', 'complete', 'rollback'] as const;
-  for (const action of steerings) {
+  for (const [action, body] of Object.entries(steeringBodies) as [keyof typeof steeringBodies, object][]) {
     routes.post(
       `/v1/migrations/:id/${action}`,
       {
@@ -94,16 +93,25 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
           security,
           summary: `Ask for ${action}`,
           params: idParameter,
-          body: { anyOf: [steeringBody, { type: 'null' }] },
+          body: { anyOf: [body, { type: 'null' }] },
           response: accepted,
         },
       },
       async (request, reply) => {
+        if (isTrial(request.body))
+          throw new Failure('not_at_this_stage', `${action} cannot be tried out in mode copy.`, {
+            hint: 'Leave rehearse or dry_run out to do it.',
+          });
         const by = authorization.callerOf(request).cubeId;
         return reply.code(202).send(await steer(deps, request.params.id, action, { by }));
       },
     );
   }
+}
+
+/** Whether a rehearsal or a dry run is asked for: those are of mode live. */
+function isTrial(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && Object.values(body).includes(true);
 }
 
 function checkAvailable(kind: MigrationKind, mode: string): void {

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import {
+  type MigrationAction,
   migrationActions,
   migrationKinds,
   migrationModes,
@@ -36,7 +37,19 @@ export const startBody = Type.Object(
   { additionalProperties: false },
 );
 
-export const steeringBody = Type.Object({}, { additionalProperties: false });
+const nothing = Type.Object({}, { additionalProperties: false });
+
+/** The words that steer a migration by themselves, with the body each may be sent with. */
+export const steeringBodies = {
+  pause: nothing,
+  resume: nothing,
+  cancel: nothing,
+  verify: nothing,
+  repair: nothing,
+  complete: nothing,
+  cutover: Type.Object({ dry_run: Type.Optional(Type.Boolean()) }, { additionalProperties: false }),
+  rollback: Type.Object({ rehearse: Type.Optional(Type.Boolean()) }, { additionalProperties: false }),
+} as const satisfies Partial<Record<MigrationAction, object>>;
 
 const ids = Type.Array(Type.String({ pattern: '^-?[0-9]{1,19}$' }), { minItems: 1, maxItems: 1000 });
 
