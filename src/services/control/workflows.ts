@@ -5,7 +5,6 @@ import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
-  WorkflowUpdateStage,
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import {
@@ -23,7 +22,7 @@ import { Failure } from '../../failures.js';
 export interface MigrationWorkflows {
   /** Starts the plan of a run; a run that was started before answers with its run id. */
   start(input: MigrationInput): Promise<{ runId: string }>;
-  /** Hands a request to the plan; returns once the plan has accepted it. */
+  /** Hands a request to the plan; returns once the plan has accepted it, throws `not_at_this_stage` when it does not fit. */
   steer(kind: MigrationKind, id: MigrationId, action: MigrationAction, request: SteeringRequest): Promise<void>;
   reachable(): Promise<boolean>;
   close(): Promise<void>;
@@ -65,9 +64,8 @@ export function createMigrationWorkflows(address: string, namespace: string): Mi
       }),
     steer: (kind, id, action, request) =>
       bounded(async () => {
-        await workflow
-          .getHandle(workflowIdOf(kind, id))
-          .startUpdate(action, { args: [request], waitForStage: WorkflowUpdateStage.ACCEPTED });
+        // Not `startUpdate`: it returns a handle even when the validator refused. The plan's handlers end at once.
+        await workflow.getHandle(workflowIdOf(kind, id)).executeUpdate(action, { args: [request] });
       }),
     reachable: async () =>
       connection
