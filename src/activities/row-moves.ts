@@ -197,6 +197,8 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
     const claim = await atSide('cube', () => claimOperation(databases.cube, run.migrationId));
     const writer = await databases.connect('cube', claimSessionName(claim.token));
     try {
+      // A worker frozen between two statements of a transaction must not hold the run's row for ever.
+      await atSide('cube', () => writer.query("set idle_in_transaction_session_timeout = '30s'"));
       return await work(claim, writer);
     } finally {
       await dropConnection(writer);

@@ -66,9 +66,11 @@ export async function verifyRanges(context: VerifyContext): Promise<VerifyOutcom
 async function recordRange(context: VerifyContext, range: ComparedRange): Promise<void> {
   context.reach('before-range-verified');
   await atSide('cube', () =>
-    inTransaction(context.databases.cube, (client) =>
-      recordComparedRange(client, context.claim, context.verificationId, range),
-    ),
+    inTransaction(context.databases.cube, async (client) => {
+      // A pooled session has no claim's name to be ended by: frozen here, it must not hold the run's row for longer.
+      await client.query("set local idle_in_transaction_session_timeout = '15s'");
+      await recordComparedRange(client, context.claim, context.verificationId, range);
+    }),
   );
   context.reach('after-range-verified');
   context.onRange({ position: range.upto, rows: range.sourceRows });
