@@ -170,17 +170,20 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
     removeMovedRows: (run: RunReference): Promise<void> =>
       guarded(async () => {
         await atSide('cube', () => releaseRanges(databases.cube, run.migrationId));
-        await withClaim(run, (claim, writer) =>
-          removeOwnedRows(
-            {
-              databases,
-              mapping: mappingOf(run.kind),
-              claim,
-              onBatch: (removed) => Context.current().heartbeat(removed),
-              reach,
-            },
-            writer,
-          ),
+        await withClaim(
+          run,
+          (claim, writer) =>
+            removeOwnedRows(
+              {
+                databases,
+                mapping: mappingOf(run.kind),
+                claim,
+                onBatch: (removed) => Context.current().heartbeat(removed),
+                reach,
+              },
+              writer,
+            ),
+          'undo',
         );
       }),
   };
@@ -192,9 +195,10 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
       claim: Awaited<ReturnType<typeof claimOperation>>,
       writer: Awaited<ReturnType<typeof databases.connect>>,
     ) => Promise<T>,
+    kind: 'forward' | 'undo' = 'forward',
   ): Promise<T> {
     Context.current().heartbeat();
-    const claim = await atSide('cube', () => claimOperation(databases.cube, run.migrationId));
+    const claim = await atSide('cube', () => claimOperation(databases.cube, run.migrationId, kind));
     const writer = await databases.connect('cube', claimSessionName(claim.token));
     try {
       // A worker frozen between two statements of a transaction must not hold the run's row for ever.

@@ -11,24 +11,42 @@ export interface OperationClaim {
   readonly token: bigint;
 }
 
-export async function claimOperation(cube: pg.Pool, migrationId: string): Promise<OperationClaim> {
-  const former = await cube.query<{ operation_token: string }>(
-    'select operation_token from ledger.migrations where id = $1',
-    [migrationId],
+/**
+ * Throws `claim_lost` for a run that has ended and, unless the work is its undoing, for one that is rolling back: a worker
+ * that was frozen before its claim would else work on what a rollback has removed.
+ */
+export async function claimOperation(
+  cube: pg.Pool,
+  migrationId: string,
+  work: 'forward' | 'undo' = 'forward',
+): Promise<OperationClaim> {
+  const former = await cube.query<{ operation_token: string; over: boolean }>(
+    `select operation_token, finished_at is not null or ($2 <> 'undo' and stage = 'rolling_back') as over
+       from ledger.migrations where id = $1`,
+    [migrationId, work],
   );
   const [run] = former.rows;
   if (run === undefined) throw new Failure('not_found', `The ledger knows no migration ${migrationId}.`);
+  // Before any session is ended: it may be the rollback's own.
+  if (run.over) throw workIsOver(migrationId);
   await cube.query(
     `select pg_terminate_backend(pid) from pg_stat_activity
       where application_name = $1 and datname = current_database() and usename = current_user`,
     [claimSessionName(BigInt(run.operation_token))],
   );
   const claimed = await cube.query<{ token: string }>(
-    `update ledger.migrations set operation_token = nextval('ledger.claim_tokens') where id = $1
+    `update ledger.migrations set operation_token = nextval('ledger.claim_tokens')
+      where id = $1 and finished_at is null and ($2 = 'undo' or stage <> 'rolling_back')
      returning operation_token as token`,
-    [migrationId],
+    [migrationId, work],
   );
-  return { migrationId, token: BigInt(claimed.rows[0]?.token ?? 0) };
+  const [claim] = claimed.rows;
+  if (claim === undefined) throw workIsOver(migrationId);
+  return { migrationId, token: BigInt(claim.token) };
+}
+
+function workIsOver(migrationId: string): Failure {
+  return new Failure('claim_lost', `The migration ${migrationId} is no longer at this work.`);
 }
 
 /** Within a transaction: throws `claim_lost` unless the claim is still the newest; holds it until the transaction ends. */

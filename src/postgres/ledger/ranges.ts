@@ -32,6 +32,7 @@ export function claimSessionName(token: bigint): string {
  * The next range for a lane, under a new token: first one that the lane held before it died or that nobody holds, then
  * a new one cut from the source behind the frontier. Undefined when nothing is left for this lane.
  * A former holder that still lives (frozen, or cut off) loses its sessions here, so that it can neither commit nor block.
+ * Throws `claim_lost` for a run that has ended or is rolling back.
  */
 export async function claimRange(
   cube: pg.Pool,
@@ -42,12 +43,15 @@ export async function claimRange(
   return inTransaction(cube, async (client) => {
     // A worker frozen between two statements must not hold the frontier for longer than this.
     await client.query("set local idle_in_transaction_session_timeout = '15s'");
-    const migration = await client.query<{ frontier: string; source_exhausted: boolean }>(
-      'select frontier, source_exhausted from ledger.migrations where id = $1 for update',
+    const migration = await client.query<{ frontier: string; source_exhausted: boolean; over: boolean }>(
+      `select frontier, source_exhausted, finished_at is not null or stage = 'rolling_back' as over
+         from ledger.migrations where id = $1 for update`,
       [claimant.migrationId],
     );
     const run = migration.rows[0];
     if (run === undefined) throw new Failure('not_found', `The ledger knows no migration ${claimant.migrationId}.`);
+    // A worker that was frozen before its claim may wake up after a rollback: what it moved now nobody would remove.
+    if (run.over) throw new Failure('claim_lost', `The migration ${claimant.migrationId} copies no more.`);
     const unfinished = await takeUnfinished(client, claimant);
     if (unfinished !== undefined) return unfinished;
     if (run.source_exhausted) return undefined;
