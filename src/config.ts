@@ -24,6 +24,13 @@ const variables = {
   CONTROL_URL: variable('where the command line finds the control API', parseHttpUrl, {
     fallback: 'http://127.0.0.1:8090',
   }),
+  WORKER_METRICS_ADDRESS: variable(
+    'host:port at which a worker tells Prometheus of itself; empty for none',
+    parseHostPort,
+    {
+      fallback: '',
+    },
+  ),
   LEDGER_RETENTION_DAYS: variable(
     'days after the end of a migration until the ledger forgets record contents',
     parseDays,

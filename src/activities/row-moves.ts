@@ -16,6 +16,7 @@ import { rangeEnds } from '../postgres/source-estimate.js';
 import { verifyRanges } from '../postgres/verify.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
+import { heartbeating, type TellProgress } from './heartbeat.js';
 import { mappingOf } from './row-kinds.js';
 import type { RunReference } from './run-steps.js';
 
@@ -49,12 +50,11 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
   return {
     /** Copies ranges as one of the run's lanes until the source is exhausted or the round is over. */
     copyLane: (assignment: LaneAssignment): Promise<LaneRound> =>
-      guarded(async () => {
+      longStep(async (tell) => {
         const { migrationId, kind, lane, options } = assignment;
         const mapping = mappingOf(kind);
         const signal = Context.current().cancellationSignal;
         const done = { migrated: 0, rejected: 0 };
-        Context.current().heartbeat(done);
         const limits = {
           rowsPerSecond: options.rows_per_second === null ? null : options.rows_per_second / options.lanes,
           latencyLimitMillis: options.legacy_latency_limit_ms,
@@ -67,11 +67,11 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
           worker,
           signal,
           reach,
-          pace: createPace(databases.legacy, mapping.source, limits, signal, () => Context.current().heartbeat(done)),
+          pace: createPace(databases.legacy, mapping.source, limits, signal, () => tell(done)),
           onCommit: (committed) => {
             done.migrated += committed.migrated;
             done.rejected += committed.rejected;
-            Context.current().heartbeat({ ...done, position: committed.position.toString() });
+            tell({ ...done, position: committed.position.toString() });
           },
         };
         const outcome = await runCopyLane(context, {
@@ -86,10 +86,9 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
 
     /** Compares both databases from where the verification stands. */
     verifyRows: (run: RunReference, verificationId: string): Promise<VerifyRound> =>
-      guarded(async () => {
+      longStep(async (tell) => {
         const { migrationId, kind } = run;
         const mapping = mappingOf(kind);
-        Context.current().heartbeat();
         const claim = await atSide('cube', () => claimOperation(databases.cube, migrationId));
         const outcome = await verifyRanges({
           databases,
@@ -100,7 +99,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
           findRangeEnd: rangeEnds(databases.legacy, mapping.source, verifiedRangeRows),
           roundMillis,
           signal: Context.current().cancellationSignal,
-          onRange: ({ position }) => Context.current().heartbeat({ position: position.toString() }),
+          onRange: ({ position }) => tell({ position: position.toString() }),
           reach,
         });
         if (outcome !== 'finished') return { kind: outcome };
@@ -112,7 +111,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
 
     /** Makes the target equal to the source where the last verification found it different. */
     repairRows: (run: RunReference, options: MigrationOptions): Promise<{ finished: boolean }> =>
-      guarded(() =>
+      longStep((tell) =>
         withClaim(run, async (claim, writer) => ({
           finished: await repairRanges(
             {
@@ -123,7 +122,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
               worker,
               claim,
               signal: Context.current().cancellationSignal,
-              onRange: ({ position }) => Context.current().heartbeat({ position: position.toString() }),
+              onRange: ({ position }) => tell({ position: position.toString() }),
               reach,
             },
             writer,
@@ -133,7 +132,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
 
     /** Tries rejected rows again: all that are not in the target, or those named. */
     retryRejects: (run: RunReference, options: MigrationOptions, ids: 'all' | readonly string[]): Promise<void> =>
-      guarded(() =>
+      longStep((tell) =>
         withClaim(run, async (claim, writer) => {
           const mapping = mappingOf(run.kind);
           const context = {
@@ -161,14 +160,14 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
               named === undefined ? page : page.filter((id) => named.has(id.toString())),
             );
             after = last;
-            Context.current().heartbeat({ position: after.toString() });
+            tell({ position: after.toString() });
           }
         }),
       ),
 
     /** The undo of every move: removes what runs of the kind put there. */
     removeMovedRows: (run: RunReference): Promise<void> =>
-      guarded(async () => {
+      longStep(async (tell) => {
         await atSide('cube', () => releaseRanges(databases.cube, run.migrationId));
         await withClaim(
           run,
@@ -178,7 +177,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
                 databases,
                 mapping: mappingOf(run.kind),
                 claim,
-                onBatch: (removed) => Context.current().heartbeat(removed),
+                onBatch: tell,
                 reach,
               },
               writer,
@@ -197,7 +196,6 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
     ) => Promise<T>,
     kind: 'forward' | 'undo' = 'forward',
   ): Promise<T> {
-    Context.current().heartbeat();
     const claim = await atSide('cube', () => claimOperation(databases.cube, run.migrationId, kind));
     const writer = await databases.connect('cube', claimSessionName(claim.token));
     try {
@@ -208,6 +206,10 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
       await dropConnection(writer);
     }
   }
+}
+
+function longStep<T>(work: (tell: TellProgress) => Promise<T>): Promise<T> {
+  return guarded(() => heartbeating(work));
 }
 
 export type RowMoves = ReturnType<typeof createRowMoves>;

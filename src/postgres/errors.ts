@@ -53,9 +53,9 @@ function databaseFailure(side: Side, error: pg.DatabaseError): Failure | undefin
       );
     case '42P01':
     case '3F000':
-      return because(schemaMismatch, `A table that the engine needs is missing in the ${names[side]}.`);
+      return because(schemaMismatch, `The table ${namedIn(error)} is missing in the ${names[side]}.`);
     case '42703':
-      return because(schemaMismatch, `A column that the engine needs is missing in the ${names[side]}.`);
+      return because(schemaMismatch, `The column ${namedIn(error)} is missing in the ${names[side]}.`);
     case '53100':
       return because('disk_full', `The disk of the ${names[side]} is full; nothing that was committed is lost.`);
     case '57P01':
@@ -80,6 +80,11 @@ function databaseFailure(side: Side, error: pg.DatabaseError): Failure | undefin
     'unexpected',
     `The ${names[side]} answered with an error the engine does not expect (SQLSTATE ${code})${objectOf(error)}.`,
   );
+}
+
+/** The server names a missing table or column in its message alone; that message holds names, never a row. */
+function namedIn(error: pg.DatabaseError): string {
+  return /(?:relation|column|schema) "?([\w.]+)"? does not exist/.exec(error.message)?.[1] ?? 'that the engine needs';
 }
 
 function unreachable(side: Side): FailureType {

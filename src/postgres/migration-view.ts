@@ -47,7 +47,8 @@ const viewStatement = `
     cross join lateral (
       select count(*) as rejected from ledger.rejects where migration_id = m.id and resolution in ('open', 'accepted')) kept
     left join lateral (
-      select * from ledger.verifications where migration_id = m.id and status <> 'abandoned' order by id desc limit 1) v on true
+      select * from ledger.verifications
+       where migration_id = m.id and status <> 'abandoned' and m.status <> 'rolled_back' order by id desc limit 1) v on true
     left join lateral (
       select json_agg(json_build_object('id', source_id::text, 'field', field) order by source_id, field) as mismatches
         from (select source_id, field from ledger.mismatches where verification_id = v.id order by source_id, field limit 100) first) differing on true`;

@@ -13,12 +13,13 @@ const variables = [
   'LEGACY_DATABASE_URL',
   'CUBE_DATABASE_URL',
   'LOG_LEVEL',
+  'WORKER_METRICS_ADDRESS',
   'CUBESHIFT_CRASH_POINT',
 ] as const;
 const config = configureOrExit(variables);
 const activitySlots = 4;
 
-await runWorker(startLog('worker-bulk', config.LOG_LEVEL), async () => {
+await runWorker(startLog('worker-bulk', config.LOG_LEVEL, config.WORKER_METRICS_ADDRESS), async () => {
   await upgradeLedger(config.CUBE_DATABASE_URL);
   const connection = await connectTemporal(config.TEMPORAL_ADDRESS);
   // Each step uses at most three pooled connections at a time on a side; streams have connections of their own.

@@ -14,12 +14,13 @@ const variables = [
   'LEGACY_DATABASE_URL',
   'CUBE_DATABASE_URL',
   'LOG_LEVEL',
+  'WORKER_METRICS_ADDRESS',
   'CUBESHIFT_CRASH_POINT',
 ] as const;
 const config = configureOrExit(variables);
 const activitySlots = 10;
 
-await runWorker(startLog('worker-control', config.LOG_LEVEL), async () => {
+await runWorker(startLog('worker-control', config.LOG_LEVEL, config.WORKER_METRICS_ADDRESS), async () => {
   await upgradeLedger(config.CUBE_DATABASE_URL);
   const connection = await connectTemporal(config.TEMPORAL_ADDRESS);
   await registerSearchAttributes(connection, config.TEMPORAL_NAMESPACE);

@@ -7,13 +7,17 @@ import { failureRule, reportFailure, toFailure } from '../failures.js';
 
 type Log = pino.Logger;
 
-/** The log of a worker: JSON lines on stdout, Temporal's own messages among them. */
-export function startLog(name: string, level: pino.LevelWithSilentOrString): Log {
+/** The log of a worker, JSON lines on stdout with Temporal's own messages among them, and its figures for Prometheus. */
+export function startLog(name: string, level: pino.LevelWithSilentOrString, metricsAddress: string): Log {
   const log = pino({ name, level });
   const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
   Runtime.install({
     logger: new DefaultLogger('INFO', (entry) => log[levels[entry.level]]({ ...safeMeta(entry.meta) }, entry.message)),
     shutdownSignals: [],
+    // Slots, schedule-to-start latencies and polls by task queue are the SDK's own figures.
+    ...(metricsAddress === ''
+      ? {}
+      : { telemetryOptions: { metrics: { prometheus: { bindAddress: metricsAddress } } } }),
   });
   return log;
 }
