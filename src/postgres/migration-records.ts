@@ -59,7 +59,8 @@ export async function recordStart(cube: pg.Pool, start: StartRequest): Promise<M
   return known;
 }
 
-async function findStart(cube: pg.Pool, start: StartRequest): Promise<MigrationInput | undefined> {
+/** The run that an equal request put on record, or one of the same id or key; undefined when there is none. */
+export async function findStart(cube: pg.Pool, start: StartRequest): Promise<MigrationInput | undefined> {
   const found = await cube.query<MigrationInput & { idempotency_key: string | null }>(
     'select id, kind, mode, options, idempotency_key from ledger.migrations where idempotency_key = $1 or id = $2 order by (id = $2)::int limit 1',
     [start.idempotencyKey ?? null, start.id],

@@ -6,7 +6,7 @@ import { type CubeIdentity, verifyCubeToken } from './tokens.js';
 export type Permission = 'migration:read' | 'migration:write' | 'records:read';
 
 export interface Authorization {
-  /** A route's `preHandler`: lets through who holds the permission; 401 or 403 for anybody else. */
+  /** A route's `onRequest`: lets through who holds the permission; 401 or 403 for anybody else, before a body is read. */
   readonly require: (permission: Permission) => (request: FastifyRequest) => Promise<void>;
   /** Who asked; only after `require`. */
   readonly callerOf: (request: FastifyRequest) => CubeIdentity;

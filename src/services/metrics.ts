@@ -34,7 +34,8 @@ export function registerMetrics(
     requests.inc({ method: request.method, endpoint: request.routeOptions.url ?? 'unknown', status: reply.statusCode });
     durations.observe(reply.elapsedTime / 1000);
   });
-  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+  const answer = { description: 'Prometheus text', content: { 'text/plain': { schema: { type: 'string' } } } };
+  app.get('/metrics', { schema: { summary: 'Metrics', response: { 200: answer } } }, async (_request, reply) => {
     const now = { usage: process.cpuUsage(), at: performance.now() };
     const busyMicros = now.usage.user + now.usage.system - last.usage.user - last.usage.system;
     cpu.set(now.at > last.at ? busyMicros / 10 / (now.at - last.at) : 0);

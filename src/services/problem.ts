@@ -115,5 +115,9 @@ function requestFailure(error: unknown): Failure | undefined {
 /** The problem types a route may answer with, for its schema. */
 export function problemResponses(...types: readonly FailureType[]) {
   const statuses = new Set(types.map((type) => failureRule(type).httpStatus));
-  return Object.fromEntries([...statuses].map((status) => [status, { $ref: 'Problem#' }]));
+  const response = {
+    description: 'Problem',
+    content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
+  };
+  return Object.fromEntries([...statuses].map((status) => [status, response]));
 }

@@ -24,9 +24,12 @@ export async function buildControlApp(settings: ControlSettings): Promise<Fastif
     bodyLimit: mostBodyBytes,
     requestTimeout: 30_000,
     routerOptions: { maxParamLength: 200 },
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', allErrors: false } },
+    // Nothing is coerced: a null limit must not become the limit 0.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
     genReqId: () => crypto.randomUUID(),
   });
+  // Fastify reads plain text too; here it would pass for a body that lacks its fields.
+  app.removeContentTypeParser('text/plain');
   const closing = new AbortController();
   app.addHook('preClose', async () => closing.abort());
   registerProblems(app, postgresFailure('cube'));

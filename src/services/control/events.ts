@@ -17,13 +17,18 @@ export function registerEventRoutes(app: FastifyInstance, deps: ControlDependenc
   app.withTypeProvider<TypeBoxTypeProvider>().get(
     '/v1/migrations/:id/events',
     {
-      preHandler: deps.authorization.require('migration:read'),
+      onRequest: deps.authorization.require('migration:read'),
       schema: {
         security: [{ cubeToken: [] }],
         summary: 'Follow a migration as server-sent events: progress, stage, rest, end',
         params: idParameter,
-        produces: ['text/event-stream'],
-        response: problemResponses('unauthorized', 'forbidden', 'not_found'),
+        response: {
+          200: {
+            description: 'Each event carries the body of GET /v1/migrations/{id}',
+            content: { 'text/event-stream': { schema: { type: 'string' } } },
+          },
+          ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found'),
+        },
       },
     },
     async (request, reply) => {

@@ -1,7 +1,18 @@
 import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
 import { packageVersion } from '../../package-root.js';
-import { checkLedgerVersion } from '../../postgres/ledger-schema.js';
+import { checkLedgerVersion, knownLedgerVersion, ledgerVersion } from '../../postgres/ledger-schema.js';
 import type { ControlDependencies } from './dependencies.js';
+
+const healthSchema = Type.Object({
+  status: Type.String({ description: 'ok or degraded' }),
+  version: Type.String(),
+  dependencies: Type.Object({
+    cube_database: Type.String({ description: 'ok or unreachable' }),
+    temporal: Type.String({ description: 'ok or unreachable' }),
+  }),
+});
+const readySchema = Type.Object({ ready: Type.Boolean() });
 
 /** Liveness with dependencies, and readiness: the ledger is what nothing works without. */
 export function registerHealthRoutes(app: FastifyInstance, deps: ControlDependencies): void {
@@ -10,7 +21,14 @@ export function registerHealthRoutes(app: FastifyInstance, deps: ControlDependen
       () => true,
       () => false,
     );
-  app.get('/health', { schema: { summary: 'Liveness, dependencies, version' } }, async () => {
+  // A database that answers but holds no ledger yet is not enough: every call would fail.
+  const ledgerIsThere = () =>
+    ledgerVersion(deps.cube).then(
+      (version) => version === knownLedgerVersion(),
+      () => false,
+    );
+  const health = { summary: 'Liveness, dependencies, version', response: { 200: healthSchema } };
+  app.get('/health', { schema: health }, async () => {
     const [database, temporal] = await Promise.all([ledgerAnswers(), deps.workflows.reachable()]);
     return {
       status: database && temporal ? 'ok' : 'degraded',
@@ -18,8 +36,9 @@ export function registerHealthRoutes(app: FastifyInstance, deps: ControlDependen
       dependencies: { cube_database: database ? 'ok' : 'unreachable', temporal: temporal ? 'ok' : 'unreachable' },
     };
   });
-  app.get('/ready', { schema: { summary: '200 once it can serve' } }, async (_request, reply) => {
-    const ready = await ledgerAnswers();
+  const readiness = { summary: '200 once it can serve', response: { 200: readySchema, 503: readySchema } };
+  app.get('/ready', { schema: readiness }, async (_request, reply) => {
+    const ready = await ledgerIsThere();
     return reply.code(ready ? 200 : 503).send({ ready });
   });
 }

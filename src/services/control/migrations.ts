@@ -9,7 +9,7 @@ import {
   migrationKinds,
 } from '../../domain/migration.js';
 import { Failure } from '../../failures.js';
-import { recordRunId, recordStart } from '../../postgres/migration-records.js';
+import { findStart, recordRunId, recordStart } from '../../postgres/migration-records.js';
 import { listMigrations } from '../../postgres/migration-view.js';
 import { problemResponses } from '../problem.js';
 import type { ControlDependencies } from './dependencies.js';
@@ -17,7 +17,10 @@ import { idParameter, kindParameter, startBody, steeringBodies } from './schemas
 import { knownMigration, steer } from './steering.js';
 import { hasPlan } from './workflows.js';
 
-const found = { 200: { $ref: 'Migration#' }, ...problemResponses('unauthorized', 'forbidden', 'not_found') };
+const found = {
+  200: { $ref: 'Migration#' },
+  ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found'),
+};
 const accepted = {
   202: { $ref: 'Migration#' },
   ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found', 'conflict', 'temporal_unreachable'),
@@ -34,11 +37,18 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
   routes.get(
     '/v1/migrations',
     {
-      preHandler: reads,
+      onRequest: reads,
       schema: {
         security,
         summary: 'All migrations',
-        response: { 200: { type: 'object', properties: { items: { type: 'array', items: { $ref: 'Migration#' } } } } },
+        response: {
+          200: {
+            type: 'object',
+            properties: { items: { type: 'array', items: { $ref: 'Migration#' } } },
+            required: ['items'],
+          },
+          ...problemResponses('unauthorized', 'forbidden'),
+        },
       },
     },
     async () => ({
@@ -48,33 +58,37 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
 
   routes.get(
     '/v1/migrations/:id',
-    { preHandler: reads, schema: { security, summary: 'One migration', params: idParameter, response: found } },
+    { onRequest: reads, schema: { security, summary: 'One migration', params: idParameter, response: found } },
     (request) => knownMigration(deps, request.params.id),
   );
 
   routes.post(
-    '/v1/migrations/:kind',
+    '/v1/migrations/:id',
     {
-      preHandler: writes,
+      onRequest: writes,
       schema: { security, summary: 'Start a migration', params: kindParameter, body: startBody, response: accepted },
     },
     async (request, reply) => {
-      const kind = migrationKinds.find((known) => known === request.params.kind);
+      const kind = migrationKinds.find((known) => known === request.params.id);
       if (kind === undefined)
-        throw new Failure('not_found', `There is no kind ${clip(request.params.kind)}.`, {
+        throw new Failure('not_found', `There is no kind ${clip(request.params.id)}.`, {
           hint: `Kinds are ${migrationKinds.join(', ')}.`,
         });
       const { mode = 'copy', options } = request.body;
       checkAvailable(kind, mode);
       const idempotencyKey = keyOf(request.headers['idempotency-key']);
-      const input = await recordStart(cube, {
+      const start = {
         id: newId(request.body.id),
         kind,
         mode,
         options: completeOptions(options),
         idempotencyKey,
         by: authorization.callerOf(request).cubeId,
-      });
+      };
+      // A run that cannot be started is not put on record either; one on record is answered from there.
+      if ((await findStart(cube, start)) === undefined && !(await workflows.reachable()))
+        throw new Failure('temporal_unreachable', 'The Temporal server cannot be reached; nothing was started.');
+      const input = await recordStart(cube, start);
       const known = await knownMigration(deps, input.id);
       if (known.run_id === null && known.finished_at === null) {
         const { runId } = await workflows.start(input);
@@ -88,7 +102,7 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
     routes.post(
       `/v1/migrations/:id/${action}`,
       {
-        preHandler: writes,
+        onRequest: writes,
         schema: {
           security,
           summary: `Ask for ${action}`,

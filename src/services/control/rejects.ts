@@ -23,7 +23,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
   routes.get(
     '/v1/migrations/:id/rejects',
     {
-      preHandler: authorization.require('records:read'),
+      onRequest: authorization.require('records:read'),
       schema: {
         security,
         summary: 'Rejected rows with their contents',
@@ -37,7 +37,9 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
     },
     async (request) => {
       await knownMigration(deps, request.params.id);
-      const { cursor = beforeEveryId, limit = 100 } = request.query;
+      const { cursor = beforeEveryId } = request.query;
+      checkIds('querystring.cursor', [cursor]);
+      const limit = Number(request.query.limit ?? 100);
       const items = await readRejectPage(cube, request.params.id, cursor, limit);
       return { items, next_cursor: items.length === limit ? (items.at(-1)?.id ?? null) : null };
     },
@@ -46,7 +48,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
   routes.post(
     '/v1/migrations/:id/rejects/retry',
     {
-      preHandler: writes,
+      onRequest: writes,
       schema: {
         security,
         summary: 'Try rejects again',
@@ -57,6 +59,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
     },
     async (request, reply) => {
       const body = request.body as { ids?: string[] } | null;
+      checkIds('body.ids', body?.ids ?? []);
       const by = authorization.callerOf(request).cubeId;
       const asked = { by, ...(body?.ids === undefined ? {} : { ids: body.ids }) };
       return reply.code(202).send(await steer(deps, request.params.id, 'rejects/retry', asked));
@@ -66,7 +69,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
   routes.post(
     '/v1/migrations/:id/rejects/accept',
     {
-      preHandler: writes,
+      onRequest: writes,
       schema: {
         security,
         summary: 'Accept rejects as they are',
@@ -79,9 +82,16 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
       const { ids, all, by, why } = request.body;
       if ((ids === undefined) === (all === undefined))
         throw new Failure('invalid_input', 'The body must have either ids or all.', { details: { field: 'body.ids' } });
+      checkIds('body.ids', ids ?? []);
       return reply
         .code(202)
         .send(await steer(deps, request.params.id, 'rejects/accept', { by, why, ids: ids ?? 'all' }));
     },
   );
+}
+
+/** Nineteen digits may be more than a bigint holds: refused here, not by the database in the middle of a run. */
+function checkIds(field: string, ids: readonly string[]): void {
+  if (ids.every((id) => BigInt.asIntN(64, BigInt(id)) === BigInt(id))) return;
+  throw new Failure('invalid_input', `${field} must hold ids of 64 bits.`, { details: { field } });
 }

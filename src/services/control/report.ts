@@ -13,14 +13,14 @@ export function registerReportRoutes(app: FastifyInstance, deps: ControlDependen
   app.withTypeProvider<TypeBoxTypeProvider>().get(
     '/v1/migrations/:id/report',
     {
-      preHandler: deps.authorization.require('migration:read'),
+      onRequest: deps.authorization.require('migration:read'),
       schema: {
         security: [{ cubeToken: [] }],
         summary: 'The signed evidence report',
         params: idParameter,
         response: {
           200: { type: 'object', additionalProperties: true },
-          ...problemResponses('unauthorized', 'forbidden', 'not_found'),
+          ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found'),
         },
       },
     },

@@ -12,7 +12,10 @@ const texts = <const T extends readonly string[]>(values: T) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
 const nullable = <T>(schema: object) => Type.Unsafe<T | null>({ anyOf: [schema, { type: 'null' }] });
 
-export const kindParameter = Type.Object({ kind: Type.String() });
+/** Named as `idParameter` is: OpenAPI takes two names at one place of a path for the same path twice. */
+export const kindParameter = Type.Object({
+  id: Type.String({ description: `the kind: ${migrationKinds.join(', ')}` }),
+});
 export const idParameter = Type.Object({ id: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' }) });
 
 /** Settings of a start; each may be left out. */
@@ -68,7 +71,7 @@ export const acceptBody = Type.Object(
 export const pageQuery = Type.Object(
   {
     cursor: Type.Optional(Type.String({ pattern: '^-?[0-9]{1,19}$' })),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+    limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$', description: '1 to 1000' })),
   },
   { additionalProperties: false },
 );
