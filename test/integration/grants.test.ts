@@ -90,11 +90,11 @@ describe('a role that may only read legacy, and one that may only make schemas i
 
   test('with just these a run moves, verifies, is paused, killed and resumed, and is rolled back', async () => {
     await engine.startMigration('undone', { rows_per_second: 2000 });
-    await engine.waitFor('undone', 'copying', ({ progress }) => progress.migrated > 0);
+    await engine.waitFor('undone', 'copying', ({ progress }) => progress.migrated > 0, 40_000);
     await engine.kill('worker-bulk-1');
     engine.startProgram('worker-bulk-1');
     await engine.steer('undone', 'pause');
-    await engine.waitFor('undone', 'paused', ({ status }) => status === 'paused');
+    await engine.waitFor('undone', 'paused', ({ status }) => status === 'paused', 50_000);
     await engine.steer('undone', 'resume');
     expect(await engine.waitForRest('undone', 120_000)).toMatchObject({ status: 'waiting', stage: 'verified' });
     await engine.steer('undone', 'rollback');
@@ -103,7 +103,7 @@ describe('a role that may only read legacy, and one that may only make schemas i
     expect(await engine.waitForRest('kept')).toMatchObject({ status: 'waiting', stage: 'verified' });
     await expectTargetEqualsSource(databases);
     await expectRejectsAsForetold(databases, 'kept');
-  });
+  }, 180_000);
 
   test('with just these a mismatch is repaired, rejects are retried, and the run completes', async () => {
     await databases.cube.query(
