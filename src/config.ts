@@ -83,6 +83,15 @@ export function readConfiguration<Name extends VariableName>(
   return values as Pick<Configuration, Name>;
 }
 
+/** Checks every variable that is set, for a program that passes them on to others. Throws as `readConfiguration` does. */
+export function checkVariables(environment: Readonly<Record<string, string | undefined>>): void {
+  const names = Object.keys(variables) as VariableName[];
+  readConfiguration(
+    environment,
+    names.filter((name) => environment[name] !== undefined && environment[name] !== ''),
+  );
+}
+
 function variable<T>(
   text: string,
   parse: (value: string) => T,

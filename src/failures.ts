@@ -62,6 +62,12 @@ const rules = {
     httpStatus: 503,
     hint: 'Bring the Temporal server back, then repeat the call.',
   },
+  redis_unreachable: {
+    retryable: true,
+    actor: 'operator',
+    httpStatus: 503,
+    hint: 'Bring the Redis server back.',
+  },
   control_unreachable: {
     retryable: true,
     actor: 'operator',

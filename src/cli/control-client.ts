@@ -1,3 +1,4 @@
+import { readConfiguration } from '../config.js';
 import type { MigrationView } from '../domain/migration.js';
 import { Failure, isFailureType } from '../failures.js';
 import { issueCubeToken } from '../services/tokens.js';
@@ -42,17 +43,19 @@ export function readMigrationView(client: ControlClient, id: string): Promise<Mi
 
 /** The secret that cube tokens are made with: of the environment, else of the stack. */
 export function cubeSecret(): string {
-  const secret = process.env.CUBE_JWT_SECRET ?? liveEnvironment().CUBE_JWT_SECRET;
-  if (secret === undefined || Buffer.byteLength(secret) < 32)
-    throw new Failure('configuration_invalid', 'CUBE_JWT_SECRET must be 32 bytes or more.');
-  return secret;
+  return readConfiguration({ ...stackUnlessSet('CUBE_JWT_SECRET'), ...process.env }, ['CUBE_JWT_SECRET'])
+    .CUBE_JWT_SECRET;
 }
 
 function whereAndHow(): { url: string; secret: string } {
   const secret = cubeSecret();
-  const url = process.env.CONTROL_URL ?? liveEnvironment().CONTROL_URL;
-  if (url === undefined) throw new Failure('control_unreachable', 'CONTROL_URL is not set.');
-  return { url: url.replace(/\/+$/, ''), secret };
+  const { CONTROL_URL: url } = readConfiguration({ ...stackUnlessSet('CONTROL_URL'), ...process.env }, ['CONTROL_URL']);
+  return { url, secret };
+}
+
+/** The stack's variables, where the environment does not name the one that is needed. */
+function stackUnlessSet(name: 'CONTROL_URL' | 'CUBE_JWT_SECRET'): Readonly<Record<string, string>> {
+  return process.env[name] === undefined ? liveEnvironment() : {};
 }
 
 function failureOf(answer: unknown, status: number): Failure {

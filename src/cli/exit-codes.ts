@@ -12,6 +12,7 @@ export function exitCodeOf(type: FailureType): ExitCode {
     case 'legacy_unreachable':
     case 'cube_unreachable':
     case 'temporal_unreachable':
+    case 'redis_unreachable':
     case 'control_unreachable':
       return exitCodes.unreachable;
     case 'not_at_this_stage':

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { endedStatuses, type MigrationAction, type MigrationView } from '../domain/migration.js';
+import { endedStatuses, type MigrationAction, type MigrationView, migrationKinds } from '../domain/migration.js';
 import { Failure } from '../failures.js';
 import { type ControlClient, createControlClient, readMigrationView } from './control-client.js';
-import { type ExitCode, exitCodes } from './exit-codes.js';
+import { type ExitCode, exitCodeOf as exitCodeOfFailure, exitCodes } from './exit-codes.js';
 import { conclude, type Output, table } from './output.js';
 
 interface Waiting {
@@ -24,6 +24,10 @@ export function registerMigrateCommands(program: Command, output: Output): void 
     .option('--json', 'as JSON')
     .action((kind: string, options: Waiting & { id?: string; mode: string; option?: string[] }) =>
       conclude(async () => {
+        if (!migrationKinds.some((known) => known === kind))
+          throw new Failure('invalid_input', `There is no kind ${kind}.`, {
+            hint: `Kinds are ${migrationKinds.join(', ')}.`,
+          });
         const client = createControlClient();
         const body = {
           ...(options.id === undefined ? {} : { id: options.id }),
@@ -162,12 +166,30 @@ async function show(client: ControlClient, first: MigrationView, options: Waitin
     const line = progressLine(view);
     if (line !== told) output.talk(line);
     told = line;
-    await sleep(500);
-    view = await readMigrationView(client, view.id);
+    await sleep(lookEveryMillis);
+    view = await lookAgain(client, view.id, output);
   }
   if (options.json) output.json(view);
   else output.print(describe(view));
   return options.wait ? exitCodeOf(view) : exitCodes.done;
+}
+
+const lookEveryMillis = 500;
+const patience = 60_000;
+
+/** Looks at a run; whoever waits for one bears with a control API or a database that is away for a minute. */
+async function lookAgain(client: ControlClient, id: string, output: Output): Promise<MigrationView> {
+  const deadline = Date.now() + patience;
+  for (let told = false; ; told = true) {
+    try {
+      return await readMigrationView(client, id);
+    } catch (error) {
+      const away = error instanceof Failure && exitCodeOfFailure(error.type) === exitCodes.unreachable;
+      if (!away || Date.now() > deadline) throw error;
+      if (!told) output.talk(`${error.message} Trying again for ${patience / 1000} s.`);
+      await sleep(lookEveryMillis);
+    }
+  }
 }
 
 async function listRejects(client: ControlClient, id: string, options: Waiting, output: Output): Promise<ExitCode> {

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import pg from 'pg';
+import { checkVariables } from '../config.js';
 import { Failure, toFailure } from '../failures.js';
 import { packageRoot } from '../package-root.js';
 import { diagnose } from '../stack/doctor.js';
-import { stackEnvironment } from '../stack/environment.js';
 import { defaultCacheFolder } from '../stack/fetch.js';
 import { StackHome } from '../stack/home.js';
 import { listProcesses, startServers, stopStack } from '../stack/stack.js';
@@ -27,7 +27,10 @@ export function registerStackCommands(program: Command, output: Output): void {
     .option('--records <n>', 'saju records of the legacy stand-in', parseCount, 100_000)
     .option('--detach', 'return when everything is ready')
     .action((options: { records: number; detach?: boolean }) =>
-      conclude(() => (options.detach ? upDetached(options.records, output) : upHere(options.records, output))),
+      conclude(async () => {
+        checkVariables(process.env);
+        return options.detach ? upDetached(options.records, output) : upHere(options.records, output);
+      }),
     );
   program
     .command('down')
@@ -35,8 +38,11 @@ export function registerStackCommands(program: Command, output: Output): void {
     .option('--purge', 'remove the state folder with all data, too')
     .action((options: { purge?: boolean }) =>
       conclude(async () => {
-        await stopStack(currentHome(), { purge: options.purge ?? false });
-        output.talk(options.purge ? 'stopped, and all data removed' : 'stopped');
+        const home = currentHome();
+        const there = home.exists;
+        const lived = await stopStack(home, { purge: options.purge ?? false });
+        const stopped = lived ? 'stopped' : `there was no stack running in ${home.folder}`;
+        output.talk(options.purge && there ? `${stopped}; all its data was removed` : stopped);
         return exitCodes.done;
       }),
     );
@@ -103,12 +109,12 @@ export function registerStackCommands(program: Command, output: Output): void {
 }
 
 /** The variables of the stack in the current state folder; throws when there is none. */
-export function liveEnvironment(): Record<string, string> {
-  const settings = currentHome().knownSettings();
-  if (settings === undefined) {
+export function liveEnvironment(): Readonly<Record<string, string>> {
+  const environment = currentHome().environment();
+  if (environment === undefined) {
     throw new Failure('control_unreachable', `There is no stack in ${currentHome().folder}.`);
   }
-  return stackEnvironment(settings, process.env);
+  return environment;
 }
 
 async function upHere(records: number, output: Output): Promise<ExitCode> {
@@ -152,11 +158,13 @@ async function upDetached(records: number, output: Output): Promise<ExitCode> {
   });
   closeSync(log);
   let outcome: 'up' | 'ended' | undefined;
+  let code: number | null = null;
   child.once('message', () => {
     outcome = 'up';
   });
-  child.once('exit', () => {
+  child.once('exit', (exitCode) => {
     outcome ??= 'ended';
+    code = exitCode;
   });
   output.talk(`bringing up the stack in ${home.folder}`);
   while (outcome === undefined) {
@@ -165,6 +173,9 @@ async function upDetached(records: number, output: Output): Promise<ExitCode> {
   }
   said.passOn();
   if (outcome === 'ended') {
+    // It has said why, in one sentence, and its code says what kind of failure it was.
+    const known = Object.values(exitCodes).find((one) => one === code && one !== exitCodes.done);
+    if (known !== undefined && known !== exitCodes.failed) return known;
     throw new Failure('unexpected', 'The stack did not come up.', { hint: `What it said is in ${logFile} too.` });
   }
   child.disconnect();

@@ -54,6 +54,10 @@ export class StackHome {
     return join(this.folder, ...parts);
   }
 
+  get exists(): boolean {
+    return existsSync(this.folder);
+  }
+
   prepare(): void {
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     chmodSync(this.folder, 0o700);
@@ -80,8 +84,13 @@ export class StackHome {
     return settings;
   }
 
-  knownSettings(): StackSettings | undefined {
-    return this.read<StackSettings>('settings.json');
+  /** The variables that the programs of this stack run with, as `up` was told them. */
+  environment(): Readonly<Record<string, string>> | undefined {
+    return this.read<Record<string, string>>('environment.json');
+  }
+
+  recordEnvironment(environment: Readonly<Record<string, string>>): void {
+    this.write('environment.json', environment);
   }
 
   processes(): readonly ProcessEntry[] {

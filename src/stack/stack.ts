@@ -60,6 +60,8 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
     const settings = await home.settings(new Set(alive.flatMap((entry) => entry.port ?? [])));
     const own = ownServers(options.environment);
     const env = stackEnvironment(settings, options.environment);
+    await checkOwnServers(own);
+    home.recordEnvironment(env);
     const fetch = (name: Parameters<typeof ensureArtifact>[0]) => ensureArtifact(name, options.cacheFolder, log);
     const wanted = {
       legacy: own.LEGACY_DATABASE_URL === undefined,
@@ -96,7 +98,6 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
       log(`starting temporal on port ${settings.ports.temporal}, its Web UI on ${settings.ports.temporalUi}`);
       await supervisor.bringUp(temporalProcess(home, await fetch('temporal'), settings.ports));
     }
-    await checkOwnServers(own);
     return {
       env,
       watch: (signal) => supervisor.watch(signal),
@@ -115,18 +116,23 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
   }
 }
 
-/** Stops a stack whether or not its supervisor still lives; `purge` removes its state folder too. */
-export async function stopStack(home: StackHome, options: { purge: boolean }): Promise<void> {
+/**
+ * Stops a stack whether or not its supervisor still lives; `purge` removes its state folder too.
+ * Returns whether there was anything to stop.
+ */
+export async function stopStack(home: StackHome, options: { purge: boolean }): Promise<boolean> {
+  if (!home.exists) return false;
   const supervisor = home.supervisor();
+  const lived = supervisor !== undefined || listProcesses(home).length > 0;
   if (supervisor !== undefined) {
     signalProcess(supervisor, 'SIGTERM');
     while (isAlive(supervisor)) await sleep(50);
   }
   // A supervisor that was killed left these.
   for (const entry of [...home.processes()].reverse()) await endLeftover(entry);
-  home.prepare();
   home.recordProcesses([]);
   if (options.purge) removeWhole(home.folder);
+  return lived;
 }
 
 /** Out of the way at once, then removed: killed in between, the next start does not find half a stack. */
@@ -173,17 +179,33 @@ async function isReady(port: number): Promise<boolean> {
   return response.ok;
 }
 
+const ownServerHint =
+  'See that it runs and that host, port, user, password and database are right; or leave the variable out.';
+
 async function checkOwnServers(own: ReturnType<typeof ownServers>): Promise<void> {
-  const { LEGACY_DATABASE_URL, CUBE_DATABASE_URL, TEMPORAL_ADDRESS } = own;
+  const { LEGACY_DATABASE_URL, CUBE_DATABASE_URL, TEMPORAL_ADDRESS, REDIS_URL } = own;
   if (LEGACY_DATABASE_URL !== undefined && !(await answers(LEGACY_DATABASE_URL))) {
-    throw new Failure('legacy_unreachable', 'The database that LEGACY_DATABASE_URL names cannot be reached.');
+    throw new Failure('legacy_unreachable', 'The database that LEGACY_DATABASE_URL names cannot be reached.', {
+      hint: ownServerHint,
+    });
   }
   if (CUBE_DATABASE_URL !== undefined && !(await answers(CUBE_DATABASE_URL))) {
-    throw new Failure('cube_unreachable', 'The database that CUBE_DATABASE_URL names cannot be reached.');
+    throw new Failure('cube_unreachable', 'The database that CUBE_DATABASE_URL names cannot be reached.', {
+      hint: ownServerHint,
+    });
+  }
+  if (REDIS_URL !== undefined) {
+    const { hostname, port } = new URL(REDIS_URL);
+    if (!(await listens(Number(port || 6379), hostname)))
+      throw new Failure('redis_unreachable', 'The Redis server that REDIS_URL names cannot be reached.', {
+        hint: ownServerHint,
+      });
   }
   if (TEMPORAL_ADDRESS === undefined) return;
   const [host = '', port = ''] = TEMPORAL_ADDRESS.split(/:(?=\d+$)/);
   if (!(await listens(Number(port), host))) {
-    throw new Failure('temporal_unreachable', `The Temporal server at ${TEMPORAL_ADDRESS} cannot be reached.`);
+    throw new Failure('temporal_unreachable', `The Temporal server at ${TEMPORAL_ADDRESS} cannot be reached.`, {
+      hint: ownServerHint,
+    });
   }
 }

@@ -1,0 +1,228 @@
+import { createHmac } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { MigrationView } from '../../src/domain/migration.js';
+import { runCommand, type Said, startCommand, type Variables } from '../support/command-line.js';
+import { until } from '../support/conditions.js';
+import { createDatabases, type TestDatabases } from '../support/databases.js';
+import { Engine, testSecret } from '../support/engine.js';
+
+/** The command line against a control API that CONTROL_URL names; each exit code is shown at least once. */
+let databases: TestDatabases;
+let engine: Engine;
+let folder: string;
+let variables: Variables;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'cubeshift-cli-'));
+  databases = await createDatabases(2000);
+  engine = await Engine.start(databases);
+  variables = { CONTROL_URL: engine.url, CUBE_JWT_SECRET: testSecret, CUBESHIFT_HOME: join(folder, 'home') };
+});
+afterAll(async () => {
+  await engine.stop();
+  await databases.drop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function cubeshift(...args: readonly string[]): Promise<Said> {
+  return runCommand(args, variables);
+}
+
+test.each([
+  ['a command nobody knows', ['fly']],
+  ['a kind nobody knows', ['migrate', 'start', 'users']],
+  ['a kind of a later version', ['migrate', 'start', 'ai-models']],
+  ['an id that is none', ['migrate', 'start', 'saju-records', '--id', 'Not An Id']],
+  ['an unknown setting', ['migrate', 'start', 'saju-records', '--option', 'lane=4']],
+  ['a setting without a value', ['migrate', 'start', 'saju-records', '--option', 'lanes']],
+  ['a missing argument', ['migrate', 'status']],
+  ['a token without permissions', ['token', '--cube-id', 'x']],
+  ['a count that is none', ['up', '--records', 'many']],
+  ['rejects accepted by nobody', ['migrate', 'rejects', 'one', '--accept']],
+  ['a report that is no JSON', ['report', 'verify', '/dev/null']],
+])('%s is wrong usage: exit code 2, told on stderr', async (_what, args) => {
+  const { code, stdout, stderr } = await cubeshift(...args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr.trim()).not.toBe('');
+  expect(stderr).not.toMatch(/\bat .*:\d+:\d+/);
+});
+
+test('a kind nobody knows is answered with those that are', async () => {
+  expect((await cubeshift('migrate', 'start', 'users')).stderr).toContain(
+    'saju-records, ai-models, paperwork-files, crawler-jobs',
+  );
+});
+
+test.each([
+  ['CONTROL_URL', 'not a url', 'CONTROL_URL must be a URL such as http://127.0.0.1:8090'],
+  ['CUBE_JWT_SECRET', 'short', 'CUBE_JWT_SECRET must be 32 bytes or more'],
+])('a malformed %s is one sentence and exit code 2', async (name, value, sentence) => {
+  const { code, stderr } = await runCommand(['migrate', 'list'], { ...variables, [name]: value });
+  expect(code).toBe(2);
+  expect(stderr).toContain(sentence);
+  expect(stderr).not.toContain(value);
+});
+
+test('a control API that is not there is exit code 3', async () => {
+  const away = { ...variables, CONTROL_URL: 'http://127.0.0.1:1' };
+  const { code, stdout, stderr } = await runCommand(['migrate', 'list', '--json'], away);
+  expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+  expect(stderr).toContain('The control API at http://127.0.0.1:1 cannot be reached.');
+});
+
+test('without a stack and without CONTROL_URL it says so: exit code 3', async () => {
+  const { code, stderr } = await runCommand(['migrate', 'list'], { CUBESHIFT_HOME: join(folder, 'none') });
+  expect(code).toBe(3);
+  expect(stderr).toContain('There is no stack in');
+});
+
+test('a token can be checked by hand', async () => {
+  const { code, stdout } = await cubeshift(
+    'token',
+    '--cube-id',
+    'saju-cube',
+    '--permissions',
+    'migration:read,saju:call',
+  );
+  expect(code).toBe(0);
+  const [head = '', body = '', signature] = stdout.trim().split('.');
+  expect(createHmac('sha256', testSecret).update(`${head}.${body}`).digest('base64url')).toBe(signature);
+  expect(JSON.parse(Buffer.from(head, 'base64url').toString())).toMatchObject({ alg: 'HS256' });
+  const claims = JSON.parse(Buffer.from(body, 'base64url').toString());
+  expect(claims).toEqual({
+    cube_id: 'saju-cube',
+    permissions: ['migration:read', 'saju:call'],
+    iss: 'heal7-security-cube',
+    iat: expect.any(Number),
+    exp: claims.iat + 3600,
+  });
+});
+
+test('--wait bears with a control API that dies and comes back, and returns when the run rests: exit code 0', async () => {
+  const args = [
+    'migrate',
+    'start',
+    'saju-records',
+    '--id',
+    'one',
+    '--option',
+    'rows_per_second=500',
+    '--wait',
+    '--json',
+  ];
+  const { said } = startCommand(args, variables);
+  await until('the run to be on record', async () => {
+    const found = await databases.cube.query("select 1 from ledger.batches where migration_id = 'one'");
+    return found.rowCount !== 0;
+  });
+  await engine.kill('control');
+  const gone = startCommand(['migrate', 'watch', 'one'], variables);
+  expect(await gone.said).toMatchObject({ code: 3 });
+  engine.startProgram('control');
+  const { code, stdout, stderr } = await said;
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ id: 'one', status: 'waiting', stage: 'verified' });
+  expect(stderr).toContain('cannot be reached. Trying again for 60 s.');
+}, 120_000);
+
+test('the same start again is the same run; another one meanwhile is exit code 4', async () => {
+  const again = await cubeshift(
+    'migrate',
+    'start',
+    'saju-records',
+    '--id',
+    'one',
+    '--option',
+    'rows_per_second=500',
+    '--json',
+  );
+  expect({ code: again.code, id: JSON.parse(again.stdout).id }).toEqual({ code: 0, id: 'one' });
+  expect(await cubeshift('migrate', 'start', 'saju-records', '--id', 'two')).toMatchObject({ code: 4, stdout: '' });
+});
+
+test('reading commands give one document on stdout', async () => {
+  const list = await cubeshift('migrate', 'list', '--json');
+  expect(JSON.parse(list.stdout)).toMatchObject([{ id: 'one' }]);
+  const status = await cubeshift('migrate', 'status', 'one', '--json');
+  expect(JSON.parse(status.stdout)).toMatchObject({ id: 'one', stage: 'verified' } satisfies Partial<MigrationView>);
+  const rejects = await cubeshift('migrate', 'rejects', 'one', '--json');
+  expect(JSON.parse(rejects.stdout)).toHaveLength(databases.rejected.size);
+  expect([list, status, rejects].map(({ code, stderr }) => ({ code, stderr }))).toEqual(
+    Array.from({ length: 3 }, () => ({ code: 0, stderr: '' })),
+  );
+});
+
+test('for a person they give text without colours', async () => {
+  const said = [
+    await cubeshift('migrate', 'list'),
+    await cubeshift('migrate', 'status', 'one'),
+    await cubeshift('migrate', 'rejects', 'one'),
+  ];
+  expect(said[0]?.stdout).toMatch(/^ID +KIND +STAGE +STATUS/);
+  expect(said[1]?.stdout).toContain('saju-records one: waiting at verified');
+  expect(said[2]?.stdout).toMatch(/^ID +REASON/);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is looked for
+  for (const { stdout, stderr } of said) expect(stdout + stderr).not.toMatch(/\u001b/);
+});
+
+test('an action that does not fit is exit code 4 and names those that do', async () => {
+  for (const args of [
+    ['pause', 'one'],
+    ['resume', 'one'],
+    ['repair', 'one'],
+    ['cutover', 'one', '--dry-run'],
+  ]) {
+    const { code, stdout } = await cubeshift('migrate', ...args);
+    expect({ args, code, stdout }).toEqual({ args, code: 4, stdout: '' });
+  }
+  expect((await cubeshift('migrate', 'pause', 'one')).stderr).toContain('Possible now: complete, verify');
+});
+
+test('a mismatch is exit code 5, and 0 again after its repair', async () => {
+  await databases.cube.query(
+    "update saju.charts set user_id = user_id || '!' where id = (select max(id) from saju.charts)",
+  );
+  expect(await cubeshift('migrate', 'verify', 'one', '--wait')).toMatchObject({
+    code: 5,
+    stdout: expect.stringContaining('user_id'),
+  });
+  expect(await cubeshift('migrate', 'watch', 'one')).toMatchObject({ code: 5 });
+  expect(await cubeshift('migrate', 'repair', 'one', '--wait')).toMatchObject({ code: 0 });
+});
+
+test('rejects are tried again and accepted by name', async () => {
+  expect(await cubeshift('migrate', 'rejects', 'one', '--retry', '--wait')).toMatchObject({ code: 0 });
+  const accept = ['migrate', 'rejects', 'one', '--accept', '--by', 'kim', '--why', 'known dirt', '--wait'];
+  expect(await cubeshift(...accept)).toMatchObject({ code: 0 });
+});
+
+test('report verify tells a report as it was signed from one that was changed', async () => {
+  const file = join(folder, 'report.json');
+  const { code, stdout } = await cubeshift('migrate', 'report', 'one');
+  expect(code).toBe(0);
+  writeFileSync(file, stdout);
+  expect(await cubeshift('report', 'verify', file)).toMatchObject({ code: 0 });
+  const other = { ...variables, CUBE_JWT_SECRET: 'another secret of thirty-two bytes or more' };
+  expect(await runCommand(['report', 'verify', file], other)).toMatchObject({ code: 1 });
+  const changed = readFileSync(file, 'utf8').replace(
+    /"migrated": (\d)/,
+    (_, digit) => `"migrated": ${(Number(digit) % 9) + 1}`,
+  );
+  expect(changed).not.toBe(stdout);
+  writeFileSync(file, changed);
+  expect(await cubeshift('report', 'verify', file)).toMatchObject({ code: 1 });
+});
+
+test('complete ends it; what is asked afterwards is exit code 4, what is unknown 1', async () => {
+  expect(await cubeshift('migrate', 'complete', 'one', '--wait', '--json')).toMatchObject({ code: 0 });
+  expect(await cubeshift('migrate', 'rollback', 'one')).toMatchObject({ code: 4 });
+  expect(await cubeshift('migrate', 'status', 'unknown')).toMatchObject({ code: 1, stdout: '' });
+});
+
+test('a run that fails is exit code 1: the target holds what the first run left for good', async () => {
+  const { code, stdout } = await cubeshift('migrate', 'start', 'saju-records', '--id', 'late', '--wait');
+  expect({ code, stdout }).toEqual({ code: 1, stdout: expect.stringContaining('already holds rows') });
+});
