@@ -71,7 +71,10 @@ export class StackHome {
     const taken = new Set<number>();
     for (const [name, usual] of Object.entries(usualPorts) as [PortName, number][]) {
       const wanted = kept?.ports[name] ?? usual;
-      const port = inUse.has(wanted) ? wanted : await choosePort(wanted, taken);
+      // The Web UI is part of the Temporal process: while that lives, both its ports are the stack's own.
+      const holder = name === 'temporalUi' ? kept?.ports.temporal : wanted;
+      const own = holder !== undefined && inUse.has(holder);
+      const port = own ? wanted : await choosePort(wanted, taken);
       ports[name] = port;
       taken.add(port);
     }
