@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, describe, expect, inject, test } from 'vitest';
+import { identify } from '../../src/stack/process-identity.js';
 import { runCommand, type Said, startCommand, type Variables } from '../support/command-line.js';
 import { until } from '../support/conditions.js';
 import { createDatabases } from '../support/databases.js';
@@ -40,13 +41,9 @@ async function env(variables: Variables): Promise<Record<string, string>> {
   return JSON.parse((await runCommand(['env', '--json'], variables)).stdout) as Record<string, string>;
 }
 
+/** A process that has ended counts as gone, whether or not anybody has asked for its end yet. */
 function isThere(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  return identify(pid) !== undefined;
 }
 
 function supervisorOf(variables: Variables): number {
