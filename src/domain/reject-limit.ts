@@ -6,5 +6,6 @@ export function passesRejectLimit(
   counts: { open: number; processed: number; estimated: number },
   percent: number,
 ): boolean {
-  return counts.open > (percent / 100) * Math.max(counts.processed, counts.estimated);
+  // The other way round, percent / 100 is rounded first: 245 of 700 rows would be more than 35 %.
+  return counts.open * 100 > percent * Math.max(counts.processed, counts.estimated);
 }
