@@ -44,7 +44,7 @@ export class CopyLineSplitter {
   push(chunk: Buffer): string[] {
     const end = chunk.lastIndexOf(lineFeed);
     if (end === -1) {
-      this.rest.push(chunk);
+      if (chunk.length > 0) this.rest.push(chunk);
       return [];
     }
     const head = chunk.subarray(0, end);
