@@ -30,7 +30,7 @@ export class BatchLog {
     if (row.kind === 'row') {
       this.runs.add(row.id);
       this.migrated++;
-      this.bytes += row.line.length;
+      this.bytes += Buffer.byteLength(row.line);
       if (row.warned) this.warned++;
     } else {
       this.reject({ sourceId: row.id, reason: row.reason, detail: row.detail, payload: row.payload });
@@ -43,7 +43,7 @@ export class BatchLog {
     this.last = entry.sourceId;
     this.rejects.push(entry);
     this.rejected++;
-    this.bytes += entry.payload.length;
+    this.bytes += Buffer.byteLength(entry.payload);
   }
 
   /** Closes the last batch; `upto` is the end of what was looked at, rows or no rows. */
