@@ -1,3 +1,4 @@
+import { crashPoints } from './crash-points.js';
 import { Failure } from './failures.js';
 
 /**
@@ -19,7 +20,7 @@ const variables = {
   CUBE_DATABASE_URL: variable('PostgreSQL URL of the cubes', parsePostgresUrl, { secret: true }),
   REDIS_URL: variable('Redis URL', parseRedisUrl, { secret: true }),
   CUBE_JWT_SECRET: variable('secret that cube tokens are signed with', parseSecret, { secret: true }),
-  CONTROL_HOST: variable('address the control API listens on', parseText, { fallback: '127.0.0.1' }),
+  CONTROL_HOST: variable('address the control API listens on', parseHost, { fallback: '127.0.0.1' }),
   CONTROL_PORT: variable('port of the control API', parsePort, { fallback: 8090 }),
   CONTROL_URL: variable('where the command line finds the control API', parseHttpUrl, {
     fallback: 'http://127.0.0.1:8090',
@@ -39,7 +40,7 @@ const variables = {
   LOG_LEVEL: variable('how much is logged', parseLogLevel, { fallback: 'info' }),
   CUBESHIFT_CRASH_POINT: variable(
     'name of a point at which the program kills itself, for tests of recovery',
-    parseText,
+    parseCrashPoint,
     {
       fallback: '',
     },
@@ -105,7 +106,14 @@ function variable<T>(
   };
 }
 
-function parseText(value: string): string {
+function parseHost(value: string): string {
+  if (!/^[\w.:%-]+$/.test(value)) throw new Error('must be a host name or an IP address');
+  return value;
+}
+
+/** A point that is not there would never be reached: a test of recovery would prove nothing. */
+function parseCrashPoint(value: string): string {
+  if (!crashPoints.some((point) => point === value)) throw new Error(`must be one of ${crashPoints.join(', ')}`);
   return value;
 }
 

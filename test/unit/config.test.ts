@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest';
+import { readConfiguration, type VariableName, variableTexts } from '../../src/config.js';
+import { crashPoints } from '../../src/crash-points.js';
+import { Failure } from '../../src/failures.js';
+
+const names = Object.keys(variableTexts) as VariableName[];
+const right = {
+  TEMPORAL_ADDRESS: '127.0.0.1:7233',
+  TEMPORAL_NAMESPACE: 'default',
+  LEGACY_DATABASE_URL: 'postgres://user:word@127.0.0.1:5432/heal7',
+  CUBE_DATABASE_URL: 'postgresql://user:word@127.0.0.1:5433/cubes?sslmode=disable',
+  REDIS_URL: 'redis://127.0.0.1:6379',
+  CUBE_JWT_SECRET: 'thirty-two bytes or more, that is',
+  CONTROL_HOST: '127.0.0.1',
+  CONTROL_PORT: '8090',
+  CONTROL_URL: 'http://127.0.0.1:8090',
+  LOG_LEVEL: 'info',
+  CUBESHIFT_CRASH_POINT: '',
+} as const satisfies Record<VariableName, string>;
+
+function problemsOf(environment: Record<string, string | undefined>, asked: readonly VariableName[] = names): string[] {
+  try {
+    readConfiguration(environment, asked);
+    return [];
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    expect(error.type).toBe('configuration_invalid');
+    return error.message.split('\n');
+  }
+}
+
+describe('a right environment', () => {
+  test('is read, numbers as numbers', () => {
+    expect(readConfiguration(right, names)).toEqual({ ...right, CONTROL_PORT: 8090 });
+  });
+
+  test('may leave out what has a default', () => {
+    const { TEMPORAL_ADDRESS, LEGACY_DATABASE_URL, CUBE_DATABASE_URL, REDIS_URL, CUBE_JWT_SECRET } = right;
+    const needed = { TEMPORAL_ADDRESS, LEGACY_DATABASE_URL, CUBE_DATABASE_URL, REDIS_URL, CUBE_JWT_SECRET };
+    expect(readConfiguration(needed, names)).toEqual({ ...right, CONTROL_PORT: 8090 });
+    expect(readConfiguration({ ...needed, CONTROL_PORT: '', LOG_LEVEL: '' }, names)).toMatchObject({
+      CONTROL_PORT: 8090,
+      LOG_LEVEL: 'info',
+    });
+  });
+
+  test('gives what was asked for and looks at nothing else', () => {
+    expect(readConfiguration({ LOG_LEVEL: 'warn', CONTROL_PORT: 'x' }, ['LOG_LEVEL'])).toEqual({ LOG_LEVEL: 'warn' });
+  });
+
+  test.each([
+    ['TEMPORAL_ADDRESS', '[::1]:7233'],
+    ['TEMPORAL_ADDRESS', 'temporal.heal7.svc:65535'],
+    ['TEMPORAL_NAMESPACE', 'heal7-prod.a_b'],
+    ['LEGACY_DATABASE_URL', 'postgres://user:p%40ss@db/heal7'],
+    ['CUBE_JWT_SECRET', '열한글자로서른두바이트넘게'],
+    ['CONTROL_HOST', '0.0.0.0'],
+    ['CONTROL_HOST', '::'],
+    ['CONTROL_HOST', 'localhost'],
+    ['CONTROL_PORT', '0'],
+    ['CONTROL_PORT', '65535'],
+    ['LOG_LEVEL', 'silent'],
+    ...crashPoints.map((point) => ['CUBESHIFT_CRASH_POINT', point] as const),
+  ] satisfies (readonly [VariableName, string])[])('%s may be %s', (name, value) => {
+    expect(String(readConfiguration({ ...right, [name]: value }, names)[name])).toBe(value);
+  });
+
+  test('CONTROL_URL loses the slashes at its end, so that paths can follow', () => {
+    expect(readConfiguration({ CONTROL_URL: 'https://control.heal7.kr//' }, ['CONTROL_URL'])).toEqual({
+      CONTROL_URL: 'https://control.heal7.kr',
+    });
+  });
+});
+
+describe('a wrong value', () => {
+  test.each([
+    ['TEMPORAL_ADDRESS', 'zanzibar'],
+    ['TEMPORAL_ADDRESS', 'zanzibar:'],
+    ['TEMPORAL_ADDRESS', ':7233'],
+    ['TEMPORAL_ADDRESS', 'zanzibar:0'],
+    ['TEMPORAL_ADDRESS', 'zanzibar:65536'],
+    ['TEMPORAL_ADDRESS', 'http://zanzibar:7233'],
+    ['TEMPORAL_ADDRESS', 'zanzi bar:7233'],
+    ['TEMPORAL_ADDRESS', 'zanzibar:7233\n'],
+    ['TEMPORAL_NAMESPACE', 'zanzi bar'],
+    ['TEMPORAL_NAMESPACE', 'zanzibar/'],
+    ['TEMPORAL_NAMESPACE', 'zanzibar'.repeat(30)],
+    ['LEGACY_DATABASE_URL', 'zanzibar'],
+    ['LEGACY_DATABASE_URL', 'mysql://zanzibar/heal7'],
+    ['LEGACY_DATABASE_URL', 'postgres://zanzibar'],
+    ['LEGACY_DATABASE_URL', 'postgres://zanzibar/'],
+    ['LEGACY_DATABASE_URL', 'postgres:///zanzibar'],
+    ['CUBE_DATABASE_URL', 'postgres://zanzibar:99999/cubes'],
+    ['CUBE_DATABASE_URL', '//zanzibar/cubes'],
+    ['REDIS_URL', 'http://zanzibar:6379'],
+    ['REDIS_URL', 'zanzibar'],
+    ['CUBE_JWT_SECRET', 'zanzibar, thirty-one bytes long'],
+    ['CONTROL_HOST', 'zanzi bar'],
+    ['CONTROL_HOST', 'http://zanzibar'],
+    ['CONTROL_PORT', 'zanzibar'],
+    ['CONTROL_PORT', '65536'],
+    ['CONTROL_PORT', '-1'],
+    ['CONTROL_PORT', '80.5'],
+    ['CONTROL_PORT', '0x50'],
+    ['CONTROL_PORT', ' '],
+    ['CONTROL_URL', 'zanzibar:8090'],
+    ['CONTROL_URL', 'ftp://zanzibar'],
+    ['LOG_LEVEL', 'zanzibar'],
+    ['LOG_LEVEL', 'INFO'],
+    ['CUBESHIFT_CRASH_POINT', 'zanzibar'],
+  ] satisfies [VariableName, string][])(
+    '%s=%j gives one sentence that names it and does not tell it',
+    (name, value) => {
+      const problems = problemsOf({ ...right, [name]: value });
+      expect(problems).toHaveLength(1);
+      expect(problems[0]).toMatch(new RegExp(`^${name} must .+ \\(.+\\)\\.$`));
+      expect(problems[0]).not.toContain('zanzi');
+    },
+  );
+
+  test('does not stop the next one from being told', () => {
+    const wrong = Object.fromEntries(names.map((name) => [name, name === 'CONTROL_HOST' ? '/' : '{zanzibar}']));
+    const problems = problemsOf(wrong);
+    expect(problems.map((problem) => problem.split(' ')[0])).toEqual(names);
+    expect(problems.join()).not.toContain('zanzibar');
+  });
+
+  test('that is missing is told with what it is for', () => {
+    expect(problemsOf({}, ['TEMPORAL_ADDRESS', 'LOG_LEVEL', 'CUBE_DATABASE_URL'])).toEqual([
+      'TEMPORAL_ADDRESS is not set (host:port of the Temporal server).',
+      'CUBE_DATABASE_URL is not set (PostgreSQL URL of the cubes).',
+    ]);
+  });
+});
+
+test('what holds a password or key is marked secret', () => {
+  expect(names.filter((name) => variableTexts[name].secret)).toEqual([
+    'LEGACY_DATABASE_URL',
+    'CUBE_DATABASE_URL',
+    'REDIS_URL',
+    'CUBE_JWT_SECRET',
+  ]);
+});
