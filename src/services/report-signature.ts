@@ -11,20 +11,22 @@ export function signReport(secret: string, report: unknown): SignedReport {
   return { report, signature: { alg: 'HS256', value: signatureOf(secret, report) } };
 }
 
-/** Whether a document is a report that this secret signed, unchanged. */
+/**
+ * Whether a document is a report that this secret signed, unchanged and with nothing beside it: a reader takes the
+ * whole document for signed.
+ */
 export function isSignedReport(secret: string, document: unknown): document is SignedReport {
-  if (typeof document !== 'object' || document === null || !('report' in document) || !('signature' in document))
+  if (!hasExactly(document, 'report', 'signature')) return false;
+  const { report, signature } = document;
+  if (!hasExactly(signature, 'alg', 'value') || signature.alg !== 'HS256' || typeof signature.value !== 'string')
     return false;
-  const { signature } = document;
-  if (
-    typeof signature !== 'object' ||
-    signature === null ||
-    !('value' in signature) ||
-    typeof signature.value !== 'string'
-  )
-    return false;
-  const [given, right] = [Buffer.from(signature.value), Buffer.from(signatureOf(secret, document.report))];
+  const [given, right] = [Buffer.from(signature.value), Buffer.from(signatureOf(secret, report))];
   return given.length === right.length && timingSafeEqual(given, right);
+}
+
+function hasExactly<Name extends string>(value: unknown, ...names: readonly Name[]): value is Record<Name, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.keys(value).length === names.length && names.every((name) => Object.hasOwn(value, name));
 }
 
 function signatureOf(secret: string, report: unknown): string {
