@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
-  existsSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -114,36 +113,64 @@ export class StackHome {
   lock(): () => void {
     const own = identify(process.pid);
     if (own === undefined) throw new Failure('unexpected', 'This system has no /proc to tell processes apart.');
-    const candidate = this.path(`supervisor.${process.pid}.lock`);
-    this.write(`supervisor.${process.pid}.lock`, own);
+    const candidate = `supervisor.${process.pid}.lock`;
+    this.write(candidate, own);
     try {
-      for (;;) {
-        try {
-          // A hard link is made by one process only, and is complete from its first instant.
-          linkSync(candidate, this.path('supervisor.lock'));
-          return () => rmSync(this.path('supervisor.lock'), { force: true });
-        } catch (error) {
-          if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-          const holder = this.supervisor();
-          if (holder !== undefined) {
-            throw new Failure('conflict', `The stack in ${this.folder} is already kept up by process ${holder.pid}.`, {
-              hint: 'Use it, or stop it with `cubeshift down`.',
-            });
-          }
-          rmSync(this.path('supervisor.lock'), { force: true });
-        }
+      const holder = this.takeLock('supervisor.lock', candidate);
+      if (holder !== undefined) {
+        throw new Failure('conflict', `The stack in ${this.folder} is already kept up by process ${holder.pid}.`, {
+          hint: 'Use it, or stop it with `cubeshift down`.',
+        });
       }
+      return () => rmSync(this.path('supervisor.lock'), { force: true });
     } finally {
-      rmSync(candidate, { force: true });
+      rmSync(this.path(candidate), { force: true });
+    }
+  }
+
+  /** Puts the candidate in a lock's place, unless a living process holds it or is about to: then that one is returned. */
+  private takeLock(name: string, candidate: string): ProcessIdentity | undefined {
+    for (;;) {
+      if (this.linkNew(candidate, name)) return undefined;
+      const holder = this.read<ProcessIdentity>(name);
+      if (holder === undefined) continue;
+      if (isAlive(holder)) return holder;
+      const other = this.removeLock(name, holder, candidate);
+      if (other !== undefined) return other;
+    }
+  }
+
+  /**
+   * Removes a dead holder's lock, one process at a time and after another look: one that looked long ago would remove
+   * the lock of whoever came next. That right is a lock itself, so that it survives its holder's death as well.
+   */
+  private removeLock(name: string, dead: ProcessIdentity, candidate: string): ProcessIdentity | undefined {
+    const right = `ended.${dead.pid}.${dead.startTime}.lock`;
+    const other = this.takeLock(right, candidate);
+    if (other !== undefined) return other;
+    const holder = this.read<ProcessIdentity>(name);
+    if (holder?.pid === dead.pid && holder.startTime === dead.startTime) rmSync(this.path(name), { force: true });
+    rmSync(this.path(right), { force: true });
+    return undefined;
+  }
+
+  /** A hard link is made by one process only, and is complete from its first instant. */
+  private linkNew(candidate: string, name: string): boolean {
+    try {
+      linkSync(this.path(candidate), this.path(name));
+      return true;
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+      throw error;
     }
   }
 
   private read<T>(name: string): T | undefined {
     const file = this.path(name);
-    if (!existsSync(file)) return undefined;
     try {
       return JSON.parse(readFileSync(file, 'utf8')) as T;
-    } catch {
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
       throw new Failure('unexpected', `The file ${file} is not readable as JSON.`, {
         hint: 'Remove it, or start over with `cubeshift down --purge`.',
       });
