@@ -221,3 +221,20 @@ export function toFailure(error: unknown, translate?: (error: unknown) => Failur
     cause: error,
   });
 }
+
+/**
+ * Kind and place of an error, for the log. Only what follows the message in its stack: a message of several lines may
+ * quote a row, and may look like anything.
+ */
+export function kindAndPlace(error: Error, frames: number): string {
+  const { name, message, stack = '' } = error;
+  const start = stack.indexOf(message);
+  const places =
+    start === -1
+      ? []
+      : stack
+          .slice(start + message.length)
+          .split('\n')
+          .slice(1, 1 + frames);
+  return [name, ...places.map((place) => place.trim())].join(' ');
+}

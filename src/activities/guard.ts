@@ -1,6 +1,6 @@
 import { CancelledFailure, Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import { type Failure, toFailure } from '../failures.js';
+import { type Failure, kindAndPlace, toFailure } from '../failures.js';
 
 /**
  * Runs an activity's work so that only known failures leave it: type, sentence and hint, never a cause or a server's
@@ -38,6 +38,5 @@ const mostUnexpectedAttempts = 5;
 function causeOf(failure: Failure): string | undefined {
   if (!(failure.cause instanceof Error)) return undefined;
   if (failure.type !== 'unexpected') return failure.cause.name;
-  const frames = failure.cause.stack?.split('\n').filter((line) => line.trimStart().startsWith('at ')) ?? [];
-  return [failure.cause.name, ...frames.slice(0, 6)].join(' ');
+  return kindAndPlace(failure.cause, 6);
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { Failure, type FailureType, failureRule, toFailure } from '../failures.js';
+import { Failure, type FailureType, failureRule, kindAndPlace, toFailure } from '../failures.js';
 
 /** RFC 9457, as every error of every service is told. */
 export const problemSchema = Type.Object(
@@ -63,9 +63,7 @@ export function registerProblems(app: FastifyInstance, translate: (error: unknow
 }
 
 function causeOf(failure: Failure): string | undefined {
-  return failure.cause instanceof Error
-    ? `${failure.cause.name} ${failure.cause.stack?.split('\n')[1]?.trim() ?? ''}`
-    : undefined;
+  return failure.cause instanceof Error ? kindAndPlace(failure.cause, 1) : undefined;
 }
 
 interface RequestError {

@@ -4,6 +4,7 @@ import {
   failureRule,
   failureTypes,
   isFailureType,
+  kindAndPlace,
   nonRetryableFailureTypes,
   reportFailure,
   toFailure,
@@ -87,4 +88,21 @@ test('only the names of the set are types', () => {
   for (const type of failureTypes) expect(isFailureType(type)).toBe(true);
   for (const other of ['', 'Error', 'toString', '__proto__', 'constructor', 1, null, undefined])
     expect(isFailureType(other)).toBe(false);
+});
+
+describe('kind and place of an error', () => {
+  test.each(['', secret, `a\nb\n    at ${secret} (row:1:1)`, '    at b'])(
+    'hold nothing of its message %j',
+    (message) => {
+      expect(kindAndPlace(new RangeError(message), 1)).toMatch(/^RangeError at [^홍]*failures\.test\.ts[^홍]*$/);
+      expect(kindAndPlace(new RangeError(message), 6).split(' at ').length).toBeGreaterThan(3);
+    },
+  );
+
+  test('are the kind alone when the message was changed after the stack was made', () => {
+    const error = new TypeError(secret);
+    expect(error.stack).toContain(secret);
+    error.message = 'another';
+    expect(kindAndPlace(error, 6)).toBe('TypeError');
+  });
 });
