@@ -1,0 +1,76 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { table } from '../../../src/cli/output.js';
+import { packageRoot } from '../../../src/package-root.js';
+
+describe('a table', () => {
+  test('has columns as wide as their widest cell, and no space at a line’s end', () => {
+    const rows = [
+      ['ID', 'STATUS', 'STAGE'],
+      ['saju-2026', 'waiting', ''],
+      ['a', 'x', 'verified'],
+    ];
+    expect(table(rows)).toBe('ID         STATUS   STAGE\nsaju-2026  waiting\na          x        verified');
+  });
+
+  test('of nothing is nothing', () => {
+    expect(table([])).toBe('');
+  });
+
+  test('starts every column at one place', () => {
+    const cells = fc.stringMatching(/^[a-z]{1,12}$/);
+    fc.assert(
+      fc.property(fc.array(fc.tuple(cells, cells, cells), { minLength: 1 }), (rows) => {
+        const lines = table(rows).split('\n');
+        const starts = lines.map((line) => [...line.matchAll(/\S+/g)].map((cell) => cell.index));
+        expect(new Set(starts.map(String)).size).toBe(1);
+        expect(lines.map((line) => line.split(/ +/))).toEqual(rows);
+      }),
+    );
+  });
+});
+
+describe('a command', () => {
+  const compiled = (file: string) => pathToFileURL(join(packageRoot(), 'dist/src', file)).href;
+
+  function run(work: string) {
+    const program = `
+      import { conclude, output } from '${compiled('cli/output.js')}';
+      import { Failure } from '${compiled('failures.js')}';
+      await conclude(async () => { ${work} });`;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      encoding: 'utf8',
+    });
+    return { status, stdout, stderr };
+  }
+
+  test('ends with the code that its work returns', () => {
+    expect(run('return 5;')).toEqual({ status: 5, stdout: '', stderr: '' });
+  });
+
+  test('writes its document to stdout, alone, and its talk to stderr', () => {
+    const { status, stdout, stderr } = run('output.talk("a word"); output.json({ a: ["가"] }); return 0;');
+    expect([status, JSON.parse(stdout), stderr]).toEqual([0, { a: ['가'] }, 'a word\n']);
+  });
+
+  test('that fails says what is wrong and what to do, and nothing on stdout', () => {
+    expect(run('throw new Failure("control_unreachable", "It cannot be reached.", { hint: "Start it." });')).toEqual({
+      status: 3,
+      stdout: '',
+      stderr: 'It cannot be reached.\nStart it.\n',
+    });
+    expect(run('throw new Failure("conflict", "It exists.", { hint: "" });').stderr).toBe(
+      'It exists.\nLook at the named migration first.\n',
+    );
+  });
+
+  test('that fails in an unknown way does not tell its text', () => {
+    const { status, stdout, stderr } = run('throw new RangeError("홍길동");');
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('RangeError');
+    expect(stderr).not.toContain('홍길동');
+  });
+});
