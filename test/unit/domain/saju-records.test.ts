@@ -163,7 +163,9 @@ describe('the table of rejects', () => {
     ['hour_pillar', { birth_hour: null }],
     ['solar date', { birth_day: 32 }],
     ['lunar date', { is_solar: false, birth_day: 31 }],
-    ['birth_year', { birth_year: null }],
+    ['birth_year, birth_month or birth_day is null', { birth_year: null }],
+    ['birth_year, birth_month or birth_day is null', { birth_month: null }],
+    ['birth_year, birth_month or birth_day is null', { birth_day: null }],
   ] satisfies [string, Partial<LegacySajuRecord>][])('names %s in its detail', (name, changes) => {
     expect(transformSajuRecord({ ...cleanRecord, ...changes })).toMatchObject({
       kind: 'reject',
