@@ -64,6 +64,7 @@ describe('a row', () => {
     expect(splitCopyLine('\\b\\f\\n\\r\\t\\v')).toEqual(['\b\f\n\r\t\v']);
     expect(splitCopyLine('a\\nb\\\\nc\\\\\\nd')).toEqual(['a\nb\\nc\\\nd']);
     expect(splitCopyLine('\\q\\"')).toEqual(['q"']);
+    expect(splitCopyLine('\\Nx\tx\\N')).toEqual(['Nx', 'xN']);
     expect(splitCopyLine('')).toEqual(['']);
     expect(splitCopyLine('\t')).toEqual(['', '']);
   });
