@@ -102,6 +102,7 @@ describe('the table of rejects', () => {
     ['timestamp_invalid', 'created_at is infinity', { created_at: 'infinity' }],
     ['timestamp_invalid', 'created_at is -infinity', { created_at: '-infinity' }],
     ['timestamp_invalid', 'created_at in year 10000', { created_at: '10000-01-01 00:00:00+00' }],
+    ['timestamp_invalid', 'created_at not as PostgreSQL writes it', { created_at: '2020-01-01T00:00:00Z' }],
     ['timestamp_invalid', 'created_at in 1 BC', { created_at: '0001-12-31 23:59:59.999999+00 BC' }],
     ['timestamp_invalid', 'updated_at is infinity', { updated_at: 'infinity' }],
     ['timestamp_invalid', 'updated_at is -infinity', { updated_at: '-infinity' }],
@@ -157,6 +158,8 @@ describe('the table of rejects', () => {
   test.each([
     ['birth_hour', { birth_hour: 24 }],
     ['birth_minute', { birth_minute: 60 }],
+    ['created_at is null', { created_at: null }],
+    ['created_at is out of range', { created_at: 'infinity' }],
     ['updated_at', { updated_at: 'infinity' }],
     ['is_solar', { is_solar: null }],
     ['user_id', { user_id: '' }],

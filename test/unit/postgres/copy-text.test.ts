@@ -65,6 +65,7 @@ describe('a row', () => {
     expect(splitCopyLine('a\\nb\\\\nc\\\\\\nd')).toEqual(['a\nb\\nc\\\nd']);
     expect(splitCopyLine('\\q\\"')).toEqual(['q"']);
     expect(splitCopyLine('\\Nx\tx\\N')).toEqual(['Nx', 'xN']);
+    expect(splitCopyLine('a\\\nb')).toEqual(['a\nb']);
     expect(splitCopyLine('')).toEqual(['']);
     expect(splitCopyLine('\t')).toEqual(['', '']);
   });
