@@ -35,7 +35,13 @@ export function stackEnvironment(settings: StackSettings, environment: NodeJS.Pr
     CONTROL_PORT: String(ports.control),
     ...own,
     ...Object.fromEntries(passed),
-    CONTROL_URL: `http://127.0.0.1:${ports.control}`,
+    CONTROL_URL: `http://${reachableHost(environment.CONTROL_HOST)}:${ports.control}`,
     ...(own.TEMPORAL_ADDRESS === undefined ? { TEMPORAL_UI_URL: `http://127.0.0.1:${ports.temporalUi}` } : {}),
   };
+}
+
+/** Where this machine reaches a program that listens on `host`. */
+function reachableHost(host: string | undefined): string {
+  if (!host || host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
+  existsSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -63,8 +64,14 @@ export class StackHome {
     mkdirSync(this.path('logs'), { recursive: true, mode: 0o700 });
   }
 
-  /** The settings of this stack, made at the first call. Ports that others took meanwhile are chosen anew. */
-  async settings(inUse: ReadonlySet<number>): Promise<StackSettings> {
+  /**
+   * The settings of this stack, made at the first call. Ports that others took meanwhile are chosen anew; those `asked` for
+   * are taken as they are.
+   */
+  async settings(
+    inUse: ReadonlySet<number>,
+    asked: Readonly<Partial<Record<PortName, number>>> = {},
+  ): Promise<StackSettings> {
     const kept = this.read<StackSettings>('settings.json');
     const ports: Partial<Record<PortName, number>> = {};
     const taken = new Set<number>();
@@ -73,7 +80,7 @@ export class StackHome {
       // The Web UI is part of the Temporal process: while that lives, both its ports are the stack's own.
       const holder = name === 'temporalUi' ? kept?.ports.temporal : wanted;
       const own = holder !== undefined && inUse.has(holder);
-      const port = own ? wanted : await choosePort(wanted, taken);
+      const port = asked[name] ?? (own ? wanted : await choosePort(wanted, taken));
       ports[name] = port;
       taken.add(port);
     }

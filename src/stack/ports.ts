@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { reservePort } from './port-reservations.js';
 
 /** Whether a port of the loopback address is free now. */
 export function isPortFree(port: number): Promise<boolean> {
@@ -9,12 +10,15 @@ export function isPortFree(port: number): Promise<boolean> {
   });
 }
 
-/** The usual port when it is free and not in `taken`, else one that the system gives. */
+/**
+ * The usual port when it is free and not in `taken`, else one that the system gives; reserved against other stacks until
+ * this process ends.
+ */
 export async function choosePort(usual: number, taken: ReadonlySet<number>): Promise<number> {
-  if (usual !== 0 && !taken.has(usual) && (await isPortFree(usual))) return usual;
+  if (usual !== 0 && !taken.has(usual) && (await isPortFree(usual)) && reservePort(usual)) return usual;
   for (;;) {
     const given = await givenPort();
-    if (!taken.has(given)) return given;
+    if (!taken.has(given) && reservePort(given)) return given;
   }
 }
 

@@ -57,7 +57,11 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
   const supervisor = new Supervisor(home);
   try {
     const alive = home.processes().filter(isAlive);
-    const settings = await home.settings(new Set(alive.flatMap((entry) => entry.port ?? [])));
+    const { CONTROL_PORT: controlPort } = options.environment;
+    const settings = await home.settings(
+      new Set(alive.flatMap((entry) => entry.port ?? [])),
+      controlPort ? { control: Number(controlPort) } : {},
+    );
     const own = ownServers(options.environment);
     const env = stackEnvironment(settings, options.environment);
     await checkOwnServers(own);
@@ -169,12 +173,12 @@ function programProcess(program: (typeof programs)[number], env: Readonly<Record
     port,
     version: packageVersion(),
     stopSignal: 'SIGTERM',
-    ready: async () => port === null || (await isReady(port)),
+    ready: async () => port === null || (await isReady(env.CONTROL_URL ?? `http://127.0.0.1:${port}`)),
   };
 }
 
-async function isReady(port: number): Promise<boolean> {
-  const response = await fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2000) });
+async function isReady(url: string): Promise<boolean> {
+  const response = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(2000) });
   await response.body?.cancel();
   return response.ok;
 }

@@ -14,6 +14,8 @@ const right = {
   CONTROL_HOST: '127.0.0.1',
   CONTROL_PORT: '8090',
   CONTROL_URL: 'http://127.0.0.1:8090',
+  WORKER_METRICS_ADDRESS: '',
+  LEDGER_RETENTION_DAYS: '90',
   LOG_LEVEL: 'info',
   CUBESHIFT_CRASH_POINT: '',
 } as const satisfies Record<VariableName, string>;
@@ -31,13 +33,13 @@ function problemsOf(environment: Record<string, string | undefined>, asked: read
 
 describe('a right environment', () => {
   test('is read, numbers as numbers', () => {
-    expect(readConfiguration(right, names)).toEqual({ ...right, CONTROL_PORT: 8090 });
+    expect(readConfiguration(right, names)).toEqual({ ...right, CONTROL_PORT: 8090, LEDGER_RETENTION_DAYS: 90 });
   });
 
   test('may leave out what has a default', () => {
     const { TEMPORAL_ADDRESS, LEGACY_DATABASE_URL, CUBE_DATABASE_URL, REDIS_URL, CUBE_JWT_SECRET } = right;
     const needed = { TEMPORAL_ADDRESS, LEGACY_DATABASE_URL, CUBE_DATABASE_URL, REDIS_URL, CUBE_JWT_SECRET };
-    expect(readConfiguration(needed, names)).toEqual({ ...right, CONTROL_PORT: 8090 });
+    expect(readConfiguration(needed, names)).toEqual({ ...right, CONTROL_PORT: 8090, LEDGER_RETENTION_DAYS: 90 });
     expect(readConfiguration({ ...needed, CONTROL_PORT: '', LOG_LEVEL: '' }, names)).toMatchObject({
       CONTROL_PORT: 8090,
       LOG_LEVEL: 'info',
@@ -60,6 +62,8 @@ describe('a right environment', () => {
     ['CONTROL_PORT', '0'],
     ['CONTROL_PORT', '65535'],
     ['LOG_LEVEL', 'silent'],
+    ['LEDGER_RETENTION_DAYS', '0'],
+    ['WORKER_METRICS_ADDRESS', '127.0.0.1:9100'],
     ...crashPoints.map((point) => ['CUBESHIFT_CRASH_POINT', point] as const),
   ] satisfies (readonly [VariableName, string])[])('%s may be %s', (name, value) => {
     expect(String(readConfiguration({ ...right, [name]: value }, names)[name])).toBe(value);
@@ -82,6 +86,9 @@ describe('a wrong value', () => {
     ['TEMPORAL_ADDRESS', 'http://zanzibar:7233'],
     ['TEMPORAL_ADDRESS', 'zanzi bar:7233'],
     ['TEMPORAL_ADDRESS', 'zanzibar:7233\n'],
+    ['LEDGER_RETENTION_DAYS', 'zanzibar'],
+    ['LEDGER_RETENTION_DAYS', '-1'],
+    ['WORKER_METRICS_ADDRESS', 'zanzibar'],
     ['TEMPORAL_NAMESPACE', 'zanzi bar'],
     ['TEMPORAL_NAMESPACE', 'zanzibar/'],
     ['TEMPORAL_NAMESPACE', 'zanzibar'.repeat(30)],
