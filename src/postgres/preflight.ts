@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { Failure } from '../failures.js';
 import { quoteIdentifier, type Side } from './connect.js';
 import { atSide, type Databases } from './databases.js';
+import { leastKey } from './key-space.js';
 import { holdsForeignRows } from './ledger/ownership.js';
 import { checkLedgerVersion } from './ledger-schema.js';
 import type { RowMapping, TableRule } from './row-mapping.js';
@@ -15,6 +16,7 @@ export async function checkDatabases(databases: Databases, mapping: RowMapping):
   await atSide('cube', () => checkLedgerVersion(databases.cube));
   await checkApart(databases);
   await checkSide(databases, 'legacy', mapping.source, ['select']);
+  await checkLeastKey(databases, mapping.source);
   await checkSide(databases, 'cube', mapping.target, ['select', 'insert', 'delete']);
   if (await atSide('cube', () => holdsForeignRows(databases.cube, mapping.kind, mapping.target))) {
     throw new Failure(
@@ -41,6 +43,22 @@ async function checkApart(databases: Databases): Promise<void> {
   throw new Failure('configuration_invalid', 'LEGACY_DATABASE_URL and CUBE_DATABASE_URL name the same database.', {
     hint: 'Give the cubes a database of their own.',
   });
+}
+
+/** Ranges begin behind an id, and nothing comes before the least one: a row there would silently stay behind. */
+async function checkLeastKey(databases: Databases, table: TableRule): Promise<void> {
+  const key = quoteIdentifier(table.key);
+  const found = await atSide('legacy', () =>
+    databases.legacy.query(
+      `select from ${quoteIdentifier(table.schema, table.table)} where ${key} = '${leastKey}'::bigint limit 1`,
+    ),
+  );
+  if (found.rowCount === 0) return;
+  throw new Failure(
+    'legacy_schema_mismatch',
+    `The table ${nameOf(table)} of the legacy database has a row with the ${table.key} ${leastKey}, which cannot be carried.`,
+    { hint: 'Give that row another id, or delete it.' },
+  );
 }
 
 /** Two databases are one when server start, data folder's port and database oid agree; readable by any role. */

@@ -4,6 +4,7 @@ import { BatchLog } from './batch-log.js';
 import { quoteIdentifier } from './connect.js';
 import { type CopySettings, payloadOf, refusedByTarget } from './copy-range.js';
 import { type Databases, dropConnection } from './databases.js';
+import { leastKey } from './key-space.js';
 import { type BatchOrigin, logBatches } from './ledger/batches.js';
 import { ownedIds } from './ledger/ownership.js';
 import { keepRejects, resolveRejects } from './ledger/rejects.js';
@@ -140,7 +141,8 @@ export async function clearTargetRows(
   if (least === undefined || greatest === undefined) return;
   const key = quoteIdentifier(mapping.target.key);
   const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
-  const owned = await ownedIds(client, mapping.kind, least - 1n, greatest);
+  // No run owns the least key there can be: preflight refuses a source that has it.
+  const owned = await ownedIds(client, mapping.kind, least === leastKey ? least : least - 1n, greatest);
   await client.query(
     `insert into ledger.set_aside (migration_id, kind, source_id, payload)
      select $1, $2, row.${key}, to_jsonb(row) from ${table} as row

@@ -1,11 +1,13 @@
 import { quoteIdentifier } from './connect.js';
+import { leastKey } from './key-space.js';
 import type { DigestedField, TableRule } from './row-mapping.js';
 
 /** Which of the two tables a statement reads, and which of a field's two expressions it takes. */
 export type TableSide = 'source' | 'target';
 
 /**
- * SQL that gives (key, digest) of every row with a key in ($1, $2], without those in $3 (a bigint[]).
+ * SQL that gives (key, digest) of every row with a key in ($1, $2], without those in $3 (a bigint[]). Nothing comes before
+ * the least key there can be: from there on that key itself is read too, so that no row of the table stays unseen.
  *
  * The digest is MD5, 128 bits, over the row's fields as bytes, each behind its length, NULL told apart from every
  * value: two rows give the same bytes only if every field is the same. MD5 is a checksum against accidents here, not
@@ -18,7 +20,7 @@ export function rowDigests(table: TableRule, fields: readonly DigestedField[], s
   return `select key, md5(${framed.join(' || ')}) as digest
     from (select ${key}::bigint as key, ${columns.join(', ')}
             from ${quoteIdentifier(table.schema, table.table)}
-           where ${key} > $1 and ${key} <= $2 and ${key} <> all ($3::bigint[])
+           where ($1::bigint = '${leastKey}' or ${key} > $1) and ${key} <= $2 and ${key} <> all ($3::bigint[])
            order by ${key} offset 0) as row`;
 }
 

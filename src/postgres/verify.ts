@@ -2,6 +2,7 @@ import type { ReachCrashPoint } from '../crash-points.js';
 import { inTransaction } from './connect.js';
 import { atSide, type Databases } from './databases.js';
 import { fieldMismatches } from './field-comparison.js';
+import { greatestKey } from './key-space.js';
 import type { OperationClaim } from './ledger/operations.js';
 import type { FindRangeEnd } from './ledger/ranges.js';
 import { unresolvedRejectIds } from './ledger/rejects.js';
@@ -26,7 +27,6 @@ export interface VerifyContext {
 
 export type VerifyOutcome = 'finished' | 'round_over' | 'stopped';
 
-const greatestKey = 2n ** 63n - 1n;
 /** Mismatches whose fields and values are kept; past that rows are only counted. */
 const mostDetailedRows = 1000;
 
