@@ -93,10 +93,16 @@ async function compareWhole(context: VerifyContext, span: Span, details: number)
   if (comparison.equal) return { ...base, mismatched: vanished.length, mismatches: goneRejects };
   const differences = await differingRows(databases, mapping, span, rejected);
   const shown = differences.slice(0, Math.max(0, details));
-  const { mismatches, equalAfterAll } = await fieldMismatches(databases, mapping, shown);
+  // A rejected row must not be in the target at all: that its fields may equal the source's is no excuse.
+  const isRejected = new Set(rejected);
+  const misplaced = shown
+    .filter((row) => isRejected.has(row.id))
+    .map((row) => ({ sourceId: row.id, field: 'extra row', sourceValue: null, targetValue: null }));
+  const others = shown.filter((row) => !isRejected.has(row.id));
+  const { mismatches, equalAfterAll } = await fieldMismatches(databases, mapping, others);
   return {
     ...base,
     mismatched: differences.length - equalAfterAll + vanished.length,
-    mismatches: [...mismatches, ...goneRejects],
+    mismatches: [...mismatches, ...misplaced, ...goneRejects],
   };
 }
