@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Damage, type DamagedIds, damageableRow, damages } from '../support/damages.js';
+import { createDatabases, type TestDatabases } from '../support/databases.js';
+import { expectTargetEqualsSource } from '../support/equality.js';
+import { RowsRun } from '../support/rows-run.js';
+
+let databases: TestDatabases;
+let run: RowsRun;
+let sound: string[];
+let holes: string[];
+
+beforeAll(async () => {
+  databases = await createDatabases(3000);
+  run = await RowsRun.open(databases, 'damaged');
+  await run.copy();
+  const rows = await databases.legacy.query<{ id: string }>(
+    `select id from saju_records where ${damageableRow} order by id`,
+  );
+  sound = rows.rows.map((row) => row.id).filter((id) => !databases.rejected.has(id));
+  const free = await databases.legacy.query<{ id: string }>(
+    'select id + 1 as id from saju_records r where not exists (select 1 from saju_records n where n.id = r.id + 1) order by id',
+  );
+  holes = free.rows.map((row) => row.id);
+});
+afterAll(async () => {
+  await run.close();
+  await databases.drop();
+});
+
+function take(ids: string[]): string {
+  const id = ids.shift();
+  if (id === undefined) throw new Error('the generated rows do not suffice for every damage');
+  return id;
+}
+
+function idsFor(): DamagedIds {
+  return { id: take(sound), other: take(sound), hole: take(holes) };
+}
+
+test('an undamaged copy is clean, and every row of the source is accounted for', async () => {
+  const { clean, compared, rejected, found } = await run.verify();
+  expect({ clean, compared, rejected, found }).toEqual({ clean: true, compared: 2970, rejected: 30, found: [] });
+});
+
+describe('finds each damage alone, names id and field, and is clean again after a repair:', () => {
+  test.each(damages.map((damage): [string, Damage] => [damage.name, damage]))('%s', async (_, damage) => {
+    const ids = idsFor();
+    await damage.inflict(databases, ids);
+    const verdict = await run.verify();
+    const expected = damage.found(ids);
+    expect(verdict.clean).toBe(false);
+    expect(verdict.mismatched).toBe(new Set(expected.map((entry) => entry.split(' ')[0])).size);
+    if (damage.name === 'two rows swapped') expect(verdict.found).toEqual(expect.arrayContaining([...expected]));
+    else expect(verdict.found).toEqual([...expected]);
+    await run.repair();
+    expect((await run.verify()).found).toEqual([]);
+    await expectTargetEqualsSource(databases);
+  });
+});
+
+test('a rejected row that stands in the target all the same is found, though every field agrees', async () => {
+  const refused = await databases.legacy.query<Record<string, unknown>>(
+    `select id, user_id, jsonb_build_object('year', birth_year, 'month', birth_month, 'day', birth_day, 'hour', birth_hour,
+              'minute', coalesce(birth_minute, 0), 'solar_calendar', is_solar, 'leap_month', coalesce(is_leap_month, false)) as birth_info,
+            jsonb_build_object('year_pillar', year_pillar, 'month_pillar', month_pillar, 'day_pillar', day_pillar, 'hour_pillar', hour_pillar) as saju_chart,
+            convention::text as convention, interpretation, created_at::text as created_at, updated_at::text as updated_at
+       from saju_records where birth_hour = 24 limit 1`,
+  );
+  const row = refused.rows[0] ?? {};
+  await databases.cube.query('insert into saju.charts values ($1, $2, $3, $4, $5, $6, $7, $8)', Object.values(row));
+  expect(await run.verify()).toMatchObject({ clean: false, mismatched: 1, found: [`${row.id} extra row`] });
+  await run.repair();
+  expect(await run.verify()).toMatchObject({ clean: true, rejected: 30 });
+  await expectTargetEqualsSource(databases);
+});
+
+test('a rejected row that was deleted in legacy is found, since the counts no longer add up', async () => {
+  const [id] = databases.rejected.keys();
+  await databases.legacy.query('delete from saju_records where id = $1', [id]);
+  expect(await run.verify()).toMatchObject({ clean: false, mismatched: 1, found: [`${id} rejected row`] });
+  await run.repair();
+  expect(await run.verify()).toMatchObject({ clean: true, rejected: 29 });
+});
+
+test('counts every differing row and keeps the values of the first thousand', async () => {
+  await databases.cube.query("update saju.charts set user_id = user_id || '!'");
+  const all = await databases.cube.query<{ count: number }>('select count(*)::int as count from saju.charts');
+  const verdict = await run.verify();
+  expect(verdict.mismatched).toBe(all.rows[0]?.count);
+  expect(verdict.found.length).toBeGreaterThanOrEqual(1000);
+  await run.repair();
+  expect((await run.verify()).clean).toBe(true);
+});

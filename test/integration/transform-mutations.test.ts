@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ConvertedRow, RowMapping } from '../../src/postgres/row-mapping.js';
+import { sajuRecordsMapping } from '../../src/postgres/saju-records.js';
+import { damageableRow } from '../support/damages.js';
+import { createDatabases, type TestDatabases } from '../support/databases.js';
+import { RowsRun } from '../support/rows-run.js';
+
+let databases: TestDatabases;
+let victim: string;
+let runs = 0;
+
+beforeAll(async () => {
+  databases = await createDatabases(500);
+  const rows = await databases.legacy.query<{ id: string }>(
+    `select id from saju_records where ${damageableRow} order by id`,
+  );
+  victim = rows.rows.map((row) => row.id).find((id) => !databases.rejected.has(id)) ?? '';
+});
+afterAll(() => databases.drop());
+
+/** Changes one column of the COPY line of one row. */
+type Mutation = (field: string) => string;
+
+const json =
+  (key: string, change: (value: unknown) => unknown): Mutation =>
+  (field) => {
+    const value = JSON.parse(field) as Record<string, unknown>;
+    return JSON.stringify({ ...value, [key]: change(value[key]) });
+  };
+const next = (value: unknown) => (value === null ? 0 : Number(value) + 1);
+const otherPillar = (value: unknown) => (value === '갑자' ? '을축' : '갑자');
+const oneMicrosecondOff: Mutation = (field) =>
+  field.replace(/\d(?=\+00$)/, (digit) => String((Number(digit) + 1) % 10));
+
+const mutations: readonly (readonly [field: string, column: string, change: Mutation])[] = [
+  ['user_id', 'user_id', (field) => field.toUpperCase()],
+  ['birth_info.year', 'birth_info', json('year', next)],
+  ['birth_info.month', 'birth_info', json('month', next)],
+  ['birth_info.day', 'birth_info', json('day', next)],
+  ['birth_info.hour', 'birth_info', json('hour', next)],
+  ['birth_info.hour', 'birth_info', json('hour', () => null)],
+  ['birth_info.minute', 'birth_info', json('minute', () => null)],
+  ['birth_info.solar_calendar', 'birth_info', json('solar_calendar', (value) => value !== true)],
+  ['birth_info.leap_month', 'birth_info', json('leap_month', () => null)],
+  ['saju_chart.year_pillar', 'saju_chart', json('year_pillar', otherPillar)],
+  ['saju_chart.month_pillar', 'saju_chart', json('month_pillar', otherPillar)],
+  ['saju_chart.day_pillar', 'saju_chart', json('day_pillar', otherPillar)],
+  ['saju_chart.hour_pillar', 'saju_chart', json('hour_pillar', () => null)],
+  ['birth_info', 'birth_info', json('second', () => 0)],
+  ['saju_chart', 'saju_chart', json('element', () => '')],
+  ['convention', 'convention', () => '\\N'],
+  ['interpretation', 'interpretation', (field) => field.trimEnd().slice(0, -1)],
+  ['interpretation', 'interpretation', () => '\\N'],
+  ['created_at', 'created_at', oneMicrosecondOff],
+  ['updated_at', 'updated_at', oneMicrosecondOff],
+  ['updated_at', 'updated_at', () => '\\N'],
+];
+
+function mutant(convert: (row: ConvertedRow) => ConvertedRow): RowMapping {
+  return { ...sajuRecordsMapping, convert: (fields) => convert(sajuRecordsMapping.convert(fields)) };
+}
+
+function mutateColumn(column: string, change: Mutation): RowMapping {
+  const place = sajuRecordsMapping.targetColumns.indexOf(column);
+  return mutant((row) => {
+    if (row.kind !== 'row' || row.id.toString() !== victim) return row;
+    const columns = row.line.split('\t');
+    const changed = columns.map((field, index) => (index === place ? change(field) : field));
+    expect(changed).not.toEqual(columns);
+    return { ...row, line: changed.join('\t') };
+  });
+}
+
+async function verdictOn(mapping: RowMapping) {
+  const run = await RowsRun.open(databases, `mutant-${++runs}`);
+  try {
+    await run.copy({ mapping });
+    return await run.verify();
+  } finally {
+    await run.rollBack();
+    await run.close();
+  }
+}
+
+test('the transform as it is leaves nothing to find', async () => {
+  expect(await verdictOn(sajuRecordsMapping)).toMatchObject({ clean: true, compared: 495, rejected: 5 });
+});
+
+describe('a transform that spoils one field of one row is found:', () => {
+  test.each(
+    mutations.map(([field, column, change], place) => ({ field, column, change, name: `${place + 1} ${field}` })),
+  )('$name', async ({ field, column, change }) => {
+    const verdict = await verdictOn(mutateColumn(column, change));
+    expect(verdict).toMatchObject({ clean: false, mismatched: 1, found: [`${victim} ${field}`] });
+  });
+});
+
+test('a transform that gives a row another id is found on both ids', async () => {
+  const moved = '7000000000000000000';
+  const mapping = mutant((row) =>
+    row.kind === 'row' && row.id.toString() === victim ? { ...row, line: row.line.replace(/^\d+/, moved) } : row,
+  );
+  const run = await RowsRun.open(databases, `mutant-${++runs}`);
+  await run.copy({ mapping });
+  expect((await run.verify()).found).toEqual([`${victim} missing row`, `${moved} extra row`]);
+  await run.rollBack();
+  await run.close();
+  await databases.cube.query('delete from saju.charts');
+});
+
+test('a transform that rejects a good row is found out by nobody but the ledger, which keeps the row', async () => {
+  const mapping = mutant((row) =>
+    row.kind === 'row' && row.id.toString() === victim
+      ? { kind: 'reject', id: row.id, reason: 'date_invalid', detail: 'wrongly', payload: '{}' }
+      : row,
+  );
+  const run = await RowsRun.open(databases, `mutant-${++runs}`);
+  expect(await run.copy({ mapping })).toEqual({ migrated: 494, rejected: 6 });
+  expect(await run.verify()).toMatchObject({ clean: true, compared: 494, rejected: 6 });
+  await run.retryRejects();
+  expect(await run.verify()).toMatchObject({ clean: true, compared: 495, rejected: 5 });
+  await run.rollBack();
+  await run.close();
+});
+
+test('a transform that drops a row is found', async () => {
+  const mapping: RowMapping = {
+    ...sajuRecordsMapping,
+    source: { ...sajuRecordsMapping.source },
+    convert: (fields) => {
+      const row = sajuRecordsMapping.convert(fields);
+      // An empty line adds nothing to the COPY: the row is gone without a trace.
+      return row.kind === 'row' && row.id.toString() === victim ? { ...row, line: 'x' } : row;
+    },
+  };
+  const verdict = await verdictOn(mapping);
+  // The target refuses such a line: it becomes a reject and is never lost in silence.
+  expect(verdict).toMatchObject({ clean: true, compared: 494, rejected: 6 });
+});

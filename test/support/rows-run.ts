@@ -1,0 +1,205 @@
+import { defaultMigrationOptions, isMigrationId } from '../../src/domain/migration.js';
+import { runCopyLane } from '../../src/postgres/copy-lane.js';
+import { type Databases, openDatabases } from '../../src/postgres/databases.js';
+import { claimOperation, confirmOperation, type OperationClaim } from '../../src/postgres/ledger/operations.js';
+import { claimSessionName } from '../../src/postgres/ledger/ranges.js';
+import { unresolvedRejectIds } from '../../src/postgres/ledger/rejects.js';
+import { concludeVerification, startVerification, type Verdict } from '../../src/postgres/ledger/verifications.js';
+import { upgradeLedger } from '../../src/postgres/ledger-schema.js';
+import { recordStart } from '../../src/postgres/migration-records.js';
+import { recopyRows } from '../../src/postgres/recopy-rows.js';
+import { removeOwnedRows } from '../../src/postgres/remove-rows.js';
+import { repairRanges } from '../../src/postgres/repair.js';
+import type { RowMapping } from '../../src/postgres/row-mapping.js';
+import { sajuRecordsMapping } from '../../src/postgres/saju-records.js';
+import { rangeEnds } from '../../src/postgres/source-estimate.js';
+import { type VerifyOutcome, verifyRanges } from '../../src/postgres/verify.js';
+import type { TestDatabases } from './databases.js';
+
+export interface CopyChoices {
+  readonly mapping?: RowMapping;
+  readonly rangeRows?: number;
+  readonly commitRows?: number;
+  readonly batchRows?: number;
+}
+
+const worker = 'test/0';
+const reach = () => undefined;
+
+/** The row moves of one run, called as a bulk worker calls them, in the test's own process and without Temporal. */
+export class RowsRun {
+  private constructor(
+    readonly databases: Databases,
+    readonly id: string,
+  ) {}
+
+  /** Puts a run on record in a ledger that is made when it is not there. */
+  static async open(addresses: Pick<TestDatabases, 'legacyUrl' | 'cubeUrl'>, id: string): Promise<RowsRun> {
+    if (!isMigrationId(id)) throw new Error(`${id} is not an id`);
+    await upgradeLedger(addresses.cubeUrl);
+    const databases = openDatabases(addresses, 'cubeshift test', 6);
+    const start = { id, kind: 'saju-records', mode: 'copy', options: defaultMigrationOptions } as const;
+    await recordStart(databases.cube, { ...start, idempotencyKey: undefined, by: 'test' });
+    return new RowsRun(databases, id);
+  }
+
+  /** Copies all that is left of the source. */
+  async copy({
+    mapping = sajuRecordsMapping,
+    rangeRows = 1000,
+    commitRows = 20_000,
+    batchRows = 100,
+  }: CopyChoices = {}) {
+    const moved = { migrated: 0, rejected: 0 };
+    const outcome = await runCopyLane(
+      {
+        databases: this.databases,
+        mapping,
+        settings: { batchRows, batchBytes: 1 << 20, commitRows, commitBytes: 1 << 24, commitMillis: 60_000 },
+        migrationId: this.id,
+        worker,
+        signal: new AbortController().signal,
+        pace: async () => undefined,
+        onCommit: ({ migrated, rejected }) => {
+          moved.migrated += migrated;
+          moved.rejected += rejected;
+        },
+        reach,
+      },
+      {
+        lane: 0,
+        findRangeEnd: rangeEnds(this.databases.legacy, mapping.source, rangeRows),
+        rejectLimitPercent: 100,
+        roundMillis: 600_000,
+        adopts: false,
+      },
+    );
+    if (outcome.kind !== 'source_exhausted') throw new Error(`the copy ended with ${outcome.kind}`);
+    return moved;
+  }
+
+  startVerification(): Promise<string> {
+    return startVerification(this.databases.cube, this.id);
+  }
+
+  /** Compares from where the verification stands until the end or until `signal` aborts. */
+  async goOnVerifying(
+    verificationId: string,
+    {
+      rangeRows = 1000,
+      signal = new AbortController().signal,
+      onRange = () => undefined,
+    }: {
+      rangeRows?: number;
+      signal?: AbortSignal;
+      onRange?: (range: { position: bigint; rows: number }) => void;
+    } = {},
+  ): Promise<VerifyOutcome> {
+    return verifyRanges({
+      databases: this.databases,
+      mapping: sajuRecordsMapping,
+      migrationId: this.id,
+      verificationId,
+      claim: await this.claim(),
+      findRangeEnd: rangeEnds(this.databases.legacy, sajuRecordsMapping.source, rangeRows),
+      roundMillis: 600_000,
+      signal,
+      onRange,
+      reach,
+    });
+  }
+
+  /** One whole verification: its verdict, and every difference as `id field`, in order. */
+  async verify(): Promise<Verdict & { readonly found: readonly string[] }> {
+    const verificationId = await this.startVerification();
+    await this.goOnVerifying(verificationId);
+    const verdict = await concludeVerification(this.databases.cube, verificationId);
+    const found = await this.databases.cube.query<{ found: string }>(
+      `select source_id || ' ' || field as found from ledger.mismatches where verification_id = $1 order by source_id, field`,
+      [verificationId],
+    );
+    return { ...verdict, found: found.rows.map((row) => row.found) };
+  }
+
+  async repair(): Promise<void> {
+    await this.withWriter(async (claim, writer) => {
+      await repairRanges(
+        {
+          databases: this.databases,
+          mapping: sajuRecordsMapping,
+          settings: recopySettings,
+          migrationId: this.id,
+          worker,
+          claim,
+          signal: new AbortController().signal,
+          onRange: () => undefined,
+          reach,
+        },
+        writer,
+      );
+    });
+  }
+
+  async retryRejects(): Promise<void> {
+    await this.withWriter(async (claim, writer) => {
+      const ids = await unresolvedRejectIds(this.databases.cube, this.id, -(2n ** 63n), 2n ** 63n - 1n);
+      await recopyRows(
+        {
+          databases: this.databases,
+          mapping: sajuRecordsMapping,
+          settings: recopySettings,
+          migrationId: this.id,
+          worker,
+          token: claim.token,
+          origin: 'retried',
+          confirm: (client) => confirmOperation(client, claim),
+          reach,
+        },
+        writer,
+        ids,
+      );
+    });
+  }
+
+  /** Removes what runs of the kind put there and ends the run on record, so that another one may start. */
+  async rollBack(): Promise<void> {
+    await this.withWriter((claim, writer) =>
+      removeOwnedRows(
+        { databases: this.databases, mapping: sajuRecordsMapping, claim, onBatch: () => undefined, reach },
+        writer,
+      ),
+    );
+    await this.databases.cube.query(
+      "update ledger.migrations set status = 'rolled_back', finished_at = now() where id = $1",
+      [this.id],
+    );
+  }
+
+  close(): Promise<void> {
+    return this.databases.close();
+  }
+
+  private claim(): Promise<OperationClaim> {
+    return claimOperation(this.databases.cube, this.id);
+  }
+
+  private async withWriter(
+    work: (claim: OperationClaim, writer: Awaited<ReturnType<Databases['connect']>>) => Promise<void>,
+  ): Promise<void> {
+    const claim = await this.claim();
+    const writer = await this.databases.connect('cube', claimSessionName(claim.token));
+    try {
+      await work(claim, writer);
+    } finally {
+      await writer.end();
+    }
+  }
+}
+
+const recopySettings = {
+  batchRows: 100,
+  batchBytes: 1 << 20,
+  commitRows: 20_000,
+  commitBytes: 1 << 24,
+  commitMillis: 60_000,
+};
