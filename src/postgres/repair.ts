@@ -39,7 +39,9 @@ export async function repairRanges(context: RepairContext, writer: pg.Client): P
       writer,
       [...wrong, ...rejected].sort((a, b) => (a < b ? -1 : 1)),
     );
-    const extra = differences.filter((row) => row.kind === 'extra').map((row) => row.id);
+    // A rejected row that stood in the target was just moved again, or taken out.
+    const movedAgain = new Set(rejected);
+    const extra = differences.filter((row) => row.kind === 'extra' && !movedAgain.has(row.id)).map((row) => row.id);
     await atSide('cube', async () => {
       await writer.query('begin');
       await confirmOperation(writer, claim);
