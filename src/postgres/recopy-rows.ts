@@ -130,7 +130,10 @@ async function replaceRows(
   return { ...log.totals, gone: gone.length };
 }
 
-/** Takes rows out of the target, by ascending ids: owned ones are deleted, others are set aside in the ledger first. */
+/**
+ * Takes rows out of the target, by ascending ids: owned ones are deleted, others are set aside in the ledger first: as
+ * JSON to be read, and as PostgreSQL's own text of the row, since JSON cannot tell a JSON null from a missing value.
+ */
 export async function clearTargetRows(
   client: pg.ClientBase,
   mapping: RowMapping,
@@ -145,7 +148,7 @@ export async function clearTargetRows(
   const owned = await ownedIds(client, mapping.kind, least === leastKey ? least : least - 1n, greatest);
   await client.query(
     `insert into ledger.set_aside (migration_id, kind, source_id, payload)
-     select $1, $2, row.${key}, to_jsonb(row) from ${table} as row
+     select $1, $2, row.${key}, to_jsonb(row) || jsonb_build_object('exact', row::text) from ${table} as row
       where row.${key} = any ($3::bigint[]) and not row.${key} <@ $4::int8multirange`,
     [migrationId, mapping.kind, ids.map(String), owned],
   );

@@ -65,8 +65,9 @@ async function restoreSetAside(context: RemoveContext, writer: pg.Client): Promi
   await writer.query('begin');
   await confirmOperation(writer, claim);
   await writer.query(
-    `insert into ${table} select (jsonb_populate_record(null::${table}, payload)).* from ledger.set_aside
-      where kind = $1 and restored_at is null on conflict do nothing`,
+    `insert into ${table} select (row).* from (
+       select (payload ->> 'exact')::${table} as row from ledger.set_aside where kind = $1 and restored_at is null offset 0) as aside
+      on conflict do nothing`,
     [mapping.kind],
   );
   await writer.query('update ledger.set_aside set restored_at = now() where kind = $1 and restored_at is null', [
