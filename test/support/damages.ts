@@ -17,7 +17,7 @@ export interface DamagedIds {
 
 /** A clean row, so that each damage makes a difference: hour and hour pillar known, an interpretation, an update. */
 export const damageableRow = `birth_hour between 1 and 22 and hour_pillar is not null and birth_minute is null and updated_at is not null
-  and convention is not null and length(interpretation) between 10 and 2000 and is_solar`;
+  and jsonb_typeof(convention) = 'object' and length(interpretation) between 10 and 2000 and is_solar`;
 
 function changed(name: string, assignment: string, ...fields: readonly string[]): Damage {
   return {

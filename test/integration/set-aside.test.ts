@@ -1,0 +1,62 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createDatabases, type TestDatabases } from '../support/databases.js';
+import { RowsRun } from '../support/rows-run.js';
+
+let databases: TestDatabases;
+let run: RowsRun;
+
+beforeEach(async () => {
+  databases = await createDatabases(300);
+  run = await RowsRun.open(databases, 'aside');
+});
+afterEach(async () => {
+  await run.close();
+  await databases.drop();
+});
+
+/** Foreign rows with every value that a detour could change. */
+const odd = [
+  `(5000001, ' a ', '{"year": 1.0, "x": null}', '{}', 'null', '', '0044-03-15 12:00:00+00 BC', 'infinity', null)`,
+  `(5000002, '', '[]', '"text"', '"null"', null, '2020-01-01 00:00:00.000001+00', null, '2021-01-01 00:00:00+00')`,
+  `(5000003, E'tab\\t\\\\u0000', '1e3', 'null', null, '🔮', '9999-12-31 23:59:59.999999+00', '-infinity', null)`,
+];
+
+async function foreignRows(): Promise<readonly string[]> {
+  const found = await databases.cube.query<{ text: string }>(
+    'select charts::text as text from saju.charts where id > 5000000 order by id',
+  );
+  return found.rows.map((row) => row.text);
+}
+
+test('rows that nobody of ours put there are set aside by a repair, and a rollback puts them back to the byte', async () => {
+  await run.copy();
+  await databases.cube.query(`insert into saju.charts values ${odd.join(', ')}`);
+  const before = await foreignRows();
+  await run.repair();
+  expect((await run.verify()).found).toEqual(odd.map((_, place) => `${5_000_001 + place} extra row`));
+  await run.repair();
+  expect(await foreignRows()).toEqual([]);
+  expect((await run.verify()).clean).toBe(true);
+  await run.rollBack();
+  expect(await foreignRows()).toEqual(before);
+  const all = await databases.cube.query<{ count: number }>('select count(*)::int as count from saju.charts');
+  expect(all.rows[0]?.count).toBe(odd.length);
+});
+
+test('a foreign row that took the id of a source row first is told, replaced by a repair, and put back by a rollback', async () => {
+  const taken = await databases.legacy.query<{ id: string }>(
+    'select id from saju_records where birth_hour is not null order by id offset 20 limit 40',
+  );
+  const id = taken.rows.map((row) => row.id).find((candidate) => !databases.rejected.has(candidate)) ?? '';
+  await databases.cube.query(`insert into saju.charts values ($1, 'foreign', '{}', '{}', null, null, now())`, [id]);
+  const before = await databases.cube.query('select charts::text from saju.charts');
+  const { rejected } = await run.copy();
+  expect(rejected).toBe(4);
+  const refused = await databases.cube.query('select reason, detail from ledger.rejects where source_id = $1', [id]);
+  expect(refused.rows).toEqual([{ reason: 'refused_by_target', detail: 'SQLSTATE 23505, constraint charts_pkey' }]);
+  expect((await run.verify()).found).toEqual([`${id} extra row`]);
+  await run.repair();
+  expect(await run.verify()).toMatchObject({ clean: true, rejected: 3, compared: 297 });
+  await run.rollBack();
+  expect((await databases.cube.query('select charts::text from saju.charts')).rows).toEqual(before.rows);
+});
