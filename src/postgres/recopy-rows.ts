@@ -32,14 +32,16 @@ export interface Recopied {
 }
 
 /**
- * Moves single rows again, by ascending ids: what the target holds under the id leaves and what the source holds now comes, in
+ * Moves single rows again: what the target holds under the id leaves and what the source holds now comes, in
  * one transaction a few hundred ids. A row there that no run owns is set aside whole, not deleted. Rejects of these
  * ids end as `migrated` or `gone`, or count another attempt.
  */
 export async function recopyRows(context: RecopyContext, writer: pg.Client, ids: readonly bigint[]): Promise<Recopied> {
   const total = { migrated: 0, rejected: 0, gone: 0 };
-  for (let start = 0; start < ids.length; start += idsAtOnce) {
-    const part = await recopyHalving(context, writer, ids.slice(start, start + idsAtOnce));
+  // Ascending: the least and the greatest of a part bound what is looked up for it.
+  const ascending = [...ids].sort((a, b) => (a < b ? -1 : 1));
+  for (let start = 0; start < ascending.length; start += idsAtOnce) {
+    const part = await recopyHalving(context, writer, ascending.slice(start, start + idsAtOnce));
     total.migrated += part.migrated;
     total.rejected += part.rejected;
     total.gone += part.gone;

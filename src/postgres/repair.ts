@@ -34,11 +34,7 @@ export async function repairRanges(context: RepairContext, writer: pg.Client): P
     const differences = await differingRows(databases, mapping, span, rejected);
     const wrong = differences.filter((row) => row.kind !== 'extra').map((row) => row.id);
     // Rejected rows are looked at too: one that vanished from the source no longer counts.
-    await recopyRows(
-      recopy,
-      writer,
-      [...wrong, ...rejected].sort((a, b) => (a < b ? -1 : 1)),
-    );
+    await recopyRows(recopy, writer, [...wrong, ...rejected]);
     // A rejected row that stood in the target was just moved again, or taken out.
     const movedAgain = new Set(rejected);
     const extra = differences.filter((row) => row.kind === 'extra' && !movedAgain.has(row.id)).map((row) => row.id);

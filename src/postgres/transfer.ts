@@ -82,14 +82,20 @@ export class TargetTransaction {
     before?: (client: pg.ClientBase) => Promise<void>,
   ): Promise<TargetTransaction> {
     return atCube(async () => {
-      await cube.query('begin');
-      await before?.(cube);
-      const now = await cube.query<{ at: string }>('select now()::text as at');
-      const columns = [...mapping.targetColumns, mapping.movedAtColumn]
-        .map((column) => quoteIdentifier(column))
-        .join(', ');
-      const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
-      return new TargetTransaction(cube, `copy ${table} (${columns}) from stdin`, now.rows[0]?.at ?? 'now');
+      try {
+        await cube.query('begin');
+        await before?.(cube);
+        const now = await cube.query<{ at: string }>('select now()::text as at');
+        const columns = [...mapping.targetColumns, mapping.movedAtColumn]
+          .map((column) => quoteIdentifier(column))
+          .join(', ');
+        const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
+        return new TargetTransaction(cube, `copy ${table} (${columns}) from stdin`, now.rows[0]?.at ?? 'now');
+      } catch (error) {
+        // Whoever goes on with this connection must not find a failed transaction open on it.
+        await cube.query('rollback').catch(() => undefined);
+        throw error;
+      }
     });
   }
 
