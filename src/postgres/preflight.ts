@@ -3,7 +3,7 @@ import { Failure } from '../failures.js';
 import { quoteIdentifier, type Side } from './connect.js';
 import { atSide, type Databases } from './databases.js';
 import { leastKey } from './key-space.js';
-import { holdsForeignRows } from './ledger/ownership.js';
+import { completedRun, holdsForeignRows } from './ledger/ownership.js';
 import { checkLedgerVersion } from './ledger-schema.js';
 import type { RowMapping, TableRule } from './row-mapping.js';
 
@@ -19,6 +19,13 @@ export async function checkDatabases(databases: Databases, mapping: RowMapping):
   await checkLeastKey(databases, mapping.source);
   await checkSide(databases, 'cube', mapping.target, ['select', 'insert', 'delete']);
   if (await atSide('cube', () => holdsForeignRows(databases.cube, mapping.kind, mapping.target))) {
+    const completed = await atSide('cube', () => completedRun(databases.cube, mapping.kind));
+    if (completed !== undefined) {
+      throw new Failure(
+        'target_occupied',
+        `The table ${nameOf(mapping.target)} of the cube database holds the rows of the completed migration ${completed}: they are final.`,
+      );
+    }
     throw new Failure(
       'target_occupied',
       `The table ${nameOf(mapping.target)} of the cube database already holds rows that no migration of this ledger put there.`,

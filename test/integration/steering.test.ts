@@ -3,9 +3,9 @@ import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine } from '../support/engine.js';
 import { expectTargetEqualsSource } from '../support/equality.js';
-import { holdTable } from '../support/held-lock.js';
+import { holdTable, untilSomebodyWaitsFor } from '../support/held-lock.js';
 
-const records = 6000;
+const records = 4000;
 let databases: TestDatabases;
 let engine: Engine;
 let release: () => Promise<void> = async () => undefined;
@@ -70,6 +70,7 @@ const stages: readonly (readonly [stage: string, reach: (id: string) => Promise<
     async (id) => {
       release = await holdTable(databases.cube, 'ledger.verified_ranges');
       await engine.startMigration(id);
+      await untilSomebodyWaitsFor(databases.cube, 'ledger.verified_ranges');
       await engine.waitFor(id, 'verifying', (view) => view.stage === 'verifying');
     },
   ],
@@ -201,7 +202,7 @@ test('a pause takes effect within two seconds at a commit boundary, and a resume
 test('a pause while it verifies keeps what was compared, and steering that does not fit is told what does', async () => {
   release = await holdTable(databases.cube, 'ledger.verified_ranges');
   await engine.steer('paused', 'verify');
-  await engine.waitFor('paused', 'verifying', ({ stage }) => stage === 'verifying');
+  await untilSomebodyWaitsFor(databases.cube, 'ledger.verified_ranges');
   const refused = await engine.call('POST', '/v1/migrations/paused/complete');
   expect(refused).toMatchObject({ status: 409, body: { type: expect.stringContaining('not_at_this_stage') } });
   expect(JSON.stringify(refused.body)).toContain('pause, cancel, rollback');

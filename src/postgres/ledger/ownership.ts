@@ -91,3 +91,12 @@ export async function holdsForeignRows(cube: pg.Pool, kind: string, target: Tabl
   );
   return found.rows[0]?.foreign ?? false;
 }
+
+/** The run of the kind that was completed last; undefined when none was. */
+export async function completedRun(cube: pg.Pool, kind: string): Promise<string | undefined> {
+  const found = await cube.query<{ id: string }>(
+    `select id from ledger.migrations where kind = $1 and status = 'completed' order by finished_at desc limit 1`,
+    [kind],
+  );
+  return found.rows[0]?.id;
+}
