@@ -11,14 +11,16 @@ beforeAll(async () => {
   databases = await createDatabases(8000);
   engine = await Engine.start({ ...databases, bulkWorkers: 2 });
 });
-afterEach(async () => {
-  await engine.steer(started, 'rollback');
-  await engine.waitFor(started, 'rolled back', ({ status }) => status === 'rolled_back');
-});
+afterEach(rollBack);
 afterAll(async () => {
   await engine.stop();
   await databases.drop();
 });
+
+async function rollBack(): Promise<void> {
+  await engine.steer(started, 'rollback');
+  await engine.waitFor(started, 'rolled back', ({ status }) => status === 'rolled_back');
+}
 
 async function copyTime(id: string, options: Readonly<Record<string, unknown>>): Promise<number> {
   started = id;
@@ -54,6 +56,7 @@ test('a limit of rows a second holds within a quarter, over all lanes', async ()
 test('a legacy database that answers slowly slows the copy down, and a quick one does not', async () => {
   const pace = { lanes: 1, rows_per_second: 2000, batch_rows: 100 };
   const quick = await copyTime('quick', { ...pace, legacy_latency_limit_ms: 5000 });
+  await rollBack();
   // The first row takes its time, as it does behind a million dead ones: what the probe reads is really slow.
   await databases.legacy.query(`
     alter table saju_records rename to saju_rows;

@@ -56,7 +56,10 @@ export class Engine {
     engine.startProgram('worker-control');
     for (let place = 1; place <= (settings.bulkWorkers ?? 1); place++) engine.startProgram(`worker-bulk-${place}`);
     engine.startProgram('control');
-    await until('the control API to be ready', () => engine.isReady());
+    await until('the control API to be ready', () => engine.isReady(), 100_000).catch(async (error: unknown) => {
+      await engine.stop();
+      throw error;
+    });
     return engine;
   }
 
