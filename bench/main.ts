@@ -1,0 +1,113 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../src/package-root.js';
+import type { Contender, Measured } from './contender.js';
+import { engine, stopEngines } from './engine.js';
+import { Lab } from './lab.js';
+import { describeGround } from './machine.js';
+import { type BenchOptions, readOptions } from './options.js';
+import { pgloader, psqlPipe } from './peers.js';
+import { type PeerProgram, versionOf } from './programs.js';
+import { type Results, renderResults } from './results.js';
+import { rowByRow } from './row-by-row.js';
+
+/**
+ * Measures the engine beside its peers, in one run and on the same servers:
+ * `npm run bench [-- --rounds N --records N --sizes N,N --skip-pgloader --out FILE]`.
+ */
+const log = (text: string) => void process.stderr.write(`${text}\n`);
+let interrupted = false;
+
+try {
+  const options = readOptions(process.argv.slice(2), join(packageRoot(), 'bench', 'RESULTS.md'));
+  const peers: readonly PeerProgram[] = options.skipPgloader ? ['psql'] : ['psql', 'pgloader'];
+  for (const peer of peers) versionOf(peer);
+  const lab = await Lab.open(log);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void giveUp(lab));
+  try {
+    const text = renderResults(await measureAll(lab, options, peers));
+    process.stdout.write(text);
+    if (options.out === undefined) log('a trial: bench/RESULTS.md stays as it is');
+    else writeFileSync(options.out, text);
+  } finally {
+    if (!interrupted) await lab.close();
+  }
+} catch (error) {
+  // What is torn down under a run's feet makes it fail; that needs no word.
+  if (!interrupted) {
+    log(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  }
+}
+
+async function giveUp(lab: Lab): Promise<void> {
+  interrupted = true;
+  log('stopping');
+  await stopEngines();
+  await lab.close();
+  process.exit(130);
+}
+
+async function measureAll(lab: Lab, options: BenchOptions, peers: readonly PeerProgram[]): Promise<Results> {
+  const started = performance.now();
+  const ground = await describeGround(lab, peers);
+  const one = engine(lab, 1);
+  const two = engine(lab, 2);
+  const psql = psqlPipe('text');
+  const loader = options.skipPgloader ? undefined : pgloader(lab.folder);
+  const contenders = [one, psql, psqlPipe('binary'), ...(loader === undefined ? [] : [loader])];
+
+  const rounds = await runRounds(lab, contenders, options.records, options.rounds);
+  rounds.set(rowByRow.name, [await runOnce(lab, rowByRow, options.records)]);
+  const compared = await runRounds(lab, [one, two], options.records, Math.min(2, options.rounds));
+  const sizes: { records: number; runs: Measured[] }[] = [];
+  for (const records of options.sizes) {
+    const runs: Measured[] = [];
+    // A small run is over before the machine's noise evens out.
+    for (let run = 0; run < (records <= 100_000 ? 2 : 1); run++) runs.push(await runOnce(lab, one, records));
+    sizes.push({ records, runs });
+  }
+  return {
+    ground,
+    records: options.records,
+    rounds,
+    sizes,
+    workers: new Map([
+      [1, compared.get(one.name) ?? []],
+      [2, compared.get(two.name) ?? []],
+    ]),
+    names: { engine: one.name, psql: psql.name, pgloader: loader?.name },
+    minutes: (performance.now() - started) / 60_000,
+  };
+}
+
+/** Each contender once a round; who begins turns from round to round, and every other round goes backwards. */
+async function runRounds(
+  lab: Lab,
+  contenders: readonly Contender[],
+  records: number,
+  rounds: number,
+): Promise<Map<string, Measured[]>> {
+  const measured = new Map(contenders.map(({ name }): [string, Measured[]] => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    log(`round ${round + 1} of ${rounds}, ${records} rows`);
+    const turned = contenders.map((_, place) => contenders[(place + round) % contenders.length]);
+    for (const contender of round % 2 === 0 ? turned : turned.reverse()) {
+      if (contender !== undefined) measured.get(contender.name)?.push(await runOnce(lab, contender, records));
+    }
+  }
+  return measured;
+}
+
+async function runOnce(lab: Lab, contender: Contender, records: number): Promise<Measured> {
+  const source = await lab.source(records);
+  const target = await lab.target();
+  const measured = await contender.run(source, target);
+  await lab.checkAndDrop(source, target, contender.name);
+  const { parts } = measured;
+  const detail = parts
+    ? ` (copy ${parts.copy.toFixed(2)}, peak memory ${parts.peakMegabytes.map((peak) => peak.toFixed(0)).join(' + ')} MB)`
+    : '';
+  log(`  ${contender.name.replaceAll('\\', '')}, ${records} rows: ${measured.seconds.toFixed(2)} s${detail}`);
+  return measured;
+}

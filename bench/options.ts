@@ -1,0 +1,38 @@
+import { parseArgs } from 'node:util';
+
+export interface BenchOptions {
+  readonly rounds: number;
+  readonly records: number;
+  readonly sizes: readonly number[];
+  readonly skipPgloader: boolean;
+  /** Where the results go; undefined for a trial, which only prints them. */
+  readonly out: string | undefined;
+}
+
+const full = { rounds: 5, records: 1_000_000, sizes: [10_000, 100_000, 1_000_000, 5_000_000] } as const;
+
+/** What the command line asks for. Any option makes the run a trial: its figures do not replace those of a full run. */
+export function readOptions(args: readonly string[], fullResults: string): BenchOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: 'string' },
+      records: { type: 'string' },
+      sizes: { type: 'string' },
+      'skip-pgloader': { type: 'boolean' },
+      out: { type: 'string' },
+    },
+  });
+  return {
+    rounds: values.rounds === undefined ? full.rounds : countOf('--rounds', values.rounds),
+    records: values.records === undefined ? full.records : countOf('--records', values.records),
+    sizes: values.sizes?.split(',').map((size) => countOf('--sizes', size)) ?? full.sizes,
+    skipPgloader: values['skip-pgloader'] ?? false,
+    out: values.out ?? (args.length === 0 ? fullResults : undefined),
+  };
+}
+
+function countOf(name: string, text: string): number {
+  if (!/^[1-9]\d{0,7}$/.test(text)) throw new Error(`${name} takes whole numbers from 1 on.`);
+  return Number(text);
+}
