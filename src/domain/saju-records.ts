@@ -6,8 +6,9 @@ import { isPillar } from './sexagenary.js';
  * How a legacy saju record becomes a chart of the saju cube, and when it cannot.
  * Values are what the database holds: texts decoded, `convention` as its JSON text, timestamps as PostgreSQL writes
  * them in UTC with ISO dates. Nothing is trimmed, normalised or rounded.
+ * `Carried` stands for what no rule looks into: the texts themselves, or whatever a caller keeps in their place.
  */
-export interface LegacySajuRecord {
+export interface LegacySajuRecord<Carried = string> {
   readonly id: string;
   readonly user_id: string | null;
   readonly birth_year: number | null;
@@ -21,8 +22,8 @@ export interface LegacySajuRecord {
   readonly month_pillar: string | null;
   readonly day_pillar: string | null;
   readonly hour_pillar: string | null;
-  readonly convention: string | null;
-  readonly interpretation: string | null;
+  readonly convention: Carried | null;
+  readonly interpretation: Carried | null;
   readonly created_at: string | null;
   readonly updated_at: string | null;
 }
@@ -44,13 +45,13 @@ export interface SajuPillars {
   readonly hour_pillar: string | null;
 }
 
-export interface SajuChart {
+export interface SajuChart<Carried = string> {
   readonly id: string;
   readonly user_id: string;
   readonly birth_info: BirthInfo;
   readonly saju_chart: SajuPillars;
-  readonly convention: string | null;
-  readonly interpretation: string | null;
+  readonly convention: Carried | null;
+  readonly interpretation: Carried | null;
   readonly created_at: string;
   readonly updated_at: string | null;
 }
@@ -68,8 +69,8 @@ export type SajuRejectReason = (typeof sajuRejectReasons)[number];
 /** What is carried and still deserves a look. */
 export type SajuWarning = 'pillars_do_not_fit';
 
-export type SajuVerdict =
-  | { readonly kind: 'chart'; readonly chart: SajuChart; readonly warnings: readonly SajuWarning[] }
+export type SajuVerdict<Carried = string> =
+  | { readonly kind: 'chart'; readonly chart: SajuChart<Carried>; readonly warnings: readonly SajuWarning[] }
   | { readonly kind: 'reject'; readonly reason: SajuRejectReason; readonly detail: string };
 
 /**
@@ -77,7 +78,7 @@ export type SajuVerdict =
  * Never throws. A null minute is 0 and a null leap flag is false, as legacy itself reads them; a null hour stays unknown.
  * `detail` names fields, never values.
  */
-export function transformSajuRecord(record: LegacySajuRecord): SajuVerdict {
+export function transformSajuRecord<Carried>(record: LegacySajuRecord<Carried>): SajuVerdict<Carried> {
   if (record.user_id === null || isBlank(record.user_id))
     return reject('user_id_empty', 'user_id is empty or only white space');
   if (record.is_solar === null) return reject('calendar_missing', 'is_solar is null');
@@ -159,7 +160,7 @@ export function restoreSajuRecord(chart: SajuChart): LegacySajuRecord {
 const noWarnings: readonly SajuWarning[] = [];
 const pillarsDoNotFit: readonly SajuWarning[] = ['pillars_do_not_fit'];
 
-function reject(reason: SajuRejectReason, detail: string): SajuVerdict {
+function reject(reason: SajuRejectReason, detail: string): SajuVerdict<never> {
   return { kind: 'reject', reason, detail };
 }
 

@@ -30,7 +30,7 @@ export class BatchLog {
     if (row.kind === 'row') {
       this.runs.add(row.id);
       this.migrated++;
-      this.bytes += Buffer.byteLength(row.line);
+      this.bytes += row.bytes.length;
       if (row.warned) this.warned++;
     } else {
       this.reject({ sourceId: row.id, reason: row.reason, detail: row.detail, payload: row.payload });

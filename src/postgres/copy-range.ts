@@ -108,7 +108,7 @@ const stopPatienceMillis = 700;
 class Chunk {
   private readonly log: BatchLog;
   private readonly begun = performance.now();
-  private lines: string[] = [];
+  private converted: Buffer[] = [];
   private rows = 0;
   private bytes = 0;
   private lastRow: ConvertedRow | undefined;
@@ -147,15 +147,15 @@ class Chunk {
     this.rows++;
     this.lastRow = row;
     if (row.kind === 'row') {
-      this.lines.push(row.line);
-      this.bytes += row.line.length;
+      this.converted.push(row.bytes);
+      this.bytes += row.bytes.length;
     }
   }
 
   async flush(): Promise<void> {
-    const { lines } = this;
-    this.lines = [];
-    await this.transaction.write(lines);
+    const { converted } = this;
+    this.converted = [];
+    await this.transaction.write(converted);
   }
 
   /** Commits rows and ledger together; `position` is the end of what was looked at. */
@@ -217,5 +217,5 @@ export function refusedByTarget(refusal: RowRefusal): { reason: string; detail: 
 }
 
 export function payloadOf(mapping: RowMapping, row: ConvertedRow): string {
-  return row.kind === 'reject' ? row.payload : mapping.payload(row.fields);
+  return row.kind === 'reject' ? row.payload : mapping.payload(row.source);
 }

@@ -110,7 +110,7 @@ async function replaceRows(
   });
   try {
     for (const row of rows) log.add(row);
-    await transaction.write(moved.map((row) => row.line));
+    await transaction.write(moved.map((row) => row.bytes));
     log.close();
     await transaction.commit(async (client) => {
       await logBatches(client, { migrationId, kind: mapping.kind, worker, token, rangeId: null, origin }, log.batches);

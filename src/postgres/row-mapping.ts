@@ -1,8 +1,10 @@
+import type { CopyRow } from './copy-binary.js';
+
 /** What the copy and the verification need to know about one kind of rows; one implementation a kind. */
 
 export interface ColumnRule {
   readonly name: string;
-  /** Types, as format_type names them, that the mapping reads or writes without loss. */
+  /** Types, as format_type names them, that the mapping reads or writes without loss; the first is what `convert` gets. */
   readonly types: readonly string[];
 }
 
@@ -19,10 +21,10 @@ export type ConvertedRow =
   | {
       readonly kind: 'row';
       readonly id: bigint;
-      /** The target's columns as a COPY line, without `migrated_at` and line feed. */
-      readonly line: string;
+      /** The row for a binary COPY of the target's columns, its last field, `movedAtColumn`, still missing. */
+      readonly bytes: Buffer;
       /** What `convert` was given, for a payload should the target refuse the row. */
-      readonly fields: readonly (string | null)[];
+      readonly source: CopyRow;
       /** The row is carried, and something about it deserves a look. */
       readonly warned: boolean;
     }
@@ -53,14 +55,14 @@ export interface RowMapping {
   readonly kind: string;
   readonly source: TableRule;
   readonly target: TableRule;
-  /** Target columns in the order of a converted line. */
+  /** Target columns in the order of a converted row. */
   readonly targetColumns: readonly string[];
   /** A target column that takes the time of the move; never compared. */
   readonly movedAtColumn: string;
   /** Converts the fields of `source.columns`, in that order. Never throws for any value the columns' types allow. */
-  convert(fields: readonly (string | null)[]): ConvertedRow;
+  convert(row: CopyRow): ConvertedRow;
   /** The source row as JSON text, for a reject that the target itself refused. */
-  payload(fields: readonly (string | null)[]): string;
+  payload(row: CopyRow): string;
   /** Every field, for saying which one differs. */
   readonly comparedFields: readonly ComparedField[];
   /** The fields that a row's digest covers: all of them, as few expressions as the databases can evaluate. */

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { type CopyStreamQuery, from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { toFailure } from '../failures.js';
 import { quoteIdentifier } from './connect.js';
-import { CopyLineSplitter, splitCopyLine } from './copy-text.js';
+import { CopyRowSplitter, copyHeader, copyTrailer } from './copy-binary.js';
 import { isRowRefusal, postgresFailure } from './errors.js';
 import type { ConvertedRow, RowMapping } from './row-mapping.js';
 
@@ -22,11 +22,11 @@ export async function* readConverted(
   selection: SourceSelection,
 ): AsyncGenerator<readonly ConvertedRow[]> {
   const stream = legacy.query(copyTo(copyOutStatement(mapping, selection), { highWaterMark: 256 * 1024 }));
-  const splitter = new CopyLineSplitter();
+  const splitter = new CopyRowSplitter();
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
-      const lines = splitter.push(chunk);
-      if (lines.length > 0) yield lines.map((line) => mapping.convert(splitCopyLine(line)));
+      const rows = splitter.push(chunk);
+      if (rows.length > 0) yield rows.map((row) => mapping.convert(row));
     }
   } catch (error) {
     throw toFailure(error, postgresFailure('legacy'));
@@ -38,14 +38,15 @@ export async function* readConverted(
 /** COPY takes no parameters: ids are bigints and enter as digits, names are quoted. */
 function copyOutStatement(mapping: RowMapping, selection: SourceSelection): string {
   const { source } = mapping;
-  const key = quoteIdentifier(source.key);
-  const columns = source.columns.map((column) => quoteIdentifier(column.name)).join(', ');
+  const key = quoteIdentifier('row', source.key);
+  // A column of a narrower type arrives as the one that `convert` reads; keys are named so that their index still serves.
+  const columns = source.columns.map(({ name, types }) => `${quoteIdentifier(name)}::${types[0]}`).join(', ');
   const where =
     selection.kind === 'span'
       ? `${key} > ${selection.after} and ${key} <= ${selection.upto}`
       : `${key} = any (array[${selection.ids.join(',')}]::bigint[])`;
   const limit = selection.kind === 'span' && selection.limit !== undefined ? ` limit ${selection.limit}` : '';
-  return `copy (select ${columns} from ${quoteIdentifier(source.schema, source.table)} where ${where} order by ${key}${limit}) to stdout`;
+  return `copy (select ${columns} from ${quoteIdentifier(source.schema, source.table)} as row where ${where} order by ${key}${limit}) to stdout (format binary)`;
 }
 
 /**
@@ -56,13 +57,14 @@ export class TargetTransaction {
   private readonly stream: CopyStreamQuery;
   private readonly refused: Promise<never>;
   private refusal: { readonly error: unknown } | undefined;
-  private pending: string[] = [];
+  private pending: Buffer[] = [copyHeader];
   private pendingLength = 0;
 
   private constructor(
     private readonly cube: pg.Client,
     statement: string,
-    private readonly movedAt: string,
+    /** The field that ends every row. */
+    private readonly movedAt: Buffer,
   ) {
     this.stream = cube.query(copyFrom(statement));
     this.refused = new Promise((_, reject) => {
@@ -85,12 +87,13 @@ export class TargetTransaction {
       try {
         await cube.query('begin');
         await before?.(cube);
-        const now = await cube.query<{ at: string }>('select now()::text as at');
+        const now = await cube.query<{ field: Buffer }>('select int4send(8) || timestamptz_send(now()) as field');
         const columns = [...mapping.targetColumns, mapping.movedAtColumn]
           .map((column) => quoteIdentifier(column))
           .join(', ');
         const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
-        return new TargetTransaction(cube, `copy ${table} (${columns}) from stdin`, now.rows[0]?.at ?? 'now');
+        const movedAt = now.rows[0]?.field ?? Buffer.alloc(0);
+        return new TargetTransaction(cube, `copy ${table} (${columns}) from stdin (format binary)`, movedAt);
       } catch (error) {
         // Whoever goes on with this connection must not find a failed transaction open on it.
         await cube.query('rollback').catch(() => undefined);
@@ -99,11 +102,11 @@ export class TargetTransaction {
     });
   }
 
-  /** Appends converted lines; waits only while the connection is full. Throws `RowRefusal` once the target refused. */
-  async write(lines: readonly string[]): Promise<void> {
-    for (const line of lines) {
-      this.pending.push(line, '\t', this.movedAt, '\n');
-      this.pendingLength += line.length;
+  /** Appends converted rows; waits only while the connection is full. Throws `RowRefusal` once the target refused. */
+  async write(rows: readonly Buffer[]): Promise<void> {
+    for (const row of rows) {
+      this.pending.push(row, this.movedAt);
+      this.pendingLength += row.length;
       if (this.pendingLength >= flushLength) await atCube(() => this.flush());
     }
   }
@@ -111,6 +114,7 @@ export class TargetTransaction {
   /** Ends the COPY, runs the ledger's part, commits. Throws `RowRefusal` when the target refuses one of the rows. */
   async commit(ledgerWork: (client: pg.ClientBase) => Promise<void>): Promise<void> {
     await atCube(async () => {
+      this.pending.push(copyTrailer);
       await this.flush();
       const finished = once(this.stream, 'finish');
       this.stream.end();
@@ -132,7 +136,7 @@ export class TargetTransaction {
   private async flush(): Promise<void> {
     if (this.refusal !== undefined) throw this.refusal.error;
     if (this.pending.length === 0) return;
-    const chunk = this.pending.join('');
+    const chunk = Buffer.concat(this.pending);
     this.pending = [];
     this.pendingLength = 0;
     if (!this.stream.write(chunk)) await Promise.race([once(this.stream, 'drain'), this.refused]);
