@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { type LegacySajuRecord, transformSajuRecord } from '../src/domain/saju-records.js';
-import type { Contender } from './contender.js';
+import { type Contender, limitMillis } from './contender.js';
 import { withClient } from './lab.js';
 import { timed } from './peers.js';
 
@@ -30,9 +30,11 @@ export const rowByRow: Contender = {
         await withClient(target.url, async (cube) => {
           await cube.query('create table migration_log (id bigint not null, success boolean not null)');
           const total = await legacy.query<{ rows: string }>('select count(*) as rows from saju_records');
+          const deadline = performance.now() + limitMillis(source);
           for (let offset = 0; offset < Number(total.rows[0]?.rows ?? 0); offset += batchSize) {
             const { rows } = await legacy.query<LegacySajuRecord>({ name: 'page', text: page, values: [offset] });
             await movePage(cube, rows);
+            if (performance.now() > deadline) throw new Error('Row by row took longer than anything should.');
           }
         });
       }),
