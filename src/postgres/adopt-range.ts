@@ -3,7 +3,7 @@ import { quoteIdentifier } from './connect.js';
 import type { CopyContext } from './copy-range.js';
 import { atSide } from './databases.js';
 import { logBatches } from './ledger/batches.js';
-import { adoptableRows, ownedAmong, ownedIds } from './ledger/ownership.js';
+import { adoptableRows, disownIds, ownedAmong, ownedIds } from './ledger/ownership.js';
 import { advanceRange, type ClaimedRange } from './ledger/ranges.js';
 import { formerRejectIds } from './ledger/rejects.js';
 import { compareRange, differingRows, type Span } from './range-comparison.js';
@@ -30,7 +30,7 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
   const differences = comparison.equal ? [] : await differingRows(databases, mapping, rest, rejected);
   const wrong = differences.filter((row) => row.kind !== 'extra').map((row) => row.id);
   const extra = differences.filter((row) => row.kind === 'extra').map((row) => row.id);
-  if (wrong.length > comparison.sourceRows * mostRecopiedShare) {
+  if (differences.length > comparison.sourceRows * mostRecopiedShare) {
     await removeOwned(context, range, writer, rest, owned);
     return false;
   }
@@ -87,6 +87,7 @@ async function removeOwned(
       span.upto.toString(),
       owned,
     ]);
+    await disownIds(writer, context.mapping.kind, owned);
     await writer.query('commit');
   });
 }

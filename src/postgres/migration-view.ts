@@ -40,7 +40,7 @@ const viewStatement = `
          v.status as verification_status, v.compared, v.finished_at as verified_at, differing.mismatches
     from ledger.migrations m
     cross join lateral (
-      select coalesce(sum(migrated) filter (where origin <> 'repaired'), 0) as migrated,
+      select coalesce(sum(migrated), 0) as migrated,
              coalesce(sum(migrated + rejected) filter (where committed_at > now() - interval '10 seconds'), 0) as recent,
              greatest(1, least(10, extract(epoch from now() - min(committed_at))))::text as recent_seconds
         from ledger.batches where migration_id = m.id and state <> 'removed') moved

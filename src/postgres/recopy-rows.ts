@@ -5,8 +5,8 @@ import { quoteIdentifier } from './connect.js';
 import { type CopySettings, payloadOf, refusedByTarget } from './copy-range.js';
 import { type Databases, dropConnection } from './databases.js';
 import { leastKey } from './key-space.js';
-import { type BatchOrigin, logBatches } from './ledger/batches.js';
-import { ownedIds } from './ledger/ownership.js';
+import { type BatchOrigin, IdRuns, logBatches, logTakenOut } from './ledger/batches.js';
+import { disownIds, ownedIds } from './ledger/ownership.js';
 import { keepRejects, resolveRejects } from './ledger/rejects.js';
 import type { ConvertedRow, RowMapping } from './row-mapping.js';
 import { RowRefusal, readConverted, TargetTransaction } from './transfer.js';
@@ -104,16 +104,20 @@ async function replaceRows(
   const found = new Set(rows.map((row) => row.id));
   const gone = ids.filter((id) => !found.has(id));
   const moved = rows.filter((row) => row.kind === 'row');
+  let taken = 0;
   const transaction = await TargetTransaction.begin(writer, mapping, async (client) => {
     await context.confirm(client);
-    await clearTargetRows(client, mapping, migrationId, ids);
+    taken = await clearTargetRows(client, mapping, migrationId, ids);
   });
   try {
     for (const row of rows) log.add(row);
     await transaction.write(moved.map((row) => row.bytes));
     log.close();
     await transaction.commit(async (client) => {
-      await logBatches(client, { migrationId, kind: mapping.kind, worker, token, rangeId: null, origin }, log.batches);
+      const batchContext = { migrationId, kind: mapping.kind, worker, token, rangeId: null, origin };
+      await logBatches(client, batchContext, log.batches);
+      // Rows that a run moves again count once; those that it adopts were never counted as its own.
+      if (origin !== 'copied') await logTakenOut(client, batchContext, ids, taken);
       await keepRejects(client, migrationId, log.rejects);
       await resolveRejects(
         client,
@@ -133,7 +137,8 @@ async function replaceRows(
 }
 
 /**
- * Takes rows out of the target, by ascending ids: owned ones are deleted, others are set aside in the ledger first: as
+ * Takes rows out of the target, by ascending ids, and returns how many of the ids runs of the kind owned, whether the rows
+ * were still there or not: owned ones are deleted, others are set aside in the ledger first: as
  * JSON to be read, and as PostgreSQL's own text of the row, since JSON cannot tell a JSON null from a missing value.
  */
 export async function clearTargetRows(
@@ -141,9 +146,9 @@ export async function clearTargetRows(
   mapping: RowMapping,
   migrationId: string,
   ids: readonly bigint[],
-): Promise<void> {
+): Promise<number> {
   const [least, greatest] = [ids[0], ids.at(-1)];
-  if (least === undefined || greatest === undefined) return;
+  if (least === undefined || greatest === undefined) return 0;
   const key = quoteIdentifier(mapping.target.key);
   const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
   // No run owns the least key there can be: preflight refuses a source that has it.
@@ -155,4 +160,16 @@ export async function clearTargetRows(
     [migrationId, mapping.kind, ids.map(String), owned],
   );
   await client.query(`delete from ${table} where ${key} = any ($1::bigint[])`, [ids.map(String)]);
+  await disownIds(client, mapping.kind, multirangeOf(ids));
+  const counted = await client.query<{ owned: string }>(
+    'select count(*) as owned from unnest($1::bigint[]) as wanted (id) where id <@ $2::int8multirange',
+    [ids.map(String), owned],
+  );
+  return Number(counted.rows[0]?.owned ?? 0);
+}
+
+function multirangeOf(ids: readonly bigint[]): string {
+  const runs = new IdRuns();
+  for (const id of ids) runs.add(id);
+  return runs.take();
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { atSide } from './databases.js';
+import { logTakenOut } from './ledger/batches.js';
 import { confirmOperation, type OperationClaim } from './ledger/operations.js';
 import { unresolvedRejectIds } from './ledger/rejects.js';
 import { differingRows, type Span } from './range-comparison.js';
@@ -41,7 +42,20 @@ export async function repairRanges(context: RepairContext, writer: pg.Client): P
     await atSide('cube', async () => {
       await writer.query('begin');
       await confirmOperation(writer, claim);
-      await clearTargetRows(writer, mapping, migrationId, extra);
+      const taken = await clearTargetRows(writer, mapping, migrationId, extra);
+      await logTakenOut(
+        writer,
+        {
+          migrationId,
+          kind: mapping.kind,
+          worker: context.worker,
+          token: claim.token,
+          rangeId: null,
+          origin: 'repaired',
+        },
+        extra,
+        taken,
+      );
       await writer.query(
         `update ledger.verified_ranges set repaired_at = now() where verification_id = $1 and after = $2`,
         [span.verificationId, span.after.toString()],

@@ -1,9 +1,11 @@
 import type pg from 'pg';
+import { greatestKey, leastKey } from '../key-space.js';
 
 /** What one batch moved: at most `batch_rows` source rows with ids in (after, upto]. */
 export interface BatchEntry {
   readonly after: bigint;
   readonly upto: bigint;
+  /** Rows put into the target; negative for rows taken out of it by a repair. */
   readonly migrated: number;
   readonly rejected: number;
   /** Carried rows whose pillars do not fit their date. */
@@ -55,7 +57,20 @@ export async function logBatches(
   );
 }
 
-const greatestBigint = 2n ** 63n - 1n;
+/** Logs that rows of the run's own were taken out of the target: `migrated` of such a batch is negative. */
+export async function logTakenOut(
+  client: pg.ClientBase,
+  context: BatchContext,
+  ids: readonly bigint[],
+  rows: number,
+): Promise<void> {
+  const [least, greatest] = [ids[0], ids.at(-1)];
+  if (rows === 0 || least === undefined || greatest === undefined) return;
+  const after = least > leastKey ? least - 1n : least;
+  await logBatches(client, context, [
+    { after, upto: greatest, migrated: -rows, rejected: 0, warned: 0, bytes: 0, ids: '{}' },
+  ]);
+}
 
 /** Builds the text of an int8multirange from ascending ids; neighbours become one run. */
 export class IdRuns {
@@ -84,7 +99,7 @@ export class IdRuns {
   private close(): void {
     if (this.first !== undefined && this.last !== undefined) {
       // PostgreSQL turns an inclusive bound into its successor, which the greatest bigint does not have.
-      this.runs.push(this.last === greatestBigint ? `[${this.first},)` : `[${this.first},${this.last}]`);
+      this.runs.push(this.last === greatestKey ? `[${this.first},)` : `[${this.first},${this.last}]`);
     }
     this.first = undefined;
     this.last = undefined;

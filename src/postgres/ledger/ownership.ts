@@ -74,6 +74,19 @@ export async function ownedAmong(cube: pg.Pool, kind: string, ids: readonly bigi
   return found.rows.map((row) => BigInt(row.id));
 }
 
+/**
+ * Takes ids from every batch that owns them, in the caller's transaction: a row that left the target is nobody's, and one
+ * that comes there later under its id is not ours to remove. `ids` is the text of an int8multirange.
+ */
+export async function disownIds(client: pg.ClientBase, kind: string, ids: string): Promise<void> {
+  await client.query(
+    `update ledger.batches set ids = ids - $2::int8multirange
+      where kind = $1 and state = 'owned' and ids && $2::int8multirange
+        and (upper_inf($2::int8multirange) or after < upper($2::int8multirange)) and upto >= lower($2::int8multirange)`,
+    [kind, ids],
+  );
+}
+
 /** SQL of the int8range (after, upto]: PostgreSQL writes it with the successor of `upto`, which the greatest bigint lacks. */
 function spanRange(after: string, upto: string): string {
   return `int8range(${after}::bigint, nullif(${upto}::bigint, 9223372036854775807), '(]')`;

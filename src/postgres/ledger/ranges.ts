@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { Failure } from '../../failures.js';
 import { inTransaction } from '../connect.js';
+import { greatestKey } from '../key-space.js';
 
 /**
  * A piece of the source's key space that one lane works on: ids in (after, upto]; those in (after, position] are
@@ -57,11 +58,10 @@ export async function claimRange(
     if (run.source_exhausted) return undefined;
     const after = BigInt(run.frontier);
     const upto = await findRangeEnd(after);
-    if (upto === undefined) {
-      await client.query('update ledger.migrations set source_exhausted = true where id = $1', [claimant.migrationId]);
-      return undefined;
-    }
-    return cutRange(client, claimant, after, upto);
+    if (upto !== undefined) return cutRange(client, claimant, after, upto);
+    await client.query('update ledger.migrations set source_exhausted = true where id = $1', [claimant.migrationId]);
+    // One more, to the end of the key space: what earlier runs of the kind left there has to be looked at, too.
+    return after < greatestKey ? cutRange(client, claimant, after, greatestKey) : undefined;
   });
 }
 

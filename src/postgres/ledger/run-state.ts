@@ -79,7 +79,7 @@ export interface RunCounts {
 
 export async function countRun(cube: pg.Pool, migrationId: string): Promise<RunCounts> {
   const counted = await cube.query<{ migrated: string; rejected: string; warned: string }>(
-    `select coalesce(sum(migrated) filter (where origin <> 'repaired'), 0) as migrated,
+    `select coalesce(sum(migrated), 0) as migrated,
             coalesce(sum(warned) filter (where origin <> 'repaired'), 0) as warned,
             (select count(*) from ledger.rejects where migration_id = $1 and resolution in ('open', 'accepted')) as rejected
        from ledger.batches where migration_id = $1`,
