@@ -7,6 +7,7 @@ import { type FailureReport, failureRule } from '../failures.js';
 import { conductMigration, type MigrationOutcome } from './lib/conduct.js';
 import { longSteps, shortSteps, untilDone } from './lib/options.js';
 import type { Asked, CarriedRun, MigrationRun } from './lib/run.js';
+import { sideBySide } from './lib/side-by-side.js';
 
 const steps = proxyActivities<RunSteps>(shortSteps);
 const { openRanges } = proxyActivities<Pick<RunSteps, 'openRanges'>>(untilDone);
@@ -15,11 +16,12 @@ const rows = proxyActivities<RowMoves>(longSteps);
 /** Moves the saju records of legacy into the saju cube: the plan, from top to bottom. */
 export async function sajuRecordsMigration(input: MigrationInput, carried?: CarriedRun): Promise<MigrationOutcome> {
   return conductMigration(input, carried, async (run) => {
+    // Before preflight already: what an earlier run of the kind left is undone by a rollback at any stage.
+    run.saga.register('removeMovedRows');
     await run.once('preflight', async () => {
       const { estimatedRows } = await run.step('preflight', () => steps.preflight(run.reference));
       run.estimatedRows = estimatedRows;
     });
-    run.saga.register('removeMovedRows');
     await run.once('copy', () => copyEverything(run));
     await restUntilComplete(run);
     await run.step('done', () => steps.finalize(run.reference));
@@ -39,10 +41,11 @@ async function copyEverything(run: MigrationRun): Promise<void> {
 async function copyRound(run: MigrationRun): Promise<'exhausted' | 'more' | 'too_many_rejects'> {
   const { options } = run.input;
   await openRanges(run.reference);
-  const lanes = Array.from({ length: options.lanes }, (_, lane) =>
-    rows.copyLane({ ...run.reference, lane, options, estimatedRows: run.estimatedRows }),
+  const lanes = Array.from(
+    { length: options.lanes },
+    (_, lane) => () => rows.copyLane({ ...run.reference, lane, options, estimatedRows: run.estimatedRows }),
   );
-  const rounds = await Promise.all(lanes);
+  const rounds = await sideBySide(lanes);
   for (const round of rounds) run.tell(round);
   if (rounds.some(({ outcome }) => outcome.kind === 'too_many_rejects')) return 'too_many_rejects';
   if (!rounds.every(({ outcome }) => outcome.kind === 'source_exhausted')) return 'more';
@@ -57,14 +60,15 @@ async function copyRound(run: MigrationRun): Promise<'exhausted' | 'more' | 'too
 /** Blocked by rejects: a person accepts them, or mends the source and retries; then the copy looks again. */
 async function handleRejects(run: MigrationRun): Promise<void> {
   const asked = await run.block('too_many_rejects', await run.step('copying', () => describeRejects(run)));
-  if (asked.action === 'verify') await compareEverything(run);
+  // In one history: continued as new in the middle, the run would be back at its copy.
+  if (asked.action === 'verify') await compareEverything(run, async () => undefined);
   else await carryOut(run, asked, 'copying');
 }
 
 /** Compares every row; a mismatch blocks until a repair, a retry or another look finds both sides equal. */
 async function verifyUntilClean(run: MigrationRun): Promise<void> {
   for (;;) {
-    const verdict = await compareEverything(run);
+    const verdict = await compareEverything(run, () => run.renewHistory());
     if (verdict.clean) return;
     const asked = await run.block('verification_mismatch', describeMismatch(verdict));
     await carryOut(run, asked, 'verifying');
@@ -74,7 +78,7 @@ async function verifyUntilClean(run: MigrationRun): Promise<void> {
 
 type Verdict = Extract<VerifyRound, { kind: 'concluded' }>['verdict'];
 
-async function compareEverything(run: MigrationRun): Promise<Verdict> {
+async function compareEverything(run: MigrationRun, betweenRounds: () => Promise<void>): Promise<Verdict> {
   run.verificationId ??= await run.step('verifying', () => steps.startVerification(run.reference));
   const { verificationId } = run;
   for (;;) {
@@ -83,7 +87,7 @@ async function compareEverything(run: MigrationRun): Promise<Verdict> {
       run.verificationId = undefined;
       return round.verdict;
     }
-    await run.renewHistory();
+    await betweenRounds();
   }
 }
 

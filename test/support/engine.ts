@@ -172,7 +172,8 @@ function accepted(answer: Answer): MigrationView {
   return answer.body as MigrationView;
 }
 
-async function createNamespace(address: string): Promise<string> {
+/** A namespace of one test file on a shared server. */
+export async function createNamespace(address: string): Promise<string> {
   const namespace = `test-${randomBytes(6).toString('hex')}`;
   const connection = await Connection.connect({ address });
   try {

@@ -64,8 +64,9 @@ async function endOrBlock(run: MigrationRun, error: unknown): Promise<MigrationO
 
 /** Leaves rows and ledger as they are; a later run of the kind adopts them. */
 async function cancelRun(run: MigrationRun, by: string): Promise<MigrationOutcome> {
+  await run.enter('done', 'running', 'cancel', by);
   await steps.openRanges(run.reference);
-  await run.enter('done', 'cancelled', 'cancel', by);
+  await run.enter('done', 'cancelled', 'cancelled', 'engine');
   return { status: 'cancelled' };
 }
 

@@ -128,13 +128,16 @@ export class MigrationRun {
       await this.obey();
       if (this.sequence === 0 || this.stage !== stage || this.status !== 'running')
         await this.enter(stage, 'running', 'step', 'engine');
+      // What came while the ledger was told found no step to stop.
+      if (this.isInterrupted) continue;
       try {
         const result = await this.interruptible(work);
-        if (this.asked === undefined || !interrupts(this.asked.action)) return result;
+        if (!this.isInterrupted) return result;
         // The step was told to stop and returned early, or just made it: running it again does what is left.
       } catch (error) {
-        if (this.asked !== undefined && isCancellation(error)) continue;
         const failure = failureOf(error);
+        // A step that fails while it is stopped fails again after `resume`, if it must; what was asked is not lost.
+        if (this.isInterrupted && (failure !== undefined || isCancellation(error))) continue;
         if (failure === undefined || this.changedNothing) throw error;
         await this.block('other', failure);
       }
@@ -208,6 +211,10 @@ export class MigrationRun {
     }
   }
 
+  private get isInterrupted(): boolean {
+    return this.asked !== undefined && interrupts(this.asked.action);
+  }
+
   /** Carries out a pause, cancel or rollback that came meanwhile. */
   private async obey(): Promise<void> {
     const asked = this.asked;
@@ -244,8 +251,12 @@ export class MigrationRun {
     }));
   }
 
-  /** A cancellation of the workflow itself, from the Web UI or `temporal workflow cancel`, is a request to cancel. */
+  /**
+   * A cancellation of the workflow itself, from the Web UI or `temporal workflow cancel`, is a request to cancel; where
+   * cancel does not fit any more it changes nothing.
+   */
   cancelledFromOutside(): void {
+    if (!actionsThatFit(this.state).includes('cancel') || this.asked?.action === 'rollback') return;
     this.take({ action: 'cancel', request: { by: 'temporal' } });
   }
 

@@ -1,0 +1,11 @@
+// Records the histories that test/replay replays, anew: real servers, the engine's own programs, one run a scenario.
+// `node scripts/record-histories.mjs [scenario…]`; what it does and when to call it stands in test/replay/README.md.
+import { spawnSync } from 'node:child_process';
+import { prepare } from './prepare.mjs';
+
+prepare();
+const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run'], {
+  env: { ...process.env, CUBESHIFT_RECORD: process.argv.slice(2).join(',') || 'all' },
+  stdio: ['ignore', 1, 2],
+});
+process.exit(status ?? 1);

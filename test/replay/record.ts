@@ -1,0 +1,126 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import type { History } from '@temporalio/common/lib/proto-utils.js';
+import { describe, expect, test } from 'vitest';
+import type { MigrationView } from '../../src/domain/migration.js';
+import { createDatabases, type TestDatabases } from '../support/databases.js';
+import { Engine } from '../support/engine.js';
+import { historiesFolder, planVersion, toText } from './histories.js';
+
+/** What is done to a run, from its start to its end; by scenario. */
+const scenarios: Readonly<Record<string, (engine: Engine, databases: TestDatabases, id: string) => Promise<unknown>>> =
+  {
+    'happy-path': async (engine, _databases, id) => {
+      await engine.startMigration(id);
+      await complete(engine, id);
+    },
+    'paused-and-resumed': async (engine, _databases, id) => {
+      await startSlowly(engine, id);
+      await engine.steer(id, 'pause');
+      await engine.waitFor(id, 'paused', ({ status }) => status === 'paused');
+      await engine.steer(id, 'resume');
+      await complete(engine, id);
+    },
+    'blocked-by-rejects-then-accepted': async (engine, _databases, id) => {
+      await engine.startMigration(id, { reject_limit_percent: 0.1 });
+      // It blocks each time that more than the limit were found since the last were accepted.
+      while ((await engine.waitForRest(id)).status === 'blocked') {
+        await engine.steer(id, 'rejects/accept', { all: true, by: 'recorder', why: 'foretold' });
+      }
+      await complete(engine, id);
+    },
+    'mismatch-repaired': async (engine, databases, id) => {
+      await engine.startMigration(id);
+      await rest(engine, id);
+      await databases.cube.query(`update saju.charts set user_id = user_id || ' ' where id % 100 = 1`);
+      await engine.steer(id, 'verify');
+      await engine.waitFor(id, 'blocked', ({ status }) => status === 'blocked');
+      await engine.steer(id, 'repair');
+      await complete(engine, id);
+    },
+    cancelled: async (engine, _databases, id) => {
+      await startSlowly(engine, id);
+      await engine.steer(id, 'cancel');
+      await ended(engine, id, 'cancelled');
+    },
+    'rolled-back': async (engine, _databases, id) => {
+      await startSlowly(engine, id);
+      await engine.steer(id, 'rollback');
+      await ended(engine, id, 'rolled_back');
+    },
+    'worker-killed-mid-copy': async (engine, _databases, id) => {
+      await startSlowly(engine, id);
+      await engine.kill('worker-bulk-1');
+      engine.startProgram('worker-bulk-1');
+      await complete(engine, id);
+    },
+    'continued-as-new': async (engine, _databases, id) => {
+      await engine.startMigration(id);
+      const { run_id: first } = await rest(engine, id);
+      while ((await rest(engine, id)).run_id === first) await engine.steer(id, 'verify');
+      await complete(engine, id);
+    },
+  };
+
+const wanted = process.env.CUBESHIFT_RECORD?.split(',') ?? [];
+const chosen = Object.entries(scenarios).filter(([name]) => wanted.includes('all') || wanted.includes(name));
+
+describe.each(chosen)('%s', (name, play) => {
+  test('is recorded', { timeout: 300_000 }, async () => {
+    const databases = await createDatabases(3000);
+    const engine = await Engine.start(databases);
+    try {
+      await play(engine, databases, name);
+      await save(engine, name);
+    } finally {
+      await engine.stop();
+      await databases.drop();
+    }
+  });
+});
+
+/** Keeps the history of every execution of the run; those before a continue-as-new carry a number. */
+async function save({ temporalAddress, namespace }: Engine, name: string): Promise<void> {
+  const connection = await Connection.connect({ address: temporalAddress });
+  try {
+    const { workflow } = new Client({ connection, namespace });
+    const workflowId = `saju-records/${name}`;
+    await mkdir(historiesFolder(planVersion), { recursive: true });
+    const runIds: string[] = [];
+    let runId: string | null | undefined = (await workflow.getHandle(workflowId).describe()).runId;
+    while (runId) {
+      runIds.unshift(runId);
+      const history: History = await workflow.getHandle(workflowId, runId).fetchHistory();
+      runId = history.events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
+    }
+    expect(runIds.length).toBe(name === 'continued-as-new' ? 2 : 1);
+    for (const [place, execution] of runIds.entries()) {
+      const history = await workflow.getHandle(workflowId, execution).fetchHistory();
+      const file = place === runIds.length - 1 ? name : `${name}-${place + 1}`;
+      await writeFile(join(historiesFolder(planVersion), `${file}.json`), toText(history));
+    }
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Slow enough that the run is met in the middle of its copy. */
+async function startSlowly(engine: Engine, id: string): Promise<void> {
+  await engine.startMigration(id, { rows_per_second: 500, batch_rows: 100 });
+  await engine.waitFor(id, 'in the middle of its copy', ({ progress }) => progress.migrated > 0);
+}
+
+function rest(engine: Engine, id: string): Promise<MigrationView> {
+  return engine.waitFor(id, 'at rest', ({ status, stage }) => status === 'waiting' && stage === 'verified');
+}
+
+async function complete(engine: Engine, id: string): Promise<void> {
+  await rest(engine, id);
+  await engine.steer(id, 'complete');
+  await ended(engine, id, 'completed');
+}
+
+async function ended(engine: Engine, id: string, status: MigrationView['status']): Promise<void> {
+  await engine.waitFor(id, status, (view) => view.status === status);
+}

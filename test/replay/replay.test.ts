@@ -1,0 +1,108 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
+import { DeterminismViolationError } from '@temporalio/workflow';
+import { describe, expect, test } from 'vitest';
+import { packageRoot } from '../../src/package-root.js';
+import { workflowBundlePath } from '../../src/workers/worker.js';
+import { fromText, historiesFolder, planVersion } from './histories.js';
+
+Runtime.install({
+  logger: new DefaultLogger('ERROR'),
+  telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
+});
+
+const saved = await Promise.all(
+  (await readdir(join(packageRoot(), 'test', 'replay', 'histories'))).flatMap((version) =>
+    readdir(historiesFolder(version)).then((files) => files.map((file) => join(historiesFolder(version), file))),
+  ),
+).then((paths) => paths.flat().sort());
+const histories = await Promise.all(
+  saved.map(async (path) => ({
+    scenario: path.split('/').slice(-2).join('/').replace('.json', ''),
+    history: await load(path),
+  })),
+);
+
+function load(path: string): Promise<string> {
+  return readFile(path, 'utf8');
+}
+
+test('each scenario has a history of the version in the making', () => {
+  const names = saved
+    .filter((path) => path.startsWith(historiesFolder(planVersion)))
+    .map((path) => basename(path, '.json'));
+  expect(names).toEqual([
+    'blocked-by-rejects-then-accepted',
+    'cancelled',
+    'continued-as-new-1',
+    'continued-as-new',
+    'happy-path',
+    'mismatch-repaired',
+    'paused-and-resumed',
+    'rolled-back',
+    'worker-killed-mid-copy',
+  ]);
+});
+
+describe.each(histories)('$scenario', ({ history }) => {
+  test('replays against the plans as they are now', async () => {
+    await replay(history);
+  });
+
+  test('holds neither record contents nor a payload over 64 kB', () => {
+    const payloads = [...payloadsOf(JSON.parse(history))];
+    expect(payloads.length).toBeGreaterThan(0);
+    for (const data of payloads) {
+      expect(data.length).toBeLessThan(64 * 1024);
+      expect(data).not.toMatch(recordContents);
+    }
+    expect(fromText(history).events?.length).toBeLessThan(2000);
+  });
+});
+
+test('a plan that takes the same steps in another order does not replay', async () => {
+  const history = await load(join(historiesFolder(planVersion), 'happy-path.json'));
+  const code = await readFile(workflowBundlePath, 'utf8');
+  const swapped = code
+    .replace('await steps.countCopied(run.reference)', 'await steps.FIRST(run.reference)')
+    .replace('await steps.countRejects(run.reference)', 'await steps.countCopied(run.reference)')
+    .replace('await steps.FIRST(run.reference)', 'await steps.countRejects(run.reference)');
+  expect(swapped).not.toBe(code);
+  await expect(replay(history, swapped)).rejects.toThrow(DeterminismViolationError);
+});
+
+test('a history in which two steps changed places does not replay', async () => {
+  const history = await load(join(historiesFolder(planVersion), 'happy-path.json'));
+  const tampered = history
+    .replaceAll('"name":"startVerification"', '"name":"FIRST"')
+    .replaceAll('"name":"verifyRows"', '"name":"startVerification"')
+    .replaceAll('"name":"FIRST"', '"name":"verifyRows"');
+  expect(tampered).not.toBe(history);
+  await expect(replay(tampered)).rejects.toThrow(DeterminismViolationError);
+});
+
+test('a plan without the step that a history ends in does not replay', async () => {
+  const history = await load(join(historiesFolder(planVersion), 'happy-path.json'));
+  const code = await readFile(workflowBundlePath, 'utf8');
+  const without = code.replace("await run.step('done', () => steps.finalize(run.reference));", '');
+  expect(without).not.toBe(code);
+  await expect(replay(history, without)).rejects.toThrow(DeterminismViolationError);
+});
+
+function replay(history: string, code?: string): Promise<void> {
+  const workflowBundle = code === undefined ? { codePath: workflowBundlePath } : { code };
+  return Worker.runReplayHistory({ workflowBundle }, fromText(history), 'saju-records/replayed');
+}
+
+/** Fields of rows, pillars in hangul, and what the generator writes into texts. */
+const recordContents = /interpretation"|birth_|_pillar"|saju_chart|[가-힣㐀-鿿]/u;
+
+/** Whatever the history carries for plans, steps and operators, as text. */
+function* payloadsOf(value: unknown): Generator<string> {
+  if (Array.isArray(value)) for (const item of value) yield* payloadsOf(item);
+  else if (typeof value === 'object' && value !== null) {
+    if ('data' in value && typeof value.data === 'string') yield Buffer.from(value.data, 'base64').toString('utf8');
+    else for (const item of Object.values(value)) yield* payloadsOf(item);
+  }
+}

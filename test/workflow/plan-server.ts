@@ -1,0 +1,203 @@
+import proto from '@temporalio/proto';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, makeTelemetryFilterString, Runtime, type Worker } from '@temporalio/worker';
+import { inject } from 'vitest';
+import {
+  defaultMigrationOptions,
+  type MigrationAction,
+  type MigrationId,
+  type MigrationOptions,
+  type MigrationStage,
+  type MigrationStatus,
+  type SteeringRequest,
+  workflowIdOf,
+} from '../../src/domain/migration.js';
+import { taskQueues } from '../../src/domain/task-queues.js';
+import { registerSearchAttributes } from '../../src/workers/search-attributes.js';
+import { createWorker, workflowBundlePath } from '../../src/workers/worker.js';
+import type { MigrationOutcome } from '../../src/workflows/lib/conduct.js';
+import { statusQuery } from '../../src/workflows/lib/messages.js';
+import type { CarriedRun } from '../../src/workflows/lib/run.js';
+import { until } from '../support/conditions.js';
+import { createNamespace } from '../support/engine.js';
+import { type ActivityName, FakeLedger, rowMoveNames, runStepNames } from './fake-ledger.js';
+
+/** The compiled plan on Temporal's time-skipping server, with workers whose activities are answered by fake ledgers. */
+export class PlanServer {
+  private readonly ledgers = new Map<string, FakeLedger>();
+  private running: Promise<void>[] = [];
+  private workers: Worker[] = [];
+
+  private constructor(readonly environment: TestWorkflowEnvironment) {}
+
+  static async start(): Promise<PlanServer> {
+    keepQuiet();
+    const environment = await TestWorkflowEnvironment.createTimeSkipping({
+      server: { executable: { type: 'existing-path', path: inject('timeSkippingServer') } },
+    });
+    // Of the operator's calls this server knows this one alone.
+    const keyword = proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
+    await environment.connection.operatorService.addSearchAttributes({
+      namespace: environment.client.options.namespace,
+      searchAttributes: { MigrationKind: keyword, MigrationStage: keyword, MigrationStatus: keyword },
+    });
+    const server = new PlanServer(environment);
+    await server.startWorkers();
+    return server;
+  }
+
+  /** The same on the real server, for what the time-skipping one does otherwise. Time does not fly there. */
+  static async startOnRealServer(): Promise<PlanServer> {
+    keepQuiet();
+    const address = inject('servers').temporalAddress;
+    const namespace = await createNamespace(address);
+    const environment = await TestWorkflowEnvironment.createFromExistingServer({ address, namespace });
+    await until('the namespace to be known', async () =>
+      registerSearchAttributes(environment.nativeConnection, namespace).then(
+        () => true,
+        () => false,
+      ),
+    );
+    const server = new PlanServer(environment);
+    await server.startWorkers();
+    return server;
+  }
+
+  async stop(): Promise<void> {
+    for (const worker of this.workers) worker.shutdown();
+    await Promise.all(this.running);
+    await this.environment.teardown();
+  }
+
+  /** Starts the plan of a run; `prepare` tells its ledger what to answer. */
+  async begin(
+    id: string,
+    prepare: (ledger: FakeLedger) => void = () => undefined,
+    options: Partial<MigrationOptions> = {},
+  ): Promise<PlanRun> {
+    const ledger = new FakeLedger();
+    prepare(ledger);
+    this.ledgers.set(id, ledger);
+    const migrationId = id as MigrationId;
+    const handle = await this.environment.client.workflow.start('sajuRecordsMigration', {
+      workflowId: workflowIdOf('saju-records', migrationId),
+      taskQueue: taskQueues.control,
+      args: [
+        { id: migrationId, kind: 'saju-records', mode: 'copy', options: { ...defaultMigrationOptions, ...options } },
+      ],
+    });
+    return new PlanRun(this.environment, handle.workflowId, ledger);
+  }
+
+  private async startWorkers(): Promise<void> {
+    const common = {
+      connection: this.environment.nativeConnection,
+      namespace: this.environment.client.options.namespace,
+    };
+    this.workers = await Promise.all([
+      createWorker({
+        ...common,
+        taskQueue: taskQueues.control,
+        workflowBundle: { codePath: workflowBundlePath },
+        activities: this.activities(runStepNames),
+      }),
+      createWorker({
+        ...common,
+        taskQueue: taskQueues.bulk,
+        activities: this.activities(rowMoveNames),
+        maxHeartbeatThrottleInterval: '50 milliseconds',
+      }),
+    ]);
+    this.running = this.workers.map((worker) => worker.run());
+  }
+
+  private activities(names: readonly ActivityName[]) {
+    return Object.fromEntries(
+      names.map((name) => [
+        name,
+        (...args: [{ migrationId: string }, ...unknown[]]) => this.ledgerOf(args[0].migrationId).perform(name, args),
+      ]),
+    );
+  }
+
+  private ledgerOf(id: string): FakeLedger {
+    const ledger = this.ledgers.get(id);
+    if (ledger === undefined) throw new Error(`no run ${id} was begun`);
+    return ledger;
+  }
+}
+
+/** One run of the plan. */
+export class PlanRun {
+  constructor(
+    private readonly environment: TestWorkflowEnvironment,
+    private readonly workflowId: string,
+    readonly ledger: FakeLedger,
+  ) {}
+
+  /** The newest execution of the run, whatever was continued as new. */
+  get handle() {
+    return this.environment.client.workflow.getHandle<() => Promise<MigrationOutcome>>(this.workflowId);
+  }
+
+  async steer(action: MigrationAction, request: Partial<SteeringRequest> = {}): Promise<void> {
+    await this.handle.executeUpdate<void, [SteeringRequest]>(action, { args: [{ by: 'tester', ...request }] });
+  }
+
+  status() {
+    return this.handle.query(statusQuery);
+  }
+
+  /** Lets time fly until the run rests there. */
+  async flyTo(status: MigrationStatus, stage: MigrationStage) {
+    const there = this.ledger.untilState(status, stage);
+    let arrived = false;
+    const flight = async () => {
+      while (!arrived) await this.environment.sleep('1 minute');
+    };
+    const flying = flight();
+    try {
+      return await there;
+    } finally {
+      arrived = true;
+      await flying;
+    }
+  }
+
+  /** Lets time fly until the plan ends. */
+  async end(): Promise<MigrationOutcome['status']> {
+    return (await this.handle.result()).status;
+  }
+
+  /** Waits until the run rests verified, then accepts it. */
+  async accept(): Promise<MigrationOutcome['status']> {
+    await this.ledger.untilState('waiting', 'verified');
+    await this.steer('complete');
+    return this.end();
+  }
+
+  /** What the Web UI shows of the run. */
+  async details(): Promise<string> {
+    const metadata = await this.handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+    return metadata.currentDetails ?? '';
+  }
+
+  /** What the newest execution was handed by the one before; undefined for the first. */
+  async carried(): Promise<CarriedRun | undefined> {
+    const [started] = await this.events();
+    const payload = started?.workflowExecutionStartedEventAttributes?.input?.payloads?.[1];
+    return payload?.data ? (JSON.parse(Buffer.from(payload.data).toString('utf8')) as CarriedRun) : undefined;
+  }
+
+  async events() {
+    return (await this.handle.fetchHistory()).events ?? [];
+  }
+}
+
+/** Failing activities are what these tests are about; their warnings would bury the results. */
+function keepQuiet(): void {
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
+  });
+}
