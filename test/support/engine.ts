@@ -10,20 +10,21 @@ import { issueCubeToken } from '../../src/services/tokens.js';
 import { choosePort } from '../../src/stack/ports.js';
 import { until } from './conditions.js';
 
-export type ProgramName = 'worker-control' | 'control' | `worker-bulk-${number}`;
+export type ProgramName = 'worker-control' | `worker-control-${number}` | 'control' | `worker-bulk-${number}`;
 
 export interface EngineSettings {
   readonly legacyUrl: string;
   readonly cubeUrl: string;
   readonly temporalAddress?: string;
   readonly bulkWorkers?: number;
+  /** Control workers beside the first: `worker-control-2`, … */
+  readonly controlWorkers?: number;
   /** Variables of single programs, as CUBESHIFT_CRASH_POINT. */
   readonly environment?: Partial<Record<ProgramName, Readonly<Record<string, string>>>>;
 }
 
 const secret = 'a secret of the tests, thirty-two bytes or more';
 export const testSecret = secret;
-const entries = { 'worker-control': 'workers/control.js', control: 'services/control/main.js' } as const;
 
 /** The engine as it runs in operation: compiled programs as processes of their own, in a namespace of their own. */
 export class Engine {
@@ -54,6 +55,8 @@ export class Engine {
     };
     const engine = new Engine(settings, shared, `http://127.0.0.1:${port}`, namespace, temporalAddress);
     engine.startProgram('worker-control');
+    for (let place = 2; place <= (settings.controlWorkers ?? 1); place++)
+      engine.startProgram(`worker-control-${place}`);
     for (let place = 1; place <= (settings.bulkWorkers ?? 1); place++) engine.startProgram(`worker-bulk-${place}`);
     engine.startProgram('control');
     await until('the control API to be ready', () => engine.isReady(), 100_000).catch(async (error: unknown) => {
@@ -65,8 +68,7 @@ export class Engine {
 
   /** Starts a program; `environment` adds to what the settings say for it. */
   startProgram(name: ProgramName, environment: Readonly<Record<string, string>> = {}): ChildProcess {
-    const entry = name === 'worker-control' || name === 'control' ? entries[name] : 'workers/bulk.js';
-    const child = spawn(process.execPath, ['--enable-source-maps', join(packageRoot(), 'dist', 'src', entry)], {
+    const child = spawn(process.execPath, ['--enable-source-maps', join(packageRoot(), 'dist', 'src', entryOf(name))], {
       env: { ...this.shared, ...this.settings.environment?.[name], ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -120,8 +122,11 @@ export class Engine {
     return accepted(await this.call('POST', '/v1/migrations/saju-records', { id, mode: 'copy', options }));
   }
 
+  /** Throws when the control API cannot say. */
   async view(id: string): Promise<MigrationView> {
-    return (await this.call('GET', `/v1/migrations/${id}`)).body as MigrationView;
+    const { status, body } = await this.call('GET', `/v1/migrations/${id}`);
+    if (status !== 200) throw new Error(`${status}: ${JSON.stringify(body)}`);
+    return body as MigrationView;
   }
 
   async steer(id: string, action: string, body?: unknown): Promise<MigrationView> {
@@ -157,6 +162,11 @@ export class Engine {
       () => false,
     );
   }
+}
+
+function entryOf(name: ProgramName): string {
+  if (name === 'control') return 'services/control/main.js';
+  return name.startsWith('worker-control') ? 'workers/control.js' : 'workers/bulk.js';
 }
 
 export interface Answer {
