@@ -6,7 +6,7 @@ import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine } from '../support/engine.js';
 import { expectRejectsAsForetold, expectTargetEqualsSource } from '../support/equality.js';
 import { expectLedgerAddsUp } from '../support/ledger-sums.js';
-import { underWayOn } from '../support/pending-work.js';
+import { pendingActivities, underWayOn } from '../support/pending-work.js';
 
 const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
 const kills: string[] = [];
@@ -69,6 +69,8 @@ class Life {
         this.engine.startProgram(victim);
         kills.push(`${stage}, ${victim}`);
         say(`${this.name}: ${victim} killed while ${stage}, in ${underWay.join(', ')}`);
+        // The ledger tells the state before until the step that was hit has been tried again.
+        if (victim === 'worker-control') await this.outlived(underWay);
         return;
       }
       this.engine.program(victim).kill('SIGCONT');
@@ -81,7 +83,7 @@ class Life {
     await this.kill('copying', victim, 600, async () => {
       if (victim === 'worker-bulk-1') return this.underWay('copyLane');
       await this.engine.waitFor(this.id, 'copying', (view) => view.stage === 'copying' && view.status === 'running');
-      await this.engine.steer(this.id, 'pause');
+      await this.demand('pause');
       await this.engine.waitFor(this.id, 'paused', (view) => view.status === 'paused');
       this.ask('resume');
     });
@@ -99,7 +101,7 @@ class Life {
     await this.kill('repairing', 'worker-bulk-1', 600, async () => {
       await this.rests();
       await this.databases.cube.query("update saju.charts set interpretation = 'damaged' where id % 2 = 0");
-      await this.engine.steer(this.id, 'verify');
+      await this.demand('verify');
       await this.engine.waitFor(this.id, 'blocked', (view) => view.status === 'blocked');
       this.ask('repair');
       await this.underWay('repairRows');
@@ -144,6 +146,20 @@ class Life {
   /** Without waiting for the answer: the moment after it was accepted is among those to hit. */
   private ask(action: string): void {
     this.engine.steer(this.id, action).catch((error: unknown) => say(`${this.name}: ${action}: ${String(error)}`));
+  }
+
+  /** As an operator does: repeats a request that nobody took up in time, until it is taken up or was after all. */
+  private async demand(action: string): Promise<void> {
+    await until(`${action} to be taken up`, async () => {
+      const { status } = await this.engine.call('POST', `/v1/migrations/${this.id}/${action}`);
+      return status === 202 || status === 409;
+    });
+  }
+
+  private async outlived(activities: readonly string[]): Promise<void> {
+    await until(`${activities.join(', ')} to be done after all`, async () =>
+      (await pendingActivities(this.engine, this.id)).every(({ name }) => !activities.includes(name)),
+    );
   }
 
   private async underWay(activity: string, orStatus?: string): Promise<void> {
