@@ -3,7 +3,12 @@ import type { MigrationOptions } from '../domain/migration.js';
 import { type LaneOutcome, runCopyLane } from '../postgres/copy-lane.js';
 import type { CopyContext, CopySettings } from '../postgres/copy-range.js';
 import { atSide, dropConnection } from '../postgres/databases.js';
-import { claimOperation, confirmOperation } from '../postgres/ledger/operations.js';
+import {
+  claimOperation,
+  confirmOperation,
+  type OperationClaim,
+  type OperationPurpose,
+} from '../postgres/ledger/operations.js';
 import { ownsRows } from '../postgres/ledger/ownership.js';
 import { claimSessionName, releaseRanges } from '../postgres/ledger/ranges.js';
 import { unresolvedRejectIds } from '../postgres/ledger/rejects.js';
@@ -169,34 +174,28 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
     removeMovedRows: (run: RunReference): Promise<void> =>
       longStep(async (tell) => {
         await atSide('cube', () => releaseRanges(databases.cube, run.migrationId));
-        await withClaim(
-          run,
-          (claim, writer) =>
-            removeOwnedRows(
-              {
-                databases,
-                mapping: mappingOf(run.kind),
-                claim,
-                onBatch: tell,
-                reach,
-              },
-              writer,
-            ),
-          'undo',
-        );
+        const remove = (claim: OperationClaim, writer: Writer) =>
+          removeOwnedRows(
+            {
+              databases,
+              mapping: mappingOf(run.kind),
+              claim,
+              onBatch: tell,
+              reach,
+            },
+            writer,
+          );
+        await withClaim(run, remove, 'undo');
       }),
   };
 
   /** A writing connection under the run's operation token, ended afterwards. */
   async function withClaim<T>(
     run: RunReference,
-    work: (
-      claim: Awaited<ReturnType<typeof claimOperation>>,
-      writer: Awaited<ReturnType<typeof databases.connect>>,
-    ) => Promise<T>,
-    kind: 'forward' | 'undo' = 'forward',
+    work: (claim: OperationClaim, writer: Writer) => Promise<T>,
+    purpose: OperationPurpose = 'work',
   ): Promise<T> {
-    const claim = await atSide('cube', () => claimOperation(databases.cube, run.migrationId, kind));
+    const claim = await atSide('cube', () => claimOperation(databases.cube, run.migrationId, purpose));
     const writer = await databases.connect('cube', claimSessionName(claim.token));
     try {
       // A worker frozen between two statements of a transaction must not hold the run's row for ever.
@@ -211,6 +210,8 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
 function longStep<T>(work: (tell: TellProgress) => Promise<T>): Promise<T> {
   return guarded(() => heartbeating(work));
 }
+
+type Writer = Awaited<ReturnType<ActivityDependencies['databases']['connect']>>;
 
 export type RowMoves = ReturnType<typeof createRowMoves>;
 

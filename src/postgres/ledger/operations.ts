@@ -11,51 +11,54 @@ export interface OperationClaim {
   readonly token: bigint;
 }
 
+/** What a claim is for: a run is either worked on or undone, and its stage says which. */
+export type OperationPurpose = 'work' | 'undo';
+
 /**
- * Throws `claim_lost` for a run that has ended and, unless the work is its undoing, for one that is rolling back: a worker
- * that was frozen before its claim would else work on what a rollback has removed.
+ * Throws `claim_lost` when the run is not at work, or not at this: an attempt that was frozen before its claim may wake
+ * up when its run has long ended, and must then not touch what a later run of the kind has put there.
  */
 export async function claimOperation(
   cube: pg.Pool,
   migrationId: string,
-  work: 'forward' | 'undo' = 'forward',
+  purpose: OperationPurpose = 'work',
 ): Promise<OperationClaim> {
-  const former = await cube.query<{ operation_token: string; over: boolean }>(
-    `select operation_token, finished_at is not null or ($2 <> 'undo' and stage = 'rolling_back') as over
-       from ledger.migrations where id = $1`,
-    [migrationId, work],
+  const former = await cube.query<{ operation_token: string; fits: boolean }>(
+    `select operation_token, ${atWork} as fits from ledger.migrations where id = $1`,
+    [migrationId, purpose],
   );
   const [run] = former.rows;
   if (run === undefined) throw new Failure('not_found', `The ledger knows no migration ${migrationId}.`);
-  // Before any session is ended: it may be the rollback's own.
-  if (run.over) throw workIsOver(migrationId);
+  if (!run.fits) throw claimLost(migrationId);
   await cube.query(
     `select pg_terminate_backend(pid) from pg_stat_activity
       where application_name = $1 and datname = current_database() and usename = current_user`,
     [claimSessionName(BigInt(run.operation_token))],
   );
   const claimed = await cube.query<{ token: string }>(
-    `update ledger.migrations set operation_token = nextval('ledger.claim_tokens')
-      where id = $1 and finished_at is null and ($2 = 'undo' or stage <> 'rolling_back')
+    `update ledger.migrations set operation_token = nextval('ledger.claim_tokens') where id = $1 and ${atWork}
      returning operation_token as token`,
-    [migrationId, work],
+    [migrationId, purpose],
   );
-  const [claim] = claimed.rows;
-  if (claim === undefined) throw workIsOver(migrationId);
-  return { migrationId, token: BigInt(claim.token) };
+  const [taken] = claimed.rows;
+  if (taken === undefined) throw claimLost(migrationId);
+  return { migrationId, token: BigInt(taken.token) };
 }
 
-function workIsOver(migrationId: string): Failure {
-  return new Failure('claim_lost', `The migration ${migrationId} is no longer at this work.`);
-}
+const atWork = "(status = 'running' and (stage = 'rolling_back') = ($2::text = 'undo'))";
 
-/** Within a transaction: throws `claim_lost` unless the claim is still the newest; holds it until the transaction ends. */
+/**
+ * Within a transaction: throws `claim_lost` unless the claim is still the newest and its run at work; holds both until
+ * the transaction ends.
+ */
 export async function confirmOperation(client: pg.ClientBase, claim: OperationClaim): Promise<void> {
-  const held = await client.query('select 1 from ledger.migrations where id = $1 and operation_token = $2 for share', [
-    claim.migrationId,
-    claim.token.toString(),
-  ]);
-  if (held.rowCount !== 1) {
-    throw new Failure('claim_lost', `Another worker took over the work on migration ${claim.migrationId}.`);
-  }
+  const held = await client.query(
+    "select 1 from ledger.migrations where id = $1 and operation_token = $2 and status = 'running' for share",
+    [claim.migrationId, claim.token.toString()],
+  );
+  if (held.rowCount !== 1) throw claimLost(claim.migrationId);
+}
+
+function claimLost(migrationId: string): Failure {
+  return new Failure('claim_lost', `Another worker took over the work on migration ${migrationId}, or it has ended.`);
 }

@@ -33,7 +33,8 @@ export function claimSessionName(token: bigint): string {
  * The next range for a lane, under a new token: first one that the lane held before it died or that nobody holds, then
  * a new one cut from the source behind the frontier. Undefined when nothing is left for this lane.
  * A former holder that still lives (frozen, or cut off) loses its sessions here, so that it can neither commit nor block.
- * Throws `claim_lost` for a run that has ended or is rolling back.
+ * Throws `claim_lost` once the run is not at work any more: a lane frozen before its claim must not copy into what has
+ * been undone meanwhile.
  */
 export async function claimRange(
   cube: pg.Pool,
@@ -44,15 +45,16 @@ export async function claimRange(
   return inTransaction(cube, async (client) => {
     // A worker frozen between two statements must not hold the frontier for longer than this.
     await client.query("set local idle_in_transaction_session_timeout = '15s'");
-    const migration = await client.query<{ frontier: string; source_exhausted: boolean; over: boolean }>(
-      `select frontier, source_exhausted, finished_at is not null or stage = 'rolling_back' as over
+    const migration = await client.query<{ frontier: string; source_exhausted: boolean; at_work: boolean }>(
+      `select frontier, source_exhausted, status = 'running' and stage not in ('rolling_back', 'done') as at_work
          from ledger.migrations where id = $1 for update`,
       [claimant.migrationId],
     );
     const run = migration.rows[0];
     if (run === undefined) throw new Failure('not_found', `The ledger knows no migration ${claimant.migrationId}.`);
-    // A worker that was frozen before its claim may wake up after a rollback: what it moved now nobody would remove.
-    if (run.over) throw new Failure('claim_lost', `The migration ${claimant.migrationId} copies no more.`);
+    if (!run.at_work) {
+      throw new Failure('claim_lost', `Migration ${claimant.migrationId} was taken to something else meanwhile.`);
+    }
     const unfinished = await takeUnfinished(client, claimant);
     if (unfinished !== undefined) return unfinished;
     if (run.source_exhausted) return undefined;
@@ -66,12 +68,14 @@ export async function claimRange(
 }
 
 /**
- * Takes every unfinished range of a run away from whoever holds it: nobody can commit to one afterwards.
- * For the start of a round of lanes, and before anything is undone.
+ * Takes every unfinished range of a run away from whoever holds it, and ends the sessions of whoever works on the run:
+ * nobody can commit to a range afterwards, and nobody who is frozen holds the run's row. For the start of a round of
+ * lanes, and before a run ends or is undone.
  */
 export async function releaseRanges(cube: pg.Pool, migrationId: string): Promise<void> {
   const held = await cube.query<{ token: string }>(
-    "select token from ledger.ranges where migration_id = $1 and state = 'claimed'",
+    `select token from ledger.ranges where migration_id = $1 and state = 'claimed'
+      union select operation_token from ledger.migrations where id = $1`,
     [migrationId],
   );
   await endSessions(cube, held.rows);
