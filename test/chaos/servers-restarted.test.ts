@@ -94,17 +94,18 @@ async function underWayCopy(): Promise<MigrationView> {
   const { engine } = copying;
   const now = await engine.view(idOf(copying)).catch(() => undefined);
   const left = now === undefined ? 0 : now.progress.total - now.progress.migrated;
-  if (now !== undefined && left < records / 3) {
+  if (now !== undefined && left < records / 2) {
     await expectAsUndisturbed(copying);
     await engine.steer(idOf(copying), 'rollback');
     await engine.waitFor(idOf(copying), 'rolled back', (view) => view.status === 'rolled_back');
     copying.run++;
   }
-  if (now === undefined || left < records / 3) await engine.startMigration(idOf(copying), options(400));
+  if (now === undefined || left < records / 2) await engine.startMigration(idOf(copying), options(250));
   return engine.waitFor(
     idOf(copying),
     'in the middle of its copy',
     (view) => view.stage === 'copying' && view.progress.migrated > 0,
+    90_000,
   );
 }
 
