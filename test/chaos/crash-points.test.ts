@@ -34,7 +34,7 @@ beforeAll(async () => {
       lives.set(name, { databases, engine: await Engine.start({ ...databases, environment }) });
     }),
   );
-});
+}, patience);
 afterAll(async () => {
   for (const { databases, engine } of lives.values()) {
     await engine.stop();

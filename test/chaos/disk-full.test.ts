@@ -82,12 +82,12 @@ async function goesOnOnceThereIsRoom(databases: TestDatabases, engine: Engine, m
 /** A disk of two megabytes that can be made larger; owned by the user under whom PostgreSQL runs for root. */
 function smallDisk(): { folder: string; grow: () => void } {
   const folder = mkdtempSync(join(tmpdir(), 'cubeshift-disk-'));
-  mount('-t', 'tmpfs', '-o', 'size=2m,mode=700,uid=65534,gid=65534', 'tmpfs', folder);
+  asRoot('mount', '-t', 'tmpfs', '-o', 'size=2m,mode=700,uid=65534,gid=65534', 'tmpfs', folder);
   ends.push(() => {
-    execFileSync('umount', [folder]);
+    asRoot('umount', folder);
     rmdirSync(folder);
   });
-  return { folder, grow: () => mount('-o', 'remount,size=256m', folder) };
+  return { folder, grow: () => asRoot('mount', '-o', 'remount,size=256m', folder) };
 }
 
 /** Only root may, and in many containers not even root. */
@@ -95,8 +95,8 @@ function canMount(): boolean {
   if (process.getuid?.() !== 0) return false;
   const folder = mkdtempSync(join(tmpdir(), 'cubeshift-disk-'));
   try {
-    mount('-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder);
-    execFileSync('umount', [folder]);
+    asRoot('mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder);
+    asRoot('umount', folder);
     return true;
   } catch {
     return false;
@@ -105,8 +105,8 @@ function canMount(): boolean {
   }
 }
 
-function mount(...args: readonly string[]): void {
-  execFileSync('mount', args, { stdio: 'ignore' });
+function asRoot(program: string, ...args: readonly string[]): void {
+  execFileSync(program, args, { stdio: 'ignore' });
 }
 
 async function onCubeServer(statement: string): Promise<void> {

@@ -24,7 +24,7 @@ beforeAll(async () => {
       lives.set(name, { databases, engine: await Engine.start({ ...databases, bulkWorkers: 2 }) });
     }),
   );
-});
+}, patience);
 afterAll(async () => {
   for (const { databases, engine } of lives.values()) {
     await engine.stop();

@@ -6,13 +6,14 @@ import { expectRejectsAsForetold, expectTargetEqualsSource } from '../support/eq
 import { expectLedgerAddsUp } from '../support/ledger-sums.js';
 import { pendingActivities, underWayOn } from '../support/pending-work.js';
 
+const patience = 150_000;
 let databases: TestDatabases;
 let engine: Engine;
 
 beforeAll(async () => {
   databases = await createDatabases(12_000);
   engine = await Engine.start({ ...databases, controlWorkers: 2, bulkWorkers: 3 });
-});
+}, patience);
 afterAll(async () => {
   await engine.stop();
   await databases.drop();
@@ -21,7 +22,7 @@ afterAll(async () => {
 const bulk: readonly ProgramName[] = ['worker-bulk-1', 'worker-bulk-2', 'worker-bulk-3'];
 
 test('two starts at once are one run, and it survives one of two control and of three bulk workers being killed', {
-  timeout: 150_000,
+  timeout: patience,
 }, async () => {
   const options = { lanes: 6, batch_rows: 100, reject_limit_percent: 5, rows_per_second: 1500 };
   const starts = await Promise.all([start('run', options), start('run', options)]);

@@ -31,7 +31,7 @@ beforeAll(async () => {
       lives.set(side, { databases, proxy, engine: await Engine.start({ ...databases, environment }) });
     }),
   );
-});
+}, patience);
 afterAll(async () => {
   for (const { databases, engine, proxy } of lives.values()) {
     await engine.stop();

@@ -193,7 +193,7 @@ const patience = 240_000;
 beforeAll(async () => {
   say(`CHAOS_SEED=${seed}`);
   lives.push(...(await Promise.all([1, 2, 3, 4].map((place) => Life.begin(place)))));
-});
+}, patience);
 afterAll(async () => {
   for (const life of lives) await life.end();
 });

@@ -9,7 +9,7 @@ import { expectLedgerAddsUp } from '../support/ledger-sums.js';
 import { OwnServers, type ServerName } from '../support/own-servers.js';
 import { pendingActivities } from '../support/pending-work.js';
 
-const patience = 120_000;
+const patience = 240_000;
 const records = 8000;
 
 interface Life {
@@ -27,7 +27,7 @@ beforeAll(async () => {
   [copying, verifying] = await Promise.all([begin(), begin()]);
   await verifying.engine.startMigration(idOf(verifying), options(null));
   await verifying.engine.waitFor(idOf(verifying), 'verified', isVerified);
-});
+}, patience);
 afterAll(async () => {
   for (const { databases, engine } of [copying, verifying]) {
     await engine.stop();
