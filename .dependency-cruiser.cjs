@@ -72,6 +72,12 @@ module.exports = {
       src('postgres', 'storage', 'models', 'documents', 'crawling', 'traffic', 'domain', 'config'),
       ...words,
     ]),
+    {
+      name: 'services-know-workflows-by-type',
+      severity: 'error',
+      from: { path: '^src/services/' },
+      to: { path: '^src/workflows/', dependencyTypesNot: ['type-only'] },
+    },
     only('workers-host', src('workers'), [src('workflows', 'activities', 'postgres', 'domain', 'config'), ...words]),
     only('stack-starts', src('stack'), [...words], 'Servers and programs; it knows none of what they do.'),
     {

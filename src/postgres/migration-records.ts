@@ -85,6 +85,17 @@ export async function recordRunId(cube: pg.Pool, id: string, runId: string): Pro
   await cube.query('update ledger.migrations set run_id = $2 where id = $1 and run_id is null', [id, runId]);
 }
 
+/** What a run was started with. */
+export async function readStart(cube: pg.Pool, id: string): Promise<MigrationInput> {
+  const found = await cube.query<MigrationInput>(
+    'select id, kind, mode, options from ledger.migrations where id = $1',
+    [id],
+  );
+  const [row] = found.rows;
+  if (row === undefined) throw new Failure('not_found', `There is no migration ${id}.`);
+  return row;
+}
+
 /** Runs that are on record and that no workflow has taken up, for longer than a start takes. */
 export async function findOrphans(cube: pg.Pool): Promise<readonly MigrationInput[]> {
   const found = await cube.query<MigrationInput>(

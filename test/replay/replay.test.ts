@@ -61,6 +61,12 @@ describe.each(histories)('$scenario', ({ history }) => {
   });
 });
 
+test('the killed worker was killed at work', async () => {
+  const { events } = fromText(await load(join(historiesFolder(planVersion), 'worker-killed-mid-copy.json')));
+  const attempts = events?.map(({ activityTaskStartedEventAttributes: started }) => started?.attempt ?? 0) ?? [];
+  expect(Math.max(...attempts)).toBeGreaterThan(1);
+});
+
 test('a plan that takes the same steps in another order does not replay', async () => {
   const history = await load(join(historiesFolder(planVersion), 'happy-path.json'));
   const code = await readFile(workflowBundlePath, 'utf8');

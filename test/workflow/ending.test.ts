@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MigrationAction } from '../../src/domain/migration.js';
+import { until } from '../support/conditions.js';
 import { type FakeLedger, failing, mismatch, stoppedLane, workUntilStopped } from './fake-ledger.js';
 import { type PlanRun, PlanServer } from './plan-server.js';
 
@@ -158,8 +159,9 @@ test('once a run is being cancelled nothing else is accepted, however long the l
   });
   await run.ledger.untilWorking('copyLane', 2);
   await run.steer('cancel');
-  await run.ledger.untilState('running', 'done');
+  await until('the ranges to be released', () => run.ledger.count('openRanges') > 2);
   await expect(run.steer('rollback')).rejects.toThrow();
+  expect(await run.status()).toMatchObject({ status: 'running', stage: 'done' });
   away = false;
   expect(await run.end()).toBe('cancelled');
 });

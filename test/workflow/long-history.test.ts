@@ -55,3 +55,20 @@ test('a long verification is continued as new under its own id, and copies nothi
   expect(run.ledger.count('copyLane')).toBe(2);
   expect(await run.accept()).toBe('completed');
 });
+
+test('a comparison asked for in the middle of the copy ends in the history it began in', async () => {
+  const tooMany = { open: 50, unresolved: 50, topReasons: [] };
+  let rounds = 0;
+  const run = await server.begin('long-look', (ledger) => {
+    ledger.answer('countRejects', async () => tooMany);
+    ledger.answer('verifyRows', async () => (++rounds < 300 ? { kind: 'round_over' } : clean));
+  });
+  const { sequence, runId } = await run.ledger.untilState('blocked', 'copying');
+  await run.steer('verify');
+  await run.ledger.untilState('running', 'copying', sequence);
+  expect(rounds).toBe(300);
+  expect(run.ledger.count('startVerification')).toBe(1);
+  const again = await run.ledger.untilState('blocked', 'copying', sequence);
+  expect(again.runId).not.toBe(runId);
+  await run.steer('cancel');
+});

@@ -11,7 +11,7 @@ afterAll(() => server.stop());
 
 test('lanes that fail for good at the same moment block the run once, and resume starts them all again', async () => {
   const runs = await Promise.all(
-    Array.from({ length: 8 }, (_, place) =>
+    Array.from({ length: 4 }, (_, place) =>
       server.begin(`together-${place}`, (ledger) => ledger.answer('copyLane', failing('permission_denied')), {
         lanes: 4,
       }),
@@ -29,7 +29,7 @@ test('lanes that fail for good at the same moment block the run once, and resume
 test('no accepted pause is lost around a continue-as-new', { timeout: 120_000 }, async () => {
   const lanes = 20;
   await Promise.all(
-    Array.from({ length: 4 }, async (_, place) => {
+    Array.from({ length: 2 }, async (_, place) => {
       const run = await server.begin(
         `renewed-${place}`,
         (ledger) =>

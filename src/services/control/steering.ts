@@ -8,6 +8,7 @@ import {
 } from '../../domain/migration.js';
 import { Failure } from '../../failures.js';
 import { readStateSequence } from '../../postgres/ledger/run-state.js';
+import { readStart } from '../../postgres/migration-records.js';
 import { readMigration } from '../../postgres/migration-view.js';
 import type { ControlDependencies } from './dependencies.js';
 import { notPossible } from './workflows.js';
@@ -39,9 +40,32 @@ export async function steer(
   }
   if (!isMigrationId(id)) throw new Failure('not_found', `There is no migration ${id.slice(0, 80)}.`);
   const before = await readStateSequence(deps.cube, id);
-  await deps.workflows.steer(view.kind, id, action, request);
+  const answer = await deps.workflows.steer(view.kind, id, action, request);
+  if (answer === 'no_plan') await startAgain(deps, view, action, request);
   await untilTakenUp(deps, id, before);
   return knownMigration(deps, id);
+}
+
+/**
+ * The ledger has an unfinished run and Temporal no plan for it: somebody terminated it there, or Temporal lost its data.
+ * The ledger is enough to go on from; that is done only when a person asks, since a terminated plan may be meant.
+ */
+async function startAgain(
+  deps: ControlDependencies,
+  view: MigrationView,
+  action: MigrationAction,
+  request: SteeringRequest,
+): Promise<void> {
+  const ways: readonly MigrationAction[] =
+    view.stage === 'rolling_back' ? ['rollback'] : ['resume', 'cancel', 'rollback'];
+  if (!ways.includes(action))
+    throw notPossible(`The plan of this migration is not in Temporal any more; ${ways[0]} starts it again.`, ways);
+  const input = await readStart(deps.cube, view.id);
+  await deps.workflows.startAgain(input, {
+    stage: view.stage,
+    sequence: Number(await readStateSequence(deps.cube, view.id)),
+  });
+  if (action !== 'resume') await deps.workflows.steer(view.kind, input.id, action, request);
 }
 
 const takeUpMillis = 2500;

@@ -12,18 +12,30 @@ import {
   type MigrationId,
   type MigrationInput,
   type MigrationKind,
+  type MigrationStage,
   type SteeringRequest,
   workflowIdOf,
 } from '../../domain/migration.js';
 import { taskQueues } from '../../domain/task-queues.js';
 import { Failure } from '../../failures.js';
+import type { CarriedRun } from '../../workflows/lib/run.js';
 
 /** The plans, as the control API starts and steers them. */
 export interface MigrationWorkflows {
   /** Starts the plan of a run; a run that was started before answers with its run id. */
   start(input: MigrationInput): Promise<{ runId: string }>;
-  /** Hands a request to the plan; returns once the plan has accepted it, throws `not_at_this_stage` when it does not fit. */
-  steer(kind: MigrationKind, id: MigrationId, action: MigrationAction, request: SteeringRequest): Promise<void>;
+  /**
+   * Hands a request to the plan; returns once the plan has accepted it, throws `not_at_this_stage` when it does not fit.
+   * `no_plan`: Temporal runs no plan of this migration.
+   */
+  steer(
+    kind: MigrationKind,
+    id: MigrationId,
+    action: MigrationAction,
+    request: SteeringRequest,
+  ): Promise<'accepted' | 'no_plan'>;
+  /** Starts the plan of an unfinished run again whose plan Temporal has lost or ended by force. */
+  startAgain(input: MigrationInput, from: { readonly stage: MigrationStage; readonly sequence: number }): Promise<void>;
   reachable(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -65,7 +77,36 @@ export function createMigrationWorkflows(address: string, namespace: string): Mi
     steer: (kind, id, action, request) =>
       bounded(async () => {
         // Not `startUpdate`: it returns a handle even when the validator refused. The plan's handlers end at once.
-        await workflow.getHandle(workflowIdOf(kind, id)).executeUpdate(action, { args: [request] });
+        try {
+          await workflow.getHandle(workflowIdOf(kind, id)).executeUpdate(action, { args: [request] });
+          return 'accepted' as const;
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) return 'no_plan' as const;
+          throw error;
+        }
+      }),
+    startAgain: (input, { stage, sequence }) =>
+      bounded(async () => {
+        const carried: CarriedRun = {
+          completed: [],
+          undos: [],
+          estimatedRows: 0,
+          migrated: 0,
+          rejected: 0,
+          startedAgain: true,
+          stage,
+          sequence,
+        };
+        await workflow
+          .start(plans[input.kind] ?? '', {
+            workflowId: workflowIdOf(input.kind, input.id),
+            taskQueue: taskQueues.control,
+            args: [input, carried],
+          })
+          .catch((error: unknown) => {
+            // Two people asked at the same time.
+            if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+          });
       }),
     reachable: async () =>
       connection
@@ -88,7 +129,6 @@ function temporalFailure(error: unknown): Failure {
         : [];
     return notPossible(error.cause.message, actions);
   }
-  if (error instanceof WorkflowNotFoundError) return notPossible('The plan of this migration has ended.', []);
   const reason = isGrpcServiceError(error) ? ` (${error.code})` : '';
   return new Failure('temporal_unreachable', `The Temporal server did not carry out the call${reason}.`, {
     cause: error,

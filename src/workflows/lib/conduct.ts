@@ -64,19 +64,18 @@ async function endOrBlock(run: MigrationRun, error: unknown): Promise<MigrationO
 
 /** Leaves rows and ledger as they are; a later run of the kind adopts them. */
 async function cancelRun(run: MigrationRun, by: string): Promise<MigrationOutcome> {
+  const letGo = () => steps.openRanges(run.reference);
   // A worker frozen in a transaction would keep the ledger from being told.
-  await steps.openRanges(run.reference);
-  await run.enter('done', 'running', 'cancel', by);
+  await run.enter('done', 'running', 'cancel', by, {}, letGo);
   // From here on nobody can claim; who did a moment ago loses it.
-  await steps.openRanges(run.reference);
+  await letGo();
   await run.enter('done', 'cancelled', 'cancelled', 'engine');
   return { status: 'cancelled' };
 }
 
 async function rollBack(run: MigrationRun, by: string): Promise<MigrationOutcome> {
   // A worker frozen in a transaction would keep the ledger from being told.
-  await steps.openRanges(run.reference);
-  await run.enter('rolling_back', 'running', 'rollback', by);
+  await run.enter('rolling_back', 'running', 'rollback', by, {}, () => steps.openRanges(run.reference));
   const left = await run.saga.undoAll(async (undo) => {
     if (undo === 'removeMovedRows') await undos.removeMovedRows(run.reference);
   });

@@ -64,6 +64,8 @@ export interface CarriedRun {
   readonly migrated: number;
   readonly rejected: number;
   readonly verificationId?: string;
+  /** Set when the plan was lost and is started again from the ledger: it looks at everything once more. */
+  readonly startedAgain?: true;
 }
 
 /**
@@ -85,6 +87,7 @@ export class MigrationRun {
   private sequence: number;
   private asked: Asked | undefined;
   private stepScope: CancellationScope | undefined;
+  private readonly changedSomething: boolean;
 
   constructor(
     readonly input: MigrationInput,
@@ -99,6 +102,8 @@ export class MigrationRun {
     this.migrated = carried?.migrated ?? 0;
     this.rejected = carried?.rejected ?? 0;
     this.verificationId = carried?.verificationId;
+    this.changedSomething = carried !== undefined;
+    if (carried?.startedAgain) this.status = 'blocked';
     this.listen();
   }
 
@@ -111,7 +116,7 @@ export class MigrationRun {
 
   /** Whether the run is still at its first stage, before anything was changed. */
   get changedNothing(): boolean {
-    return this.stage === 'preflight';
+    return this.stage === 'preflight' && !this.changedSomething;
   }
 
   redo(name: string): void {
@@ -135,9 +140,10 @@ export class MigrationRun {
         if (!this.isInterrupted) return result;
         // The step was told to stop and returned early, or just made it: running it again does what is left.
       } catch (error) {
+        // Told to stop, a step may end in other ways than cancelled: an activity that was told to stop is not tried again,
+        // so that a worker killed just then shows as a time-out. What is left, or fails again, shows after `resume`.
+        if (this.isInterrupted && (isCancellation(error) || error instanceof ActivityFailure)) continue;
         const failure = failureOf(error);
-        // A step that fails while it is stopped fails again after `resume`, if it must; what was asked is not lost.
-        if (this.isInterrupted && (failure !== undefined || isCancellation(error))) continue;
         if (failure === undefined || this.changedNothing) throw error;
         await this.block('other', failure);
       }
@@ -156,14 +162,24 @@ export class MigrationRun {
     return this.nextAsked();
   }
 
-  /** Changes where the run stands, and tells the ledger. */
-  async enter(stage: MigrationStage, status: MigrationStatus, what: string, by: string, why: Why = {}): Promise<void> {
+  /**
+   * Changes where the run stands, at once for whoever asks, and tells the ledger, after `beforeTold` has been done.
+   */
+  async enter(
+    stage: MigrationStage,
+    status: MigrationStatus,
+    what: string,
+    by: string,
+    why: Why = {},
+    beforeTold: () => Promise<void> = async () => undefined,
+  ): Promise<void> {
     this.stage = stage;
     this.status = status;
     this.blockedBy = why.blockedBy;
     this.error = why.error;
     this.sequence++;
     this.show();
+    await beforeTold();
     await steps.recordState(this.reference, {
       sequence: this.sequence,
       stage,
