@@ -75,6 +75,11 @@ export class CopyRowSplitter {
   private wanted = copyHeader.length;
   private begun = false;
 
+  /** Whether the trailer has come: a stream that ends without it was cut off, in a row or between two. */
+  get ended(): boolean {
+    return this.wanted === Number.POSITIVE_INFINITY;
+  }
+
   /** The rows that `chunk` completes. */
   push(chunk: Buffer): CopyRow[] {
     this.rest.push(chunk);

@@ -4,7 +4,7 @@ import type { CopyRow } from './copy-binary.js';
 
 export interface ColumnRule {
   readonly name: string;
-  /** Types, as format_type names them, that the mapping reads or writes without loss; the first is what `convert` gets. */
+  /** Types, as format_type names them, that the mapping reads or writes without loss; the first is what a converter gets. */
   readonly types: readonly string[];
 }
 
@@ -23,7 +23,7 @@ export type ConvertedRow =
       readonly id: bigint;
       /** The row for a binary COPY of the target's columns, its last field, `movedAtColumn`, still missing. */
       readonly bytes: Buffer;
-      /** What `convert` was given, for a payload should the target refuse the row. */
+      /** What the converter was given, for a payload should the target refuse the row. */
       readonly source: CopyRow;
       /** The row is carried, and something about it deserves a look. */
       readonly warned: boolean;
@@ -38,7 +38,7 @@ export type ConvertedRow =
 
 /**
  * One field as both databases say it: SQL over the source's row and over the target's that must agree. Written for the
- * databases and apart from `convert`, so that one can judge the other.
+ * databases and apart from `converter`, so that one can judge the other.
  */
 export interface ComparedField {
   readonly name: string;
@@ -59,8 +59,12 @@ export interface RowMapping {
   readonly targetColumns: readonly string[];
   /** A target column that takes the time of the move; never compared. */
   readonly movedAtColumn: string;
-  /** Converts the fields of `source.columns`, in that order. Never throws for any value the columns' types allow. */
-  convert(row: CopyRow): ConvertedRow;
+  /**
+   * What converts the rows of one stream, given the fields of `source.columns` in that order. Never throws for any value
+   * the columns' types allow. Each stream asks for its own: the rows it gives lie one after the other in its memory, and
+   * stay valid.
+   */
+  converter(): (row: CopyRow) => ConvertedRow;
   /** The source row as JSON text, for a reject that the target itself refused. */
   payload(row: CopyRow): string;
   /** Every field, for saying which one differs. */

@@ -96,7 +96,7 @@ export const sajuRecordsMapping: RowMapping = {
   target: { schema: 'saju', table: 'charts', key: 'id', columns: targetColumns },
   targetColumns: targetColumns.map((column) => column.name).filter((name) => name !== 'migrated_at'),
   movedAtColumn: 'migrated_at',
-  convert,
+  converter,
   payload,
   comparedFields,
   digestedFields: [
@@ -116,9 +116,12 @@ const place = Object.fromEntries(sourceColumns.map(({ name }, index) => [name, i
   number
 >;
 
-const writer = new CopyRowWriter();
+function converter(): (row: CopyRow) => ConvertedRow {
+  const writer = new CopyRowWriter();
+  return (row) => convert(row, writer);
+}
 
-function convert(row: CopyRow): ConvertedRow {
+function convert(row: CopyRow, writer: CopyRowWriter): ConvertedRow {
   const verdict = transformSajuRecord(toRecord(row, unread, unread));
   const id = row.int64(place.id);
   if (verdict.kind === 'reject') {

@@ -3,14 +3,6 @@
  * from 2000-01-01, the greatest and the least of them meaning the infinities.
  */
 export function timestampText(high: number, low: number): string {
-  // Most rows were last changed when they were made: the second timestamp is the first again.
-  if (high !== last.high || low !== last.low) last = { high, low, text: write(high, low) };
-  return last.text;
-}
-
-let last = { high: 0, low: 0, text: '2000-01-01 00:00:00+00' };
-
-function write(high: number, low: number): string {
   if (high === 0x7fffffff && low === 0xffffffff) return 'infinity';
   if (high === -0x80000000 && low === 0) return '-infinity';
   if (high >= leastExact && high < mostExact) {

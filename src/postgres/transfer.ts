@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type pg from 'pg';
 import { type CopyStreamQuery, from as copyFrom, to as copyTo } from 'pg-copy-streams';
-import { toFailure } from '../failures.js';
+import { Failure, toFailure } from '../failures.js';
 import { quoteIdentifier } from './connect.js';
 import { CopyRowSplitter, copyHeader, copyTrailer } from './copy-binary.js';
 import { isRowRefusal, postgresFailure } from './errors.js';
@@ -14,7 +14,7 @@ export type SourceSelection =
 
 /**
  * Reads source rows in id order and converts them, some hundred at a time, as fast as the consumer takes them.
- * Leaving the loop early ends the read at once. Throws failures of the legacy side.
+ * Leaving the loop early ends the read at once. Throws failures of the legacy side, also when the stream stops short.
  */
 export async function* readConverted(
   legacy: pg.Client,
@@ -23,11 +23,14 @@ export async function* readConverted(
 ): AsyncGenerator<readonly ConvertedRow[]> {
   const stream = legacy.query(copyTo(copyOutStatement(mapping, selection), { highWaterMark: 256 * 1024 }));
   const splitter = new CopyRowSplitter();
+  const convert = mapping.converter();
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       const rows = splitter.push(chunk);
-      if (rows.length > 0) yield rows.map((row) => mapping.convert(row));
+      if (rows.length > 0) yield rows.map((row) => convert(row));
     }
+    // Taken for the end of the rows, it would leave the rest of the range behind in silence.
+    if (!splitter.ended) throw new Failure('unexpected', 'The legacy database broke off in the middle of a read.');
   } catch (error) {
     throw toFailure(error, postgresFailure('legacy'));
   } finally {
@@ -39,7 +42,7 @@ export async function* readConverted(
 function copyOutStatement(mapping: RowMapping, selection: SourceSelection): string {
   const { source } = mapping;
   const key = quoteIdentifier('row', source.key);
-  // A column of a narrower type arrives as the one that `convert` reads; keys are named so that their index still serves.
+  // A column of a narrower type arrives as the one that a converter reads; keys are named so that their index still serves.
   const columns = source.columns.map(({ name, types }) => `${quoteIdentifier(name)}::${types[0]}`).join(', ');
   const where =
     selection.kind === 'span'

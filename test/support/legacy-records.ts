@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { LegacySajuRecord } from '../../src/domain/saju-records.js';
 import { sixtyPillars } from '../../src/domain/sexagenary.js';
+import { timestampMicros, timestampOfMicros } from './copy-rows.js';
 
 /** A record with nothing odd about it: 2000-01-01 is a 무오 day of the year 기묘. */
 export const cleanRecord: LegacySajuRecord = {
@@ -44,9 +45,6 @@ const wildTexts = fc.oneof(
   ),
 );
 const extremes = fc.constantFrom(-2_147_483_648, -1, 0, 1, 2_147_483_647);
-const pillars = fc.option(fc.oneof({ weight: 6, arbitrary: fc.constantFrom(...sixtyPillars) }, wildTexts), {
-  freq: 12,
-});
 const timestamps = fc.oneof(
   {
     weight: 6,
@@ -59,33 +57,43 @@ const timestamps = fc.oneof(
     '0044-03-15 12:00:00+00 BC',
     '294276-12-31 23:59:59+00',
   ),
-  wildTexts,
 );
 
 function whole(usual: { min: number; max: number }): fc.Arbitrary<number | null> {
   return fc.option(fc.oneof({ weight: 12, arbitrary: fc.integer(usual) }, extremes, fc.integer()), { freq: 20 });
 }
 
+function recordsOf(texts: fc.Arbitrary<string>, times: fc.Arbitrary<string>): fc.Arbitrary<LegacySajuRecord> {
+  const pillars = fc.option(fc.oneof({ weight: 6, arbitrary: fc.constantFrom(...sixtyPillars) }, texts), { freq: 12 });
+  return fc.record({
+    id: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
+    user_id: fc.option(texts, { freq: 20 }),
+    birth_year: whole({ min: 1895, max: 2055 }),
+    birth_month: whole({ min: 1, max: 12 }),
+    birth_day: whole({ min: 1, max: 30 }),
+    birth_hour: whole({ min: 0, max: 23 }),
+    birth_minute: whole({ min: 0, max: 59 }),
+    is_solar: fc.option(fc.boolean(), { freq: 20 }),
+    is_leap_month: fc.option(fc.boolean()),
+    year_pillar: pillars,
+    month_pillar: pillars,
+    day_pillar: pillars,
+    hour_pillar: pillars,
+    convention: fc.option(texts),
+    interpretation: fc.option(texts),
+    created_at: fc.option(times, { freq: 20 }),
+    updated_at: fc.option(times),
+  });
+}
+
 /** Records as far from clean as the columns' types let them be, and near enough that many of them can be carried. */
-export const legacyRecords: fc.Arbitrary<LegacySajuRecord> = fc.record({
-  id: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
-  user_id: fc.option(wildTexts, { freq: 20 }),
-  birth_year: whole({ min: 1895, max: 2055 }),
-  birth_month: whole({ min: 1, max: 12 }),
-  birth_day: whole({ min: 1, max: 30 }),
-  birth_hour: whole({ min: 0, max: 23 }),
-  birth_minute: whole({ min: 0, max: 59 }),
-  is_solar: fc.option(fc.boolean(), { freq: 20 }),
-  is_leap_month: fc.option(fc.boolean()),
-  year_pillar: pillars,
-  month_pillar: pillars,
-  day_pillar: pillars,
-  hour_pillar: pillars,
-  convention: fc.option(wildTexts),
-  interpretation: fc.option(wildTexts),
-  created_at: fc.option(timestamps, { freq: 20 }),
-  updated_at: fc.option(timestamps),
-});
+export const legacyRecords = recordsOf(wildTexts, fc.oneof({ weight: 11, arbitrary: timestamps }, wildTexts));
+
+/** As far from clean as bytes can say it: texts that UTF-8 can hold, and any moment that PostgreSQL knows. */
+export const sentRecords = recordsOf(
+  wildTexts.map((text) => Buffer.from(text).toString()),
+  fc.oneof({ weight: 11, arbitrary: timestamps }, fc.bigInt(timestampMicros).map(timestampOfMicros)),
+);
 
 /** Records that the contract says are carried, with every text as wild as a database can hold it. */
 export const carriedRecords: fc.Arbitrary<LegacySajuRecord> = fc

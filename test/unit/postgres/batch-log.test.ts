@@ -2,11 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BatchLog } from '../../../src/postgres/batch-log.js';
 import type { ConvertedRow } from '../../../src/postgres/row-mapping.js';
+import { sourceRow } from '../../support/copy-rows.js';
+import { cleanRecord } from '../../support/legacy-records.js';
 
 const wide = { batchRows: 1000, batchBytes: 1_000_000 };
 
-function carried(id: bigint, line = 'a line', warned = false): ConvertedRow {
-  return { kind: 'row', id, line, fields: [], warned };
+const source = sourceRow(cleanRecord);
+
+function carried(id: bigint, content = 'a row', warned = false): ConvertedRow {
+  return { kind: 'row', id, bytes: Buffer.from(content), source, warned };
 }
 
 function rejected(id: bigint, payload = '{}'): ConvertedRow {
@@ -51,7 +55,7 @@ describe('batches', () => {
             expect(batch).toMatchObject({
               migrated: moved.length,
               warned: moved.filter((row) => row.warned).length,
-              bytes: its.reduce((sum, row) => sum + Buffer.byteLength(row.kind === 'row' ? row.line : row.payload), 0),
+              bytes: its.reduce((sum, row) => sum + Buffer.byteLength(row.kind === 'row' ? row.bytes : row.payload), 0),
             });
             expect(its.length).toBeLessThanOrEqual(batchRows);
             for (const row of moved) expect(ownsId(batch.ids, row.id)).toBe(true);

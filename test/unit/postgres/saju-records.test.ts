@@ -1,44 +1,41 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type LegacySajuRecord, transformSajuRecord } from '../../../src/domain/saju-records.js';
-import { copyField, splitCopyLine } from '../../../src/postgres/copy-text.js';
 import { sajuRecordsMapping as mapping } from '../../../src/postgres/saju-records.js';
-import { carriedRecords, cleanRecord, legacyRecords } from '../../support/legacy-records.js';
+import { sourceRow, type TargetTexts, targetTexts } from '../../support/copy-rows.js';
+import { carriedRecords, cleanRecord, sentRecords } from '../../support/legacy-records.js';
 
-/** A record as COPY writes its columns, in the order the mapping asks for them. */
-function fieldsOf(record: LegacySajuRecord): (string | null)[] {
-  return mapping.source.columns.map(({ name }) => {
-    const value = record[name as keyof LegacySajuRecord];
-    if (value === null) return null;
-    return typeof value === 'boolean' ? (value ? 't' : 'f') : String(value);
-  });
+const convert = (record: LegacySajuRecord) => mapping.converter()(sourceRow(record));
+
+function textsOf(record: LegacySajuRecord): TargetTexts {
+  const converted = convert(record);
+  if (converted.kind !== 'row') throw new Error('rejected');
+  return targetTexts(converted.bytes);
 }
 
 describe('a source row', () => {
-  test('becomes a line that holds its chart, field by field', () => {
+  test('becomes a row that holds its chart, field by field', () => {
     fc.assert(
       fc.property(carriedRecords, (record) => {
-        const converted = mapping.convert(fieldsOf(record));
+        const row = textsOf(record);
         const verdict = transformSajuRecord(record);
-        if (converted.kind !== 'row' || verdict.kind !== 'chart') throw new Error('rejected');
-        const values = splitCopyLine(converted.line);
-        expect(values).toHaveLength(mapping.targetColumns.length);
-        const row = Object.fromEntries(mapping.targetColumns.map((name, place) => [name, values[place]]));
+        if (verdict.kind !== 'chart') throw new Error('rejected');
+        expect(Object.keys(row)).toEqual(mapping.targetColumns);
         expect({
           ...row,
           birth_info: JSON.parse(row.birth_info ?? ''),
           saju_chart: JSON.parse(row.saju_chart ?? ''),
         }).toEqual(verdict.chart);
-        expect(converted).toMatchObject({ id: BigInt(record.id), warned: verdict.warnings.length > 0 });
+        expect(convert(record)).toMatchObject({ id: BigInt(record.id), warned: verdict.warnings.length > 0 });
       }),
       { numRuns: 2000 },
     );
   });
 
-  test('gives a line or a reject as the domain says, and never an exception', () => {
+  test('gives a row or a reject as the domain says, and never an exception', () => {
     fc.assert(
-      fc.property(legacyRecords, (record) => {
-        const converted = mapping.convert(fieldsOf(record));
+      fc.property(sentRecords, (record) => {
+        const converted = convert(record);
         const verdict = transformSajuRecord(record);
         expect(converted.id).toBe(BigInt(record.id));
         if (verdict.kind === 'chart') {
@@ -53,33 +50,50 @@ describe('a source row', () => {
 
   test('that is rejected keeps every value in its payload, numbers and ids to the last digit', () => {
     fc.assert(
-      fc.property(legacyRecords, (record) => {
-        const converted = mapping.convert(fieldsOf(record));
+      fc.property(sentRecords, (record) => {
+        const converted = convert(record);
         if (converted.kind === 'reject') expect(JSON.parse(converted.payload)).toEqual(record);
-        expect(JSON.parse(mapping.payload(fieldsOf(record)))).toEqual(record);
+        expect(JSON.parse(mapping.payload(sourceRow(record)))).toEqual(record);
       }),
       { numRuns: 2000 },
     );
   });
 
   test('that is carried keeps what it was made of, for a payload should the target refuse it', () => {
-    const fields = fieldsOf(cleanRecord);
-    expect(mapping.convert(fields)).toMatchObject({ kind: 'row', fields });
+    const source = sourceRow(cleanRecord);
+    const converted = mapping.converter()(source);
+    expect(converted).toMatchObject({ kind: 'row', warned: false });
+    expect(converted.kind === 'row' && converted.source).toBe(source);
   });
 
-  test('of two neighbours moves in one COPY line each', () => {
-    const line = (record: LegacySajuRecord) => {
-      const converted = mapping.convert(splitCopyLine(fieldsOf(record).map(copyField).join('\t')));
-      return converted.kind === 'row' ? converted.line : '';
-    };
-    expect(line({ ...cleanRecord, interpretation: 'a\nb\tc\\N' })).not.toContain('\n');
-    expect(line({ ...cleanRecord, interpretation: null }).split('\t')[5]).toBe('\\N');
-    expect(line({ ...cleanRecord, interpretation: '' }).split('\t')[5]).toBe('');
-    expect(
-      line({ ...cleanRecord, convention: null, updated_at: null })
-        .split('\t')
-        .slice(4),
-    ).toEqual(['\\N', '대길', cleanRecord.created_at, '\\N']);
+  test('keeps an empty text apart from NULL, and the marks of other formats as they are', () => {
+    expect(textsOf({ ...cleanRecord, interpretation: 'a\nb\tc\\N' }).interpretation).toBe('a\nb\tc\\N');
+    expect(textsOf({ ...cleanRecord, interpretation: null }).interpretation).toBeNull();
+    expect(textsOf({ ...cleanRecord, interpretation: '' }).interpretation).toBe('');
+    expect(textsOf({ ...cleanRecord, convention: null, updated_at: null })).toMatchObject({
+      convention: null,
+      interpretation: '대길',
+      created_at: cleanRecord.created_at,
+      updated_at: null,
+    });
+  });
+
+  test('stays as it is while its neighbours are converted, in its own stream and in others', () => {
+    const records = Array.from({ length: 40 }, (_, place) => ({
+      ...cleanRecord,
+      id: String(place),
+      interpretation: `${place}`.repeat(place % 7 === 0 ? 50_000 : place),
+      // Every third is a reject and leaves nothing between its neighbours.
+      birth_month: place % 3 === 2 ? 13 : 1,
+    }));
+    const [one, other] = [mapping.converter(), mapping.converter()];
+    const converted = records.map((record) => [one(sourceRow(record)), other(sourceRow(record))] as const);
+    for (const [place, record] of records.entries()) {
+      for (const row of converted[place] ?? []) {
+        expect(row.kind).toBe(record.birth_month === 13 ? 'reject' : 'row');
+        if (row.kind === 'row') expect(targetTexts(row.bytes)).toEqual(textsOf(record));
+      }
+    }
   });
 });
 
