@@ -11,7 +11,12 @@ const refusalCodes = new Set(['P0001']);
 /** Whether the server refused the data itself, so that sending the same row again cannot help. */
 export function isRowRefusal(error: unknown): error is pg.DatabaseError & { code: string } {
   if (!(error instanceof pg.DatabaseError) || error.code === undefined) return false;
-  return refusalClasses.includes(error.code.slice(0, 2)) || refusalCodes.has(error.code);
+  return refusalClasses.includes(error.code.slice(0, 2)) || refusalCodes.has(error.code) || isFieldTooShort(error);
+}
+
+/** In a binary COPY a field shorter than its type is a protocol violation to the server; the connection lives on. */
+function isFieldTooShort(error: pg.DatabaseError): boolean {
+  return error.code === '08P01' && /^COPY .*, column /.test(error.where ?? '');
 }
 
 /**

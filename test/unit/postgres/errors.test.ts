@@ -154,6 +154,13 @@ describe('a row is refused', () => {
     expect(isRowRefusal(databaseError(code))).toBe(false);
   });
 
+  test('for a field that is too short, and not for another violation of the protocol', () => {
+    const at = (where?: string) => isRowRefusal(Object.assign(databaseError('08P01'), { where }));
+    expect(at('COPY charts, line 56, column migrated_at')).toBe(true);
+    expect(at('COPY charts, line 56')).toBe(false);
+    expect(at()).toBe(false);
+  });
+
   test('by the server alone', () => {
     expect(isRowRefusal(networkError('22021'))).toBe(false);
     expect(isRowRefusal(new pg.DatabaseError(secret, 1, 'error'))).toBe(false);
