@@ -47,7 +47,10 @@ export async function verifyRanges(context: VerifyContext): Promise<VerifyOutcom
       const enough = signal.aborted || performance.now() >= roundEnd;
       if (next !== undefined && next < greatestKey && underWay.length < 2 && !enough) {
         const span: Span = { after: next, upto: (await context.findRangeEnd(next)) ?? greatestKey };
-        underWay.push(compareWhole(context, span, mostDetailedRows - detailed));
+        const comparison = compareWhole(context, span, mostDetailedRows - detailed);
+        // Waited for in its turn; one that fails while another is waited for must not end the process.
+        comparison.catch(() => undefined);
+        underWay.push(comparison);
         next = span.upto === greatestKey ? undefined : span.upto;
         continue;
       }
