@@ -128,10 +128,16 @@ class Life {
   /** A rollback happens once in a run: one that was missed is followed by another run. */
   async rollingBack(victim: Victim): Promise<void> {
     await this.kill('rolling back', victim, 300, async () => {
-      const { status } = await this.engine.view(this.id);
-      if (status === 'rolled_back') await this.startRun(null);
-      if (status !== 'running') await this.rests();
-      if ((await this.engine.view(this.id)).stage !== 'rolling_back') this.ask('rollback');
+      const { status, stage } = await this.engine.waitFor(
+        this.id,
+        'verified or past it',
+        (view) => view.status !== 'running' || view.stage === 'rolling_back',
+      );
+      if (status === 'rolled_back') {
+        await this.startRun(null);
+        await this.rests();
+      }
+      if (stage !== 'rolling_back') this.ask('rollback');
       if (victim === 'worker-bulk-1') await this.underWay('removeMovedRows', 'rolled_back');
     });
   }
