@@ -69,7 +69,7 @@ module.exports = {
       ...words,
     ]),
     only('services-serve', src('services'), [
-      src('postgres', 'storage', 'models', 'documents', 'crawling', 'traffic', 'domain', 'config'),
+      src('postgres', 'storage', 'models', 'documents', 'crawling', 'traffic', 'domain', 'config', 'workflows'),
       ...words,
     ]),
     {
