@@ -134,6 +134,12 @@ const rules = {
     httpStatus: 500,
     hint: 'Nothing to do: another worker holds the range and goes on with it.',
   },
+  step_stalled: {
+    retryable: true,
+    actor: 'engine',
+    httpStatus: 500,
+    hint: 'Nothing to do: the step is tried again from the ledger. If it stays, see whether the databases answer.',
+  },
   ledger_newer: {
     retryable: true,
     actor: 'operator',

@@ -1,4 +1,3 @@
-import { Context } from '@temporalio/activity';
 import type { MigrationOptions } from '../domain/migration.js';
 import { type LaneOutcome, runCopyLane } from '../postgres/copy-lane.js';
 import type { CopyContext, CopySettings } from '../postgres/copy-range.js';
@@ -55,10 +54,9 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
   return {
     /** Copies ranges as one of the run's lanes until the source is exhausted or the round is over. */
     copyLane: (assignment: LaneAssignment): Promise<LaneRound> =>
-      longStep(async (tell) => {
+      longStep(async (tell, signal) => {
         const { migrationId, kind, lane, options } = assignment;
         const mapping = mappingOf(kind);
-        const signal = Context.current().cancellationSignal;
         const done = { migrated: 0, rejected: 0 };
         const limits = {
           rowsPerSecond: options.rows_per_second === null ? null : options.rows_per_second / options.lanes,
@@ -91,7 +89,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
 
     /** Compares both databases from where the verification stands. */
     verifyRows: (run: RunReference, verificationId: string): Promise<VerifyRound> =>
-      longStep(async (tell) => {
+      longStep(async (tell, signal) => {
         const { migrationId, kind } = run;
         const mapping = mappingOf(kind);
         const claim = await atSide('cube', () => claimOperation(databases.cube, migrationId));
@@ -103,7 +101,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
           claim,
           findRangeEnd: rangeEnds(databases.legacy, mapping.source, verifiedRangeRows),
           roundMillis,
-          signal: Context.current().cancellationSignal,
+          signal,
           onRange: ({ position }) => tell({ position: position.toString() }),
           reach,
         });
@@ -116,7 +114,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
 
     /** Makes the target equal to the source where the last verification found it different. */
     repairRows: (run: RunReference, options: MigrationOptions): Promise<{ finished: boolean }> =>
-      longStep((tell) =>
+      longStep((tell, signal) =>
         withClaim(run, async (claim, writer) => ({
           finished: await repairRanges(
             {
@@ -126,7 +124,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
               migrationId: run.migrationId,
               worker,
               claim,
-              signal: Context.current().cancellationSignal,
+              signal,
               onRange: ({ position }) => tell({ position: position.toString() }),
               reach,
             },
@@ -137,7 +135,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
 
     /** Tries rejected rows again: all that are not in the target, or those named. */
     retryRejects: (run: RunReference, options: MigrationOptions, ids: 'all' | readonly string[]): Promise<void> =>
-      longStep((tell) =>
+      longStep((tell, signal) =>
         withClaim(run, async (claim, writer) => {
           const mapping = mappingOf(run.kind);
           const context = {
@@ -158,7 +156,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
               unresolvedRejectIds(databases.cube, run.migrationId, after, 2n ** 63n - 1n, rejectsAtOnce),
             );
             const last = page.at(-1);
-            if (last === undefined || Context.current().cancellationSignal.aborted) return;
+            if (last === undefined || signal.aborted) return;
             await recopyRows(
               context,
               writer,
@@ -207,7 +205,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
   }
 }
 
-function longStep<T>(work: (tell: TellProgress) => Promise<T>): Promise<T> {
+function longStep<T>(work: (tell: TellProgress, signal: AbortSignal) => Promise<T>): Promise<T> {
   return guarded(() => heartbeating(work));
 }
 

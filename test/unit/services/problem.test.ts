@@ -169,6 +169,9 @@ describe('a bearer', () => {
 });
 
 test('a route answers with one problem for each status of its types', () => {
-  const problemRef = { $ref: 'Problem#' };
+  const problemRef = {
+    description: 'Problem',
+    content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
+  };
   expect(problemResponses('conflict', 'not_at_this_stage', 'not_found')).toEqual({ 404: problemRef, 409: problemRef });
 });
