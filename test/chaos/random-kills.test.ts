@@ -73,7 +73,7 @@ class Life {
         kills.push(`${stage}, ${victim}`);
         say(`${this.name}: ${victim} killed while ${stage}, in ${underWay.join(', ')}`);
         // The ledger tells the state before until the step that was hit has been tried again.
-        if (victim === 'worker-control') await this.outlived(underWay);
+        if (victim === 'worker-control' && this.lock === undefined) await this.outlived(underWay);
         return;
       }
       this.engine.program(victim).kill('SIGCONT');
