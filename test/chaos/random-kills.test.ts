@@ -109,8 +109,9 @@ class Life {
   async verifying(victim: Victim): Promise<void> {
     await this.kill('verifying', victim, 300, async () => {
       await this.rests();
-      this.ask('verify');
-      if (victim === 'worker-bulk-1') await this.underWay('verifyRows');
+      if (victim === 'worker-control') return this.ask('verify');
+      await this.demand('verify');
+      await this.underWay('verifyRows', 'waiting');
     });
   }
 
@@ -120,8 +121,8 @@ class Life {
       await this.databases.cube.query("update saju.charts set interpretation = 'damaged' where id % 2 = 0");
       await this.demand('verify');
       await this.engine.waitFor(this.id, 'blocked', (view) => view.status === 'blocked');
-      this.ask('repair');
-      await this.underWay('repairRows');
+      await this.demand('repair');
+      await this.underWay('repairRows', 'waiting');
     });
   }
 
@@ -185,10 +186,10 @@ class Life {
     );
   }
 
-  private async underWay(activity: string, orStatus?: string): Promise<void> {
+  private async underWay(activity: string, orStatus: string): Promise<void> {
     await until(`${activity} to be under way`, async () => {
       if ((await underWayOn(this.engine, this.id, 'worker-bulk-1')).includes(activity)) return true;
-      return orStatus !== undefined && (await this.engine.view(this.id)).status === orStatus;
+      return (await this.engine.view(this.id)).status === orStatus;
     });
   }
 }
