@@ -35,6 +35,8 @@ export function createPool(url: string, settings: PoolSettings): pg.Pool {
     idleTimeoutMillis: 30_000,
   });
   pool.on('error', () => undefined);
+  // While one is lent the pool does not listen: lost between two statements of a transaction it would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
