@@ -60,8 +60,15 @@ module.exports = {
     {
       name: 'domain-imports-no-package',
       severity: 'error',
-      from: { path: '^src/domain/' },
+      from: { path: '^src/domain/', pathNot: '^src/domain/saju/' },
       to: { path: 'node_modules|^node:' },
+    },
+    {
+      name: 'saju-imports-calendars-alone',
+      comment: 'Two packages that compute and nothing else.',
+      severity: 'error',
+      from: { path: '^src/domain/saju/' },
+      to: { path: 'node_modules|^node:', pathNot: 'node_modules/(manseryeok|korean-lunar-calendar)/' },
     },
     only('postgres-speaks-sql', src('postgres'), [src('domain'), ...words], 'SQL knows rules, and nobody above it.'),
     only('activities-touch-the-world', src('activities'), [

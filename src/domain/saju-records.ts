@@ -167,7 +167,8 @@ function reject(reason: SajuRejectReason, detail: string): SajuVerdict<never> {
 /** Unicode's White_Space property, not \s: that misses U+0085 and takes in U+FEFF. */
 const onlyWhiteSpace = /^\p{White_Space}*$/u;
 
-function isBlank(text: string): boolean {
+/** Whether a text is empty or white space alone. */
+export function isBlank(text: string): boolean {
   return onlyWhiteSpace.test(text);
 }
 

@@ -18,3 +18,15 @@ export function placeOfPillar(pillar: string): number | undefined {
 export function isPillar(text: string | null): text is string {
   return text !== null && places.has(text);
 }
+
+/**
+ * The pillars of a solar year, counted from 입춘, and of its month 0 (인월) to 11 (축월).
+ * Rule: year 4 is 갑자 and its first month 병인 (오호둔); both go round by sixty.
+ */
+export function yearAndMonthPillar(year: number, month: number): { readonly year: string; readonly month: string } {
+  return { year: pillarAt(year - 4), month: pillarAt((year - 4) * 12 + month + 2) };
+}
+
+function pillarAt(place: number): string {
+  return sixtyPillars[((place % 60) + 60) % 60] ?? '';
+}
