@@ -1,0 +1,62 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+
+/** An error as the service answers it (RFC 9457); `field` is the part of the request that is wrong. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly type: string,
+    readonly detail: string,
+    readonly field?: string,
+  ) {
+    super(detail);
+  }
+}
+
+/** What no birth could mend: a text for a number, a member missing or unknown. */
+export function malformed(field: string, detail: string): Problem {
+  return new Problem(400, 'invalid_input', detail, field);
+}
+
+/** Well-formed, and cannot be. */
+export function impossible(field: string, detail: string): Problem {
+  return new Problem(422, 'invalid_input', detail, field);
+}
+
+export function notFound(detail: string): Problem {
+  return new Problem(404, 'not_found', detail);
+}
+
+export function sendProblem(reply: FastifyReply, { status, type, detail, field }: Problem): FastifyReply {
+  const title = type.replaceAll('_', ' ');
+  return reply
+    .code(status)
+    .type('application/problem+json')
+    .send(JSON.stringify({ type, title, status, detail, hint: hints[type] ?? '', ...(field ? { field } : {}) }));
+}
+
+const hints: Readonly<Record<string, string>> = {
+  invalid_input: 'Correct the named field and send it again.',
+  not_found: 'List what exists with GET /users/{user_id}/records.',
+  unexpected: 'Try again later.',
+};
+
+/** Every error leaves as a problem; the text of an unknown one never does. */
+export function registerProblems(app: FastifyInstance): void {
+  app.setNotFoundHandler((_, reply) => sendProblem(reply, notFound('There is no such route.')));
+  app.setErrorHandler((error, _, reply) => sendProblem(reply, problemOf(error)));
+}
+
+export function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
+  if (status >= 400 && status < 500)
+    return new Problem(status, 'invalid_input', refusals[status] ?? refusals[400] ?? '', 'body');
+  console.error(error);
+  return new Problem(500, 'unexpected', 'Something went wrong.');
+}
+
+const refusals: Readonly<Record<number, string>> = {
+  400: 'The request could not be read: its body is not valid JSON, or its headers contradict it.',
+  413: 'The body is larger than 1 MiB.',
+  415: 'The body must be application/json.',
+};
