@@ -23,12 +23,8 @@ say(`dates with another lunar date in tyme4ts: ${dates.filter(isOtherLunarDate).
 const beside = readTable('solar-terms-kst.csv.gz').flatMap(birthsBesideTerm);
 const split = beside.filter((row) => unlike(row, pillarsOf));
 say(`births in the minutes beside a 절, other pillars: ${split.length} of ${beside.length}`);
-say(
-  `  of these until 2052: ${split
-    .filter(({ year }) => year <= 2052)
-    .map(({ text }) => text)
-    .join(', ')}`,
-);
+for (const { text } of split) say(`  ${text}`);
+
 say(`births in the minutes beside a 절, other warnings: ${beside.filter((row) => unlike(row, warningsOf)).length}`);
 
 function report(name, asked, way) {
@@ -46,7 +42,7 @@ function report(name, asked, way) {
 function reasonOf({ hour, offset }, field) {
   if (field === 'day' || field === 'hour')
     return hour === 23 ? `${field}: the day changes at 23:00` : `${field}: unknown`;
-  return `${field}: the clock is read as another offset than the ${offset / 3600} h it had`;
+  return `${field}: read by another offset than ${(offset / 3600).toFixed(2)} h`;
 }
 
 function readTable(name) {

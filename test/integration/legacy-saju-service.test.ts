@@ -157,7 +157,8 @@ test('charts by its own library are those of the reference, and warned of as the
 describe('a stored record', () => {
   test('is answered as the table holds it, whatever it holds', async () => {
     const rows = await databases.legacy.query<Record<string, unknown>>(
-      `select *, id::text as id, created_at::text as created_at, updated_at::text as updated_at from saju_records order by id`,
+      `select *, id::text as id, created_at::text as created_at, updated_at::text as updated_at
+         from saju_records r order by r.id`,
     );
     for (const { created_at, updated_at, ...row } of rows.rows.filter((_, place) => place % 3 === 0)) {
       const { status, body } = await call('GET', `/records/${String(row.id)}`);
@@ -310,23 +311,27 @@ describe('planted faults', () => {
 
   test('hang requests until they are taken back, and nothing is done for a client that left', async () => {
     const before = await countRecords();
-    faults.plant({ slow_ms: 0, fail_share: 0, hang: true, wrong_field: null });
-    const leaving = new AbortController();
-    const left = fetch(`${url}/calculate`, {
+    const hanging = new Faults({ slow_ms: 0, fail_share: 0, hang: true, wrong_field: null });
+    const own = buildSajuService(databases.legacy, hanging);
+    const address = `${await own.listen({ host: '127.0.0.1', port: 0 })}/calculate`;
+    const request = {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(birth),
-      signal: leaving.signal,
-    });
-    const waiting = call('POST', '/calculate', birth);
+    } as const;
+    const leaving = new AbortController();
+    const left = fetch(address, { ...request, signal: leaving.signal }).catch(() => 'left');
+    const waiting = fetch(address, request);
+    await until('both requests to arrive', async () => (await connectionsOf(own)) === 2);
     const first = await Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 300, 'nothing'))]);
     expect(first).toBe('nothing');
     leaving.abort();
-    await expect(left).rejects.toThrow();
-    await until('the service to see that the client left', async () => (await openConnections()) <= 2);
-    await call('POST', '/_faults', {});
+    expect(await left).toBe('left');
+    await until('the service to see that the client left', async () => (await connectionsOf(own)) === 1);
+    hanging.plant({ slow_ms: 0, fail_share: 0, hang: false, wrong_field: null });
     expect((await waiting).status).toBe(201);
     expect(await countRecords()).toBe(before + 1);
+    await own.close();
   });
 
   test('answer one field wrong and store it right', async () => {
@@ -389,8 +394,8 @@ async function countRecords(): Promise<number> {
   return found.rows[0]?.count ?? -1;
 }
 
-function openConnections(): Promise<number> {
+function connectionsOf(app: FastifyInstance): Promise<number> {
   return new Promise((resolve, reject) => {
-    service.server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+    app.server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
   });
 }
