@@ -28,8 +28,8 @@ export function chartOf(birth: Birth): Chart {
   const wall = birth.epochDay * 86_400 + seconds;
   const meant = instantInSeoul(wall, birth.fold);
   const clock = clockOf(birth, wall, meant.instant);
-  const terms = timeOf(meant.instant + utc8).getSixtyCycleHour();
-  const { day, hour } = dayAndHour(timeOf(clock).getLunarHour(), day_boundary);
+  const terms = timeOf(onKnownYear(meant.instant) + utc8).getSixtyCycleHour();
+  const { day, hour } = dayAndHour(timeOf(onKnownDay(clock)).getLunarHour(), day_boundary);
   return {
     year_pillar: hangul(terms.getYear()),
     month_pillar: hangul(terms.getMonth()),
@@ -61,6 +61,18 @@ function timeOf(clock: Seconds): SolarTime {
     date.getUTCMinutes(),
     date.getUTCSeconds(),
   );
+}
+
+/** The library has no year 0, whose terms it asks for in year 1: sixty turns of the sun later the pillars are the same. */
+function onKnownYear(instant: Seconds): Seconds {
+  return new Date(instant * 1000).getUTCFullYear() < 2 ? instant + 60 * 365.2422 * 86_400 : instant;
+}
+
+/** A clock may show a day of year 0 or 10000; every sixty days day and hour come round. 2000-01-24 is the 183rd time. */
+function onKnownDay(clock: Seconds): Seconds {
+  const year = new Date(clock * 1000).getUTCFullYear();
+  const round = 60 * 86_400;
+  return year >= 1600 && year <= 9998 ? clock : 183 * round + (((clock % round) + round) % round);
 }
 
 const epochJulianDay = 2_440_587.5;

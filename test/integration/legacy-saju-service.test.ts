@@ -154,6 +154,36 @@ test('charts by its own library are those of the reference, and warned of as the
   }
 });
 
+test('the first and the last days there are have charts on both sides, of the same days and hours', () => {
+  for (const [year, month, day] of [
+    [1, 1, 1],
+    [9999, 12, 31],
+    [1582, 10, 10],
+    [1599, 12, 31],
+    [1600, 1, 1],
+  ] as const) {
+    const date = new Date(0);
+    date.setUTCFullYear(year, month - 1, day);
+    for (const clock of ['wall', 'lmt'] as const) {
+      for (const longitude of [-180, 126.978, 180]) {
+        for (const hour of [0, 12, 23]) {
+          const convention = { ...defaultConvention, clock, longitude };
+          const legacy = chartOf({
+            epochDay: date.getTime() / 86_400_000,
+            birth_hour: hour,
+            birth_minute: 30,
+            ...convention,
+          });
+          const solar = { year, month, day, is_solar: true, is_leap_month: false };
+          const cube = calculateChart({ ...solar, hour, minute: 30, ...convention });
+          const { day_pillar, hour_pillar, warnings } = legacy;
+          expect(cube).toMatchObject({ pillars: { day_pillar, hour_pillar }, warnings });
+        }
+      }
+    }
+  }
+});
+
 describe('a stored record', () => {
   test('is answered as the table holds it, whatever it holds', async () => {
     const rows = await databases.legacy.query<Record<string, unknown>>(
