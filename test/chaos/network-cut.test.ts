@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine } from '../support/engine.js';
@@ -63,8 +63,8 @@ test.concurrent.each(['legacy', 'cube'])(
     await sleep(silentMillis);
     proxy.heal();
 
-    const rested = engine.waitFor('run', 'verified', (view) => view.status === 'waiting', 90_000);
-    await rested;
+    await engine.waitFor('run', 'verified', (view) => view.status === 'waiting', 90_000);
+    expect([engine.isAlive('worker-bulk-1'), engine.isAlive('worker-control')]).toEqual([true, true]);
     await expectRejectsAsForetold(databases, 'run');
     await expectTargetEqualsSource(databases);
     await expectLedgerAddsUp(databases, 'run');

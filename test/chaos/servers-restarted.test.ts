@@ -69,7 +69,10 @@ test.each(outages)(
 );
 
 test('after all of it both targets are what undisturbed runs leave', { timeout: patience }, async () => {
-  for (const life of [copying, verifying]) await expectAsUndisturbed(life);
+  for (const life of [copying, verifying]) {
+    await expectAsUndisturbed(life);
+    expect([life.engine.isAlive('worker-bulk-1'), life.engine.isAlive('worker-control')]).toEqual([true, true]);
+  }
 });
 
 async function begin(): Promise<Life> {
