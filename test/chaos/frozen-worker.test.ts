@@ -63,8 +63,10 @@ test.concurrent(
     await databases.cube.query("update saju.charts set interpretation = 'damaged' where id % 2 = 0");
     await engine.steer('run', 'verify');
     await engine.waitFor('run', 'blocked by its mismatches', (view) => view.error?.type === 'verification_mismatch');
+    const letRepair = await lockTarget(databases);
     await engine.steer('run', 'repair');
     const repairing = await freeze(engine, 'run', 'repairRows');
+    await letRepair();
     await engine.waitFor('run', 'repaired by the other worker', (view) => view.status === 'waiting', 90_000);
     await thaw(databases, engine, repairing, 'run');
     await expectAsUndisturbed(databases, 'run');
@@ -78,8 +80,10 @@ test.concurrent(
     const { databases, engine } = life('remove');
     await engine.startMigration('removed', options);
     await engine.waitFor('removed', 'verified', (view) => view.status === 'waiting');
+    const release = await lockTarget(databases);
     await engine.steer('removed', 'rollback');
     const frozen = await freeze(engine, 'removed', 'removeMovedRows');
+    await release();
     await engine.waitFor('removed', 'rolled back by the other worker', (view) => view.status === 'rolled_back', 90_000);
     await engine.startMigration('next', options);
     await engine.waitFor('next', 'verified', (view) => view.status === 'waiting');

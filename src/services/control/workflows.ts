@@ -130,9 +130,13 @@ function temporalFailure(error: unknown): Failure {
     return notPossible(error.cause.message, actions);
   }
   const reason = isGrpcServiceError(error) ? ` (${error.code})` : '';
-  return new Failure('temporal_unreachable', `The Temporal server did not carry out the call${reason}.`, {
-    cause: error,
-  });
+  return new Failure(
+    'temporal_unreachable',
+    `The Temporal server did not answer the call in time${reason}; it may still be carried out.`,
+    {
+      cause: error,
+    },
+  );
 }
 
 export function notPossible(sentence: string, actions: readonly string[]): Failure {

@@ -13,12 +13,13 @@ const retry: RetryPolicy = {
 };
 
 /**
- * A statement or two. Without `startToCloseTimeout` a call lost with its worker would never be tried again; tried
- * without end, since a database that is away comes back and nobody is helped by giving up before.
+ * A statement or two. Without `startToCloseTimeout` a call lost with its worker would never be tried again; shorter than
+ * the ten seconds a connection may take to be made, a silent database would never be named. Tried without end, since a
+ * database that is away comes back and nobody is helped by giving up before.
  */
 export const shortSteps: ActivityOptions = {
   taskQueue: taskQueues.control,
-  startToCloseTimeout: '30 seconds',
+  startToCloseTimeout: '15 seconds',
   retry,
 };
 
