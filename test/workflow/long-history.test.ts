@@ -65,10 +65,9 @@ test('a comparison asked for in the middle of the copy ends in the history it be
   });
   const { sequence, runId } = await run.ledger.untilState('blocked', 'copying');
   await run.steer('verify');
-  await run.ledger.untilState('running', 'copying', sequence);
+  const again = await run.ledger.untilState('blocked', 'copying', sequence);
   expect(rounds).toBe(300);
   expect(run.ledger.count('startVerification')).toBe(1);
-  const again = await run.ledger.untilState('blocked', 'copying', sequence);
   expect(again.runId).not.toBe(runId);
   await run.steer('cancel');
 });
