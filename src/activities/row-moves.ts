@@ -8,7 +8,7 @@ import {
   type OperationClaim,
   type OperationPurpose,
 } from '../postgres/ledger/operations.js';
-import { ownsRows } from '../postgres/ledger/ownership.js';
+import { meetsOwnedRows } from '../postgres/ledger/ownership.js';
 import { claimSessionName, releaseRanges } from '../postgres/ledger/ranges.js';
 import { unresolvedRejectIds } from '../postgres/ledger/rejects.js';
 import { concludeVerification, type Verdict } from '../postgres/ledger/verifications.js';
@@ -82,7 +82,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
           findRangeEnd: rangeEnds(databases.legacy, mapping.source, rangeRows(assignment)),
           rejectLimitPercent: options.reject_limit_percent,
           roundMillis,
-          adopts: await atSide('cube', () => ownsRows(databases.cube, kind, migrationId)),
+          adopts: await atSide('cube', () => meetsOwnedRows(databases.cube, kind, migrationId)),
         });
         return { outcome, ...done };
       }),
@@ -134,7 +134,11 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
       ),
 
     /** Tries rejected rows again: all that are not in the target, or those named. */
-    retryRejects: (run: RunReference, options: MigrationOptions, ids: 'all' | readonly string[]): Promise<void> =>
+    retryRejects: (
+      run: RunReference,
+      options: MigrationOptions,
+      ids: 'all' | readonly string[],
+    ): Promise<{ finished: boolean }> =>
       longStep((tell, signal) =>
         withClaim(run, async (claim, writer) => {
           const mapping = mappingOf(run.kind);
@@ -156,7 +160,8 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
               unresolvedRejectIds(databases.cube, run.migrationId, after, 2n ** 63n - 1n, rejectsAtOnce),
             );
             const last = page.at(-1);
-            if (last === undefined || signal.aborted) return;
+            if (last === undefined) return { finished: true };
+            if (signal.aborted) return { finished: false };
             await recopyRows(
               context,
               writer,

@@ -61,17 +61,20 @@ async function removeSome(context: RemoveContext, writer: pg.Client): Promise<nu
 
 async function restoreSetAside(context: RemoveContext, writer: pg.Client): Promise<void> {
   const { mapping, claim } = context;
+  const key = quoteIdentifier(mapping.target.key);
   const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
   await writer.query('begin');
   await confirmOperation(writer, claim);
+  // What a completed run had set aside is final; what retention has emptied cannot come back.
   await writer.query(
-    `insert into ${table} select (row).* from (
-       select (payload ->> 'exact')::${table} as row from ledger.set_aside where kind = $1 and restored_at is null offset 0) as aside
-      on conflict do nothing`,
+    `with aside as materialized (
+       select id, source_id, (payload ->> 'exact')::${table} as row from ledger.set_aside
+        where kind = $1 and restored_at is null and payload ? 'exact'
+          and exists (select 1 from ledger.migrations where migrations.id = migration_id and status <> 'completed')),
+     restored as (insert into ${table} select (row).* from aside on conflict do nothing returning ${key} as source_id)
+     update ledger.set_aside set restored_at = now()
+       from aside join restored using (source_id) where set_aside.id = aside.id`,
     [mapping.kind],
   );
-  await writer.query('update ledger.set_aside set restored_at = now() where kind = $1 and restored_at is null', [
-    mapping.kind,
-  ]);
   await writer.query('commit');
 }

@@ -108,17 +108,22 @@ async function carryOut(run: MigrationRun, { action, request }: Asked, stage: 'c
   const ids = request.ids ?? 'all';
   switch (action) {
     case 'rejects/retry':
-      return run.step(stage, () => rows.retryRejects(run.reference, options, ids));
+      return untilFinished(() => run.step(stage, () => rows.retryRejects(run.reference, options, ids)));
     case 'rejects/accept':
       await run.step(stage, () => steps.acceptRejects(run.reference, ids, request.by, request.why ?? ''));
       return;
     case 'repair':
-      for (;;) {
-        const { finished } = await run.step(stage, () => rows.repairRows(run.reference, options));
-        if (finished) return;
-      }
+      return untilFinished(() => run.step(stage, () => rows.repairRows(run.reference, options)));
     default:
       return;
+  }
+}
+
+/** A worker that is shut down returns what it has not finished. */
+async function untilFinished(work: () => Promise<{ finished: boolean }>): Promise<void> {
+  for (;;) {
+    const { finished } = await work();
+    if (finished) return;
   }
 }
 

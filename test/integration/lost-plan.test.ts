@@ -1,5 +1,6 @@
 import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { recordRunState } from '../../src/postgres/ledger/run-state.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine } from '../support/engine.js';
 import { expectTargetEqualsSource } from '../support/equality.js';
@@ -66,4 +67,23 @@ test('a rollback whose plan was terminated can only be rolled back, and is', asy
   expect(refused).toMatchObject({ status: 409, body: { actions: ['rollback'] } });
   await engine.steer('half-back', 'rollback');
   await engine.waitFor('half-back', 'rolled back', (view) => view.status === 'rolled_back');
+});
+
+test('a run that ended while a request was under way stays ended', async () => {
+  await engine.startMigration('ended');
+  await engine.waitForRest('ended');
+  await engine.steer('ended', 'cancel');
+  await engine.waitFor('ended', 'cancelled', (view) => view.status === 'cancelled');
+  // What a request that read the run a moment before its end meets: an open run on record, and no plan.
+  const again = await engine.call('POST', '/v1/migrations/ended/rollback');
+  expect(again).toMatchObject({ status: 409, body: { type: 'not_at_this_stage', actions: [] } });
+  await recordRunState(databases.cube, 'ended', {
+    sequence: 10_000,
+    stage: 'preflight',
+    status: 'running',
+    runId: 'late',
+    what: 'step',
+    by: 'test',
+  });
+  expect(await engine.view('ended')).toMatchObject({ status: 'cancelled', stage: 'done' });
 });

@@ -29,7 +29,10 @@ function rejecting(ledger: FakeLedger): void {
     ledger.mend('countRejects');
   };
   ledger.answer('acceptRejects', async () => helped().then(() => 50));
-  ledger.answer('retryRejects', helped);
+  ledger.answer('retryRejects', async () => {
+    await helped();
+    return { finished: true };
+  });
 }
 
 test('too many rejects block the run, and it names the three most frequent reasons', async () => {

@@ -51,7 +51,7 @@ export class FakeLedger {
     startVerification: async () => `verification-${++this.verifications}`,
     verifyRows: async () => clean,
     acceptRejects: async () => 1,
-    retryRejects: async () => undefined,
+    retryRejects: async () => ({ finished: true }),
     repairRows: async () => ({ finished: true }),
     removeMovedRows: async () => undefined,
     finalize: async () => undefined,

@@ -7,11 +7,14 @@ import type { TableRule } from '../row-mapping.js';
  * A row that no batch owns belongs to somebody else and is never removed.
  */
 
-/** Whether any run of the kind still owns rows, other than `exceptMigrationId`. */
-export async function ownsRows(cube: pg.Pool, kind: string, exceptMigrationId: string): Promise<boolean> {
+/**
+ * Whether the copy of a run may meet rows that are in the target already: of other runs of the kind, or its own, moved by
+ * a repair ahead of the copy.
+ */
+export async function meetsOwnedRows(cube: pg.Pool, kind: string, migrationId: string): Promise<boolean> {
   const owned = await cube.query<{ owns: boolean }>(
-    `select exists (select 1 from ledger.batches where kind = $1 and state = 'owned' and migration_id <> $2) as owns`,
-    [kind, exceptMigrationId],
+    `select exists (select 1 from ledger.batches where kind = $1 and state = 'owned' and (migration_id <> $2 or origin = 'repaired')) as owns`,
+    [kind, migrationId],
   );
   return owned.rows[0]?.owns ?? false;
 }

@@ -16,7 +16,7 @@ export interface RunState {
   readonly what: string;
 }
 
-/** Records the state and the event that brought it, once, however often it is called. */
+/** Records the state and the event that brought it, once, however often it is called; a run that has ended stays ended. */
 export async function recordRunState(cube: pg.Pool, migrationId: string, state: RunState): Promise<void> {
   const ended = endedStatuses.has(state.status);
   await cube.query(
@@ -24,7 +24,7 @@ export async function recordRunState(cube: pg.Pool, migrationId: string, state: 
        update ledger.migrations
           set stage = $2, status = $3, blocked_by = $4, error = $5, state_sequence = $6, run_id = $7,
               finished_at = case when $8 then coalesce(finished_at, now()) end
-        where id = $1 and state_sequence < $6
+        where id = $1 and state_sequence < $6 and finished_at is null
         returning id)
      insert into ledger.events (migration_id, what, by, detail)
      select id, $9, $10, jsonb_build_object('stage', $2::text, 'status', $3::text, 'error', $5::jsonb ->> 'type') from changed`,

@@ -32,16 +32,11 @@ export async function steer(
 ): Promise<MigrationView> {
   const view = await knownMigration(deps, id);
   // Only an ended run is refused on the ledger's word: while one lives, the plan may be a moment ahead of it.
-  if (view.finished_at !== null) {
-    throw notPossible(
-      `${action} is not possible: the migration is ${view.status} at stage ${view.stage}.`,
-      actionsThatFit(view),
-    );
-  }
+  if (view.finished_at !== null) throw ended(view, action);
   if (!isMigrationId(id)) throw new Failure('not_found', `There is no migration ${id.slice(0, 80)}.`);
   const before = await readStateSequence(deps.cube, id);
   const answer = await deps.workflows.steer(view.kind, id, action, request);
-  if (answer === 'no_plan') await startAgain(deps, view, action, request);
+  if (answer === 'no_plan') await startAgain(deps, id, action, request);
   await untilTakenUp(deps, id, before);
   return knownMigration(deps, id);
 }
@@ -52,20 +47,29 @@ export async function steer(
  */
 async function startAgain(
   deps: ControlDependencies,
-  view: MigrationView,
+  id: string,
   action: MigrationAction,
   request: SteeringRequest,
 ): Promise<void> {
+  // Read after Temporal's answer: a plan that ended in good order told the ledger before.
+  const view = await knownMigration(deps, id);
+  if (view.finished_at !== null) throw ended(view, action);
   const ways: readonly MigrationAction[] =
     view.stage === 'rolling_back' ? ['rollback'] : ['resume', 'cancel', 'rollback'];
   if (!ways.includes(action))
     throw notPossible(`The plan of this migration is not in Temporal any more; ${ways[0]} starts it again.`, ways);
-  const input = await readStart(deps.cube, view.id);
-  await deps.workflows.startAgain(input, {
+  await deps.workflows.startAgain(await readStart(deps.cube, id), {
     stage: view.stage,
-    sequence: Number(await readStateSequence(deps.cube, view.id)),
+    sequence: Number(await readStateSequence(deps.cube, id)),
+    ...(action === 'resume' ? {} : { asked: { action, request } }),
   });
-  if (action !== 'resume') await deps.workflows.steer(view.kind, input.id, action, request);
+}
+
+function ended(view: MigrationView, action: MigrationAction) {
+  return notPossible(
+    `${action} is not possible: the migration is ${view.status} at stage ${view.stage}.`,
+    actionsThatFit(view),
+  );
 }
 
 const takeUpMillis = 2500;

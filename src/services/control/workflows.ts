@@ -12,7 +12,6 @@ import {
   type MigrationId,
   type MigrationInput,
   type MigrationKind,
-  type MigrationStage,
   type SteeringRequest,
   workflowIdOf,
 } from '../../domain/migration.js';
@@ -35,7 +34,7 @@ export interface MigrationWorkflows {
     request: SteeringRequest,
   ): Promise<'accepted' | 'no_plan'>;
   /** Starts the plan of an unfinished run again whose plan Temporal has lost or ended by force. */
-  startAgain(input: MigrationInput, from: { readonly stage: MigrationStage; readonly sequence: number }): Promise<void>;
+  startAgain(input: MigrationInput, from: Pick<CarriedRun, 'stage' | 'sequence' | 'asked'>): Promise<void>;
   reachable(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -85,7 +84,7 @@ export function createMigrationWorkflows(address: string, namespace: string): Mi
           throw error;
         }
       }),
-    startAgain: (input, { stage, sequence }) =>
+    startAgain: (input, from) =>
       bounded(async () => {
         const carried: CarriedRun = {
           completed: [],
@@ -94,8 +93,7 @@ export function createMigrationWorkflows(address: string, namespace: string): Mi
           migrated: 0,
           rejected: 0,
           startedAgain: true,
-          stage,
-          sequence,
+          ...from,
         };
         await workflow
           .start(plans[input.kind] ?? '', {

@@ -66,6 +66,8 @@ export interface CarriedRun {
   readonly verificationId?: string;
   /** Set when the plan was lost and is started again from the ledger: it looks at everything once more. */
   readonly startedAgain?: true;
+  /** What it is started again for, before anything else. */
+  readonly asked?: Asked;
 }
 
 /**
@@ -104,6 +106,7 @@ export class MigrationRun {
     this.verificationId = carried?.verificationId;
     this.changedSomething = carried !== undefined;
     if (carried?.startedAgain) this.status = 'blocked';
+    this.asked = carried?.asked;
     this.listen();
   }
 
