@@ -3,7 +3,6 @@ import {
   chmodSync,
   closeSync,
   existsSync,
-  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -13,6 +12,7 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Failure } from '../failures.js';
+import { linkNew } from './exclusive-link.js';
 import { choosePort } from './ports.js';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.js';
 
@@ -138,7 +138,7 @@ export class StackHome {
   /** Puts the candidate in a lock's place, unless a living process holds it or is about to: then that one is returned. */
   private takeLock(name: string, candidate: string): ProcessIdentity | undefined {
     for (;;) {
-      if (this.linkNew(candidate, name)) return undefined;
+      if (linkNew(this.path(candidate), this.path(name))) return undefined;
       const holder = this.read<ProcessIdentity>(name);
       if (holder === undefined) continue;
       if (isAlive(holder)) return holder;
@@ -159,17 +159,6 @@ export class StackHome {
     if (holder?.pid === dead.pid && holder.startTime === dead.startTime) rmSync(this.path(name), { force: true });
     rmSync(this.path(right), { force: true });
     return undefined;
-  }
-
-  /** A hard link is made by one process only, and is complete from its first instant. */
-  private linkNew(candidate: string, name: string): boolean {
-    try {
-      linkSync(this.path(candidate), this.path(name));
-      return true;
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-      throw error;
-    }
   }
 
   private read<T>(name: string): T | undefined {

@@ -1,6 +1,7 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { linkNew } from './exclusive-link.js';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.js';
 
 /** Where the stacks of one user tell each other which ports they are about to use. */
@@ -28,17 +29,6 @@ export function reservePort(port: number, folder: string = reservationsFolder())
     }
   } finally {
     rmSync(candidate, { force: true });
-  }
-}
-
-/** A hard link is made by one process only, and is complete from its first instant. */
-function linkNew(candidate: string, file: string): boolean {
-  try {
-    linkSync(candidate, file);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
   }
 }
 
