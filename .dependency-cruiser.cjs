@@ -12,7 +12,9 @@ function only(name, from, to, comment) {
   };
 }
 
-const words = [src('failures'), src('crash-points'), src('package-root')];
+const words = [src('failures'), src('crash-points'), src('package-root'), src('temporal-target')];
+/** What tokens look like: a format, not a service. */
+const tokenFormat = '^src/services/(tokens|signed-tokens|user-tokens)\\.ts$';
 
 module.exports = {
   forbidden: [
@@ -71,6 +73,9 @@ module.exports = {
       to: { path: 'node_modules|^node:', pathNot: 'node_modules/(manseryeok|korean-lunar-calendar)/' },
     },
     only('postgres-speaks-sql', src('postgres'), [src('domain'), ...words], 'SQL knows rules, and nobody above it.'),
+    only('traffic-steers', src('traffic'), [src('domain'), ...words], 'Flags, instances, holds and shadows in Redis.'),
+    only('runtime-runs-cubes', src('runtime'), [src('domain', 'traffic'), ...words], 'How instances come and go.'),
+    only('client-stands-alone', src('client'), [], 'Runs in a browser.'),
     only('activities-touch-the-world', src('activities'), [
       src('postgres', 'domain', 'storage', 'models', 'documents', 'crawling', 'traffic', 'runtime'),
       ...words,
@@ -85,8 +90,17 @@ module.exports = {
       from: { path: '^src/services/' },
       to: { path: '^src/workflows/', dependencyTypesNot: ['type-only'] },
     },
-    only('workers-host', src('workers'), [src('workflows', 'activities', 'postgres', 'domain', 'config'), ...words]),
-    only('stack-starts', src('stack'), [...words], 'Servers and programs; it knows none of what they do.'),
+    only('workers-host', src('workers'), [
+      src('workflows', 'activities', 'postgres', 'traffic', 'runtime', 'domain', 'config'),
+      tokenFormat,
+      ...words,
+    ]),
+    only(
+      'stack-starts',
+      src('stack'),
+      [src('domain'), ...words],
+      'Servers and programs; it knows none of what they do.',
+    ),
     {
       name: 'stack-is-the-command-lines',
       severity: 'error',

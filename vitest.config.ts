@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.js';
 
 export default defineConfig({
   test: {
@@ -8,7 +9,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    // Most of a test's time is waiting for servers.
-    maxWorkers: 3,
+    // Much of a test's time is waiting: four at a time keep two cores busy, and more would only starve each other.
+    maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
   },
 });

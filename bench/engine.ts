@@ -7,6 +7,7 @@ import type { MigrationView } from '../src/domain/migration.js';
 import { packageRoot } from '../src/package-root.js';
 import { issueCubeToken } from '../src/services/tokens.js';
 import { choosePort } from '../src/stack/ports.js';
+import { bulkWorkerFlags } from '../src/stack/programs.js';
 import { type Contender, type EngineParts, limitMillis } from './contender.js';
 import { type Lab, type Source, type Target, withClient } from './lab.js';
 
@@ -60,7 +61,8 @@ class Programs {
       CONTROL_PORT: String(port),
     };
     this.spawnWorker('workers/control.js', env);
-    for (let place = 0; place < bulkWorkers; place++) this.bulk.push(this.spawnWorker('workers/bulk.js', env));
+    for (let place = 0; place < bulkWorkers; place++)
+      this.bulk.push(this.spawnWorker('workers/bulk.js', env, bulkWorkerFlags));
     this.spawn('services/control/main.js', env, this.logFile());
     await this.until(60_000, async () => {
       const response = await fetch(`${this.url}/ready`).catch(() => undefined);
@@ -103,24 +105,28 @@ class Programs {
     );
   }
 
-  private spawnWorker(entry: string, env: NodeJS.ProcessEnv): ChildProcess {
+  private spawnWorker(entry: string, env: NodeJS.ProcessEnv, flags: readonly string[] = []): ChildProcess {
     const file = this.logFile();
     this.logs.push(file);
-    return this.spawn(entry, env, file);
+    return this.spawn(entry, env, file, flags);
   }
 
   private logFile(): string {
     return join(this.lab.folder, 'logs', `${this.target.name}-${this.children.length}.log`);
   }
 
-  private spawn(entry: string, env: NodeJS.ProcessEnv, file: string): ChildProcess {
+  private spawn(entry: string, env: NodeJS.ProcessEnv, file: string, flags: readonly string[] = []): ChildProcess {
     const log = openSync(file, 'a', 0o600);
-    const child = spawn(process.execPath, ['--enable-source-maps', join(packageRoot(), 'dist', 'src', entry)], {
-      env,
-      stdio: ['ignore', log, log],
-      // A group of its own: on Ctrl-C the benchmark ends it itself.
-      detached: true,
-    });
+    const child = spawn(
+      process.execPath,
+      ['--enable-source-maps', ...flags, join(packageRoot(), 'dist', 'src', entry)],
+      {
+        env,
+        stdio: ['ignore', log, log],
+        // A group of its own: on Ctrl-C the benchmark ends it itself.
+        detached: true,
+      },
+    );
     closeSync(log);
     this.children.push(child);
     return child;
@@ -129,7 +135,7 @@ class Programs {
   private async call(method: string, path: string, body?: unknown): Promise<MigrationView> {
     const permissions = ['migration:read', 'migration:write'];
     const secret = this.lab.env.CUBE_JWT_SECRET ?? '';
-    const { token } = await issueCubeToken(secret, { cubeId: 'bench', permissions }, new Date());
+    const { token } = issueCubeToken(secret, { cubeId: 'bench', permissions }, new Date());
     const response = await fetch(`${this.url}${path}`, {
       method,
       headers: {

@@ -6,14 +6,21 @@ import { type PeerProgram, versionOf } from './programs.js';
 
 /** What a figure depends on beside the code, as lines of a list. */
 export async function describeGround(lab: Lab, peers: readonly PeerProgram[]): Promise<readonly string[]> {
+  return [
+    ...describeMachine(peers.map(versionOf)),
+    `Legacy: ${await describeServer(lab.legacyUrl)}.`,
+    `Cube: ${await describeServer(lab.cubeUrl)}.`,
+  ];
+}
+
+/** Date, machine and versions; `programs` are the version lines of what else takes part. */
+export function describeMachine(programs: readonly string[]): readonly string[] {
   const [cpu] = cpus();
   const gigabytes = (totalmem() / 1024 ** 3).toFixed(0);
   return [
     `Date: ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC. Load of the machine before the first run: ${loadavg()[0]?.toFixed(2)}.`,
     `Machine: ${cpus().length} × ${cpu?.model.trim() ?? 'unknown CPU'}, ${gigabytes} GiB, ${systemName()}, Linux ${release()} ${arch()}.`,
-    `cubeshift ${packageVersion()}, Node ${process.version}, ${peers.map(versionOf).join(', ')}.`,
-    `Legacy: ${await describeServer(lab.legacyUrl)}.`,
-    `Cube: ${await describeServer(lab.cubeUrl)}.`,
+    `${[`cubeshift ${packageVersion()}`, `Node ${process.version}`, ...programs].join(', ')}.`,
   ];
 }
 

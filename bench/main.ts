@@ -1,44 +1,80 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../src/package-root.js';
 import type { Contender, Measured } from './contender.js';
 import { engine, stopEngines } from './engine.js';
+import { serveHttpProxy } from './gateway/http-proxy.js';
+import { measureGateway } from './gateway/measure.js';
+import { describePeers } from './gateway/peers.js';
+import { renderGateway } from './gateway/table.js';
 import { Lab } from './lab.js';
-import { describeGround } from './machine.js';
-import { type BenchOptions, readOptions } from './options.js';
+import { describeGround, describeMachine } from './machine.js';
+import { type BenchOptions, readGatewayOptions, readOptions, readTrafficOptions } from './options.js';
+import { type Part, replacePart } from './parts.js';
 import { pgloader, psqlPipe } from './peers.js';
 import { type PeerProgram, versionOf } from './programs.js';
 import { type Results, renderResults } from './results.js';
 import { rowByRow } from './row-by-row.js';
+import { measureTraffic } from './traffic/measure.js';
+import { renderTraffic } from './traffic/table.js';
 
 /**
  * Measures the engine beside its peers, in one run and on the same servers:
- * `npm run bench [-- --rounds N --records N --sizes N,N --skip-pgloader --out FILE]`.
+ * `npm run bench [-- --rounds N --records N --sizes N,N --skip-pgloader --out FILE]`; the gateway beside its own by
+ * `npm run bench -- gateway [--rounds N --seconds N]`; routing, tokens, charts and rollbacks by
+ * `npm run bench -- traffic [--trials N]`. A run without options replaces its part of bench/RESULTS.md.
  */
 /** The row-by-row peer's pages by offset cost the more the farther they are: a million rows took it more than nine minutes. */
 const mostRowByRow = 100_000;
 const log = (text: string) => void process.stderr.write(`${text}\n`);
 let interrupted = false;
 
-try {
-  const options = readOptions(process.argv.slice(2), join(packageRoot(), 'bench', 'RESULTS.md'));
-  const peers: readonly PeerProgram[] = options.skipPgloader ? ['psql'] : ['psql', 'pgloader'];
-  for (const peer of peers) versionOf(peer);
-  const lab = await Lab.open(log);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void giveUp(lab));
+const resultsFile = join(packageRoot(), 'bench', 'RESULTS.md');
+const [part, ...args] = process.argv.slice(2);
+if (part === 'http-proxy') await serveHttpProxy(Number(args[0]), args[1] ?? '');
+else if (part === 'gateway') {
+  const options = readGatewayOptions(args);
+  const ground = describeMachine(describePeers());
+  publish('gateway', renderGateway(await measureGateway(options, log), ground), args);
+} else if (part === 'traffic') {
+  const options = readTrafficOptions(args);
+  const ground = describeMachine([]);
+  publish('traffic', renderTraffic(await measureTraffic(options, log), ground), args);
+} else await measureMigrations();
+
+/** Prints a part, and puts it in its place when the run was a full one. */
+function publish(name: Part, text: string, options: readonly string[]): void {
+  process.stdout.write(`${text}\n`);
+  if (options.length > 0) log('a trial: bench/RESULTS.md stays as it is');
+  else writePart(resultsFile, name, text);
+}
+
+function writePart(file: string, name: Part, text: string): void {
+  const document = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  writeFileSync(file, replacePart(document, name, text));
+}
+
+async function measureMigrations(): Promise<void> {
   try {
-    const text = renderResults(await measureAll(lab, options, peers));
-    process.stdout.write(text);
-    if (options.out === undefined) log('a trial: bench/RESULTS.md stays as it is');
-    else writeFileSync(options.out, text);
-  } finally {
-    if (!interrupted) await lab.close();
-  }
-} catch (error) {
-  // What is torn down under a run's feet makes it fail; that needs no word.
-  if (!interrupted) {
-    log(error instanceof Error ? error.message : String(error));
-    process.exitCode = 1;
+    const options = readOptions(process.argv.slice(2), resultsFile);
+    const peers: readonly PeerProgram[] = options.skipPgloader ? ['psql'] : ['psql', 'pgloader'];
+    for (const peer of peers) versionOf(peer);
+    const lab = await Lab.open(log);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void giveUp(lab));
+    try {
+      const text = renderResults(await measureAll(lab, options, peers));
+      process.stdout.write(text);
+      if (options.out === undefined) log('a trial: bench/RESULTS.md stays as it is');
+      else writePart(options.out, 'rows', text);
+    } finally {
+      if (!interrupted) await lab.close();
+    }
+  } catch (error) {
+    // What is torn down under a run's feet makes it fail; that needs no word.
+    if (!interrupted) {
+      log(error instanceof Error ? error.message : String(error));
+      process.exitCode = 1;
+    }
   }
 }
 

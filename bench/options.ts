@@ -32,6 +32,25 @@ export function readOptions(args: readonly string[], fullResults: string): Bench
   };
 }
 
+/** The options of the part about the gateway; no word at all asks for the full run. */
+export function readGatewayOptions(args: readonly string[]): { rounds: number; seconds: number; connections: number } {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '8' } },
+  });
+  return {
+    rounds: countOf('--rounds', values.rounds),
+    seconds: countOf('--seconds', values.seconds),
+    connections: 32,
+  };
+}
+
+/** The options of the part about traffic; no word at all asks for the full run. */
+export function readTrafficOptions(args: readonly string[]): { trials: number } {
+  const { values } = parseArgs({ args: [...args], options: { trials: { type: 'string', default: '50' } } });
+  return { trials: countOf('--trials', values.trials) };
+}
+
 function countOf(name: string, text: string): number {
   if (!/^[1-9]\d{0,7}$/.test(text)) throw new Error(`${name} takes whole numbers from 1 on.`);
   return Number(text);

@@ -1,6 +1,7 @@
 import { calculateFourPillars } from 'manseryeok';
 import { type Birth, type Clock, clocks, defaultConvention } from '../src/domain/saju/birth.js';
 import { calculateChart } from '../src/domain/saju/four-pillars.js';
+import { median } from './statistics.js';
 
 /** Charts per second of processor time, so that other work on the machine does not count. */
 export interface SajuFigures {
@@ -67,8 +68,4 @@ function processorSeconds(work: () => void): number {
   work();
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1e6;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

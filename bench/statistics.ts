@@ -18,3 +18,9 @@ export function spread(values: readonly number[], digits = 2): string {
 export function quotients(values: readonly number[], by: readonly number[]): number[] {
   return values.slice(0, by.length).map((value, round) => value / (by[round] ?? Number.NaN));
 }
+
+/** The value that this share of all does not exceed (nearest rank). */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}

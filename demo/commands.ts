@@ -8,7 +8,11 @@ const mostTries = 10;
 
 /** Runs `cubeshift` commands on the stack of one folder, and shows each as it would be typed. */
 export class Commands {
-  constructor(private readonly folder: string) {}
+  constructor(
+    private readonly folder: string,
+    /** Beside the caller's own variables. */
+    private readonly variables: Readonly<Record<string, string>>,
+  ) {}
 
   /** Runs a command and shows what it says. While a server is away the stack is mended and the command repeated. */
   async run(...args: string[]): Promise<void> {
@@ -20,6 +24,12 @@ export class Commands {
       process.stderr.write('\n$ cubeshift up --detach\n');
       await this.spawn(['up', '--detach'], 'inherit');
     }
+  }
+
+  /** Runs a command that may end without success, which is what the demo is about, and shows what it says. */
+  async attempt(...args: string[]): Promise<void> {
+    process.stderr.write(`\n$ cubeshift ${args.join(' ')}\n`);
+    await this.spawn(args, 'inherit');
   }
 
   /** Runs a reading command and returns the document it prints. */
@@ -44,7 +54,7 @@ export class Commands {
   ): Promise<{ code: number | null; said: string }> {
     const child = spawn(process.execPath, [cli, ...args], {
       stdio: ['ignore', stdout, 'inherit'],
-      env: { ...process.env, CUBESHIFT_HOME: this.folder },
+      env: { ...process.env, ...this.variables, CUBESHIFT_HOME: this.folder },
     });
     let said = '';
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {

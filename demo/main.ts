@@ -1,17 +1,25 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { packageVersion } from '../src/package-root.js';
 import { Commands } from './commands.js';
-import { describeReport } from './report.js';
+import { findUsers } from './demo-users.js';
+import { describeReport, farewell } from './report.js';
+import { SteadyUsers } from './steady-users.js';
+import { showSwitching } from './switching.js';
+import { describeSwitching } from './switching-report.js';
 
 /**
- * The whole life of a copy, by the words an operator would type: bring up a stack, migrate, verify, complete, report.
+ * The whole life of a copy, by the words an operator would type: bring up a stack, migrate, verify, complete, report; then
+ * users go over to the cube and come back.
  * Killed at any time and started again, it goes on where it was; once finished, the next start begins afresh.
  */
 const migrationId = 'demo';
 const folder = resolve(process.env.CUBESHIFT_HOME ?? '.cubeshift', 'demo');
 const records = recordsAsked();
-const cubeshift = new Commands(folder);
+/** Users are counted once a second instead of once in ten: the demo's ramps take seconds. */
+const cubeshift = new Commands(folder, { GATEWAY_WINDOW_SECONDS: '1' });
+const requestsPerSecond = 200;
 
 const begun = beginning();
 if (begun !== undefined && (begun.finished || begun.records !== records)) await cubeshift.run('down', '--purge');
@@ -20,10 +28,21 @@ remember({ records, finished: false });
 await cubeshift.run('up', '--detach', '--records', String(records));
 await cubeshift.run('migrate', 'start', 'saju-records', '--id', migrationId, '--wait');
 if (!(await isCompleted())) await cubeshift.run('migrate', 'complete', migrationId, '--wait');
-const env = await cubeshift.read('env', '--json');
+const env = (await cubeshift.read('env', '--json')) as Readonly<Record<string, string>>;
 const report = await cubeshift.read('migrate', 'report', migrationId);
 process.stdout.write(`\n${describeReport(report, env)}\n`);
+process.stdout.write(`\n${describeSwitching(await switchUsers(env))}\n\n${farewell}\n`);
 remember({ records, finished: true });
+
+async function switchUsers({ GATEWAY_URL = '', LEGACY_DATABASE_URL = '' }: Readonly<Record<string, string>>) {
+  const found = await findUsers(LEGACY_DATABASE_URL);
+  const users = new SteadyUsers(GATEWAY_URL, found, requestsPerSecond);
+  try {
+    return await showSwitching(cubeshift, users, packageVersion());
+  } finally {
+    await users.stop();
+  }
+}
 
 /** Killed between completing and remembering it, an earlier demo leaves a run that has nothing left to do. */
 async function isCompleted(): Promise<boolean> {

@@ -66,17 +66,22 @@ export function describeReport(document: unknown, env: unknown): string {
         '',
         `compared in ${seconds} s, ${count.format(rejected_rows)} rejects left out, ${count.format(mismatched)} rows differ`,
       ],
-      ['digests', `legacy ${source_digest}, cube ${target_digest}`],
+      ['digests', `legacy ${source_digest}`],
+      ['', `cube   ${target_digest}`],
     );
   }
   if (ui !== undefined) {
     const workflow = encodeURIComponent(migration.workflow_id);
     lines.push(['Web UI', `${ui}/namespaces/${namespace}/workflows/${workflow}/${migration.run_id}/history`]);
   }
-  lines.push(['', 'The stack stays up to be looked at; the next demo starts afresh.']);
-  lines.push(['stop it', 'CUBESHIFT_HOME=.cubeshift/demo npx cubeshift down --purge']);
   return lines.map(([name, text]) => `${name.padEnd(10)} ${text}`.trimEnd()).join('\n');
 }
+
+/** What the demo leaves behind. */
+export const farewell = [
+  'The stack stays up to be looked at; the next demo starts afresh.',
+  'stop it    CUBESHIFT_HOME=.cubeshift/demo npx cubeshift down --purge',
+].join('\n');
 
 function byReason(rejects: Report['report']['rejects']): readonly [string, number][] {
   const sums = new Map<string, number>();

@@ -24,6 +24,8 @@ export function prepare() {
     if (!isBuilt()) {
       say('building');
       run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
+      // Declarations of what the package publishes, by a browser's library alone: Node's types must not creep in.
+      run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.client.json']);
       run(process.execPath, [join('dist', 'src', 'workers', 'bundle-workflows.js')]);
       writeFileSync(buildStamp, sourcesFingerprint());
     }
@@ -47,6 +49,7 @@ function sourcesFingerprint() {
     'package-lock.json',
     'tsconfig.json',
     'tsconfig.build.json',
+    'tsconfig.client.json',
     ...files.filter((file) => file.endsWith('.ts')).sort(),
   ]);
 }

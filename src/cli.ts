@@ -1,10 +1,14 @@
 import { Command, CommanderError } from 'commander';
+import { registerAuditCommands } from './cli/audit.js';
+import { registerCubeCommands } from './cli/cubes.js';
 import { exitCodes } from './cli/exit-codes.js';
 import { registerMigrateCommands } from './cli/migrate.js';
 import { output } from './cli/output.js';
+import { registerReleaseCommands } from './cli/release.js';
 import { registerReportCommand } from './cli/report.js';
 import { registerStackCommands } from './cli/stack.js';
 import { registerTokenCommand } from './cli/token.js';
+import { registerTrafficCommands } from './cli/traffic.js';
 import { Failure } from './failures.js';
 import { packageVersion } from './package-root.js';
 
@@ -17,6 +21,10 @@ registerStackCommands(program, output);
 registerMigrateCommands(program, output);
 registerTokenCommand(program, output);
 registerReportCommand(program, output);
+registerCubeCommands(program, output);
+registerReleaseCommands(program, output);
+registerAuditCommands(program, output);
+registerTrafficCommands(program, output);
 for (const command of allCommands(program)) command.exitOverride().copyInheritedSettings(program);
 
 try {

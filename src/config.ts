@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { crashPoints } from './crash-points.js';
-import { Failure } from './failures.js';
+import { Failure, toFailure } from './failures.js';
 
 /**
  * Every environment variable the programs read, in one table: checked once at start, all problems told at once.
@@ -16,10 +18,89 @@ interface Variable<T> {
 const variables = {
   TEMPORAL_ADDRESS: variable('host:port of the Temporal server', parseHostPort),
   TEMPORAL_NAMESPACE: variable('Temporal namespace', parseName, { fallback: 'default' }),
+  TEMPORAL_TLS: variable(
+    "whether Temporal is spoken to over TLS: on, off, or the PEM file of the authority that signed the server's certificate",
+    parseTls,
+    { fallback: 'off' },
+  ),
+  TEMPORAL_API_KEY: variable('API key of the Temporal namespace; with one TLS is always on', parseKey, {
+    secret: true,
+    fallback: '',
+  }),
   LEGACY_DATABASE_URL: variable('PostgreSQL URL of the monolith', parsePostgresUrl, { secret: true }),
   CUBE_DATABASE_URL: variable('PostgreSQL URL of the cubes', parsePostgresUrl, { secret: true }),
+  AUDIT_DATABASE_URL: variable(
+    'PostgreSQL URL of the cubes, where issued tokens are put on record; without it they stand in the log alone',
+    parsePostgresUrl,
+    { secret: true, fallback: '' },
+  ),
   REDIS_URL: variable('Redis URL', parseRedisUrl, { secret: true }),
   CUBE_JWT_SECRET: variable('secret that cube tokens are signed with', parseSecret, { secret: true }),
+  CUBE_JWT_SECRET_PREVIOUS: variable('secret that cube tokens were signed with until it was changed', parseSecret, {
+    secret: true,
+    fallback: '',
+  }),
+  USER_JWT_SECRET: variable(
+    "secret that HEAL7's login signs user tokens with; without it they are refused",
+    parseSecret,
+    {
+      secret: true,
+      fallback: '',
+    },
+  ),
+  USER_JWT_SECRET_PREVIOUS: variable('secret that user tokens were signed with until it was changed', parseSecret, {
+    secret: true,
+    fallback: '',
+  }),
+  TRUSTED_EDGES: variable('networks whose X-User-Id header is believed, separated by commas', parseNetworks, {
+    fallback: ['127.0.0.0/8', '::1/128'],
+  }),
+  INSTANCE_NETWORKS: variable(
+    'networks in which instances of cubes are called, separated by commas; any without it',
+    parseNetworks,
+    { fallback: [] },
+  ),
+  LEGACY_SAJU_URL: variable("URL of the monolith's saju service", parseHttpUrl, { fallback: '' }),
+  LEGACY_AI_URL: variable("URL of the monolith's models", parseHttpUrl, { fallback: '' }),
+  LEGACY_PAPERWORK_URL: variable("URL of the monolith's paperwork service", parseHttpUrl, { fallback: '' }),
+  LEGACY_CRAWLER_URL: variable("URL of the monolith's crawler service", parseHttpUrl, { fallback: '' }),
+  PROMETHEUS_URL: variable('Prometheus that scrapes the gateways; without it they are asked directly', parseHttpUrl, {
+    fallback: '',
+  }),
+  CUBE_HOST: variable('address a cube listens on', parseHost, { fallback: '127.0.0.1' }),
+  CUBE_PORT: variable('port a cube listens on; 0 for any that is free', parsePort, { fallback: 0 }),
+  GATEWAY_PORT: variable('port of the gateway that `up` starts', parsePort, { fallback: 8088 }),
+  SECURITY_CUBE_PORT: variable('port of the security cube that `up` starts', parsePort, { fallback: 8080 }),
+  MONITORING_CUBE_PORT: variable('port of the monitoring cube that `up` starts', parsePort, { fallback: 9464 }),
+  SAJU_CUBE_PORT: variable('port of the first saju cube that `up` starts', parsePort, { fallback: 8001 }),
+  LEGACY_SAJU_PORT: variable("port of the monolith's saju service that `up` starts", parsePort, { fallback: 8011 }),
+  CUBE_URL: variable('where others reach this cube, when not at its own address', parseHttpUrl, { fallback: '' }),
+  CUBE_VERSION: variable('version this cube says it is; the version of the package by default', parseName, {
+    fallback: '',
+  }),
+  INSTANCE_ID: variable('name of this instance of a cube; a random one by default', parseName, { fallback: '' }),
+  STATE_DIR: variable('folder for snapshots and releases', parseFolder, { fallback: '.cubeshift' }),
+  GATEWAY_SHADOW: variable(
+    'whether the gateway compares the sides of cubes beside its traffic: on or off',
+    parseSwitch,
+    {
+      fallback: true,
+    },
+  ),
+  GATEWAY_WINDOW_SECONDS: variable('seconds in which the gateway counts a user once', parseSeconds, { fallback: 10 }),
+  GATEWAY_RATE_PER_SECOND: variable(
+    'requests a second of one user at the gateways, four times that at once; 0 for any number',
+    parseRate,
+    { fallback: 50 },
+  ),
+  GATEWAY_ADDRESS_RATE_PER_SECOND: variable(
+    'requests a second of one address at the gateways, four times that at once; 0 for any number',
+    parseRate,
+    { fallback: 500 },
+  ),
+  ESCALATION_WEBHOOK_URL: variable('URL told of an emergency rollback that needs a person', parseHttpUrl, {
+    fallback: '',
+  }),
   CONTROL_HOST: variable('address the control API listens on', parseHost, { fallback: '127.0.0.1' }),
   CONTROL_PORT: variable('port of the control API', parsePort, { fallback: 8090 }),
   CONTROL_URL: variable('where the command line finds the control API', parseHttpUrl, {
@@ -84,6 +165,24 @@ export function readConfiguration<Name extends VariableName>(
   return values as Pick<Configuration, Name>;
 }
 
+/** `readConfiguration` for a program's start: a wrong environment ends the process with code 2 and a sentence for each variable. */
+export function configureOrExit<Name extends VariableName>(
+  names: readonly Name[],
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Pick<Configuration, Name> {
+  try {
+    return readConfiguration(environment, names);
+  } catch (error) {
+    return refuseToStart(error);
+  }
+}
+
+/** Ends the process with code 2 and what is wrong with its surroundings. */
+export function refuseToStart(error: unknown): never {
+  process.stderr.write(`${toFailure(error).message}\n`);
+  process.exit(2);
+}
+
 /** Checks every variable that is set, for a program that passes them on to others. Throws as `readConfiguration` does. */
 export function checkVariables(environment: Readonly<Record<string, string | undefined>>): void {
   const names = Object.keys(variables) as VariableName[];
@@ -134,8 +233,34 @@ function parsePort(value: string): number {
   return port;
 }
 
+function parseTls(value: string): string {
+  if (value === 'on' || value === 'off') return value;
+  try {
+    if (readFileSync(value, 'utf8').includes('-----BEGIN CERTIFICATE-----')) return value;
+  } catch {
+    // A file that cannot be read is as wrong as one that holds no certificate.
+  }
+  throw new Error('must be on, off or the path of a PEM file with a certificate');
+}
+
+/** It becomes a bearer token: https://www.rfc-editor.org/rfc/rfc6750#section-2.1. */
+function parseKey(value: string): string {
+  if (!/^[\w.~+/-]+=*$/.test(value)) throw new Error('must be a bearer token: letters, digits and -._~+/');
+  return value;
+}
+
 function parseDays(value: string): number {
   if (!/^\d{1,5}$/.test(value)) throw new Error('must be a whole number of days');
+  return Number(value);
+}
+
+function parseSeconds(value: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(value)) throw new Error('must be a whole number of seconds, 1 to 9999');
+  return Number(value);
+}
+
+function parseRate(value: string): number {
+  if (!/^\d{1,6}$/.test(value)) throw new Error('must be a whole number of requests, 0 to 999999');
   return Number(value);
 }
 
@@ -162,6 +287,29 @@ function parseRedisUrl(value: string): string {
 
 function parseHttpUrl(value: string): string {
   return parseUrl(value, ['http:', 'https:'], 'http://127.0.0.1:8090').replace(/\/+$/, '');
+}
+
+/** `10.0.0.0/8, ::1` as networks; an address alone is a network of one. */
+function parseNetworks(value: string): readonly string[] {
+  const networks = value.split(',').map((one) => one.trim());
+  for (const network of networks) {
+    const [address = '', bits, ...rest] = network.split('/');
+    const family = isIP(address);
+    const most = family === 4 ? 32 : 128;
+    if (family === 0 || rest.length > 0 || (bits !== undefined && !(/^\d{1,3}$/.test(bits) && Number(bits) <= most)))
+      throw new Error('must be networks such as 10.0.0.0/8, separated by commas');
+  }
+  return networks;
+}
+
+function parseSwitch(value: string): boolean {
+  if (value !== 'on' && value !== 'off') throw new Error('must be on or off');
+  return value === 'on';
+}
+
+function parseFolder(value: string): string {
+  if (value.includes('\0')) throw new Error('must be a path');
+  return value;
 }
 
 function parseSecret(value: string): string {

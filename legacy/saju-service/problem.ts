@@ -26,12 +26,30 @@ export function notFound(detail: string): Problem {
   return new Problem(404, 'not_found', detail);
 }
 
+function wrongMethod(allow: readonly string[]): Problem {
+  return new Problem(405, 'invalid_input', `This path takes ${allow.join(', ')}.`);
+}
+
+/** Whether a route, as it was declared, is the one of a path. */
+function isAt(pattern: string, path: string): boolean {
+  return new RegExp(`^${pattern.replaceAll(/:\w+/g, '[^/]+')}$`).test(path);
+}
+
 export function sendProblem(reply: FastifyReply, { status, type, detail, field }: Problem): FastifyReply {
   const title = type.replaceAll('_', ' ');
   return reply
     .code(status)
     .type('application/problem+json')
-    .send(JSON.stringify({ type, title, status, detail, hint: hints[type] ?? '', ...(field ? { field } : {}) }));
+    .send(
+      JSON.stringify({
+        type,
+        title,
+        status,
+        detail,
+        hint: status === 405 ? 'Use one of them.' : (hints[type] ?? ''),
+        ...(field ? { field } : {}),
+      }),
+    );
 }
 
 const hints: Readonly<Record<string, string>> = {
@@ -42,7 +60,16 @@ const hints: Readonly<Record<string, string>> = {
 
 /** Every error leaves as a problem; the text of an unknown one never does. */
 export function registerProblems(app: FastifyInstance): void {
-  app.setNotFoundHandler((_, reply) => sendProblem(reply, notFound('There is no such route.')));
+  const served = new Map<string, string[]>();
+  app.addHook('onRoute', ({ url, method }) => {
+    served.set(url, [...(served.get(url) ?? []), ...[method].flat()]);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const [path = ''] = request.url.split('?');
+    const allow = [...served].flatMap(([pattern, methods]) => (isAt(pattern, path) ? methods : []));
+    if (allow.length === 0) return sendProblem(reply, notFound('There is no such route.'));
+    return sendProblem(reply.header('allow', allow.sort().join(', ')), wrongMethod(allow));
+  });
   app.setErrorHandler((error, _, reply) => sendProblem(reply, problemOf(error)));
 }
 

@@ -1,4 +1,5 @@
 import type { MigrationOptions } from '../domain/migration.js';
+import { inTransaction } from '../postgres/connect.js';
 import { type LaneOutcome, runCopyLane } from '../postgres/copy-lane.js';
 import type { CopyContext, CopySettings } from '../postgres/copy-range.js';
 import { atSide, dropConnection } from '../postgres/databases.js';
@@ -16,7 +17,6 @@ import { createPace } from '../postgres/pace.js';
 import { recopyRows } from '../postgres/recopy-rows.js';
 import { removeOwnedRows } from '../postgres/remove-rows.js';
 import { repairRanges } from '../postgres/repair.js';
-import { rangeEnds } from '../postgres/source-estimate.js';
 import { verifyRanges } from '../postgres/verify.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
@@ -79,7 +79,8 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
         };
         const outcome = await runCopyLane(context, {
           lane,
-          findRangeEnd: rangeEnds(databases.legacy, mapping.source, rangeRows(assignment)),
+          sequence: assignment.sequence,
+          rangeRows: rangeRows(assignment),
           rejectLimitPercent: options.reject_limit_percent,
           roundMillis,
           adopts: await atSide('cube', () => meetsOwnedRows(databases.cube, kind, migrationId)),
@@ -92,23 +93,30 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
       longStep(async (tell, signal) => {
         const { migrationId, kind } = run;
         const mapping = mappingOf(kind);
-        const claim = await atSide('cube', () => claimOperation(databases.cube, migrationId));
+        const claim = await atSide('cube', () => claimOperation(databases.cube, run));
         const outcome = await verifyRanges({
           databases,
           mapping,
           migrationId,
           verificationId,
           claim,
-          findRangeEnd: rangeEnds(databases.legacy, mapping.source, verifiedRangeRows),
+          rangeRows: verifiedRangeRows,
           roundMillis,
           signal,
           onRange: ({ position }) => tell({ position: position.toString() }),
+          onLook: ({ position }) => tell({ position: position.toString() }),
           reach,
         });
         if (outcome !== 'finished') return { kind: outcome };
         return {
           kind: 'concluded',
-          verdict: await atSide('cube', () => concludeVerification(databases.cube, verificationId)),
+          verdict: await atSide('cube', () =>
+            inTransaction(databases.cube, async (client) => {
+              await client.query("set local idle_in_transaction_session_timeout = '15s'");
+              await confirmOperation(client, claim);
+              return concludeVerification(client, verificationId);
+            }),
+          ),
         };
       }),
 
@@ -176,7 +184,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
     /** The undo of every move: removes what runs of the kind put there. */
     removeMovedRows: (run: RunReference): Promise<void> =>
       longStep(async (tell) => {
-        await atSide('cube', () => releaseRanges(databases.cube, run.migrationId));
+        await atSide('cube', () => releaseRanges(databases.cube, run));
         const remove = (claim: OperationClaim, writer: Writer) =>
           removeOwnedRows(
             {
@@ -198,7 +206,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
     work: (claim: OperationClaim, writer: Writer) => Promise<T>,
     purpose: OperationPurpose = 'work',
   ): Promise<T> {
-    const claim = await atSide('cube', () => claimOperation(databases.cube, run.migrationId, purpose));
+    const claim = await atSide('cube', () => claimOperation(databases.cube, run, purpose));
     const writer = await databases.connect('cube', claimSessionName(claim.token));
     try {
       // A worker frozen between two statements of a transaction must not hold the run's row for ever.

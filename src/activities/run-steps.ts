@@ -1,4 +1,5 @@
 import { atSide } from '../postgres/databases.js';
+import type { AskedState } from '../postgres/ledger/asked-state.js';
 import { releaseRanges } from '../postgres/ledger/ranges.js';
 import { acceptRejects, countRejects, type RejectCounts } from '../postgres/ledger/rejects.js';
 import {
@@ -14,27 +15,31 @@ import { checkDatabases } from '../postgres/preflight.js';
 import { estimateRows } from '../postgres/source-estimate.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
+import { heartbeating } from './heartbeat.js';
 import { mappingOf } from './row-kinds.js';
 
-export interface RunReference {
-  readonly migrationId: string;
+/** A run in the state in which its plan asks for a step: once it has gone on, an attempt that comes late does nothing. */
+export interface RunReference extends AskedState {
   readonly kind: string;
 }
 
-/** Short steps of a run: each a statement or two on the ledger, safe to repeat. */
+/** Steps of a run that move no rows: each but `preflight` a statement or two on the ledger, and all safe to repeat. */
 export function createRunSteps({ databases, reach }: ActivityDependencies) {
   const atCube = <T>(work: () => Promise<T>) => guarded(() => atSide('cube', work));
   const atCubeUntilDone = <T>(work: () => Promise<T>) => guarded(() => atSide('cube', work), { untilDone: true });
   return {
-    /** Everything that can be found wrong before anything is changed. */
+    /** Everything that can be found wrong before anything is changed; looks at the whole target. */
     preflight: (run: RunReference): Promise<{ estimatedRows: number }> =>
-      guarded(async () => {
-        const mapping = mappingOf(run.kind);
-        await checkDatabases(databases, mapping);
-        const estimatedRows = await estimateRows(databases.legacy, mapping.source);
-        await atSide('cube', () => recordEstimate(databases.cube, run.migrationId, estimatedRows, true));
-        return { estimatedRows };
-      }),
+      guarded(() =>
+        heartbeating(async (tell, signal) => {
+          const mapping = mappingOf(run.kind);
+          const onRange = ({ position }: { position: bigint }) => tell({ position: position.toString() });
+          await checkDatabases(databases, mapping, { signal, onRange });
+          const estimatedRows = await estimateRows(databases.legacy, mapping.source);
+          await atSide('cube', () => recordEstimate(databases.cube, run, estimatedRows, true));
+          return { estimatedRows };
+        }),
+      ),
 
     /** Tells the ledger where the run stands. */
     recordState: (run: RunReference, state: RunState): Promise<void> =>
@@ -45,31 +50,29 @@ export function createRunSteps({ databases, reach }: ActivityDependencies) {
       }),
 
     /** Takes every range from whoever holds it, so that a new round of lanes can share them. */
-    openRanges: (run: RunReference): Promise<void> =>
-      atCubeUntilDone(() => releaseRanges(databases.cube, run.migrationId)),
+    openRanges: (run: RunReference): Promise<void> => atCubeUntilDone(() => releaseRanges(databases.cube, run)),
 
     /** What the log says was moved; from here on the total is a count. */
     countCopied: (run: RunReference): Promise<RunCounts> =>
       atCube(async () => {
         const counts = await countRun(databases.cube, run.migrationId);
-        await recordEstimate(databases.cube, run.migrationId, counts.migrated + counts.rejected, false);
+        await recordEstimate(databases.cube, run, counts.migrated + counts.rejected, false);
         return counts;
       }),
 
     countRejects: (run: RunReference): Promise<RejectCounts> =>
       atCube(() => countRejects(databases.cube, run.migrationId)),
 
-    startVerification: (run: RunReference): Promise<string> =>
-      atCube(() => startVerification(databases.cube, run.migrationId)),
+    startVerification: (run: RunReference): Promise<string> => atCube(() => startVerification(databases.cube, run)),
 
     acceptRejects: (run: RunReference, ids: 'all' | readonly string[], by: string, why: string): Promise<number> =>
-      atCube(() => acceptRejects(databases.cube, run.migrationId, ids, by, why)),
+      atCube(() => acceptRejects(databases.cube, run, ids, by, why)),
 
     /** Hands the moved rows over for good. */
     finalize: (run: RunReference): Promise<void> =>
       atCube(async () => {
         reach('before-finalize');
-        await finalizeOwnership(databases.cube, run.kind);
+        await finalizeOwnership(databases.cube, run);
         reach('after-finalize');
       }),
   };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfiguration } from '../config.js';
 import type { MigrationView } from '../domain/migration.js';
 import { Failure, isFailureType } from '../failures.js';
@@ -6,8 +7,14 @@ import { liveEnvironment } from './stack.js';
 
 /** The control API as the command line uses it. */
 export interface ControlClient {
-  call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T>;
+  call<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T>;
+  /** Reads what is waited for: again for a minute while a server, or the worker, is away. */
+  readPatiently<T>(path: string): Promise<T>;
 }
+
+/** A worker that was killed may leave a look unanswered for ten seconds; its successor answers the next. */
+const patienceMillis = 60_000;
+const againAfterMillis = 500;
 
 /**
  * A client of the control API that CONTROL_URL names, or of the stack in the state folder. Its token holds what the
@@ -16,9 +23,9 @@ export interface ControlClient {
 export function createControlClient(): ControlClient {
   const { url, secret } = whereAndHow();
   const permissions = ['migration:read', 'migration:write', 'records:read'];
-  return {
-    call: async <T>(method: 'GET' | 'POST', path: string, body?: unknown) => {
-      const { token } = await issueCubeToken(secret, { cubeId: 'command-line', permissions }, new Date());
+  const client: ControlClient = {
+    call: async <T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown) => {
+      const { token } = issueCubeToken(secret, { cubeId: 'command-line', permissions }, new Date());
       const response = await fetch(`${url}${path}`, {
         method,
         headers: {
@@ -34,7 +41,19 @@ export function createControlClient(): ControlClient {
       if (!response.ok) throw failureOf(answer, response.status);
       return answer as T;
     },
+    readPatiently: async <T>(path: string) => {
+      const deadline = Date.now() + patienceMillis;
+      for (;;) {
+        try {
+          return await client.call<T>('GET', path);
+        } catch (error) {
+          if (!(error instanceof Failure && error.retryable) || Date.now() > deadline) throw error;
+          await sleep(againAfterMillis);
+        }
+      }
+    },
   };
+  return client;
 }
 
 export function readMigrationView(client: ControlClient, id: string): Promise<MigrationView> {

@@ -13,6 +13,7 @@ export function exitCodeOf(type: FailureType): ExitCode {
     case 'cube_unreachable':
     case 'temporal_unreachable':
     case 'redis_unreachable':
+    case 'metrics_unreachable':
     case 'control_unreachable':
       return exitCodes.unreachable;
     case 'not_at_this_stage':

@@ -7,9 +7,12 @@ import pg from 'pg';
 import { checkVariables } from '../config.js';
 import { Failure, toFailure } from '../failures.js';
 import { packageRoot } from '../package-root.js';
+import { servingCubeUrls } from '../stack/cubes.js';
 import { diagnose } from '../stack/doctor.js';
+import { unheardVariables } from '../stack/environment.js';
 import { defaultCacheFolder } from '../stack/fetch.js';
 import { StackHome } from '../stack/home.js';
+import { namesOfEveryStack, runCubes } from '../stack/programs.js';
 import { listProcesses, startServers, stopStack } from '../stack/stack.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { LogTail } from './log-tail.js';
@@ -23,7 +26,7 @@ export function currentHome(): StackHome {
 export function registerStackCommands(program: Command, output: Output): void {
   program
     .command('up')
-    .description('bring up the servers, the legacy stand-in, the workers and the control API, and keep them up')
+    .description('bring up the servers, the legacy stand-in, workers, control API, cubes and gateway, and keep them up')
     .option('--records <n>', 'saju records of the legacy stand-in', parseCount, 100_000)
     .option('--detach', 'return when everything is ready')
     .action((options: { records: number; detach?: boolean }) =>
@@ -114,7 +117,7 @@ export function liveEnvironment(): Readonly<Record<string, string>> {
   if (environment === undefined) {
     throw new Failure('control_unreachable', `There is no stack in ${currentHome().folder}.`);
   }
-  return environment;
+  return { ...environment, ...servingCubeUrls(currentHome()) };
 }
 
 async function upHere(records: number, output: Output): Promise<ExitCode> {
@@ -195,14 +198,24 @@ async function awaitOther(home: StackHome, output: Output): Promise<ExitCode> {
       throw new Failure('unexpected', 'The stack does not come up.', { hint: 'See its logs, or `cubeshift doctor`.' });
     await sleep(100);
   }
-  showStack(liveEnvironment(), output);
+  const live = liveEnvironment();
+  showStack(live, output);
+  const unheard = unheardVariables(process.env, live);
+  if (unheard.length > 0)
+    output.talk(
+      `not changed: ${unheard.join(', ')}; \`cubeshift down\`, then \`up\`, starts the stack with what is set here`,
+    );
   return exitCodes.done;
 }
 
 function isUp(home: StackHome): boolean {
+  const processes = listProcesses(home);
+  const ready = new Set(processes.filter(({ state }) => state === 'ready').map(({ name }) => name));
   return (
     home.supervisor() !== undefined &&
-    listProcesses(home).some((entry) => entry.name === 'control' && entry.state === 'ready')
+    processes.length === ready.size &&
+    namesOfEveryStack().every((name) => ready.has(name)) &&
+    Object.keys(servingCubeUrls(home)).length >= runCubes.length
   );
 }
 
@@ -241,6 +254,7 @@ async function isFilled(env: Readonly<Record<string, string>>): Promise<boolean>
 }
 
 function showStack(env: Readonly<Record<string, string>>, output: Output): void {
+  output.talk(`gateway          ${env.GATEWAY_URL}`);
   output.talk(`control API      ${env.CONTROL_URL}`);
   if (env.TEMPORAL_UI_URL !== undefined) output.talk(`Temporal Web UI  ${env.TEMPORAL_UI_URL}`);
   output.talk('variables        cubeshift env');

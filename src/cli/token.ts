@@ -16,7 +16,7 @@ export function registerTokenCommand(program: Command, output: Output): void {
         const permissions = options.permissions.split(',').map((one) => one.trim());
         if (options.cubeId === '' || permissions.includes(''))
           throw new Failure('invalid_input', 'Cube id and permissions must not be empty.');
-        const { token } = await issueCubeToken(cubeSecret(), { cubeId: options.cubeId, permissions }, new Date());
+        const { token } = issueCubeToken(cubeSecret(), { cubeId: options.cubeId, permissions }, new Date());
         output.print(token);
         return exitCodes.done;
       }),

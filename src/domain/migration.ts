@@ -162,6 +162,7 @@ export interface MigrationView {
   readonly stage: MigrationStage;
   readonly progress: MigrationProgress;
   readonly verification: VerificationView;
+  /** The weight of the kind's cube, as it is now. */
   readonly traffic: { readonly enabled: boolean; readonly percentage: number };
   readonly ownership: { readonly owner: 'legacy' | 'cube'; readonly epoch: number; readonly since: string | null };
   readonly error: { readonly type: string; readonly message: string; readonly hint: string } | null;

@@ -6,10 +6,11 @@ import { isPillar } from './sexagenary.js';
  * How a legacy saju record becomes a chart of the saju cube, and when it cannot.
  * Values are what the database holds: texts decoded, `convention` as its JSON text, timestamps as PostgreSQL writes
  * them in UTC with ISO dates. Nothing is trimmed, normalised or rounded.
- * `Carried` stands for what no rule looks into: the texts themselves, or whatever a caller keeps in their place.
+ * `Carried` stands for what no rule looks into, `Moment` for timestamps, of which rules know the range alone: the texts
+ * themselves, or whatever a caller keeps in their place.
  */
-export interface LegacySajuRecord<Carried = string> {
-  readonly id: string;
+export interface LegacySajuRecord<Carried = string, Moment = string> {
+  readonly id: Carried;
   readonly user_id: string | null;
   readonly birth_year: number | null;
   readonly birth_month: number | null;
@@ -24,8 +25,8 @@ export interface LegacySajuRecord<Carried = string> {
   readonly hour_pillar: string | null;
   readonly convention: Carried | null;
   readonly interpretation: Carried | null;
-  readonly created_at: string | null;
-  readonly updated_at: string | null;
+  readonly created_at: Moment | null;
+  readonly updated_at: Moment | null;
 }
 
 export interface BirthInfo {
@@ -45,15 +46,15 @@ export interface SajuPillars {
   readonly hour_pillar: string | null;
 }
 
-export interface SajuChart<Carried = string> {
-  readonly id: string;
+export interface SajuChart<Carried = string, Moment = string> {
+  readonly id: Carried;
   readonly user_id: string;
   readonly birth_info: BirthInfo;
   readonly saju_chart: SajuPillars;
   readonly convention: Carried | null;
   readonly interpretation: Carried | null;
-  readonly created_at: string;
-  readonly updated_at: string | null;
+  readonly created_at: Moment;
+  readonly updated_at: Moment | null;
 }
 
 export const sajuRejectReasons = [
@@ -69,8 +70,8 @@ export type SajuRejectReason = (typeof sajuRejectReasons)[number];
 /** What is carried and still deserves a look. */
 export type SajuWarning = 'pillars_do_not_fit';
 
-export type SajuVerdict<Carried = string> =
-  | { readonly kind: 'chart'; readonly chart: SajuChart<Carried>; readonly warnings: readonly SajuWarning[] }
+export type SajuVerdict<Carried = string, Moment = string> =
+  | { readonly kind: 'chart'; readonly chart: SajuChart<Carried, Moment>; readonly warnings: readonly SajuWarning[] }
   | { readonly kind: 'reject'; readonly reason: SajuRejectReason; readonly detail: string };
 
 /**
@@ -78,7 +79,15 @@ export type SajuVerdict<Carried = string> =
  * Never throws. A null minute is 0 and a null leap flag is false, as legacy itself reads them; a null hour stays unknown.
  * `detail` names fields, never values.
  */
-export function transformSajuRecord<Carried>(record: LegacySajuRecord<Carried>): SajuVerdict<Carried> {
+export function transformSajuRecord(record: LegacySajuRecord): SajuVerdict {
+  return judgeSajuRecord(record, isWithinYears1To9999);
+}
+
+/** `transformSajuRecord` for timestamps of another form; `isWithin` says whether one lies within the years 1 to 9999. */
+export function judgeSajuRecord<Carried, Moment>(
+  record: LegacySajuRecord<Carried, Moment>,
+  isWithin: (moment: Moment) => boolean,
+): SajuVerdict<Carried, Moment> {
   if (record.user_id === null || isBlank(record.user_id))
     return reject('user_id_empty', 'user_id is empty or only white space');
   if (record.is_solar === null) return reject('calendar_missing', 'is_solar is null');
@@ -108,8 +117,8 @@ export function transformSajuRecord<Carried>(record: LegacySajuRecord<Carried>):
   }
 
   if (record.created_at === null) return reject('timestamp_invalid', 'created_at is null');
-  if (!isWithinYears1To9999(record.created_at)) return reject('timestamp_invalid', 'created_at is out of range');
-  if (record.updated_at !== null && !isWithinYears1To9999(record.updated_at)) {
+  if (!isWithin(record.created_at)) return reject('timestamp_invalid', 'created_at is out of range');
+  if (record.updated_at !== null && !isWithin(record.updated_at)) {
     return reject('timestamp_invalid', 'updated_at is out of range');
   }
 
@@ -160,7 +169,7 @@ export function restoreSajuRecord(chart: SajuChart): LegacySajuRecord {
 const noWarnings: readonly SajuWarning[] = [];
 const pillarsDoNotFit: readonly SajuWarning[] = ['pillars_do_not_fit'];
 
-function reject(reason: SajuRejectReason, detail: string): SajuVerdict<never> {
+function reject(reason: SajuRejectReason, detail: string): SajuVerdict<never, never> {
   return { kind: 'reject', reason, detail };
 }
 

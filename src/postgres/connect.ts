@@ -7,6 +7,11 @@ export interface PoolSettings {
   /** Shown in pg_stat_activity, so that an operator sees which part holds a connection. */
   readonly applicationName: string;
   readonly max: number;
+  /**
+   * Milliseconds after which a statement is given up, with its connection: for those who answer users, lest a server
+   * that hangs holds every connection. Left out, a statement takes as long as it takes.
+   */
+  readonly statementMillis?: number;
 }
 
 /** Every engine session speaks the same dialect: UTC, ISO dates, UTF-8, and 100 kB texts whole. */
@@ -33,6 +38,7 @@ export function createPool(url: string, settings: PoolSettings): pg.Pool {
     ...clientSettings(url, settings.applicationName),
     max: settings.max,
     idleTimeoutMillis: 30_000,
+    ...(settings.statementMillis === undefined ? {} : { query_timeout: settings.statementMillis }),
   });
   pool.on('error', () => undefined);
   // While one is lent the pool does not listen: lost between two statements of a transaction it would end the process.

@@ -1,4 +1,4 @@
-import { timestampText } from './timestamp-text.js';
+import { isWithinYears1To9999, timestampText } from './timestamp-text.js';
 
 /**
  * PostgreSQL's COPY binary format: a header, rows of length-framed fields, a trailer. Fields pass as the bytes they are:
@@ -64,6 +64,13 @@ export class CopyRow {
     if (this.isNull(field)) return null;
     const start = this.start(field) + 4;
     return timestampText(this.bytes.readInt32BE(start), this.bytes.readUInt32BE(start + 4));
+  }
+
+  /** Whether a timestamp lies within the years 1 to 9999. */
+  isWithinYears1To9999(field: number): boolean | null {
+    if (this.isNull(field)) return null;
+    const start = this.start(field) + 4;
+    return isWithinYears1To9999(this.bytes.readInt32BE(start), this.bytes.readUInt32BE(start + 4));
   }
 }
 
@@ -153,6 +160,12 @@ export class CopyRowWriter {
     this.slab.writeInt32BE(length, this.end);
     this.slab[this.end + 4] = jsonbVersion;
     this.end += 4 + length;
+  }
+
+  /** A field whose length and bytes are there already. */
+  field(framed: Buffer): void {
+    this.reserve(framed.length);
+    this.end += framed.copy(this.slab, this.end);
   }
 
   finish(): Buffer {

@@ -2,13 +2,17 @@ import { passesRejectLimit } from '../domain/reject-limit.js';
 import { adoptRange } from './adopt-range.js';
 import { type CopyContext, copyRange } from './copy-range.js';
 import { atSide, dropConnection } from './databases.js';
-import { claimRange, claimSessionName, type FindRangeEnd } from './ledger/ranges.js';
+import { claimRange, claimSessionName } from './ledger/ranges.js';
 import { countRejects, type RejectCounts } from './ledger/rejects.js';
 import { checkLedgerVersion } from './ledger-schema.js';
+import { nearerRangeEnds, rangeEnds } from './range-ends.js';
 
 export interface LaneSettings {
   readonly lane: number;
-  readonly findRangeEnd: FindRangeEnd;
+  /** Number of the run's state in which the lane was asked to copy. */
+  readonly sequence?: number | undefined;
+  /** Source rows that a range holds at most; where it may adopt, target rows too. */
+  readonly rangeRows: number;
   readonly rejectLimitPercent: number;
   /** Return after about this long, so that the plan hears from its lanes. */
   readonly roundMillis: number;
@@ -29,7 +33,10 @@ export type LaneOutcome =
  * from what the ledger holds.
  */
 export async function runCopyLane(context: CopyContext, settings: LaneSettings): Promise<LaneOutcome> {
-  const { databases, migrationId, worker, signal, reach } = context;
+  const { databases, mapping, migrationId, worker, signal, reach } = context;
+  const findRangeEnd = settings.adopts
+    ? nearerRangeEnds(databases, mapping, settings.rangeRows)
+    : rangeEnds(databases, mapping, 'legacy', settings.rangeRows);
   const roundEnd = performance.now() + settings.roundMillis;
   while (!signal.aborted) {
     if (performance.now() >= roundEnd) return { kind: 'round_over' };
@@ -38,7 +45,8 @@ export async function runCopyLane(context: CopyContext, settings: LaneSettings):
     reach('before-claim');
     const range = await atSide('cube', async () => {
       await checkLedgerVersion(databases.cube);
-      return claimRange(databases.cube, { migrationId, lane: settings.lane, worker }, settings.findRangeEnd);
+      const { lane, sequence } = settings;
+      return claimRange(databases.cube, { migrationId, sequence, lane, worker }, findRangeEnd);
     });
     if (range === undefined) return { kind: 'source_exhausted' };
     reach('after-claim');

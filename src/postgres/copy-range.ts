@@ -6,7 +6,7 @@ import { type BatchOrigin, logBatches } from './ledger/batches.js';
 import { advanceRange, type ClaimedRange } from './ledger/ranges.js';
 import { keepRejects } from './ledger/rejects.js';
 import type { ConvertedRow, RowMapping } from './row-mapping.js';
-import { RowRefusal, readConverted, TargetTransaction } from './transfer.js';
+import { RowRefusal, readConverted, TargetTransaction, timeOfMove } from './transfer.js';
 
 export interface CopySettings {
   readonly batchRows: number;
@@ -73,8 +73,10 @@ async function copyUntilRefusal(
   signal.addEventListener('abort', giveUp, { once: true });
   let chunk: Chunk | undefined;
   try {
+    const movedAt = await timeOfMove(writer);
     chunk = await Chunk.begin(context, range, writer, progress);
-    const rows = readConverted(reader, mapping, { kind: 'span', after: progress.position, upto: range.upto });
+    const span = { kind: 'span', after: progress.position, upto: range.upto } as const;
+    const rows = readConverted(reader, mapping, span, movedAt);
     for await (const group of rows) {
       for (const row of group) {
         chunk.add(row);

@@ -53,19 +53,22 @@ const viewStatement = `
       select json_agg(json_build_object('id', source_id::text, 'field', field) order by source_id, field) as mismatches
         from (select source_id, field from ledger.mismatches where verification_id = v.id order by source_id, field limit 100) first) differing on true`;
 
+/** A run as the ledger knows it: weights stand in Redis. */
+export type LedgerView = Omit<MigrationView, 'traffic'>;
+
 /** What the ledger knows of a run; undefined when there is none of this id. */
-export async function readMigration(cube: pg.Pool, id: string): Promise<MigrationView | undefined> {
+export async function readMigration(cube: pg.Pool, id: string): Promise<LedgerView | undefined> {
   const found = await cube.query<ViewRow>(`${viewStatement} where m.id = $1`, [id]);
   return found.rows[0] && toView(found.rows[0]);
 }
 
 /** All runs, the latest first. */
-export async function listMigrations(cube: pg.Pool): Promise<readonly MigrationView[]> {
+export async function listMigrations(cube: pg.Pool): Promise<readonly LedgerView[]> {
   const found = await cube.query<ViewRow>(`${viewStatement} order by m.started_at desc, m.id`);
   return found.rows.map(toView);
 }
 
-function toView(row: ViewRow): MigrationView {
+function toView(row: ViewRow): LedgerView {
   const [migrated, rejected] = [Number(row.migrated), Number(row.rejected)];
   const total = Math.max(Number(row.total), migrated + rejected);
   const verified = Number(row.compared ?? 0);
@@ -96,8 +99,7 @@ function toView(row: ViewRow): MigrationView {
       mismatches: row.mismatches ?? [],
       finished_at: row.verified_at?.toISOString() ?? null,
     },
-    // Until the gateway exists all traffic and all writes are legacy's.
-    traffic: { enabled: true, percentage: 0 },
+    // Until there is a cutover all writes are legacy's.
     ownership: { owner: 'legacy', epoch: 0, since: null },
     error: row.error,
     actions: actionsThatFit({

@@ -3,22 +3,23 @@ import { Failure } from '../failures.js';
 import { quoteIdentifier, type Side } from './connect.js';
 import { atSide, type Databases } from './databases.js';
 import { leastKey } from './key-space.js';
-import { completedRun, holdsForeignRows } from './ledger/ownership.js';
+import { completedRun } from './ledger/ownership.js';
 import { checkLedgerVersion } from './ledger-schema.js';
 import type { RowMapping, TableRule } from './row-mapping.js';
+import { isOccupied, type LongLook } from './target-occupancy.js';
 
 /**
  * Looks before anything is changed: both databases reachable, apart, in UTF-8, with the tables, columns, types and
  * rights that the move needs, and a target that holds nothing but what earlier runs put there.
  * Throws a failure that names the first thing wrong.
  */
-export async function checkDatabases(databases: Databases, mapping: RowMapping): Promise<void> {
+export async function checkDatabases(databases: Databases, mapping: RowMapping, look: LongLook): Promise<void> {
   await atSide('cube', () => checkLedgerVersion(databases.cube));
   await checkApart(databases);
   await checkSide(databases, 'legacy', mapping.source, ['select']);
   await checkLeastKey(databases, mapping.source);
   await checkSide(databases, 'cube', mapping.target, ['select', 'insert', 'delete']);
-  if (await atSide('cube', () => holdsForeignRows(databases.cube, mapping.kind, mapping.target))) {
+  if (await isOccupied(databases, mapping, look)) {
     const completed = await atSide('cube', () => completedRun(databases.cube, mapping.kind));
     if (completed !== undefined) {
       throw new Failure(

@@ -19,17 +19,19 @@ export interface RangeComparison {
 
 /**
  * Reads a span on both sides at the same time and compares counts and digests. `rejected` are ids that the source has
- * and the target must not have: they are left out of the source's digest only.
+ * and the target must not have: they are left out of the source's digest only. Of the target no more than
+ * `mostTargetRows` are read (null: all).
  */
 export async function compareRange(
   databases: Databases,
   mapping: RowMapping,
   span: Span,
   rejected: readonly bigint[],
+  mostTargetRows: number | null = null,
 ): Promise<RangeComparison> {
   const [source, target] = await Promise.all([
-    digestOf(databases, mapping, 'source', span, rejected),
-    digestOf(databases, mapping, 'target', span, []),
+    digestOf(databases, mapping, 'source', span, rejected, null),
+    digestOf(databases, mapping, 'target', span, [], mostTargetRows),
   ]);
   return {
     sourceRows: source.rows,
@@ -79,10 +81,11 @@ async function digestOf(
   side: SideName,
   span: Span,
   without: readonly bigint[],
+  most: number | null,
 ) {
   const statement = rangeDigest(mapping[side], mapping.digestedFields, side);
   const result = await atSide(sides[side], () =>
-    databases[sides[side]].query<{ rows: string; digest: string }>(statement, parameters(span, without)),
+    databases[sides[side]].query<{ rows: string; digest: string }>(statement, parameters(span, without, most)),
   );
   const [row] = result.rows;
   return { rows: Number(row?.rows ?? 0), digest: row?.digest ?? '' };
@@ -97,11 +100,11 @@ async function rowDigestsOf(
 ) {
   const statement = rowDigests(mapping[side], mapping.digestedFields, side);
   const result = await atSide(sides[side], () =>
-    databases[sides[side]].query<{ key: string; digest: string }>(statement, parameters(span, without)),
+    databases[sides[side]].query<{ key: string; digest: Buffer }>(statement, parameters(span, without, null)),
   );
-  return new Map(result.rows.map((row) => [row.key, row.digest]));
+  return new Map(result.rows.map((row) => [row.key, row.digest.toString('latin1')]));
 }
 
-function parameters(span: Span, without: readonly bigint[]): unknown[] {
-  return [span.after.toString(), span.upto.toString(), without.map(String)];
+function parameters(span: Span, without: readonly bigint[], most: number | null): unknown[] {
+  return [span.after.toString(), span.upto.toString(), without.map(String), most];
 }

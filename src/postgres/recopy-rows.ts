@@ -9,7 +9,7 @@ import { type BatchOrigin, IdRuns, logBatches, logTakenOut } from './ledger/batc
 import { disownIds, ownedIds } from './ledger/ownership.js';
 import { keepRejects, resolveRejects } from './ledger/rejects.js';
 import type { ConvertedRow, RowMapping } from './row-mapping.js';
-import { RowRefusal, readConverted, TargetTransaction } from './transfer.js';
+import { RowRefusal, readConverted, TargetTransaction, timeOfMove } from './transfer.js';
 
 export interface RecopyContext {
   readonly databases: Databases;
@@ -54,7 +54,7 @@ const idsAtOnce = 500;
 /** One transaction, or, when the target refuses a row, two of half the size; a single refused row becomes a reject. */
 async function recopyHalving(context: RecopyContext, writer: pg.Client, ids: readonly bigint[]): Promise<Recopied> {
   if (ids.length === 0) return { migrated: 0, rejected: 0, gone: 0 };
-  const rows = await readRows(context, ids);
+  const rows = await readRows(context, ids, await timeOfMove(writer));
   try {
     return await replaceRows(context, writer, ids, rows);
   } catch (error) {
@@ -82,11 +82,12 @@ async function recopyHalving(context: RecopyContext, writer: pg.Client, ids: rea
   }
 }
 
-async function readRows(context: RecopyContext, ids: readonly bigint[]): Promise<ConvertedRow[]> {
+async function readRows(context: RecopyContext, ids: readonly bigint[], movedAt: Buffer): Promise<ConvertedRow[]> {
   const reader = await context.databases.connect('legacy', `cubeshift recopy ${context.migrationId}`);
   try {
     const rows: ConvertedRow[] = [];
-    for await (const group of readConverted(reader, context.mapping, { kind: 'ids', ids })) rows.push(...group);
+    const read = readConverted(reader, context.mapping, { kind: 'ids', ids }, movedAt);
+    for await (const group of read) rows.push(...group);
     return rows;
   } finally {
     await dropConnection(reader);

@@ -22,8 +22,8 @@ export async function readReport(cube: pg.Pool, migrationId: string): Promise<Re
        (select coalesce(json_agg(v), '[]') from (
           select id, status, source_rows, target_rows, rejected_rows, mismatched, started_at, finished_at,
                  (select count(*) from ledger.verified_ranges where verification_id = verifications.id) as ranges,
-                 (select md5(coalesce(string_agg(source_digest, '' order by after), '')) from ledger.verified_ranges where verification_id = verifications.id) as source_digest,
-                 (select md5(coalesce(string_agg(target_digest, '' order by after), '')) from ledger.verified_ranges where verification_id = verifications.id) as target_digest
+                 (select encode(sha256(convert_to(coalesce(string_agg(source_digest, '' order by after), ''), 'UTF8')), 'hex') from ledger.verified_ranges where verification_id = verifications.id) as source_digest,
+                 (select encode(sha256(convert_to(coalesce(string_agg(target_digest, '' order by after), ''), 'UTF8')), 'hex') from ledger.verified_ranges where verification_id = verifications.id) as target_digest
             from ledger.verifications where migration_id = $1 order by id) v) as verifications,
        (select coalesce(json_agg(s), '[]') from (
           select source_id::text as id, set_aside_at, restored_at from ledger.set_aside where migration_id = $1 order by id limit 1000) s) as set_aside,

@@ -6,22 +6,24 @@ import type { DigestedField, TableRule } from './row-mapping.js';
 export type TableSide = 'source' | 'target';
 
 /**
- * SQL that gives (key, digest) of every row with a key in ($1, $2], without those in $3 (a bigint[]). Nothing comes before
- * the least key there can be: from there on that key itself is read too, so that no row of the table stays unseen.
+ * SQL that gives (key, digest) of every row with a key in ($1, $2], without those in $3 (a bigint[]), in key order and no
+ * more than $4 of them (null: all). Nothing comes before the least key there can be: from there on that key itself is read
+ * too, so that no row of the table stays unseen.
  *
- * The digest is MD5, 128 bits, over the row's fields as bytes, each behind its length, NULL told apart from every
- * value: two rows give the same bytes only if every field is the same. MD5 is a checksum against accidents here, not
- * against an adversary. The inner `offset 0` keeps each field's expression from being evaluated twice.
+ * The digest is SHA-256 over the row's fields as bytes, each behind its length, NULL told apart from every value: two
+ * rows give the same bytes only if every field is the same. Processors have instructions for it, which makes it cheaper
+ * than MD5, and a server in FIPS mode has it. The inner `limit` also keeps each field's expression from being evaluated
+ * twice.
  */
 export function rowDigests(table: TableRule, fields: readonly DigestedField[], side: TableSide): string {
   const key = quoteIdentifier(table.key);
   const columns = fields.map((field) => `${field[side]} as ${quoteIdentifier(field.name)}`);
   const framed = ['int8send(key)', ...fields.map(framedField)];
-  return `select key, md5(${framed.join(' || ')}) as digest
+  return `select key, sha256(${framed.join(' || ')}) as digest
     from (select ${key}::bigint as key, ${columns.join(', ')}
             from ${quoteIdentifier(table.schema, table.table)}
            where ($1::bigint = '${leastKey}' or ${key} > $1) and ${key} <= $2 and ${key} <> all ($3::bigint[])
-           order by ${key} offset 0) as row`;
+           order by ${key} limit $4::bigint) as row`;
 }
 
 function framedField(field: DigestedField): string {
@@ -35,9 +37,11 @@ function framedField(field: DigestedField): string {
 }
 
 /**
- * SQL that gives one row for ($1, $2] without $3: the number of rows and the digest over their digests in key order.
+ * SQL that gives one row for ($1, $2] without $3, of no more than $4 rows: how many there are and the digest over their
+ * digests in key order, in hexadecimal digits.
  */
 export function rangeDigest(table: TableRule, fields: readonly DigestedField[], side: TableSide): string {
-  return `select count(*)::text as rows, md5(coalesce(string_agg(digest, '' order by key), '')) as digest
+  return `select count(*)::text as rows,
+           encode(sha256(coalesce(string_agg(digest, ''::bytea order by key), ''::bytea)), 'hex') as digest
     from (${rowDigests(table, fields, side)}) as rows`;
 }

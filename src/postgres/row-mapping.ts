@@ -21,7 +21,7 @@ export type ConvertedRow =
   | {
       readonly kind: 'row';
       readonly id: bigint;
-      /** The row for a binary COPY of the target's columns, its last field, `movedAtColumn`, still missing. */
+      /** The row for a binary COPY of `targetColumns` and `movedAtColumn`. */
       readonly bytes: Buffer;
       /** What the converter was given, for a payload should the target refuse the row. */
       readonly source: CopyRow;
@@ -62,9 +62,9 @@ export interface RowMapping {
   /**
    * What converts the rows of one stream, given the fields of `source.columns` in that order. Never throws for any value
    * the columns' types allow. Each stream asks for its own: the rows it gives lie one after the other in its memory, and
-   * stay valid.
+   * stay valid. `movedAt` is the last field of every row, as COPY frames it.
    */
-  converter(): (row: CopyRow) => ConvertedRow;
+  converter(movedAt: Buffer): (row: CopyRow) => ConvertedRow;
   /** The source row as JSON text, for a reject that the target itself refused. */
   payload(row: CopyRow): string;
   /** Every field, for saying which one differs. */

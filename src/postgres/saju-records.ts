@@ -1,9 +1,4 @@
-import {
-  type BirthInfo,
-  type LegacySajuRecord,
-  type SajuPillars,
-  transformSajuRecord,
-} from '../domain/saju-records.js';
+import { type BirthInfo, judgeSajuRecord, type LegacySajuRecord, type SajuPillars } from '../domain/saju-records.js';
 import { sixtyPillars } from '../domain/sexagenary.js';
 import { type CopyRow, CopyRowWriter } from './copy-binary.js';
 import type { ComparedField, ConvertedRow, RowMapping } from './row-mapping.js';
@@ -116,13 +111,13 @@ const place = Object.fromEntries(sourceColumns.map(({ name }, index) => [name, i
   number
 >;
 
-function converter(): (row: CopyRow) => ConvertedRow {
+function converter(movedAt: Buffer): (row: CopyRow) => ConvertedRow {
   const writer = new CopyRowWriter();
-  return (row) => convert(row, writer);
+  return (row) => convert(row, writer, movedAt);
 }
 
-function convert(row: CopyRow, writer: CopyRowWriter): ConvertedRow {
-  const verdict = transformSajuRecord(toRecord(row, unread, unread));
+function convert(row: CopyRow, writer: CopyRowWriter, movedAt: Buffer): ConvertedRow {
+  const verdict = judgeSajuRecord(toRecord(row, unread), isTrue);
   const id = row.int64(place.id);
   if (verdict.kind === 'reject') {
     return { kind: 'reject', id, reason: verdict.reason, detail: verdict.detail, payload: payload(row) };
@@ -134,6 +129,7 @@ function convert(row: CopyRow, writer: CopyRowWriter): ConvertedRow {
   writer.json(birthInfoText(chart.birth_info));
   writer.json(pillarsText(chart.saju_chart));
   writer.carry(row, place.convention, place.updated_at);
+  writer.field(movedAt);
   return { kind: 'row', id, bytes: writer.finish(), source: row, warned: verdict.warnings.length > 0 };
 }
 
@@ -149,29 +145,42 @@ function pillarsText({ year_pillar, month_pillar, day_pillar, hour_pillar }: Saj
 }
 
 function payload(row: CopyRow): string {
-  return JSON.stringify(
-    toRecord(
-      row,
-      (field) => row.text(field),
-      (field) => row.json(field),
-    ),
-  );
+  return JSON.stringify(toRecord(row, texts));
 }
 
-/** Stands for a text that is carried and that nobody reads. */
-function unread(field: number, row: CopyRow): true | null {
-  return row.isNull(field) ? null : true;
+/** How the fields are read that rules do not look into, or know the range of alone. */
+interface FieldReading<Carried, Moment> {
+  readonly id: (row: CopyRow) => Carried;
+  readonly text: (row: CopyRow, field: number) => Carried | null;
+  readonly json: (row: CopyRow, field: number) => Carried | null;
+  readonly moment: (row: CopyRow, field: number) => Moment | null;
 }
 
-type ReadCarried<Carried> = (field: number, row: CopyRow) => Carried | null;
+const texts: FieldReading<string, string> = {
+  id: (row) => row.int64(place.id).toString(),
+  text: (row, field) => row.text(field),
+  json: (row, field) => row.json(field),
+  moment: (row, field) => row.timestamp(field),
+};
 
-function toRecord<Carried>(
+/** For rows that are carried: nobody reads the texts, and of a timestamp it is enough that it lies within the years 1 to 9999. */
+const unread: FieldReading<true, boolean> = {
+  id: () => true,
+  text: (row, field) => (row.isNull(field) ? null : true),
+  json: (row, field) => (row.isNull(field) ? null : true),
+  moment: (row, field) => row.isWithinYears1To9999(field),
+};
+
+function isTrue(within: boolean): boolean {
+  return within;
+}
+
+function toRecord<Carried, Moment>(
   row: CopyRow,
-  carriedText: ReadCarried<Carried>,
-  carriedJson: ReadCarried<Carried>,
-): LegacySajuRecord<Carried> {
+  read: FieldReading<Carried, Moment>,
+): LegacySajuRecord<Carried, Moment> {
   return {
-    id: row.int64(place.id).toString(),
+    id: read.id(row),
     user_id: row.text(place.user_id),
     birth_year: row.int32(place.birth_year),
     birth_month: row.int32(place.birth_month),
@@ -184,10 +193,10 @@ function toRecord<Carried>(
     month_pillar: pillar(row, place.month_pillar),
     day_pillar: pillar(row, place.day_pillar),
     hour_pillar: pillar(row, place.hour_pillar),
-    convention: carriedJson(place.convention, row),
-    interpretation: carriedText(place.interpretation, row),
-    created_at: row.timestamp(place.created_at),
-    updated_at: row.timestamp(place.updated_at),
+    convention: read.json(row, place.convention),
+    interpretation: read.text(row, place.interpretation),
+    created_at: read.moment(row, place.created_at),
+    updated_at: read.moment(row, place.updated_at),
   };
 }
 

@@ -16,6 +16,24 @@ export function timestampText(high: number, low: number): string {
   return dateAndTime(Number((micros - ofDay) / bigDay), Number(ofDay));
 }
 
+/** Whether such a timestamp lies within the years 1 to 9999. */
+export function isWithinYears1To9999(high: number, low: number): boolean {
+  return (
+    (high > firstHigh || (high === firstHigh && low >= firstLow)) &&
+    (high < endHigh || (high === endHigh && low < endLow))
+  );
+}
+
+/** 0001-01-01 and 10000-01-01 in microseconds from 2000-01-01, in halves. */
+const firstOfYear1 = -63_082_281_600_000_000n;
+const firstOfYear10000 = 252_455_616_000_000_000n;
+const [firstHigh, firstLow] = halves(firstOfYear1);
+const [endHigh, endLow] = halves(firstOfYear10000);
+
+function halves(micros: bigint): readonly [high: number, low: number] {
+  return [Number(micros >> 32n), Number(BigInt.asUintN(32, micros))];
+}
+
 const microsOfDay = 86_400_000_000;
 const bigDay = BigInt(microsOfDay);
 const mostExact = 2 ** 20;

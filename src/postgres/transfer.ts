@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import type pg from 'pg';
-import { type CopyStreamQuery, from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { type CopyStreamQuery, from as copyFrom } from 'pg-copy-streams';
 import { Failure, toFailure } from '../failures.js';
 import { quoteIdentifier } from './connect.js';
 import { CopyRowSplitter, copyHeader, copyTrailer } from './copy-binary.js';
+import { CopyOut } from './copy-out.js';
 import { isRowRefusal, postgresFailure } from './errors.js';
 import type { ConvertedRow, RowMapping } from './row-mapping.js';
 
@@ -14,18 +15,19 @@ export type SourceSelection =
 
 /**
  * Reads source rows in id order and converts them, some hundred at a time, as fast as the consumer takes them.
- * Leaving the loop early ends the read at once. Throws failures of the legacy side, also when the stream stops short.
+ * `movedAt` ends every row. Leaving the loop early ends the read at once. Throws failures of the legacy side, also when the stream stops short.
  */
 export async function* readConverted(
   legacy: pg.Client,
   mapping: RowMapping,
   selection: SourceSelection,
+  movedAt: Buffer,
 ): AsyncGenerator<readonly ConvertedRow[]> {
-  const stream = legacy.query(copyTo(copyOutStatement(mapping, selection), { highWaterMark: 256 * 1024 }));
+  const stream = legacy.query(new CopyOut(copyOutStatement(mapping, selection)));
   const splitter = new CopyRowSplitter();
-  const convert = mapping.converter();
+  const convert = mapping.converter(movedAt);
   try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+    for await (const chunk of stream) {
       const rows = splitter.push(chunk);
       if (rows.length > 0) yield rows.map((row) => convert(row));
     }
@@ -33,8 +35,6 @@ export async function* readConverted(
     if (!splitter.ended) throw new Failure('unexpected', 'The legacy database broke off in the middle of a read.');
   } catch (error) {
     throw toFailure(error, postgresFailure('legacy'));
-  } finally {
-    stream.destroy();
   }
 }
 
@@ -60,14 +60,12 @@ export class TargetTransaction {
   private readonly stream: CopyStreamQuery;
   private readonly refused: Promise<never>;
   private refusal: { readonly error: unknown } | undefined;
-  private pending: Buffer[] = [copyHeader];
-  private pendingLength = 0;
+  private readonly pieces = new Pieces();
+  private rows = 0;
 
   private constructor(
     private readonly cube: pg.Client,
     statement: string,
-    /** The field that ends every row. */
-    private readonly movedAt: Buffer,
   ) {
     this.stream = cube.query(copyFrom(statement));
     this.refused = new Promise((_, reject) => {
@@ -78,6 +76,7 @@ export class TargetTransaction {
     });
     // Looked at by every later step; a refusal that comes between two of them must not end the process.
     this.refused.catch(() => undefined);
+    this.pieces.add(copyHeader);
   }
 
   /** `before` runs first in the transaction, for what has to leave before the rows come. */
@@ -90,13 +89,11 @@ export class TargetTransaction {
       try {
         await cube.query('begin');
         await before?.(cube);
-        const now = await cube.query<{ field: Buffer }>('select int4send(8) || timestamptz_send(now()) as field');
         const columns = [...mapping.targetColumns, mapping.movedAtColumn]
           .map((column) => quoteIdentifier(column))
           .join(', ');
         const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
-        const movedAt = now.rows[0]?.field ?? Buffer.alloc(0);
-        return new TargetTransaction(cube, `copy ${table} (${columns}) from stdin (format binary)`, movedAt);
+        return new TargetTransaction(cube, `copy ${table} (${columns}) from stdin (format binary)`);
       } catch (error) {
         // Whoever goes on with this connection must not find a failed transaction open on it.
         await cube.query('rollback').catch(() => undefined);
@@ -107,21 +104,23 @@ export class TargetTransaction {
 
   /** Appends converted rows; waits only while the connection is full. Throws `RowRefusal` once the target refused. */
   async write(rows: readonly Buffer[]): Promise<void> {
+    this.rows += rows.length;
     for (const row of rows) {
-      this.pending.push(row, this.movedAt);
-      this.pendingLength += row.length;
-      if (this.pendingLength >= flushLength) await atCube(() => this.flush());
+      this.pieces.add(row);
+      if (this.pieces.length >= flushLength) await atCube(() => this.flush());
     }
   }
 
   /** Ends the COPY, runs the ledger's part, commits. Throws `RowRefusal` when the target refuses one of the rows. */
   async commit(ledgerWork: (client: pg.ClientBase) => Promise<void>): Promise<void> {
     await atCube(async () => {
-      this.pending.push(copyTrailer);
+      this.pieces.add(copyTrailer);
       await this.flush();
       const finished = once(this.stream, 'finish');
       this.stream.end();
       await Promise.race([finished, this.refused]);
+      // Bytes that the target takes for another number of rows than they are must not be committed as these.
+      if (this.stream.rowCount !== this.rows) throw new RowRefusal(badCopyFormat, undefined);
     });
     await ledgerWork(this.cube).catch((error: unknown) => {
       throw toFailure(error, postgresFailure('cube'));
@@ -138,15 +137,55 @@ export class TargetTransaction {
 
   private async flush(): Promise<void> {
     if (this.refusal !== undefined) throw this.refusal.error;
-    if (this.pending.length === 0) return;
-    const chunk = Buffer.concat(this.pending);
-    this.pending = [];
-    this.pendingLength = 0;
-    if (!this.stream.write(chunk)) await Promise.race([once(this.stream, 'drain'), this.refused]);
+    for (const piece of this.pieces.take()) {
+      if (!this.stream.write(piece)) await Promise.race([once(this.stream, 'drain'), this.refused]);
+    }
   }
 }
 
-const flushLength = 64 * 1024;
+const flushLength = 128 * 1024;
+const badCopyFormat = '22P04';
+
+/** Puts rows that lie one behind the other in memory together as one, so that none is copied to be sent. */
+class Pieces {
+  length = 0;
+  private readonly closed: Buffer[] = [];
+  private last: Buffer | undefined;
+  private lastEnd = 0;
+
+  add(row: Buffer): void {
+    const { last } = this;
+    this.length += row.length;
+    if (last !== undefined && row.buffer === last.buffer && row.byteOffset === this.lastEnd) {
+      this.lastEnd += row.length;
+      return;
+    }
+    this.close();
+    this.last = row;
+    this.lastEnd = row.byteOffset + row.length;
+  }
+
+  /** All pieces in their order; the collection goes on empty. */
+  take(): Buffer[] {
+    this.close();
+    this.length = 0;
+    return this.closed.splice(0);
+  }
+
+  private close(): void {
+    const { last } = this;
+    if (last !== undefined) this.closed.push(Buffer.from(last.buffer, last.byteOffset, this.lastEnd - last.byteOffset));
+    this.last = undefined;
+  }
+}
+
+/** The time of a move by the cube's clock, as the last field of a row that COPY is given. */
+export async function timeOfMove(cube: pg.ClientBase): Promise<Buffer> {
+  const now = await atCube(() =>
+    cube.query<{ field: Buffer }>('select int4send(8) || timestamptz_send(clock_timestamp()) as field'),
+  );
+  return now.rows[0]?.field ?? Buffer.alloc(0);
+}
 
 /** The target refused the content of at least one row of the transaction. */
 export class RowRefusal extends Error {
@@ -163,6 +202,7 @@ async function atCube<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    if (error instanceof RowRefusal) throw error;
     if (isRowRefusal(error)) throw new RowRefusal(error.code, error.constraint);
     throw toFailure(error, postgresFailure('cube'));
   }

@@ -4,10 +4,10 @@ import { atSide, type Databases } from './databases.js';
 import { fieldMismatches } from './field-comparison.js';
 import { greatestKey } from './key-space.js';
 import type { OperationClaim } from './ledger/operations.js';
-import type { FindRangeEnd } from './ledger/ranges.js';
 import { unresolvedRejectIds } from './ledger/rejects.js';
 import { type ComparedRange, readVerification, recordComparedRange } from './ledger/verifications.js';
 import { compareRange, differingRows, type Span } from './range-comparison.js';
+import { nearerRangeEnds, rangeEnds } from './range-ends.js';
 import { missingRejects } from './reject-recheck.js';
 import type { RowMapping } from './row-mapping.js';
 
@@ -17,11 +17,14 @@ export interface VerifyContext {
   readonly migrationId: string;
   readonly verificationId: string;
   readonly claim: OperationClaim;
-  readonly findRangeEnd: FindRangeEnd;
-  /** Return after about this long, so that the plan hears from its step. */
+  /** Rows of either side that a range holds at most. */
+  readonly rangeRows: number;
+  /** Return after about this long, and no less than one range, so that the plan hears from its step. */
   readonly roundMillis: number;
   readonly signal: AbortSignal;
   readonly onRange: (compared: { position: bigint; rows: number }) => void;
+  /** Called when a look was made of which nothing is put on record. */
+  readonly onLook: (look: { position: bigint }) => void;
   readonly reach: ReachCrashPoint;
 }
 
@@ -33,36 +36,58 @@ const mostDetailedRows = 1000;
 /**
  * Compares every row of both databases, range by range, from where the ledger says the comparison stands, and commits
  * each range's result. The ranges cover the whole key space of both sides, so that a row that only one side has is
- * found wherever it is. Two ranges are under way at a time, so that neither database waits for the other.
+ * found wherever it is, and hold no more than `rangeRows` of either, whatever one side has lost. Two ranges are under way
+ * at a time, so that neither database waits for the other.
+ *
+ * Ranges are cut by legacy's index alone, as walking the target's, just filled and not vacuumed, costs a sixth of the
+ * whole comparison. One that turns out to hold more of the target's rows is taken in pieces of both.
  */
 export async function verifyRanges(context: VerifyContext): Promise<VerifyOutcome> {
-  const { databases, verificationId, signal } = context;
+  const { databases, mapping, rangeRows, verificationId, signal } = context;
+  const endInLegacy = rangeEnds(databases, mapping, 'legacy', rangeRows);
+  const nearerEnd = nearerRangeEnds(databases, mapping, rangeRows);
   const roundEnd = performance.now() + context.roundMillis;
   const { frontier } = await atSide('cube', () => readVerification(databases.cube, verificationId));
   let next: bigint | undefined = frontier;
+  /** Up to here the target has more rows than legacy's index lets expect: both indexes are walked. */
+  let crowdedUpto = frontier;
+  let recorded = 0;
   let detailed = 0;
-  const underWay: Promise<ComparedRange>[] = [];
+  const underWay: { readonly span: Span; readonly comparison: Promise<ComparedRange | undefined> }[] = [];
   try {
     while (next !== undefined || underWay.length > 0) {
-      const enough = signal.aborted || performance.now() >= roundEnd;
+      // A round without anything to show would be followed by the same again.
+      const enough = signal.aborted || (recorded > 0 && performance.now() >= roundEnd);
       if (next !== undefined && next < greatestKey && underWay.length < 2 && !enough) {
-        const span: Span = { after: next, upto: (await context.findRangeEnd(next)) ?? greatestKey };
-        const comparison = compareWhole(context, span, mostDetailedRows - detailed);
+        const isCrowded = next < crowdedUpto;
+        const upto: bigint = (await (isCrowded ? nearerEnd : endInLegacy)(next)) ?? greatestKey;
+        const span: Span = { after: next, upto };
+        const mostTargetRows = isCrowded ? null : rangeRows;
+        const comparison = compareWhole(context, span, mostDetailedRows - detailed, mostTargetRows);
         // Waited for in its turn; one that fails while another is waited for must not end the process.
         comparison.catch(() => undefined);
-        underWay.push(comparison);
-        next = span.upto === greatestKey ? undefined : span.upto;
+        underWay.push({ span, comparison });
+        next = upto === greatestKey ? undefined : upto;
         continue;
       }
-      const result = await underWay.shift();
-      if (result === undefined)
+      const first = underWay.shift();
+      if (first === undefined)
         return signal.aborted ? 'stopped' : next === undefined || next >= greatestKey ? 'finished' : 'round_over';
+      const result = await first.comparison;
+      if (result === undefined) {
+        await Promise.allSettled(underWay.splice(0).map(({ comparison }) => comparison));
+        crowdedUpto = first.span.upto;
+        next = first.span.after;
+        context.onLook({ position: first.span.after });
+        continue;
+      }
       await recordRange(context, result);
+      recorded++;
       detailed += result.mismatches.length;
     }
     return 'finished';
   } finally {
-    await Promise.allSettled(underWay);
+    await Promise.allSettled(underWay.map(({ comparison }) => comparison));
   }
 }
 
@@ -79,13 +104,20 @@ async function recordRange(context: VerifyContext, range: ComparedRange): Promis
   context.onRange({ position: range.upto, rows: range.sourceRows });
 }
 
-async function compareWhole(context: VerifyContext, span: Span, details: number): Promise<ComparedRange> {
+/** Undefined when the target has more rows in the span than `mostTargetRows` (null: as many as there are). */
+async function compareWhole(
+  context: VerifyContext,
+  span: Span,
+  details: number,
+  mostTargetRows: number | null,
+): Promise<ComparedRange | undefined> {
   const { databases, mapping, migrationId } = context;
   const rejected = await atSide('cube', () => unresolvedRejectIds(databases.cube, migrationId, span.after, span.upto));
   const [comparison, vanished] = await Promise.all([
-    compareRange(databases, mapping, span, rejected),
+    compareRange(databases, mapping, span, rejected, mostTargetRows === null ? null : mostTargetRows + 1),
     missingRejects(databases, mapping, rejected),
   ]);
+  if (mostTargetRows !== null && comparison.targetRows > mostTargetRows) return undefined;
   const base = { ...span, ...comparison, rejectedRows: rejected.length - vanished.length };
   const goneRejects = vanished.map((sourceId) => ({
     sourceId,

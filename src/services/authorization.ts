@@ -1,26 +1,54 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { CubeId, TrafficName } from '../domain/cubes.js';
 import { Failure } from '../failures.js';
-import { type CubeIdentity, verifyCubeToken } from './tokens.js';
+import type { CubeIdentity, TokenVerifier } from './tokens.js';
 
-/** What a cube token may hold to use the control API. */
-export type Permission = 'migration:read' | 'migration:write' | 'records:read';
+/** What a cube token may hold, to use the control API, the security cube, and a cube directly. */
+export type Permission = 'migration:read' | 'migration:write' | 'records:read' | 'token:issue' | `${TrafficName}:call`;
+
+/** Who may say on whose behalf a call is. */
+const gatewayCubeId: CubeId = 'api-gateway-cube';
 
 export interface Authorization {
   /** A route's `onRequest`: lets through who holds the permission; 401 or 403 for anybody else, before a body is read. */
   readonly require: (permission: Permission) => (request: FastifyRequest) => Promise<void>;
   /** Who asked; only after `require`. */
   readonly callerOf: (request: FastifyRequest) => CubeIdentity;
+  /** The user whom the gateway forwards the call for; undefined for anonymous users and for everybody else's calls. */
+  readonly userOf: (request: FastifyRequest) => string | undefined;
 }
 
-export function createAuthorization(app: FastifyInstance, secret: string, clock: () => Date): Authorization {
+export interface AuthorizationOptions {
+  /** Whether calls come through the gateway: it says who it is in `X-Cube-Token`, `Authorization` is its user's. */
+  readonly behindGateway?: boolean;
+}
+
+/** Reads the token of every request; what it must hold each route says. A wrong one is 401 wherever it is sent. */
+export function createAuthorization(
+  app: FastifyInstance,
+  tokens: TokenVerifier,
+  { behindGateway = false }: AuthorizationOptions = {},
+): Authorization {
   const callers = new WeakMap<FastifyRequest, CubeIdentity>();
+  const forwarded = new WeakSet<FastifyRequest>();
   app.addHook('onRequest', async (request) => {
+    const hop = request.headers['x-cube-token'];
+    if (behindGateway && hop !== undefined) {
+      const gateway = tokens.verify(String(hop));
+      if (gateway.cubeId !== gatewayCubeId)
+        throw new Failure('forbidden', 'X-Cube-Token is for the gateway alone.', {
+          hint: 'Send a cube token as `Authorization: Bearer …`.',
+        });
+      callers.set(request, gateway);
+      forwarded.add(request);
+      return;
+    }
     const { authorization } = request.headers;
     if (authorization === undefined) return;
     const [, token] = /^Bearer ([^ ]+)$/i.exec(authorization) ?? [];
     // A bearer that is there must be right: a bad one never counts as none.
     if (token === undefined) throw new Failure('unauthorized', 'Invalid token');
-    callers.set(request, await verifyCubeToken(secret, token, clock()));
+    callers.set(request, tokens.verify(token));
   });
   return {
     require: (permission) => async (request) => {
@@ -33,6 +61,12 @@ export function createAuthorization(app: FastifyInstance, secret: string, clock:
       const caller = callers.get(request);
       if (caller === undefined) throw new Failure('unauthorized', 'This call needs a cube token.');
       return caller;
+    },
+    userOf: (request) => {
+      const header = request.headers['x-user-id'];
+      if (!forwarded.has(request) || typeof header !== 'string' || header === '') return undefined;
+      // Node gives a header's bytes as latin1; user ids are UTF-8 on the wire.
+      return Buffer.from(header, 'latin1').toString('utf8');
     },
   };
 }

@@ -1,12 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
+/** What a service tells beside the four metrics, each time it is asked. */
+export interface MoreMetrics {
+  /** Puts metrics into the registry. */
+  readonly collect?: (registry: Registry) => Promise<void>;
+  /** Gives more of them as text; no family may be one of the registry's. */
+  readonly text?: () => Promise<string>;
+}
+
 /** The four metrics that every service keeps of itself, named after its cube id, and `GET /metrics`. */
-export function registerMetrics(
-  app: FastifyInstance,
-  cubeId: string,
-  collect?: (registry: Registry) => Promise<void>,
-): void {
+export function registerMetrics(app: FastifyInstance, cubeId: string, more: MoreMetrics = {}): void {
   const prefix = cubeId.replaceAll('-', '_');
   const registry = new Registry();
   const registers = [registry];
@@ -41,7 +45,8 @@ export function registerMetrics(
     cpu.set(now.at > last.at ? busyMicros / 10 / (now.at - last.at) : 0);
     last = now;
     memory.set(process.memoryUsage.rss());
-    await collect?.(registry);
-    return reply.type(registry.contentType).send(await registry.metrics());
+    await more.collect?.(registry);
+    const [own, others = ''] = await Promise.all([registry.metrics(), more.text?.()]);
+    return reply.type(registry.contentType).send(own + others);
   });
 }

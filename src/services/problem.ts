@@ -41,16 +41,6 @@ export async function sendProblem(reply: FastifyReply, failure: Failure, status?
  * the technology behind the app.
  */
 export function registerProblems(app: FastifyInstance, translate: (error: unknown) => Failure | undefined): void {
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      reply,
-      new Failure(
-        'not_found',
-        `There is nothing at ${request.method} ${request.routeOptions.url ?? request.url.split('?')[0]}.`,
-        { hint: 'See /openapi.json for what there is.' },
-      ),
-    ),
-  );
   app.setErrorHandler(async (error, request, reply) => {
     const failure = requestFailure(error) ?? toFailure(error, translate);
     const status = requestStatus(error);

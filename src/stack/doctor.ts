@@ -52,6 +52,15 @@ export async function diagnose(
       : []),
     ...fetched,
     { what: `a stack in ${home.folder}`, ok: running.length > 0, mend: 'run `cubeshift up --detach`' },
+    ...(running.length > 0
+      ? [
+          {
+            what: 'a supervisor that starts again what dies',
+            ok: home.supervisor() !== undefined,
+            mend: 'run `cubeshift up --detach`; what runs goes on',
+          },
+        ]
+      : []),
     ...(environment.CUBE_JWT_SECRET !== undefined && Buffer.byteLength(environment.CUBE_JWT_SECRET) < 32
       ? [{ what: 'CUBE_JWT_SECRET of 32 bytes', ok: false, mend: 'make it longer, or leave it out' }]
       : []),

@@ -1,4 +1,4 @@
-import type { StackSettings } from './home.js';
+import type { PortName, StackSettings } from './home.js';
 
 /** The servers a user may bring instead of the embedded ones, by their variables. */
 export type OwnServers = Readonly<
@@ -10,21 +10,81 @@ export function ownServers(environment: NodeJS.ProcessEnv): OwnServers {
   return Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
 }
 
+/** Variables that ask for a port of a program. */
+const portVariables = {
+  CONTROL_PORT: 'control',
+  GATEWAY_PORT: 'gateway',
+  SECURITY_CUBE_PORT: 'security',
+  MONITORING_CUBE_PORT: 'monitoring',
+  SAJU_CUBE_PORT: 'saju',
+  LEGACY_SAJU_PORT: 'legacySaju',
+} as const satisfies Record<string, PortName>;
+
+/** The ports that the environment asks for. */
+export function askedPorts(environment: NodeJS.ProcessEnv): Partial<Record<PortName, number>> {
+  return Object.fromEntries(
+    Object.entries(portVariables).flatMap(([name, port]) =>
+      environment[name] ? [[port, Number(environment[name])]] : [],
+    ),
+  );
+}
+
+/** What is passed on to the programs as the caller set it. */
+const passedVariables = [
+  'TEMPORAL_NAMESPACE',
+  'TEMPORAL_TLS',
+  'TEMPORAL_API_KEY',
+  'CUBE_JWT_SECRET',
+  'CUBE_JWT_SECRET_PREVIOUS',
+  'USER_JWT_SECRET',
+  'USER_JWT_SECRET_PREVIOUS',
+  'TRUSTED_EDGES',
+  'INSTANCE_NETWORKS',
+  'LEGACY_SAJU_URL',
+  'LEGACY_AI_URL',
+  'LEGACY_PAPERWORK_URL',
+  'LEGACY_CRAWLER_URL',
+  'PROMETHEUS_URL',
+  'ESCALATION_WEBHOOK_URL',
+  'GATEWAY_WINDOW_SECONDS',
+  'GATEWAY_SHADOW',
+  'GATEWAY_RATE_PER_SECOND',
+  'GATEWAY_ADDRESS_RATE_PER_SECOND',
+  'CONTROL_HOST',
+  'LEDGER_RETENTION_DAYS',
+  'LOG_LEVEL',
+  'CUBESHIFT_CRASH_POINT',
+] as const;
+
+const heardVariables = [
+  'TEMPORAL_ADDRESS',
+  'LEGACY_DATABASE_URL',
+  'CUBE_DATABASE_URL',
+  'REDIS_URL',
+  ...passedVariables,
+] as const;
+
+/** Variables that the caller has set, and set otherwise than the stack that runs was started with: they change nothing in it. */
+export function unheardVariables(
+  environment: NodeJS.ProcessEnv,
+  live: Readonly<Record<string, string>>,
+): readonly string[] {
+  return heardVariables.filter((name) => environment[name] && environment[name] !== live[name]);
+}
+
 /** Every variable that the programs of a stack read, with its live value: embedded defaults where nothing else is set. */
-export function stackEnvironment(settings: StackSettings, environment: NodeJS.ProcessEnv): Record<string, string> {
+export function stackEnvironment(
+  settings: StackSettings,
+  environment: NodeJS.ProcessEnv,
+  stateFolder: string,
+): Record<string, string> {
   const { ports, postgresPassword: password } = settings;
   const own = ownServers(environment);
-  const passed = [
-    'TEMPORAL_NAMESPACE',
-    'CUBE_JWT_SECRET',
-    'CONTROL_HOST',
-    'LEDGER_RETENTION_DAYS',
-    'LOG_LEVEL',
-    'CUBESHIFT_CRASH_POINT',
-  ].flatMap((name) => {
+  const passed = passedVariables.flatMap((name) => {
     const value = environment[name];
     return value ? [[name, value] as const] : [];
   });
+  const local = (port: PortName) => `http://127.0.0.1:${ports[port]}`;
   return {
     TEMPORAL_ADDRESS: `127.0.0.1:${ports.temporal}`,
     TEMPORAL_NAMESPACE: 'default',
@@ -32,9 +92,16 @@ export function stackEnvironment(settings: StackSettings, environment: NodeJS.Pr
     CUBE_DATABASE_URL: `postgres://cubeshift:${password}@127.0.0.1:${ports.cubePostgres}/cubes`,
     REDIS_URL: `redis://127.0.0.1:${ports.redis}`,
     CUBE_JWT_SECRET: settings.cubeJwtSecret,
+    USER_JWT_SECRET: settings.userJwtSecret,
+    STATE_DIR: stateFolder,
+    LEGACY_SAJU_URL: local('legacySaju'),
     CONTROL_PORT: String(ports.control),
     ...own,
     ...Object.fromEntries(passed),
+    GATEWAY_URL: local('gateway'),
+    SECURITY_CUBE_URL: local('security'),
+    MONITORING_CUBE_URL: local('monitoring'),
+    SAJU_CUBE_URL: local('saju'),
     CONTROL_URL: `http://${reachableHost(environment.CONTROL_HOST)}:${ports.control}`,
     ...(own.TEMPORAL_ADDRESS === undefined ? { TEMPORAL_UI_URL: `http://127.0.0.1:${ports.temporalUi}` } : {}),
   };

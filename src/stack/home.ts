@@ -5,12 +5,22 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   writeSync,
 } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
+import {
+  type DesiredCubes,
+  desiredFolder,
+  newestState,
+  type ObservedInstance,
+  observedFile,
+  stateFile,
+} from '../domain/desired-cubes.js';
+import { type Release, readRelease, releasePath } from '../domain/releases.js';
 import { Failure } from '../failures.js';
 import { linkNew } from './exclusive-link.js';
 import { choosePort } from './ports.js';
@@ -24,6 +34,11 @@ export const usualPorts = {
   cubePostgres: 5433,
   redis: 6379,
   control: 8090,
+  gateway: 8088,
+  security: 8080,
+  monitoring: 9464,
+  saju: 8001,
+  legacySaju: 8011,
 } as const;
 export type PortName = keyof typeof usualPorts;
 
@@ -32,6 +47,7 @@ export interface StackSettings {
   readonly ports: Readonly<Record<PortName, number>>;
   readonly postgresPassword: string;
   readonly cubeJwtSecret: string;
+  readonly userJwtSecret: string;
 }
 
 /** A process of the stack as `ps` shows it. */
@@ -88,6 +104,7 @@ export class StackHome {
       ports: ports as Record<PortName, number>,
       postgresPassword: kept?.postgresPassword ?? randomBytes(24).toString('base64url'),
       cubeJwtSecret: kept?.cubeJwtSecret ?? randomBytes(48).toString('base64url'),
+      userJwtSecret: kept?.userJwtSecret ?? randomBytes(48).toString('base64url'),
     };
     this.write('settings.json', settings);
     return settings;
@@ -108,6 +125,68 @@ export class StackHome {
 
   recordProcesses(entries: readonly ProcessEntry[]): void {
     this.write('processes.json', entries);
+  }
+
+  /** What should run of each cube; what was never deployed is not in it. */
+  desiredCubes(): DesiredCubes {
+    const folder = this.path(desiredFolder);
+    for (;;) {
+      const number = newestState(existsSync(folder) ? readdirSync(folder) : []);
+      if (number === 0) return {};
+      const cubes = this.read<DesiredCubes>(join(desiredFolder, stateFile(number)));
+      // Cleared away between the two looks: there are newer ones.
+      if (cubes !== undefined) return cubes;
+    }
+  }
+
+  recordInstances(instances: readonly ObservedInstance[]): void {
+    this.write(observedFile, instances);
+  }
+
+  instances(): readonly ObservedInstance[] {
+    return this.read<ObservedInstance[]>(observedFile) ?? [];
+  }
+
+  /** A release; undefined when there is none of this version. Throws `unexpected` for a file that holds none. */
+  release(cubeId: string, version: string): Release | undefined {
+    const path = join(...releasePath(cubeId, version));
+    const content = this.read<unknown>(path);
+    if (content === undefined) return undefined;
+    const release = readRelease(content);
+    if (release !== undefined) return release;
+    throw new Failure('unexpected', `The file ${this.path(path)} is not a release.`, {
+      hint: 'Remove it, and add the release again.',
+    });
+  }
+
+  /** Every release of a cube, or of all, the oldest first. */
+  releases(cubeId?: string): readonly Release[] {
+    const folder = this.path('releases');
+    const cubes = existsSync(folder)
+      ? readdirSync(folder).filter((name) => cubeId === undefined || name === cubeId)
+      : [];
+    return cubes
+      .flatMap((cube) =>
+        existsSync(join(folder, cube))
+          ? readdirSync(join(folder, cube)).flatMap((name) =>
+              name.endsWith('.json') ? (this.release(cube, name.slice(0, -'.json'.length)) ?? []) : [],
+            )
+          : [],
+      )
+      .sort((one, other) => one.created_at.localeCompare(other.created_at));
+  }
+
+  /** Keeps a release; a version that is there already stays what it is. Returns whether it was added. */
+  addRelease(release: Release): boolean {
+    const [releases, cube, file] = releasePath(release.cube_id, release.version);
+    mkdirSync(this.path(releases, cube), { recursive: true, mode: 0o700 });
+    const candidate = join(releases, cube, `.${file}.${process.pid}`);
+    this.write(candidate, release);
+    try {
+      return linkNew(this.path(candidate), this.path(releases, cube, file));
+    } finally {
+      rmSync(this.path(candidate), { force: true });
+    }
   }
 
   /** The living supervisor of this stack. */
@@ -175,7 +254,7 @@ export class StackHome {
 
   /** Whole or not at all, and readable by its owner only. */
   private write(name: string, content: unknown): void {
-    const scratch = this.path(`.${name}.${process.pid}`);
+    const scratch = this.path(dirname(name), `.${basename(name)}.${process.pid}`);
     const file = openSync(scratch, 'w', 0o600);
     writeSync(file, `${JSON.stringify(content, null, 2)}\n`);
     closeSync(file);

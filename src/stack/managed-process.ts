@@ -28,6 +28,8 @@ export class ManagedProcess {
   private state: ProcessEntry['state'] = 'stopped';
   private backOff = firstBackOff;
   private retryAt = 0;
+  private started = 0;
+  private ended: string | null = null;
 
   constructor(
     readonly spec: ProcessSpec,
@@ -96,6 +98,16 @@ export class ManagedProcess {
     return this.identity && { name, ...this.identity, port, version, state: this.state };
   }
 
+  /** How often it was started here. */
+  get starts(): number {
+    return this.started;
+  }
+
+  /** How it ended the last time, as far as this supervisor saw it. */
+  get lastEnd(): string | null {
+    return this.ended;
+  }
+
   get logFile(): string {
     return this.home.path('logs', `${this.spec.name}.log`);
   }
@@ -113,7 +125,13 @@ export class ManagedProcess {
     closeSync(log);
     child.unref();
     // A command that cannot be started shows as a process that is not there; the next look tries again.
-    child.on('error', () => undefined);
+    child.on('error', (error) => {
+      this.ended = `could not be started (${'code' in error ? String(error.code) : error.name})`;
+    });
+    child.on('exit', (code, signal) => {
+      this.ended = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+    });
+    this.started++;
     this.identity = child.pid === undefined ? undefined : identify(child.pid);
     this.state = 'starting';
   }

@@ -1,13 +1,13 @@
 import { renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../failures.js';
-import { packageRoot, packageVersion } from '../package-root.js';
-import { ownServers, stackEnvironment } from './environment.js';
+import { CubeSupervisor } from './cubes.js';
+import { askedPorts, ownServers, stackEnvironment } from './environment.js';
 import { ensureArtifact } from './fetch.js';
 import type { ProcessEntry, StackHome } from './home.js';
-import type { ProcessSpec } from './managed-process.js';
 import { isAlive, signalProcess } from './process-identity.js';
+import { programProcess } from './program-process.js';
+import { isNeeded, programs, runCubes } from './programs.js';
 import {
   answers,
   ensureDatabase,
@@ -39,13 +39,6 @@ export interface RunningStack {
   stop(): Promise<void>;
 }
 
-/** Programs of this package that a stack runs, in the order they start. A new cube is one line. */
-const programs = [
-  { name: 'worker-control', entry: 'src/workers/control.js', port: null },
-  { name: 'worker-bulk-1', entry: 'src/workers/bulk.js', port: null },
-  { name: 'control', entry: 'src/services/control/main.js', port: 'CONTROL_PORT' },
-] as const;
-
 /**
  * Starts, or takes over, the four servers of a stack: those that the environment does not name. Throws `conflict` when
  * another process already keeps this stack up; otherwise the caller is its supervisor until `stop`.
@@ -57,13 +50,12 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
   const supervisor = new Supervisor(home);
   try {
     const alive = home.processes().filter(isAlive);
-    const { CONTROL_PORT: controlPort } = options.environment;
     const settings = await home.settings(
       new Set(alive.flatMap((entry) => entry.port ?? [])),
-      controlPort ? { control: Number(controlPort) } : {},
+      askedPorts(options.environment),
     );
     const own = ownServers(options.environment);
-    const env = stackEnvironment(settings, options.environment);
+    const env = stackEnvironment(settings, options.environment, home.folder);
     await checkOwnServers(own);
     home.recordEnvironment(env);
     const fetch = (name: Parameters<typeof ensureArtifact>[0]) => ensureArtifact(name, options.cacheFolder, log);
@@ -93,20 +85,25 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
       for (const server of [...(wanted.legacy ? [legacy] : []), ...(wanted.cube ? [cube] : [])]) {
         log(`starting ${server.name} on port ${server.port}`);
         await initializePostgres(home, server);
-        await supervisor.bringUp(postgresProcess(home, server));
+        await supervisor.bringUp([postgresProcess(home, server)]);
         await ensureDatabase(server);
       }
     }
-    if (wanted.redis) await supervisor.bringUp(redisProcess(home, await fetch('redis'), settings.ports.redis));
+    if (wanted.redis) await supervisor.bringUp([redisProcess(home, await fetch('redis'), settings.ports.redis)]);
     if (wanted.temporal) {
       log(`starting temporal on port ${settings.ports.temporal}, its Web UI on ${settings.ports.temporalUi}`);
-      await supervisor.bringUp(temporalProcess(home, await fetch('temporal'), settings.ports));
+      await supervisor.bringUp([temporalProcess(home, await fetch('temporal'), settings.ports)]);
     }
     return {
       env,
       watch: (signal) => supervisor.watch(signal),
       startPrograms: async () => {
-        for (const program of programs) await supervisor.bringUp(programProcess(program, env));
+        const needed = programs.filter((one) => isNeeded(one, options.environment));
+        await supervisor.bringUp(needed.map((program) => programProcess(program, env)));
+        const cubes = runCubes.map((cube) => ({ ...cube, port: settings.ports[cube.portName] }));
+        const portsOfCubes = new Set(cubes.map(({ port }) => port));
+        const portsOfOthers = Object.values(settings.ports).filter((port) => !portsOfCubes.has(port));
+        await supervisor.bringUpCubes(new CubeSupervisor(home, env, cubes, portsOfOthers));
       },
       stop: async () => {
         await supervisor.stop();
@@ -161,26 +158,6 @@ async function endLeftover(entry: ProcessEntry): Promise<void> {
     if (Date.now() > deadline) signalProcess(entry, 'SIGKILL');
     await sleep(20);
   }
-}
-
-function programProcess(program: (typeof programs)[number], env: Readonly<Record<string, string>>): ProcessSpec {
-  const port = program.port === null ? null : Number(env[program.port]);
-  return {
-    name: program.name,
-    command: process.execPath,
-    args: ['--enable-source-maps', join(packageRoot(), 'dist', program.entry)],
-    env: { PATH: process.env.PATH, LANG: 'C.UTF-8', TZ: 'UTC', ...env },
-    port,
-    version: packageVersion(),
-    stopSignal: 'SIGTERM',
-    ready: async () => port === null || (await isReady(env.CONTROL_URL ?? `http://127.0.0.1:${port}`)),
-  };
-}
-
-async function isReady(url: string): Promise<boolean> {
-  const response = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(2000) });
-  await response.body?.cancel();
-  return response.ok;
 }
 
 const ownServerHint =

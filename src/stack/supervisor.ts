@@ -1,53 +1,99 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from '../failures.js';
+import type { CubeSupervisor } from './cubes.js';
 import type { StackHome } from './home.js';
 import { ManagedProcess, type ProcessSpec } from './managed-process.js';
+import { isAlive } from './process-identity.js';
 
 const lookEveryMillis = 250;
+const lookAtCubesEveryMillis = 200;
 const stopPatience = 20_000;
 
 /**
- * Keeps a list of processes running, in order. Processes that an earlier supervisor left behind are adopted by their
+ * Keeps groups of processes running: a group is brought up together, after those before it. Processes that an earlier supervisor left behind are adopted by their
  * recorded identity, so that a supervisor can be killed at any time and the next one goes on with what lives.
  */
 export class Supervisor {
-  private readonly managed: ManagedProcess[] = [];
+  private readonly groups: ManagedProcess[][] = [];
+  private cubes: CubeSupervisor | undefined;
 
   constructor(private readonly home: StackHome) {}
 
-  /** Adds a process and waits until it is ready. */
-  async bringUp(spec: ProcessSpec, millis = 60_000): Promise<void> {
-    const process = new ManagedProcess(spec, this.home);
-    await process.adopt(this.home.processes().find((entry) => entry.name === spec.name));
-    this.managed.push(process);
-    await process.awaitReady(millis, () => this.record());
+  /** Adds a group of processes and waits until all of them are ready. */
+  async bringUp(specs: readonly ProcessSpec[], millis = 60_000): Promise<void> {
+    const group: ManagedProcess[] = [];
+    this.groups.push(group);
+    for (const spec of specs) {
+      const process = new ManagedProcess(spec, this.home);
+      await process.adopt(this.home.processes().find((entry) => entry.name === spec.name));
+      group.push(process);
+    }
+    const ready = await Promise.allSettled(group.map((process) => process.awaitReady(millis, () => this.record())));
     this.record();
+    const failed = ready.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
-  /** Starts again whatever dies, until told to stop. */
-  async watch(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const changes = await Promise.all(this.managed.map((process) => process.attend()));
-      if (changes.includes(true)) this.record();
-      await sleep(lookEveryMillis, undefined, { signal }).catch(() => undefined);
+  /** Begins to make of the cubes what the state folder says, and waits until all of them serve. */
+  async bringUpCubes(cubes: CubeSupervisor, millis = 60_000): Promise<void> {
+    await cubes.begin();
+    this.cubes = cubes;
+    const deadline = Date.now() + millis;
+    for (;;) {
+      await cubes.attend();
+      this.record();
+      if (cubes.isServing) return;
+      if (Date.now() > deadline)
+        throw new Failure('unexpected', `Not every cube became ready within ${millis / 1000} s.`, {
+          hint: `Their logs are in ${this.home.path('logs')}.`,
+        });
+      await sleep(50);
     }
   }
 
-  /** Stops everything, the last started first. */
+  /** Starts again whatever dies, and lets cubes come and go, until told to stop. */
+  async watch(signal: AbortSignal): Promise<void> {
+    await Promise.all([
+      repeat(signal, lookEveryMillis, async () => {
+        const changes = await Promise.all(this.managed.map((process) => process.attend()));
+        if (changes.includes(true)) this.record();
+      }),
+      repeat(signal, lookAtCubesEveryMillis, async () => {
+        if ((await this.cubes?.attend()) === true) this.record();
+      }),
+    ]);
+  }
+
+  private get managed(): readonly ManagedProcess[] {
+    return this.groups.flat();
+  }
+
+  /** Stops everything, the last group first. */
   async stop(): Promise<void> {
-    for (const process of [...this.managed].reverse()) {
-      await process.stop(stopPatience);
-      this.managed.splice(this.managed.indexOf(process), 1);
+    await this.cubes?.stop();
+    this.cubes = undefined;
+    this.record();
+    for (let group = this.groups.at(-1); group !== undefined; group = this.groups.at(-1)) {
+      await Promise.all(group.map((process) => process.stop(stopPatience)));
+      this.groups.pop();
       this.record();
     }
   }
 
   /** What is not up yet stays on record: should this supervisor die now, the next one finds it. */
   private record(): void {
-    const entries = this.managed.flatMap((process) => process.entry ?? []);
-    const known = new Set(this.managed.map((process) => process.spec.name));
+    const processes = [...this.managed, ...(this.cubes?.processes ?? [])];
+    const known = new Set(processes.map((process) => process.spec.name));
     this.home.recordProcesses([
-      ...entries,
-      ...this.home.processes().filter((entry) => !known.has(entry.name) && this.managed.length > 0),
+      ...processes.flatMap((process) => process.entry ?? []),
+      ...this.home.processes().filter((entry) => !known.has(entry.name) && processes.length > 0 && isAlive(entry)),
     ]);
+  }
+}
+
+async function repeat(signal: AbortSignal, everyMillis: number, work: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    await work();
+    await sleep(everyMillis, undefined, { signal }).catch(() => undefined);
   }
 }

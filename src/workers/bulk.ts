@@ -1,15 +1,16 @@
 import { createRowMoves } from '../activities/row-moves.js';
+import { configureOrExit } from '../config.js';
 import { armCrashPoint } from '../crash-points.js';
 import { taskQueues } from '../domain/task-queues.js';
 import { openDatabases } from '../postgres/databases.js';
 import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger-schema.js';
-import { configureOrExit, runWorker, startLog } from './run-worker.js';
+import { temporalTarget, temporalVariables } from '../temporal-target.js';
+import { runWorker, startLog } from './run-worker.js';
 import { connectTemporal, createWorker, workerIdentity } from './worker.js';
 
 /** Entry point of a bulk worker: moves and compares rows. As many of them as there are machines. */
 const variables = [
-  'TEMPORAL_ADDRESS',
-  'TEMPORAL_NAMESPACE',
+  ...temporalVariables,
   'LEGACY_DATABASE_URL',
   'CUBE_DATABASE_URL',
   'LOG_LEVEL',
@@ -21,7 +22,7 @@ const activitySlots = 4;
 
 await runWorker(startLog('worker-bulk', config.LOG_LEVEL, config.WORKER_METRICS_ADDRESS), async () => {
   await upgradeLedger(config.CUBE_DATABASE_URL);
-  const connection = await connectTemporal(config.TEMPORAL_ADDRESS);
+  const connection = await connectTemporal(temporalTarget(config));
   // Each step uses at most three pooled connections at a time on a side; streams have connections of their own.
   const urls = { legacyUrl: config.LEGACY_DATABASE_URL, cubeUrl: config.CUBE_DATABASE_URL };
   const databases = openDatabases(urls, 'cubeshift bulk worker', activitySlots * 3);

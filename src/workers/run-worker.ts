@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { NativeConnection, Worker } from '@temporalio/worker';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import pino from 'pino';
-import { readConfiguration, type VariableName } from '../config.js';
 import { failureRule, reportFailure, toFailure } from '../failures.js';
 
 type Log = pino.Logger;
@@ -71,15 +70,5 @@ export async function runWorker(
       }
       await sleep(1000, undefined, { signal: stop.signal }).catch(() => undefined);
     }
-  }
-}
-
-/** Reads the variables or ends the process with one sentence for each that is wrong. */
-export function configureOrExit<Name extends VariableName>(names: readonly Name[]) {
-  try {
-    return readConfiguration(process.env, names);
-  } catch (error) {
-    process.stderr.write(`${toFailure(error).message}\n`);
-    process.exit(2);
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { Failure, toFailure } from '../failures.js';
 import { packageRoot } from '../package-root.js';
+import type { TemporalTarget } from '../temporal-target.js';
 
 /** Plans are bundled when the package is built: a worker starts in a second and runs just what was tested. */
 export const workflowBundlePath = join(packageRoot(), 'dist', 'workflow-bundle.js');
@@ -13,9 +14,11 @@ export function workerIdentity(): string {
 }
 
 /** Connects to Temporal; throws `temporal_unreachable` when it cannot. */
-export async function connectTemporal(address: string): Promise<NativeConnection> {
-  return NativeConnection.connect({ address }).catch((error: unknown) => {
-    throw new Failure('temporal_unreachable', `The Temporal server at ${address} cannot be reached.`, { cause: error });
+export async function connectTemporal(target: TemporalTarget): Promise<NativeConnection> {
+  return NativeConnection.connect(target).catch((error: unknown) => {
+    throw new Failure('temporal_unreachable', `The Temporal server at ${target.address} cannot be reached.`, {
+      cause: error,
+    });
   });
 }
 

@@ -1,1 +1,5 @@
+export { auditRecord } from './audit-record.js';
+export { cubeDeployment } from './cube-deployment.js';
+export { emergencyRollback } from './emergency-rollback.js';
 export { sajuRecordsMigration } from './saju-records.js';
+export { trafficRamp } from './traffic-ramp.js';

@@ -5,11 +5,12 @@ import type { MigrationInput } from '../domain/migration.js';
 import { passesRejectLimit } from '../domain/reject-limit.js';
 import { type FailureReport, failureRule } from '../failures.js';
 import { conductMigration, type MigrationOutcome } from './lib/conduct.js';
-import { longSteps, shortSteps, untilDone } from './lib/options.js';
+import { longLooks, longSteps, shortSteps, untilDone } from './lib/options.js';
 import type { Asked, CarriedRun, MigrationRun } from './lib/run.js';
 import { sideBySide } from './lib/side-by-side.js';
 
-const steps = proxyActivities<RunSteps>(shortSteps);
+const steps = proxyActivities<Omit<RunSteps, 'preflight' | 'openRanges'>>(shortSteps);
+const { preflight } = proxyActivities<Pick<RunSteps, 'preflight'>>(longLooks);
 const { openRanges } = proxyActivities<Pick<RunSteps, 'openRanges'>>(untilDone);
 const rows = proxyActivities<RowMoves>(longSteps);
 
@@ -19,11 +20,12 @@ export async function sajuRecordsMigration(input: MigrationInput, carried?: Carr
     // Before preflight already: what an earlier run of the kind left is undone by a rollback at any stage.
     run.saga.register('removeMovedRows');
     await run.once('preflight', async () => {
-      const { estimatedRows } = await run.step('preflight', () => steps.preflight(run.reference));
+      const { estimatedRows } = await run.step('preflight', () => preflight(run.reference));
       run.estimatedRows = estimatedRows;
     });
+    if (run.undertaken !== undefined) await takeUp(run, run.undertaken);
     await run.once('copy', () => copyEverything(run));
-    await restUntilComplete(run);
+    await run.once('accepted', () => restUntilComplete(run));
     await run.step('done', () => steps.finalize(run.reference));
   });
 }
@@ -60,9 +62,7 @@ async function copyRound(run: MigrationRun): Promise<'exhausted' | 'more' | 'too
 /** Blocked by rejects: a person accepts them, or mends the source and retries; then the copy looks again. */
 async function handleRejects(run: MigrationRun): Promise<void> {
   const asked = await run.block('too_many_rejects', await run.step('copying', () => describeRejects(run)));
-  // In one history: continued as new in the middle, the run would be back at its copy.
-  if (asked.action === 'verify') await compareEverything(run, async () => undefined);
-  else await carryOut(run, asked, 'copying');
+  await takeUp(run, asked);
 }
 
 /** Compares every row; a mismatch blocks until a repair, a retry or another look finds both sides equal. */
@@ -71,7 +71,7 @@ async function verifyUntilClean(run: MigrationRun): Promise<void> {
     const verdict = await compareEverything(run, () => run.renewHistory());
     if (verdict.clean) return;
     const asked = await run.block('verification_mismatch', describeMismatch(verdict));
-    await carryOut(run, asked, 'verifying');
+    await takeUp(run, asked);
     await run.renewHistory();
   }
 }
@@ -98,9 +98,19 @@ async function restUntilComplete(run: MigrationRun): Promise<void> {
     const asked = await run.rest('verified');
     if (asked.action === 'complete') return;
     if (asked.action !== 'rejects/accept') run.redo('verify');
-    await carryOut(run, asked, 'verifying');
+    await takeUp(run, asked);
     await run.renewHistory();
   }
+}
+
+/** Carries out what a person asked for at a rest, at the stage that the run was at. */
+function takeUp(run: MigrationRun, asked: Asked): Promise<void> {
+  return run.undertake(asked, async () => {
+    if (run.hasCompleted('copy')) await carryOut(run, asked, 'verifying');
+    // A look in the middle of the copy, which goes on afterwards.
+    else if (asked.action === 'verify') await compareEverything(run, async () => undefined);
+    else await carryOut(run, asked, 'copying');
+  });
 }
 
 async function carryOut(run: MigrationRun, { action, request }: Asked, stage: 'copying' | 'verifying'): Promise<void> {

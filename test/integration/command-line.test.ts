@@ -42,6 +42,13 @@ test.each([
   ['a token without permissions', ['token', '--cube-id', 'x']],
   ['a count that is none', ['up', '--records', 'many']],
   ['rejects accepted by nobody', ['migrate', 'rejects', 'one', '--accept']],
+  ['an option where a user is missing', ['traffic', 'set', 'saju', '--allow', '--deny']],
+  ['an option behind a user list without users', ['traffic', 'set', 'saju', '--deny', '--json']],
+  ['a percentage that is none', ['traffic', 'set', 'saju', '101']],
+  ['a ramp to nobody', ['traffic', 'ramp', 'saju', '--target', '0']],
+  ['a ramp of steps that are none', ['traffic', 'ramp', 'saju', '--steps', '1,,5']],
+  ['a ramp of no cube', ['traffic', 'ramp']],
+  ['a stop of no cube', ['traffic', 'stop']],
   ['a report that is no JSON', ['report', 'verify', '/dev/null']],
 ])('%s is wrong usage: exit code 2, told on stderr', async (_what, args) => {
   const { code, stdout, stderr } = await cubeshift(...args);

@@ -6,6 +6,7 @@ import Schema from 'typebox/schema';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MigrationView } from '../../src/domain/migration.js';
 import { issueCubeToken } from '../../src/services/tokens.js';
+import { runCommand } from '../support/command-line.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { type Answer, Engine, testSecret } from '../support/engine.js';
@@ -27,13 +28,17 @@ interface Operation {
   summary?: string;
   security?: object[];
   parameters?: { name: string; in: string; required?: boolean; schema: object }[];
-  requestBody?: { content: Record<string, { schema: object }> };
+  requestBody?: { required?: boolean; content: Record<string, { schema: object }> };
   responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>;
 }
 
 beforeAll(async () => {
   databases = await createDatabases(records);
   engine = await Engine.start(databases);
+  // Redis is not waited for by /ready: migrations do without.
+  await until('health to be ok', async () =>
+    (await (await fetch(`${engine.url}/health`)).text()).includes('"status":"ok"'),
+  );
   document = (await (await fetch(`${engine.url}/openapi.json`)).json()) as OpenApi;
 });
 afterAll(async () => {
@@ -57,7 +62,7 @@ async function send(
 }
 
 async function bearer(permissions: readonly string[] = ['migration:read', 'migration:write'], now = new Date()) {
-  const { token } = await issueCubeToken(testSecret, { cubeId: 'test', permissions }, now);
+  const { token } = issueCubeToken(testSecret, { cubeId: 'test', permissions }, now);
   return { authorization: `Bearer ${token}` };
 }
 
@@ -109,7 +114,11 @@ describe('before anything was started', () => {
   test('health, readiness and metrics answer without a token', async () => {
     expect(await send('GET', '/health')).toMatchObject({
       status: 200,
-      body: { status: 'ok', dependencies: { cube_database: 'ok', temporal: 'ok' }, version: expect.any(String) },
+      body: {
+        status: 'ok',
+        dependencies: { cube_database: 'ok', temporal: 'ok', redis: 'ok' },
+        version: expect.any(String),
+      },
     });
     expect(await send('GET', '/ready')).toMatchObject({ status: 200, body: { ready: true } });
     expect((await fetch(`${engine.url}/metrics`)).headers.get('content-type')).toMatch(/^text\/plain/);
@@ -130,6 +139,10 @@ describe('before anything was started', () => {
         'get /health',
         'get /metrics',
         'get /ready',
+        'get /v1/audit',
+        'get /v1/audit/check',
+        'get /v1/cubes',
+        'get /v1/cubes/{id}',
         'get /v1/migrations',
         'get /v1/migrations/{id}',
         'post /v1/migrations/{id}',
@@ -139,6 +152,14 @@ describe('before anything was started', () => {
         'post /v1/migrations/{id}/rejects/accept',
         'post /v1/migrations/{id}/rejects/retry',
         ...steering.map((action) => `post /v1/migrations/{id}/${action}`),
+        'get /v1/traffic/{cube}',
+        'put /v1/traffic/{cube}',
+        ...['get', 'post', 'delete'].map((method) => `${method} /v1/traffic/{cube}/ramp`),
+        ...['alarm', 'pause', 'resume', 'set'].map((action) => `post /v1/traffic/{cube}/ramp/${action}`),
+        'get /v1/cubes/{id}/deployment',
+        'get /v1/cubes/{id}/rollback',
+        'post /v1/cubes/{id}/rollback/acknowledge',
+        ...['deploy', 'restart', 'scale', 'rollback'].map((action) => `post /v1/cubes/{id}/${action}`),
       ].sort(),
     );
     // Templates that differ in their names alone are the same path twice, which OpenAPI forbids.
@@ -168,6 +189,29 @@ describe('before anything was started', () => {
         expect(statuses, place).toEqual(expect.arrayContaining(['401', '403']));
         if (method === 'post') expect(operation.requestBody?.content['application/json']?.schema, place).toBeDefined();
       }
+    }
+  });
+
+  test('OpenAPI calls a body required where a request without one is refused, and nowhere else', async () => {
+    const needed = [
+      '/v1/migrations/{id}',
+      '/v1/migrations/{id}/rejects/accept',
+      '/v1/cubes/{id}/deploy',
+      '/v1/cubes/{id}/scale',
+      '/v1/cubes/{id}/rollback/acknowledge',
+      '/v1/traffic/{cube}/ramp/set',
+      '/v1/traffic/{cube}/ramp/alarm',
+    ];
+    const posts = Object.entries(document.paths).flatMap(([path, { post }]) =>
+      post === undefined ? [] : [{ path, post }],
+    );
+    const required = posts.filter(({ post }) => post.requestBody?.required !== false).map(({ path }) => path);
+    expect(required.sort()).toEqual([...needed].sort());
+    // Of a run that is not there, a body that is missing where it is needed is told first.
+    for (const { path } of posts) {
+      const kindOrId = path === '/v1/migrations/{id}' ? 'saju-records' : 'not-there';
+      const { status } = await engine.call('POST', path.replace(/\{(id|cube)\}/, kindOrId));
+      expect(status, path).toBe(needed.includes(path) ? 400 : 404);
     }
   });
 
@@ -240,6 +284,32 @@ describe('before anything was started', () => {
     }
     expectProblem(await engine.call('POST', '/v1/migrations/unknown/pause'), 404);
     expectProblem(await engine.call('POST', '/v1/migrations/unknown/explode'), 404);
+    expectProblem(await engine.call('GET', '/v1/migrations/unknown/explode'), 404);
+  });
+
+  test.each([
+    ['DELETE', '/v1/migrations', 'GET, HEAD'],
+    ['PUT', '/v1/migrations/one/report', 'GET, HEAD'],
+    ['POST', '/v1/migrations/one/events', 'GET, HEAD'],
+    ['GET', '/v1/migrations/one/pause', 'POST'],
+    ['POST', '/v1/traffic/saju', 'GET, HEAD, PUT'],
+    ['PUT', '/v1/traffic/saju/ramp', 'DELETE, GET, HEAD, POST'],
+    ['POST', '/health', 'GET, HEAD'],
+    ['POST', '/openapi.json', 'GET, HEAD'],
+  ])('%s %s is 405: the path takes %s', async (method, path, allow) => {
+    const answer = await send(method, path, await bearer());
+    expectProblem(answer, 405, { type: 'invalid_input', detail: `This path takes ${allow}.` });
+    expect(answer.headers.get('allow')).toBe(allow);
+  });
+
+  test('a path that is none, headers and URLs that are too long are problems too; a request keeps its id', async () => {
+    expectProblem(await send('GET', '/v1/migrations/%zz'), 400);
+    expectProblem(await send('GET', `/health?${'a'.repeat(8200)}`), 414);
+    const many = Object.fromEntries(Array.from({ length: 101 }, (_, place) => [`x-${place}`, 'a']));
+    expectProblem(await send('GET', '/health', many), 431);
+    const answer = await send('GET', '/health', { 'x-request-id': 'call-7' });
+    expect(answer.headers.get('x-request-id')).toBe('call-7');
+    expect(answer.headers.get('traceparent')).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
   });
 
   test('none of that left a migration', async () => {
@@ -251,6 +321,10 @@ describe('before anything was started', () => {
 
 describe('tokens', () => {
   const calls = [
+    ['GET', '/v1/audit', 'migration:read'],
+    ['GET', '/v1/audit/check', 'migration:read'],
+    ['GET', '/v1/cubes', 'migration:read'],
+    ['GET', '/v1/cubes/saju-cube', 'migration:read'],
     ['GET', '/v1/migrations', 'migration:read'],
     ['GET', '/v1/migrations/any', 'migration:read'],
     ['GET', '/v1/migrations/any/events', 'migration:read'],
@@ -388,6 +462,50 @@ describe('one run from its start to its end', () => {
     });
     await until('the stream to tell of the pause', () => stream.told.some(({ view }) => view.status === 'paused'));
     expect(await engine.steer('one', 'resume')).toMatchObject({ status: 'running' });
+  });
+
+  test('the audit tells who asked for what, and that it is as it was written', async () => {
+    const answer = await engine.call('GET', '/v1/audit?limit=3');
+    expectAnswerFits('get', '/v1/audit', answer);
+    const { items: all } = (await engine.call('GET', '/v1/audit')).body as { items: object[] };
+    const started = { actor: 'test', action: 'migration.start', subject: 'one' };
+    expect(all).toContainEqual(
+      expect.objectContaining({ ...started, details: expect.objectContaining({ mode: 'copy' }) }),
+    );
+    const asked = { actor: 'test', subject: 'one', details: { kind: 'saju-records', by: 'test' } };
+    expect(answer.body).toMatchObject({
+      items: ['resume', 'pause', 'pause'].map((action) => ({ action: `migration.${action}`, ...asked })),
+    });
+    const check = await engine.call('GET', '/v1/audit/check');
+    expectAnswerFits('get', '/v1/audit/check', check);
+    expect(check.body).toMatchObject({ intact: true, broken: null });
+    const { head } = check.body as { head: { seq: number; hash: string } };
+    const anchored = await engine.call('GET', `/v1/audit/check?anchor=${head.seq}:${head.hash}`);
+    expect(anchored.body).toMatchObject({ intact: true });
+    const gone = await engine.call('GET', `/v1/audit/check?anchor=${head.seq + 1}:${head.hash}`);
+    expect(gone.body).toMatchObject({ intact: false, broken: { seq: head.seq + 1, reason: 'anchor_missing' } });
+    expectProblem(await engine.call('GET', '/v1/audit?cursor=99999999999999999999'), 400, {
+      field: 'querystring.cursor',
+    });
+    expectProblem(await engine.call('GET', '/v1/audit/check?anchor=x'), 400, { field: 'querystring.anchor' });
+  });
+
+  test('the command line lists and checks the audit', async () => {
+    const variables = { CONTROL_URL: engine.url, CUBE_JWT_SECRET: testSecret };
+    const listed = await runCommand(['audit', 'list', '--limit', '1', '--json'], variables);
+    expect(JSON.parse(listed.stdout)).toMatchObject([{ action: 'migration.resume', subject: 'one' }]);
+    const checked = await runCommand(['audit', 'check'], variables);
+    expect(checked).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^all \d+ entries are as they were written/),
+    });
+    const [, anchor = ''] = /newest is (\S+)/.exec(checked.stdout) ?? [];
+    expect((await runCommand(['audit', 'check', '--anchor', anchor], variables)).code).toBe(0);
+    const other = await runCommand(['audit', 'check', '--anchor', anchor.replace(/.$/, 'g')], variables);
+    expect(other.code).toBe(2);
+    const cut = await runCommand(['audit', 'check', '--anchor', `99999:${anchor.split(':')[1]}`], variables);
+    expect([cut.code, cut.stdout]).toEqual([5, expect.stringContaining('cut off')]);
+    expect((await runCommand(['audit', 'list', '--limit', '0'], variables)).code).toBe(2);
   });
 
   test('the run comes to rest', async () => {

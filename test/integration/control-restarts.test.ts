@@ -42,7 +42,7 @@ test('with Temporal away a start is 503 and leaves nothing on record; repeated o
   expect((await engine.call('GET', '/v1/migrations')).body).toEqual({ items: [] });
   expect(await health()).toMatchObject({
     status: 'degraded',
-    dependencies: { cube_database: 'ok', temporal: 'unreachable' },
+    dependencies: { cube_database: 'ok', temporal: 'unreachable', redis: 'ok' },
   });
   expect(await readiness()).toBe(200);
   await temporal.open();
@@ -89,6 +89,7 @@ test('an API without its ledger listens, is not ready, and says so; it serves as
   const role = await createRole(databases.cube);
   const name = new URL(databases.cubeUrl).pathname.slice(1);
   await databases.cube.query('alter schema ledger rename to ledger_of_others');
+  await databases.cube.query('alter schema audit rename to audit_of_others');
   await engine.kill('control');
   engine.startProgram('control', { CUBE_DATABASE_URL: role.url(databases.cubeUrl) });
   await until('the API to listen', async () => (await readiness()) !== undefined);

@@ -36,8 +36,10 @@ test('a worker that wakes up late claims no range of a run that is copying no mo
 
 test('a worker that wakes up late takes no rollback its claim', async () => {
   await putRun('removing', 'rolling_back', 'running');
-  const undo = await claimOperation(databases.cube, 'removing', 'undo');
-  await expect(claimOperation(databases.cube, 'removing')).rejects.toMatchObject({ type: 'claim_lost' });
+  const undo = await claimOperation(databases.cube, { migrationId: 'removing' }, 'undo');
+  await expect(claimOperation(databases.cube, { migrationId: 'removing' })).rejects.toMatchObject({
+    type: 'claim_lost',
+  });
   const held = await databases.cube.query('select operation_token as token from ledger.migrations where id = $1', [
     'removing',
   ]);

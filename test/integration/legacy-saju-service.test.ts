@@ -250,7 +250,7 @@ describe('a stored record', () => {
     ['GET', '/records/9223372036854775808', 400],
     ['GET', '/records/9223372036854775807', 404],
     ['GET', '/records', 404],
-    ['PUT', '/records/1', 404],
+    ['PUT', '/records/1', 405],
     ['GET', '/users/%ff/records', 400],
   ])('%s %s is %i, told as a problem', async (method, path, status) => {
     expect(await call(method, path)).toMatchObject({

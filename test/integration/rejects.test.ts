@@ -94,6 +94,16 @@ test('too many rejects block with everything kept; accepted by a person, with a 
     [early.map(({ id }) => id)],
   );
   expect(accepted.rows).toEqual([{ accepted_by: 'kim', accepted_why: 'old test data', at: true }]);
+  const audit = await engine.call('GET', '/v1/audit');
+  expect(audit.body).toMatchObject({
+    items: expect.arrayContaining([
+      expect.objectContaining({
+        actor: 'test',
+        action: 'migration.rejects/accept',
+        details: expect.objectContaining({ by: 'kim', why: 'old test data', rejects: 'all' }),
+      }),
+    ]),
+  });
   await expectTargetEqualsSource(databases);
 });
 

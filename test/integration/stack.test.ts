@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, describe, expect, inject, test } from 'vitest';
+import { packageVersion } from '../../src/package-root.js';
+import { StackHome } from '../../src/stack/home.js';
 import { identify } from '../../src/stack/process-identity.js';
+import { listProcesses } from '../../src/stack/stack.js';
 import { runCommand, type Said, startCommand, type Variables } from '../support/command-line.js';
 import { until } from '../support/conditions.js';
 import { createDatabases } from '../support/databases.js';
@@ -13,7 +16,16 @@ const root = mkdtempSync(join(tmpdir(), 'cubeshift-stacks-'));
 const first: Variables = { CUBESHIFT_HOME: join(root, 'first') };
 const second: Variables = { CUBESHIFT_HOME: join(root, 'second') };
 const servers = ['postgres-cube', 'postgres-legacy', 'redis', 'temporal'];
-const programs = ['control', 'worker-bulk-1', 'worker-control'];
+const programs = [
+  'api-gateway-cube',
+  'control',
+  'legacy-saju',
+  'monitoring-cube',
+  `saju-cube-${packageVersion()}-1`,
+  'security-cube',
+  'worker-bulk-1',
+  'worker-control',
+];
 const limit = 240_000;
 
 interface Listed {
@@ -35,6 +47,11 @@ async function up(variables: Variables): Promise<Said> {
 
 async function ps(variables: Variables): Promise<Listed[]> {
   return JSON.parse((await runCommand(['ps', '--json'], variables)).stdout) as Listed[];
+}
+
+/** What `ps` would list: for looking again and again, without a program for each look. */
+function listed(variables: Variables): readonly Listed[] {
+  return listProcesses(new StackHome(variables.CUBESHIFT_HOME ?? ''));
 }
 
 async function env(variables: Variables): Promise<Record<string, string>> {
@@ -114,11 +131,12 @@ describe('one stack, then two', () => {
     async () => {
       for (const { name, pid, port } of await ps(first)) {
         process.kill(pid, 'SIGKILL');
-        const again = await until(`${name} to be there again`, async () =>
-          (await ps(first)).find((one) => one.name === name && one.pid !== pid && one.state === 'ready'),
+        const again = await until(`${name} to be there again`, () =>
+          listed(first).find((one) => one.name === name && one.pid !== pid && one.state === 'ready'),
         );
         expect(again.port).toBe(port);
       }
+      expect((await ps(first)).map(({ name }) => name).sort()).toEqual([...servers, ...programs].sort());
       expect(await count((await env(first)).LEGACY_DATABASE_URL)).toBe(500);
     },
     limit,
@@ -128,11 +146,13 @@ describe('one stack, then two', () => {
     'after the supervisor was killed, up takes over what lives and mends what is missing',
     async () => {
       const before = await ps(first);
+      expect((await runCommand(['doctor'], first)).code).toBe(0);
       process.kill(supervisorOf(first), 'SIGKILL');
+      await until('the doctor to miss it', async () => (await runCommand(['doctor'], first)).code === 1);
       const worker = before.find(({ name }) => name === 'worker-bulk-1');
       if (worker === undefined) throw new Error('there is a bulk worker');
       process.kill(worker.pid, 'SIGKILL');
-      await until('the worker to be gone', async () => !(await ps(first)).some(({ pid }) => pid === worker.pid));
+      await until('the worker to be gone', () => !listed(first).some(({ pid }) => pid === worker.pid));
       expect((await up(first)).code).toBe(0);
       const after = new Map((await ps(first)).map(({ name, pid }) => [name, pid]));
       for (const { name, pid } of before) {
@@ -166,7 +186,7 @@ describe('one stack, then two', () => {
       const { child, said } = startCommand(['up', '--records', '500'], first);
       await until(
         'everything to be ready',
-        async () => (await ps(first)).filter(({ state }) => state === 'ready').length === 7,
+        () => listed(first).filter(({ state }) => state === 'ready').length === servers.length + programs.length,
         120_000,
       );
       const running = await ps(first);

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConvertedRow, RowMapping } from '../../src/postgres/row-mapping.js';
 import { sajuRecordsMapping } from '../../src/postgres/saju-records.js';
-import { framedRow, microsOfTimestamp, targetRow, targetTexts, timestampOfMicros } from '../support/copy-rows.js';
+import {
+  framedRow,
+  microsOfTimestamp,
+  movedAt,
+  targetRow,
+  targetTexts,
+  timestampOfMicros,
+} from '../support/copy-rows.js';
 import { damageableRow } from '../support/damages.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { RowsRun } from '../support/rows-run.js';
@@ -62,8 +69,8 @@ type Carried = ConvertedRow & { readonly kind: 'row' };
 function mutant(spoil: (row: Carried) => ConvertedRow): RowMapping {
   return {
     ...sajuRecordsMapping,
-    converter: () => {
-      const convert = sajuRecordsMapping.converter();
+    converter: (movedAt) => {
+      const convert = sajuRecordsMapping.converter(movedAt);
       return (source) => {
         const row = convert(source);
         return row.kind === 'row' && row.id.toString() === victim ? spoil(row) : row;
@@ -75,12 +82,13 @@ function mutant(spoil: (row: Carried) => ConvertedRow): RowMapping {
 function mutateColumn(column: string, change: Mutation): RowMapping {
   return mutant((row) => {
     const texts = targetTexts(row.bytes);
-    expect(targetRow(texts)).toEqual(row.bytes);
+    const movedField = row.bytes.subarray(-movedAt.length);
+    expect(targetRow(texts, movedField)).toEqual(row.bytes);
     const field = texts[column];
     if (typeof field !== 'string') throw new Error(`${column} is NULL`);
     const changed = change(field);
     expect(changed).not.toBe(field);
-    return { ...row, bytes: targetRow({ ...texts, [column]: changed }) };
+    return { ...row, bytes: targetRow({ ...texts, [column]: changed }, movedField) };
   });
 }
 
@@ -136,6 +144,11 @@ test('a transform that rejects a good row is found out by nobody but the ledger,
   await run.close();
 });
 
+test('a transform that gives nothing, not even the time of the move, is found', async () => {
+  const verdict = await verdictOn(mutant((row) => ({ ...row, bytes: Buffer.alloc(0) })));
+  expect(verdict).toMatchObject({ clean: true, compared: 494, rejected: 6 });
+});
+
 describe('a transform that gives no row but', () => {
   test.each<{ what: string; spoil: (bytes: Buffer) => Buffer }>([
     { what: 'nothing at all', spoil: () => Buffer.alloc(0) },
@@ -144,8 +157,13 @@ describe('a transform that gives no row but', () => {
     { what: 'bytes behind the row', spoil: (bytes) => Buffer.concat([bytes, Buffer.of(0)]) },
     { what: 'the end of the stream', spoil: () => Buffer.of(0xff, 0xff) },
   ])('$what is found', async ({ spoil }) => {
-    const verdict = await verdictOn(mutant((row) => ({ ...row, bytes: spoil(row.bytes) })));
-    // The target refuses such a row: it becomes a reject and is never lost in silence, nor are its neighbours.
+    const verdict = await verdictOn(
+      mutant((row) => {
+        const [before, moved] = [row.bytes.subarray(0, -movedAt.length), row.bytes.subarray(-movedAt.length)];
+        return { ...row, bytes: Buffer.concat([spoil(before), moved]) };
+      }),
+    );
+    // The target refuses such a row, or counts another number of them: it becomes a reject and is never lost in silence, nor are its neighbours.
     expect(verdict).toMatchObject({ clean: true, compared: 494, rejected: 6 });
   });
 });

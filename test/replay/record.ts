@@ -4,9 +4,13 @@ import { Client, Connection } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils.js';
 import { describe, expect, test } from 'vitest';
 import type { MigrationView } from '../../src/domain/migration.js';
+import { packageVersion } from '../../src/package-root.js';
+import { CubeStack } from '../support/cube-stack.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine } from '../support/engine.js';
+import { fakeRelease } from '../support/fake-cube.js';
 import { historiesFolder, planVersion, toText } from './histories.js';
+import { rampScenarios, startRampWorld } from './ramp-scenarios.js';
 
 /** What is done to a run, from its start to its end; by scenario. */
 const scenarios: Readonly<Record<string, (engine: Engine, databases: TestDatabases, id: string) => Promise<unknown>>> =
@@ -64,7 +68,9 @@ const scenarios: Readonly<Record<string, (engine: Engine, databases: TestDatabas
   };
 
 const wanted = process.env.CUBESHIFT_RECORD?.split(',') ?? [];
-const chosen = Object.entries(scenarios).filter(([name]) => wanted.includes('all') || wanted.includes(name));
+const isWanted = ([name]: readonly [string, unknown]) => wanted.includes('all') || wanted.includes(name);
+const chosen = Object.entries(scenarios).filter(isWanted);
+const chosenRamps = Object.entries(rampScenarios).filter(isWanted);
 
 describe.each(chosen)('%s', (name, play) => {
   test('is recorded', { timeout: 300_000 }, async () => {
@@ -80,12 +86,94 @@ describe.each(chosen)('%s', (name, play) => {
   });
 });
 
+/** What is done to a cube, and whose history is kept; by scenario. */
+const cubeScenarios: Readonly<
+  Record<string, { readonly workflowId: string; readonly play: (stack: CubeStack) => Promise<unknown> }>
+> = {
+  'cube-deployed': { workflowId: 'deployment/saju-cube', play: (stack) => deployGood(stack) },
+  'cube-taken-back': {
+    workflowId: 'deployment/saju-cube',
+    play: async (stack) => {
+      stack.home.addRelease(fakeRelease('2.0', 'wrong'));
+      expect(await stack.deploy('2.0')).toMatchObject({ status: 'taken_back' });
+    },
+  },
+  'cube-rolled-back': {
+    workflowId: 'rollback/saju-cube',
+    play: async (stack) => {
+      await deployGood(stack);
+      await stack.rollBack({});
+      expect(await stack.rollback()).toMatchObject({ status: 'completed' });
+    },
+  },
+  'cube-rollback-escalated-then-acknowledged': {
+    workflowId: 'rollback/saju-cube',
+    play: async (stack) => {
+      await deployGood(stack);
+      stack.home.addRelease(fakeRelease('broken', 'does_not_start'));
+      await stack.rollBack({ target_version: 'broken' });
+      expect(await stack.rollback()).toMatchObject({ status: 'escalated' });
+      await stack.engine.call('POST', '/v1/cubes/saju-cube/rollback/acknowledge', { why: 'seen' });
+      expect(await stack.rollback()).toMatchObject({ status: 'acknowledged' });
+    },
+  },
+  'cube-rollback-worker-killed': {
+    workflowId: 'rollback/saju-cube',
+    play: async (stack) => {
+      await deployGood(stack);
+      await stack.rollBack({ watch_seconds: 5 });
+      await stack.rollback(({ step }) => step === 'confirm_health');
+      await stack.engine.kill('worker-control');
+      stack.engine.startProgram('worker-control');
+      expect(await stack.rollback()).toMatchObject({ status: 'completed' });
+    },
+  },
+};
+
+const chosenCubes = Object.entries(cubeScenarios).filter(isWanted);
+
+describe.each(chosenCubes)('%s', (name, { workflowId, play }) => {
+  test('is recorded', { timeout: 300_000 }, async () => {
+    const stack = await CubeStack.start(fakeRelease(packageVersion()), { records: 0 });
+    try {
+      await play(stack);
+      await save(stack.engine, name, workflowId);
+    } finally {
+      await stack.stop();
+    }
+  });
+});
+
+describe.each(chosenRamps)('%s', (name, play) => {
+  test('is recorded', { timeout: 300_000 }, async () => {
+    const databases = await createDatabases(1);
+    const world = await startRampWorld();
+    const engine = await Engine.start({ ...databases, redisUrl: world.redisUrl, bulkWorkers: 0 });
+    try {
+      await play(engine, world.gateway);
+      await save(engine, name, 'ramp/saju');
+    } finally {
+      await engine.stop();
+      await world.stop();
+      await databases.drop();
+    }
+  });
+});
+
+async function deployGood(stack: CubeStack): Promise<void> {
+  stack.home.addRelease(fakeRelease('2.0'));
+  expect(await stack.deploy('2.0')).toMatchObject({ status: 'done' });
+}
+
 /** Keeps the history of every execution of the run; those before a continue-as-new carry a number. */
-async function save({ temporalAddress, namespace }: Engine, name: string): Promise<void> {
+async function save(
+  { temporalAddress, namespace }: Engine,
+  name: string,
+  workflowId = `saju-records/${name}`,
+): Promise<void> {
   const connection = await Connection.connect({ address: temporalAddress });
   try {
     const { workflow } = new Client({ connection, namespace });
-    const workflowId = `saju-records/${name}`;
     await mkdir(historiesFolder(planVersion), { recursive: true });
     const runIds: string[] = [];
     let runId: string | null | undefined = (await workflow.getHandle(workflowId).describe()).runId;

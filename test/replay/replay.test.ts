@@ -37,9 +37,17 @@ test('each scenario has a history of the version in the making', () => {
     'cancelled',
     'continued-as-new-1',
     'continued-as-new',
+    'cube-deployed',
+    'cube-rollback-escalated-then-acknowledged',
+    'cube-rollback-worker-killed',
+    'cube-rolled-back',
+    'cube-taken-back',
     'happy-path',
     'mismatch-repaired',
     'paused-and-resumed',
+    'ramp-completed',
+    'ramp-paused-set-and-killed',
+    'ramp-went-back-and-stopped',
     'rolled-back',
     'worker-killed-mid-copy',
   ]);
@@ -92,6 +100,17 @@ test('a plan without the step that a history ends in does not replay', async () 
   const history = await load(join(historiesFolder(planVersion), 'happy-path.json'));
   const code = await readFile(workflowBundlePath, 'utf8');
   const without = code.replace("await run.step('done', () => steps.finalize(run.reference));", '');
+  expect(without).not.toBe(code);
+  await expect(replay(history, without)).rejects.toThrow(DeterminismViolationError);
+});
+
+test('a ramp that goes back without a word to the audit does not replay', async () => {
+  const history = await load(join(historiesFolder(planVersion), 'ramp-went-back-and-stopped.json'));
+  const code = await readFile(workflowBundlePath, 'utf8');
+  const without = code.replace(
+    "record(ramp, { action: 'ramp.back'",
+    "((..._) => undefined)(ramp, { action: 'ramp.back'",
+  );
   expect(without).not.toBe(code);
   await expect(replay(history, without)).rejects.toThrow(DeterminismViolationError);
 });

@@ -47,7 +47,10 @@ export type TargetTexts = Readonly<Record<string, string | null>>;
 
 const movedColumns = mapping.targetColumns.map((name) => columnNamed(name));
 
-/** Throws unless the row lacks its last field, the time of the move, and nothing else. */
+/** A time of the move, as the last field of a row. */
+export const movedAt = framedField(big(8, 800_000_000_000_000n));
+
+/** Throws unless the row has every field, the time of the move last, and nothing else. */
 export function targetTexts(bytes: Buffer): TargetTexts {
   if (bytes.readInt16BE(0) !== movedColumns.length + 1) throw new Error(`${bytes.readInt16BE(0)} fields`);
   let position = 2;
@@ -58,17 +61,18 @@ export function targetTexts(bytes: Buffer): TargetTexts {
     if (position > bytes.length) throw new Error(`${column.name} is cut off`);
     return [column.name, length === -1 ? null : textOf(column, bytes.subarray(start, position))] as const;
   });
-  if (position !== bytes.length) throw new Error('bytes behind the last field');
+  if (bytes.length - position !== movedAt.length || bytes.readInt32BE(position) !== 8)
+    throw new Error('the time of the move is not the last field');
   return Object.fromEntries(texts);
 }
 
-/** The converted row of these texts. */
-export function targetRow(texts: TargetTexts): Buffer {
+/** The converted row of these texts, moved at `movedField`. */
+export function targetRow(texts: TargetTexts, movedField: Buffer = movedAt): Buffer {
   const fields = movedColumns.map((column) => {
     const text = texts[column.name] ?? null;
     return text === null ? null : bytesOf(column, text);
   });
-  return framedRow(fields, movedColumns.length + 1);
+  return Buffer.concat([framedRow(fields, movedColumns.length + 1), movedField]);
 }
 
 function columnNamed(name: string): ColumnRule {

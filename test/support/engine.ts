@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { inject } from 'vitest';
@@ -16,6 +17,10 @@ export interface EngineSettings {
   readonly legacyUrl: string;
   readonly cubeUrl: string;
   readonly temporalAddress?: string;
+  /** Of a test that changes flags or versions: one of its own. */
+  readonly redisUrl?: string;
+  /** Where the versions of cubes are kept; a folder of its own by default. */
+  readonly stateFolder?: string;
   readonly bulkWorkers?: number;
   /** Control workers beside the first: `worker-control-2`, … */
   readonly controlWorkers?: number;
@@ -49,7 +54,9 @@ export class Engine {
       TEMPORAL_NAMESPACE: namespace,
       LEGACY_DATABASE_URL: settings.legacyUrl,
       CUBE_DATABASE_URL: settings.cubeUrl,
+      REDIS_URL: settings.redisUrl ?? inject('servers').redisUrl,
       CUBE_JWT_SECRET: secret,
+      STATE_DIR: settings.stateFolder ?? join(tmpdir(), `cubeshift-state-${namespace}`),
       CONTROL_PORT: String(port),
       LOG_LEVEL: 'info',
     };
@@ -106,7 +113,7 @@ export class Engine {
 
   /** Calls the control API; `permissions` are those of its token. */
   async call(method: string, path: string, body?: unknown, permissions = allPermissions): Promise<Answer> {
-    const { token } = await issueCubeToken(secret, { cubeId: 'test', permissions }, new Date());
+    const { token } = issueCubeToken(secret, { cubeId: 'test', permissions }, new Date());
     const response = await fetch(`${this.url}${path}`, {
       method,
       headers: {

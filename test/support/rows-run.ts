@@ -12,7 +12,6 @@ import { removeOwnedRows } from '../../src/postgres/remove-rows.js';
 import { repairRanges } from '../../src/postgres/repair.js';
 import type { RowMapping } from '../../src/postgres/row-mapping.js';
 import { sajuRecordsMapping } from '../../src/postgres/saju-records.js';
-import { rangeEnds } from '../../src/postgres/source-estimate.js';
 import { type VerifyOutcome, verifyRanges } from '../../src/postgres/verify.js';
 import type { TestDatabases } from './databases.js';
 
@@ -21,6 +20,8 @@ export interface CopyChoices {
   readonly rangeRows?: number;
   readonly commitRows?: number;
   readonly batchRows?: number;
+  /** Whether earlier runs of the kind left rows in the target. */
+  readonly adopts?: boolean;
 }
 
 const worker = 'test/0';
@@ -49,6 +50,7 @@ export class RowsRun {
     rangeRows = 1000,
     commitRows = 20_000,
     batchRows = 100,
+    adopts = false,
   }: CopyChoices = {}) {
     const moved = { migrated: 0, rejected: 0 };
     const outcome = await runCopyLane(
@@ -68,10 +70,10 @@ export class RowsRun {
       },
       {
         lane: 0,
-        findRangeEnd: rangeEnds(this.databases.legacy, mapping.source, rangeRows),
+        rangeRows,
         rejectLimitPercent: 100,
         roundMillis: 600_000,
-        adopts: false,
+        adopts,
       },
     );
     if (outcome.kind !== 'source_exhausted') throw new Error(`the copy ended with ${outcome.kind}`);
@@ -79,7 +81,7 @@ export class RowsRun {
   }
 
   startVerification(): Promise<string> {
-    return startVerification(this.databases.cube, this.id);
+    return startVerification(this.databases.cube, { migrationId: this.id });
   }
 
   /** Compares from where the verification stands until the end or until `signal` aborts. */
@@ -89,8 +91,10 @@ export class RowsRun {
       rangeRows = 1000,
       signal = new AbortController().signal,
       onRange = () => undefined,
+      roundMillis = 600_000,
     }: {
       rangeRows?: number;
+      roundMillis?: number;
       signal?: AbortSignal;
       onRange?: (range: { position: bigint; rows: number }) => void;
     } = {},
@@ -101,10 +105,11 @@ export class RowsRun {
       migrationId: this.id,
       verificationId,
       claim: await this.claim(),
-      findRangeEnd: rangeEnds(this.databases.legacy, sajuRecordsMapping.source, rangeRows),
-      roundMillis: 600_000,
+      rangeRows,
+      roundMillis,
       signal,
       onRange,
+      onLook: () => undefined,
       reach,
     });
   }
@@ -180,7 +185,7 @@ export class RowsRun {
   }
 
   private claim(): Promise<OperationClaim> {
-    return claimOperation(this.databases.cube, this.id);
+    return claimOperation(this.databases.cube, { migrationId: this.id });
   }
 
   private async withWriter(

@@ -9,7 +9,12 @@ import { type RunningStack, startServers } from '../../src/stack/stack.js';
 declare module 'vitest' {
   interface ProvidedContext {
     /** Addresses of the servers that all test files share; each makes databases and a namespace of its own there. */
-    servers: { readonly legacyUrl: string; readonly cubeUrl: string; readonly temporalAddress: string };
+    servers: {
+      readonly legacyUrl: string;
+      readonly cubeUrl: string;
+      readonly temporalAddress: string;
+      readonly redisUrl: string;
+    };
     timeSkippingServer: string;
   }
 }
@@ -26,6 +31,7 @@ export async function setup(project: TestProject): Promise<void> {
     legacyUrl: stack.env.LEGACY_DATABASE_URL ?? '',
     cubeUrl: stack.env.CUBE_DATABASE_URL ?? '',
     temporalAddress: stack.env.TEMPORAL_ADDRESS ?? '',
+    redisUrl: stack.env.REDIS_URL ?? '',
   });
   project.provide('timeSkippingServer', await ensureArtifact('temporal-test-server', cacheFolder, log));
 }

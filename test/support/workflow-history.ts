@@ -1,15 +1,23 @@
 import { Client, Connection } from '@temporalio/client';
 import type { Engine } from './engine.js';
 
+/** How many activities of a run's plan were finished by a later attempt than their first. */
+export async function retriedActivities(engine: Engine, workflowId: string): Promise<number> {
+  const { events } = await historyOf(engine, workflowId);
+  return (events ?? []).filter((event) => (event.activityTaskStartedEventAttributes?.attempt ?? 1) > 1).length;
+}
+
 /** Everything the history of a run's plan holds, payloads included, as one text. */
 export async function historyText(engine: Engine, workflowId: string): Promise<string> {
-  const connection = await Connection.connect({ address: engine.temporalAddress });
+  const texts: string[] = [];
+  collect(await historyOf(engine, workflowId), texts);
+  return texts.join('\n');
+}
+
+async function historyOf({ temporalAddress, namespace }: Engine, workflowId: string) {
+  const connection = await Connection.connect({ address: temporalAddress });
   try {
-    const client = new Client({ connection, namespace: engine.namespace });
-    const history = await client.workflow.getHandle(workflowId).fetchHistory();
-    const texts: string[] = [];
-    collect(history, texts);
-    return texts.join('\n');
+    return await new Client({ connection, namespace }).workflow.getHandle(workflowId).fetchHistory();
   } finally {
     await connection.close();
   }

@@ -7,10 +7,39 @@ const names = Object.keys(variableTexts) as VariableName[];
 const right = {
   TEMPORAL_ADDRESS: '127.0.0.1:7233',
   TEMPORAL_NAMESPACE: 'default',
+  TEMPORAL_TLS: 'off',
+  TEMPORAL_API_KEY: '',
   LEGACY_DATABASE_URL: 'postgres://user:word@127.0.0.1:5432/heal7',
   CUBE_DATABASE_URL: 'postgresql://user:word@127.0.0.1:5433/cubes?sslmode=disable',
+  AUDIT_DATABASE_URL: '',
   REDIS_URL: 'redis://127.0.0.1:6379',
   CUBE_JWT_SECRET: 'thirty-two bytes or more, that is',
+  CUBE_JWT_SECRET_PREVIOUS: '',
+  USER_JWT_SECRET: '',
+  USER_JWT_SECRET_PREVIOUS: '',
+  TRUSTED_EDGES: '127.0.0.0/8,::1/128',
+  INSTANCE_NETWORKS: '',
+  LEGACY_SAJU_URL: '',
+  LEGACY_AI_URL: '',
+  LEGACY_PAPERWORK_URL: '',
+  LEGACY_CRAWLER_URL: '',
+  PROMETHEUS_URL: '',
+  CUBE_HOST: '127.0.0.1',
+  CUBE_PORT: '0',
+  GATEWAY_PORT: '8088',
+  SECURITY_CUBE_PORT: '8080',
+  MONITORING_CUBE_PORT: '9464',
+  SAJU_CUBE_PORT: '8001',
+  LEGACY_SAJU_PORT: '8011',
+  CUBE_URL: '',
+  CUBE_VERSION: '',
+  INSTANCE_ID: '',
+  STATE_DIR: '.cubeshift',
+  GATEWAY_SHADOW: 'on',
+  GATEWAY_WINDOW_SECONDS: '10',
+  GATEWAY_RATE_PER_SECOND: '50',
+  GATEWAY_ADDRESS_RATE_PER_SECOND: '500',
+  ESCALATION_WEBHOOK_URL: '',
   CONTROL_HOST: '127.0.0.1',
   CONTROL_PORT: '8090',
   CONTROL_URL: 'http://127.0.0.1:8090',
@@ -19,6 +48,24 @@ const right = {
   LOG_LEVEL: 'info',
   CUBESHIFT_CRASH_POINT: '',
 } as const satisfies Record<VariableName, string>;
+
+const read = {
+  ...right,
+  TRUSTED_EDGES: ['127.0.0.0/8', '::1/128'],
+  INSTANCE_NETWORKS: [],
+  CUBE_PORT: 0,
+  GATEWAY_SHADOW: true,
+  GATEWAY_WINDOW_SECONDS: 10,
+  GATEWAY_RATE_PER_SECOND: 50,
+  GATEWAY_ADDRESS_RATE_PER_SECOND: 500,
+  GATEWAY_PORT: 8088,
+  SECURITY_CUBE_PORT: 8080,
+  MONITORING_CUBE_PORT: 9464,
+  SAJU_CUBE_PORT: 8001,
+  LEGACY_SAJU_PORT: 8011,
+  CONTROL_PORT: 8090,
+  LEDGER_RETENTION_DAYS: 90,
+};
 
 function problemsOf(environment: Record<string, string | undefined>, asked: readonly VariableName[] = names): string[] {
   try {
@@ -33,13 +80,13 @@ function problemsOf(environment: Record<string, string | undefined>, asked: read
 
 describe('a right environment', () => {
   test('is read, numbers as numbers', () => {
-    expect(readConfiguration(right, names)).toEqual({ ...right, CONTROL_PORT: 8090, LEDGER_RETENTION_DAYS: 90 });
+    expect(readConfiguration(right, names)).toEqual(read);
   });
 
   test('may leave out what has a default', () => {
     const { TEMPORAL_ADDRESS, LEGACY_DATABASE_URL, CUBE_DATABASE_URL, REDIS_URL, CUBE_JWT_SECRET } = right;
     const needed = { TEMPORAL_ADDRESS, LEGACY_DATABASE_URL, CUBE_DATABASE_URL, REDIS_URL, CUBE_JWT_SECRET };
-    expect(readConfiguration(needed, names)).toEqual({ ...right, CONTROL_PORT: 8090, LEDGER_RETENTION_DAYS: 90 });
+    expect(readConfiguration(needed, names)).toEqual(read);
     expect(readConfiguration({ ...needed, CONTROL_PORT: '', LOG_LEVEL: '' }, names)).toMatchObject({
       CONTROL_PORT: 8090,
       LOG_LEVEL: 'info',
@@ -54,9 +101,13 @@ describe('a right environment', () => {
     ['TEMPORAL_ADDRESS', '[::1]:7233'],
     ['TEMPORAL_ADDRESS', 'temporal.heal7.svc:65535'],
     ['TEMPORAL_NAMESPACE', 'heal7-prod.a_b'],
+    ['TEMPORAL_TLS', 'on'],
+    ['TEMPORAL_TLS', 'test/data/tls/authority.pem'],
+    ['TEMPORAL_API_KEY', 'eyJhbGciOi.eyJhdWQ.c2ln-_'],
     ['LEGACY_DATABASE_URL', 'postgres://user:p%40ss@db/heal7'],
     ['CUBE_JWT_SECRET', '열한글자로서른두바이트넘게'],
     ['CONTROL_HOST', '0.0.0.0'],
+    ['CUBE_VERSION', '1.4.0-rc.1'],
     ['CONTROL_HOST', '::'],
     ['CONTROL_HOST', 'localhost'],
     ['CONTROL_PORT', '0'],
@@ -86,10 +137,19 @@ describe('a wrong value', () => {
     ['TEMPORAL_ADDRESS', 'http://zanzibar:7233'],
     ['TEMPORAL_ADDRESS', 'zanzi bar:7233'],
     ['TEMPORAL_ADDRESS', 'zanzibar:7233\n'],
+    ['GATEWAY_SHADOW', 'zanzibar'],
+    ['GATEWAY_WINDOW_SECONDS', '0'],
+    ['GATEWAY_WINDOW_SECONDS', 'zanzibar'],
+    ['GATEWAY_RATE_PER_SECOND', 'zanzibar'],
+    ['GATEWAY_RATE_PER_SECOND', '-1'],
+    ['GATEWAY_ADDRESS_RATE_PER_SECOND', '0.5'],
     ['LEDGER_RETENTION_DAYS', 'zanzibar'],
     ['LEDGER_RETENTION_DAYS', '-1'],
     ['WORKER_METRICS_ADDRESS', 'zanzibar'],
     ['TEMPORAL_NAMESPACE', 'zanzi bar'],
+    ['TEMPORAL_TLS', 'zanzibar'],
+    ['TEMPORAL_TLS', 'package.json'],
+    ['TEMPORAL_API_KEY', 'zanzi bar'],
     ['TEMPORAL_NAMESPACE', 'zanzibar/'],
     ['TEMPORAL_NAMESPACE', 'zanzibar'.repeat(30)],
     ['LEGACY_DATABASE_URL', 'zanzibar'],
@@ -102,6 +162,16 @@ describe('a wrong value', () => {
     ['REDIS_URL', 'http://zanzibar:6379'],
     ['REDIS_URL', 'zanzibar'],
     ['CUBE_JWT_SECRET', 'zanzibar, thirty-one bytes long'],
+    ['TRUSTED_EDGES', 'zanzibar'],
+    ['TRUSTED_EDGES', '10.0.0.0/33'],
+    ['TRUSTED_EDGES', '10.0.0.0/8/8'],
+    ['TRUSTED_EDGES', '10.0.0.0/8,'],
+    ['TRUSTED_EDGES', '::1/129'],
+    ['INSTANCE_NETWORKS', 'zanzibar'],
+    ['INSTANCE_NETWORKS', 'zanzibar/8'],
+    ['STATE_DIR', 'zanzibar\0'],
+    ['CUBE_VERSION', '../zanzibar'],
+    ['LEGACY_SAJU_URL', 'zanzibar:8011'],
     ['CONTROL_HOST', 'zanzi bar'],
     ['CONTROL_HOST', 'http://zanzibar'],
     ['CONTROL_PORT', 'zanzibar'],
@@ -126,7 +196,7 @@ describe('a wrong value', () => {
   );
 
   test('does not stop the next one from being told', () => {
-    const wrong = Object.fromEntries(names.map((name) => [name, name === 'CONTROL_HOST' ? '/' : '{zanzibar}']));
+    const wrong = Object.fromEntries(names.map((name) => [name, name === 'STATE_DIR' ? 'zanzibar\0' : '{zanzibar}']));
     const problems = problemsOf(wrong);
     expect(problems.map((problem) => problem.split(' ')[0])).toEqual(names);
     expect(problems.join()).not.toContain('zanzibar');
@@ -142,9 +212,14 @@ describe('a wrong value', () => {
 
 test('what holds a password or key is marked secret', () => {
   expect(names.filter((name) => variableTexts[name].secret)).toEqual([
+    'TEMPORAL_API_KEY',
     'LEGACY_DATABASE_URL',
     'CUBE_DATABASE_URL',
+    'AUDIT_DATABASE_URL',
     'REDIS_URL',
     'CUBE_JWT_SECRET',
+    'CUBE_JWT_SECRET_PREVIOUS',
+    'USER_JWT_SECRET',
+    'USER_JWT_SECRET_PREVIOUS',
   ]);
 });

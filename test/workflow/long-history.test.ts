@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { clean } from './fake-ledger.js';
-import { PlanServer } from './plan-server.js';
+import { until } from '../support/conditions.js';
+import { type ActivityName, clean, failing, mismatch, stoppedLane, workUntilStopped } from './fake-ledger.js';
+import { type PlanRun, PlanServer } from './plan-server.js';
 
 let server: PlanServer;
 
@@ -71,3 +72,66 @@ test('a comparison asked for in the middle of the copy ends in the history it be
   expect(again.runId).not.toBe(runId);
   await run.steer('cancel');
 });
+
+test('a copy that is paused in every round is continued as new, and ends as any other', async () => {
+  const run = await server.begin(
+    'paused-rounds',
+    (ledger) => ledger.answer('copyLane', () => workUntilStopped(stoppedLane)),
+    manyLanes,
+  );
+  await pauseAndResume(run, 'copyLane', 10);
+  expect(await run.carried()).toMatchObject({ completed: ['preflight'], stage: 'copying' });
+  expect((await run.events()).length).toBeLessThan(2000);
+  await run.ledger.untilWorking('copyLane', manyLanes.lanes);
+  run.ledger.mend('copyLane');
+  await pauseAndResume(run, 'copyLane', 1);
+  expect(await run.accept()).toBe('completed');
+  expect(run.ledger.sequences).toEqual(run.ledger.sequences.map((_, place) => place + 1));
+});
+
+test('a repair that is paused until its history is continued as new is still carried out to its end', async () => {
+  const run = await server.begin('paused-repair', (ledger) => {
+    ledger.next('verifyRows', async () => mismatch);
+    ledger.answer('repairRows', () => workUntilStopped({ finished: false }));
+  });
+  await run.ledger.untilState('blocked', 'verifying');
+  await run.steer('repair');
+  while ((await run.carried()) === undefined) await pauseAndResume(run, 'repairRows', 5);
+  expect(await run.carried()).toMatchObject({
+    completed: ['preflight', 'copy'],
+    undertaken: { action: 'repair', request: { by: 'tester' } },
+  });
+  expect(run.ledger.count('startVerification')).toBe(1);
+  await run.ledger.untilWorking('repairRows');
+  run.ledger.mend('repairRows');
+  await pauseAndResume(run, 'repairRows', 1);
+  expect(await run.accept()).toBe('completed');
+  expect(run.ledger.count('copyLane')).toBe(2);
+  expect(run.ledger.count('startVerification')).toBe(2);
+}, 120_000);
+
+test('a handing over that is blocked again and again is renewed, and asks nobody to complete again', async () => {
+  const run = await server.begin('blocked-end', (ledger) => ledger.answer('finalize', failing('permission_denied')));
+  await run.ledger.untilState('waiting', 'verified');
+  await run.steer('complete');
+  while ((await run.carried()) === undefined) {
+    const { sequence } = await run.ledger.untilState('blocked', 'done');
+    await run.steer('resume');
+    await run.ledger.untilState('blocked', 'done', sequence);
+  }
+  expect(await run.carried()).toMatchObject({ completed: ['preflight', 'copy', 'verify', 'accepted'], stage: 'done' });
+  run.ledger.mend('finalize');
+  await run.steer('resume');
+  expect(await run.end()).toBe('completed');
+}, 120_000);
+
+/** So many times, in the middle of a step that works until it is stopped. */
+async function pauseAndResume(run: PlanRun, name: ActivityName, times: number): Promise<void> {
+  for (let time = 0; time < times; time++) {
+    await until(`${name} to be at work`, () => run.ledger.working(name) > 0);
+    const after = run.ledger.state?.sequence;
+    await run.steer('pause');
+    await run.ledger.untilState('paused', name === 'copyLane' ? 'copying' : 'verifying', after);
+    await run.steer('resume');
+  }
+}

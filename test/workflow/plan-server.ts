@@ -1,4 +1,3 @@
-import proto from '@temporalio/proto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, makeTelemetryFilterString, Runtime, type Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
@@ -21,6 +20,7 @@ import type { CarriedRun } from '../../src/workflows/lib/run.js';
 import { until } from '../support/conditions.js';
 import { createNamespace } from '../support/engine.js';
 import { type ActivityName, FakeLedger, rowMoveNames, runStepNames } from './fake-ledger.js';
+import { addSearchAttributes } from './search-attributes.js';
 
 /** The compiled plan on Temporal's time-skipping server, with workers whose activities are answered by fake ledgers. */
 export class PlanServer {
@@ -35,12 +35,7 @@ export class PlanServer {
     const environment = await TestWorkflowEnvironment.createTimeSkipping({
       server: { executable: { type: 'existing-path', path: inject('timeSkippingServer') } },
     });
-    // Of the operator's calls this server knows this one alone.
-    const keyword = proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
-    await environment.connection.operatorService.addSearchAttributes({
-      namespace: environment.client.options.namespace,
-      searchAttributes: { MigrationKind: keyword, MigrationStage: keyword, MigrationStatus: keyword },
-    });
+    await addSearchAttributes(environment);
     const server = new PlanServer(environment);
     await server.startWorkers();
     return server;

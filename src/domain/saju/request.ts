@@ -193,7 +193,7 @@ function wrongUserId(userId: string): Refusal | undefined {
 const unstorable = 'The text holds U+0000 or half a surrogate pair, which the database cannot.';
 
 /** PostgreSQL holds any Unicode text but U+0000. */
-function isStorable(text: string): boolean {
+export function isStorable(text: string): boolean {
   return !/\0|\p{Surrogate}/u.test(text);
 }
 

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { Failure } from '../../failures.js';
+import { type AskedState, askedValues, notLater } from './asked-state.js';
 import { claimSessionName } from './ranges.js';
 
 /**
@@ -15,17 +16,19 @@ export interface OperationClaim {
 export type OperationPurpose = 'work' | 'undo';
 
 /**
- * Throws `claim_lost` when the run is not at work, or not at this: an attempt that was frozen before its claim may wake
- * up when its run has long ended, and must then not touch what a later run of the kind has put there.
+ * Throws `claim_lost` when the run is not at work, or not at this, or has gone on: an attempt that was frozen before its
+ * claim may wake up when its run has long ended, and must then not touch what a later run of the kind has put there.
  */
 export async function claimOperation(
   cube: pg.Pool,
-  migrationId: string,
+  asked: AskedState,
   purpose: OperationPurpose = 'work',
 ): Promise<OperationClaim> {
+  const { migrationId } = asked;
+  const values = [...askedValues(asked), purpose];
   const former = await cube.query<{ operation_token: string; fits: boolean }>(
     `select operation_token, ${atWork} as fits from ledger.migrations where id = $1`,
-    [migrationId, purpose],
+    values,
   );
   const [run] = former.rows;
   if (run === undefined) throw new Failure('not_found', `The ledger knows no migration ${migrationId}.`);
@@ -38,14 +41,14 @@ export async function claimOperation(
   const claimed = await cube.query<{ token: string }>(
     `update ledger.migrations set operation_token = nextval('ledger.claim_tokens') where id = $1 and ${atWork}
      returning operation_token as token`,
-    [migrationId, purpose],
+    values,
   );
   const [taken] = claimed.rows;
   if (taken === undefined) throw claimLost(migrationId);
   return { migrationId, token: BigInt(taken.token) };
 }
 
-const atWork = "(status = 'running' and (stage = 'rolling_back') = ($2::text = 'undo'))";
+const atWork = `(status = 'running' and (stage = 'rolling_back') = ($3::text = 'undo') and ${notLater('$2')})`;
 
 /**
  * Within a transaction: throws `claim_lost` unless the claim is still the newest and its run at work; holds both until

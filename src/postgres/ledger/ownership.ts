@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { quoteIdentifier } from '../connect.js';
+import { leastKey } from '../key-space.js';
 import type { TableRule } from '../row-mapping.js';
 
 /**
@@ -95,15 +96,23 @@ function spanRange(after: string, upto: string): string {
   return `int8range(${after}::bigint, nullif(${upto}::bigint, 9223372036854775807), '(]')`;
 }
 
-/** Whether the target holds a row that no run of the kind owns. */
-export async function holdsForeignRows(cube: pg.Pool, kind: string, target: TableRule): Promise<boolean> {
+/** Whether the target holds a row in (after, upto] that no run of the kind owns; from the least key on, that key too. */
+export async function holdsForeignRows(
+  cube: pg.ClientBase,
+  kind: string,
+  target: TableRule,
+  span: { readonly after: bigint; readonly upto: bigint },
+): Promise<boolean> {
   const key = quoteIdentifier(target.key);
   const table = quoteIdentifier(target.schema, target.table);
   const found = await cube.query<{ foreign: boolean }>(
     `with owned as materialized (
-       select coalesce(range_agg(ids), '{}') as ids from ledger.batches where kind = $1 and state = 'owned')
-     select exists (select 1 from ${table} as row, owned where not row.${key} <@ owned.ids) as foreign`,
-    [kind],
+       select coalesce(range_agg(ids), '{}') as ids from ledger.batches
+        where kind = $1 and state = 'owned' and upto > $2 and after < $3)
+     select exists (select 1 from ${table} as row, owned
+                     where ($2::bigint = '${leastKey}' or row.${key} > $2) and row.${key} <= $3
+                       and not row.${key} <@ owned.ids) as foreign`,
+    [kind, span.after.toString(), span.upto.toString()],
   );
   return found.rows[0]?.foreign ?? false;
 }

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { Failure } from '../../failures.js';
 import { inTransaction } from '../connect.js';
 import { greatestKey } from '../key-space.js';
+import { type AskedState, askedValues, notLater } from './asked-state.js';
 
 /**
  * A piece of the source's key space that one lane works on: ids in (after, upto]; those in (after, position] are
@@ -15,8 +16,7 @@ export interface ClaimedRange {
   readonly token: bigint;
 }
 
-export interface Claimant {
-  readonly migrationId: string;
+export interface Claimant extends AskedState {
   readonly lane: number;
   readonly worker: string;
 }
@@ -46,9 +46,9 @@ export async function claimRange(
     // A worker frozen between two statements must not hold the frontier for longer than this.
     await client.query("set local idle_in_transaction_session_timeout = '15s'");
     const migration = await client.query<{ frontier: string; source_exhausted: boolean; at_work: boolean }>(
-      `select frontier, source_exhausted, status = 'running' and stage not in ('rolling_back', 'done') as at_work
+      `select frontier, source_exhausted, status = 'running' and stage not in ('rolling_back', 'done') and ${notLater('$2')} as at_work
          from ledger.migrations where id = $1 for update`,
-      [claimant.migrationId],
+      askedValues(claimant),
     );
     const run = migration.rows[0];
     if (run === undefined) throw new Failure('not_found', `The ledger knows no migration ${claimant.migrationId}.`);
@@ -70,19 +70,19 @@ export async function claimRange(
 /**
  * Takes every unfinished range of a run away from whoever holds it, and ends the sessions of whoever works on the run:
  * nobody can commit to a range afterwards, and nobody who is frozen holds the run's row. For the start of a round of
- * lanes, and before a run ends or is undone.
+ * lanes, and before a run ends or is undone. Does nothing once the run has come to a later state.
  */
-export async function releaseRanges(cube: pg.Pool, migrationId: string): Promise<void> {
+export async function releaseRanges(cube: pg.Pool, asked: AskedState): Promise<void> {
+  const run = `select operation_token from ledger.migrations where id = $1 and ${notLater('$2')}`;
   const held = await cube.query<{ token: string }>(
-    `select token from ledger.ranges where migration_id = $1 and state = 'claimed'
-      union select operation_token from ledger.migrations where id = $1`,
-    [migrationId],
+    `select token from ledger.ranges where migration_id = $1 and state = 'claimed' and exists (${run}) union ${run}`,
+    askedValues(asked),
   );
   await endSessions(cube, held.rows);
   await cube.query(
     `update ledger.ranges set state = 'open', token = nextval('ledger.claim_tokens')
-      where migration_id = $1 and state = 'claimed'`,
-    [migrationId],
+      where migration_id = $1 and state = 'claimed' and exists (${run})`,
+    askedValues(asked),
   );
 }
 

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { type AskedState, askedValues, confirmAsked, stillAsked } from './asked-state.js';
 
 /** A source item that could not be moved. `payload` is the item's content and stays in the ledger. */
 export interface RejectEntry {
@@ -87,20 +88,29 @@ export async function formerRejectIds(
   return found.rows.map((row) => BigInt(row.source_id));
 }
 
-/** A person takes rejects as they are; they stay out of the target and no longer count against the limit. */
+/**
+ * A person takes rejects as they are; they stay out of the target and no longer count against the limit. What was rejected
+ * after the run came to the state it was asked in is not what the person saw, and stays open.
+ */
 export async function acceptRejects(
   cube: pg.Pool,
-  migrationId: string,
+  asked: AskedState,
   ids: 'all' | readonly string[],
   by: string,
   why: string,
 ): Promise<number> {
-  const accepted = await cube.query(
-    `update ledger.rejects set resolution = 'accepted', accepted_by = $3, accepted_why = $4, accepted_at = now()
-      where migration_id = $1 and resolution = 'open' and ($2::bigint[] is null or source_id = any($2::bigint[]))`,
-    [migrationId, ids === 'all' ? null : ids, by, why],
+  const found = await cube.query<{ asked: boolean; accepted: string }>(
+    `with asked as (${stillAsked}),
+     accepted as (
+       update ledger.rejects set resolution = 'accepted', accepted_by = $4, accepted_why = $5, accepted_at = now()
+        where migration_id = $1 and resolution = 'open' and ($3::bigint[] is null or source_id = any($3::bigint[]))
+          and exists (select from asked)
+          and last_attempt_at <= (select coalesce(max(at), 'infinity') from ledger.events where migration_id = $1)
+        returning 1)
+     select exists (select from asked) as asked, (select count(*) from accepted) as accepted`,
+    [...askedValues(asked), ids === 'all' ? null : ids, by, why],
   );
-  return accepted.rowCount ?? 0;
+  return Number(confirmAsked(found, asked).accepted);
 }
 
 export interface RejectCounts {

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { BlockReason, MigrationStage, MigrationStatus } from '../../domain/migration.js';
 import { endedStatuses } from '../../domain/migration.js';
 import type { FailureReport } from '../../failures.js';
+import { type AskedState, askedValues, confirmAsked, stillAsked } from './asked-state.js';
 
 /** Where a workflow says its run stands. `sequence` rises with each change; an older one never overwrites a newer. */
 export interface RunState {
@@ -54,20 +55,33 @@ export async function readStateSequence(cube: pg.Pool, migrationId: string): Pro
 
 export async function recordEstimate(
   cube: pg.Pool,
-  migrationId: string,
+  asked: AskedState,
   total: number,
   estimated: boolean,
 ): Promise<void> {
-  await cube.query('update ledger.migrations set total = $2, total_estimated = $3 where id = $1', [
-    migrationId,
-    total,
-    estimated,
-  ]);
+  const recorded = await cube.query<{ asked: boolean }>(
+    `with asked as (${stillAsked})
+     update ledger.migrations as run set total = $3, total_estimated = $4 from asked where run.id = asked.id
+     returning true as asked`,
+    [...askedValues(asked), total, estimated],
+  );
+  confirmAsked(recorded, asked);
 }
 
-/** Hands the rows over for good: no later rollback touches what runs of the kind put there. */
-export async function finalizeOwnership(cube: pg.Pool, kind: string): Promise<void> {
-  await cube.query("update ledger.batches set state = 'final' where kind = $1 and state = 'owned'", [kind]);
+/**
+ * Hands the rows over for good: no later rollback touches what runs of the kind put there. Only for a run that is at its
+ * end and in no later state: what a next run of the kind has put there is not its to hand over.
+ */
+export async function finalizeOwnership(cube: pg.Pool, asked: AskedState): Promise<void> {
+  const handed = await cube.query<{ asked: boolean }>(
+    `with asked as (${stillAsked}),
+     handed as (
+       update ledger.batches set state = 'final' from asked
+        where batches.kind = asked.kind and state = 'owned')
+     select exists (select from asked) as asked`,
+    askedValues(asked),
+  );
+  confirmAsked(handed, asked);
 }
 
 /** What a run did so far, counted from the log. */

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { Failure } from '../../failures.js';
 import type { RangeComparison, Span } from '../range-comparison.js';
+import { type AskedState, askedValues, confirmAsked, stillAsked } from './asked-state.js';
 import { confirmOperation, type OperationClaim } from './operations.js';
 
 /** A comparison of both databases as the ledger holds it. */
@@ -24,19 +25,25 @@ export interface ComparedRange extends Span, RangeComparison {
   readonly mismatches: readonly MismatchEntry[];
 }
 
-/** Starts a verification of a run; one that was left unfinished is abandoned. */
-export async function startVerification(cube: pg.Pool, migrationId: string): Promise<string> {
-  await cube.query(
-    "update ledger.verifications set status = 'abandoned', finished_at = now() where migration_id = $1 and status = 'running'",
-    [migrationId],
+/**
+ * Starts a verification of a run, one for each state it is asked for in, however often that is tried; one that was left
+ * unfinished by an earlier state is abandoned.
+ */
+export async function startVerification(cube: pg.Pool, asked: AskedState): Promise<string> {
+  const started = await cube.query<{ asked: boolean; id: string }>(
+    `with asked as (${stillAsked}),
+     abandoned as (
+       update ledger.verifications set status = 'abandoned', finished_at = now()
+        where migration_id = $1 and status = 'running' and ($2::bigint is null or state_sequence is distinct from $2)
+          and exists (select from asked)),
+     started as (
+       insert into ledger.verifications (migration_id, state_sequence) select id, $2 from asked
+       on conflict (migration_id, state_sequence) do update set state_sequence = excluded.state_sequence
+       returning id)
+     select true as asked, id from started`,
+    askedValues(asked),
   );
-  const started = await cube.query<{ id: string }>(
-    'insert into ledger.verifications (migration_id) values ($1) returning id',
-    [migrationId],
-  );
-  const [row] = started.rows;
-  if (row === undefined) throw new Failure('unexpected', 'The ledger did not return the verification it was given.');
-  return row.id;
+  return confirmAsked(started, asked).id;
 }
 
 export async function readVerification(cube: pg.Pool, id: string): Promise<Verification> {
@@ -110,7 +117,7 @@ export interface Verdict {
 }
 
 /** Ends a verification whose every range was compared, and says how it went. Asking again gives the same answer. */
-export async function concludeVerification(cube: pg.Pool, id: string): Promise<Verdict> {
+export async function concludeVerification(cube: pg.Pool | pg.ClientBase, id: string): Promise<Verdict> {
   const concluded = await cube.query<{ status: string; compared: string; mismatched: string; rejected_rows: string }>(
     `update ledger.verifications
         set status = case when mismatched = 0 then 'clean' else 'mismatch' end, finished_at = coalesce(finished_at, now())

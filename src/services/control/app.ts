@@ -3,35 +3,46 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { Failure } from '../../failures.js';
 import { packageVersion } from '../../package-root.js';
 import { postgresFailure } from '../../postgres/errors.js';
+import { createLastWeights } from '../../traffic/last-weights.js';
 import { createAuthorization } from '../authorization.js';
+import { limitOptions, registerLimits } from '../limits.js';
 import { registerMetrics } from '../metrics.js';
+import { optionalBodies } from '../optional-bodies.js';
 import { problemSchema, registerProblems } from '../problem.js';
+import { createRequestContexts } from '../request-context.js';
+import { registerNotFound } from '../route-methods.js';
+import { registerAuditRoutes } from './audit.js';
+import { registerCubeRoutes } from './cubes.js';
 import type { ControlDependencies, ControlSettings } from './dependencies.js';
+import { registerDeploymentRoutes } from './deployments.js';
 import { registerEventRoutes } from './events.js';
 import { registerHealthRoutes } from './health.js';
 import { collectMigrationMetrics } from './migration-metrics.js';
 import { registerMigrationRoutes } from './migrations.js';
+import { registerRampRoutes } from './ramps.js';
 import { registerRejectRoutes } from './rejects.js';
 import { registerReportRoutes } from './report.js';
 import { migrationSchema, rejectPageSchema } from './schemas.js';
-
-const mostBodyBytes = 1024 * 1024;
+import { registerTrafficRoutes } from './traffic.js';
 
 /** The control API without its listener. */
 export async function buildControlApp(settings: ControlSettings): Promise<FastifyInstance> {
+  const contexts = createRequestContexts();
   const app: FastifyInstance = Fastify({
     ...(settings.logger === false ? { logger: false } : { loggerInstance: settings.logger }),
-    bodyLimit: mostBodyBytes,
-    requestTimeout: 30_000,
+    ...limitOptions(),
+    ...contexts.options,
     routerOptions: { maxParamLength: 200 },
     // Nothing is coerced: a null limit must not become the limit 0.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
-    genReqId: () => crypto.randomUUID(),
   });
   // Fastify reads plain text too; here it would pass for a body that lacks its fields.
   app.removeContentTypeParser('text/plain');
   const closing = new AbortController();
   app.addHook('preClose', async () => closing.abort());
+  contexts.register(app);
+  registerLimits(app);
+  const methods = registerNotFound(app);
   registerProblems(app, postgresFailure('cube'));
   app.addSchema(problemSchema);
   app.addSchema(migrationSchema);
@@ -42,17 +53,22 @@ export async function buildControlApp(settings: ControlSettings): Promise<Fastif
       info: { title: 'Cubeshift control API', version: packageVersion() },
       components: { securitySchemes: { cubeToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     },
+    transformObject: optionalBodies,
     refResolver: {
       buildLocalReference: (schema, _base, _fragment, place) =>
         typeof schema.$id === 'string' ? schema.$id : `schema-${place}`,
     },
   });
+  const weights = createLastWeights(settings.redis);
   const deps: ControlDependencies = {
     ...settings,
+    weights,
     closing: closing.signal,
-    authorization: createAuthorization(app, settings.secret, settings.clock),
+    authorization: createAuthorization(app, settings.tokens),
   };
-  registerMetrics(app, 'control', (registry) => collectMigrationMetrics(registry, settings.cube));
+  registerMetrics(app, 'control', {
+    collect: (registry) => collectMigrationMetrics(registry, settings.cube, weights),
+  });
   // Routes registered in a plugin of their own come after swagger has hooked in.
   await app.register(async (routes) => {
     registerHealthRoutes(routes, deps);
@@ -60,8 +76,14 @@ export async function buildControlApp(settings: ControlSettings): Promise<Fastif
     registerRejectRoutes(routes, deps);
     registerEventRoutes(routes, deps);
     registerReportRoutes(routes, deps);
+    registerAuditRoutes(routes, deps);
+    registerCubeRoutes(routes, deps);
+    registerTrafficRoutes(routes, deps);
+    registerRampRoutes(routes, deps);
+    registerDeploymentRoutes(routes, deps);
     routes.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
-    routes.post('/v1/migrations/:id/*', { schema: { hide: true } }, async () => {
+    routes.post('/v1/migrations/:id/*', { schema: { hide: true } }, async (request, reply) => {
+      if (await methods.refuse(request, reply)) return;
       throw new Failure('not_found', 'There is no such action.', { hint: 'See /openapi.json for what there is.' });
     });
   });

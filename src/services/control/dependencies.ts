@@ -1,13 +1,28 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type pg from 'pg';
+import type { InstanceFilter } from '../../traffic/instances.js';
+import type { LastWeights } from '../../traffic/last-weights.js';
+import type { RedisConnection } from '../../traffic/redis.js';
 import type { Authorization } from '../authorization.js';
+import type { TokenVerifier } from '../tokens.js';
+import type { CubeWorkflows } from './cube-workflows.js';
+import type { KeptVersions } from './kept-versions.js';
+import type { RampWorkflows } from './ramp-workflows.js';
 import type { MigrationWorkflows } from './workflows.js';
 
 /** What the control API is built from. */
 export interface ControlSettings {
   readonly cube: pg.Pool;
+  /** Where traffic flags stand; it may be away. */
+  readonly redis: RedisConnection;
+  /** Which instances of the registry are asked how they are. */
+  readonly admits: InstanceFilter;
   readonly workflows: MigrationWorkflows;
-  /** What cube tokens are signed with. */
+  readonly cubeWorkflows: CubeWorkflows;
+  readonly ramps: RampWorkflows;
+  readonly keptVersions: KeptVersions;
+  readonly tokens: TokenVerifier;
+  /** What reports are signed with. */
   readonly secret: string;
   readonly clock: () => Date;
   readonly logger: FastifyBaseLogger | false;
@@ -15,6 +30,7 @@ export interface ControlSettings {
 
 /** What the routes share. */
 export interface ControlDependencies extends ControlSettings {
+  readonly weights: LastWeights;
   readonly authorization: Authorization;
   /** Aborted when the app closes: streams end then. */
   readonly closing: AbortSignal;

@@ -10,6 +10,7 @@ const healthSchema = Type.Object({
   dependencies: Type.Object({
     cube_database: Type.String({ description: 'ok or unreachable' }),
     temporal: Type.String({ description: 'ok or unreachable' }),
+    redis: Type.String({ description: 'ok or unreachable' }),
   }),
 });
 const readySchema = Type.Object({ ready: Type.Boolean() });
@@ -27,13 +28,23 @@ export function registerHealthRoutes(app: FastifyInstance, deps: ControlDependen
       (version) => version === knownLedgerVersion(),
       () => false,
     );
+  const redisAnswers = () =>
+    deps.redis.ping().then(
+      () => true,
+      () => false,
+    );
+  const word = (answers: boolean) => (answers ? 'ok' : 'unreachable');
   const health = { summary: 'Liveness, dependencies, version', response: { 200: healthSchema } };
   app.get('/health', { schema: health }, async () => {
-    const [database, temporal] = await Promise.all([ledgerAnswers(), deps.workflows.reachable()]);
+    const [database, temporal, redis] = await Promise.all([
+      ledgerAnswers(),
+      deps.workflows.reachable(),
+      redisAnswers(),
+    ]);
     return {
-      status: database && temporal ? 'ok' : 'degraded',
+      status: database && temporal && redis ? 'ok' : 'degraded',
       version: packageVersion(),
-      dependencies: { cube_database: database ? 'ok' : 'unreachable', temporal: temporal ? 'ok' : 'unreachable' },
+      dependencies: { cube_database: word(database), temporal: word(temporal), redis: word(redis) },
     };
   });
   const readiness = { summary: '200 once it can serve', response: { 200: readySchema, 503: readySchema } };

@@ -1,11 +1,13 @@
 import type pg from 'pg';
-import { Counter, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { trafficNames } from '../../domain/cubes.js';
+import type { LastWeights } from '../../traffic/last-weights.js';
 
 /**
  * Counts of moved, rejected, verified and differing items by kind, read from the ledger when they are asked for: it
- * survives this process, which a count of its own would not.
+ * survives this process, which a count of its own would not. And the weight of each cube: 0 while it is closed.
  */
-export async function collectMigrationMetrics(registry: Registry, cube: pg.Pool): Promise<void> {
+export async function collectMigrationMetrics(registry: Registry, cube: pg.Pool, weights: LastWeights): Promise<void> {
   const known = registry.getSingleMetric('migration_records_total');
   const records =
     known instanceof Counter
@@ -32,4 +34,22 @@ export async function collectMigrationMetrics(registry: Registry, cube: pg.Pool)
   );
   records.reset();
   for (const { kind, outcome, items } of found.rows) records.inc({ kind, outcome }, Number(items));
+  await collectWeights(registry, weights);
+}
+
+async function collectWeights(registry: Registry, weights: LastWeights): Promise<void> {
+  const known = registry.getSingleMetric('migration_traffic_weight');
+  const gauge =
+    known instanceof Gauge
+      ? known
+      : new Gauge({
+          name: 'migration_traffic_weight',
+          help: 'Percentage of users on the cube',
+          labelNames: ['cube'],
+          registers: [registry],
+        });
+  for (const cube of trafficNames) {
+    const { enabled, percentage } = await weights.of(cube);
+    gauge.set({ cube }, enabled ? percentage : 0);
+  }
 }

@@ -8,7 +8,9 @@ import {
   type MigrationOptions,
   migrationKinds,
 } from '../../domain/migration.js';
+import { trafficNameOfKind } from '../../domain/traffic-of-kinds.js';
 import { Failure } from '../../failures.js';
+import { appendAudit } from '../../postgres/audit.js';
 import { findStart, recordRunId, recordStart } from '../../postgres/migration-records.js';
 import { listMigrations } from '../../postgres/migration-view.js';
 import { problemResponses } from '../problem.js';
@@ -30,7 +32,7 @@ const security = [{ cubeToken: [] }];
 /** Starting, looking at and steering migrations. */
 export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDependencies): void {
   const routes = app.withTypeProvider<TypeBoxTypeProvider>();
-  const { cube, workflows, authorization } = deps;
+  const { cube, workflows, authorization, weights } = deps;
   const reads = authorization.require('migration:read');
   const writes = authorization.require('migration:write');
 
@@ -51,9 +53,14 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
         },
       },
     },
-    async () => ({
-      items: [...(await listMigrations(cube))],
-    }),
+    async () => {
+      const views = await listMigrations(cube);
+      return {
+        items: await Promise.all(
+          views.map(async (view) => ({ ...view, traffic: await weights.of(trafficNameOfKind(view.kind)) })),
+        ),
+      };
+    },
   );
 
   routes.get(
@@ -86,8 +93,12 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
         by: authorization.callerOf(request).cubeId,
       };
       // A run that cannot be started is not put on record either; one on record is answered from there.
-      if ((await findStart(cube, start)) === undefined && !(await workflows.reachable()))
-        throw new Failure('temporal_unreachable', 'The Temporal server cannot be reached; nothing was started.');
+      if ((await findStart(cube, start)) === undefined) {
+        if (!(await workflows.reachable()))
+          throw new Failure('temporal_unreachable', 'The Temporal server cannot be reached; nothing was started.');
+        const details = { kind, mode, options: start.options };
+        await appendAudit(cube, { actor: start.by, action: 'migration.start', subject: start.id, details });
+      }
       const input = await recordStart(cube, start);
       const known = await knownMigration(deps, input.id);
       if (known.run_id === null && known.finished_at === null) {

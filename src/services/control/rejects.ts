@@ -83,9 +83,9 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
       if ((ids === undefined) === (all === undefined))
         throw new Failure('invalid_input', 'The body must have either ids or all.', { details: { field: 'body.ids' } });
       checkIds('body.ids', ids ?? []);
-      return reply
-        .code(202)
-        .send(await steer(deps, request.params.id, 'rejects/accept', { by, why, ids: ids ?? 'all' }));
+      const asked = { by, why, ids: ids ?? ('all' as const) };
+      const actor = authorization.callerOf(request).cubeId;
+      return reply.code(202).send(await steer(deps, request.params.id, 'rejects/accept', asked, actor));
     },
   );
 }

@@ -6,35 +6,45 @@ import {
   type MigrationView,
   type SteeringRequest,
 } from '../../domain/migration.js';
+import { trafficNameOfKind } from '../../domain/traffic-of-kinds.js';
 import { Failure } from '../../failures.js';
+import { appendAudit } from '../../postgres/audit.js';
 import { readStateSequence } from '../../postgres/ledger/run-state.js';
 import { readStart } from '../../postgres/migration-records.js';
 import { readMigration } from '../../postgres/migration-view.js';
 import type { ControlDependencies } from './dependencies.js';
-import { notPossible } from './workflows.js';
+import { notPossible } from './temporal-calls.js';
 
 /** A migration or 404. */
-export async function knownMigration({ cube }: ControlDependencies, id: string): Promise<MigrationView> {
+export async function knownMigration({ cube, weights }: ControlDependencies, id: string): Promise<MigrationView> {
   const view = await readMigration(cube, id);
   if (view === undefined) throw new Failure('not_found', `There is no migration ${id.slice(0, 80)}.`);
-  return view;
+  return { ...view, traffic: await weights.of(trafficNameOfKind(view.kind)) };
 }
 
 /**
  * Asks the plan; what does not fit now is refused with what does. The plan itself has the last word. Returns the run as
- * the plan left it when it took the request up, or as it is when that takes longer than a pause may.
+ * the plan left it when it took the request up, or as it is when that takes longer than a pause may. `actor` holds the token
+ * that asked, where the request names a person.
  */
 export async function steer(
   deps: ControlDependencies,
   id: string,
   action: MigrationAction,
   request: SteeringRequest,
+  actor = request.by,
 ): Promise<MigrationView> {
   const view = await knownMigration(deps, id);
   // Only an ended run is refused on the ledger's word: while one lives, the plan may be a moment ahead of it.
   if (view.finished_at !== null) throw ended(view, action);
   if (!isMigrationId(id)) throw new Failure('not_found', `There is no migration ${id.slice(0, 80)}.`);
   const before = await readStateSequence(deps.cube, id);
+  await appendAudit(deps.cube, {
+    actor,
+    action: `migration.${action}`,
+    subject: id,
+    details: auditDetails(view, request),
+  });
   const answer = await deps.workflows.steer(view.kind, id, action, request);
   if (answer === 'no_plan') await startAgain(deps, id, action, request);
   await untilTakenUp(deps, id, before);
@@ -70,6 +80,15 @@ function ended(view: MigrationView, action: MigrationAction) {
     `${action} is not possible: the migration is ${view.status} at stage ${view.stage}.`,
     actionsThatFit(view),
   );
+}
+
+function auditDetails(view: MigrationView, { ids, ...request }: SteeringRequest): Readonly<Record<string, unknown>> {
+  return {
+    kind: view.kind,
+    stage: view.stage,
+    ...request,
+    ...(ids === undefined ? {} : { rejects: ids === 'all' ? ids : ids.length }),
+  };
 }
 
 const takeUpMillis = 2500;

@@ -17,7 +17,9 @@ import {
 } from '../../domain/migration.js';
 import { taskQueues } from '../../domain/task-queues.js';
 import { Failure } from '../../failures.js';
+import type { TemporalTarget } from '../../temporal-target.js';
 import type { CarriedRun } from '../../workflows/lib/run.js';
+import { refusedByPlan } from './temporal-calls.js';
 
 /** The plans, as the control API starts and steers them. */
 export interface MigrationWorkflows {
@@ -49,8 +51,8 @@ export function hasPlan(kind: MigrationKind): boolean {
 const callMillis = 5000;
 
 /** Through Temporal's client; connects when first needed, so that the API starts without Temporal. */
-export function createMigrationWorkflows(address: string, namespace: string): MigrationWorkflows {
-  const connection = Connection.lazy({ address, connectTimeout: '3 seconds' });
+export function createMigrationWorkflows(target: TemporalTarget, namespace: string): MigrationWorkflows {
+  const connection = Connection.lazy({ ...target, connectTimeout: '3 seconds' });
   const { workflow, connection: service } = new Client({ connection, namespace });
   const bounded = <T>(call: () => Promise<T>) =>
     connection.withDeadline(Date.now() + callMillis, call).catch((error: unknown) => {
@@ -119,14 +121,8 @@ export function createMigrationWorkflows(address: string, namespace: string): Mi
 
 function temporalFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
-  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
-    const [detail] = error.cause.details ?? [];
-    const actions =
-      typeof detail === 'object' && detail !== null && 'actions' in detail && Array.isArray(detail.actions)
-        ? detail.actions.map(String)
-        : [];
-    return notPossible(error.cause.message, actions);
-  }
+  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
+    return refusedByPlan(error.cause);
   const reason = isGrpcServiceError(error) ? ` (${error.code})` : '';
   return new Failure(
     'temporal_unreachable',
@@ -135,9 +131,4 @@ function temporalFailure(error: unknown): Failure {
       cause: error,
     },
   );
-}
-
-export function notPossible(sentence: string, actions: readonly string[]): Failure {
-  const hint = actions.length === 0 ? 'Nothing can be asked of it any more.' : `Possible now: ${actions.join(', ')}.`;
-  return new Failure('not_at_this_stage', sentence, { hint, details: { actions } });
 }

@@ -37,6 +37,7 @@ export async function conductMigration(
       } catch (error) {
         const outcome = await endOrBlock(run, error);
         if (outcome !== undefined) return outcome;
+        await run.renewAfterRest();
       }
     }
   });

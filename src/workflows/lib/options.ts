@@ -23,8 +23,30 @@ export const shortSteps: ActivityOptions = {
   retry,
 };
 
+/**
+ * Looks at traffic, and changes of its weights: a few calls bounded by seconds each. A short `startToCloseTimeout`, because
+ * one that was lost with its worker keeps users on a bad cube until it is tried again.
+ */
+export const quickLooks: ActivityOptions = {
+  taskQueue: taskQueues.control,
+  startToCloseTimeout: '6 seconds',
+  retry: { ...retry, initialInterval: '200 milliseconds', maximumInterval: '2 seconds' },
+};
+
+export const quickUntilDone: ActivityOptions = {
+  ...quickLooks,
+  retry: { ...quickLooks.retry, nonRetryableErrorTypes: [] },
+};
+
 /** What a plan cannot go on without: where it stands must reach the ledger, however long a person takes to mend it. */
 export const untilDone: ActivityOptions = { ...shortSteps, retry: { ...retry, nonRetryableErrorTypes: [] } };
+
+/** A look at whole tables, which may be as large as they like: a living worker heartbeats while it looks. */
+export const longLooks: ActivityOptions = {
+  ...shortSteps,
+  startToCloseTimeout: '6 hours',
+  heartbeatTimeout: '10 seconds',
+};
 
 /**
  * Streams of rows. `heartbeatTimeout` is how long a killed worker goes unnoticed. A cancelled step is waited for: it
@@ -42,5 +64,34 @@ export const longSteps: ActivityOptions = {
 export const undoSteps: ActivityOptions = {
   ...longSteps,
   scheduleToCloseTimeout: '1 day',
+  retry: { ...retry, maximumInterval: '1 minute' },
+};
+
+/**
+ * Steps of a deployment or a rollback. Given up after a minute, since what comes then is better than going on waiting: a
+ * deployment is taken back, a rollback calls a person. A call lost with its worker is tried again after five seconds.
+ */
+export const urgentSteps: ActivityOptions = {
+  taskQueue: taskQueues.control,
+  startToCloseTimeout: '5 seconds',
+  scheduleToCloseTimeout: '1 minute',
+  retry: { ...retry, initialInterval: '100 milliseconds', maximumInterval: '1 second' },
+};
+
+/** Looks that last: they end by themselves, and a killed worker goes unnoticed for two seconds. */
+export const urgentWatches: ActivityOptions = {
+  taskQueue: taskQueues.control,
+  startToCloseTimeout: '15 minutes',
+  heartbeatTimeout: '2 seconds',
+  scheduleToCloseTimeout: '16 minutes',
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+  retry: { ...retry, initialInterval: '100 milliseconds', maximumInterval: '1 second' },
+};
+
+/** Telling somebody outside: tried for an hour, and nothing waits for it. */
+export const calls: ActivityOptions = {
+  taskQueue: taskQueues.control,
+  startToCloseTimeout: '15 seconds',
+  scheduleToCloseTimeout: '1 hour',
   retry: { ...retry, maximumInterval: '1 minute' },
 };

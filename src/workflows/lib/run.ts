@@ -6,13 +6,14 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { RunSteps } from '../../activities/run-steps.js';
+import type { RunReference, RunSteps } from '../../activities/run-steps.js';
 import {
   actionsThatFit,
   type BlockReason,
@@ -64,6 +65,8 @@ export interface CarriedRun {
   readonly migrated: number;
   readonly rejected: number;
   readonly verificationId?: string;
+  /** What an operator asked for and the plan has not carried out to its end. */
+  readonly undertaken?: Asked;
   /** Set when the plan was lost and is started again from the ledger: it looks at everything once more. */
   readonly startedAgain?: true;
   /** What it is started again for, before anything else. */
@@ -76,11 +79,11 @@ export interface CarriedRun {
  */
 export class MigrationRun {
   readonly saga: Saga<string>;
-  readonly reference: { readonly migrationId: string; readonly kind: string };
   estimatedRows: number;
   migrated: number;
   rejected: number;
   verificationId: string | undefined;
+  private undertakenNow: Asked | undefined;
   private readonly completed: Set<string>;
   private stage: MigrationStage;
   private status: MigrationStatus = 'running';
@@ -95,7 +98,6 @@ export class MigrationRun {
     readonly input: MigrationInput,
     carried: CarriedRun | undefined,
   ) {
-    this.reference = { migrationId: input.id, kind: input.kind };
     this.saga = new Saga([...(carried?.undos ?? [])]);
     this.completed = new Set(carried?.completed);
     this.sequence = carried?.sequence ?? 0;
@@ -104,10 +106,16 @@ export class MigrationRun {
     this.migrated = carried?.migrated ?? 0;
     this.rejected = carried?.rejected ?? 0;
     this.verificationId = carried?.verificationId;
+    this.undertakenNow = carried?.undertaken;
     this.changedSomething = carried !== undefined;
     if (carried?.startedAgain) this.status = 'blocked';
     this.asked = carried?.asked;
     this.listen();
+  }
+
+  /** The run as its steps are told of it, in the state in which it is now. */
+  get reference(): RunReference {
+    return { migrationId: this.input.id, kind: this.input.kind, sequence: this.sequence };
   }
 
   /** Runs `work` once, through any number of continue-as-news, until `redo` asks for it again. */
@@ -120,6 +128,22 @@ export class MigrationRun {
   /** Whether the run is still at its first stage, before anything was changed. */
   get changedNothing(): boolean {
     return this.stage === 'preflight' && !this.changedSomething;
+  }
+
+  /** What was asked for and begun in a history before this one; first of all that is carried out to its end. */
+  get undertaken(): Asked | undefined {
+    return this.undertakenNow;
+  }
+
+  /** Carries out what was asked for, in as many histories as it takes. */
+  async undertake(asked: Asked, work: () => Promise<void>): Promise<void> {
+    this.undertakenNow = asked;
+    await work();
+    this.undertakenNow = undefined;
+  }
+
+  hasCompleted(name: string): boolean {
+    return this.completed.has(name);
   }
 
   redo(name: string): void {
@@ -149,6 +173,7 @@ export class MigrationRun {
         const failure = failureOf(error);
         if (failure === undefined || this.changedNothing) throw error;
         await this.block('other', failure);
+        await this.renewAfterRest();
       }
     }
   }
@@ -196,8 +221,7 @@ export class MigrationRun {
 
   /** Between two steps: starts a fresh history when this one has grown long. */
   async renewHistory(): Promise<void> {
-    const { continueAsNewSuggested, historyLength } = workflowInfo();
-    if (!continueAsNewSuggested && historyLength < longHistory) return;
+    if (!historyIsLong()) return;
     if (this.asked !== undefined) return;
     await condition(allHandlersFinished);
     if (this.asked !== undefined) return;
@@ -210,7 +234,16 @@ export class MigrationRun {
       migrated: this.migrated,
       rejected: this.rejected,
       ...(this.verificationId === undefined ? {} : { verificationId: this.verificationId }),
+      ...(this.undertakenNow === undefined ? {} : { undertaken: this.undertakenNow }),
     } satisfies CarriedRun);
+  }
+
+  /**
+   * After a pause or a block in the middle of a step, which then begins again anyhow: one that is stopped in every round
+   * would otherwise never come to its end, and its history never to a renewal.
+   */
+  async renewAfterRest(): Promise<void> {
+    if (historyIsLong() && patched('renew-after-rest')) await this.renewHistory();
   }
 
   /** Counts what a round of lanes moved, for the Web UI. */
@@ -243,6 +276,7 @@ export class MigrationRun {
       throw new EndAsked(asked.action === 'cancel' ? 'cancel' : 'rollback', asked.request.by);
     await this.enter(this.stage, 'paused', 'pause', asked.request.by);
     await this.nextAsked();
+    await this.renewAfterRest();
   }
 
   /** Waits for the next request; cancel and rollback leave through `EndAsked`. */
@@ -325,6 +359,11 @@ export class MigrationRun {
 
 /** Events after which a history is renewed, well below the server's own suggestion. */
 const longHistory = 1500;
+
+function historyIsLong(): boolean {
+  const { continueAsNewSuggested, historyLength } = workflowInfo();
+  return continueAsNewSuggested || historyLength >= longHistory;
+}
 
 function interrupts(action: MigrationAction): boolean {
   return action === 'pause' || action === 'cancel' || action === 'rollback';

@@ -10,6 +10,7 @@ test('every failure ends the command line as the contract says', () => {
     cube_unreachable: 3,
     temporal_unreachable: 3,
     redis_unreachable: 3,
+    metrics_unreachable: 3,
     control_unreachable: 3,
     not_at_this_stage: 4,
     conflict: 4,

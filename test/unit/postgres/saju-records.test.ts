@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type LegacySajuRecord, transformSajuRecord } from '../../../src/domain/saju-records.js';
 import { sajuRecordsMapping as mapping } from '../../../src/postgres/saju-records.js';
-import { sourceRow, type TargetTexts, targetTexts } from '../../support/copy-rows.js';
+import { movedAt, sourceRow, type TargetTexts, targetTexts } from '../../support/copy-rows.js';
 import { carriedRecords, cleanRecord, sentRecords } from '../../support/legacy-records.js';
 
-const convert = (record: LegacySajuRecord) => mapping.converter()(sourceRow(record));
+const convert = (record: LegacySajuRecord) => mapping.converter(movedAt)(sourceRow(record));
 
 function textsOf(record: LegacySajuRecord): TargetTexts {
   const converted = convert(record);
@@ -61,7 +61,7 @@ describe('a source row', () => {
 
   test('that is carried keeps what it was made of, for a payload should the target refuse it', () => {
     const source = sourceRow(cleanRecord);
-    const converted = mapping.converter()(source);
+    const converted = mapping.converter(movedAt)(source);
     expect(converted).toMatchObject({ kind: 'row', warned: false });
     expect(converted.kind === 'row' && converted.source).toBe(source);
   });
@@ -86,7 +86,7 @@ describe('a source row', () => {
       // Every third is a reject and leaves nothing between its neighbours.
       birth_month: place % 3 === 2 ? 13 : 1,
     }));
-    const [one, other] = [mapping.converter(), mapping.converter()];
+    const [one, other] = [mapping.converter(movedAt), mapping.converter(movedAt)];
     const converted = records.map((record) => [one(sourceRow(record)), other(sourceRow(record))] as const);
     for (const [place, record] of records.entries()) {
       for (const row of converted[place] ?? []) {

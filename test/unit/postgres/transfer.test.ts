@@ -4,7 +4,7 @@ import { connectClient } from '../../../src/postgres/connect.js';
 import { dropConnection } from '../../../src/postgres/databases.js';
 import { sajuRecordsMapping as mapping } from '../../../src/postgres/saju-records.js';
 import { readConverted } from '../../../src/postgres/transfer.js';
-import { copyStream, sentRecord } from '../../support/copy-rows.js';
+import { copyStream, movedAt, sentRecord } from '../../support/copy-rows.js';
 import { CopyServer } from '../../support/copy-server.js';
 import { cleanRecord } from '../../support/legacy-records.js';
 
@@ -26,7 +26,7 @@ afterAll(() => server.stop());
 async function read(): Promise<{ ids: bigint[]; error: unknown }> {
   const ids: bigint[] = [];
   try {
-    for await (const group of readConverted(client, mapping, { kind: 'span', after: 0n, upto: 100n })) {
+    for await (const group of readConverted(client, mapping, { kind: 'span', after: 0n, upto: 100n }, movedAt)) {
       ids.push(...group.map((row) => row.id));
     }
     return { ids, error: undefined };

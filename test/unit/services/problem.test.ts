@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Failure, failureRule, failureTypes } from '../../../src/failures.js';
 import { createAuthorization } from '../../../src/services/authorization.js';
 import { problemOf, problemResponses, problemSchema, registerProblems } from '../../../src/services/problem.js';
-import { issueCubeToken } from '../../../src/services/tokens.js';
+import { registerNotFound } from '../../../src/services/route-methods.js';
+import { createTokenVerifier, issueCubeToken } from '../../../src/services/tokens.js';
 
 const jwtSecret = 'a secret of the tests, thirty-two bytes or more';
 const secret = '홍길동 1990-05-15';
@@ -20,11 +21,15 @@ let app: FastifyInstance;
 
 beforeAll(async () => {
   app = fastify({ logger: { level: 'info', stream: log } });
+  registerNotFound(app);
   registerProblems(app, (error) =>
     error instanceof RangeError ? new Failure('cube_unreachable', 'The cube database cannot be reached.') : undefined,
   );
   app.addSchema(problemSchema);
-  const authorization = createAuthorization(app, jwtSecret, () => now);
+  const authorization = createAuthorization(
+    app,
+    createTokenVerifier({ current: jwtSecret }, () => now),
+  );
   const bodySchema = {
     type: 'object',
     required: ['rows'],
@@ -41,6 +46,11 @@ beforeAll(async () => {
   app.get('/translated', async () => {
     throw new RangeError(secret);
   });
+  app.get('/things/:id', async () => ({}));
+  app.register(async (routes) => {
+    routes.patch('/things/:id', async () => ({}));
+  });
+  app.post('/rest/*', async () => ({}));
   app.get('/open', async () => ({ open: true }));
   app.get('/read', { preHandler: authorization.require('migration:read') }, async (request) =>
     authorization.callerOf(request),
@@ -136,26 +146,49 @@ describe('a request that cannot be read', () => {
     const found = await problem(`/nowhere?name=${encodeURIComponent(secret)}`);
     expect(found).toMatchObject({ type: 'not_found', status: 404, detail: 'There is nothing at GET /nowhere.' });
   });
+
+  test.each([
+    ['POST', '/open', 'GET, HEAD'],
+    ['OPTIONS', '/open?a=1', 'GET, HEAD'],
+    ['GET', '/things', 'POST'],
+    ['DELETE', '/things/7', 'GET, HEAD, PATCH'],
+  ] as const)('%s %s is 405 and names what is served: %s', async (method, url, allow) => {
+    expect(await problem({ method, url })).toMatchObject({
+      type: 'invalid_input',
+      status: 405,
+      detail: `This path takes ${allow}.`,
+      headers: { allow },
+    });
+  });
+
+  test.each(['/things/', '/things/7/8', '/openly', '/rest/7'])(
+    'PUT %s is 404: nothing is served there',
+    async (url) => {
+      const found = await problem({ method: 'PUT', url });
+      expect(found).toMatchObject({ status: 404 });
+      expect(found.headers).not.toHaveProperty('allow');
+    },
+  );
 });
 
 describe('a bearer', () => {
-  const tokenOf = async (permissions: string[], at = now) =>
-    (await issueCubeToken(jwtSecret, { cubeId: 'ops', permissions }, at)).token;
+  const tokenOf = (permissions: string[], at = now) =>
+    issueCubeToken(jwtSecret, { cubeId: 'ops', permissions }, at).token;
   const withBearer = (authorization: string, url = '/read') => ({ url, headers: { authorization } });
 
   test('that holds the permission passes, and is known', async () => {
-    const response = await app.inject(withBearer(`bearer ${await tokenOf(['migration:read'])}`));
+    const response = await app.inject(withBearer(`bearer ${tokenOf(['migration:read'])}`));
     expect([response.statusCode, response.json()]).toEqual([200, { cubeId: 'ops', permissions: ['migration:read'] }]);
   });
 
   test('that is missing is 401, and so is one that is expired', async () => {
     expect(await problem('/read')).toMatchObject({ type: 'unauthorized', headers: { 'www-authenticate': 'Bearer' } });
-    const old = await tokenOf(['migration:read'], new Date(now.getTime() - 3_600_000));
+    const old = tokenOf(['migration:read'], new Date(now.getTime() - 3_600_000));
     expect(await problem(withBearer(`Bearer ${old}`))).toMatchObject({ status: 401, detail: 'Token expired' });
   });
 
   test('without the permission is 403 and names it', async () => {
-    const found = await problem(withBearer(`Bearer ${await tokenOf(['migration:write', 'migration:reader'])}`));
+    const found = await problem(withBearer(`Bearer ${tokenOf(['migration:write', 'migration:reader'])}`));
     expect(found).toMatchObject({ type: 'forbidden', status: 403, detail: expect.stringMatching(/migration:read/) });
   });
 

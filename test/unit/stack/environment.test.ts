@@ -1,13 +1,23 @@
 import { expect, test } from 'vitest';
 import { readConfiguration, type VariableName, variableTexts } from '../../../src/config.js';
-import { ownServers, stackEnvironment } from '../../../src/stack/environment.js';
+import {
+  askedPorts,
+  stackEnvironment as environmentOf,
+  ownServers,
+  unheardVariables,
+} from '../../../src/stack/environment.js';
 import { type StackSettings, usualPorts } from '../../../src/stack/home.js';
 
 const settings: StackSettings = {
   ports: usualPorts,
   postgresPassword: 'a-password_of_32_letters_and_more',
   cubeJwtSecret: 'a secret of the stack, thirty-two bytes or more',
+  userJwtSecret: 'another secret of the stack, thirty-two bytes or more',
 };
+
+function stackEnvironment(given: StackSettings, environment: NodeJS.ProcessEnv): Record<string, string> {
+  return environmentOf(given, environment, '/state');
+}
 
 test('everything that the programs read is there, and right', () => {
   const names = Object.keys(variableTexts) as VariableName[];
@@ -19,6 +29,15 @@ test('everything that the programs read is there, and right', () => {
     CUBE_JWT_SECRET: settings.cubeJwtSecret,
     CONTROL_PORT: 8090,
     CONTROL_URL: 'http://127.0.0.1:8090',
+    USER_JWT_SECRET: settings.userJwtSecret,
+    STATE_DIR: '/state',
+    LEGACY_SAJU_URL: 'http://127.0.0.1:8011',
+  });
+  expect(stackEnvironment(settings, {})).toMatchObject({
+    GATEWAY_URL: 'http://127.0.0.1:8088',
+    SECURITY_CUBE_URL: 'http://127.0.0.1:8080',
+    MONITORING_CUBE_URL: 'http://127.0.0.1:9464',
+    SAJU_CUBE_URL: 'http://127.0.0.1:8001',
   });
   expect(stackEnvironment(settings, {}).TEMPORAL_UI_URL).toBe('http://127.0.0.1:8233');
 });
@@ -36,6 +55,26 @@ test('an empty variable is no server of one’s own', () => {
   expect(stackEnvironment(settings, { REDIS_URL: '', CUBE_JWT_SECRET: '' })).toEqual(stackEnvironment(settings, {}));
 });
 
+test('each program’s port can be asked for', () => {
+  const asked = {
+    CONTROL_PORT: '1',
+    GATEWAY_PORT: '2',
+    SECURITY_CUBE_PORT: '3',
+    MONITORING_CUBE_PORT: '4',
+    SAJU_CUBE_PORT: '5',
+    LEGACY_SAJU_PORT: '6',
+  };
+  expect(askedPorts({ ...asked, PATH: '/bin' })).toEqual({
+    control: 1,
+    gateway: 2,
+    security: 3,
+    monitoring: 4,
+    saju: 5,
+    legacySaju: 6,
+  });
+  expect(askedPorts({ GATEWAY_PORT: '' })).toEqual({});
+});
+
 test('what else is set for the programs is passed on, and nothing that is not theirs', () => {
   const passed = {
     TEMPORAL_NAMESPACE: 'heal7',
@@ -43,7 +82,23 @@ test('what else is set for the programs is passed on, and nothing that is not th
     CONTROL_HOST: '0.0.0.0',
     LOG_LEVEL: 'debug',
     CUBESHIFT_CRASH_POINT: 'after-claim',
+    USER_JWT_SECRET: 'a secret of the login, thirty-two bytes or more',
+    TRUSTED_EDGES: '10.0.0.0/8',
+    INSTANCE_NETWORKS: '10.0.0.0/8',
+    LEGACY_SAJU_URL: 'http://monolith:80',
+    ESCALATION_WEBHOOK_URL: 'http://pager/',
   };
   const found = stackEnvironment(settings, { ...passed, HOME: '/root', NODE_OPTIONS: '--inspect' });
   expect(found).toEqual({ ...stackEnvironment(settings, {}), ...passed });
+});
+
+test('what a stack that runs does not hear of is named, and nothing else', () => {
+  const live = stackEnvironment(settings, { LOG_LEVEL: 'debug' });
+  expect(unheardVariables({ ...live, HOME: '/root', PROMETHEUS_URL: '' }, live)).toEqual([]);
+  expect(
+    unheardVariables(
+      { REDIS_URL: 'redis://other:6379', LOG_LEVEL: 'info', PROMETHEUS_URL: 'http://prometheus:9090' },
+      live,
+    ),
+  ).toEqual(['REDIS_URL', 'PROMETHEUS_URL', 'LOG_LEVEL']);
 });

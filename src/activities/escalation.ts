@@ -1,0 +1,29 @@
+import type { Escalation } from '../domain/cube-changes.js';
+import { Failure } from '../failures.js';
+import { guarded } from './guard.js';
+
+const answerMillis = 10_000;
+
+/** Calls a person. `webhookUrl` is empty where nobody is to be called; the plan waits all the same, for all to see. */
+export function createEscalation(webhookUrl: string) {
+  return {
+    /** Returns whether there was somebody to call. */
+    tellEscalation: (escalation: Escalation): Promise<boolean> =>
+      guarded(async () => {
+        if (webhookUrl === '') return false;
+        const response = await fetch(webhookUrl, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(escalation),
+          signal: AbortSignal.timeout(answerMillis),
+        }).catch((error: unknown) => {
+          throw new Failure('webhook_unreachable', 'The webhook of escalations cannot be reached.', { cause: error });
+        });
+        await response.body?.cancel();
+        if (response.ok) return true;
+        throw new Failure('webhook_unreachable', `The webhook of escalations answered ${response.status}.`);
+      }),
+  };
+}
+
+export type EscalationSteps = ReturnType<typeof createEscalation>;

@@ -1,0 +1,84 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { createControlClient } from './control-client.js';
+import { exitCodes } from './exit-codes.js';
+import { conclude, type Output, table } from './output.js';
+
+interface Entry {
+  readonly seq: number;
+  readonly at: string;
+  readonly actor: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+interface Check {
+  readonly intact: boolean;
+  readonly entries: number;
+  readonly head: { readonly seq: number; readonly hash: string } | null;
+  readonly broken: { readonly seq: number; readonly reason: string } | null;
+}
+
+const sentences: Readonly<Record<string, string>> = {
+  changed: 'is not as it was written',
+  missing_before: 'does not follow the entry before it: some are missing',
+  anchor_differs: 'is not the one that the anchor names: the audit was written anew',
+  anchor_missing: 'is gone: the end of the audit was cut off',
+};
+
+export function registerAuditCommands(program: Command, output: Output): void {
+  const audit = program.command('audit').description('who changed what');
+
+  audit
+    .command('list')
+    .description('the newest entries')
+    .option('--limit <count>', 'how many, up to 1000', parseLimit, 20)
+    .option('--json', 'as one JSON document')
+    .action((options: { limit: number; json?: boolean }) =>
+      conclude(async () => {
+        const { items } = await createControlClient().call<{ items: readonly Entry[] }>(
+          'GET',
+          `/v1/audit?limit=${options.limit}`,
+        );
+        if (options.json) output.json(items);
+        else {
+          const rows = items.map((entry) => [
+            String(entry.seq),
+            entry.at,
+            entry.actor,
+            entry.action,
+            entry.subject,
+            JSON.stringify(entry.details),
+          ]);
+          output.print(table([['SEQ', 'AT', 'WHO', 'WHAT', 'OF', 'DETAILS'], ...rows]));
+        }
+        return exitCodes.done;
+      }),
+    );
+
+  audit
+    .command('check')
+    .description('say whether the audit is as it was written')
+    .option('--anchor <seq:hash>', 'an entry as an earlier check named it')
+    .option('--json', 'as one JSON document')
+    .action((options: { anchor?: string; json?: boolean }) =>
+      conclude(async () => {
+        const query = options.anchor === undefined ? '' : `?anchor=${encodeURIComponent(options.anchor)}`;
+        const check = await createControlClient().call<Check>('GET', `/v1/audit/check${query}`);
+        if (options.json) output.json(check);
+        else output.print(told(check));
+        return check.intact ? exitCodes.done : exitCodes.mismatch;
+      }),
+    );
+}
+
+function told({ entries, head, broken }: Check): string {
+  if (broken !== null) return `entry ${broken.seq} ${sentences[broken.reason] ?? broken.reason}`;
+  const anchor = head === null ? '' : `; the newest is ${head.seq}:${head.hash}`;
+  return `all ${entries} entries are as they were written${anchor}`;
+}
+
+function parseLimit(text: string): number {
+  if (!/^([1-9]\d{0,2}|1000)$/.test(text)) throw new InvalidArgumentError('must be 1 to 1000');
+  return Number(text);
+}

@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import type { DeploymentView, RollbackView, ToldStep } from '../domain/cube-changes.js';
+import { Failure } from '../failures.js';
+import { type ControlClient, createControlClient } from './control-client.js';
+import { type ExitCode, exitCodes } from './exit-codes.js';
+import { conclude, type Output, table } from './output.js';
+import { currentHome } from './stack.js';
+
+interface Following {
+  readonly wait?: boolean;
+  readonly json?: boolean;
+}
+
+const lookEveryMillis = 200;
+
+/** `cubeshift cubes …`: what runs of each cube, deployments and emergency rollbacks. */
+export function registerCubeCommands(program: Command, output: Output): void {
+  const cubes = program.command('cubes').description('look at cubes, change what runs of them, roll them back');
+
+  cubes
+    .command('list')
+    .description('what runs of each cube here')
+    .option('--json', 'as JSON')
+    .action((options: { json?: boolean }) =>
+      conclude(async () => {
+        const home = currentHome();
+        const desired = home.desiredCubes();
+        const listed = home.instances().map(({ cubeId, version, instanceId, state, port, pid }) => ({
+          cube_id: cubeId,
+          version,
+          instance_id: instanceId,
+          state,
+          port,
+          pid,
+          // Of a cube that was never deployed there is one version alone.
+          takes_traffic: version === (desired[cubeId]?.active ?? version),
+        }));
+        if (options.json) output.json(listed);
+        else
+          output.print(
+            table([
+              ['CUBE', 'VERSION', 'INSTANCE', 'STATE', 'PORT', 'TRAFFIC'],
+              ...listed.map((one) => [
+                one.cube_id,
+                one.version,
+                one.instance_id,
+                one.state,
+                String(one.port ?? '–'),
+                one.takes_traffic ? 'yes' : 'no',
+              ]),
+            ]),
+          );
+        return exitCodes.done;
+      }),
+    );
+
+  const following = (name: string, text: string) =>
+    cubes.command(name).description(text).option('--wait', 'return when it is over').option('--json', 'as JSON');
+
+  following('deploy <cube> <version>', 'bring a released version up beside the one that runs, and switch to it')
+    .option('--instances <n>', 'how many of it', parseCount)
+    .action((cube: string, version: string, options: Following & { instances?: number }) => {
+      const { instances } = options;
+      return change(cube, 'deploy', { version, ...(instances === undefined ? {} : { instances }) }, options, output);
+    });
+  following('restart <cube>', 'replace every instance by a new one').action((cube: string, options: Following) =>
+    change(cube, 'restart', {}, options, output),
+  );
+  following('scale <cube> <instances>', 'run so many instances').action(
+    (cube: string, instances: string, options: Following) =>
+      change(cube, 'scale', { instances: parseCount(instances) }, options, output),
+  );
+  following('rollback <cube> [version]', 'emergency rollback, to the version that is warm unless one is named')
+    .option('--acknowledge <why>', 'take over a rollback that needs a person')
+    .option('--retry <why>', 'have a rollback that needs a person tried again')
+    .action(
+      (cube: string, version: string | undefined, options: Following & { acknowledge?: string; retry?: string }) =>
+        conclude(async () => {
+          const client = createControlClient();
+          const why = options.acknowledge ?? options.retry;
+          const path = `/v1/cubes/${encodeURIComponent(cube)}/rollback`;
+          const first =
+            why === undefined
+              ? await client.call<RollbackView>('POST', path, version === undefined ? {} : { target_version: version })
+              : await client.call<RollbackView>('POST', `${path}/acknowledge`, {
+                  why,
+                  retry: options.retry !== undefined,
+                });
+          const view = await follow(client, path, first, options, output);
+          return view.status === 'escalated' ? exitCodes.failed : exitCodes.done;
+        }),
+    );
+}
+
+function change(cube: string, verb: string, body: unknown, options: Following, output: Output): Promise<void> {
+  return conclude(async (): Promise<ExitCode> => {
+    const client = createControlClient();
+    const path = `/v1/cubes/${encodeURIComponent(cube)}`;
+    const first = await client.call<DeploymentView>('POST', `${path}/${verb}`, body);
+    const view = await follow(client, `${path}/deployment`, first, options, output);
+    return view.status === 'running' || view.status === 'done' ? exitCodes.done : exitCodes.failed;
+  });
+}
+
+/** Shows a run, and with `--wait` its steps as they come until it is over or needs a person. */
+async function follow<T extends { status: string; sentence: string; steps: readonly ToldStep[] }>(
+  client: ControlClient,
+  path: string,
+  first: T,
+  options: Following,
+  output: Output,
+): Promise<T> {
+  let view = first;
+  let told = 0;
+  const tell = () => {
+    for (const { step, sentence } of view.steps.slice(told)) output.talk(`${step}: ${sentence}`);
+    told = view.steps.length;
+  };
+  while (options.wait && view.status === 'running') {
+    tell();
+    await sleep(lookEveryMillis);
+    view = await client.readPatiently<T>(path);
+  }
+  if (options.wait) tell();
+  if (options.json) output.json(view);
+  else output.print(`${view.status}: ${view.sentence}`);
+  return view;
+}
+
+function parseCount(text: string): number {
+  if (!/^[1-9]\d?$/.test(text)) throw new Failure('invalid_input', 'Instances are a number from 1 to 32.');
+  return Number(text);
+}

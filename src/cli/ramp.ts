@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { RampView } from '../domain/ramp/ramp.js';
+import { type ControlClient, createControlClient } from './control-client.js';
+import { type ExitCode, exitCodes } from './exit-codes.js';
+import { conclude, type Output } from './output.js';
+
+interface RampOptions {
+  readonly target?: number;
+  readonly step?: number;
+  readonly steps?: readonly number[];
+  readonly interval?: number;
+  readonly checkInterval?: number;
+  readonly minRequests?: number;
+  readonly minUsers?: number;
+  readonly slowSeconds?: number;
+  readonly status?: boolean;
+  readonly pause?: boolean;
+  readonly resume?: boolean;
+  readonly wait?: boolean;
+  readonly json?: boolean;
+}
+
+/** `cubeshift traffic ramp|stop`: users brought over step by step. */
+export function registerRampCommands(traffic: Command, output: Output): void {
+  traffic
+    .command('ramp')
+    .description('bring users over step by step, with proof; or look at the ramp under way, pause or resume it')
+    .argument('<cube>')
+    .option('--target <percentage>', 'where to end; 100 by default', parseCount)
+    .option('--step <percentage>', 'percentage points of a step; 10 by default', parseCount)
+    .option('--steps <percentages>', 'the steps themselves, as in 1,5,10,25,50,100', parseCounts)
+    .option('--interval <seconds>', 'the least time at a step', parseCount)
+    .option('--check-interval <seconds>', 'how often it looks', parseCount)
+    .option('--min-requests <number>', 'requests of the cube that a step must have seen', parseCount)
+    .option('--min-users <number>', 'users of the cube that a step must have seen', parseCount)
+    .option('--slow-seconds <seconds>', 'how long the cube may be above the latency line', parseCount)
+    .option('--status', 'only tell where it is, and why')
+    .option('--pause', 'keep the weight; it still goes back when it must')
+    .option('--resume', 'let it go on')
+    .option('--wait', 'return when it ends, or when a person must decide')
+    .option('--json', 'as JSON')
+    .action((cube: string, options: RampOptions) =>
+      conclude(async () => {
+        const client = createControlClient();
+        return show(client, await ask(client, cube, options), options, output);
+      }),
+    );
+
+  traffic
+    .command('stop <cube>')
+    .description('stop the ramp; the weight stays')
+    .option('--json', 'as JSON')
+    .action((cube: string, options: { json?: boolean }) =>
+      conclude(async () => {
+        const client = createControlClient();
+        return show(client, await client.call<RampView>('DELETE', pathOf(cube)), options, output);
+      }),
+    );
+}
+
+function ask(client: ControlClient, cube: string, options: RampOptions): Promise<RampView> {
+  if (options.status) return client.call<RampView>('GET', pathOf(cube));
+  if (options.pause) return client.call<RampView>('POST', `${pathOf(cube)}/pause`);
+  if (options.resume) return client.call<RampView>('POST', `${pathOf(cube)}/resume`);
+  const { target, step, steps, interval, checkInterval, minRequests, minUsers, slowSeconds } = options;
+  const minimums = {
+    ...(minRequests === undefined ? {} : { requests: minRequests }),
+    ...(minUsers === undefined ? {} : { users: minUsers }),
+  };
+  return client.call<RampView>('POST', pathOf(cube), {
+    ...(target === undefined ? {} : { target_percentage: target }),
+    ...(step === undefined ? {} : { step }),
+    ...(steps === undefined ? {} : { steps }),
+    ...(interval === undefined ? {} : { interval_seconds: interval }),
+    ...(checkInterval === undefined ? {} : { check_interval_seconds: checkInterval }),
+    ...(Object.keys(minimums).length === 0 ? {} : { minimums }),
+    ...(slowSeconds === undefined ? {} : { slow_seconds: slowSeconds }),
+  });
+}
+
+const lookEveryMillis = 1000;
+
+async function show(
+  client: ControlClient,
+  first: RampView,
+  { wait, json }: { wait?: boolean; json?: boolean },
+  output: Output,
+): Promise<ExitCode> {
+  let view = first;
+  let told = '';
+  while (wait && ['ramping', 'holding_off'].includes(view.status)) {
+    if (view.sentence !== told) output.talk(view.sentence);
+    told = view.sentence;
+    await sleep(lookEveryMillis);
+    view = await client.readPatiently<RampView>(pathOf(view.cube));
+  }
+  if (json) output.json(view);
+  else
+    output.print(
+      [
+        `${view.cube}: ${view.status} at ${view.percentage} % of ${view.target_percentage} %`,
+        view.sentence,
+        ...view.lowered.map((setting) => `less proof than usual: ${setting}`),
+        ...view.rollbacks.map(
+          ({ at, from_percentage, sentence }) => `went back from ${from_percentage} % at ${at}: ${sentence}`,
+        ),
+        ...(view.actions.length === 0 ? [] : [`possible now: ${view.actions.join(', ')}`]),
+      ].join('\n'),
+    );
+  return wait && view.status === 'waiting' ? exitCodes.failed : exitCodes.done;
+}
+
+function pathOf(cube: string): string {
+  return `/v1/traffic/${encodeURIComponent(cube)}/ramp`;
+}
+
+function parseCount(text: string): number {
+  if (!/^[1-9][0-9]{0,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
+  return Number(text);
+}
+
+function parseCounts(text: string): readonly number[] {
+  return text.split(',').map((one) => parseCount(one.trim()));
+}

@@ -1,0 +1,110 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { createControlClient } from './control-client.js';
+import { exitCodes } from './exit-codes.js';
+import { conclude, type Output } from './output.js';
+import { registerRampCommands } from './ramp.js';
+
+/** As the control API answers `/v1/traffic/{cube}`. */
+interface TrafficView {
+  readonly cube: string;
+  readonly enabled: boolean;
+  readonly percentage: number | null;
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly revision: number;
+  readonly changed: { readonly by: string; readonly why: string; readonly at: string } | null;
+  readonly problems: readonly string[];
+}
+
+interface SetOptions {
+  readonly enabled?: boolean;
+  readonly allow?: readonly string[];
+  readonly deny?: readonly string[];
+  readonly onlyIf?: number;
+  readonly why?: string;
+  readonly json?: boolean;
+}
+
+/** `cubeshift traffic …`: who is on a cube. */
+export function registerTrafficCommands(program: Command, output: Output): void {
+  const traffic = program.command('traffic').description('look at and steer who is served by a cube');
+
+  traffic
+    .command('get <cube>')
+    .option('--json', 'as JSON')
+    .action((cube: string, options: { json?: boolean }) =>
+      conclude(async () => {
+        show(await createControlClient().call<TrafficView>('GET', pathOf(cube)), options, output);
+        return exitCodes.done;
+      }),
+    );
+
+  traffic
+    .command('set')
+    .description('set the weight now; what is not named stays')
+    .argument('<cube>')
+    .argument('[percentage]', 'whole, 0 to 100', parsePercentage)
+    .option('--enabled <boolean>', 'true opens the cube, false closes it to everybody', parseBoolean)
+    .option('--allow <user...>', 'the users who are on the cube whatever the percentage; "" for none', parseUsers)
+    .option('--deny <user...>', 'the users who are never on the cube; "" for none', parseUsers)
+    .option('--only-if <percentage>', 'only while the percentage is this one', parsePercentage)
+    .option('--why <text>', 'the reason, for the record')
+    .option('--json', 'as JSON')
+    .action((cube: string, percentage: number | undefined, options: SetOptions) =>
+      conclude(async () => {
+        const { enabled, allow, deny, onlyIf, why } = options;
+        const body = {
+          ...(percentage === undefined ? {} : { percentage }),
+          ...(enabled === undefined ? {} : { enabled }),
+          ...(allow === undefined ? {} : { allow }),
+          ...(deny === undefined ? {} : { deny }),
+          ...(onlyIf === undefined ? {} : { only_if_percentage: onlyIf }),
+          ...(why === undefined ? {} : { why }),
+        };
+        show(await createControlClient().call<TrafficView>('PUT', pathOf(cube), body), options, output);
+        return exitCodes.done;
+      }),
+    );
+
+  registerRampCommands(traffic, output);
+}
+
+function pathOf(cube: string): string {
+  return `/v1/traffic/${encodeURIComponent(cube)}`;
+}
+
+function show(view: TrafficView, { json }: { json?: boolean }, output: Output): void {
+  if (json) {
+    output.json(view);
+    return;
+  }
+  const { percentage, changed } = view;
+  output.print(
+    [
+      `${view.cube}: ${view.enabled ? '' : 'closed, '}${percentage === null ? 'no valid percentage' : `${percentage} % of users`}`,
+      ...(view.allow.length > 0 ? [`always on the cube: ${view.allow.join(', ')}`] : []),
+      ...(view.deny.length > 0 ? [`never on the cube: ${view.deny.join(', ')}`] : []),
+      ...(changed === null ? [] : [`changed by ${changed.by} at ${changed.at}${changed.why && `: ${changed.why}`}`]),
+    ].join('\n'),
+  );
+  for (const problem of view.problems) output.talk(problem);
+}
+
+function parsePercentage(text: string): number {
+  if (!/^(?:0|[1-9][0-9]?|100)$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 0 to 100.');
+  return Number(text);
+}
+
+function parseBoolean(text: string): boolean {
+  if (text !== 'true' && text !== 'false') throw new InvalidArgumentError('It must be true or false.');
+  return text === 'true';
+}
+
+/** Commander takes what follows such an option for its value, another option too: nobody means a user of that name. */
+function parseUsers(user: string, before: readonly string[] = []): readonly string[] {
+  if (user.startsWith('-'))
+    throw new InvalidArgumentError(
+      'A user is missing. "" stands for none; an id that begins with a dash is set by PUT /v1/traffic/{cube} alone.',
+    );
+  return user === '' ? before : [...before, user];
+}

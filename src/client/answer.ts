@@ -1,0 +1,54 @@
+import { type CallFailure, CubeAPIError, type Problem } from './cube-api-error.js';
+
+/** What a 2xx answer is read as. */
+export type AnswerForm = 'json' | 'blob';
+
+/** Reads a 2xx answer to its end: JSON, a blob, or undefined when it has no content. Throws `unreadable`. */
+export async function readAnswer(call: string, response: Response, form: AnswerForm): Promise<unknown> {
+  if (response.status === 204 || response.status === 205) return undefined;
+  if (form === 'blob') return response.blob();
+  const text = await response.text();
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new CubeAPIError(call, { kind: 'unreadable', status: response.status }, error);
+  }
+}
+
+/** What any other answer says; one that is no problem+json is told as a problem too. */
+export async function readRefusal(response: Response): Promise<CallFailure & { readonly kind: 'refused' }> {
+  const { status } = response;
+  const text = await response.text();
+  const isProblem = /^application\/problem\+json\b/i.test(response.headers.get('content-type') ?? '');
+  const problem = isProblem ? parseProblem(text, status) : undefined;
+  const seconds = retryAfterSeconds(response.headers.get('retry-after'));
+  return {
+    kind: 'refused',
+    status,
+    problem: problem ?? { type: 'about:blank', title: response.statusText || `HTTP ${status}`, status, detail: '' },
+    ...(seconds === undefined ? {} : { retryAfterSeconds: seconds }),
+  };
+}
+
+function parseProblem(text: string, status: number): Problem | undefined {
+  try {
+    const said: unknown = JSON.parse(text);
+    if (typeof said !== 'object' || said === null || Array.isArray(said)) return undefined;
+    // What RFC 9457 says of members that are left out; others stay as they are.
+    const { type, title, detail } = said as Partial<Problem>;
+    return {
+      ...said,
+      type: typeof type === 'string' ? type : 'about:blank',
+      title: typeof title === 'string' ? title : `HTTP ${status}`,
+      status,
+      detail: typeof detail === 'string' ? detail : '',
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Only seconds: a date would need the server's clock to be ours. */
+function retryAfterSeconds(header: string | null): number | undefined {
+  return header !== null && /^\d{1,9}$/.test(header.trim()) ? Number(header) : undefined;
+}

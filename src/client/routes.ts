@@ -1,0 +1,116 @@
+/** What the services behind the gateway take and answer, as far as it is fixed: a route is its method and endpoint. */
+export interface Route<Data, Answer> {
+  readonly data: Data;
+  readonly answer: Answer;
+}
+
+export type CallMethod = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+/** Members of a query; undefined ones are left out. */
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** What a route takes: a query for GET, a body else. */
+export type DataOf<
+  Routes,
+  Method extends CallMethod,
+  Endpoint extends string,
+> = `${Method} ${Endpoint}` extends keyof Routes
+  ? Routes[`${Method} ${Endpoint}`] extends Route<infer Data, unknown>
+    ? Data
+    : never
+  : Method extends 'GET'
+    ? Query | undefined
+    : unknown;
+
+export type AnswerOf<
+  Routes,
+  Method extends CallMethod,
+  Endpoint extends string,
+> = `${Method} ${Endpoint}` extends keyof Routes
+  ? Routes[`${Method} ${Endpoint}`] extends Route<infer _Data, infer Answer>
+    ? Answer
+    : never
+  : unknown;
+
+export interface SajuConvention {
+  readonly clock: 'wall' | 'std135' | 'lmt' | 'true';
+  /** Degrees east, of the clocks `lmt` and `true`. */
+  readonly longitude: number;
+  readonly day_boundary: 'split' | '23h' | 'midnight';
+  readonly fold: 0 | 1;
+}
+
+/** A birth; `birth_hour` is null when nobody knows it. What is left out follows the service's convention. */
+export interface SajuCalculation extends Partial<SajuConvention> {
+  readonly user_id: string;
+  readonly birth_year: number;
+  readonly birth_month: number;
+  readonly birth_day: number;
+  readonly birth_hour: number | null;
+  readonly birth_minute?: number;
+  readonly is_solar: boolean;
+  readonly is_leap_month?: boolean;
+  /** Whether to keep the chart as a record; true when left out. */
+  readonly save?: boolean;
+}
+
+/** A chart and what it was made of; old records may lack any part. Pillars are two hangul such as `갑자`. */
+export interface SajuRecord {
+  /** Absent when the chart was not kept. */
+  readonly id?: number;
+  readonly user_id: string;
+  readonly birth_year: number | null;
+  readonly birth_month: number | null;
+  readonly birth_day: number | null;
+  readonly birth_hour: number | null;
+  readonly birth_minute: number;
+  readonly is_solar: boolean | null;
+  readonly is_leap_month: boolean;
+  readonly year_pillar: string | null;
+  readonly month_pillar: string | null;
+  readonly day_pillar: string | null;
+  readonly hour_pillar: string | null;
+  /** Null means the service's own convention. */
+  readonly convention: SajuConvention | null;
+  readonly interpretation: string | null;
+  /** ISO 8601, UTC, six digits. */
+  readonly created_at: string | null;
+  readonly updated_at: string | null;
+}
+
+export interface SajuChart extends SajuRecord {
+  /** Why the chart might be another's: `near_term`, `wall_time_skipped`, … */
+  readonly warnings: readonly string[];
+}
+
+export interface SajuPage {
+  /** The newest first. */
+  readonly items: readonly SajuRecord[];
+  /** What to send as `cursor` for the next page; null on the last one. */
+  readonly next_cursor: string | null;
+}
+
+export interface SajuRoutes {
+  readonly 'POST calculate': Route<SajuCalculation, SajuChart>;
+  readonly [record: `GET records/${string}`]: Route<undefined, SajuRecord>;
+  readonly [record: `PATCH records/${string}`]: Route<{ readonly interpretation: string | null }, SajuRecord>;
+  readonly [record: `DELETE records/${string}`]: Route<undefined, undefined>;
+  readonly [page: `GET users/${string}/records`]: Route<
+    { readonly limit?: number | undefined; readonly cursor?: string | undefined } | undefined,
+    SajuPage
+  >;
+}
+
+export interface Prediction {
+  readonly model: string;
+  readonly version: string;
+  readonly outputs: readonly unknown[];
+}
+
+export interface AIRoutes {
+  readonly [model: `POST models/${string}/predict`]: Route<{ readonly inputs: readonly unknown[] }, Prediction>;
+}
+
+/** Nothing but the addresses of these two is fixed so far: data and answers are unknown to the compiler. */
+export type PaperworkRoutes = Readonly<Record<never, never>>;
+export type CrawlerRoutes = Readonly<Record<never, never>>;

@@ -1,0 +1,131 @@
+/** Two answers to one question, compared field by field. Pure. */
+
+export interface ComparableAnswer {
+  readonly status: number;
+  /** Without parameters, in lower case; empty when there is none. */
+  readonly contentType: string;
+  /** The body as text. */
+  readonly body: string;
+}
+
+export interface Difference {
+  /** `status`, `content-type`, or the path in the body, as `body.items[].id`: places in an array are not told apart. */
+  readonly field: string;
+  readonly one: Shown;
+  readonly other: Shown;
+}
+
+/** A value as an example may show it. */
+export interface Shown {
+  /** What it is and how long, never what it says. */
+  readonly redacted: string;
+  /** What it says, cut short: only for who may see records. */
+  readonly value: string;
+}
+
+/** A difference that is known and wanted, for a time. */
+export interface ShadowRule {
+  /** The route's pattern with the gateway's prefix, as in metrics. */
+  readonly route: string;
+  /** The field that is not compared, with all below it. */
+  readonly field: string;
+  /** Who answers for it. */
+  readonly owner: string;
+  readonly why: string;
+  /** The last day it holds, `2027-06-30`, UTC. */
+  readonly expires: string;
+}
+
+/** A leaf is the text of a number, the text of a string with a mark before it, or a word. */
+type Leaf = string | boolean | null;
+type Tree = Leaf | readonly Tree[] | { readonly [key: string]: Tree };
+const missing = Symbol('missing');
+type Value = Tree | typeof missing;
+
+/**
+ * What differs. Significant are the status, the type of a value, null against missing, the order of arrays, and how a
+ * number is written (`1` is not `1.0`, and no digit of a large one is lost); the order of an object's keys is not.
+ * Where the status differs nothing else is looked at.
+ */
+export function compareAnswers(one: ComparableAnswer, other: ComparableAnswer): readonly Difference[] {
+  if (one.status !== other.status)
+    return [{ field: 'status', one: numberShown(one.status), other: numberShown(other.status) }];
+  const differences: Difference[] = [];
+  if (one.contentType !== other.contentType)
+    differences.push({ field: 'content-type', one: show(mark(one.contentType)), other: show(mark(other.contentType)) });
+  if (one.body === other.body) return differences;
+  const [tree, otherTree] = [treeOf(one.body), treeOf(other.body)];
+  if (tree === undefined || otherTree === undefined)
+    differences.push({ field: 'body', one: show(mark(one.body)), other: show(mark(other.body)) });
+  else compare('body', tree, otherTree, differences);
+  return differences;
+}
+
+/** Whether a rule that holds on this day leaves the field out. */
+export function isIgnored(rules: readonly ShadowRule[], route: string, field: string, today: string): boolean {
+  return rules.some(
+    (rule) =>
+      rule.route === route &&
+      rule.expires >= today &&
+      (field === rule.field || field.startsWith(`${rule.field}.`) || field.startsWith(`${rule.field}[`)),
+  );
+}
+
+function compare(field: string, one: Value, other: Value, differences: Difference[]): void {
+  if (Array.isArray(one) && Array.isArray(other)) {
+    if (one.length !== other.length) differences.push({ field: `${field}[]`, one: show(one), other: show(other) });
+    for (let place = 0; place < Math.min(one.length, other.length); place++)
+      compare(`${field}[]`, one[place] ?? null, other[place] ?? null, differences);
+  } else if (isObject(one) && isObject(other)) {
+    for (const key of new Set([...Object.keys(one), ...Object.keys(other)]))
+      compare(`${field}.${key.slice(1)}`, valueAt(one, key), valueAt(other, key), differences);
+  } else if (one !== other) differences.push({ field, one: show(one), other: show(other) });
+}
+
+function valueAt(object: { readonly [key: string]: Tree }, key: string): Value {
+  return Object.hasOwn(object, key) ? (object[key] ?? null) : missing;
+}
+
+function isObject(value: Value): value is { readonly [key: string]: Tree } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** JSON with numbers as their text, told from strings by the mark that those carry; undefined for what is no JSON. */
+function treeOf(text: string): Tree | undefined {
+  try {
+    JSON.parse(text);
+    return JSON.parse(
+      text.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) =>
+        token.startsWith('"') ? `"${stringMark}${token.slice(1)}` : `"${token}"`,
+      ),
+    ) as Tree;
+  } catch {
+    return undefined;
+  }
+}
+
+const stringMark = '$';
+const longestShown = 200;
+
+function mark(text: string): string {
+  return `${stringMark}${text}`;
+}
+
+function numberShown(value: number): Shown {
+  return show(String(value));
+}
+
+function show(value: Value): Shown {
+  if (value === missing) return { redacted: 'missing', value: 'missing' };
+  if (typeof value === 'string') {
+    const text = value.startsWith(stringMark);
+    return {
+      redacted: text ? `string of ${value.length - 1}` : 'number',
+      value: (text ? value.slice(1) : value).slice(0, longestShown),
+    };
+  }
+  if (value === null || typeof value === 'boolean')
+    return { redacted: value === null ? 'null' : 'boolean', value: String(value) };
+  const size = Array.isArray(value) ? `array of ${value.length}` : 'object';
+  return { redacted: size, value: size };
+}

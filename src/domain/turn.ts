@@ -1,0 +1,9 @@
+/**
+ * One of the changes that a run makes to the traffic of a cube, counted by its plan. Each is made once: an attempt of it
+ * that was given up, and wakes up after it or a later one was made, finds its turn taken and changes nothing. A run's
+ * turns are its own, so that nobody else's change ever keeps it from a step.
+ */
+export interface Turn {
+  readonly holderId: string;
+  readonly turn: number;
+}

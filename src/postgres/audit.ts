@@ -1,0 +1,129 @@
+import type pg from 'pg';
+import { inTransaction } from './connect.js';
+
+/** What is put on record. `details` holds settings, ids and counts; never a secret, never the contents of a record. */
+export interface AuditedAct {
+  /** The cube id of the token that asked for it. */
+  readonly actor: string;
+  /** What was asked for, as `traffic.set`. */
+  readonly action: string;
+  /** What it was asked for, as a cube's id. */
+  readonly subject: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export interface AuditEntry extends AuditedAct {
+  readonly seq: number;
+  /** ISO 8601, UTC, six digits. */
+  readonly at: string;
+  readonly hash: string;
+}
+
+/** Names one entry for good: noted outside of the database, it shows later that nothing up to it was rewritten. */
+export interface AuditAnchor {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+export interface AuditCheck {
+  readonly entries: number;
+  /** The newest entry; null when there is none. */
+  readonly head: AuditAnchor | null;
+  /** The first entry that is not as it was written; null when all are. */
+  readonly broken: { readonly seq: number; readonly reason: BrokenReason } | null;
+}
+
+export type BrokenReason = 'changed' | 'missing_before' | 'anchor_differs' | 'anchor_missing';
+
+/** What the first entry names as the hash before it. */
+const beginning = '0'.repeat(64);
+const atText = `to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+
+/**
+ * Adds an entry to the chain; whoever adds at the same time waits for its turn. Called before the act: what cannot be put
+ * on record is not done.
+ */
+export async function appendAudit(pool: pg.Pool, act: AuditedAct): Promise<AuditAnchor> {
+  return inTransaction(pool, async (client) => {
+    // A client that gave up leaves its session waiting, and a frozen one holds the lock: the server ends both.
+    await client.query("set local lock_timeout = '4s'");
+    await client.query("set local idle_in_transaction_session_timeout = '15s'");
+    // The last entry must be read by a statement that begins after the lock is held, or it would be an older one.
+    await client.query("select pg_advisory_xact_lock(hashtextextended('cubeshift audit', 0))");
+    const added = await client.query<{ seq: string; hash: string }>(
+      `insert into audit.entries (seq, at, actor, action, subject, details, previous_hash, hash)
+       select new.seq, new.at, $1, $2, $3, $4, new.previous_hash,
+              audit.entry_hash(new.seq, new.at, $1, $2, $3, $4, new.previous_hash)
+         from (select coalesce(max(seq), 0) + 1 as seq, clock_timestamp() as at,
+                      coalesce((select hash from audit.entries order by seq desc limit 1), $5) as previous_hash
+                 from audit.entries) as new
+       returning seq, hash`,
+      [...[act.actor, act.action, act.subject].map(storable), JSON.stringify(act.details, storableValue), beginning],
+    );
+    const [entry] = added.rows;
+    if (entry === undefined) throw new Error('an insert returned no row');
+    return { seq: Number(entry.seq), hash: entry.hash };
+  });
+}
+
+/** Entries older than `before`, the newest first. */
+export async function readAudit(
+  pool: pg.Pool,
+  { before, limit }: { before: string; limit: number },
+): Promise<readonly AuditEntry[]> {
+  const found = await pool.query<Omit<AuditEntry, 'seq'> & { seq: string }>(
+    `select seq, ${atText} as at, actor, action, subject, details, hash
+       from audit.entries where seq < $1 order by seq desc limit $2`,
+    [before, limit],
+  );
+  return found.rows.map((row) => ({ ...row, seq: Number(row.seq) }));
+}
+
+/**
+ * Looks whether each entry is as it was written and follows the one before it. A chain cannot show that its end was cut
+ * off, nor that all of it was written anew: an anchor noted earlier can.
+ */
+export async function checkAudit(pool: pg.Pool, anchor?: AuditAnchor): Promise<AuditCheck> {
+  const found = await pool.query<{ entries: string; seq: string | null; hash: string | null }>(
+    `select (select count(*) from audit.entries) as entries, last.seq, last.hash
+       from (select 1) as one left join (select seq, hash from audit.entries order by seq desc limit 1) as last on true`,
+  );
+  const { entries = '0', seq = null, hash = null } = found.rows[0] ?? {};
+  return {
+    entries: Number(entries),
+    head: seq === null || hash === null ? null : { seq: Number(seq), hash },
+    broken: (await firstBrokenLink(pool)) ?? (anchor === undefined ? null : await differsFrom(pool, anchor)),
+  };
+}
+
+async function firstBrokenLink(pool: pg.Pool): Promise<AuditCheck['broken']> {
+  const found = await pool.query<{ seq: string; reason: BrokenReason }>(
+    `select seq, reason from (
+       select seq, case
+         when seq <> coalesce(lag(seq) over chain, 0) + 1 then 'missing_before'
+         when previous_hash <> coalesce(lag(hash) over chain, $1)
+           or hash <> audit.entry_hash(seq, at, actor, action, subject, details, previous_hash) then 'changed'
+       end as reason
+       from audit.entries window chain as (order by seq)) as links
+     where reason is not null order by seq limit 1`,
+    [beginning],
+  );
+  const [link] = found.rows;
+  return link === undefined ? null : { seq: Number(link.seq), reason: link.reason };
+}
+
+async function differsFrom(pool: pg.Pool, anchor: AuditAnchor): Promise<AuditCheck['broken']> {
+  const found = await pool.query<{ hash: string }>('select hash from audit.entries where seq = $1', [anchor.seq]);
+  const [entry] = found.rows;
+  if (entry === undefined) return { seq: anchor.seq, reason: 'anchor_missing' };
+  return entry.hash === anchor.hash ? null : { seq: anchor.seq, reason: 'anchor_differs' };
+}
+
+/** PostgreSQL holds neither NUL nor half a surrogate pair; a reason somebody typed must not undo an entry. */
+function storable(text: string): string {
+  return text.replaceAll(/\0|\p{Surrogate}/gu, '\ufffd');
+}
+
+function storableValue(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? storable(value) : value;
+}

@@ -1,0 +1,91 @@
+import type pg from 'pg';
+import { atSide } from './databases.js';
+
+/** What a record says, by the names of the owner's table; `convention` is the JSON text as it stands there. */
+export interface SajuRecordValues {
+  readonly user_id: string;
+  readonly birth_year: number | null;
+  readonly birth_month: number | null;
+  readonly birth_day: number | null;
+  readonly birth_hour: number | null;
+  readonly birth_minute: number | null;
+  readonly is_solar: boolean | null;
+  readonly is_leap_month: boolean | null;
+  readonly year_pillar: string | null;
+  readonly month_pillar: string | null;
+  readonly day_pillar: string | null;
+  readonly hour_pillar: string | null;
+  readonly convention: string | null;
+  readonly interpretation: string | null;
+}
+
+/** A record of the table; its id is a whole number of sixty-four bits, its times are as PostgreSQL writes them in UTC. */
+export interface StoredSajuRecord extends SajuRecordValues {
+  readonly id: string;
+  readonly created_at: string | null;
+  readonly updated_at: string | null;
+}
+
+/**
+ * The records of whoever owns them, one statement each. Ids are texts that `isRecordId` accepts. Throws the failures of
+ * the legacy database.
+ */
+export interface OwnerSajuRecords {
+  find(id: string): Promise<StoredSajuRecord | undefined>;
+  /** A user's records, the newest id first, those after `cursor`. */
+  list(userId: string, most: number, cursor: string | undefined): Promise<readonly StoredSajuRecord[]>;
+  /** The id comes from the owner's own sequence, so that no other writer of the table ever gets it. */
+  keep(values: SajuRecordValues): Promise<StoredSajuRecord>;
+  changeInterpretation(id: string, interpretation: string | null): Promise<StoredSajuRecord | undefined>;
+  /** Whether there was one. */
+  remove(id: string): Promise<boolean>;
+}
+
+const columns = `id::text, user_id, birth_year, birth_month, birth_day, birth_hour, birth_minute, is_solar, is_leap_month,
+  year_pillar, month_pillar, day_pillar, hour_pillar, convention::text, interpretation, created_at::text, updated_at::text`;
+
+const findText = `select ${columns} from public.saju_records where id = $1`;
+const listText = `select ${columns} from public.saju_records
+  where user_id = $1 and ($2::bigint is null or id < $2::bigint) order by id desc limit $3`;
+const keepText = `insert into public.saju_records (user_id, birth_year, birth_month, birth_day, birth_hour, birth_minute,
+    is_solar, is_leap_month, year_pillar, month_pillar, day_pillar, hour_pillar, convention, interpretation,
+    created_at, updated_at)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now(), now()) returning ${columns}`;
+const changeText = `update public.saju_records set interpretation = $2, updated_at = now() where id = $1 returning ${columns}`;
+const removeText = 'delete from public.saju_records where id = $1';
+
+/** The monolith's own table: until a cutover it is the only place where records are. */
+export function legacySajuRecords(legacy: pg.Pool): OwnerSajuRecords {
+  const ask = (text: string, values: readonly unknown[]) =>
+    atSide('legacy', () => legacy.query<StoredSajuRecord>(text, [...values]));
+  return {
+    find: async (id) => (await ask(findText, [id])).rows[0],
+    list: async (userId, most, cursor) => (await ask(listText, [userId, cursor ?? null, most])).rows,
+    keep: async (values) => {
+      const [row] = (await ask(keepText, columnValues(values))).rows;
+      if (row === undefined) throw new Error('an insert returned no row');
+      return row;
+    },
+    changeInterpretation: async (id, interpretation) => (await ask(changeText, [id, interpretation])).rows[0],
+    remove: async (id) => (await ask(removeText, [id])).rowCount === 1,
+  };
+}
+
+function columnValues(values: SajuRecordValues): readonly unknown[] {
+  return [
+    values.user_id,
+    values.birth_year,
+    values.birth_month,
+    values.birth_day,
+    values.birth_hour,
+    values.birth_minute,
+    values.is_solar,
+    values.is_leap_month,
+    values.year_pillar,
+    values.month_pillar,
+    values.day_pillar,
+    values.hour_pillar,
+    values.convention,
+    values.interpretation,
+  ];
+}

@@ -1,0 +1,103 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ChangeReference } from '../domain/cube-changes.js';
+import {
+  checkHeld,
+  type DesiredCube,
+  type DesiredVersion,
+  firstDesired,
+  letGo,
+  type ObservedInstance,
+  observedFile,
+  take,
+  withActive,
+  withVersion,
+  withWanted,
+} from '../domain/desired-cubes.js';
+import { isVersion, noSuchRelease, readRelease, releasePath, releasesFolder, versionsOf } from '../domain/releases.js';
+import type { CubeRuntime } from './runtime.js';
+import { changeDesired, readDesired, readJson } from './state-files.js';
+
+/** A supervisor that has not written for so long is not there. It writes at least once a second. */
+const silentMillis = 5000;
+
+/**
+ * Cubes as processes of this machine. The state folder holds what should run; the supervisor of the stack in the same
+ * folder starts and ends the processes, and writes there what it sees. `packagedVersion` is what runs of a cube that was
+ * never deployed.
+ */
+export function createLocalRuntime(stateFolder: string, packagedVersion: string): CubeRuntime {
+  const change = async (cubeId: string, next: (cube: DesiredCube) => DesiredCube) => {
+    const cubes = await changeDesired(stateFolder, (all) => ({
+      ...all,
+      [cubeId]: next(all[cubeId] ?? firstDesired(packagedVersion)),
+    }));
+    return cubes[cubeId] ?? firstDesired(packagedVersion);
+  };
+  const changeHeld = async ({ cubeId, holderId }: ChangeReference, next: (cube: DesiredCube) => DesiredCube) => {
+    await change(cubeId, (cube) => {
+      checkHeld(cube, holderId);
+      return next(cube);
+    });
+  };
+  const changeVersion = (by: ChangeReference, version: string, wanted: Partial<DesiredVersion>) =>
+    changeHeld(by, (cube) => withVersion(cube, version, wanted));
+  return {
+    take: ({ cubeId, holderId: id }, kind) => change(cubeId, (cube) => take(cube, { id, kind })),
+    letGo: async ({ cubeId, holderId }) => {
+      await change(cubeId, (cube) => letGo(cube, holderId));
+    },
+    deploy: async (by, version, instances) => {
+      await checkRelease(stateFolder, by.cubeId, version);
+      await changeVersion(by, version, { instances, state: 'running' });
+    },
+    start: async (by, version) => {
+      await checkRelease(stateFolder, by.cubeId, version);
+      await changeVersion(by, version, { state: 'running' });
+    },
+    drain: (by, version) => changeVersion(by, version, { state: 'drained' }),
+    stop: (by, version) => changeVersion(by, version, { state: 'stopped' }),
+    restart: (by, version, generation) => changeVersion(by, version, { generation, state: 'running' }),
+    scale: (by, version, instances) => changeVersion(by, version, { instances }),
+    activate: (by, version) => changeHeld(by, (cube) => withActive(cube, version)),
+    restore: (by, before) => changeHeld(by, (cube) => withWanted(cube, before)),
+    list: async (cubeId) => {
+      const { cubes } = await readDesired(stateFolder);
+      const cube = cubes[cubeId] ?? firstDesired(packagedVersion);
+      const { observed, supervised } = await readObserved(stateFolder);
+      return {
+        active: cube.active,
+        previous: cube.previous,
+        holder: cube.holder,
+        supervised,
+        versions: Object.entries(cube.versions).map(([version, wanted]) => ({
+          version,
+          ...wanted,
+          observed: observed.filter((one) => one.cubeId === cubeId && one.version === version),
+        })),
+      };
+    },
+  };
+}
+
+/** Throws `not_found` when the version was never released, with those that are kept. */
+async function checkRelease(stateFolder: string, cubeId: string, version: string): Promise<void> {
+  const release = isVersion(version)
+    ? readRelease(await readJson(join(stateFolder, ...releasePath(cubeId, version))))
+    : undefined;
+  if (release !== undefined) return;
+  const names = await readdir(join(stateFolder, releasesFolder, cubeId)).catch(() => []);
+  throw noSuchRelease(cubeId, version, versionsOf(names));
+}
+
+async function readObserved(
+  stateFolder: string,
+): Promise<{ observed: readonly ObservedInstance[]; supervised: boolean }> {
+  const file = join(stateFolder, observedFile);
+  const written = await stat(file).catch(() => undefined);
+  if (written === undefined) return { observed: [], supervised: false };
+  return {
+    observed: ((await readJson(file)) ?? []) as readonly ObservedInstance[],
+    supervised: Date.now() - written.mtimeMs < silentMillis,
+  };
+}

@@ -1,0 +1,50 @@
+import type { ChangeReference } from '../domain/cube-changes.js';
+import type { CubeHolder, DesiredCube, ObservedInstance } from '../domain/desired-cubes.js';
+
+/** A version of a cube: what should run of it and what does. */
+export interface VersionStatus {
+  readonly version: string;
+  readonly instances: number;
+  readonly generation: number;
+  readonly state: 'running' | 'drained' | 'stopped';
+  /** As its supervisor sees them. */
+  readonly observed: readonly ObservedInstance[];
+}
+
+/** What should run of a cube, and what does. */
+export interface CubeStatus {
+  readonly active: string;
+  readonly previous: string | null;
+  readonly holder: CubeHolder | null;
+  readonly versions: readonly VersionStatus[];
+  /** Whether somebody is there to carry changes out. */
+  readonly supervised: boolean;
+}
+
+/**
+ * How versions of cubes come and go. Every call says what should be and returns once that is on record; it happens soon
+ * after, and `list` tells how far it is. Each may be repeated. All but `take`, `list` and `letGo` throw `conflict` when
+ * another run has taken the cube meanwhile.
+ */
+export interface CubeRuntime {
+  /** Takes the cube for a run; throws `conflict` while an emergency rollback is at work on it, and for a run that has ended. */
+  take(change: ChangeReference, kind: CubeHolder['kind']): Promise<DesiredCube>;
+  /** The run has ended. */
+  letGo(change: ChangeReference): Promise<void>;
+  /** Brings a version up beside those that run. Throws `not_found` for one that was never released. */
+  deploy(change: ChangeReference, version: string, instances: number): Promise<void>;
+  /** Starts a version again that was drained or stopped, with as many instances as it had. */
+  start(change: ChangeReference, version: string): Promise<void>;
+  /** Lets a version finish what it has in hand, and go. */
+  drain(change: ChangeReference, version: string): Promise<void>;
+  /** Ends a version at once. */
+  stop(change: ChangeReference, version: string): Promise<void>;
+  /** Replaces the instances of older generations than `generation`, each once its successor is ready. */
+  restart(change: ChangeReference, version: string, generation: number): Promise<void>;
+  scale(change: ChangeReference, version: string, instances: number): Promise<void>;
+  /** Puts on record which version takes traffic. */
+  activate(change: ChangeReference, version: string): Promise<void>;
+  /** Puts back what was wanted before a change, but for who holds the cube. */
+  restore(change: ChangeReference, before: DesiredCube): Promise<void>;
+  list(cubeId: string): Promise<CubeStatus>;
+}

@@ -1,0 +1,101 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import { Failure } from '../../failures.js';
+import { checkAudit, readAudit } from '../../postgres/audit.js';
+import { problemResponses } from '../problem.js';
+import type { ControlDependencies } from './dependencies.js';
+import { pageQuery } from './schemas.js';
+
+const security = [{ cubeToken: [] }];
+const afterEveryEntry = (2n ** 63n - 1n).toString();
+
+const entrySchema = Type.Object({
+  seq: Type.Integer(),
+  at: Type.String(),
+  actor: Type.String({ description: 'the cube id of the token that asked for it' }),
+  action: Type.String(),
+  subject: Type.String(),
+  details: Type.Object({}, { additionalProperties: true }),
+  hash: Type.String(),
+});
+const anchorSchema = Type.Object({ seq: Type.Integer(), hash: Type.String() });
+const pageSchema = Type.Object({
+  items: Type.Array(entrySchema),
+  next_cursor: Type.Union([Type.String(), Type.Null()]),
+});
+const checkSchema = Type.Object({
+  intact: Type.Boolean(),
+  entries: Type.Integer(),
+  head: Type.Union([anchorSchema, Type.Null()]),
+  broken: Type.Union([
+    Type.Object({
+      seq: Type.Integer(),
+      reason: Type.String({ description: 'changed, missing_before, anchor_differs or anchor_missing' }),
+    }),
+    Type.Null(),
+  ]),
+});
+const checkQuery = Type.Object(
+  {
+    anchor: Type.Optional(
+      Type.String({
+        pattern: '^[1-9][0-9]{0,15}:[0-9a-f]{64}$',
+        description: 'sequence number and hash of an entry, as they were noted earlier',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** Who changed what; and whether that is still told as it was written. */
+export function registerAuditRoutes(app: FastifyInstance, deps: ControlDependencies): void {
+  const routes = app.withTypeProvider<TypeBoxTypeProvider>();
+  const reads = deps.authorization.require('migration:read');
+  const refusals = problemResponses('invalid_input', 'unauthorized', 'forbidden');
+
+  routes.get(
+    '/v1/audit',
+    {
+      onRequest: reads,
+      schema: {
+        security,
+        summary: 'Who changed what, the newest first',
+        querystring: pageQuery,
+        response: { 200: pageSchema, ...refusals },
+      },
+    },
+    async (request) => {
+      const { cursor = afterEveryEntry } = request.query;
+      if (BigInt.asIntN(64, BigInt(cursor)) !== BigInt(cursor))
+        throw new Failure('invalid_input', 'querystring.cursor must be an id of 64 bits.', {
+          details: { field: 'querystring.cursor' },
+        });
+      const limit = Number(request.query.limit ?? 100);
+      const items = await readAudit(deps.cube, { before: cursor, limit });
+      return {
+        items: items.map((entry) => ({ ...entry })),
+        next_cursor: items.length === limit ? String(items.at(-1)?.seq) : null,
+      };
+    },
+  );
+
+  routes.get(
+    '/v1/audit/check',
+    {
+      onRequest: reads,
+      schema: {
+        security,
+        summary: 'Whether the audit is as it was written',
+        querystring: checkQuery,
+        response: { 200: checkSchema, ...refusals },
+      },
+    },
+    async (request) => {
+      const [seq, hash] = request.query.anchor?.split(':') ?? [];
+      const anchor = seq === undefined || hash === undefined ? undefined : { seq: Number(seq), hash };
+      const { entries, head, broken } = await checkAudit(deps.cube, anchor);
+      return { intact: broken === null, entries, head, broken };
+    },
+  );
+}

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { WorkflowFailedError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure, WorkflowIdConflictPolicy } from '@temporalio/common';
+import {
+  type Acknowledgement,
+  type DeploymentInput,
+  type DeploymentView,
+  deploymentIdOf,
+  type RollbackInput,
+  type RollbackView,
+  rollbackIdOf,
+} from '../../domain/cube-changes.js';
+import { taskQueues } from '../../domain/task-queues.js';
+import { Failure } from '../../failures.js';
+import type { AuditedAct } from '../../postgres/audit.js';
+import type { TemporalTarget } from '../../temporal-target.js';
+import { createTemporalCalls, notPossible } from './temporal-calls.js';
+
+/** Changes of cubes, as the control API starts and follows them. All throw `temporal_unreachable`. */
+export interface CubeWorkflows {
+  /** Starts a change of a cube; throws `conflict` while another change or a rollback of it is at work. */
+  deploy(input: DeploymentInput): Promise<void>;
+  /** Starts an emergency rollback, or joins the one that is under way. */
+  rollBack(input: RollbackInput): Promise<void>;
+  /**
+   * Has an act put on record beside its plan, however long the database is away; returns once it is on record, or after
+   * two seconds.
+   */
+  putOnRecord(act: AuditedAct): Promise<void>;
+  /** Throws `not_at_this_stage` when nothing waits for it. */
+  acknowledge(cubeId: string, answer: Acknowledgement): Promise<void>;
+  /** The last change of a cube; undefined when there was none, or none that is remembered. */
+  deployment(cubeId: string): Promise<DeploymentView | undefined>;
+  rollback(cubeId: string): Promise<RollbackView | undefined>;
+  close(): Promise<void>;
+}
+
+const callMillis = 5000;
+const recordMillis = 2000;
+
+export function createCubeWorkflows(target: TemporalTarget, namespace: string): CubeWorkflows {
+  const { workflow, bounded, within, look, close } = createTemporalCalls(target, namespace, callMillis);
+  const isRunning = async (workflowId: string) => {
+    try {
+      return (await workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
+  };
+  return {
+    deploy: (input) =>
+      bounded(async () => {
+        if (await isRunning(rollbackIdOf(input.cubeId)))
+          throw new Failure('conflict', `An emergency rollback of ${input.cubeId} is under way.`, {
+            hint: `Look at it with GET /v1/cubes/${input.cubeId}/rollback.`,
+          });
+        const workflowId = deploymentIdOf(input.cubeId);
+        if (await isRunning(workflowId)) throw underWay(input.cubeId);
+        await workflow.start('cubeDeployment', { workflowId, taskQueue: taskQueues.control, args: [input] }).catch(
+          // Two people asked at the same time.
+          (error: unknown) => {
+            throw error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError'
+              ? underWay(input.cubeId)
+              : error;
+          },
+        );
+      }),
+    rollBack: (input) =>
+      bounded(async () => {
+        await workflow.start('emergencyRollback', {
+          workflowId: rollbackIdOf(input.cubeId),
+          taskQueue: taskQueues.control,
+          args: [input],
+          workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+        });
+      }),
+    putOnRecord: async (act) => {
+      const handle = await bounded(() =>
+        workflow.start('auditRecord', {
+          workflowId: `audit/${randomUUID()}`,
+          taskQueue: taskQueues.control,
+          args: [act],
+        }),
+      );
+      await within(recordMillis, () => handle.result()).catch(() => undefined);
+    },
+    acknowledge: (cubeId, answer) =>
+      bounded(async () => {
+        try {
+          await workflow.getHandle(rollbackIdOf(cubeId)).executeUpdate('acknowledge', { args: [answer] });
+        } catch (error) {
+          if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
+            throw notPossible(error.cause.message, []);
+          if (error instanceof WorkflowNotFoundError || error instanceof WorkflowFailedError)
+            throw notPossible('No emergency rollback of this cube is under way.', []);
+          throw error;
+        }
+      }),
+    deployment: (cubeId) => look<DeploymentView>(deploymentIdOf(cubeId), 'deployment'),
+    rollback: (cubeId) => look<RollbackView>(rollbackIdOf(cubeId), 'rollback'),
+    close,
+  };
+}
+
+function underWay(cubeId: string): Failure {
+  return new Failure('conflict', `Another change of ${cubeId} is under way.`, {
+    hint: `Look at it with GET /v1/cubes/${cubeId}/deployment.`,
+  });
+}

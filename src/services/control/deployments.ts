@@ -1,0 +1,308 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { type TSchema, Type } from 'typebox';
+import {
+  type CubeChange,
+  type DeploymentView,
+  deploymentDefaults,
+  rollbackDefaults,
+  type ToldStep,
+} from '../../domain/cube-changes.js';
+import { findCube } from '../../domain/cubes.js';
+import { noSuchRelease } from '../../domain/releases.js';
+import { Failure, isFailureType, toFailure } from '../../failures.js';
+import { type AuditedAct, appendAudit } from '../../postgres/audit.js';
+import { problemResponses } from '../problem.js';
+import type { ControlDependencies } from './dependencies.js';
+
+const cubeParameter = Type.Object({ id: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' }) });
+const version = Type.String({ pattern: '^[A-Za-z0-9][\\w.-]{0,62}$' });
+const instances = Type.Integer({ minimum: 1, maximum: 32 });
+const seconds = Type.Integer({ minimum: 1, maximum: 600 });
+const orNull = (schema: TSchema) => Type.Unsafe<string | null>({ anyOf: [schema, { type: 'null' }] });
+
+const deployBody = Type.Object(
+  {
+    version,
+    instances: Type.Optional(instances),
+    ready_seconds: Type.Optional(seconds),
+    watch_seconds: Type.Optional(seconds),
+  },
+  { additionalProperties: false },
+);
+const scaleBody = Type.Object({ instances }, { additionalProperties: false });
+const nothing = Type.Object({}, { additionalProperties: false });
+const rollbackBody = Type.Object(
+  { target_version: Type.Optional(version), watch_seconds: Type.Optional(seconds) },
+  { additionalProperties: false },
+);
+const acknowledgeBody = Type.Object(
+  { why: Type.String({ minLength: 1, maxLength: 1000 }), retry: Type.Optional(Type.Boolean()) },
+  { additionalProperties: false },
+);
+
+const steps = Type.Unsafe<readonly ToldStep[]>(
+  Type.Array(Type.Object({ step: Type.String(), at: Type.String(), sentence: Type.String() })),
+);
+const deploymentSchema = Type.Object({
+  cube_id: Type.String(),
+  change: Type.String({ description: 'deploy, restart or scale' }),
+  version: orNull(Type.String()),
+  previous_version: orNull(Type.String()),
+  status: Type.String({ description: 'running, done, taken_back, refused, superseded or undo_incomplete' }),
+  failure: orNull(Type.String()),
+  step: Type.String(),
+  sentence: Type.String(),
+  by: Type.String(),
+  steps,
+});
+const rollbackSchema = Type.Object({
+  cube_id: Type.String(),
+  target_version: orNull(Type.String()),
+  from_version: orNull(Type.String()),
+  status: Type.String({ description: 'running, escalated, completed or acknowledged' }),
+  step: Type.String(),
+  sentence: Type.String(),
+  by: Type.String(),
+  steps,
+  traffic_stopped_at: orNull(Type.String()),
+  traffic_restored_at: orNull(Type.String()),
+  acknowledged_by: orNull(Type.String()),
+});
+const security = [{ cubeToken: [] }];
+const refusals = problemResponses(
+  'invalid_input',
+  'unauthorized',
+  'forbidden',
+  'not_found',
+  'conflict',
+  'temporal_unreachable',
+);
+
+/** Deployments, restarts, scaling and emergency rollbacks of cubes. */
+export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDependencies): void {
+  const routes = app.withTypeProvider<TypeBoxTypeProvider>();
+  const { cubeWorkflows, authorization } = deps;
+  const reads = authorization.require('migration:read');
+  const writes = authorization.require('migration:write');
+  const change = async (
+    cubeId: string,
+    by: string,
+    asked: CubeChange,
+    { readySeconds, watchSeconds } = deploymentDefaults,
+  ): Promise<DeploymentView> => {
+    checkKnown(cubeId);
+    if (asked.kind === 'deploy') await checkKept(deps, cubeId, asked.version);
+    await appendAudit(deps.cube, { actor: by, action: `cube.${asked.kind}`, subject: cubeId, details: { ...asked } });
+    await cubeWorkflows.deploy({ cubeId, change: asked, by, readySeconds, watchSeconds });
+    return begun(deps, cubeId);
+  };
+
+  routes.post(
+    '/v1/cubes/:id/deploy',
+    {
+      onRequest: writes,
+      schema: {
+        security,
+        summary: 'Deploy a released version beside the one that runs, and give it the traffic when it is well',
+        params: cubeParameter,
+        body: deployBody,
+        response: { 202: deploymentSchema, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const { version, instances = null, ready_seconds, watch_seconds } = request.body;
+      const patience = {
+        readySeconds: ready_seconds ?? deploymentDefaults.readySeconds,
+        watchSeconds: watch_seconds ?? deploymentDefaults.watchSeconds,
+      };
+      const asked = { kind: 'deploy', version, instances } as const;
+      const { cubeId: by } = authorization.callerOf(request);
+      return reply.code(202).send(await change(request.params.id, by, asked, patience));
+    },
+  );
+
+  routes.post(
+    '/v1/cubes/:id/restart',
+    {
+      onRequest: writes,
+      schema: {
+        security,
+        summary: 'Replace every instance by a new one, each once its successor is ready',
+        params: cubeParameter,
+        body: { anyOf: [nothing, { type: 'null' }] },
+        response: { 202: deploymentSchema, ...refusals },
+      },
+    },
+    async (request, reply) =>
+      reply
+        .code(202)
+        .send(await change(request.params.id, authorization.callerOf(request).cubeId, { kind: 'restart' })),
+  );
+
+  routes.post(
+    '/v1/cubes/:id/scale',
+    {
+      onRequest: writes,
+      schema: {
+        security,
+        summary: 'Run so many instances of the version that takes traffic',
+        params: cubeParameter,
+        body: scaleBody,
+        response: { 202: deploymentSchema, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const asked = { kind: 'scale', instances: request.body.instances } as const;
+      return reply.code(202).send(await change(request.params.id, authorization.callerOf(request).cubeId, asked));
+    },
+  );
+
+  routes.get(
+    '/v1/cubes/:id/deployment',
+    {
+      onRequest: reads,
+      schema: {
+        security,
+        summary: 'The last change of a cube',
+        params: cubeParameter,
+        response: { 200: deploymentSchema, ...refusals },
+      },
+    },
+    async (request) => {
+      checkKnown(request.params.id);
+      return { ...found(await cubeWorkflows.deployment(request.params.id), 'deployment', request.params.id) };
+    },
+  );
+
+  registerRollbackRoutes(app, deps);
+}
+
+function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies): void {
+  const { cubeWorkflows, authorization } = deps;
+  const routes = app.withTypeProvider<TypeBoxTypeProvider>();
+  const reads = authorization.require('migration:read');
+  const writes = authorization.require('migration:write');
+  const look = async (cubeId: string) => found(await cubeWorkflows.rollback(cubeId), 'rollback', cubeId);
+
+  routes.post(
+    '/v1/cubes/:id/rollback',
+    {
+      onRequest: writes,
+      schema: {
+        security,
+        summary: 'Emergency rollback; a second one joins the first',
+        params: cubeParameter,
+        body: { anyOf: [rollbackBody, { type: 'null' }] },
+        response: { 202: rollbackSchema, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      checkKnown(id);
+      const { target_version = null, watch_seconds = rollbackDefaults.watchSeconds } = (request.body ?? {}) as {
+        target_version?: string;
+        watch_seconds?: number;
+      };
+      // Found out later it would be with users sent away.
+      if (target_version !== null) await checkKept(deps, id, target_version);
+      const by = authorization.callerOf(request).cubeId;
+      const input = { cubeId: id, targetVersion: target_version, by, readySeconds: rollbackDefaults.readySeconds };
+      // It may come on record later than it was asked for.
+      const details = { target_version, asked_at: deps.clock().toISOString() };
+      try {
+        await cubeWorkflows.rollBack({ ...input, watchSeconds: watch_seconds });
+      } finally {
+        // One that was answered too late may be carried out all the same.
+        await recordRollback(deps, request.log, { actor: by, action: 'cube.rollback', subject: id, details });
+      }
+      return reply.code(202).send({ ...(await look(id)) });
+    },
+  );
+
+  routes.post(
+    '/v1/cubes/:id/rollback/acknowledge',
+    {
+      onRequest: writes,
+      schema: {
+        security,
+        summary: 'Take over a rollback that needs a person, or have it tried again',
+        params: cubeParameter,
+        body: acknowledgeBody,
+        response: { 202: rollbackSchema, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      const { why, retry = false } = request.body;
+      const by = authorization.callerOf(request).cubeId;
+      const act = { actor: by, action: 'cube.rollback.acknowledge', subject: id, details: { why, retry } };
+      await appendAudit(deps.cube, act);
+      await cubeWorkflows.acknowledge(id, { by, why, retry });
+      return reply.code(202).send({ ...(await look(id)) });
+    },
+  );
+
+  routes.get(
+    '/v1/cubes/:id/rollback',
+    {
+      onRequest: reads,
+      schema: {
+        security,
+        summary: 'The last emergency rollback of a cube',
+        params: cubeParameter,
+        response: { 200: rollbackSchema, ...refusals },
+      },
+    },
+    async (request) => ({ ...(await look(request.params.id)) }),
+  );
+}
+
+/** An emergency does not wait for the record, and is not given up where it cannot be kept. Never throws. */
+async function recordRollback(
+  { cube, cubeWorkflows }: ControlDependencies,
+  log: FastifyBaseLogger,
+  act: AuditedAct,
+): Promise<void> {
+  await cubeWorkflows
+    .putOnRecord(act)
+    // Temporal has gone away in this very moment.
+    .catch(() => appendAudit(cube, act))
+    .catch((error: unknown) =>
+      log.error({ ...act, reason: toFailure(error).type }, 'an emergency rollback is not in the audit'),
+    );
+}
+
+function checkKnown(cubeId: string): void {
+  if (findCube(cubeId) === undefined)
+    throw new Failure('not_found', `There is no cube ${cubeId}.`, { hint: 'List them with GET /v1/cubes.' });
+}
+
+/** Throws `not_found` for a version that is not kept. Where nobody can say, the plan finds out. */
+async function checkKept({ keptVersions }: ControlDependencies, cubeId: string, version: string): Promise<void> {
+  const kept = await keptVersions(cubeId);
+  if (kept !== undefined && !kept.includes(version)) throw noSuchRelease(cubeId, version, kept);
+}
+
+function found<T>(view: T | undefined, what: string, cubeId: string): T {
+  if (view === undefined) throw new Failure('not_found', `There was no ${what} of ${cubeId}.`, { hint: '' });
+  return view;
+}
+
+const refusedWithinMillis = 2500;
+
+/** The change once it is beyond what refuses it at once, which is answered as a refusal. */
+async function begun({ cubeWorkflows, closing }: ControlDependencies, cubeId: string): Promise<DeploymentView> {
+  const deadline = Date.now() + refusedWithinMillis;
+  for (;;) {
+    const view = found(await cubeWorkflows.deployment(cubeId), 'deployment', cubeId);
+    if (view.status === 'refused')
+      throw new Failure(isFailureType(view.failure) ? view.failure : 'conflict', view.sentence, {
+        ...(view.failure === 'not_found' ? { hint: 'List what was released with `cubeshift release list`.' } : {}),
+      });
+    const beyond = !['begin', 'take', 'start', 'take_back'].includes(view.step) || view.status !== 'running';
+    if (beyond || Date.now() > deadline || closing.aborted) return view;
+    await sleep(50);
+  }
+}

@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import pino from 'pino';
+import { type Configuration, configureOrExit, type VariableName } from '../config.js';
+import { type CubeId, cubeDefinitions } from '../domain/cubes.js';
+import { packageVersion } from '../package-root.js';
+import { connectRedis, type RedisConnection } from '../traffic/redis.js';
+import { type CubeApp, type CubeOptions, runCube } from './cube.js';
+import { createTokenVerifier } from './tokens.js';
+
+const variablesOfEveryCube = [
+  'REDIS_URL',
+  'CUBE_JWT_SECRET',
+  'CUBE_JWT_SECRET_PREVIOUS',
+  'CUBE_HOST',
+  'CUBE_PORT',
+  'CUBE_URL',
+  'CUBE_VERSION',
+  'INSTANCE_ID',
+  'LOG_LEVEL',
+] as const satisfies readonly VariableName[];
+
+/** What a cube's own part is given. */
+export interface CubeProgram<Name extends VariableName> {
+  readonly config: Pick<Configuration, Name | (typeof variablesOfEveryCube)[number]>;
+  /** What `buildCube` needs of every cube. */
+  readonly basics: Pick<CubeOptions, 'definition' | 'version' | 'instanceId' | 'clock' | 'tokens'> & {
+    readonly logger: pino.Logger;
+  };
+  readonly redis: RedisConnection;
+  /** Aborted when the program is told to end. */
+  readonly signal: AbortSignal;
+}
+
+/** A cube that is ready to listen, and what is left to close after its last answer. */
+export interface BuiltCube {
+  readonly app: CubeApp;
+  readonly close?: () => Promise<void>;
+}
+
+/**
+ * The whole life of a cube's process, from its environment to its last answer after SIGTERM. `names` are the variables it
+ * reads beside those of every cube. A wrong environment ends it with code 2 and a sentence for each variable.
+ */
+export async function runCubeProgram<Name extends VariableName>(
+  cubeId: CubeId,
+  names: readonly Name[],
+  build: (program: CubeProgram<Name>) => Promise<BuiltCube>,
+): Promise<void> {
+  const definition = cubeDefinitions.find((known) => known.cubeId === cubeId) ?? cubeDefinitions[0];
+  const config = configureOrExit([...variablesOfEveryCube, ...names], {
+    CUBE_PORT: String(definition.port),
+    ...process.env,
+  });
+  const version = config.CUBE_VERSION || packageVersion();
+  const instanceId = config.INSTANCE_ID || randomUUID();
+  const logger = pino({
+    name: cubeId,
+    level: config.LOG_LEVEL,
+    base: { cube_id: cubeId, instance_id: instanceId, version },
+  });
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const clock = () => new Date();
+  const secrets = { current: config.CUBE_JWT_SECRET, previous: config.CUBE_JWT_SECRET_PREVIOUS };
+  const redis = connectRedis(config.REDIS_URL, { onError: (error) => logger.warn({ reason: error.name }, 'Redis') });
+  const { app, close } = await build({
+    config,
+    basics: { definition, version, instanceId, logger, clock, tokens: createTokenVerifier(secrets, clock) },
+    redis,
+    signal: stop.signal,
+  });
+  await runCube(app, {
+    redis,
+    host: config.CUBE_HOST,
+    port: config.CUBE_PORT,
+    ...(config.CUBE_URL === '' ? {} : { url: config.CUBE_URL }),
+    signal: stop.signal,
+  });
+  await close?.();
+  redis.disconnect();
+}

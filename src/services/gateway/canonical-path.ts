@@ -1,0 +1,39 @@
+export interface CanonicalTarget {
+  readonly path: string;
+  /** With its question mark; empty for none. Passed on as it came. */
+  readonly query: string;
+}
+
+/** Visible ASCII that neither starts an escape nor is a delimiter this gateway refuses in a target. */
+const plain = /^\/(?:[!$&-.0-;=@-Z_a-z~]+\/)*[!$&-.0-;=@-Z_a-z~]*$/;
+const visible = /^[!-~]*$/;
+const unreserved = /^[\w.~-]$/;
+
+/**
+ * The target of a request in its one form, by which it is routed, authorised, cached and forwarded: escapes of letters
+ * and digits are resolved, the others in capitals. Null for what two programs could read as two paths: backslashes,
+ * double slashes, dot segments, escaped slashes, backslashes and NULs, what decodes twice, anything but origin form.
+ */
+export function canonicalTarget(url: string): CanonicalTarget | null {
+  const mark = url.indexOf('?');
+  const raw = mark === -1 ? url : url.slice(0, mark);
+  const query = mark === -1 ? '' : url.slice(mark);
+  if (query !== '' && (!visible.test(query) || query.includes('#'))) return null;
+  if (plain.test(raw) && !raw.includes('/.')) return { path: raw, query };
+  const path = canonicalPath(raw);
+  return path === null ? null : { path, query };
+}
+
+function canonicalPath(raw: string): string | null {
+  if (!raw.startsWith('/') || !visible.test(raw) || /[\\#]/.test(raw)) return null;
+  let failed = false;
+  const path = raw.replace(/%(.{0,2})/g, (sequence, digits: string) => {
+    if (!/^[0-9a-f]{2}$/i.test(digits)) failed = true;
+    const character = String.fromCharCode(Number.parseInt(digits, 16));
+    if (character === '/' || character === '\\' || character === '\0') failed = true;
+    return unreserved.test(character) ? character : sequence.toUpperCase();
+  });
+  // An escaped percent sign before two digits is another character to whoever decodes twice.
+  if (failed || path.includes('//') || /%25[0-9a-f]{2}/i.test(path)) return null;
+  return path.split('/').some((segment) => segment === '.' || segment === '..') ? null : path;
+}

@@ -1,0 +1,85 @@
+import type { Logger } from 'pino';
+import type { TrafficName } from '../../domain/cubes.js';
+import type { Ownership } from '../../domain/routing.js';
+import type { Buckets } from '../../traffic/bucket.js';
+import type { FlagWatcher } from '../../traffic/flag-watcher.js';
+import type { Shadow } from '../../traffic/shadow.js';
+import type { AnswerCache } from '../upstream/cache.js';
+import type { Upstream } from '../upstream/upstream.js';
+import type { AnswerHeaderReader } from './headers.js';
+import type { InProgress, RunningExchange } from './in-progress.js';
+import type { GatewayMetrics } from './metrics.js';
+import type { GatewayShadowRequest } from './shadowing.js';
+import type { UnderWay } from './under-way.js';
+import type { UserWindows } from './user-windows.js';
+import type { WaitingRoom } from './waiting-room.js';
+import type { WholeAnswers } from './whole-answers.js';
+
+/** TRAFFIC, "Limits and identity", and how long upstreams may take. Milliseconds and bytes. */
+export interface GatewayLimits {
+  readonly headerBytes: number;
+  readonly headers: number;
+  readonly urlBytes: number;
+  readonly bodyBytes: number;
+  readonly headersMillis: number;
+  readonly requestMillis: number;
+  /** From the request to the first byte of its answer. */
+  readonly answerMillis: number;
+  /** Between two parts of an answer, or of a file that is sent. */
+  readonly silenceMillis: number;
+  readonly connectMillis: number;
+  readonly holdMillis: number;
+  readonly held: number;
+  /** A window of the series by user. */
+  readonly windowMillis: number;
+  readonly drainMillis: number;
+}
+
+export const gatewayLimits: GatewayLimits = {
+  headerBytes: 16 * 1024,
+  headers: 100,
+  urlBytes: 8 * 1024,
+  bodyBytes: 1024 * 1024,
+  headersMillis: 10_000,
+  requestMillis: 30_000,
+  answerMillis: 30_000,
+  silenceMillis: 30_000,
+  connectMillis: 1000,
+  holdMillis: 30_000,
+  held: 1000,
+  windowMillis: 10_000,
+  drainMillis: 30_000,
+};
+
+/** The two sides of a cube. Legacy is null where the cube has no twin, or nobody said where it is. */
+export interface SidesOfCube {
+  readonly cube: Upstream;
+  /** Which version of the cube takes its traffic now. */
+  readonly cubeVersion: () => string;
+  readonly legacy: Upstream | null;
+}
+
+/** What every exchange needs of the gateway. */
+export interface GatewayContext {
+  readonly limits: GatewayLimits;
+  readonly flags: Pick<FlagWatcher, 'flagsOf' | 'killed'>;
+  readonly ownershipOf: (name: TrafficName) => Ownership;
+  readonly buckets: Buckets;
+  readonly sidesOf: (label: string) => SidesOfCube;
+  readonly hopToken: (name: string) => string;
+  readonly cache: AnswerCache;
+  readonly metrics: GatewayMetrics;
+  readonly windows: UserWindows;
+  /** Null where the sides are not compared. */
+  readonly shadow: Shadow<GatewayShadowRequest> | null;
+  readonly underWay: UnderWay;
+  readonly waitingRoom: WaitingRoom;
+  /** Those in progress; looked through for deadlines. */
+  readonly exchanges: InProgress<RunningExchange>;
+  readonly answerHeaders: AnswerHeaderReader;
+  readonly wholeAnswers: WholeAnswers;
+  readonly log: Logger;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  readonly random: () => number;
+}

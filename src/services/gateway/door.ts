@@ -1,0 +1,122 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { UserBytes } from '../../domain/routing.js';
+import { askedTooOften, type GatewayRefusal, refusals } from './answers.js';
+import { canonicalTarget } from './canonical-path.js';
+import type { GatewayLimits } from './context.js';
+import { HeaderNames, RequestHeaders } from './headers.js';
+import type { Identities } from './identity.js';
+import type { CountedBy, RateLimit } from './rate-limits.js';
+import type { Route, RouteTable } from './routes.js';
+
+/** What is known of a request once it may go on. */
+export interface Admission {
+  readonly route: Route;
+  /** Canonical, without the prefix, with the query. */
+  readonly target: string;
+  readonly headers: RequestHeaders;
+  /** What goes to the upstream, names and values in turn. */
+  readonly passed: readonly string[];
+  readonly user: UserBytes | null;
+  readonly synthetic: boolean;
+  readonly requestId: string;
+}
+
+/** A request that passed the door. */
+export interface AdmittedRequest extends Admission {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly method: string;
+  readonly startedAt: number;
+}
+
+/** How often one may ask; null for any number of times. */
+export type RateLimits = Readonly<Record<CountedBy, Pick<RateLimit, 'take'> | null>>;
+
+export interface DoorOptions {
+  readonly limits: GatewayLimits;
+  readonly routes: RouteTable;
+  readonly identities: Identities;
+  readonly rateLimits: RateLimits;
+  /** Names requests that come without a name, together with a number. */
+  readonly instanceId: string;
+}
+
+/** Reads what a request says of itself, in one place and before anybody acts on it, and refuses what is not clear. */
+export class Door {
+  private readonly names = new HeaderNames();
+  private requests = 0;
+
+  constructor(private readonly options: DoorOptions) {}
+
+  /** `upgrades`: whether the connection is to become a WebSocket. */
+  admit(req: IncomingMessage, upgrades: boolean): Admission | GatewayRefusal {
+    const { limits, routes, identities, rateLimits } = this.options;
+    const { url = '', method = '', rawHeaders } = req;
+    if (url.length > limits.urlBytes) return refusals.url;
+    if (rawHeaders.length > limits.headers * 2) return refusals.headers;
+    const headers = new RequestHeaders(rawHeaders, this.names);
+    if (headers.bytes > limits.headerBytes) return refusals.headers;
+    const peer = identities.peerOf(req.socket);
+    if (rateLimits.address !== null) {
+      // Before its token is looked at: guessing is counted too.
+      const client = peer.trusted ? identities.clientOf(headers.forwardedFor) : peer.client;
+      const waitMillis = client === null ? 0 : rateLimits.address.take(client);
+      if (waitMillis > 0) return askedTooOften('address', waitMillis);
+    }
+    const canonical = canonicalTarget(url);
+    if (canonical === null) return refusals.path;
+    if (headers.hosts > 1 || (headers.hosts === 0 && req.httpVersionMinor === 1)) return refusals.host;
+    if (headers.expects) return refusals.expectation;
+    if (headers.upgrade !== undefined && !upgrades) return refusals.upgrade;
+    if (upgrades && (headers.upgrade?.toLowerCase() !== 'websocket' || method !== 'GET')) return refusals.upgrade;
+    if (method === 'TRACE' || method === 'CONNECT') return refusals.method;
+    const match = routes.find(method, canonical.path);
+    if (match === null) return refusals.nothing;
+    const identified = identities.identify(headers, peer.trusted);
+    if ('refused' in identified) return identified.refused;
+    const { user } = identified.caller;
+    if (user !== null && rateLimits.subject !== null) {
+      const waitMillis = rateLimits.subject.take(user);
+      if (waitMillis > 0) return askedTooOften('subject', waitMillis);
+    }
+    const requestId = this.requestIdOf(headers.requestId);
+    const passed = headers.passed;
+    passed.push('x-cube-source', 'api-gateway', 'x-request-id', requestId, 'x-forwarded-host', headers.host);
+    passed.push(
+      'x-forwarded-for',
+      peer.trusted && headers.forwardedFor !== '' ? `${headers.forwardedFor}, ${peer.address}` : peer.address,
+      'x-forwarded-proto',
+      peer.trusted && headers.forwardedProto === 'https' ? 'https' : 'http',
+    );
+    if (user !== null) passed.push('x-user-id', user);
+    return {
+      route: match.route,
+      target: match.path + canonical.query,
+      headers,
+      passed,
+      user,
+      synthetic: headers.synthetic && peer.trusted,
+      requestId,
+    };
+  }
+
+  /** What a request is called that never got past the door. */
+  nameOf({ headers }: IncomingMessage): string {
+    return this.requestIdOf(String(headers['x-request-id'] ?? ''));
+  }
+
+  /** For a request that brings no name. */
+  newName(): string {
+    this.requests++;
+    return `${this.options.instanceId}-${this.requests.toString(36)}`;
+  }
+
+  /** The client's own when it can stand in a log line as it is. */
+  private requestIdOf(given: string): string {
+    return given !== '' && /^[\w.:-]{1,128}$/.test(given) ? given : this.newName();
+  }
+}
+
+export function isRefusal(admitted: Admission | GatewayRefusal): admitted is GatewayRefusal {
+  return 'problem' in admitted;
+}

@@ -1,0 +1,257 @@
+/** What becomes of a header at the door. Names are told apart without regard to case; an underscore is no letter of one. */
+export type HeaderKind =
+  | 'pass'
+  | 'drop'
+  | 'host'
+  | 'authorization'
+  | 'user-id'
+  | 'synthetic'
+  | 'forwarded-for'
+  | 'forwarded-proto'
+  | 'request-id'
+  | 'connection'
+  | 'upgrade'
+  | 'expect'
+  | 'content-length'
+  | 'transfer-encoding';
+
+/** Headers of one connection only (RFC 9110, section 7.6.1), and those by which a client could speak for somebody else. */
+const dropped = new Set([
+  ...['keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'proxy-authentication-info'],
+  ...['te', 'trailer', 'http2-settings'],
+  ...[
+    'x-cube-token',
+    'x-cube-source',
+    'x-cube-target',
+    'x-cube-shadow',
+    'x-user',
+    'x-remote-user',
+    'remote-user',
+    'x-authenticated-user',
+  ],
+  ...['forwarded', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-user'],
+  ...['x-forwarded-server', 'x-real-ip', 'x-client-ip', 'x-cluster-client-ip', 'true-client-ip', 'cf-connecting-ip'],
+  // A client that sets its own could have a side blamed for what it could not do in time.
+  'x-request-deadline',
+  ...['x-original-url', 'x-original-uri', 'x-rewrite-url', 'x-original-method'],
+  ...['x-http-method', 'x-http-method-override', 'x-method-override'],
+]);
+
+const told: ReadonlyMap<string, HeaderKind> = new Map([
+  ['host', 'host'],
+  ['authorization', 'authorization'],
+  ['x-user-id', 'user-id'],
+  ['x-cube-synthetic', 'synthetic'],
+  ['x-forwarded-for', 'forwarded-for'],
+  ['x-forwarded-proto', 'forwarded-proto'],
+  ['x-request-id', 'request-id'],
+  ['connection', 'connection'],
+  ['upgrade', 'upgrade'],
+  ['expect', 'expect'],
+  ['content-length', 'content-length'],
+  ['transfer-encoding', 'transfer-encoding'],
+]);
+
+const mostNames = 2000;
+const longestName = 64;
+
+/** Remembers what becomes of each spelling of a name, so that the common ones cost one look-up. */
+export class HeaderNames {
+  private readonly known = new Map<string, HeaderKind>();
+
+  kindOf(name: string): HeaderKind {
+    const known = this.known.get(name);
+    if (known !== undefined) return known;
+    const kind = kindOf(name);
+    if (name.length <= longestName && this.known.size < mostNames) this.known.set(name, kind);
+    return kind;
+  }
+}
+
+function kindOf(name: string): HeaderKind {
+  // `X_User_Id` is `X-User-Id` to every upstream that makes variables of headers.
+  if (name.includes('_')) return 'drop';
+  const lower = name.toLowerCase();
+  return told.get(lower) ?? (dropped.has(lower) ? 'drop' : 'pass');
+}
+
+/** What the headers of a request say, and those that go on, as name, value, name, value. */
+export class RequestHeaders {
+  readonly passed: string[] = [];
+  hosts = 0;
+  host = '';
+  authorization: string | undefined;
+  authorizations = 0;
+  userId = '';
+  userIds = 0;
+  synthetic = false;
+  forwardedFor = '';
+  forwardedProto = '';
+  requestId = '';
+  connection = '';
+  upgrade: string | undefined;
+  expects = false;
+  contentLength: string | undefined;
+  transferEncoding: string | undefined;
+  bytes = 0;
+
+  constructor(raw: readonly string[], names: HeaderNames) {
+    for (let place = 0; place < raw.length; place += 2) {
+      const name = raw[place] ?? '';
+      const value = raw[place + 1] ?? '';
+      this.bytes += name.length + value.length + 4;
+      switch (names.kindOf(name)) {
+        case 'pass':
+          this.passed.push(name, value);
+          break;
+        case 'host':
+          this.hosts++;
+          this.host = value;
+          break;
+        case 'authorization':
+          this.authorizations++;
+          this.authorization = value;
+          this.passed.push(name, value);
+          break;
+        case 'user-id':
+          this.userIds++;
+          this.userId = value;
+          break;
+        case 'synthetic':
+          this.synthetic = value === '1';
+          break;
+        case 'forwarded-for':
+          this.forwardedFor = this.forwardedFor === '' ? value : `${this.forwardedFor}, ${value}`;
+          break;
+        case 'forwarded-proto':
+          this.forwardedProto = value;
+          break;
+        case 'request-id':
+          this.requestId = value;
+          break;
+        case 'connection':
+          this.connection = this.connection === '' ? value : `${this.connection}, ${value}`;
+          break;
+        case 'upgrade':
+          this.upgrade = value;
+          break;
+        case 'expect':
+          this.expects = true;
+          break;
+        case 'content-length':
+          this.contentLength = value;
+          break;
+        case 'transfer-encoding':
+          this.transferEncoding = value;
+          break;
+        case 'drop':
+          break;
+      }
+    }
+    if (this.connection !== '') this.dropNamed();
+  }
+
+  /** `Connection` may name further headers that end here; it has no say over those that frame or identify. */
+  private dropNamed(): void {
+    const named = namedBy(this.connection);
+    if (named.size === 0) return;
+    const kept = withoutNamed(this.passed, named);
+    this.passed.length = 0;
+    this.passed.push(...kept);
+  }
+}
+
+const sayNothing = new Set(['keep-alive', 'close', 'upgrade', 'te', 'authorization', 'content-type', '']);
+
+const nothingNamed: ReadonlySet<string> = new Set();
+
+/** The headers that a `Connection` value names, in lower case, but for those that it cannot take away. */
+function namedBy(connection: string): ReadonlySet<string> {
+  if (sayNothing.has(connection)) return nothingNamed;
+  const names = connection.split(',').map((one) => one.trim().toLowerCase());
+  return new Set(names.filter((name) => !sayNothing.has(name)));
+}
+
+function withoutNamed(headers: readonly string[], named: ReadonlySet<string>): string[] {
+  return headers.filter((_, place) => !named.has((headers[place - (place % 2)] ?? '').toLowerCase()));
+}
+
+/** Headers of an answer that end at the gateway. */
+const answerDropped = new Set([
+  ...[
+    'connection',
+    'keep-alive',
+    'proxy-connection',
+    'proxy-authenticate',
+    'proxy-authentication-info',
+    'te',
+    'trailer',
+  ],
+  ...['transfer-encoding', 'upgrade', 'x-cube-target', 'x-cube-token', 'x-cube-source', 'http2-settings'],
+  // The gateway's own, also where an answer was kept from another request.
+  'x-request-id',
+]);
+
+export interface AnswerHeaders {
+  /** As name, value, name, value. */
+  readonly passed: string[];
+  readonly length: number | null;
+  readonly isEventStream: boolean;
+}
+
+type AnswerKind = 'pass' | 'drop' | 'connection' | 'content-length' | 'content-type';
+
+/** As `HeaderNames`, for answers of upstreams. */
+export class AnswerHeaderReader {
+  private readonly known = new Map<string, AnswerKind>();
+
+  /** Reads what an upstream sent, names and values in turn. `bodiless` answers carry no length. */
+  read(raw: readonly Buffer[], bodiless: boolean): AnswerHeaders {
+    const passed: string[] = [];
+    let length: number | null = null;
+    let isEventStream = false;
+    let connection = '';
+    for (let place = 0; place < raw.length; place += 2) {
+      const name = raw[place]?.toString('latin1') ?? '';
+      const value = raw[place + 1]?.toString('latin1') ?? '';
+      const kind = this.kindOf(name);
+      if (kind === 'drop') continue;
+      if (kind === 'connection') {
+        connection = value;
+        continue;
+      }
+      if (kind === 'content-length') {
+        if (bodiless) continue;
+        length = Number(value);
+      }
+      if (kind === 'content-type') isEventStream = value.startsWith('text/event-stream');
+      passed.push(name, value);
+    }
+    const named = connection === '' ? undefined : namedBy(connection);
+    return {
+      passed: named === undefined || named.size === 0 ? passed : withoutNamed(passed, named),
+      length,
+      isEventStream,
+    };
+  }
+
+  private kindOf(name: string): AnswerKind {
+    const known = this.known.get(name);
+    if (known !== undefined) return known;
+    const lower = name.toLowerCase();
+    const kind = answerKindOf(lower);
+    if (name.length <= longestName && this.known.size < mostNames) this.known.set(name, kind);
+    return kind;
+  }
+}
+
+function answerKindOf(lower: string): AnswerKind {
+  switch (lower) {
+    case 'connection':
+    case 'content-length':
+    case 'content-type':
+      return lower;
+    default:
+      return answerDropped.has(lower) ? 'drop' : 'pass';
+  }
+}

@@ -1,0 +1,43 @@
+/** What can be in an `InProgress`; `place` is that list's own, −1 outside. */
+interface Placed {
+  place: number;
+}
+
+/** A request under way, as who watches over time limits sees it. */
+export interface RunningExchange extends Placed {
+  /** Called a few times a second: ends what takes too long. */
+  checkDeadline(now: number): void;
+  /** Ends it now, whatever it is at. */
+  breakOff(): void;
+}
+
+/**
+ * A list from which anything is taken in constant time. Not a Set: one that is added to and deleted from all the time leaves
+ * tables behind that hold on to what was in them, and each of them to the next, until a full garbage collection.
+ */
+export class InProgress<Item extends Placed> {
+  private readonly items: Item[] = [];
+
+  get size(): number {
+    return this.items.length;
+  }
+
+  add(item: Item): void {
+    item.place = this.items.length;
+    this.items.push(item);
+  }
+
+  delete(item: Item): void {
+    const last = this.items[this.items.length - 1];
+    if (item.place === -1 || last === undefined) return;
+    this.items[item.place] = last;
+    last.place = item.place;
+    this.items.length--;
+    item.place = -1;
+  }
+
+  /** Those that are in it now; they may leave it meanwhile. */
+  snapshot(): readonly Item[] {
+    return this.items.slice();
+  }
+}

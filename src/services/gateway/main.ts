@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { configureOrExit, refuseToStart } from '../../config.js';
+import { cubeDefinitions, type TrafficName, trafficNames } from '../../domain/cubes.js';
+import { ownedByLegacy } from '../../domain/routing.js';
+import { packageVersion } from '../../package-root.js';
+import { createFlagWatcher } from '../../traffic/flag-watcher.js';
+import { createHoldWatch } from '../../traffic/hold-watch.js';
+import { createInstanceFilter } from '../../traffic/instance-networks.js';
+import { readActiveVersion, readInstances, registerInstance } from '../../traffic/instances.js';
+import { countInShared } from '../../traffic/rate-counter.js';
+import { connectRedis } from '../../traffic/redis.js';
+import { readShadowRules } from '../../traffic/shadow-rules.js';
+import { createTokenVerifier } from '../tokens.js';
+import { createInstanceSource } from '../upstream/instance-source.js';
+import { createUserTokenVerifier } from '../user-tokens.js';
+import { gatewayLimits } from './context.js';
+import { createHopTokens } from './hop-token.js';
+import { type CountedBy, RateLimit } from './rate-limits.js';
+import { createGateway } from './server.js';
+import { UnderWay } from './under-way.js';
+
+/** Entry point of the gateway. */
+const cubeId = 'api-gateway-cube';
+const variables = [
+  'REDIS_URL',
+  'CUBE_JWT_SECRET',
+  'CUBE_JWT_SECRET_PREVIOUS',
+  'USER_JWT_SECRET',
+  'USER_JWT_SECRET_PREVIOUS',
+  'TRUSTED_EDGES',
+  'INSTANCE_NETWORKS',
+  'LEGACY_SAJU_URL',
+  'LEGACY_AI_URL',
+  'LEGACY_PAPERWORK_URL',
+  'LEGACY_CRAWLER_URL',
+  'CUBE_HOST',
+  'CUBE_PORT',
+  'CUBE_URL',
+  'CUBE_VERSION',
+  'INSTANCE_ID',
+  'STATE_DIR',
+  'GATEWAY_WINDOW_SECONDS',
+  'GATEWAY_SHADOW',
+  'GATEWAY_RATE_PER_SECOND',
+  'GATEWAY_ADDRESS_RATE_PER_SECOND',
+  'LOG_LEVEL',
+] as const;
+const config = configureOrExit(variables);
+const instanceId = config.INSTANCE_ID === '' ? randomUUID() : config.INSTANCE_ID;
+const version = config.CUBE_VERSION === '' ? packageVersion() : config.CUBE_VERSION;
+const log = pino({ name: cubeId, level: config.LOG_LEVEL, base: { instance_id: instanceId } });
+const clock = () => new Date();
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+
+const redis = connectRedis(config.REDIS_URL, { onError: () => undefined });
+const flags = createFlagWatcher({
+  redis,
+  names: trafficNames,
+  // One for all gateways of a machine: what one of them learned serves another that starts without Redis.
+  snapshotFile: join(config.STATE_DIR, 'traffic-flags.json'),
+  killSwitchFolder: join(config.STATE_DIR, 'kill-switch'),
+  onAlarm: (sentence) => log.error(sentence),
+  clock,
+});
+const rules = await readShadowRules(join(config.STATE_DIR, 'shadow-rules.json')).catch(refuseToStart);
+const underWay = new UnderWay();
+const holds = createHoldWatch({
+  redis,
+  names: trafficNames,
+  instanceId,
+  settled: (name, scope) => underWay.settled(name, scope),
+});
+const served = cubeDefinitions.filter(({ prefix }) => prefix !== null).map((definition) => definition.cubeId);
+const admits = createInstanceFilter(config.INSTANCE_NETWORKS, (sentence) => log.error(sentence));
+const instances = createInstanceSource({
+  cubeIds: served,
+  read: (id) => readInstances(redis, id, admits),
+  readVersion: (id) => readActiveVersion(redis, id),
+  onError: () => undefined,
+});
+const gateway = createGateway({
+  instanceId,
+  version,
+  limits: { ...gatewayLimits, windowMillis: config.GATEWAY_WINDOW_SECONDS * 1000 },
+  flags,
+  holds,
+  underWay,
+  instances,
+  legacyUrls: legacyUrls(),
+  // Until a cutover can change it.
+  ownershipOf: () => ownedByLegacy,
+  trustedEdges: config.TRUSTED_EDGES,
+  rateLimits: {
+    address: rateLimit('address', config.GATEWAY_ADDRESS_RATE_PER_SECOND),
+    subject: rateLimit('subject', config.GATEWAY_RATE_PER_SECOND),
+  },
+  userTokens: createUserTokenVerifier(
+    { current: config.USER_JWT_SECRET, previous: config.USER_JWT_SECRET_PREVIOUS },
+    clock,
+  ),
+  cubeTokens: createTokenVerifier(
+    { current: config.CUBE_JWT_SECRET, previous: config.CUBE_JWT_SECRET_PREVIOUS },
+    clock,
+  ),
+  hopToken: createHopTokens(config.CUBE_JWT_SECRET, clock),
+  ...(config.GATEWAY_SHADOW ? { shadow: { rules } } : {}),
+  log,
+});
+
+// Who is asked, and which side serves whom, is known before the first request comes.
+await Promise.all([flags.start(), instances.start(), holds.start()]);
+gateway.server.listen(config.CUBE_PORT, config.CUBE_HOST);
+await once(gateway.server, 'listening');
+const registration = registerInstance(redis, {
+  cube_id: cubeId,
+  instance_id: instanceId,
+  url: config.CUBE_URL === '' ? ownUrl(gateway.server.address()) : config.CUBE_URL,
+  version,
+  state: 'ready',
+  started_at: Date.now(),
+});
+log.info({ address: gateway.server.address() }, 'gateway listens');
+if (!stop.signal.aborted) await once(stop.signal, 'abort');
+await registration.setState('draining');
+await gateway.close();
+await registration.close();
+instances.close();
+await Promise.all([flags.close(), holds.close()]);
+redis.disconnect();
+
+function legacyUrls(): ReadonlyMap<TrafficName, string> {
+  const urls: readonly (readonly [TrafficName, string])[] = [
+    ['saju', config.LEGACY_SAJU_URL],
+    ['ai', config.LEGACY_AI_URL],
+    ['paperwork', config.LEGACY_PAPERWORK_URL],
+    ['crawler', config.LEGACY_CRAWLER_URL],
+  ];
+  return new Map(urls.filter(([, url]) => url !== ''));
+}
+
+/** Null for none. */
+function rateLimit(by: CountedBy, perSecond: number): RateLimit | null {
+  if (perSecond === 0) return null;
+  return new RateLimit({
+    by,
+    rate: { perSecond, burst: 4 * perSecond },
+    countShared: (bucket, rate, count) => countInShared(redis, bucket, rate, count),
+    now: () => performance.now(),
+  });
+}
+
+/** Where this machine, or others in its network, reach the listener. */
+function ownUrl(address: AddressInfo | string | null): string {
+  if (address === null || typeof address === 'string') throw new Error('the gateway does not listen on a port');
+  const everywhere = address.address === '0.0.0.0' || address.address === '::';
+  const host = everywhere ? hostname() : address.address;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+}

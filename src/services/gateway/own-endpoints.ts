@@ -1,0 +1,163 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { trafficNames } from '../../domain/cubes.js';
+import type { FlagWatcher } from '../../traffic/flag-watcher.js';
+import type { Shadow } from '../../traffic/shadow.js';
+import type { TokenVerifier } from '../tokens.js';
+import { type GatewayRefusal, refusals, sendRefusal } from './answers.js';
+import type { SidesOfCube } from './context.js';
+import { family, type GatewayMetrics } from './metrics.js';
+import { type GatewayShadowRequest, renderShadow } from './shadowing.js';
+import type { UserWindows } from './user-windows.js';
+
+export interface OwnEndpointsOptions {
+  readonly version: string;
+  readonly instanceId: string;
+  readonly flags: Pick<FlagWatcher, 'flagsOf' | 'killed' | 'state'>;
+  readonly registryStaleForMillis: () => number;
+  readonly cubeTokens: Pick<TokenVerifier, 'verify'>;
+  readonly metrics: GatewayMetrics;
+  readonly windows: UserWindows;
+  readonly shadow: Shadow<GatewayShadowRequest> | null;
+  readonly sides: ReadonlyMap<string, SidesOfCube>;
+  /** Whether new requests are taken. */
+  readonly ready: () => boolean;
+}
+
+/** Silence of Redis after which the gateway calls it unreachable: a few polls. */
+const staleMillis = 2000;
+
+const endpoints = new Set(['/health', '/ready', '/metrics', '/_gateway/latencies', '/_gateway/shadow']);
+
+/** What the gateway answers of itself, before any routing. */
+export class OwnEndpoints {
+  constructor(private readonly options: OwnEndpointsOptions) {}
+
+  /** The pattern of an endpoint of the gateway's own; null for a path that is to be routed. */
+  find(path: string): string | null {
+    if (path === '/health' || path === '/ready' || path === '/metrics') return path;
+    return path.startsWith('/_gateway/') ? '/_gateway/*' : null;
+  }
+
+  /** Answers and returns the status. */
+  answer(req: IncomingMessage, res: ServerResponse): number {
+    const [path = '', query = ''] = (req.url ?? '').split('?');
+    if (req.method !== 'GET' && req.method !== 'HEAD' && endpoints.has(path)) return refuse(res, refusals.reading);
+    switch (path) {
+      case '/health':
+        return sendJson(res, 200, this.health());
+      case '/ready': {
+        const ready = this.options.ready();
+        return sendJson(res, ready ? 200 : 503, { ready });
+      }
+      case '/metrics':
+        return this.sendMetrics(res);
+      case '/_gateway/latencies':
+        return this.refusedBecauseOf(req, res) ?? this.sendLatencies(res, new URLSearchParams(query));
+      case '/_gateway/shadow':
+        return this.refusedBecauseOf(req, res) ?? this.sendShadow(req, res);
+      default:
+        return this.refusedBecauseOf(req, res) ?? refuse(res, refusals.nothing);
+    }
+  }
+
+  private health() {
+    const { flags, version, instanceId, registryStaleForMillis, sides } = this.options;
+    const { source, staleForMillis, alarms } = flags.state();
+    const redis = staleForMillis < staleMillis && registryStaleForMillis() < staleMillis;
+    return {
+      status: redis && alarms.length === 0 ? 'ok' : 'degraded',
+      version,
+      instance_id: instanceId,
+      dependencies: { redis: redis ? 'ok' : 'unreachable' },
+      flags: { source, stale_seconds: Math.round(staleForMillis / 1000), alarms },
+      broken_off: [...sides.values()].flatMap(({ cube }) => cube.brokenOff()),
+    };
+  }
+
+  private sendMetrics(res: ServerResponse): number {
+    const { flags, metrics, windows, shadow, registryStaleForMillis, sides } = this.options;
+    const { source, staleForMillis, alarms } = flags.state();
+    const perName = (value: (name: (typeof trafficNames)[number]) => number | boolean, metric: string) =>
+      trafficNames.map((name) => `${metric}{cube="${name}"} ${Number(value(name))}`);
+    const perSide = (metric: string, value: (upstream: SidesOfCube['cube']) => string) =>
+      [...sides].flatMap(([label, { cube, legacy }]) => [
+        ...[`${metric}{cube="${label}",target="cube"`].map((start) => `${start}${value(cube)}`),
+        ...(legacy === null ? [] : [`${metric}{cube="${label}",target="legacy"${value(legacy)}`]),
+      ]);
+    const text = [
+      metrics.render() +
+        windows.render() +
+        (shadow === null ? '' : renderShadow(shadow)) +
+        family('gateway_traffic_weight', 'gauge', 'Percentage of users on the cube'),
+      ...perName((name) => flags.flagsOf(name).percentage, 'gateway_traffic_weight'),
+      family('gateway_traffic_enabled', 'gauge', '0 while the flags close the cube'),
+      ...perName((name) => flags.flagsOf(name).enabled, 'gateway_traffic_enabled'),
+      family('gateway_kill_switch', 'gauge', '1 while the kill switch sends everybody to legacy'),
+      ...perName((name) => flags.killed(name), 'gateway_kill_switch'),
+      family('gateway_flags_stale_seconds', 'gauge', 'Since Redis last told the flags'),
+      `gateway_flags_stale_seconds ${staleForMillis / 1000}`,
+      family('gateway_flags_source', 'gauge', 'Where the flags in use came from'),
+      ...['redis', 'disk', 'default'].map((one) => `gateway_flags_source{source="${one}"} ${Number(one === source)}`),
+      family('gateway_flags_alarms', 'gauge', 'Things wrong with the flags at present'),
+      `gateway_flags_alarms ${alarms.length}`,
+      family('gateway_registry_stale_seconds', 'gauge', 'Since the registry last told the instances'),
+      `gateway_registry_stale_seconds ${registryStaleForMillis() / 1000}`,
+      family('gateway_upstream_outstanding', 'gauge', 'Calls under way'),
+      ...perSide('gateway_upstream_outstanding', ({ outstanding }) => `} ${outstanding}`),
+      family(
+        'gateway_upstream_failed_attempts_total',
+        'counter',
+        'Attempts that failed, on the way or at the upstream',
+      ),
+      ...perSide('gateway_upstream_failed_attempts_total', ({ localFailures }) => `,kind="local"} ${localFailures}`),
+      ...perSide('gateway_upstream_failed_attempts_total', (one) => `,kind="upstream"} ${one.upstreamFailures}`),
+      family('gateway_breakers_open', 'gauge', 'Routes that are broken off'),
+      ...perSide('gateway_breakers_open', (upstream) => `} ${upstream.brokenOff().length}`),
+      '',
+    ].join('\n');
+    return send(res, 200, 'text/plain; version=0.0.4; charset=utf-8', text);
+  }
+
+  private sendLatencies(res: ServerResponse, query: URLSearchParams): number {
+    const seconds = query.get('seconds') ?? '600';
+    if (!/^\d{1,4}$/.test(seconds)) return refuse(res, refusals.seconds);
+    const found = this.options.windows.latencies(query.get('cube') ?? '', Number(seconds));
+    return found === null ? refuse(res, refusals.cubeUnknown) : sendJson(res, 200, found);
+  }
+
+  /** Examples of what differs; what the values say only for who may see records. */
+  private sendShadow(req: IncomingMessage, res: ServerResponse): number {
+    const { shadow, cubeTokens } = this.options;
+    const [, token = ''] = /^Bearer ([^ ]+)$/i.exec(req.headers.authorization ?? '') ?? [];
+    const withValues = cubeTokens.verify(token).permissions.includes('records:read');
+    return sendJson(res, 200, { items: shadow?.counts.examples(withValues) ?? [], redacted: !withValues });
+  }
+
+  /** The status when the caller may not see what stands under `/_gateway/`. */
+  private refusedBecauseOf(req: IncomingMessage, res: ServerResponse): number | null {
+    const [, token] = /^Bearer ([^ ]+)$/i.exec(req.headers.authorization ?? '') ?? [];
+    if (token === undefined)
+      return refuse(res, req.headers.authorization === undefined ? refusals.tokenNeeded : refusals.token);
+    try {
+      const { permissions } = this.options.cubeTokens.verify(token);
+      return permissions.includes('migration:read') ? null : refuse(res, refusals.permissionNeeded);
+    } catch {
+      return refuse(res, refusals.token);
+    }
+  }
+}
+
+function refuse(res: ServerResponse, refused: GatewayRefusal): number {
+  sendRefusal(res, refused);
+  return refused.status;
+}
+
+function sendJson(res: ServerResponse, status: number, value: unknown): number {
+  return send(res, status, 'application/json', JSON.stringify(value));
+}
+
+function send(res: ServerResponse, status: number, type: string, text: string): number {
+  res.writeHead(status, ['Content-Type', type, 'Content-Length', String(Buffer.byteLength(text))]);
+  res.end(text);
+  return status;
+}

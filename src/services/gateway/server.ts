@@ -1,0 +1,209 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
+
+import { type CubeId, isTrafficName, type TrafficName } from '../../domain/cubes.js';
+import type { Ownership } from '../../domain/routing.js';
+import type { ShadowRule } from '../../domain/shadow-comparison.js';
+import { kindAndPlace } from '../../failures.js';
+import { createBuckets } from '../../traffic/bucket.js';
+import type { FlagWatcher } from '../../traffic/flag-watcher.js';
+import type { HoldWatch } from '../../traffic/hold-watch.js';
+import type { TokenVerifier } from '../tokens.js';
+import { AnswerCache } from '../upstream/cache.js';
+import type { InstanceSource } from '../upstream/instance-source.js';
+import type { UserTokenVerifier } from '../user-tokens.js';
+import { type GatewayRefusal, refusals, sendRawRefusal, sendRefusal } from './answers.js';
+import type { GatewayContext, GatewayLimits } from './context.js';
+import { Door, isRefusal, type RateLimits } from './door.js';
+import { Exchange } from './exchange.js';
+import { AnswerHeaderReader } from './headers.js';
+import { Identities } from './identity.js';
+import { InProgress, type RunningExchange } from './in-progress.js';
+import { createListener, shutDown } from './listener.js';
+import { GatewayMetrics } from './metrics.js';
+import { OwnEndpoints } from './own-endpoints.js';
+import { drainRest } from './request-body.js';
+import { RouteTable } from './routes.js';
+import { createShadowing } from './shadowing.js';
+import { Sides } from './sides.js';
+import type { UnderWay } from './under-way.js';
+import { UpgradeExchange } from './upgrade-exchange.js';
+import { UserWindows } from './user-windows.js';
+import { WaitingRoom } from './waiting-room.js';
+import { WholeAnswers } from './whole-answers.js';
+
+export interface GatewayOptions {
+  readonly instanceId: string;
+  readonly version: string;
+  readonly limits: GatewayLimits;
+  readonly flags: Pick<FlagWatcher, 'flagsOf' | 'killed' | 'state'>;
+  readonly holds: Pick<HoldWatch, 'holds' | 'lifted'>;
+  readonly underWay: UnderWay;
+  readonly instances: Pick<InstanceSource<CubeId>, 'ready' | 'versionOf' | 'staleForMillis'>;
+  /** Where the monolith serves each kind; a kind that is not named has no legacy side. */
+  readonly legacyUrls: ReadonlyMap<TrafficName, string>;
+  readonly ownershipOf: (name: TrafficName) => Ownership;
+  readonly trustedEdges: readonly string[];
+  readonly rateLimits: RateLimits;
+  readonly userTokens: Pick<UserTokenVerifier, 'verify'>;
+  readonly cubeTokens: Pick<TokenVerifier, 'verify'>;
+  readonly hopToken: (name: string) => string;
+  /** How the two sides are compared; without it they are not. */
+  readonly shadow?: { readonly rules: readonly ShadowRule[] };
+  readonly log: Logger;
+}
+
+export interface Gateway {
+  readonly server: Server;
+  /** Takes no more, lets what is under way come to its end within the limit, and lets go of all connections. */
+  close(): Promise<void>;
+}
+
+const sweepMillis = 250;
+const cacheBytes = 64 * 1024 * 1024;
+
+/** The gateway on Node's own HTTP server, without its listener's address. */
+export function createGateway(options: GatewayOptions): Gateway {
+  const { limits, log } = options;
+  const now = () => performance.now();
+  const random = Math.random;
+  const routes = new RouteTable();
+  const metrics = new GatewayMetrics(routes.all);
+  const sides = new Sides(routes.all, { ...options, now, random }, true);
+  const windows = new UserWindows({
+    labels: [...sides.all.keys()],
+    windowMillis: limits.windowMillis,
+    weightOf: (label) => (isTrafficName(label) ? options.flags.flagsOf(label).percentage : 100),
+    now,
+  });
+  let closing = false;
+
+  const exchanges = new InProgress<RunningExchange>();
+  const shadowed = options.shadow === undefined ? [] : routes.all.filter(({ shadowable }) => shadowable);
+  // Connections of their own: what a comparison meets breaks off nothing for clients.
+  const shadowSides = new Sides(shadowed, { ...options, now, random }, false);
+  const shadow =
+    options.shadow === undefined
+      ? null
+      : createShadowing({
+          sides: shadowSides.all,
+          inFlight: () => exchanges.size,
+          hopToken: options.hopToken,
+          rules: options.shadow.rules,
+        });
+
+  const context: GatewayContext = {
+    limits,
+    flags: options.flags,
+    ownershipOf: options.ownershipOf,
+    buckets: createBuckets(),
+    sidesOf: (label) => sides.of(label),
+    hopToken: options.hopToken,
+    cache: new AnswerCache({ now, random, mostBytes: cacheBytes }),
+    metrics,
+    windows,
+    shadow,
+    underWay: options.underWay,
+    waitingRoom: new WaitingRoom(options.holds, limits.held),
+    exchanges,
+    answerHeaders: new AnswerHeaderReader(),
+    wholeAnswers: new WholeAnswers(),
+    log,
+    now,
+    random,
+  };
+  const identities = new Identities(options);
+  const door = new Door({ ...options, routes, identities });
+  const own = new OwnEndpoints({
+    ...options,
+    registryStaleForMillis: () => options.instances.staleForMillis(),
+    metrics,
+    windows,
+    shadow,
+    sides: sides.all,
+    ready: () => !closing,
+  });
+
+  const server = createListener(limits, (status) => {
+    metrics.count('other', 'refused', status, 0);
+    return door.newName();
+  });
+  server.on('request', (req: IncomingMessage, res: ServerResponse) => {
+    const startedAt = now();
+    try {
+      take(req, res, startedAt);
+    } catch (error) {
+      log.error(
+        { error: error instanceof Error ? kindAndPlace(error, 3) : typeof error },
+        'a request failed in the gateway',
+      );
+      if (res.headersSent) res.destroy();
+      else sendRefusal(res, refusals.unexpected, ['X-Request-Id', door.nameOf(req)]);
+    }
+  });
+  // Both would wait for the gateway to say that the body may come.
+  for (const expectation of ['checkContinue', 'checkExpectation'] as const)
+    server.on(expectation, (req: IncomingMessage, res: ServerResponse) => take(req, res, now()));
+
+  function take(req: IncomingMessage, res: ServerResponse, startedAt: number): void {
+    const mark = req.url?.indexOf('?') ?? -1;
+    const endpoint = own.find(mark === -1 ? (req.url ?? '') : (req.url ?? '').slice(0, mark));
+    if (endpoint !== null) {
+      res.setHeader('X-Request-Id', door.nameOf(req));
+      const status = own.answer(req, res);
+      metrics.count(req.method ?? '', endpoint, status, (now() - startedAt) / 1000);
+      return;
+    }
+    const admitted = door.admit(req, false);
+    if (isRefusal(admitted)) {
+      refuse(req, res, admitted, startedAt);
+      return;
+    }
+    // Each by its name: V8 puts what is spread from another object into its old generation, a kilobyte a request.
+    const { route, target, headers, passed, user, synthetic, requestId } = admitted;
+    const method = req.method ?? 'GET';
+    const request = { route, target, headers, passed, user, synthetic, requestId, req, res, method, startedAt };
+    new Exchange(context, request).start();
+  }
+
+  function refuse(req: IncomingMessage, res: ServerResponse, refused: GatewayRefusal, startedAt: number): void {
+    sendRefusal(res, refused, ['X-Request-Id', door.nameOf(req)]);
+    metrics.count(req.method ?? '', 'refused', refused.status, (now() - startedAt) / 1000);
+    drainRest(req);
+  }
+
+  server.on('upgrade', (req: IncomingMessage, socket: Socket, first: Buffer) => {
+    const startedAt = now();
+    const admitted = door.admit(req, true);
+    if (isRefusal(admitted)) {
+      metrics.count('GET', 'refused', admitted.status, 0);
+      sendRawRefusal(socket, admitted, ['X-Request-Id', door.nameOf(req)]);
+      return;
+    }
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
+    new UpgradeExchange(context, { ...admitted, req, socket, first, startedAt }).start();
+  });
+  const upgraded = new Set<Socket>();
+
+  const sweep = setInterval(() => {
+    const at = now();
+    for (const exchange of context.exchanges.snapshot()) exchange.checkDeadline(at);
+  }, sweepMillis);
+  sweep.unref();
+
+  return {
+    server,
+    async close() {
+      closing = true;
+      await shutDown(server, limits.drainMillis, () => {
+        for (const exchange of context.exchanges.snapshot()) exchange.breakOff();
+        for (const socket of upgraded) socket.destroy();
+      });
+      clearInterval(sweep);
+      windows.close();
+      await Promise.all([sides.destroy(), shadowSides.destroy()]);
+    },
+  };
+}

@@ -1,0 +1,168 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import type { Side } from '../../domain/routing.js';
+import type { CallOutcome } from '../upstream/breaker.js';
+import type { Attempt } from '../upstream/upstream.js';
+import { type GatewayRefusal, refusals, sendRawRefusal } from './answers.js';
+import type { AnswerHeaderReader } from './headers.js';
+
+export interface UpgradeRequest {
+  readonly req: IncomingMessage;
+  readonly socket: Duplex;
+  /** What the client sent right behind its headers. */
+  readonly first: Buffer;
+  readonly target: string;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
+  readonly side: Side;
+  readonly requestId: string;
+  readonly attempt: Attempt;
+  readonly answerHeaders: AnswerHeaderReader;
+  readonly answerMillis: number;
+  /** Asked when nothing reached the upstream: true when the request is somebody else's from then on. */
+  readonly onUnreached: () => boolean;
+  /** Told once of the status the client got. */
+  readonly onAnswer: (status: number) => void;
+}
+
+/** Opens a WebSocket at the upstream and joins the two connections; an upstream that declines is heard by the client. */
+export function forwardUpgrade(request: UpgradeRequest): void {
+  const { attempt, target, headers } = request;
+  const handler = new UpgradeHandler(request);
+  attempt.member.connections.dispatch(
+    { method: 'GET', path: target, headers: [...headers], upgrade: 'websocket' },
+    handler,
+  );
+}
+
+/** undici's raw callbacks for one connection that becomes a WebSocket, or is declined. */
+class UpgradeHandler implements Dispatcher.DispatchHandler {
+  private abort: ((error?: Error) => void) | undefined;
+  private answered = false;
+  private over = false;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(private readonly request: UpgradeRequest) {
+    const { socket, answerMillis } = request;
+    this.timer = setTimeout(() => this.fail('timed_out', refusals.timedOut), answerMillis);
+    socket.once('close', this.onClientClose);
+    socket.on('error', this.onClientClose);
+  }
+
+  onConnect(abort: (error?: Error) => void): void {
+    if (this.over) abort();
+    this.abort = abort;
+  }
+
+  onUpgrade(_status: number, raw: Buffer[] | string[] | null, upstream: Duplex): void {
+    const { socket, first, side, requestId, answerHeaders } = this.request;
+    if (this.over) {
+      upstream.destroy();
+      return;
+    }
+    this.settle(101, 'answered');
+    const { passed } = answerHeaders.read((raw ?? []).map(asBuffer), true);
+    socket.write(
+      headOf(101, 'Switching Protocols', [
+        'Connection',
+        'Upgrade',
+        'Upgrade',
+        'websocket',
+        ...passed,
+        'X-Cube-Target',
+        side,
+        'X-Request-Id',
+        requestId,
+      ]),
+    );
+    if (first.length > 0) upstream.write(first);
+    join(socket, upstream);
+    join(upstream, socket);
+  }
+
+  onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
+    if (this.over || status < 200) return true;
+    const { socket, side, requestId, answerHeaders } = this.request;
+    this.settle(status, status >= 500 ? 'failed' : 'answered');
+    this.answered = true;
+    const { passed } = answerHeaders.read(raw, status === 204);
+    socket.on('drain', resume);
+    // Its end is the end of the connection: no need to frame it anew.
+    const framed = passed.filter((_, place) => passed[place - (place % 2)]?.toLowerCase() !== 'content-length');
+    socket.write(
+      headOf(status, 'Declined', [...framed, 'X-Cube-Target', side, 'X-Request-Id', requestId, 'Connection', 'close']),
+    );
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    return this.answered ? this.request.socket.write(chunk) : true;
+  }
+
+  onComplete(): void {
+    if (this.answered) this.request.socket.end();
+  }
+
+  onError(): void {
+    if (this.answered) this.request.socket.destroy();
+    else this.fail('failed', refusals.failed);
+  }
+
+  private readonly onClientClose = (): void => {
+    if (this.over) return;
+    this.settle(499, 'abandoned');
+    this.abort?.();
+  };
+
+  private fail(outcome: 'failed' | 'timed_out', refused: GatewayRefusal): void {
+    if (this.over) return;
+    if (this.abort === undefined) {
+      this.end(outcome, false);
+      if (this.request.onUnreached()) return;
+      this.request.onAnswer(refused.status);
+    } else this.settle(refused.status, outcome);
+    this.abort?.();
+    sendRawRefusal(this.request.socket, refused, ['X-Request-Id', this.request.requestId]);
+  }
+
+  private settle(status: number, outcome: CallOutcome): void {
+    this.end(outcome, status !== 504 && status !== 502);
+    this.request.onAnswer(status);
+  }
+
+  private end(outcome: CallOutcome, answered: boolean): void {
+    this.over = true;
+    clearTimeout(this.timer);
+    this.request.socket.off('close', this.onClientClose).off('error', this.onClientClose);
+    this.request.attempt.settle(outcome, answered);
+  }
+}
+
+/** How long one end may go on after the other said its last. */
+const halfClosedMillis = 1000;
+
+/** Passes on what comes from one end, as fast as the other takes it; the end of one is soon the end of both. */
+function join(from: Duplex, to: Duplex): void {
+  from.on('error', () => to.destroy());
+  from.on('end', () => {
+    const timer = setTimeout(() => {
+      from.destroy();
+      to.destroy();
+    }, halfClosedMillis);
+    timer.unref();
+  });
+  from.on('close', () => {
+    if (!from.readableEnded) to.destroy();
+  });
+  from.pipe(to);
+}
+
+function headOf(status: number, reason: string, headers: readonly string[]): Buffer {
+  const lines = headers.flatMap((name, place) => (place % 2 === 0 ? [`${name}: ${headers[place + 1]}\r\n`] : []));
+  return Buffer.from(`HTTP/1.1 ${status} ${reason}\r\n${lines.join('')}\r\n`, 'latin1');
+}
+
+function asBuffer(part: Buffer | string): Buffer {
+  return typeof part === 'string' ? Buffer.from(part, 'latin1') : part;
+}

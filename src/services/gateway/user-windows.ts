@@ -1,0 +1,133 @@
+import { LRUCache } from 'lru-cache';
+import type { Side, UserBytes } from '../../domain/routing.js';
+import { Latencies } from './latencies.js';
+import { family } from './metrics.js';
+
+const sides = ['cube', 'legacy'] as const satisfies readonly Side[];
+/** Users remembered in one window and on one side; the answers of further ones are not counted. */
+const mostUsers = 100_000;
+const longestLookSeconds = 600;
+
+/** For so long a user who goes on failing is not counted again, milliseconds. */
+const knownMillis = 3_600_000;
+
+class SideWindow {
+  /** Made with the first failure: it takes its memory at once. */
+  private known: LRUCache<UserBytes, true> | undefined;
+  users = new Set<UserBytes>();
+  failedUsers = new Set<UserBytes>();
+  requests = 0;
+  failed = 0;
+  readonly totals = { users: 0, failedUsers: 0, requests: 0, failed: 0 };
+  readonly latencies = new Latencies();
+
+  constructor(private readonly now: () => number) {}
+
+  close(seconds: number): void {
+    this.totals.users += this.users.size;
+    for (const user of this.failedUsers) this.countFailed(user);
+    this.totals.requests += this.requests;
+    this.totals.failed += this.failed;
+    if (this.users.size > 0) this.users = new Set();
+    if (this.failedUsers.size > 0) this.failedUsers = new Set();
+    this.latencies.adapt(this.requests / seconds, longestLookSeconds);
+    this.requests = 0;
+    this.failed = 0;
+  }
+
+  private countFailed(user: UserBytes): void {
+    this.known ??= new LRUCache({ max: mostUsers, ttl: knownMillis, perf: { now: this.now } });
+    if (this.known.has(user)) return;
+    this.known.set(user, true);
+    this.totals.failedUsers++;
+  }
+}
+
+export interface UserWindowsOptions {
+  readonly labels: readonly string[];
+  readonly windowMillis: number;
+  /** The percentage of users on the cube. */
+  readonly weightOf: (label: string) => number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+}
+
+/**
+ * Who met a failure, by windows of time: requests of one user are no independent trials, users are (TRAFFIC, "Bites").
+ * For the same reason a user who fails in one window after the other is counted as failed once an hour: a ramp between equal
+ * sides would go back one time in five, where one in a hundred is promised (test/unit/domain/ramp/simulation.test.ts).
+ * The series grow at the end of each window by what was in it.
+ */
+export class UserWindows {
+  private readonly cubes: ReadonlyMap<string, Readonly<Record<Side, SideWindow>>>;
+  private readonly timer: NodeJS.Timeout;
+  /** The weight of each cube, and since when it is what it is. */
+  private readonly weights = new Map<string, { readonly weight: number; readonly since: number }>();
+
+  constructor(private readonly options: UserWindowsOptions) {
+    const { labels, windowMillis, now } = options;
+    this.cubes = new Map(labels.map((label) => [label, { cube: new SideWindow(now), legacy: new SideWindow(now) }]));
+    this.timer = setInterval(() => {
+      for (const window of this.cubes.values()) for (const side of sides) window[side].close(windowMillis / 1000);
+      for (const label of labels) this.lookAtWeight(label);
+    }, windowMillis);
+    this.timer.unref();
+  }
+
+  private lookAtWeight(label: string): void {
+    const weight = this.options.weightOf(label);
+    if (this.weights.get(label)?.weight !== weight) this.weights.set(label, { weight, since: this.options.now() });
+  }
+
+  /** One answer to a user, as the user saw it. */
+  count(label: string, side: Side, user: UserBytes, failed: boolean, millis: number): void {
+    const window = this.cubes.get(label)?.[side];
+    if (window === undefined || (window.users.size >= mostUsers && !window.users.has(user))) return;
+    window.users.add(user);
+    window.requests++;
+    if (failed) {
+      window.failedUsers.add(user);
+      window.failed++;
+    }
+    window.latencies.add(user, millis, this.options.now());
+  }
+
+  /**
+   * Medians by user over the last `seconds`, milliseconds, of what was answered since the weight last changed; null for a
+   * cube that is not there.
+   */
+  latencies(label: string, seconds: number): Readonly<Record<Side, readonly number[]>> | null {
+    const window = this.cubes.get(label);
+    if (window === undefined) return null;
+    const from = Math.max(
+      this.options.now() - Math.min(seconds, longestLookSeconds) * 1000,
+      this.weights.get(label)?.since ?? 0,
+    );
+    return { cube: window.cube.latencies.medians(from), legacy: window.legacy.latencies.medians(from) };
+  }
+
+  render(): string {
+    const series = [
+      ['gateway_window_users_total', 'Users with an answer, in closed windows', 'users'],
+      [
+        'gateway_window_failed_users_total',
+        'Users with a failed answer, each once an hour, in closed windows',
+        'failedUsers',
+      ],
+      ['gateway_window_requests_total', 'Answers to users, in closed windows', 'requests'],
+      ['gateway_window_failed_requests_total', 'Failed answers to users, in closed windows', 'failed'],
+    ] as const;
+    return series
+      .map(([name, help, total]) => {
+        const lines = [...this.cubes].flatMap(([label, window]) =>
+          sides.map((side) => `${name}{cube="${label}",target="${side}"} ${window[side].totals[total]}`),
+        );
+        return `${[family(name, 'counter', help), ...lines].join('\n')}\n`;
+      })
+      .join('');
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+}

@@ -1,0 +1,38 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createInstanceFilter } from '../../traffic/instance-networks.js';
+import { readRegistry } from '../../traffic/instances.js';
+import { buildCube } from '../cube.js';
+import { runCubeProgram } from '../cube-program.js';
+import { createCubeMetricsCollector } from './collector.js';
+import { createCollectorMetrics } from './collector-metrics.js';
+import { askCube } from './poll.js';
+
+/** A third of the interval at which Prometheus scrapes: what it gets is never older than that. */
+const everyMillis = 5000;
+
+/** Entry point of the monitoring cube. */
+await runCubeProgram('monitoring-cube', ['INSTANCE_NETWORKS'], async ({ config, basics, redis, signal }) => {
+  const { clock, definition } = basics;
+  const metrics = createCollectorMetrics(definition.cubeId);
+  const admits = createInstanceFilter(config.INSTANCE_NETWORKS, (sentence) => basics.logger.error(sentence));
+  const collector = createCubeMetricsCollector({
+    readRegistry: (cubeId) => readRegistry(redis, cubeId, admits),
+    ask: askCube,
+    metrics,
+    clock,
+  });
+  const app = await buildCube({
+    ...basics,
+    dependencies: {},
+    optionalDependencies: { redis: () => redis.ping() },
+    moreMetrics: { text: () => metrics.tell(collector.watched(), clock()) },
+  });
+  const collecting = (async () => {
+    while (!signal.aborted) {
+      const next = sleep(everyMillis, undefined, { signal }).catch(() => undefined);
+      await Promise.race([collector.collect(), next]);
+      await next;
+    }
+  })();
+  return { app, close: () => collecting };
+});

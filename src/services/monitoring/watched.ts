@@ -1,0 +1,13 @@
+import type { InstanceEntry } from '../../traffic/instances.js';
+import type { MetricSample } from '../../traffic/metrics-text.js';
+
+/** An instance as the collector knows it. */
+export interface Watched {
+  readonly entry: InstanceEntry;
+  readonly up: boolean;
+  readonly healthy: boolean;
+  /** The last it told, kept while it does not answer. */
+  readonly samples: readonly MetricSample[];
+  /** Milliseconds since 1970 of its last whole answer; of its first sight before. */
+  readonly answeredAt: number;
+}

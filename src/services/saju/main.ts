@@ -1,0 +1,5 @@
+import { runCubeProgram } from '../cube-program.js';
+import { buildSajuProgram, sajuCubeVariables } from './program.js';
+
+/** Entry point of the saju cube. */
+await runCubeProgram('saju-cube', sajuCubeVariables, (program) => buildSajuProgram(program));

@@ -1,0 +1,50 @@
+import type { Chart } from '../../domain/saju/four-pillars.js';
+import type { CalculateRequest } from '../../domain/saju/request.js';
+import type { SajuRecordValues, StoredSajuRecord } from '../../postgres/saju-service.js';
+
+/** What a calculation says, before it is kept. Members stand as the monolith writes them: a client compares bytes. */
+export function newRecord({ user_id, birth }: CalculateRequest, { pillars, convention }: Chart): SajuRecordValues {
+  const { clock, longitude, day_boundary, fold } = convention;
+  return {
+    user_id,
+    birth_year: birth.year,
+    birth_month: birth.month,
+    birth_day: birth.day,
+    is_solar: birth.is_solar,
+    is_leap_month: birth.is_leap_month,
+    birth_hour: birth.hour,
+    birth_minute: birth.minute,
+    year_pillar: pillars.year_pillar,
+    month_pillar: pillars.month_pillar,
+    day_pillar: pillars.day_pillar,
+    hour_pillar: pillars.hour_pillar,
+    // Always all four: the table has no other place for how the chart was reckoned.
+    convention: JSON.stringify({ clock, longitude, day_boundary, fold }),
+    interpretation: null,
+  };
+}
+
+/**
+ * A record as JSON, byte for byte as the monolith answers it. The id is a number of sixty-four bits and the convention
+ * the table's own JSON, digit by digit: neither passes through a double. Warnings belong to a calculation alone.
+ */
+export function writeRecord(record: SajuRecordValues | StoredSajuRecord, warnings?: readonly string[]): string {
+  const { id, convention, created_at, updated_at, ...values } = { ...unkept, ...record };
+  const members = JSON.stringify({
+    ...values,
+    birth_minute: values.birth_minute ?? 0,
+    is_leap_month: values.is_leap_month ?? false,
+    warnings,
+    created_at: writeTime(created_at),
+    updated_at: writeTime(updated_at),
+  });
+  return `{${id === null ? '' : `"id":${id},`}"convention":${convention ?? 'null'},${members.slice(1)}`;
+}
+
+const unkept = { id: null, created_at: null, updated_at: null };
+
+/** `2020-01-02 03:04:05.6+00` with six digits and Z; what ISO 8601 has no four digits for stays as PostgreSQL wrote it. */
+function writeTime(text: string | null): string | null {
+  const match = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/.exec(text ?? '');
+  return match === null ? text : `${match[1]}T${match[2]}.${(match[3] ?? '').padEnd(6, '0')}Z`;
+}

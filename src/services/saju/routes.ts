@@ -1,0 +1,92 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { calculateChart } from '../../domain/saju/four-pillars.js';
+import {
+  isRecordId,
+  isStorable,
+  readCalculateRequest,
+  readInterpretation,
+  readPageQuery,
+  type Verdict,
+} from '../../domain/saju/request.js';
+import { Failure } from '../../failures.js';
+import type { OwnerSajuRecords } from '../../postgres/saju-service.js';
+import type { RouteMethods } from '../route-methods.js';
+import { newRecord, writeRecord } from './records.js';
+import { Refused, registerBodies, registerRefusals } from './refusals.js';
+
+/**
+ * What the monolith's saju service answers, with the cube's own calculation. Like there, any caller may name any user
+ * and any record: a client cannot tell who served it.
+ */
+export function registerSajuRoutes(app: FastifyInstance, records: OwnerSajuRecords, methods: RouteMethods): void {
+  registerBodies(app);
+  registerRefusals(app);
+  app.post('/calculate', async ({ body }, reply) => {
+    const request = accepted(readCalculateRequest(body));
+    const chart = calculateChart(request.birth);
+    if (chart.kind === 'impossible') throw new Refused(422, chart.field, chart.detail);
+    const values = newRecord(request, chart);
+    if (!request.save) return sendJson(reply, writeRecord(values, chart.warnings));
+    return sendJson(reply.code(201), writeRecord(await records.keep(values), chart.warnings));
+  });
+
+  app.get<{ Params: { id: string } }>('/records/:id', async ({ params }, reply) =>
+    sendJson(reply, writeRecord(found(await records.find(readId(params.id))))),
+  );
+
+  app.patch<{ Params: { id: string } }>('/records/:id', async ({ params, body }, reply) => {
+    const id = readId(params.id);
+    const interpretation = accepted(readInterpretation(body));
+    return sendJson(reply, writeRecord(found(await records.changeInterpretation(id, interpretation))));
+  });
+
+  app.delete<{ Params: { id: string } }>('/records/:id', async ({ params }, reply) => {
+    if (!(await records.remove(readId(params.id)))) throw noRecord();
+    return reply.code(204).send();
+  });
+
+  app.get<{ Params: { user_id: string }; Querystring: Record<string, unknown> }>(
+    '/users/:user_id/records',
+    async ({ params, query }, reply) => {
+      const { limit, cursor } = accepted(readPageQuery(query));
+      // No record can be of a user whose id the table cannot hold; asking for it would be an error of the server.
+      const rows = isStorable(params.user_id) ? await records.list(params.user_id, limit + 1, cursor) : [];
+      const items = rows.slice(0, limit);
+      const next = rows.length > limit ? items.at(-1)?.id : undefined;
+      const written = items.map((record) => writeRecord(record)).join(',');
+      return sendJson(reply, `{"items":[${written}],"next_cursor":${JSON.stringify(next ?? null)}}`);
+    },
+  );
+
+  app.all('/*', async (request, reply) => {
+    if (await methods.refuse(request, reply)) return;
+    throw nothing('There is no such route.');
+  });
+}
+
+function sendJson(reply: FastifyReply, text: string): FastifyReply {
+  return reply.type('application/json; charset=utf-8').send(text);
+}
+
+function accepted<T>(verdict: Verdict<T>): T {
+  if (verdict.kind === 'refusal') throw new Refused(verdict.status, verdict.field, verdict.detail);
+  return verdict.value;
+}
+
+function readId(text: string): string {
+  if (!isRecordId(text)) throw new Refused(400, 'id', 'id is not a whole number of sixty-four bits.');
+  return text;
+}
+
+function found<T>(record: T | undefined): T {
+  if (record === undefined) throw noRecord();
+  return record;
+}
+
+function noRecord(): Failure {
+  return nothing('There is no such record.');
+}
+
+function nothing(detail: string): Failure {
+  return new Failure('not_found', detail, { hint: 'List what exists with GET /users/{user_id}/records.' });
+}

@@ -1,0 +1,101 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import type { Rate } from '../../domain/token-bucket.js';
+import { Failure, toFailure } from '../../failures.js';
+import type { AuditedAct } from '../../postgres/audit.js';
+import { postgresFailure } from '../../postgres/errors.js';
+import { buildCube, type CubeApp, type CubeOptions } from '../cube.js';
+import { problemResponses } from '../problem.js';
+import { limitRate, type RateLimiter } from '../rate-limit.js';
+import { issueCubeToken } from '../tokens.js';
+import { refuseWrongIssue } from './issuing.js';
+
+export interface SecurityCubeOptions extends Omit<CubeOptions, 'addressRate' | 'permission'> {
+  /** What tokens are signed with from now on. */
+  readonly secret: string;
+  /** Puts an issue on record; a token that cannot be is not handed out. */
+  readonly record: (act: AuditedAct) => Promise<unknown>;
+  readonly limiter: RateLimiter;
+  readonly rates?: { readonly address: Rate; readonly subject: Rate };
+}
+
+/** A cube needs one token an hour; a person with a script a few in a row. */
+const usualRates = { address: { perSecond: 20, burst: 100 }, subject: { perSecond: 5, burst: 50 } };
+
+const issueBody = Type.Object(
+  {
+    cube_id: Type.String({ minLength: 1, maxLength: 200 }),
+    permissions: Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: 100, uniqueItems: true }),
+  },
+  { additionalProperties: false },
+);
+const issued = Type.Object({ token: Type.String(), expires_at: Type.String() });
+const validateBody = Type.Object({ token: Type.String() }, { additionalProperties: false });
+const validated = Type.Union([
+  Type.Object({ valid: Type.Literal(true), cube_id: Type.String(), permissions: Type.Array(Type.String()) }),
+  Type.Object({ valid: Type.Literal(false), error: Type.String() }),
+]);
+
+/** The security cube: makes cube tokens for those who hold one, and says whether one is right. */
+export async function buildSecurityCube(options: SecurityCubeOptions): Promise<CubeApp> {
+  const { limiter, secret, record, clock, tokens, rates = usualRates } = options;
+  const app = await buildCube({ ...options, addressRate: { limiter, rate: rates.address } });
+  const { authorization } = app.cube;
+  const routes = app.withTypeProvider<TypeBoxTypeProvider>();
+  const mayIssue = authorization.require('token:issue');
+  const notTooOften = limitRate(limiter, 'subject', rates.subject, (request) => authorization.callerOf(request).cubeId);
+
+  routes.post(
+    '/tokens',
+    {
+      onRequest: [mayIssue, notTooOften],
+      schema: {
+        summary: 'A token with what the caller holds, or less',
+        body: issueBody,
+        response: {
+          201: issued,
+          ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'rate_limited', 'cube_unreachable'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { cube_id: cubeId, permissions } = request.body;
+      const caller = authorization.callerOf(request);
+      refuseWrongIssue(caller, { cubeId, permissions });
+      const { token, expiresAt } = issueCubeToken(secret, { cubeId, permissions }, clock());
+      const expires_at = expiresAt.toISOString().replace('Z', '000Z');
+      const details = { permissions, expires_at };
+      await record({ actor: caller.cubeId, action: 'token.issue', subject: cubeId, details }).catch(notOnRecord);
+      request.log.info({ by: caller.cubeId, for: cubeId, permissions }, 'issued a token');
+      return reply.code(201).header('cache-control', 'no-store').send({ token, expires_at });
+    },
+  );
+
+  routes.post(
+    '/tokens/validate',
+    {
+      schema: {
+        summary: 'Whether a token is right, and what it allows',
+        body: validateBody,
+        response: { 200: validated, ...problemResponses('invalid_input', 'rate_limited') },
+      },
+    },
+    async (request, reply) => {
+      reply.header('cache-control', 'no-store');
+      try {
+        const { cubeId, permissions } = tokens.verify(request.body.token);
+        return { valid: true as const, cube_id: cubeId, permissions: [...permissions] };
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        return { valid: false as const, error: error.message };
+      }
+    },
+  );
+  return app;
+}
+
+function notOnRecord(error: unknown): never {
+  const { message, hint } = toFailure(error, postgresFailure('cube'));
+  const told = `No token was issued, since it could not be put on record. ${message}`;
+  throw new Failure('cube_unreachable', told, { hint, cause: error });
+}

@@ -1,0 +1,40 @@
+import { appendAudit } from '../../postgres/audit.js';
+import { createPool } from '../../postgres/connect.js';
+import { connectRedis } from '../../traffic/redis.js';
+import { runCubeProgram } from '../cube-program.js';
+import { createRateLimiter } from '../rate-limit.js';
+import { buildSecurityCube } from './app.js';
+
+/** A caller waits for its count: better a count of one's own than a late answer. */
+const countMillis = 100;
+
+/** Entry point of the security cube. */
+await runCubeProgram('security-cube', ['AUDIT_DATABASE_URL'], async ({ config, basics, redis }) => {
+  const counters = connectRedis(config.REDIS_URL, { onError: () => undefined, commandMillis: countMillis });
+  const audit = openAudit(config.AUDIT_DATABASE_URL);
+  const app = await buildSecurityCube({
+    ...basics,
+    secret: config.CUBE_JWT_SECRET,
+    record: audit.record,
+    limiter: createRateLimiter({ redis: counters, name: 'security', clock: basics.clock }),
+    dependencies: {},
+    // Tokens are validated without either; without the audit none is issued.
+    optionalDependencies: { redis: () => redis.ping(), ...audit.dependency },
+  });
+  const close = async () => {
+    counters.disconnect();
+    await audit.close();
+  };
+  return { app, close };
+});
+
+/** Where each issue is put on record; with an empty URL nowhere but in the log, which has it anyway. */
+function openAudit(url: string) {
+  if (url === '') return { record: async () => undefined, dependency: {}, close: async () => undefined };
+  const cube = createPool(url, { applicationName: 'cubeshift security cube', max: 3, statementMillis: 5000 });
+  return {
+    record: (act: Parameters<typeof appendAudit>[1]) => appendAudit(cube, act),
+    dependency: { audit: () => cube.query('select from audit.entries limit 0') },
+    close: () => cube.end(),
+  };
+}

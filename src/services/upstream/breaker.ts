@@ -1,0 +1,126 @@
+/** How a call ended, for whoever decides about the next one. 4xx is an answer like another. */
+export type CallOutcome = 'answered' | 'failed' | 'timed_out' | 'abandoned';
+
+/** The right to make one call; to be handed back with its outcome. */
+export interface BreakerPermit {
+  readonly generation: number;
+  readonly trial: boolean;
+}
+
+export type BreakerState = 'closed' | 'open' | 'half_open';
+
+export interface BreakerOptions {
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  /** 0 to 1, for the jitter. */
+  readonly random: () => number;
+}
+
+const windowSeconds = 10;
+const leastCalls = 20;
+const failedShare = 0.5;
+const firstOpenMillis = 10_000;
+const longestOpenMillis = 300_000;
+const mostTrialsAtOnce = 3;
+const trials = 10;
+const mostFailedTrials = 3;
+
+/**
+ * Breaks off calls to what fails most of the time (numbers: TRAFFIC, "Breaker, retries, cache, balancing"). Its window
+ * is expired by the clock, so failures of long ago never count; results of calls made before the last change of state
+ * are ignored.
+ */
+export class Breaker {
+  private readonly seconds = new Float64Array(windowSeconds).fill(-1);
+  private readonly calls = new Float64Array(windowSeconds);
+  private readonly failures = new Float64Array(windowSeconds);
+  private current: BreakerState = 'closed';
+  private generation = 0;
+  private openings = 0;
+  private openUntil = 0;
+  private trialsRunning = 0;
+  private trialsDone = 0;
+  private trialsFailed = 0;
+  private closedPermit: BreakerPermit = { generation: 0, trial: false };
+
+  constructor(private readonly options: BreakerOptions) {}
+
+  get state(): BreakerState {
+    return this.current === 'open' && this.options.now() >= this.openUntil ? 'half_open' : this.current;
+  }
+
+  /** Milliseconds until it tries again; 0 when it is not open. */
+  get opensForMillis(): number {
+    return this.current === 'open' ? Math.max(0, this.openUntil - this.options.now()) : 0;
+  }
+
+  /** The right to make one call, or null while it is open. Allocates nothing while it is closed. */
+  take(): BreakerPermit | null {
+    if (this.current === 'closed') return this.closedPermit;
+    if (this.current === 'open') {
+      if (this.options.now() < this.openUntil) return null;
+      this.become('half_open');
+    }
+    if (this.trialsRunning >= mostTrialsAtOnce || this.trialsRunning + this.trialsDone >= trials) return null;
+    this.trialsRunning++;
+    return { generation: this.generation, trial: true };
+  }
+
+  /** Hands a right back with what became of the call. */
+  settle(permit: BreakerPermit, outcome: CallOutcome): void {
+    if (permit.generation !== this.generation) return;
+    const failed = outcome === 'failed' || outcome === 'timed_out';
+    if (permit.trial) this.settleTrial(outcome, failed);
+    else if (outcome !== 'abandoned') this.count(failed);
+  }
+
+  private settleTrial(outcome: CallOutcome, failed: boolean): void {
+    this.trialsRunning--;
+    if (outcome === 'abandoned') return;
+    this.trialsDone++;
+    if (failed) this.trialsFailed++;
+    if (this.trialsFailed > mostFailedTrials) this.open();
+    else if (this.trialsDone >= trials) {
+      this.openings = 0;
+      this.become('closed');
+    }
+  }
+
+  private count(failed: boolean): void {
+    const second = Math.floor(this.options.now() / 1000);
+    const place = second % windowSeconds;
+    if (this.seconds[place] !== second) {
+      this.seconds[place] = second;
+      this.calls[place] = 0;
+      this.failures[place] = 0;
+    }
+    this.calls[place] = (this.calls[place] ?? 0) + 1;
+    if (!failed) return;
+    this.failures[place] = (this.failures[place] ?? 0) + 1;
+    let calls = 0;
+    let failures = 0;
+    for (let slot = 0; slot < windowSeconds; slot++) {
+      if ((this.seconds[slot] ?? -1) <= second - windowSeconds) continue;
+      calls += this.calls[slot] ?? 0;
+      failures += this.failures[slot] ?? 0;
+    }
+    if (calls >= leastCalls && failures >= calls * failedShare) this.open();
+  }
+
+  private open(): void {
+    const millis = Math.min(firstOpenMillis * 2 ** this.openings, longestOpenMillis);
+    this.openings++;
+    this.openUntil = this.options.now() + millis * (0.8 + 0.4 * this.options.random());
+    this.become('open');
+  }
+
+  private become(state: BreakerState): void {
+    this.current = state;
+    this.generation++;
+    this.closedPermit = { generation: this.generation, trial: false };
+    this.trialsRunning = 0;
+    this.trialsDone = 0;
+    this.trialsFailed = 0;
+    this.seconds.fill(-1);
+  }
+}

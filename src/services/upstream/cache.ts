@@ -1,0 +1,180 @@
+import { LRUCache } from 'lru-cache';
+
+/** A whole answer. Header names and values in turn. */
+export interface WholeAnswer {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly body: Buffer;
+}
+
+export interface CacheOptions {
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  /** 0 to 1, for the jitter that keeps answers from growing old all at once. */
+  readonly random: () => number;
+  /** Bytes of all bodies together. */
+  readonly mostBytes: number;
+}
+
+/** What tells answers apart, beside the headers that an answer itself names. */
+export interface CacheSubject {
+  readonly method: string;
+  /** Scheme-less canonical URL: cube, path and query. */
+  readonly url: string;
+  /** Null for nobody. Without a user nothing with a bearer is ever kept. */
+  readonly user: string | null;
+  readonly side: string;
+  /** The version that answers now; empty where there is but one. */
+  readonly version: string;
+  readonly epoch: number;
+}
+
+export type Cached = { readonly answer: WholeAnswer; readonly ageSeconds: number };
+
+interface Kept {
+  readonly answer: WholeAnswer;
+  readonly at: number;
+  readonly freshUntil: number;
+}
+
+interface Flight {
+  readonly headers: readonly string[];
+  readonly answer: Promise<WholeAnswer>;
+}
+
+const ttlMillis = 300_000;
+const ttlJitter = 0.1;
+const staleWhileRevalidateMillis = 30_000;
+const staleIfErrorMillis = 300_000;
+
+/**
+ * Whole answers by method, URL, `Vary`, user, side, version and ownership epoch. A thousand who miss at once make one call; an
+ * old answer serves for half a minute while a new one is fetched, and for five when that fails. Only 200 is kept, and
+ * nothing that its sender, or a cookie in it, marks as one person's.
+ */
+export class AnswerCache {
+  private readonly kept: LRUCache<string, Kept>;
+  private readonly varies = new LRUCache<string, readonly string[]>({ max: 10_000 });
+  private readonly flights = new Map<string, Flight>();
+
+  constructor(private readonly options: CacheOptions) {
+    this.kept = new LRUCache({
+      maxSize: options.mostBytes,
+      sizeCalculation: ({ answer }, key) => answer.body.length + key.length + 1000,
+    });
+  }
+
+  /**
+   * The answer to `subject` asked with `headers`: a kept one, that of a call under way, or that of `fetch`. Rejects as
+   * `fetch` does when there is no old answer to serve instead. An answer that may not be shared goes to the one who
+   * asked; the others ask for themselves. An answer is kept only if `mayKeep` says so once it is there.
+   */
+  async get(
+    subject: CacheSubject,
+    headers: readonly string[],
+    fetch: () => Promise<WholeAnswer>,
+    mayKeep: () => boolean = () => true,
+  ): Promise<Cached> {
+    const base = framed([
+      subject.method,
+      subject.url,
+      subject.user ?? '',
+      subject.user === null ? '0' : '1',
+      subject.side,
+      subject.version,
+      String(subject.epoch),
+    ]);
+    const key = this.keyOf(base, headers);
+    const now = this.options.now();
+    const kept = this.kept.get(key);
+    if (kept !== undefined && now < kept.freshUntil) return this.serve(kept);
+    if (kept !== undefined && now < kept.freshUntil + staleWhileRevalidateMillis) {
+      this.fly(key, base, headers, fetch, mayKeep).catch(() => undefined);
+      return this.serve(kept);
+    }
+    const joined = this.flights.get(key);
+    try {
+      const answer = await this.fly(key, base, headers, fetch, mayKeep);
+      if (joined !== undefined) {
+        if (!mayShare(answer)) return { answer: await fetch(), ageSeconds: 0 };
+        // Only now is it known which headers tell answers apart.
+        if (this.keyOf(base, headers) !== this.keyOf(base, joined.headers))
+          return this.get(subject, headers, fetch, mayKeep);
+      }
+      if (answer.status >= 500 && kept !== undefined && this.servesOnError(kept)) return this.serve(kept);
+      return { answer, ageSeconds: 0 };
+    } catch (error) {
+      if (kept !== undefined && this.servesOnError(kept)) return this.serve(kept);
+      throw error;
+    }
+  }
+
+  private servesOnError(kept: Kept): boolean {
+    return this.options.now() < kept.freshUntil + staleIfErrorMillis;
+  }
+
+  private serve({ answer, at }: Kept): Cached {
+    return { answer, ageSeconds: Math.floor((this.options.now() - at) / 1000) };
+  }
+
+  /** One call for a key at a time. */
+  private fly(
+    key: string,
+    base: string,
+    headers: readonly string[],
+    fetch: () => Promise<WholeAnswer>,
+    mayKeep: () => boolean,
+  ): Promise<WholeAnswer> {
+    const flying = this.flights.get(key);
+    if (flying !== undefined) return flying.answer;
+    const answer = fetch()
+      .then((whole) => {
+        if (mayKeep()) this.keep(base, headers, whole);
+        return whole;
+      })
+      .finally(() => this.flights.delete(key));
+    this.flights.set(key, { headers, answer });
+    return answer;
+  }
+
+  private keep(base: string, headers: readonly string[], answer: WholeAnswer): void {
+    if (answer.status !== 200 || !mayShare(answer)) return;
+    const vary = valuesOf(answer.headers, 'vary').flatMap((value) => value.split(','));
+    this.varies.set(
+      base,
+      vary
+        .map((name) => name.trim().toLowerCase())
+        .filter((name) => name !== '')
+        .sort(),
+    );
+    const at = this.options.now();
+    const ttl = ttlMillis * (1 - ttlJitter + 2 * ttlJitter * this.options.random());
+    this.kept.set(this.keyOf(base, headers), { answer, at, freshUntil: at + ttl });
+  }
+
+  private keyOf(base: string, headers: readonly string[]): string {
+    const vary = this.varies.get(base);
+    if (vary === undefined || vary.length === 0) return base;
+    return base + framed(vary.flatMap((name) => [name, ...framedValues(headers, name)]));
+  }
+}
+
+/** Fields with their lengths before them: no field can run into the next. */
+function framed(fields: readonly string[]): string {
+  return fields.map((field) => `${field.length}:${field}`).join('');
+}
+
+function framedValues(headers: readonly string[], name: string): readonly string[] {
+  const values = valuesOf(headers, name);
+  return [String(values.length), ...values];
+}
+
+function mayShare({ status, headers }: WholeAnswer): boolean {
+  if (status === 206 || valuesOf(headers, 'set-cookie').length > 0) return false;
+  if (valuesOf(headers, 'vary').some((value) => value.includes('*'))) return false;
+  return !valuesOf(headers, 'cache-control').some((value) => /\b(no-store|no-cache|private)\b/i.test(value));
+}
+
+function valuesOf(headers: readonly string[], name: string): readonly string[] {
+  return headers.filter((_, place) => place % 2 === 1 && headers[place - 1]?.toLowerCase() === name);
+}

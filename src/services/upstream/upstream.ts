@@ -1,0 +1,115 @@
+import type { Dispatcher } from 'undici';
+import { Balance, type Endpoint, type Member } from './balance.js';
+import { Breaker, type BreakerPermit, type CallOutcome } from './breaker.js';
+import { RetryBudget } from './retry-budget.js';
+
+export interface UpstreamOptions {
+  /** Where it can be reached now. The same array until it changes. */
+  readonly endpoints: () => readonly Endpoint[];
+  readonly connect: (url: string) => Dispatcher;
+  /** Whether calls are broken off while most of them fail. */
+  readonly breaks: boolean;
+  /** Calls under way at most; more are refused. */
+  readonly mostOutstanding: number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  /** 0 to 1. */
+  readonly random: () => number;
+}
+
+/** Why a call cannot be made. */
+export type Refusal = 'nobody' | 'broken_off' | 'too_many';
+
+/**
+ * One service as its callers see it: its instances balanced and ejected, a breaker for each route, a budget of retries.
+ * What the gateway forwards and what cubes ask of each other goes through here alike.
+ */
+export class Upstream {
+  /** Failed before an answer: connections refused or lost, time limits. */
+  localFailures = 0;
+  /** Answered 5xx. */
+  upstreamFailures = 0;
+  outstanding = 0;
+  readonly budget = new RetryBudget();
+  private readonly balance: Balance;
+  private readonly breakers = new Map<string, Breaker>();
+
+  constructor(private readonly options: UpstreamOptions) {
+    this.balance = new Balance(options);
+  }
+
+  /** Whether nobody could be asked instead of the one who was. */
+  get isAlone(): boolean {
+    return this.options.endpoints().length < 2;
+  }
+
+  /** Chooses who is asked; whoever gets an attempt settles it, once. `except` is who was asked before, if anybody. */
+  begin(route: string, except?: Member): Attempt | Refusal {
+    this.balance.update(this.options.endpoints());
+    if (this.balance.size === 0) return 'nobody';
+    if (this.outstanding >= this.options.mostOutstanding) return 'too_many';
+    const breaker = this.options.breaks ? this.breakerOf(route) : undefined;
+    const permit = breaker?.take();
+    if (permit === null) return 'broken_off';
+    const member = this.balance.pick(this.options.now(), except);
+    if (member === null) {
+      if (permit !== undefined) breaker?.settle(permit, 'abandoned');
+      return 'nobody';
+    }
+    return new Attempt(this, member, breaker, permit);
+  }
+
+  /** Milliseconds until a broken-off route is tried again. */
+  opensForMillis(route: string): number {
+    return this.breakers.get(route)?.opensForMillis ?? 0;
+  }
+
+  /** The routes that are broken off now. */
+  brokenOff(): readonly string[] {
+    return [...this.breakers].filter(([, breaker]) => breaker.state === 'open').map(([route]) => route);
+  }
+
+  now(): number {
+    return this.options.now();
+  }
+
+  random(): number {
+    return this.options.random();
+  }
+
+  async destroy(): Promise<void> {
+    await this.balance.destroy();
+  }
+
+  private breakerOf(route: string): Breaker {
+    const known = this.breakers.get(route);
+    if (known !== undefined) return known;
+    const breaker = new Breaker(this.options);
+    this.breakers.set(route, breaker);
+    return breaker;
+  }
+}
+
+/** One call to one member. */
+export class Attempt {
+  constructor(
+    private readonly upstream: Upstream,
+    readonly member: Member,
+    private readonly breaker: Breaker | undefined,
+    private readonly permit: BreakerPermit | undefined,
+  ) {
+    member.outstanding++;
+    upstream.outstanding++;
+  }
+
+  settle(outcome: CallOutcome, answered: boolean): void {
+    this.member.outstanding--;
+    this.upstream.outstanding--;
+    if (outcome === 'failed' || outcome === 'timed_out') {
+      if (answered) this.upstream.upstreamFailures++;
+      else this.upstream.localFailures++;
+    }
+    this.member.settle(outcome, this.upstream.now());
+    if (this.permit !== undefined) this.breaker?.settle(this.permit, outcome);
+  }
+}

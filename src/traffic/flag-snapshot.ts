@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { TrafficName } from '../domain/cubes.js';
+import { absentTexts, type FlagTexts, goodTexts } from './flag-texts.js';
+
+export type Snapshot = ReadonlyMap<TrafficName, FlagTexts>;
+
+/**
+ * The last good flags that a process kept on its disk, or undefined where there are none yet. Throws for a file that is
+ * damaged or cannot be read; a single value that nobody can go by counts as absent.
+ */
+export async function readSnapshot(file: string, names: readonly TrafficName[]): Promise<Snapshot | undefined> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  const kept = asRecord(asRecord(JSON.parse(text)).flags);
+  return new Map(names.map((name) => [name, goodTexts(textsOf(kept[name]), absentTexts)]));
+}
+
+/** Replaces the file in one step: a reader, or a process that starts after a crash, finds the old one or the new one. */
+export async function writeSnapshot(file: string, snapshot: Snapshot): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  const part = `${file}.${process.pid}.${randomUUID()}`;
+  try {
+    // The lists name users: nobody else's business.
+    const handle = await open(part, 'wx', 0o600);
+    try {
+      await handle.writeFile(JSON.stringify({ flags: Object.fromEntries(snapshot) }));
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(part, file);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
+  }
+}
+
+function textsOf(value: unknown): FlagTexts {
+  if (value === undefined) return absentTexts;
+  const { enabled, percentage, lists } = asRecord(value);
+  return { enabled: textOrNull(enabled), percentage: textOrNull(percentage), lists: textOrNull(lists) };
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('The snapshot is damaged');
+  return value as Record<string, unknown>;
+}

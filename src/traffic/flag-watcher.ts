@@ -1,0 +1,169 @@
+import { once } from 'node:events';
+import type { TrafficName } from '../domain/cubes.js';
+import { type Flags, initialFlags } from '../domain/routing.js';
+import { type Alarms, createAlarms } from './alarms.js';
+import { readSnapshot, type Snapshot, writeSnapshot } from './flag-snapshot.js';
+import { absentTexts, type FlagTexts, flagsOfTexts, goodTexts, readFlagTexts, sameTexts } from './flag-texts.js';
+import { readTexts } from './flags.js';
+import { flagKeys } from './keys.js';
+import { createKillSwitch } from './kill-switch.js';
+import { createPolling, listenForChanges } from './polling.js';
+import type { RedisConnection } from './redis.js';
+
+export interface FlagWatcherOptions {
+  readonly redis: RedisConnection;
+  readonly names: readonly TrafficName[];
+  /** Where the last good flags are kept for a start without Redis. */
+  readonly snapshotFile: string;
+  /** A file in it named after a cube, or `all`, sends everybody to legacy. */
+  readonly killSwitchFolder: string;
+  /** At most 500: a change must take effect within a second. */
+  readonly everyMillis?: number;
+  /** Told once of each thing that begins to be wrong. */
+  readonly onAlarm: (sentence: string) => void;
+  readonly clock: () => Date;
+}
+
+export interface WatcherState {
+  /** Where the flags in use came from. */
+  readonly source: 'redis' | 'disk' | 'default';
+  /** Since Redis last told them, or since the start. */
+  readonly staleForMillis: number;
+  /** What is wrong at present, a sentence each; empty when all is well. */
+  readonly alarms: readonly string[];
+}
+
+export interface FlagWatcher {
+  /** Returns when there are flags to go by: at most about two seconds later, whatever Redis does. */
+  start(): Promise<void>;
+  /** The flags in use; never waits. The same object until they change. */
+  flagsOf(name: TrafficName): Flags;
+  killed(name: TrafficName): boolean;
+  state(): WatcherState;
+  close(): Promise<void>;
+}
+
+/**
+ * Follows the flags in Redis. While Redis is away, or a value is one that nobody can go by, the last good ones stay; at
+ * a start without Redis those on the disk, else nobody is on a cube.
+ */
+export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
+  const { redis, names, snapshotFile, killSwitchFolder, everyMillis = 400, onAlarm, clock } = options;
+  const alarms = createAlarms(onAlarm);
+  const killSwitch = createKillSwitch(killSwitchFolder, everyMillis, alarms);
+  const good = new Map<TrafficName, FlagTexts>();
+  const flags = new Map<TrafficName, Flags>();
+  let source: WatcherState['source'] = 'default';
+  let heardAt = clock().getTime();
+  let keepingDue = false;
+  let keeping = false;
+
+  const take = (snapshot: Snapshot) => {
+    for (const [name, texts] of snapshot) {
+      const last = good.get(name);
+      if (last !== undefined && sameTexts(last, texts)) continue;
+      good.set(name, texts);
+      flags.set(name, flagsOfTexts(texts));
+      keepingDue = true;
+    }
+  };
+
+  // Beside the looking: a disk that hangs must not keep changes from taking effect.
+  const keep = async () => {
+    if (!keepingDue || keeping) return;
+    keeping = true;
+    keepingDue = false;
+    try {
+      await writeSnapshot(snapshotFile, new Map(good));
+      alarms.set('keeping', null);
+    } catch {
+      keepingDue = true;
+      alarms.set('keeping', 'The flags cannot be kept on disk; a start without Redis would not know them.');
+    } finally {
+      keeping = false;
+    }
+  };
+
+  const look = async () => {
+    try {
+      const stored = await readAll(redis, names);
+      alarms.set('redis', null);
+      warnOfBadValues(stored, alarms);
+      take(new Map([...stored].map(([name, texts]) => [name, goodTexts(texts, good.get(name) ?? absentTexts)])));
+      source = 'redis';
+      heardAt = clock().getTime();
+    } catch {
+      alarms.set('redis', 'Redis does not tell the flags; the last known ones stay in use.');
+      return;
+    }
+    void keep();
+  };
+
+  const polling = createPolling({ look, everyMillis });
+  let stopListening = () => {};
+  return {
+    start: async () => {
+      try {
+        const kept = await readSnapshot(snapshotFile, names);
+        if (kept !== undefined) {
+          take(kept);
+          keepingDue = false;
+          source = 'disk';
+        }
+      } catch {
+        alarms.set('keeping', 'The flags kept on disk cannot be read.');
+      }
+      await Promise.all([killSwitch.start(), connected(redis)]);
+      await polling.start();
+      redis.on('ready', polling.nudge);
+      stopListening = listenForChanges(redis, polling.nudge);
+    },
+    flagsOf: (name) => flags.get(name) ?? initialFlags,
+    killed: killSwitch.killed,
+    state: () => ({ source, staleForMillis: clock().getTime() - heardAt, alarms: alarms.list() }),
+    close: async () => {
+      redis.off('ready', polling.nudge);
+      stopListening();
+      await Promise.all([polling.close(), killSwitch.close()]);
+    },
+  };
+}
+
+const connectMillis = 1000;
+
+/** Waits a moment for a connection that is only being made. */
+async function connected(redis: RedisConnection): Promise<void> {
+  if (redis.status === 'ready') return;
+  await once(redis, 'ready', { signal: AbortSignal.timeout(connectMillis) }).catch(() => undefined);
+}
+
+async function readAll(redis: RedisConnection, names: readonly TrafficName[]): Promise<Snapshot> {
+  const parts = ['enabled', 'percentage', 'lists'] as const;
+  const texts = await readTexts(
+    redis,
+    names.flatMap((name) => parts.map((part) => flagKeys(name)[part])),
+  );
+  const at = (place: number) => texts[place] ?? null;
+  return new Map(
+    names.map((name, place) => {
+      const start = place * parts.length;
+      return [name, { enabled: at(start), percentage: at(start + 1), lists: at(start + 2) }];
+    }),
+  );
+}
+
+/** The key is named, its value is not repeated: anybody may have written anything there. */
+function warnOfBadValues(stored: Snapshot, alarms: Alarms): void {
+  for (const [name, texts] of stored) {
+    const { percentage, lists } = readFlagTexts(texts);
+    const keys = flagKeys(name);
+    alarms.set(
+      keys.percentage,
+      percentage === null ? `${keys.percentage} is not a whole number from 0 to 100; the last good one stays.` : null,
+    );
+    alarms.set(
+      keys.lists,
+      lists === null ? `${keys.lists} is not {"allow":[…],"deny":[…]} of texts; the last good ones stay.` : null,
+    );
+  }
+}

@@ -1,0 +1,152 @@
+import type { TrafficName } from '../domain/cubes.js';
+import type { Intent } from '../domain/routing.js';
+import { type Hold, type HoldScope, readHold, tellsOfLift } from './holds.js';
+import { holdAcknowledgementsKey, holdKey } from './keys.js';
+import { createPolling, listenForChanges } from './polling.js';
+import type { RedisConnection } from './redis.js';
+
+export interface HoldWatchOptions {
+  readonly redis: RedisConnection;
+  readonly names: readonly TrafficName[];
+  /** Under which this gateway acknowledges. */
+  readonly instanceId: string;
+  readonly everyMillis?: number;
+  /**
+   * Asked when a hold begins: resolves when the requests it concerns that were let through before have been answered. An
+   * acknowledgement then means that none is under way.
+   */
+  readonly settled: (name: TrafficName, scope: HoldScope) => Promise<void>;
+}
+
+export interface HoldWatch {
+  start(): Promise<void>;
+  /** Whether such a request has to wait now; never waits itself. */
+  holds(name: TrafficName, intent: Intent): boolean;
+  /** Resolves when nothing of the cube is held any more: lifted, over, or this watch closed. */
+  lifted(name: TrafficName): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * The holds as a gateway keeps them. One that was seen is kept until it is lifted or its time is over, also while Redis
+ * is away or has lost it: whoever placed it counts on what was acknowledged. Then it ends by itself. How long that is follows from Redis' clock, not from this machine's.
+ */
+export function createHoldWatch(options: HoldWatchOptions): HoldWatch {
+  const { redis, names, instanceId, everyMillis = 400, settled } = options;
+  const held = new Map<TrafficName, KeptHold>();
+
+  const look = async () => {
+    try {
+      for (const { name, hold, lifted, leftMillis } of await readHolds(redis, names)) {
+        const known = held.get(name);
+        if (hold === null || leftMillis <= 0) {
+          if (lifted) known?.end();
+        } else if (known === undefined) {
+          const kept = new KeptHold(hold, leftMillis, () => held.delete(name));
+          held.set(name, kept);
+          kept.settle(settled(name, hold.scope));
+        } else if (known.hold.id !== hold.id) {
+          // One follows another without a gap: who waits goes on waiting.
+          known.replace(hold, leftMillis);
+          known.settle(settled(name, hold.scope));
+        } else if (known.hold.until !== hold.until) known.replace(hold, leftMillis);
+      }
+      for (const kept of held.values()) await acknowledge(redis, instanceId, kept);
+    } catch {
+      // What is held stays held until its time is over.
+    }
+  };
+
+  const polling = createPolling({ look, everyMillis });
+  let stopListening = () => {};
+  return {
+    start: async () => {
+      await polling.start();
+      stopListening = listenForChanges(redis, polling.nudge);
+    },
+    holds: (name, intent) => {
+      const scope = held.get(name)?.hold.scope;
+      return scope === 'all' || (scope === 'writes' && intent === 'writes');
+    },
+    lifted: (name) => held.get(name)?.over ?? Promise.resolve(),
+    close: async () => {
+      stopListening();
+      await polling.close();
+      for (const kept of [...held.values()]) kept.end();
+    },
+  };
+}
+
+class KeptHold {
+  readonly over: Promise<void>;
+  /** What was acknowledged: the end of the hold as it was then. */
+  acknowledged: number | undefined;
+  private settling = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private finish = () => {};
+
+  constructor(
+    public hold: Hold,
+    leftMillis: number,
+    private readonly forget: () => void,
+  ) {
+    this.over = new Promise((resolve) => {
+      this.finish = resolve;
+    });
+    this.replace(hold, leftMillis);
+  }
+
+  /** Timers of this process, not its wall clock, say when it is over. */
+  replace(hold: Hold, leftMillis: number): void {
+    this.hold = hold;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.end(), leftMillis);
+  }
+
+  settle(settled: Promise<void>): void {
+    this.settling += 1;
+    // A settling that fails is never acknowledged: whoever placed the hold will not go on.
+    settled.then(
+      () => {
+        this.settling -= 1;
+      },
+      () => undefined,
+    );
+  }
+
+  get due(): boolean {
+    return this.settling === 0 && this.acknowledged !== this.hold.until;
+  }
+
+  end(): void {
+    clearTimeout(this.timer);
+    this.forget();
+    this.finish();
+  }
+}
+
+async function acknowledge(redis: RedisConnection, instanceId: string, kept: KeptHold): Promise<void> {
+  if (!kept.due) return;
+  const { id, until } = kept.hold;
+  const key = holdAcknowledgementsKey(id);
+  const answers = await redis
+    .multi()
+    .hset(key, instanceId, String(until))
+    .pexpireat(key, until + 60_000)
+    .exec();
+  if (answers?.every(([error]) => error === null)) kept.acknowledged = until;
+}
+
+async function readHolds(redis: RedisConnection, names: readonly TrafficName[]) {
+  const transaction = redis.multi().time();
+  for (const name of names) transaction.get(holdKey(name));
+  const [time, ...texts] = (await transaction.exec()) ?? [];
+  if (time === undefined || texts.length !== names.length) throw new Error('Redis gave the transaction up');
+  const [seconds, micros] = (time[1] ?? []) as readonly (string | number)[];
+  const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+  if (!Number.isFinite(now)) throw new Error('Redis did not tell the time');
+  return names.map((name, place) => {
+    const hold = readHold(texts[place]?.[1]);
+    return { name, hold, lifted: tellsOfLift(texts[place]?.[1]), leftMillis: hold === null ? 0 : hold.until - now };
+  });
+}

@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import type { TrafficName } from '../domain/cubes.js';
+import { Failure } from '../failures.js';
+import { changedChannel } from './instances.js';
+import { holdAcknowledgementsKey, holdKey } from './keys.js';
+import type { RedisConnection } from './redis.js';
+import { redisFailure } from './redis-failure.js';
+
+/** What waits at the gateways: the writes of a kind, or everything. */
+export type HoldScope = 'writes' | 'all';
+
+export interface Hold {
+  readonly id: string;
+  readonly scope: HoldScope;
+  /** When gateways let go by themselves, milliseconds since 1970 by Redis' clock. */
+  readonly until: number;
+  /** Who placed it; the same one may place it again to make it longer. */
+  readonly by: string;
+}
+
+export interface HoldRequest {
+  readonly scope: HoldScope;
+  /** From now on, 1 to 600. */
+  readonly seconds: number;
+  readonly by: string;
+}
+
+const mostSeconds = 600;
+
+/**
+ * Places a hold, or makes that of the same `by` end later (never sooner) under the same id: repeating a step that placed
+ * one is harmless. A hold of another scope is a new one, to be acknowledged anew. Throws `conflict` when somebody else's
+ * is in place, and `redis_unreachable`. It ends by itself in any case, so that nobody waits for a maker who died.
+ */
+export async function placeHold(redis: RedisConnection, name: TrafficName, request: HoldRequest): Promise<Hold> {
+  const { scope, seconds, by } = request;
+  if (!(seconds >= 1 && seconds <= mostSeconds))
+    throw new Failure('invalid_input', `A hold lasts 1 to ${mostSeconds} seconds.`, { details: { field: 'seconds' } });
+  const answer = await redis
+    .eval(
+      placeScript,
+      1,
+      holdKey(name),
+      randomUUID(),
+      scope,
+      String(Math.ceil(seconds * 1000)),
+      by,
+      changedChannel,
+      name,
+    )
+    .catch((error: unknown) => {
+      throw redisFailure(error);
+    });
+  const [placed, text] = answer as readonly unknown[];
+  const hold = readHold(text);
+  if (placed === 1 && hold !== null) return hold;
+  throw new Failure('conflict', `Traffic of ${name} is held already${hold === null ? '' : ` by ${hold.by}`}.`, {
+    hint: 'Wait until that hold is lifted or over.',
+  });
+}
+
+/** Ends the hold of this id; false when there is none of it any more. Throws `redis_unreachable`. */
+export async function liftHold(redis: RedisConnection, name: TrafficName, id: string): Promise<boolean> {
+  const lifted = await redis
+    .eval(liftScript, 2, holdKey(name), holdAcknowledgementsKey(id), id, changedChannel, name)
+    .catch((error: unknown) => {
+      throw redisFailure(error);
+    });
+  return lifted === 1;
+}
+
+/** The hold in place, or null. Throws `redis_unreachable`. */
+export async function readHoldOn(redis: RedisConnection, name: TrafficName): Promise<Hold | null> {
+  return readHold(
+    await redis.get(holdKey(name)).catch((error: unknown) => {
+      throw redisFailure(error);
+    }),
+  );
+}
+
+/**
+ * Until when each gateway instance keeps the hold whatever happens to its connection, milliseconds since 1970 by Redis'
+ * clock. An instance that is missing has not taken it up. Throws `redis_unreachable`.
+ */
+export async function acknowledgements(redis: RedisConnection, id: string): Promise<ReadonlyMap<string, number>> {
+  const entries = await redis.hgetall(holdAcknowledgementsKey(id)).catch((error: unknown) => {
+    throw redisFailure(error);
+  });
+  return new Map(Object.entries(entries).map(([instance, until]) => [instance, Number(until)]));
+}
+
+/** The text of a hold's key; null for whatever is none. */
+export function readHold(text: unknown): Hold | null {
+  if (typeof text !== 'string') return null;
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed !== 'object' || parsed === null) return null;
+    const { id, scope, until, by } = parsed as Record<string, unknown>;
+    const whole = typeof id === 'string' && typeof until === 'number' && typeof by === 'string';
+    return whole && (scope === 'writes' || scope === 'all') ? { id, scope, until, by } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether the text of a hold's key says that the last one was lifted. A key that is not there says nothing: Redis may have lost it. */
+export function tellsOfLift(text: unknown): boolean {
+  return typeof text === 'string' && text.startsWith('{"lifted":');
+}
+
+/** Key: the hold. Arguments: id, scope, milliseconds, by, channel, name. Answers 1 and the hold, or 0 and the other's. */
+const placeScript = `
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local till = now + tonumber(ARGV[3])
+local id = ARGV[1]
+local text = redis.call('GET', KEYS[1])
+local read, there = pcall(cjson.decode, text or '')
+local scoped = read and type(there) == 'table' and (there.scope == 'writes' or there.scope == 'all')
+if scoped and type(there.id) == 'string' and type(there.by) == 'string' and type(there['until']) == 'number' then
+  if there.by ~= ARGV[4] then return { 0, text } end
+  if there.scope == ARGV[2] then
+    id = there.id
+    till = math.max(till, there['until'])
+  end
+end
+local hold = cjson.encode({ id = id, scope = ARGV[2], by = ARGV[4] })
+hold = string.sub(hold, 1, -2) .. string.format(',"until":%.0f}', till)
+redis.call('SET', KEYS[1], hold, 'PX', string.format('%.0f', till - now))
+redis.pcall('PUBLISH', ARGV[5], ARGV[6])
+return { 1, hold }
+`;
+
+/** Keys: the hold, its acknowledgements. Arguments: id, channel, name. */
+const liftScript = `
+local read, there = pcall(cjson.decode, redis.call('GET', KEYS[1]) or '')
+if not read or type(there) ~= 'table' or there.id ~= ARGV[1] then return 0 end
+local left = redis.call('PTTL', KEYS[1])
+redis.call('SET', KEYS[1], cjson.encode({ lifted = ARGV[1] }), 'PX', left > 0 and left or 1)
+redis.call('DEL', KEYS[2])
+redis.pcall('PUBLISH', ARGV[2], ARGV[3])
+return 1
+`;

@@ -1,0 +1,24 @@
+import type { TrafficName } from '../domain/cubes.js';
+
+/** Names of what stands in Redis for one cube. The first two are the contract's and belong to everybody. */
+export function flagKeys(name: TrafficName) {
+  return {
+    enabled: `${name}_cube_enabled`,
+    percentage: `${name}_cube_user_percentage`,
+    lists: `cubeshift:traffic:${name}:lists`,
+    revision: `cubeshift:traffic:${name}:revision`,
+    changed: `cubeshift:traffic:${name}:changed`,
+  } as const;
+}
+
+export function holdKey(name: TrafficName): string {
+  return `cubeshift:hold:${name}`;
+}
+
+export function holdAcknowledgementsKey(holdId: string): string {
+  return `cubeshift:hold-acks:${holdId}`;
+}
+
+export function turnKey(holderId: string): string {
+  return `cubeshift:turn:${holderId}`;
+}

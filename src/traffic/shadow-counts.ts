@@ -1,0 +1,101 @@
+import type { Difference, Shown } from '../domain/shadow-comparison.js';
+
+export type SkipReason = 'busy' | 'old_failed' | 'new_failed';
+
+/** One difference that counted. */
+export interface ShadowExample {
+  readonly at: string;
+  readonly cube: string;
+  readonly route: string;
+  readonly field: string;
+  readonly request_id: string;
+  readonly legacy: string;
+  readonly of_cube: string;
+}
+
+interface FieldCounts {
+  /** The cube's answer differed from legacy's. */
+  newDiffers: number;
+  /** Two answers of legacy differed. */
+  oldDiffers: number;
+  /** Those of `newDiffers` that no difference of legacy with itself explains. */
+  mismatched: number;
+}
+
+interface RouteCounts {
+  readonly cube: string;
+  readonly route: string;
+  compared: number;
+  /** Differences that another look at legacy explained. */
+  raced: number;
+  readonly skipped: Record<SkipReason, number>;
+  readonly fields: Map<string, FieldCounts>;
+}
+
+/** A field of an answer that holds keys of its users' making must not make a series each. */
+const mostFields = 50;
+const mostExamples = 100;
+/** TRAFFIC, "Shadow": what differs more often than legacy from itself by this factor counts. */
+const noiseFactor = 1.2;
+
+/** What shadow comparisons came to, in counters that only grow. */
+export class ShadowCounts {
+  private readonly routes = new Map<string, RouteCounts>();
+  private readonly kept: {
+    readonly example: Omit<ShadowExample, 'legacy' | 'of_cube'>;
+    readonly one: Shown;
+    readonly other: Shown;
+  }[] = [];
+
+  of(cube: string, route: string): RouteCounts {
+    let counts = this.routes.get(route);
+    if (counts === undefined) {
+      counts = {
+        cube,
+        route,
+        compared: 0,
+        raced: 0,
+        skipped: { busy: 0, old_failed: 0, new_failed: 0 },
+        fields: new Map(),
+      };
+      this.routes.set(route, counts);
+    }
+    return counts;
+  }
+
+  noteOld(counts: RouteCounts, field: string): void {
+    fieldOf(counts, field).oldDiffers++;
+  }
+
+  /** Counts a difference of the cube from legacy; `stable` says that legacy's own answers agree in that field. */
+  noteNew(counts: RouteCounts, difference: Difference, stable: boolean, at: string, requestId: string): void {
+    const field = fieldOf(counts, difference.field);
+    field.newDiffers++;
+    if (!stable || field.newDiffers <= noiseFactor * field.oldDiffers) return;
+    field.mismatched++;
+    this.kept.push({
+      example: { at, cube: counts.cube, route: counts.route, field: difference.field, request_id: requestId },
+      one: difference.one,
+      other: difference.other,
+    });
+    if (this.kept.length > mostExamples) this.kept.shift();
+  }
+
+  all(): readonly RouteCounts[] {
+    return [...this.routes.values()];
+  }
+
+  /** The last ones, the newest last. */
+  examples(withValues: boolean): readonly ShadowExample[] {
+    const shown = ({ redacted, value }: Shown) => (withValues ? value : redacted);
+    return this.kept.map(({ example, one, other }) => ({ ...example, legacy: shown(one), of_cube: shown(other) }));
+  }
+}
+
+function fieldOf(counts: RouteCounts, name: string): FieldCounts {
+  const known = counts.fields.get(name) ?? (counts.fields.size < mostFields ? undefined : counts.fields.get('other'));
+  if (known !== undefined) return known;
+  const made = { newDiffers: 0, oldDiffers: 0, mismatched: 0 };
+  counts.fields.set(counts.fields.size < mostFields ? name : 'other', made);
+  return made;
+}

@@ -1,0 +1,46 @@
+import { readFile } from 'node:fs/promises';
+import type { ShadowRule } from '../domain/shadow-comparison.js';
+import { Failure } from '../failures.js';
+
+const names = ['route', 'field', 'owner', 'why', 'expires'] as const;
+
+/**
+ * The rules of a file, none where there is no file. Throws `configuration_invalid` for anything else: a comparison that
+ * passes over what nobody meant, or stops at what somebody did, is worse than none.
+ */
+export async function readShadowRules(file: string): Promise<readonly ShadowRule[]> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  return text === undefined ? [] : parseShadowRules(text);
+}
+
+/** The text of such a file: a list of objects, each with every part. */
+export function parseShadowRules(text: string): readonly ShadowRule[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    throw invalid('is no JSON');
+  }
+  if (!Array.isArray(parsed)) throw invalid('must be a list');
+  return parsed.map((entry: unknown, place) => {
+    if (typeof entry !== 'object' || entry === null) throw invalid(`entry ${place + 1} must be an object`);
+    const extra = Object.keys(entry).find((name) => !names.some((known) => known === name));
+    if (extra !== undefined) throw invalid(`entry ${place + 1} has an unknown part`);
+    const part = (name: (typeof names)[number]): string => {
+      const value: unknown = (entry as Record<string, unknown>)[name];
+      if (typeof value !== 'string' || value === '') throw invalid(`entry ${place + 1} needs a text as ${name}`);
+      return value;
+    };
+    const expires = part('expires');
+    if (!/^\d{4}-\d{2}-\d{2}$/.test(expires) || Number.isNaN(Date.parse(expires)))
+      throw invalid(`entry ${place + 1} must name a day as expires`);
+    return { route: part('route'), field: part('field'), owner: part('owner'), why: part('why'), expires };
+  });
+}
+
+function invalid(sentence: string): Failure {
+  return new Failure('configuration_invalid', `shadow-rules.json ${sentence}.`);
+}

@@ -1,0 +1,146 @@
+import type { Side } from '../domain/routing.js';
+import { type ComparableAnswer, compareAnswers, isIgnored, type ShadowRule } from '../domain/shadow-comparison.js';
+import { ShadowCounts } from './shadow-counts.js';
+
+/** What is known of a request that both sides may be asked. */
+export interface ShadowRequest {
+  /** The name in the label of metrics. */
+  readonly cube: string;
+  /** The route's pattern. */
+  readonly route: string;
+  readonly requestId: string;
+}
+
+/** What the client was given. */
+export interface PrimaryAnswer {
+  readonly status: number;
+  readonly millis: number;
+}
+
+export interface ShadowOptions<R extends ShadowRequest> {
+  /** Asks one side; rejects when it does not answer within the limits. */
+  readonly fetchLeg: (side: Side, request: R, limits: LegLimits) => Promise<ComparableAnswer>;
+  /** How many requests of clients are under way. */
+  readonly inFlight: () => number;
+  readonly rules: readonly ShadowRule[];
+  readonly clock: () => Date;
+}
+
+export interface LegLimits {
+  readonly millis: number;
+  readonly bytes: number;
+}
+
+export interface Shadow<R extends ShadowRequest> {
+  /**
+   * Called when the client has its answer. Compares the sides if there is room at this moment; nothing waits, here or
+   * in a queue. Never throws.
+   */
+  consider(request: R, primary: PrimaryAnswer): void;
+  readonly counts: ShadowCounts;
+  /** How many comparisons are under way. */
+  underWay(): number;
+}
+
+/** TRAFFIC, "Shadow": of what is in flight; one at least, or little traffic would never be compared. */
+const shareOfFlight = 0.05;
+const mostBytes = 64 * 1024;
+const p99Factor = 2;
+const [leastMillis, unknownMillis, mostMillis] = [50, 1000, 5000];
+
+/**
+ * Asks legacy, the cube, and legacy again, apart from any client, and counts what differs. A field in which legacy differs
+ * from itself is noise; before a difference counts, legacy is asked once more: when it now says what the cube said, the
+ * data changed in between.
+ */
+export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>): Shadow<R> {
+  const { fetchLeg, inFlight, rules, clock } = options;
+  const counts = new ShadowCounts();
+  const durations = new Map<string, Durations>();
+  let underWay = 0;
+
+  const compareSides = async (request: R, limits: LegLimits) => {
+    const ofRoute = counts.of(request.cube, request.route);
+    const ask = (side: Side) => fetchLeg(side, request, limits).catch(() => null);
+    const old = await ask('legacy');
+    const fresh = old === null ? null : await ask('cube');
+    const oldAgain = fresh === null ? null : await ask('legacy');
+    if (old === null || fresh === null || oldAgain === null) {
+      ofRoute.skipped[old !== null && fresh === null ? 'new_failed' : 'old_failed'] += 1;
+      return;
+    }
+    const at = clock().toISOString();
+    const significant = (one: ComparableAnswer, other: ComparableAnswer) =>
+      compareAnswers(one, other).filter(({ field }) => !isIgnored(rules, request.route, field, at.slice(0, 10)));
+    ofRoute.compared++;
+    const noise = firstOfEach(significant(old, oldAgain));
+    for (const field of noise.keys()) counts.noteOld(ofRoute, field);
+    const differences = firstOfEach(significant(oldAgain, fresh));
+    if (differences.size === 0) return;
+    const later = await ask('legacy');
+    const left = later === null ? differences : firstOfEach(significant(later, fresh));
+    for (const [field, difference] of differences) {
+      if (left.has(field)) counts.noteNew(ofRoute, difference, !noise.has(field), at, request.requestId);
+      else ofRoute.raced++;
+    }
+  };
+
+  return {
+    counts,
+    underWay: () => underWay,
+    consider: (request, { status, millis }) => {
+      let known = durations.get(request.route);
+      if (known === undefined) {
+        known = new Durations();
+        durations.set(request.route, known);
+      }
+      known.add(millis);
+      // What the gateway itself refused, or could not get, says nothing of the sides' answers.
+      if (status >= 500 || status === 429 || status === 499) return;
+      if (underWay >= Math.max(1, Math.floor(inFlight() * shareOfFlight))) {
+        counts.of(request.cube, request.route).skipped.busy++;
+        return;
+      }
+      underWay++;
+      const limits = { millis: limitOf(known), bytes: mostBytes };
+      setImmediate(() => {
+        compareSides(request, limits)
+          .catch(() => undefined)
+          .finally(() => {
+            underWay--;
+          });
+      });
+    },
+  };
+}
+
+/** Of several differences in one field, as in the items of a list, one counts. */
+function firstOfEach<D extends { readonly field: string }>(differences: readonly D[]): ReadonlyMap<string, D> {
+  return new Map([...differences].reverse().map((one) => [one.field, one]));
+}
+
+function limitOf(durations: Durations): number {
+  const p99 = durations.p99();
+  return p99 === undefined ? unknownMillis : Math.min(mostMillis, Math.max(leastMillis, p99Factor * p99));
+}
+
+const keptDurations = 256;
+const fewestDurations = 20;
+
+/** The last durations of a route. */
+class Durations {
+  private readonly ring = new Float64Array(keptDurations);
+  private count = 0;
+
+  add(millis: number): void {
+    this.ring[this.count % keptDurations] = millis;
+    this.count++;
+  }
+
+  /** Undefined while there are too few to tell. */
+  p99(): number | undefined {
+    const filled = Math.min(this.count, keptDurations);
+    if (filled < fewestDurations) return undefined;
+    return this.ring.slice(0, filled).sort()[Math.ceil(filled * 0.99) - 1];
+  }
+}

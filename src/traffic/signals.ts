@@ -1,0 +1,115 @@
+import type { TrafficName } from '../domain/cubes.js';
+import { type Counter, type RampSeries, rampSeries, type Snapshot } from '../domain/ramp/counters.js';
+import { compareLatencies, type LatencyComparison } from '../domain/ramp/mann-whitney.js';
+import { Failure } from '../failures.js';
+import { boundedAnswer } from './bounded-answer.js';
+import { type MetricSample, readMetricsText } from './metrics-text.js';
+import { queryPrometheus } from './prometheus.js';
+
+const answerMillis = 2000;
+
+/** A gateway of the registry. */
+export interface Gateway {
+  readonly instance_id: string;
+  readonly url: string;
+}
+
+export interface SignalSources {
+  /** Asked instead of the gateways, when not empty. */
+  readonly prometheusUrl: string;
+  /** A cube token with `migration:read`. */
+  readonly token: () => string;
+}
+
+export interface Signals {
+  readonly snapshot: Snapshot;
+  /** What could not be read, one sentence; null when all could. */
+  readonly missing: string | null;
+}
+
+/** What the gateways have counted of one cube. Never throws: what cannot be read is missing. */
+export async function readSignals(
+  { prometheusUrl }: SignalSources,
+  cube: TrafficName,
+  gateways: readonly Gateway[],
+): Promise<Signals> {
+  if (prometheusUrl !== '') return readFromPrometheus(prometheusUrl, cube);
+  if (gateways.length === 0) return { snapshot: {}, missing: 'No gateway is in the registry.' };
+  const answers = await Promise.all(
+    gateways.map(async (gateway) => ({ gateway, told: await countersOf(gateway, cube) })),
+  );
+  const silent = answers.filter(({ told }) => told === undefined).map(({ gateway }) => gateway.instance_id);
+  return {
+    snapshot: Object.fromEntries(
+      answers.flatMap(({ gateway, told }) => (told === undefined ? [] : [[gateway.instance_id, told]])),
+    ),
+    missing: silent.length === 0 ? null : `Gateway ${silent.join(', ')} does not tell its metrics.`,
+  };
+}
+
+/**
+ * Compares the latencies of the last minutes by user, at the gateway that saw most users of the cube: a user may be known to
+ * several, and must count once. Throws `metrics_unreachable` when a gateway does not tell.
+ */
+export async function readLatencies(
+  { token }: SignalSources,
+  cube: TrafficName,
+  gateways: readonly Gateway[],
+): Promise<LatencyComparison> {
+  if (gateways.length === 0) throw new Failure('metrics_unreachable', 'No gateway is in the registry.');
+  const told = await Promise.all(
+    gateways.map(async ({ instance_id, url }) => {
+      const signal = AbortSignal.timeout(answerMillis);
+      const authorization = `Bearer ${token()}`;
+      const answer: unknown = await boundedAnswer(`${url}/_gateway/latencies?cube=${cube}`, signal, { authorization })
+        .then(JSON.parse)
+        .catch(() => undefined);
+      if (!isLatencies(answer))
+        throw new Failure('metrics_unreachable', `Gateway ${instance_id} does not tell its latencies.`);
+      return answer;
+    }),
+  );
+  const best = told.reduce((most, one) => (one.cube.length > most.cube.length ? one : most));
+  return compareLatencies(best.cube, best.legacy);
+}
+
+async function readFromPrometheus(url: string, cube: TrafficName): Promise<Signals> {
+  try {
+    const { byInstance, whole } = await queryPrometheus(url, cube);
+    const snapshot = Object.fromEntries([...byInstance].map(([instance, samples]) => [instance, pick(samples, cube)]));
+    if (byInstance.size === 0) return { snapshot, missing: `Prometheus has no fresh series of ${cube}.` };
+    return { snapshot, missing: whole ? null : 'Prometheus warns that its answer is not whole.' };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { snapshot: {}, missing: error.message };
+  }
+}
+
+/** Undefined for a gateway that does not answer, or does not count by user. */
+async function countersOf({ url }: Gateway, cube: TrafficName): Promise<readonly Counter[] | undefined> {
+  const text = await boundedAnswer(`${url}/metrics`, AbortSignal.timeout(answerMillis)).catch(() => undefined);
+  if (text === undefined) return undefined;
+  const { samples, families } = readMetricsText(text);
+  // Declared and without a sample, it counts and has seen nobody; not even declared, it does not count.
+  if (!families.has('gateway_window_users_total')) return undefined;
+  return pick(samples, cube);
+}
+
+/** The counters of one cube. Empty ones need not be carried: what is not there counts as zero. */
+function pick(samples: readonly MetricSample[], cube: TrafficName): readonly Counter[] {
+  return samples.flatMap(({ name, labels, value }) => {
+    if (labels.cube !== cube || value === 0 || !isRampSeries(name)) return [];
+    return [[name, rampSeries[name].map((label) => labels[label] ?? ''), value] as const];
+  });
+}
+
+function isRampSeries(name: string): name is RampSeries {
+  return Object.hasOwn(rampSeries, name);
+}
+
+function isLatencies(answer: unknown): answer is { cube: readonly number[]; legacy: readonly number[] } {
+  if (typeof answer !== 'object' || answer === null || !('cube' in answer) || !('legacy' in answer)) return false;
+  return [answer.cube, answer.legacy].every(
+    (values) => Array.isArray(values) && values.every((value) => typeof value === 'number' && Number.isFinite(value)),
+  );
+}

@@ -1,0 +1,237 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
+import type { CubeConsistency } from '../activities/cube-consistency.js';
+import type { CubeHealth } from '../activities/cube-health.js';
+import type { CubeTraffic } from '../activities/cube-traffic.js';
+import type { CubeVersions } from '../activities/cube-versions.js';
+import type { EscalationSteps } from '../activities/escalation.js';
+import {
+  type Acknowledgement,
+  type LetIn,
+  type RollbackInput,
+  type RollbackStatus,
+  type RollbackView,
+  rollbackIdOf,
+  type TrafficBefore,
+} from '../domain/cube-changes.js';
+import type { DesiredCube } from '../domain/desired-cubes.js';
+import { acknowledgeUpdate, rollbackQuery } from './lib/messages.js';
+import { calls, urgentSteps, urgentWatches } from './lib/options.js';
+import { NotPassed, sentenceOf, ToldRun } from './lib/told-run.js';
+
+const steps = proxyActivities<CubeVersions & CubeTraffic & CubeConsistency>(urgentSteps);
+const health = proxyActivities<CubeHealth>(urgentWatches);
+const outside = proxyActivities<EscalationSteps>(calls);
+
+/**
+ * Brings an earlier version of a cube back in five steps, users out of its way meanwhile. Restoring a version never
+ * restores data. What does not go well calls a person and waits, with users kept from the cube. Nothing cancels it:
+ * half a rollback is worse than either end.
+ */
+export async function emergencyRollback(input: RollbackInput): Promise<RollbackView> {
+  const run = new Rollback(input);
+  return CancellationScope.nonCancellable(async () => {
+    for (;;) {
+      try {
+        await rollBack(run);
+        return await end(run, 'completed', closingSentence(run));
+      } catch (error) {
+        const why = sentenceOf(error);
+        if (why === undefined) throw error;
+        const answer = await escalate(run, why.sentence);
+        if (!answer.retry) return end(run, 'acknowledged', `${answer.by} has taken over: ${answer.why}`);
+      }
+    }
+  });
+}
+
+/** Whom the restored version serves: nobody where a person keeps the cube closed. */
+function closingSentence({ target, input: { cubeId }, keptClosed }: Rollback): string {
+  return keptClosed === undefined
+    ? `${target} of ${cubeId} serves its users again.`
+    : `${target} of ${cubeId} is well again; ${keptClosed} until somebody opens it.`;
+}
+
+/** The cube is free before the rollback is told to be over. */
+async function end(run: Rollback, status: RollbackStatus, sentence: string): Promise<RollbackView> {
+  await steps.letCubeGo(run.change).catch(() => undefined);
+  run.become(status, sentence);
+  return run.view;
+}
+
+async function rollBack(run: Rollback): Promise<void> {
+  const traffic = await stopTraffic(run);
+  const target = await restoreVersion(run);
+  await run.pass('check_consistency', `the data fits ${target}`, () => steps.checkConsistency(run.change, target));
+  const letIn = 'users are let in as before';
+  const letTrafficIn = async () => {
+    run.letIn = await steps.letTrafficIn(run.change, traffic, ++run.turn);
+    return run.letIn;
+  };
+  await run.pass('resume_traffic', letIn, letTrafficIn, () => run.keptClosed ?? letIn);
+  run.restoredAt = run.now;
+  await run.pass('confirm_health', `${target} stayed well for ${run.input.watchSeconds} s`, () =>
+    health.watchVersion(run.asked(target, run.input.watchSeconds)),
+  );
+}
+
+/** First of all, before anything is looked up that may take time. */
+async function stopTraffic(run: Rollback): Promise<TrafficBefore> {
+  const { change } = run;
+  run.traffic ??= await steps.lookAtTraffic(change);
+  const { traffic } = run;
+  const where = {
+    flags: 'users go to legacy',
+    hold: 'users wait at the gateways',
+    none: 'no user reaches it by weight',
+  };
+  await run.do('stop_traffic', where[traffic.way], () => steps.stopTraffic(change, traffic, ++run.turn));
+  run.stoppedAt ??= run.now;
+  return traffic;
+}
+
+/** The version that is to serve: it runs, is ready, has the traffic, and the one it replaces goes. */
+async function restoreVersion(run: Rollback): Promise<string> {
+  const { change, input } = run;
+  const cube = await run.do('take', 'took the cube from whoever was changing it', () =>
+    steps.takeCube(change, 'rollback'),
+  );
+  run.from ??= cube.active;
+  const target = input.targetVersion ?? warmVersion(cube, run.from);
+  run.target = target;
+  await run.do('restore_version', `asked for ${target}`, () => bringBack(run, cube, target));
+  await run.pass('ready', `${target} is ready`, () => health.awaitVersion(run.asked(target, input.readySeconds)));
+  await run.do('switch', `${target} has the traffic`, () => steps.activateVersion(change, target));
+  await run.do('settle', 'the others go', () => steps.keepVersions(change, [target]));
+  return target;
+}
+
+function bringBack(run: Rollback, cube: DesiredCube, target: string): Promise<void> {
+  const wanted = cube.versions[target];
+  // Back to the version that is ill itself: new instances of it.
+  if (target === run.from && wanted !== undefined)
+    return steps.restartVersion(run.change, target, wanted.generation + 1);
+  const instances = Math.max(1, wanted?.instances ?? 0, cube.versions[cube.active]?.instances ?? 0);
+  return steps.deployVersion(run.change, target, instances);
+}
+
+function warmVersion(cube: DesiredCube, from: string): string {
+  const { active, previous } = cube;
+  // Tried again after the switch: it is active by now.
+  if (active !== from) return active;
+  if (previous !== null && cube.versions[previous]?.state === 'running') return previous;
+  throw new NotPassed(`no earlier version is warm, and none was named`);
+}
+
+/** Keeps users away, calls a person, and waits for one. */
+async function escalate(run: Rollback, sentence: string): Promise<Acknowledgement> {
+  const { change, traffic } = run;
+  // Whoever sees that it waits must find the cube closed.
+  if (traffic !== undefined)
+    await steps.stopTraffic(change, traffic, ++run.turn).then(
+      () => run.tell('keep_away', 'users are kept from the cube'),
+      () => run.tell('keep_away', 'users could not be kept from the cube'),
+    );
+  run.become('escalated', `It needs a person at ${run.step}: ${sentence}.`);
+  const { cubeId: cube_id } = change;
+  const told = { cube_id, workflow_id: rollbackIdOf(cube_id), sentence: run.sentence, steps: [...run.steps] };
+  void outside.tellEscalation(told).then(
+    (somebody) => run.tell('escalated', somebody ? 'the webhook was called' : 'there is no webhook to call'),
+    () => run.tell('escalated', 'the webhook could not be called'),
+  );
+  await condition(() => run.answer !== undefined);
+  const { answer } = run;
+  run.answer = undefined;
+  if (answer === undefined) throw ApplicationFailure.nonRetryable('woken without an answer', 'unexpected');
+  run.resume(answer);
+  return answer;
+}
+
+class Rollback extends ToldRun {
+  traffic: TrafficBefore | undefined;
+  letIn: LetIn | undefined;
+  /** How many steps were asked for that change the traffic. */
+  turn = 0;
+  from: string | undefined;
+  target: string | undefined;
+  stoppedAt: string | undefined;
+  restoredAt: string | undefined;
+  answer: Acknowledgement | undefined;
+  sentence = 'It has just begun.';
+  private status: RollbackStatus = 'running';
+  private acknowledgedBy: string | null = null;
+
+  constructor(readonly input: RollbackInput) {
+    super(input.cubeId);
+    setHandler(rollbackQuery, () => this.view);
+    setHandler(
+      acknowledgeUpdate,
+      (answer: Acknowledgement) => {
+        this.answer = answer;
+      },
+      { validator: (_answer: Acknowledgement) => this.checkEscalated() },
+    );
+  }
+
+  /** That the cube stays closed though all is well, in a sentence; undefined where it is open. */
+  get keptClosed(): string | undefined {
+    const { letIn, traffic } = this;
+    // Steps before this version did not say.
+    if (letIn !== undefined && !('closedBy' in letIn) && traffic?.enabled === false)
+      return 'the cube was closed before, and stays closed';
+    return letIn !== undefined && 'closedBy' in letIn && letIn.closedBy !== null
+      ? `the cube was closed by ${letIn.closedBy}, and stays closed`
+      : undefined;
+  }
+
+  asked(version: string, seconds: number) {
+    return { change: this.change, version, seconds };
+  }
+
+  become(status: RollbackStatus, sentence: string): void {
+    this.status = status;
+    this.sentence = sentence;
+    this.tell(status, sentence);
+    setCurrentDetails(`**${status}**: ${sentence}`);
+  }
+
+  resume({ by, why, retry }: Acknowledgement): void {
+    this.acknowledgedBy = by;
+    this.restoredAt = undefined;
+    this.status = 'running';
+    this.tell('acknowledged', `${by}: ${why}${retry ? '; the steps are tried again' : ''}`);
+  }
+
+  private checkEscalated(): void {
+    if (this.status === 'escalated' && this.answer === undefined) return;
+    throw ApplicationFailure.create({
+      type: 'not_at_this_stage',
+      message: `The rollback is ${this.status}; there is nothing to acknowledge.`,
+      nonRetryable: true,
+      details: [{ actions: [] }],
+    });
+  }
+
+  get view(): RollbackView {
+    const { cubeId, by, targetVersion } = this.input;
+    return {
+      cube_id: cubeId,
+      target_version: this.target ?? targetVersion,
+      from_version: this.from ?? null,
+      status: this.status,
+      step: this.step,
+      sentence: this.status === 'running' ? (this.steps.at(-1)?.sentence ?? this.sentence) : this.sentence,
+      by,
+      steps: [...this.steps],
+      traffic_stopped_at: this.stoppedAt ?? null,
+      traffic_restored_at: this.restoredAt ?? null,
+      acknowledged_by: this.acknowledgedBy,
+    };
+  }
+}

@@ -1,0 +1,245 @@
+import { ActivityFailure, CancellationScope, proxyActivities } from '@temporalio/workflow';
+import type { RampMove, TrafficLooks, WeightChange, WeightSteps } from '../activities/traffic.js';
+import { countBetween, keepSilent } from '../domain/ramp/counters.js';
+import { addSeen, watchedBetween } from '../domain/ramp/evidence.js';
+import { type Decision, judge } from '../domain/ramp/gate.js';
+import { holdOffAfter } from '../domain/ramp/hold-off.js';
+import type { RampInput, RampView } from '../domain/ramp/ramp.js';
+import { nextStep } from '../domain/ramp/steps.js';
+import { quickLooks, quickUntilDone } from './lib/options.js';
+import { type CarriedRamp, type RampAsked, RampRun } from './lib/ramp-run.js';
+
+const looks = proxyActivities<TrafficLooks>(quickLooks);
+const weights = proxyActivities<WeightSteps>(quickUntilDone);
+
+/**
+ * Brings the users of a cube over step by step, each left only with proof; holds, goes on or goes back by itself. Whatever
+ * ends it, the weight stays as it is; only the gate lowers it.
+ */
+export async function trafficRamp(input: RampInput, carried?: CarriedRamp): Promise<RampView> {
+  const ramp = new RampRun(input, carried);
+  CancellationScope.current().cancelRequested.catch(() => ramp.ask({ action: 'stop', request: { by: 'temporal' } }));
+  return CancellationScope.nonCancellable(async () => {
+    while (!ramp.ended) {
+      await ramp.takeUp((asked) => carryOut(ramp, asked));
+      if (ramp.ended) break;
+      if (await look(ramp)) await decide(ramp);
+      await ramp.renewHistory();
+      if (!ramp.ended) await ramp.rest(untilNextLook(ramp));
+    }
+    await ramp.finish();
+    return ramp.view;
+  });
+}
+
+/** Looks at weight, registry and gateways; false when something was asked meanwhile. */
+async function look(ramp: RampRun): Promise<boolean> {
+  const { cube, settings } = ramp.input;
+  const looked = await ramp.unlessAsked(() => looks.observeTraffic(cube)).catch(unreadable);
+  if (looked === undefined) return false;
+  const now = Date.now();
+  const elapsed = ramp.lastLook === null ? 0 : watchedBetween(ramp.lastLook, now, untilNextLook(ramp));
+  ramp.evidence = addSeen(
+    ramp.evidence,
+    { increment: countBetween(ramp.snapshot, looked.snapshot), ready: looked.ready, missing: looked.missing },
+    elapsed,
+    settings.slow_seconds,
+  );
+  ramp.snapshot = keepSilent(ramp.snapshot, looked.snapshot, looked.listed);
+  ramp.lastLook = now;
+  ramp.checks++;
+  if (looked.weight !== null) {
+    ramp.revision = looked.weight.revision;
+    noticeWeight(ramp, looked.weight);
+  }
+  return true;
+}
+
+type Looked = Awaited<ReturnType<TrafficLooks['observeTraffic']>>;
+
+/** A look that failed for good is one that saw nothing. */
+function unreadable(error: unknown): Looked {
+  if (!(error instanceof ActivityFailure)) throw error;
+  const missing = `The state of the traffic could not be read (${error.cause?.message ?? 'unknown'}).`;
+  return { weight: null, ready: null, snapshot: {}, listed: [], missing };
+}
+
+function notCompared(error: unknown): { readonly missing: string } {
+  if (!(error instanceof ActivityFailure)) throw error;
+  return { missing: `The latencies could not be read (${error.cause?.message ?? 'unknown'}).` };
+}
+
+/** A weight that somebody else set is left as it is: the ramp says so and waits. */
+function noticeWeight(ramp: RampRun, { enabled, percentage, changedBy }: NonNullable<Looked['weight']>): void {
+  const found = enabled ? percentage : 0;
+  if (!ramp.began && found !== null) {
+    ramp.stand(found);
+    ramp.began = true;
+  }
+  if (found === ramp.percentage && enabled) {
+    ramp.found = found;
+    // At 0 % the ramp may have waited for a person before.
+    if (ramp.status === 'waiting' && ramp.reason === 'changed_by_hand' && found > 0)
+      ramp.enter('ramping', { verdict: 'hold', reason: 'as_before', sentence: `The weight is ${found} % again.` });
+    return;
+  }
+  ramp.found = found ?? ramp.found;
+  const what = !enabled
+    ? 'closed the cube'
+    : found === null
+      ? 'wrote a weight that nobody can go by'
+      : `set the weight to ${found} %`;
+  const who = changedBy ?? 'Somebody';
+  const sentence = `${who} ${what}, the ramp had set ${ramp.percentage} %; it holds until it is resumed or stopped.`;
+  ramp.enter(ramp.status === 'paused' ? 'paused' : 'waiting', { verdict: 'hold', reason: 'changed_by_hand', sentence });
+}
+
+/** Judges what was seen, and does what follows from it. */
+async function decide(ramp: RampRun): Promise<void> {
+  const { settings } = ramp.input;
+  let decision = judge(ramp.evidence, ramp.found, settings);
+  if (decision.reason === 'latencies_due' && ramp.status === 'ramping') {
+    const compared = await ramp.unlessAsked(() => looks.compareUserLatencies(ramp.input.cube)).catch(notCompared);
+    if (compared === undefined) return;
+    decision =
+      'missing' in compared
+        ? { verdict: 'hold', reason: 'metrics_missing', sentence: compared.missing }
+        : judge(ramp.evidence, ramp.found, settings, compared);
+  }
+  if (decision.verdict === 'back') return goBack(ramp, decision);
+  if (ramp.status === 'holding_off' && Date.now() >= (ramp.holdOffUntil ?? 0)) {
+    ramp.stand(0, true);
+    ramp.enter('ramping', { verdict: 'hold', reason: 'started_again', sentence: 'The hold-off is over.' });
+    return;
+  }
+  if (ramp.status !== 'ramping') return;
+  // Compared once a step: another look at it needs another step's time.
+  if (decision.reason === 'slower') ramp.stand(ramp.percentage);
+  if (decision.verdict === 'advance') return advance(ramp, decision);
+  ramp.enter('ramping', decision);
+}
+
+async function advance(ramp: RampRun, { sentence }: Decision): Promise<void> {
+  const { steps } = ramp.input;
+  const next = nextStep(steps, ramp.percentage);
+  if (next === undefined) {
+    const all = `The target is reached. ${sentence}`;
+    ramp.enter('completed', { verdict: 'advance', reason: 'target_reached', sentence: all });
+    return;
+  }
+  const why = `${sentence} On to ${next} %.`;
+  const { done } = await setWeight(ramp, { percentage: next, onlyIf: ramp.percentage, by: byRamp(ramp), why });
+  // Somebody was faster: the next look tells who.
+  if (!done) return;
+  record(ramp, { action: 'ramp.advance', from: ramp.percentage, to: next, why: sentence });
+  ramp.stand(next);
+  ramp.enter('ramping', { verdict: 'advance', reason: 'all_clear', sentence: why });
+}
+
+/**
+ * All users to legacy at once, by one write; then a hold-off, and after the third time of a day a person. The write goes by
+ * no weight and no revision, so that nobody's change keeps it from being made; by its turn it is made once.
+ */
+async function goBack(ramp: RampRun, { reason, sentence }: { reason: string; sentence: string }): Promise<void> {
+  const { cube } = ramp.input;
+  const from = ramp.found;
+  const turn = ramp.nextTurn();
+  const { revision } = await weights.setWeight({ cube, percentage: 0, turn, by: byRamp(ramp), why: sentence });
+  ramp.revision = revision;
+  record(ramp, { action: 'ramp.back', from, to: 0, why: sentence });
+  const at = Date.now();
+  ramp.rollbacks = [
+    ...ramp.rollbacks.slice(-(keptRollbacks - 1)),
+    { at: new Date(at).toISOString(), from_percentage: from, reason, sentence },
+  ];
+  ramp.stand(0, true);
+  const went = `Went back from ${from} % to 0 %: ${sentence}`;
+  const holdOff = holdOffAfter(ramp.rollbacks.map((one) => Date.parse(one.at)));
+  if (ramp.status === 'paused') ramp.enter('paused', { verdict: 'back', reason, sentence: went });
+  else if (ramp.status === 'waiting') {
+    const person = `${went} A person had changed the weight, and decides whether to resume.`;
+    ramp.enter('waiting', { verdict: 'back', reason, sentence: person });
+  } else if (holdOff === null) {
+    const third = `${went} It was the third time in a day: a person decides whether to resume.`;
+    ramp.enter('waiting', { verdict: 'back', reason, sentence: third });
+  } else {
+    ramp.holdOffUntil = at + holdOff;
+    const again = `${went} It starts again in ${Math.round(holdOff / 60_000)} min.`;
+    ramp.enter('holding_off', { verdict: 'back', reason, sentence: again });
+  }
+}
+
+/** Puts a move on record beside the plan: a database that is away may not keep it from watching. */
+function record(ramp: RampRun, move: Omit<RampMove, 'cube' | 'by'>): void {
+  ramp.beside(() => weights.recordMove({ cube: ramp.input.cube, by: byRamp(ramp), ...move }));
+}
+
+/** Raises of a weight go by its revision: one tried by a worker that wakes up after a way back must not undo it. */
+async function setWeight(
+  ramp: RampRun,
+  change: Omit<WeightChange, 'cube' | 'onlyIfRevision'>,
+): Promise<{ readonly done: boolean }> {
+  const { revision: onlyIfRevision } = ramp;
+  const given = onlyIfRevision === undefined ? {} : { onlyIfRevision };
+  const { done, revision } = await weights.setWeight({ cube: ramp.input.cube, ...change, ...given });
+  ramp.revision = revision;
+  return { done };
+}
+
+async function carryOut(ramp: RampRun, { action, request }: RampAsked): Promise<void> {
+  const { by, why } = request;
+  const because = why === undefined ? '' : ` ${why}`;
+  switch (action) {
+    case 'pause':
+      ramp.enter('paused', {
+        verdict: 'hold',
+        reason: 'paused',
+        sentence: `${by} paused it at ${ramp.found} %; it still goes back when it must.`,
+      });
+      return;
+    case 'resume':
+      ramp.stand(ramp.found, ramp.found === 0);
+      ramp.enter('ramping', {
+        verdict: 'hold',
+        reason: 'resumed',
+        sentence: `${by} let it go on from ${ramp.found} %.`,
+      });
+      return;
+    case 'set': {
+      const percentage = request.percentage ?? ramp.found;
+      const change = { percentage, by, why: why ?? 'set through the ramp' };
+      // Whatever others changed meanwhile: this is the last word.
+      for (let done = false; !done; ) ({ done } = await setWeight(ramp, change));
+      ramp.stand(percentage, percentage === 0);
+      ramp.enter(ramp.status === 'paused' ? 'paused' : 'ramping', {
+        verdict: 'hold',
+        reason: 'set',
+        sentence: `${by} set it to ${percentage} %.${because}`,
+      });
+      return;
+    }
+    case 'alarm':
+      return goBack(ramp, { reason: 'alarm', sentence: `${by} raised an alarm.${because}` });
+    case 'stop':
+      ramp.enter('stopped', {
+        verdict: null,
+        reason: 'stopped',
+        sentence: `${by} stopped it; the weight stays at ${ramp.found} %.${because}`,
+      });
+  }
+}
+
+/** Looks again at once when something is wrong that a second look decides, and seldom where nobody is on the cube. */
+function untilNextLook(ramp: RampRun): number {
+  const check = ramp.input.settings.check_interval_seconds * 1000;
+  if (ramp.evidence.unreadyTimes > 0) return Math.min(check, 1000);
+  if (ramp.status === 'holding_off') return Math.max(check, restingLookMillis);
+  return check;
+}
+
+const restingLookMillis = 30_000;
+const keptRollbacks = 20;
+
+function byRamp(ramp: RampRun): string {
+  return `ramp/${ramp.input.cube}`;
+}

@@ -1,0 +1,176 @@
+import { createHash, randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { appendAudit, checkAudit, readAudit } from '../../src/postgres/audit.js';
+import { createPool } from '../../src/postgres/connect.js';
+import { upgradeLedger } from '../../src/postgres/ledger-schema.js';
+import { createDatabase, dropDatabase } from '../support/databases.js';
+
+/** The audit on a real database: added to by many, changed by nobody, and telling when somebody did. */
+const name = `t${randomBytes(6).toString('hex')}`;
+let url: string;
+let pool: pg.Pool;
+const newest = (2n ** 63n - 1n).toString();
+const act = (place: number) => ({
+  actor: 'operator',
+  action: 'traffic.set',
+  subject: 'saju',
+  details: { percentage: place, enabled: true },
+});
+
+beforeAll(async () => {
+  url = await createDatabase(inject('servers').cubeUrl, name);
+  await upgradeLedger(url);
+  pool = createPool(url, { applicationName: 'test', max: 8 });
+});
+beforeEach(() => tampering('delete from audit.entries'));
+afterAll(async () => {
+  await pool.end();
+  await dropDatabase(inject('servers').cubeUrl, name);
+});
+
+/** What only the owner of the tables can do, with the trigger out of the way. */
+async function tampering(statement: string, values: readonly unknown[] = []): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query("set session_replication_role = 'replica'");
+    await client.query(statement, [...values]);
+  } finally {
+    await client.end();
+  }
+}
+
+async function append(count: number): Promise<void> {
+  for (let place = 1; place <= count; place++) await appendAudit(pool, act(place));
+}
+
+describe('an entry', () => {
+  test('is read back as it was put on record, the newest first, a page at a time', async () => {
+    await append(5);
+    const [page, next] = [
+      await readAudit(pool, { before: newest, limit: 3 }),
+      await readAudit(pool, { before: '3', limit: 3 }),
+    ];
+    expect(page.map(({ seq }) => seq)).toEqual([5, 4, 3]);
+    expect(next.map(({ seq }) => seq)).toEqual([2, 1]);
+    expect(page[0]).toEqual({
+      seq: 5,
+      at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
+      hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+      ...act(5),
+    });
+  });
+
+  test('may name anything: quotes, emoji, NUL, half a surrogate pair', async () => {
+    const odd = `"';--\\ 🙂 \u0000 \ud800 사용자`;
+    await appendAudit(pool, { actor: odd, action: odd, subject: odd, details: { odd, nested: { list: [odd] } } });
+    const kept = `"';--\\ 🙂 \ufffd \ufffd 사용자`;
+    expect(await readAudit(pool, { before: newest, limit: 1 })).toMatchObject([
+      { actor: kept, subject: kept, details: { odd: kept, nested: { list: [kept] } } },
+    ]);
+    expect((await checkAudit(pool)).broken).toBeNull();
+  });
+
+  test.each(["update audit.entries set actor = 'nobody'", 'delete from audit.entries', 'truncate audit.entries'])(
+    'is not touched by: %s',
+    async (statement) => {
+      await append(2);
+      await expect(pool.query(statement)).rejects.toThrow('only ever added to');
+      expect(await checkAudit(pool)).toMatchObject({ entries: 2, broken: null });
+    },
+  );
+
+  test('has the hash that another program computes from the documented text', async () => {
+    await append(2);
+    const [second, first] = await readAudit(pool, { before: newest, limit: 2 });
+    const found = await pool.query<{ details: string }>('select details::text from audit.entries where seq = 2');
+    const parts = [`2`, `"${second?.at}"`, '"operator"', '"traffic.set"', '"saju"', found.rows[0]?.details];
+    const text = `[${[...parts, `"${first?.hash}"`].join(', ')}]`;
+    expect(createHash('sha256').update(text).digest('hex')).toBe(second?.hash);
+  });
+});
+
+test('an empty audit is intact', async () => {
+  expect(await checkAudit(pool)).toEqual({ entries: 0, head: null, broken: null });
+});
+
+test('somebody who hangs with the chain in hand holds up nobody for long, and leaves no session that waits', async () => {
+  const frozen = new pg.Client({ connectionString: url });
+  await frozen.connect();
+  try {
+    await frozen.query('begin');
+    await frozen.query("select pg_advisory_xact_lock(hashtextextended('cubeshift audit', 0))");
+    await expect(appendAudit(pool, act(1))).rejects.toMatchObject({ code: '55P03' });
+    const waiting = await pool.query("select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'", [
+      name,
+    ]);
+    expect(waiting.rowCount).toBe(0);
+  } finally {
+    await frozen.end();
+  }
+  await appendAudit(pool, act(2));
+});
+
+test('entries of many who add at once make one chain', async () => {
+  const added = await Promise.all(Array.from({ length: 40 }, (_, place) => appendAudit(pool, act(place))));
+  expect(added.map(({ seq }) => seq).sort((a, b) => a - b)).toEqual(
+    Array.from({ length: 40 }, (_, place) => place + 1),
+  );
+  const { head, ...rest } = await checkAudit(pool);
+  expect(rest).toEqual({ entries: 40, broken: null });
+  expect(head).toEqual(added.find(({ seq }) => seq === 40));
+});
+
+describe('who gets past the trigger is found out', () => {
+  test.each([
+    ['another actor', "update audit.entries set actor = 'nobody' where seq = 3", 3, 'changed'],
+    ['another action', "update audit.entries set action = 'x' where seq = 3", 3, 'changed'],
+    ['another subject', "update audit.entries set subject = 'x' where seq = 3", 3, 'changed'],
+    ['another time', "update audit.entries set at = at + interval '1 microsecond' where seq = 3", 3, 'changed'],
+    ['other details', `update audit.entries set details = '{"percentage": 4}' where seq = 3`, 3, 'changed'],
+    ['another hash before', 'update audit.entries set previous_hash = hash where seq = 3', 3, 'changed'],
+    [
+      'a change with a fitting hash',
+      `update audit.entries set actor = 'nobody',
+         hash = audit.entry_hash(seq, at, 'nobody', action, subject, details, previous_hash) where seq = 3`,
+      4,
+      'changed',
+    ],
+    ['an entry taken out', 'delete from audit.entries where seq = 3', 4, 'missing_before'],
+    ['the beginning taken out', 'delete from audit.entries where seq < 3', 3, 'missing_before'],
+    [
+      'an entry put in',
+      `insert into audit.entries select 7, now(), actor, action, subject, details, hash, hash from audit.entries where seq = 6`,
+      7,
+      'changed',
+    ],
+  ])('%s', async (_what, statement, seq, reason) => {
+    await append(6);
+    await tampering(statement);
+    expect((await checkAudit(pool)).broken).toEqual({ seq, reason });
+  });
+
+  test('the end cut off, by an anchor', async () => {
+    await append(6);
+    const { head } = await checkAudit(pool);
+    const anchor = head ?? expect.fail('no head');
+    await append(2);
+    expect((await checkAudit(pool, anchor)).broken).toBeNull();
+    await tampering('delete from audit.entries where seq > 4');
+    expect((await checkAudit(pool)).broken).toBeNull();
+    expect((await checkAudit(pool, anchor)).broken).toEqual({ seq: 6, reason: 'anchor_missing' });
+  });
+
+  test('the whole chain written anew, by an anchor', async () => {
+    await append(6);
+    const { head } = await checkAudit(pool);
+    await tampering('delete from audit.entries');
+    await append(7);
+    expect((await checkAudit(pool)).broken).toBeNull();
+    expect((await checkAudit(pool, head ?? expect.fail('no head'))).broken).toEqual({
+      seq: 6,
+      reason: 'anchor_differs',
+    });
+  });
+});

@@ -1,0 +1,231 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type CubeTraffic, createCubeTraffic } from '../../src/activities/cube-traffic.js';
+import { createCubeVersions } from '../../src/activities/cube-versions.js';
+import { ownedByLegacy } from '../../src/domain/routing.js';
+import { createLocalRuntime } from '../../src/runtime/local.js';
+import { readFlags, writeFlags } from '../../src/traffic/flags.js';
+import { acknowledgements, readHoldOn } from '../../src/traffic/holds.js';
+import { registerInstance } from '../../src/traffic/instances.js';
+import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
+import { until } from '../support/conditions.js';
+import { OwnRedis } from '../support/own-redis.js';
+
+/** Keeping users from a cube and letting them in again, on a real Redis. */
+let server: OwnRedis;
+let redis: RedisConnection;
+const change = { cubeId: 'saju-cube', holderId: 'rollback/saju-cube/1' };
+const unknown = { way: 'flags', enabled: null } as const;
+const closed = { way: 'flags', enabled: false } as const;
+const opened = { passed: true, closedBy: null };
+
+beforeAll(async () => {
+  server = await OwnRedis.start();
+  redis = connectRedis(server.url, { onError: () => undefined });
+});
+beforeEach(async () => {
+  await until('a connection', () => redis.status === 'ready');
+  await redis.flushall();
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+function traffic(owner: 'legacy' | 'cube' = 'legacy', killSwitchFolder = '/nowhere'): CubeTraffic {
+  const ownershipOf = async () => ({ ...ownedByLegacy, owner });
+  return createCubeTraffic({ redis, ownershipOf, killSwitchFolder });
+}
+
+function run<T>(step: () => Promise<T>): Promise<T> {
+  return new MockActivityEnvironment().run(step) as Promise<T>;
+}
+
+test('a cube that was closed here is opened again, though nobody could say how it was before', async () => {
+  await run(() => traffic().stopTraffic(change, unknown));
+  expect((await readFlags(redis, 'saju')).enabled).toBe(false);
+  expect(await run(() => traffic().letTrafficIn(change, unknown))).toEqual(opened);
+  expect((await readFlags(redis, 'saju')).enabled).toBe(true);
+});
+
+test('a cube that somebody had closed before stays closed, and theirs', async () => {
+  await writeFlags(redis, 'saju', { enabled: false }, { by: 'ops', why: 'not yet' });
+  await run(() => traffic().stopTraffic(change, unknown));
+  expect(await run(() => traffic().letTrafficIn(change, unknown))).toEqual({ passed: true, closedBy: 'ops' });
+  expect(await readFlags(redis, 'saju')).toMatchObject({ enabled: false, changed: { by: 'ops' } });
+});
+
+test('a cube that somebody closes meanwhile stays closed, and that is told', async () => {
+  await run(() => traffic().stopTraffic(change, { way: 'flags', enabled: true }));
+  await writeFlags(redis, 'saju', { enabled: false }, { by: 'ops', why: 'wait' });
+  const verdict = await run(() => traffic().letTrafficIn(change, { way: 'flags', enabled: true }));
+  expect(verdict).toEqual({ passed: false, sentence: 'the cube was closed by ops meanwhile' });
+});
+
+describe('a cube that an earlier rollback closed, and left to a person,', () => {
+  const earlier = { ...change, holderId: 'rollback/saju-cube/0' };
+  const again = async () => {
+    expect(await run(() => traffic().lookAtTraffic(change))).toEqual(closed);
+    await run(() => traffic().stopTraffic(change, closed));
+    return run(() => traffic().letTrafficIn(change, closed));
+  };
+  beforeEach(() => run(() => traffic().stopTraffic(earlier, { way: 'flags', enabled: true })));
+
+  test('is opened by the next one that ends well', async () => {
+    expect(await again()).toEqual(opened);
+    expect(await readFlags(redis, 'saju')).toMatchObject({ enabled: true, closedBy: null });
+  });
+
+  test('is opened also when its weight was changed meanwhile', async () => {
+    await writeFlags(redis, 'saju', { percentage: 0 }, { by: 'ramp/saju', why: 'went back' });
+    expect(await readFlags(redis, 'saju')).toMatchObject({ enabled: false, closedBy: earlier.holderId });
+    expect(await again()).toEqual(opened);
+  });
+
+  test('stays closed once a person said so', async () => {
+    await writeFlags(redis, 'saju', { enabled: false }, { by: 'ops', why: 'not yet' });
+    expect(await again()).toEqual({ passed: true, closedBy: 'ops' });
+    expect((await readFlags(redis, 'saju')).enabled).toBe(false);
+  });
+
+  test('and was closed by hand after somebody had opened it stays closed', async () => {
+    await writeFlags(redis, 'saju', { enabled: true }, { by: 'ops', why: 'open' });
+    await redis.set('saju_cube_enabled', 'false');
+    expect(await again()).toEqual({ passed: true, closedBy: 'somebody' });
+  });
+
+  test('is opened when it was closed by a version that kept no name', async () => {
+    await redis.set(
+      'cubeshift:traffic:saju:changed',
+      JSON.stringify({ by: earlier.holderId, why: '', at: '', enabled: false, percentage: 0, revision: 1 }),
+    );
+    expect(await readFlags(redis, 'saju')).toMatchObject({ closedBy: earlier.holderId });
+    expect(await again()).toEqual(opened);
+  });
+});
+
+test('a kill switch that an earlier rollback has thrown goes, and one of a person stays', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'cubeshift-switch-'));
+  const file = join(folder, 'saju');
+  await writeFile(file, 'rollback/saju-cube/0');
+  await run(() => traffic('legacy', folder).letTrafficIn(change, unknown));
+  expect(existsSync(file)).toBe(false);
+  await writeFile(file, '');
+  await run(() => traffic('legacy', folder).letTrafficIn(change, unknown));
+  expect(existsSync(file)).toBe(true);
+  await rm(folder, { recursive: true });
+});
+
+describe('an attempt that wakes up after its step was done by another, and', () => {
+  const before = { way: 'flags', enabled: true } as const;
+  const stop = (turn: number, from = traffic()) => run(() => from.stopTraffic(change, before, turn));
+  const letIn = (turn: number) => run(() => traffic().letTrafficIn(change, before, turn));
+  const versions = () => createCubeVersions({ runtime: createLocalRuntime(folder, '1.0'), redis });
+  const isOpen = async () => (await readFlags(redis, 'saju')).enabled;
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'cubeshift-late-'));
+    return () => rm(folder, { recursive: true });
+  });
+
+  test('users were let in, sends nobody away', async () => {
+    await stop(1);
+    expect(await letIn(2)).toEqual(opened);
+    await stop(1);
+    expect(await isOpen()).toBe(true);
+    await stop(3);
+    expect(await isOpen()).toBe(false);
+  });
+
+  test('users were sent away again, lets nobody in', async () => {
+    await stop(1);
+    await stop(3);
+    await letIn(2);
+    expect(await isOpen()).toBe(false);
+  });
+
+  test('a person opened the cube after the end, does not close it', async () => {
+    await stop(1);
+    await run(() => versions().letCubeGo(change));
+    await writeFlags(redis, 'saju', { enabled: true }, { by: 'ops', why: 'seen' });
+    await stop(2);
+    expect(await isOpen()).toBe(true);
+  });
+
+  test('the rollback never held the cube, does not take it', async () => {
+    await run(() => versions().letCubeGo(change));
+    await expect(run(() => versions().takeCube(change, 'rollback'))).rejects.toMatchObject({ type: 'conflict' });
+    const next = { ...change, holderId: 'deployment/saju-cube/1' };
+    expect(await run(() => versions().takeCube(next, 'deployment'))).toMatchObject({ active: '1.0' });
+  });
+
+  /** Redis is away for its change, and back when it looks again. */
+  const whileAway = () =>
+    createCubeTraffic({
+      redis: new Proxy(redis, {
+        get: (of, name) =>
+          name === 'eval' ? () => Promise.reject(new Error('away')) : Reflect.get(of, name).bind?.(of),
+      }),
+      ownershipOf: async () => ownedByLegacy,
+      killSwitchFolder: folder,
+    });
+
+  test('throws the kill switch, removes it', async () => {
+    const away = whileAway();
+    await stop(1, away);
+    expect(existsSync(join(folder, 'saju'))).toBe(true);
+    await run(() => traffic('legacy', folder).letTrafficIn(change, before, 2));
+    expect(existsSync(join(folder, 'saju'))).toBe(false);
+    await stop(1, away);
+    expect(existsSync(join(folder, 'saju'))).toBe(false);
+  });
+
+  test('a kill switch was thrown after it, leaves that alone', async () => {
+    await stop(1);
+    await letIn(2);
+    await stop(3, whileAway());
+    await run(() => traffic('legacy', folder).letTrafficIn(change, before, 2));
+    await stop(1, whileAway());
+    expect(existsSync(join(folder, 'saju'))).toBe(true);
+    await run(() => traffic('legacy', folder).letTrafficIn(change, before, 4));
+    expect(existsSync(join(folder, 'saju'))).toBe(false);
+  });
+
+  test('users no longer wait, places no hold', async () => {
+    const hold = { way: 'hold', enabled: null } as const;
+    await run(() => traffic('cube').stopTraffic(change, hold, 1));
+    await run(() => traffic('cube').letTrafficIn(change, hold, 2));
+    await run(() => traffic('cube').stopTraffic(change, hold, 1));
+    expect(await readHoldOn(redis, 'saju')).toBeNull();
+  });
+
+  test('Redis lost what was done, errs to the safe side', async () => {
+    await stop(1);
+    await letIn(2);
+    await redis.del('cubeshift:turn:rollback/saju-cube/1');
+    await stop(1);
+    expect(await isOpen()).toBe(false);
+  });
+});
+
+test('a hold is in force only when a gateway that drains says so too', async () => {
+  const gateway = registerInstance(redis, {
+    cube_id: 'api-gateway-cube',
+    instance_id: 'leaving',
+    url: 'http://127.0.0.1:1',
+    version: '1.0.0',
+    state: 'draining',
+    started_at: Date.now(),
+  });
+  const before = { way: 'hold', enabled: null } as const;
+  await expect(run(() => traffic('cube').stopTraffic(change, before))).rejects.toMatchObject({ type: 'step_stalled' });
+  const hold = await readHoldOn(redis, 'saju');
+  await redis.hset(`cubeshift:hold-acks:${hold?.id}`, 'leaving', String(hold?.until));
+  expect((await acknowledgements(redis, hold?.id ?? '')).size).toBe(1);
+  await run(() => traffic('cube').stopTraffic(change, before));
+  await gateway.close();
+});

@@ -1,0 +1,204 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { packageRoot } from '../../src/package-root.js';
+import { choosePort } from '../../src/stack/ports.js';
+import { acknowledgements, liftHold, placeHold } from '../../src/traffic/holds.js';
+import { type Registration, readInstances, registerInstance } from '../../src/traffic/instances.js';
+import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
+import { until } from '../support/conditions.js';
+import { cubeSecret, TestUpstream, userSecret } from '../support/gateway.js';
+import { OwnRedis } from '../support/own-redis.js';
+
+/** The gateway as a process of its own, with a real Redis, as other programs meet it. */
+const folder = mkdtempSync(join(tmpdir(), 'cubeshift-gateway-'));
+let redis: OwnRedis;
+let connection: RedisConnection;
+let registration: Registration;
+let legacy: TestUpstream;
+let cube: TestUpstream;
+let gateway: ChildProcess;
+let url: string;
+let said = '';
+
+beforeAll(async () => {
+  redis = await OwnRedis.start();
+  connection = connectRedis(redis.url, { onError: () => undefined });
+  await until('redis', () => connection.status === 'ready');
+  legacy = await TestUpstream.start('legacy');
+  cube = await TestUpstream.start('cube');
+  registration = registerInstance(connection, {
+    cube_id: 'saju-cube',
+    instance_id: 'saju-1',
+    url: cube.url,
+    version: '1.0.0',
+    state: 'ready',
+    started_at: Date.now(),
+  });
+  await registration.setState('ready');
+  await startGateway();
+});
+afterAll(async () => {
+  gateway.kill('SIGKILL');
+  await registration.close();
+  connection.disconnect();
+  await Promise.all([redis.stop(), legacy.stop(), cube.stop()]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function startGateway(): Promise<void> {
+  const port = await choosePort(0, new Set());
+  url = `http://127.0.0.1:${port}`;
+  gateway = spawn(process.execPath, [join(packageRoot(), 'dist', 'src', 'services', 'gateway', 'main.js')], {
+    env: {
+      PATH: process.env.PATH,
+      REDIS_URL: redis.url,
+      CUBE_JWT_SECRET: cubeSecret,
+      USER_JWT_SECRET: userSecret,
+      LEGACY_SAJU_URL: legacy.url,
+      CUBE_PORT: String(port),
+      INSTANCE_ID: 'gateway-1',
+      STATE_DIR: folder,
+      INSTANCE_NETWORKS: '127.0.0.1',
+      LOG_LEVEL: 'error',
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  gateway.stdout?.on('data', (chunk: Buffer) => {
+    said += chunk.toString('utf8');
+  });
+  await until('the gateway to be ready', () =>
+    fetch(`${url}/ready`)
+      .then((answer) => answer.ok)
+      .catch(() => false),
+  );
+}
+
+async function targetOf(user: string): Promise<string | null> {
+  const answer = await fetch(`${url}/api/saju/records/1`, { headers: { 'x-user-id': user } });
+  await answer.arrayBuffer();
+  return answer.status === 200 ? answer.headers.get('x-cube-target') : String(answer.status);
+}
+
+async function takesEffect(what: string, look: () => Promise<boolean>): Promise<void> {
+  const begun = performance.now();
+  await until(what, look);
+  // A second by the contract; the rest is this machine's, and what waiting for it takes.
+  expect(performance.now() - begun).toBeLessThan(2000);
+}
+
+test('a plain SET by another program takes effect, an allowed value or none', async () => {
+  expect(await targetOf('user-2')).toBe('legacy');
+  await connection.set('saju_cube_user_percentage', '13');
+  await takesEffect('the percentage', async () => (await targetOf('user-2')) === 'cube');
+  expect(await targetOf('user-1')).toBe('legacy');
+  await connection.set('saju_cube_user_percentage', '5%');
+  await until(
+    'the alarm',
+    async () =>
+      ((await (await fetch(`${url}/health`)).json()) as { flags: { alarms: string[] } }).flags.alarms.length > 0,
+  );
+  expect(await targetOf('user-2')).toBe('cube');
+  await connection.set('saju_cube_user_percentage', '13');
+  await connection.set('saju_cube_enabled', 'false');
+  await takesEffect('the closing', async () => (await targetOf('user-2')) === 'legacy');
+  await connection.del('saju_cube_enabled');
+  await takesEffect('the opening', async () => (await targetOf('user-2')) === 'cube');
+});
+
+test('it is in the registry, and the hop to the cube is signed', async () => {
+  const [entry] = await readInstances(connection, 'api-gateway-cube');
+  expect(entry).toMatchObject({ instance_id: 'gateway-1', url, state: 'ready' });
+  expect(cube.seen.at(-1)?.headers['x-cube-token']).toBeDefined();
+});
+
+test('an instance that drains gets no new users', async () => {
+  await registration.setState('draining');
+  await takesEffect('the draining', async () => (await targetOf('user-2')) === 'legacy');
+  await registration.setState('ready');
+  await takesEffect('its return', async () => (await targetOf('user-2')) === 'cube');
+});
+
+test('an instance outside of INSTANCE_NETWORKS is not there for it, and told of once', async () => {
+  const stranger = await TestUpstream.start('stranger');
+  const { port } = new URL(stranger.url);
+  const told = () => said.split('Instance stranger of saju-cube is ignored').length - 1;
+  const entry = {
+    cube_id: 'saju-cube',
+    instance_id: 'stranger',
+    version: '1.0.0',
+    state: 'ready',
+    started_at: 0,
+  } as const;
+  const entered = registerInstance(connection, { ...entry, url: `http://localhost:${port}` });
+  try {
+    await until('the sentence', () => told() > 0);
+    for (let place = 0; place < 20; place++) expect(await targetOf('user-2')).toBe('cube');
+    // Two more looks of the gateway.
+    await sleep(1000);
+    expect([stranger.seen, told()]).toEqual([[], 1]);
+  } finally {
+    await entered.close();
+    await stranger.stop();
+  }
+});
+
+test('a hold is acknowledged, lets writes wait, and ends when it is lifted', async () => {
+  const hold = await placeHold(connection, 'saju', { scope: 'writes', seconds: 20, by: 'a test' });
+  await until('the acknowledgement', async () => (await acknowledgements(connection, hold.id)).has('gateway-1'));
+  const write = fetch(`${url}/api/saju/records/1`, { method: 'DELETE', headers: { 'x-user-id': 'user-2' } });
+  expect(await targetOf('user-2')).toBe('cube');
+  expect(await Promise.race([write.then(() => 'answered'), targetOf('user-1')])).toBe('legacy');
+  await liftHold(connection, 'saju', hold.id);
+  expect((await write).status).toBe(200);
+});
+
+test('without Redis it goes on as it was, says so, and hears of changes again afterwards', async () => {
+  await redis.kill();
+  await until(
+    'health to say so',
+    async () => ((await (await fetch(`${url}/health`)).json()) as { status: string }).status === 'degraded',
+  );
+  for (let asked = 0; asked < 20; asked++) expect(await targetOf('user-2')).toBe('cube');
+  await until('the metrics to say for how long', async () =>
+    /^gateway_flags_stale_seconds [1-9]/m.test(await (await fetch(`${url}/metrics`)).text()),
+  );
+  mkdirSync(join(folder, 'kill-switch'), { recursive: true });
+  writeFileSync(join(folder, 'kill-switch', 'saju'), '');
+  await takesEffect('the kill switch', async () => (await targetOf('user-2')) === 'legacy');
+  rmSync(join(folder, 'kill-switch', 'saju'));
+  await takesEffect('its end', async () => (await targetOf('user-2')) === 'cube');
+});
+
+test('started without Redis it knows the weights of last time, and no cube until the registry is back', async () => {
+  gateway.kill('SIGKILL');
+  await once(gateway, 'exit');
+  await startGateway();
+  const health = (await (await fetch(`${url}/health`)).json()) as { flags: { source: string } };
+  expect(health.flags.source).toBe('disk');
+  expect(await targetOf('user-2')).toBe('legacy');
+  await redis.revive();
+  await connection.set('saju_cube_user_percentage', '13').catch(() => undefined);
+  await until('the instance to be back', async () => {
+    await connection.set('saju_cube_user_percentage', '13').catch(() => undefined);
+    return (await targetOf('user-2')) === 'cube';
+  });
+});
+
+test('a flushed Redis costs no request', async () => {
+  await connection.flushall();
+  await connection.set('saju_cube_user_percentage', '13');
+  for (let asked = 0; asked < 50; asked++) expect(['cube', 'legacy']).toContain(await targetOf('user-2'));
+  await until('all to be as before', async () => (await targetOf('user-2')) === 'cube');
+});
+
+test('at SIGTERM it leaves the registry and ends', async () => {
+  const gone = once(gateway, 'exit');
+  gateway.kill('SIGTERM');
+  expect(await gone).toEqual([0, null]);
+  expect(await readInstances(connection, 'api-gateway-cube')).toEqual([]);
+});

@@ -1,0 +1,315 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { until } from '../support/conditions.js';
+import { sendJson, startGateway, type TestGateway, TestUpstream } from '../support/gateway.js';
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+async function running<T extends { stop(): Promise<void> }>(started: Promise<T>): Promise<T> {
+  const one = await started;
+  stops.push(() => one.stop());
+  return one;
+}
+
+/** An address at which nobody listens. */
+async function deadEndpoint(id: string) {
+  const gone = await TestUpstream.start(id);
+  const { endpoint } = gone;
+  await gone.stop();
+  return endpoint;
+}
+
+const ask = (gateway: TestGateway, path = '/api/saju/records/1', init: RequestInit = {}) =>
+  fetch(`${gateway.url}${path}`, { ...init, headers: { 'x-user-id': 'alice', ...init.headers } });
+const metricsOf = async (gateway: TestGateway) => (await fetch(`${gateway.url}/metrics`)).text();
+
+describe('an instance that is not there', () => {
+  test('costs a client one retry, also of what writes, since nothing was sent', async () => {
+    const cube = await running(TestUpstream.start('cube'));
+    const dead = await deadEndpoint('dead');
+    const gateway = await running(startGateway({ cubes: [['saju-cube', [dead, cube.endpoint]]] }));
+    gateway.controls.weight(100);
+    for (let asked = 0; asked < 12; asked++) expect((await ask(gateway)).status).toBe(200);
+    for (let asked = 0; asked < 4; asked++)
+      expect((await ask(gateway, '/api/saju/calculate', { method: 'POST', body: '{}' })).status).toBe(200);
+    expect(cube.seen).toHaveLength(16);
+  });
+
+  test('when it was the only one, leaves its users to legacy while legacy is the owner', async () => {
+    const legacy = await running(TestUpstream.start('legacy'));
+    const dead = await deadEndpoint('dead');
+    const gateway = await running(startGateway({ legacy: { saju: legacy.url }, cubes: [['saju-cube', [dead]]] }));
+    gateway.controls.weight(100);
+    const answer = await ask(gateway);
+    expect([answer.status, answer.headers.get('x-cube-target')]).toEqual([200, 'legacy']);
+    gateway.controls.ownership = { owner: 'cube', epoch: 1, completed: false, reverseSyncWithinLimit: true };
+    expect((await ask(gateway)).status).toBe(502);
+  });
+});
+
+test('a cube that is gone fails none of many users at once while legacy is the owner: no budget stands in the way', async () => {
+  const legacy = await running(TestUpstream.start('legacy'));
+  const dead = await deadEndpoint('dead');
+  const gateway = await running(startGateway({ legacy: { saju: legacy.url }, cubes: [['saju-cube', [dead]]] }));
+  gateway.controls.weight(100);
+  const answers = await Promise.all(Array.from({ length: 60 }, () => ask(gateway)));
+  expect(answers.map(({ status, headers }) => `${status} ${headers.get('x-cube-target')}`)).toEqual(
+    answers.map(() => '200 legacy'),
+  );
+});
+
+describe('a call that was sent and lost', () => {
+  test('is repeated when it reads, once, and never when it writes', async () => {
+    const lost = new Map<string, number>();
+    const cube = await running(
+      TestUpstream.listen('cube', (req, res) => {
+        const method = req.method ?? '';
+        lost.set(method, (lost.get(method) ?? 0) + 1);
+        req.resume();
+        req.on('end', () => res.destroy());
+      }),
+    );
+    const gateway = await running(startGateway({ cubes: [['saju-cube', [cube.endpoint]]] }));
+    gateway.controls.weight(100);
+    expect((await ask(gateway)).status).toBe(502);
+    expect((await ask(gateway, '/api/saju/records/1', { method: 'PATCH', body: '{}' })).status).toBe(502);
+    expect((await ask(gateway, '/api/saju/records/1', { method: 'DELETE' })).status).toBe(502);
+    expect(Object.fromEntries(lost)).toEqual({ GET: 2, PATCH: 1, DELETE: 1 });
+  });
+
+  test('with 503 is repeated once: one client, two calls, no more', async () => {
+    let calls = 0;
+    const cube = await running(
+      TestUpstream.start('cube', (_, res) => {
+        calls++;
+        if (calls === 2) sendJson(res, { second: true });
+        else sendJson(res, {}, 503);
+      }),
+    );
+    const gateway = await running(startGateway({ cubes: [['saju-cube', [cube.endpoint]]] }));
+    gateway.controls.weight(100);
+    expect((await ask(gateway)).status).toBe(200);
+    expect(calls).toBe(2);
+    expect((await ask(gateway, '/api/saju/records/1', { method: 'DELETE' })).status).toBe(503);
+    expect(calls).toBe(3);
+  });
+});
+
+describe('a cube that fails most of the time', () => {
+  test('is left alone: its users go to legacy, by route', async () => {
+    const legacy = await running(TestUpstream.start('legacy'));
+    let calls = 0;
+    const cube = await running(
+      TestUpstream.start('cube', (req, res) => {
+        calls++;
+        sendJson(res, {}, req.url?.startsWith('/users') ? 200 : 500);
+      }),
+    );
+    const gateway = await running(
+      startGateway({ legacy: { saju: legacy.url }, cubes: [['saju-cube', [cube.endpoint]]] }),
+    );
+    gateway.controls.weight(100);
+    const statuses: number[] = [];
+    for (let asked = 0; asked < 30; asked++) statuses.push((await ask(gateway)).status);
+    expect(statuses.filter((status) => status === 500)).toHaveLength(20);
+    expect(statuses.slice(20)).toEqual(Array.from({ length: 10 }, () => 200));
+    expect(calls).toBe(20);
+    expect((await ask(gateway, '/api/saju/users/alice/records')).headers.get('x-cube-target')).toBe('cube');
+    expect(await metricsOf(gateway)).toContain('gateway_fallbacks_total{cube="saju",reason="broken_off"} 10');
+    gateway.controls.ownership = { owner: 'cube', epoch: 1, completed: false, reverseSyncWithinLimit: false };
+    const refused = await ask(gateway);
+    expect(refused.status).toBe(503);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+
+  test('one instance of two that fails is left out after five failures', async () => {
+    const good = await running(TestUpstream.start('good'));
+    const bad = await running(TestUpstream.start('bad', (_, res) => sendJson(res, {}, 500)));
+    const gateway = await running(startGateway({ cubes: [['saju-cube', [good.endpoint, bad.endpoint]]] }));
+    gateway.controls.weight(100);
+    for (let asked = 0; asked < 60; asked++) await ask(gateway, '/api/saju/records/1', { method: 'DELETE' });
+    expect(bad.seen).toHaveLength(5);
+  });
+
+  test('4xx never counts against it', async () => {
+    const legacy = await running(TestUpstream.start('legacy'));
+    const cube = await running(TestUpstream.start('cube', (_, res) => sendJson(res, {}, 404)));
+    const gateway = await running(
+      startGateway({ legacy: { saju: legacy.url }, cubes: [['saju-cube', [cube.endpoint]]] }),
+    );
+    gateway.controls.weight(100);
+    for (let asked = 0; asked < 40; asked++) expect((await ask(gateway)).status).toBe(404);
+    expect(legacy.seen).toEqual([]);
+  });
+});
+
+describe('the cache', () => {
+  test('serves models to those who ask at once by one call, apart by user and side', async () => {
+    const models = (name: string) =>
+      TestUpstream.start(name, (_, res) => setTimeout(() => sendJson(res, { from: name }), 20));
+    const legacy = await running(models('legacy'));
+    const cube = await running(models('cube'));
+    const gateway = await running(startGateway({ legacy: { ai: legacy.url }, cubes: [['ai-cube', [cube.endpoint]]] }));
+    const get = async (user: string, more = {}) => {
+      const answer = await ask(gateway, '/api/ai/models', { headers: { 'x-user-id': user, ...more } });
+      return { body: await answer.text(), target: answer.headers.get('x-cube-target'), age: answer.headers.get('age') };
+    };
+    const answers = await Promise.all(Array.from({ length: 200 }, () => get('alice')));
+    expect(new Set(answers.map(({ body }) => body))).toEqual(new Set(['{"from":"legacy"}']));
+    expect(legacy.seen).toHaveLength(1);
+    await get('bob');
+    expect(legacy.seen).toHaveLength(2);
+    await get('alice', { cookie: 'a=1' });
+    await get('alice', { 'cache-control': 'no-cache' });
+    expect(legacy.seen).toHaveLength(4);
+    gateway.controls.weight(100);
+    expect(await get('alice')).toMatchObject({ body: '{"from":"cube"}', target: 'cube' });
+    expect(cube.seen[0]?.headers['x-cube-token']).toBeDefined();
+  });
+
+  test('serves no answer of a version that serves no more, and what is left of the one that is back', async () => {
+    const answers = async (name: string) =>
+      running(TestUpstream.start(name, (_, res) => sendJson(res, { from: name })));
+    const [good, bad] = [await answers('good'), await answers('bad')];
+    const gateway = await running(startGateway({ cubes: [['ai-cube', [good.endpoint]]] }));
+    const { controls } = gateway;
+    controls.weight(100);
+    const get = async () => (await ask(gateway, '/api/ai/models')).json();
+    const switchTo = (version: string, { endpoint }: TestUpstream) => {
+      controls.version = version;
+      controls.cubes.set('ai-cube', [endpoint]);
+    };
+    for (let asked = 0; asked < 2; asked++) expect(await get()).toEqual({ from: 'good' });
+    switchTo('2', bad);
+    for (let asked = 0; asked < 2; asked++) expect(await get()).toEqual({ from: 'bad' });
+    switchTo('1', good);
+    for (let asked = 0; asked < 2; asked++) expect(await get()).toEqual({ from: 'good' });
+    expect([good.seen.length, bad.seen.length]).toEqual([1, 1]);
+  });
+
+  test('keeps nothing of a call during which another version took over', async () => {
+    let answered = 0;
+    const cube = await running(
+      TestUpstream.start('cube', (_, res) => {
+        if (answered++ === 0) gateway.controls.version = '2';
+        sendJson(res, { answered });
+      }),
+    );
+    const gateway = await running(startGateway({ cubes: [['ai-cube', [cube.endpoint]]] }));
+    gateway.controls.weight(100);
+    const get = async () => (await ask(gateway, '/api/ai/models')).json();
+    expect(await get()).toEqual({ answered: 1 });
+    gateway.controls.version = '1';
+    for (let asked = 0; asked < 2; asked++) expect(await get()).toEqual({ answered: 2 });
+  });
+
+  test('keeps nothing of what writes or may be changed', async () => {
+    const legacy = await running(TestUpstream.start('legacy'));
+    const gateway = await running(startGateway({ legacy: { saju: legacy.url, ai: legacy.url } }));
+    for (const path of ['/api/saju/records/1', '/api/saju/records/1']) await ask(gateway, path);
+    for (let asked = 0; asked < 2; asked++)
+      await ask(gateway, '/api/ai/models/x/predict', { method: 'POST', body: '{}' });
+    expect(legacy.seen).toHaveLength(4);
+  });
+});
+
+describe('the time that is left', () => {
+  const limits = { answerMillis: 2000 };
+  const told = ({ seen }: TestUpstream) => seen.map(({ headers }) => Number(headers['x-request-deadline']));
+
+  test('is told to the upstream, less of it at a second attempt, whatever the client says', async () => {
+    const cube = await running(TestUpstream.start('cube', (_, res) => sendJson(res, {}, 503)));
+    const gateway = await running(startGateway({ cubes: [['saju-cube', [cube.endpoint]]], limits }));
+    gateway.controls.weight(100);
+    await ask(gateway, '/api/saju/records/1', { headers: { 'x-request-deadline': '1' } });
+    const [first = 0, second = 0] = told(cube);
+    expect(first).toBeGreaterThan(1000);
+    expect(first).toBeLessThanOrEqual(2000);
+    // A second attempt comes after 25 ms at least.
+    expect(second).toBeLessThanOrEqual(first - 20);
+    expect(second).toBeGreaterThan(0);
+  });
+
+  test('is told where the answer is kept for others, and is none for a file', async () => {
+    const legacy = await running(TestUpstream.start('legacy'));
+    const gateway = await running(startGateway({ legacy: { ai: legacy.url, paperwork: legacy.url }, limits }));
+    await ask(gateway, '/api/ai/models');
+    await ask(gateway, '/api/paperwork/files', { method: 'POST', body: 'a file' });
+    const [models, file] = told(legacy);
+    expect(models).toBeGreaterThan(1000);
+    expect(models).toBeLessThanOrEqual(2000);
+    expect(file).toBeNaN();
+  });
+});
+
+describe('a hold', () => {
+  const write = (gateway: TestGateway) => ask(gateway, '/api/saju/records/1', { method: 'DELETE' });
+
+  test('lets writes wait and reads pass, and lets them go when it is lifted', async () => {
+    const legacy = await running(TestUpstream.start('legacy'));
+    const gateway = await running(startGateway({ legacy: { saju: legacy.url } }));
+    gateway.controls.held = 'writes';
+    const held = [write(gateway), ask(gateway, '/api/saju/calculate', { method: 'POST', body: '{}' })];
+    expect((await ask(gateway)).status).toBe(200);
+    expect((await ask(gateway, '/api/saju/calculate', { method: 'POST', body: '{"save":false}' })).status).toBe(200);
+    expect(legacy.seen).toHaveLength(2);
+    await gateway.controls.underWay.settled('saju', 'writes');
+    gateway.controls.lift();
+    expect((await Promise.all(held)).map(({ status }) => status)).toEqual([200, 200]);
+    expect(legacy.seen).toHaveLength(4);
+  });
+
+  test('is bounded in time and number', async () => {
+    const legacy = await running(TestUpstream.start('legacy'));
+    const gateway = await running(startGateway({ legacy: { saju: legacy.url }, limits: { holdMillis: 500, held: 2 } }));
+    gateway.controls.held = 'all';
+    const held = [write(gateway), ask(gateway), write(gateway)];
+    const answers = await Promise.all(held);
+    expect(answers.map(({ status }) => status)).toEqual([503, 503, 503]);
+    expect(answers.every(({ headers }) => headers.get('retry-after') === '1')).toBe(true);
+    expect(legacy.seen).toEqual([]);
+    gateway.controls.lift();
+    expect((await write(gateway)).status).toBe(200);
+  });
+
+  test('is settled when the writes that were let through before have been answered', async () => {
+    let answer: (() => void) | undefined;
+    const legacy = await running(
+      TestUpstream.start('legacy', (_, res) => {
+        answer = () => sendJson(res, {});
+      }),
+    );
+    const gateway = await running(startGateway({ legacy: { saju: legacy.url } }));
+    const early = write(gateway);
+    await until('the write to be under way', () => answer);
+    gateway.controls.held = 'writes';
+    let settled = false;
+    const settling = gateway.controls.underWay.settled('saju', 'writes').then(() => {
+      settled = true;
+    });
+    expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
+    expect(settled).toBe(false);
+    answer?.();
+    expect((await early).status).toBe(200);
+    await settling;
+  });
+
+  test('forgets who goes away while it waits', async () => {
+    const legacy = await running(TestUpstream.start('legacy'));
+    const gateway = await running(startGateway({ legacy: { saju: legacy.url }, limits: { held: 1 } }));
+    gateway.controls.held = 'writes';
+    const abort = new AbortController();
+    const gone = ask(gateway, '/api/saju/records/1', { method: 'DELETE', signal: abort.signal }).catch(() => 'gone');
+    await until('it to wait', async () => (await write(gateway)).status === 503);
+    abort.abort();
+    expect(await gone).toBe('gone');
+    await until('it to be counted', async () => (await metricsOf(gateway)).includes('status="499"} 1'));
+    const next = write(gateway);
+    await until('the next one to have its place', async () => (await write(gateway)).status === 503);
+    gateway.controls.lift();
+    expect((await next).status).toBe(200);
+    expect(legacy.seen).toHaveLength(1);
+  });
+});

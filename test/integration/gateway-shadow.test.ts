@@ -1,0 +1,132 @@
+import { afterEach, expect, test } from 'vitest';
+import { issueCubeToken } from '../../src/services/tokens.js';
+import { until } from '../support/conditions.js';
+import { cubeSecret, sendJson, startGateway, type TestGateway, TestUpstream } from '../support/gateway.js';
+
+/** The comparison of both sides, as clients, upstreams and operators meet it. */
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+type Answer = Parameters<typeof TestUpstream.start>[1];
+
+async function start(legacyAnswer: Answer, cubeAnswer: Answer, shadow = true) {
+  const legacy = await TestUpstream.start('legacy', legacyAnswer);
+  const cube = await TestUpstream.start('cube', cubeAnswer);
+  const gateway = await startGateway({
+    legacy: { saju: legacy.url },
+    cubes: [['saju-cube', [cube.endpoint]]],
+    shadow,
+  });
+  stops.push(
+    () => legacy.stop(),
+    () => cube.stop(),
+    () => gateway.stop(),
+  );
+  return { legacy, cube, gateway };
+}
+
+const record: Answer = (_req, res) => sendJson(res, { id: 7, user_id: 'u', day_pillar: '갑자' });
+const ask = (gateway: TestGateway, path = '/api/saju/records/7', init: RequestInit = {}) =>
+  fetch(`${gateway.url}${path}`, { ...init, headers: { 'x-user-id': 'user-1', ...init.headers } });
+const metrics = async (gateway: TestGateway) => (await fetch(`${gateway.url}/metrics`)).text();
+
+/** The value of a series; 0 for one that is not there. */
+async function counter(gateway: TestGateway, start: string): Promise<number> {
+  const line = (await metrics(gateway)).split('\n').find((one) => one.startsWith(start));
+  return Number(line?.split(' ').at(-1) ?? 0);
+}
+
+async function examples(gateway: TestGateway, permissions: readonly string[]) {
+  const { token } = issueCubeToken(cubeSecret, { cubeId: 'test', permissions }, new Date());
+  const response = await fetch(`${gateway.url}/_gateway/shadow`, { headers: { authorization: `Bearer ${token}` } });
+  return { status: response.status, body: (await response.json()) as { items: Record<string, string>[] } };
+}
+
+const compared = 'gateway_shadow_compared_total{cube="saju",route="/api/saju/records/:id"}';
+const wrongPillar =
+  'gateway_shadow_mismatched_total{cube="saju",route="/api/saju/records/:id",field="body.day_pillar"}';
+
+test('a wrong field of the cube is found while nobody is on it, and shown only to who may see records', async () => {
+  const { gateway, legacy } = await start(record, (_req, res) =>
+    sendJson(res, { id: 7, user_id: 'u', day_pillar: '을축' }),
+  );
+  const answer = await ask(gateway);
+  expect(await answer.json()).toMatchObject({ day_pillar: '갑자' });
+  expect(answer.headers.get('x-cube-target')).toBe('legacy');
+  await until('the mismatch', async () => (await counter(gateway, wrongPillar)) === 1);
+  expect(await counter(gateway, compared)).toBe(1);
+  // The client's own, two legs, and one more look.
+  expect(legacy.seen).toHaveLength(4);
+  expect(legacy.seen.filter(({ headers }) => headers['x-cube-shadow'] === '1')).toHaveLength(3);
+  // Clients' series know nothing of it.
+  expect(await counter(gateway, 'gateway_upstream_requests_total{cube="saju",target="cube"')).toBe(0);
+  expect(await counter(gateway, 'gateway_upstream_requests_total{cube="saju",target="legacy",status="200"}')).toBe(1);
+
+  const [redacted] = (await examples(gateway, ['migration:read'])).body.items;
+  expect(redacted).toMatchObject({ field: 'body.day_pillar', legacy: 'string of 2', of_cube: 'string of 2' });
+  const [shown] = (await examples(gateway, ['migration:read', 'records:read'])).body.items;
+  expect(shown).toMatchObject({ legacy: '갑자', of_cube: '을축' });
+  expect((await examples(gateway, ['records:read'])).status).toBe(403);
+});
+
+test('the cube is asked as the gateway asks, with the body of a calculation that is not saved', async () => {
+  const { gateway, cube } = await start(record, record);
+  const body = JSON.stringify({ user_id: 'u', birth_year: 1990, save: false });
+  await (
+    await ask(gateway, '/api/saju/calculate', { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+  ).text();
+  await until('the leg', () => cube.seen.length === 1);
+  expect(cube.seen[0]).toMatchObject({ method: 'POST', url: '/calculate', body });
+  expect(cube.seen[0]?.headers).toMatchObject({ 'x-user-id': 'user-1', 'x-cube-token': expect.any(String) });
+  await until(
+    'the comparison',
+    async () => (await counter(gateway, compared.replace('records/:id', 'calculate'))) === 1,
+  );
+});
+
+test('what writes is never asked of the other side', async () => {
+  const { gateway, cube } = await start(record, record);
+  const json = { 'content-type': 'application/json' };
+  for (const [path, method, body] of [
+    ['/api/saju/records/7', 'DELETE', undefined],
+    ['/api/saju/records/7', 'PATCH', '{"interpretation":"x"}'],
+    ['/api/saju/calculate', 'POST', '{"save":true}'],
+    ['/api/saju/calculate', 'POST', '{}'],
+    ['/api/saju/unknown', 'GET', undefined],
+  ] as const)
+    await (await ask(gateway, path, { method, headers: json, ...(body === undefined ? {} : { body }) })).text();
+  // A reading one last: when it is compared, those before it would have been.
+  await (await ask(gateway)).text();
+  await until('the comparison', async () => (await counter(gateway, compared)) === 1);
+  expect(cube.seen.map(({ method, url }) => `${method} ${url}`)).toEqual(['GET /records/7']);
+});
+
+test('a cube that hangs or breaks off under comparison leaves clients untouched', async () => {
+  let turn = 0;
+  const { gateway, cube } = await start(record, (_req, res) => {
+    if (turn++ % 2 === 0) res.destroy();
+  });
+  const started = performance.now();
+  for (let count = 0; count < 60; count++) {
+    const answer = await ask(gateway);
+    expect([answer.status, await answer.json()]).toMatchObject([200, { id: 7 }]);
+  }
+  expect(performance.now() - started).toBeLessThan(5000);
+  await until('legs to have failed', async () => {
+    const skipped = 'gateway_shadow_skipped_total{cube="saju",route="/api/saju/records/:id",reason="new_failed"}';
+    return (await counter(gateway, skipped)) >= 1;
+  });
+  expect(cube.seen.length).toBeGreaterThan(0);
+  expect(await counter(gateway, 'gateway_breakers_open{cube="saju",target="cube"}')).toBe(0);
+  // The cube serves as before whom the weight sends there.
+  expect((await (await fetch(`${gateway.url}/health`)).json()) as object).toMatchObject({ broken_off: [] });
+});
+
+test('without comparison no side is asked twice', async () => {
+  const { gateway, legacy, cube } = await start(record, record, false);
+  for (let count = 0; count < 5; count++) await (await ask(gateway)).text();
+  expect([legacy.seen.length, cube.seen.length]).toEqual([5, 0]);
+  expect((await examples(gateway, ['migration:read'])).body.items).toEqual([]);
+});

@@ -1,0 +1,115 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { until } from '../support/conditions.js';
+import { sendRaw, startGateway, statusOf, type TestGateway, TestUpstream } from '../support/gateway.js';
+
+const hello = [
+  'GET /api/saju/socket HTTP/1.1',
+  'Host: a',
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  'Sec-WebSocket-Version: 13',
+  '',
+  '',
+].join('\r\n');
+
+const stops: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+async function running<T extends { stop(): Promise<unknown> }>(starting: Promise<T>): Promise<T> {
+  const started = await starting;
+  stops.push(() => started.stop());
+  return started;
+}
+
+/** A service that opens every WebSocket, and says its name in it. */
+async function socketService(name: string): Promise<TestUpstream> {
+  const upstream = await running(TestUpstream.listen(name, (_, res) => void res.end()));
+  upstream.server.on('upgrade', (_, socket) => {
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhere is ${name}`,
+    );
+    socket.on('error', () => undefined);
+  });
+  return upstream;
+}
+
+/** An address at which nobody listens. */
+async function nowhere(): Promise<string> {
+  const upstream = await TestUpstream.listen('nobody', () => undefined);
+  const { url } = upstream;
+  await upstream.stop();
+  return url;
+}
+
+const open = (gateway: TestGateway) =>
+  sendRaw(gateway.port, hello, (answer) => answer.includes('here is') || answer.includes('"status"'));
+const metricsOf = async (gateway: TestGateway) => (await fetch(`${gateway.url}/metrics`)).text();
+
+describe('a WebSocket while writes are held', () => {
+  test('waits, and is opened when they are let go', async () => {
+    const legacy = await socketService('legacy');
+    const gateway = await running(startGateway({ legacy: { saju: legacy.url }, limits: { held: 1 } }));
+    gateway.controls.held = 'writes';
+    const waiting = open(gateway);
+    await until('it to wait', async () => statusOf(await open(gateway)) === 503);
+    expect(legacy.sockets.size).toBe(0);
+    await gateway.controls.underWay.settled('saju', 'writes');
+    gateway.controls.lift();
+    expect(await waiting).toContain('here is legacy');
+    // Open it is no longer under way: the next hold comes into force beside it.
+    await gateway.controls.underWay.settled('saju', 'writes');
+  });
+
+  test('does not wait for ever', async () => {
+    const legacy = await socketService('legacy');
+    const gateway = await running(startGateway({ legacy: { saju: legacy.url }, limits: { held: 1, holdMillis: 100 } }));
+    gateway.controls.held = 'writes';
+    for (let time = 0; time < 2; time++) {
+      const answer = await open(gateway);
+      expect(statusOf(answer)).toBe(503);
+      expect(answer).toContain('Retry-After: 1');
+    }
+    gateway.controls.lift();
+    expect(await open(gateway)).toContain('here is legacy');
+  });
+});
+
+describe('a WebSocket whose cube is not there', () => {
+  const gatewayBefore = async (...urls: readonly string[]) => {
+    const legacy = await socketService('legacy');
+    const endpoints = urls.map((url, place) => ({ id: String(place), url }));
+    const gateway = await running(startGateway({ legacy: { saju: legacy.url }, cubes: [['saju-cube', endpoints]] }));
+    gateway.controls.weight(100);
+    return gateway;
+  };
+  const owned = { owner: 'cube', epoch: 1, completed: false, reverseSyncWithinLimit: true } as const;
+
+  test('is opened at the cube while that is there', async () => {
+    const cube = await socketService('cube');
+    expect(await open(await gatewayBefore(cube.url))).toMatch(/X-Cube-Target: cube[\s\S]*here is cube/);
+  });
+
+  test('is opened at legacy while legacy is the owner, with or without an instance in the registry', async () => {
+    const absent = await gatewayBefore();
+    expect(await open(absent)).toMatch(/X-Cube-Target: legacy[\s\S]*here is legacy/);
+    expect(await metricsOf(absent)).toContain('gateway_fallbacks_total{cube="saju",reason="nobody"} 1');
+    const dead = await gatewayBefore(await nowhere());
+    expect(await open(dead)).toMatch(/X-Cube-Target: legacy[\s\S]*here is legacy/);
+    expect(await metricsOf(dead)).toContain('gateway_fallbacks_total{cube="saju",reason="repeated"} 1');
+    await dead.controls.underWay.settled('saju', 'all');
+  });
+
+  test('is refused while the cube is the owner', async () => {
+    const absent = await gatewayBefore();
+    absent.controls.ownership = owned;
+    expect(statusOf(await open(absent))).toBe(503);
+    const dead = await gatewayBefore(await nowhere());
+    dead.controls.ownership = owned;
+    expect(statusOf(await open(dead))).toBe(502);
+    expect(await metricsOf(dead)).not.toContain('gateway_fallbacks_total{');
+    await dead.controls.underWay.settled('saju', 'all');
+  });
+});

@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  changedChannel,
+  type NewInstance,
+  readActiveVersion,
+  readInstances,
+  registerInstance,
+  setActiveVersion,
+} from '../../src/traffic/instances.js';
+import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
+import { until } from '../support/conditions.js';
+import { OwnRedis } from '../support/own-redis.js';
+
+/** The registry of instances on a real Redis. */
+let server: OwnRedis;
+let redis: RedisConnection;
+const key = 'cubeshift:instances:saju-cube';
+const instance: NewInstance = {
+  cube_id: 'saju-cube',
+  instance_id: 'one',
+  url: 'http://127.0.0.1:8001',
+  version: '1.0.0',
+  state: 'starting',
+  started_at: 1_764_000_000_123,
+};
+const fast = { everyMillis: 50 };
+
+beforeAll(async () => {
+  server = await OwnRedis.start();
+  redis = connectRedis(server.url, { onError: () => undefined, commandMillis: 500 });
+});
+beforeEach(async () => {
+  await until('redis to be connected', () => redis.status === 'ready');
+  await redis.flushall();
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+const statesNow = async () => (await readInstances(redis, 'saju-cube')).map(({ state }) => state);
+
+describe('a registered instance', () => {
+  test('is found as it is, in the order of ids, until it closes', async () => {
+    const two = registerInstance(redis, { ...instance, instance_id: 'two' }, fast);
+    const one = registerInstance(redis, instance, fast);
+    await one.setState('ready');
+    const [first, second, ...rest] = await until('both', async () => {
+      const found = await readInstances(redis, 'saju-cube');
+      return found.length === 2 && found;
+    });
+    expect([first, second, rest]).toMatchObject([
+      { ...instance, state: 'ready' },
+      { instance_id: 'two', state: 'starting' },
+      [],
+    ]);
+    expect(await readInstances(redis, 'ai-cube')).toEqual([]);
+    await one.close();
+    await two.close();
+    expect(await readInstances(redis, 'saju-cube')).toEqual([]);
+  });
+
+  test('is told of by the channel at each change of state', async () => {
+    const listener = redis.duplicate();
+    listener.on('error', () => undefined);
+    await until('the listener to be connected', () => listener.status === 'ready');
+    const heard: string[] = [];
+    listener.on('message', (_channel, cubeId) => heard.push(cubeId));
+    await listener.subscribe(changedChannel);
+    const registration = registerInstance(redis, instance, { everyMillis: 60_000 });
+    await registration.setState('ready');
+    await registration.close();
+    await until('three messages', () => heard.length === 3);
+    expect(heard).toEqual(['saju-cube', 'saju-cube', 'saju-cube']);
+    listener.disconnect();
+  });
+
+  test('comes back by itself after a flush', async () => {
+    const registration = registerInstance(redis, instance, fast);
+    await registration.setState('ready');
+    await redis.flushall();
+    await until('the entry to be back', async () => (await statesNow()).includes('ready'));
+    await registration.close();
+  });
+
+  test('comes back by itself, in its newest state, after Redis was killed', async () => {
+    const registration = registerInstance(redis, instance, fast);
+    await until('the entry', async () => (await statesNow()).length === 1);
+    await server.kill();
+    await registration.setState('draining');
+    await server.revive();
+    await until('the entry to be back', async () => (await statesNow().catch(() => undefined))?.includes('draining'));
+    await registration.close();
+    expect(await statesNow()).toEqual([]);
+  });
+
+  test('does not wait for a Redis that hangs longer than a command may take', async () => {
+    const registration = registerInstance(redis, instance, fast);
+    await until('the entry', async () => (await statesNow()).length === 1);
+    server.signal('SIGSTOP');
+    const begun = Date.now();
+    await registration.close();
+    server.signal('SIGCONT');
+    expect(Date.now() - begun).toBeLessThan(3000);
+    await until('redis to answer', () => redis.ping().catch(() => false as const));
+  });
+});
+
+describe('an entry', () => {
+  const put = (id: string, entry: unknown) =>
+    redis.hset(key, id, typeof entry === 'string' ? entry : JSON.stringify(entry));
+
+  test('without a heartbeat for five seconds, or with one of the future, does not count, after a minute it is removed', async () => {
+    const [seconds] = await redis.time();
+    const now = Number(seconds) * 1000;
+    const at = (age: number) => ({ ...instance, state: 'ready', heartbeat_at: now - age });
+    await put('alive', { ...at(3000), instance_id: 'alive' });
+    await put('late', { ...at(6000), instance_id: 'late' });
+    await put('ahead', { ...at(-3_600_000), instance_id: 'ahead' });
+    await put('dead', { ...at(62_000), instance_id: 'dead' });
+    expect((await readInstances(redis, 'saju-cube')).map((found) => found.instance_id)).toEqual(['alive']);
+    expect((await redis.hkeys(key)).sort()).toEqual(['ahead', 'alive', 'late']);
+  });
+
+  test('that is nonsense is passed over and removed', async () => {
+    const registration = registerInstance(redis, instance, fast);
+    await registration.setState('ready');
+    const right = { ...instance, state: 'ready', heartbeat_at: Date.now() };
+    for (const [place, entry] of [
+      '',
+      '{',
+      'null',
+      '7',
+      '[]',
+      {},
+      { ...right, url: 'nowhere' },
+      { ...right, url: 7 },
+      { ...right, url: 'file:///nowhere' },
+      { ...right, url: 'ftp://127.0.0.1:8001' },
+      { ...right, state: 'asleep' },
+      { ...right, heartbeat_at: 'now' },
+      { ...right, started_at: 1e300 },
+      { ...right, version: null },
+    ].entries())
+      await put(`wrong-${place}`, entry);
+    expect(await statesNow()).toEqual(['ready']);
+    expect(await redis.hkeys(key)).toEqual(['one']);
+    await registration.close();
+  });
+});
+
+test('the active version is what was set last, null before', async () => {
+  expect(await readActiveVersion(redis, 'saju-cube')).toBeNull();
+  await setActiveVersion(redis, 'saju-cube', '1.0.0');
+  await setActiveVersion(redis, 'saju-cube', '1.1.0');
+  expect(await readActiveVersion(redis, 'saju-cube')).toBe('1.1.0');
+  expect(await readActiveVersion(redis, 'ai-cube')).toBeNull();
+});

@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { inTransaction } from '../../src/postgres/connect.js';
+import { claimOperation } from '../../src/postgres/ledger/operations.js';
+import { claimRange, releaseRanges } from '../../src/postgres/ledger/ranges.js';
+import { acceptRejects, keepRejects } from '../../src/postgres/ledger/rejects.js';
+import { finalizeOwnership, recordEstimate, recordRunState } from '../../src/postgres/ledger/run-state.js';
+import { startVerification } from '../../src/postgres/ledger/verifications.js';
+import { createDatabases, type TestDatabases } from '../support/databases.js';
+import { RowsRun } from '../support/rows-run.js';
+
+let databases: TestDatabases;
+let run: RowsRun;
+const late = { migrationId: 'run', sequence: 1 };
+const current = { migrationId: 'run', sequence: 2 };
+
+beforeAll(async () => {
+  databases = await createDatabases(100);
+  run = await RowsRun.open(databases, 'run');
+  await run.copy();
+  for (const { sequence } of [late, current]) {
+    const state = { sequence, stage: 'verifying', status: 'running', runId: 'r', by: 'test', what: 'step' } as const;
+    await recordRunState(databases.cube, 'run', state);
+  }
+});
+afterAll(async () => {
+  await run.close();
+  await databases.drop();
+});
+
+/** Everything of the ledger that a step would change. */
+async function onRecord(): Promise<unknown> {
+  const found = await databases.cube.query(
+    `select (select json_agg(r order by source_id) from ledger.rejects r) as rejects,
+            (select json_agg(v order by id) from ledger.verifications v) as verifications,
+            (select json_agg(b order by id) from ledger.batches b) as batches,
+            (select json_agg(r order by id) from ledger.ranges r) as ranges,
+            (select json_agg(m) from ledger.migrations m) as run`,
+  );
+  return found.rows;
+}
+
+test.each([
+  ['an acceptance', () => acceptRejects(databases.cube, late, 'all', 'tester', 'foretold')],
+  ['a start of a comparison', () => startVerification(databases.cube, late)],
+  ['an estimate', () => recordEstimate(databases.cube, late, 5, true)],
+  ['a handing over', () => finalizeOwnership(databases.cube, late)],
+  ['a claim of the run', () => claimOperation(databases.cube, late)],
+  ['a claim of a range', () => claimRange(databases.cube, { ...late, lane: 0, worker: 'late' }, async () => 100n)],
+])('%s asked for in an earlier state is refused and changes nothing', async (_, step) => {
+  const before = await onRecord();
+  await expect(step()).rejects.toMatchObject({ type: 'claim_lost' });
+  expect(await onRecord()).toEqual(before);
+});
+
+test('ranges that a later state has claimed are not taken away by an earlier one', async () => {
+  await databases.cube.query("update ledger.ranges set state = 'claimed'");
+  const before = await onRecord();
+  await releaseRanges(databases.cube, late);
+  expect(await onRecord()).toEqual(before);
+  await releaseRanges(databases.cube, current);
+  const open = await databases.cube.query("select from ledger.ranges where state <> 'open'");
+  expect(open.rowCount).toBe(0);
+});
+
+test('a comparison that is asked for twice in one state is one, and the next state begins another', async () => {
+  const first = await startVerification(databases.cube, current);
+  expect(await startVerification(databases.cube, current)).toBe(first);
+  await recordRunState(databases.cube, 'run', {
+    sequence: 3,
+    stage: 'verifying',
+    status: 'running',
+    runId: 'r',
+    by: 'test',
+    what: 'step',
+  });
+  const second = await startVerification(databases.cube, { ...current, sequence: 3 });
+  const found = await databases.cube.query('select id, status from ledger.verifications order by id');
+  expect(found.rows).toEqual([
+    { id: first, status: 'abandoned' },
+    { id: second, status: 'running' },
+  ]);
+});
+
+test('an acceptance takes what was rejected when it was asked for, and nothing that came later', async () => {
+  const [id] = databases.rejected.keys();
+  const asked = { migrationId: 'run', sequence: 3 };
+  expect(await acceptRejects(databases.cube, asked, 'all', 'tester', 'foretold')).toBe(databases.rejected.size);
+  await inTransaction(databases.cube, (client) =>
+    keepRejects(client, 'run', [{ sourceId: BigInt(id ?? 0), reason: 'later', detail: 'later', payload: '{}' }]),
+  );
+  expect(await acceptRejects(databases.cube, asked, 'all', 'tester', 'foretold')).toBe(0);
+});

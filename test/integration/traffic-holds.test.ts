@@ -1,0 +1,153 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { trafficNames } from '../../src/domain/cubes.js';
+import { createHoldWatch, type HoldWatch } from '../../src/traffic/hold-watch.js';
+import { acknowledgements, liftHold, placeHold, readHoldOn } from '../../src/traffic/holds.js';
+import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
+import { until } from '../support/conditions.js';
+import { OwnRedis } from '../support/own-redis.js';
+
+const watches: HoldWatch[] = [];
+let server: OwnRedis;
+let redis: RedisConnection;
+
+beforeAll(async () => {
+  server = await OwnRedis.start();
+  redis = connectRedis(server.url, { onError: () => undefined, commandMillis: 300 });
+});
+beforeEach(async () => {
+  await until('a connection', () => redis.status === 'ready');
+  await redis.flushall();
+});
+afterEach(async () => {
+  await Promise.all(watches.splice(0).map((watch) => watch.close()));
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+async function watch(instanceId = 'gateway-1', settled: () => Promise<void> = async () => undefined) {
+  const made = createHoldWatch({ redis, names: trafficNames, instanceId, settled });
+  watches.push(made);
+  await made.start();
+  return made;
+}
+
+const writes = { scope: 'writes', by: 'rollback/saju-cube' } as const;
+
+test('every gateway holds what is asked, says so, and lets go when it is lifted', async () => {
+  const gateways = [await watch('one'), await watch('two')];
+  const hold = await placeHold(redis, 'saju', { ...writes, seconds: 60 });
+  await until('both to say so', async () => (await acknowledgements(redis, hold.id)).size === 2);
+  expect(await acknowledgements(redis, hold.id)).toEqual(
+    new Map([
+      ['one', hold.until],
+      ['two', hold.until],
+    ]),
+  );
+  for (const gateway of gateways) {
+    expect(gateway.holds('saju', 'writes')).toBe(true);
+    expect(gateway.holds('saju', 'reads')).toBe(false);
+    expect(gateway.holds('ai', 'writes')).toBe(false);
+  }
+  const lifted = Promise.all(gateways.map((gateway) => gateway.lifted('saju')));
+  expect(await liftHold(redis, 'saju', 'another')).toBe(false);
+  expect(await liftHold(redis, 'saju', hold.id)).toBe(true);
+  await lifted;
+  expect(gateways.some((gateway) => gateway.holds('saju', 'writes'))).toBe(false);
+  expect(await readHoldOn(redis, 'saju')).toBeNull();
+});
+
+test('a hold whose maker died ends by itself', async () => {
+  const gateway = await watch();
+  const placed = performance.now();
+  await placeHold(redis, 'saju', { scope: 'all', by: 'maker', seconds: 1 });
+  await until('the hold', () => gateway.holds('saju', 'reads'));
+  await gateway.lifted('saju');
+  expect(performance.now() - placed).toBeGreaterThan(950);
+  expect(performance.now() - placed).toBeLessThan(2000);
+  expect(gateway.holds('saju', 'writes')).toBe(false);
+});
+
+test('a hold ends by itself while Redis is away, and not before its time', async () => {
+  const gateway = await watch();
+  const placed = performance.now();
+  await placeHold(redis, 'saju', { ...writes, seconds: 2 });
+  await until('the hold', () => gateway.holds('saju', 'writes'));
+  server.signal('SIGSTOP');
+  try {
+    await gateway.lifted('saju');
+    expect(performance.now() - placed).toBeGreaterThan(1950);
+  } finally {
+    server.signal('SIGCONT');
+  }
+});
+
+test('a hold that was acknowledged outlasts a Redis that loses it, and may still be placed anew and lifted', async () => {
+  const gateway = await watch();
+  const placed = performance.now();
+  const hold = await placeHold(redis, 'saju', { ...writes, seconds: 2 });
+  await until('the acknowledgement', async () => (await acknowledgements(redis, hold.id)).size === 1);
+  await redis.flushall();
+  const ai = await placeHold(redis, 'ai', { ...writes, seconds: 60 });
+  await until('a look', () => gateway.holds('ai', 'writes'));
+  expect(gateway.holds('saju', 'writes')).toBe(true);
+  await gateway.lifted('saju');
+  expect(performance.now() - placed).toBeGreaterThan(1950);
+  await redis.flushall();
+  const again = await placeHold(redis, 'ai', { ...writes, seconds: 60 });
+  expect(again.id).not.toBe(ai.id);
+  await until('the new one', async () => (await acknowledgements(redis, again.id)).size === 1);
+  await liftHold(redis, 'ai', again.id);
+  await gateway.lifted('ai');
+});
+
+test('nothing is acknowledged before the requests let through earlier have been answered', async () => {
+  let answered: () => void = () => undefined;
+  const gateway = await watch('slow', () => new Promise<void>((resolve) => (answered = resolve)));
+  const quick = await watch('quick');
+  const hold = await placeHold(redis, 'saju', { ...writes, seconds: 60 });
+  await until('both to hold', () => gateway.holds('saju', 'writes') && quick.holds('saju', 'writes'));
+  await until('the quick one', async () => (await acknowledgements(redis, hold.id)).has('quick'));
+  expect((await acknowledgements(redis, hold.id)).has('slow')).toBe(false);
+  answered();
+  await until('the slow one', async () => (await acknowledgements(redis, hold.id)).has('slow'));
+});
+
+test('its maker may repeat and prolong a hold, anybody else is refused', async () => {
+  const gateway = await watch();
+  const first = await placeHold(redis, 'saju', { ...writes, seconds: 30 });
+  const again = await placeHold(redis, 'saju', { ...writes, seconds: 1 });
+  expect(again).toEqual(first);
+  const longer = await placeHold(redis, 'saju', { ...writes, seconds: 60 });
+  expect(longer.id).toBe(first.id);
+  expect(longer.until).toBeGreaterThan(first.until);
+  await until('the longer one to be acknowledged', async () => {
+    return (await acknowledgements(redis, first.id)).get('gateway-1') === longer.until;
+  });
+  await expect(placeHold(redis, 'saju', { ...writes, by: 'somebody', seconds: 5 })).rejects.toMatchObject({
+    type: 'conflict',
+  });
+  const wider = await placeHold(redis, 'saju', { scope: 'all', by: writes.by, seconds: 60 });
+  expect(wider.id).not.toBe(first.id);
+  await until('reads to wait too', () => gateway.holds('saju', 'reads'));
+  await until('the wider one to be acknowledged', async () => (await acknowledgements(redis, wider.id)).size === 1);
+});
+
+test.each([0, -1, 601, Number.NaN, Number.POSITIVE_INFINITY])('a hold of %d seconds is refused', async (seconds) => {
+  await expect(placeHold(redis, 'saju', { ...writes, seconds })).rejects.toMatchObject({ type: 'invalid_input' });
+});
+
+test('what stands in the key of a hold and is none holds nobody up', async () => {
+  const gateway = await watch();
+  for (const text of ['', '7', '{"id":1}', '{"id":"a","scope":"none","until":99999999999999,"by":"b"}']) {
+    await redis.set('cubeshift:hold:saju', text);
+    const ai = await placeHold(redis, 'ai', { ...writes, seconds: 5 });
+    await until('a look', () => gateway.holds('ai', 'writes'));
+    expect(gateway.holds('saju', 'writes')).toBe(false);
+    await liftHold(redis, 'ai', ai.id);
+    await until('another look', () => !gateway.holds('ai', 'writes'));
+  }
+  await placeHold(redis, 'saju', { ...writes, seconds: 5 });
+  await until('the real one', () => gateway.holds('saju', 'writes'));
+});

@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DeploymentView, RollbackView } from '../../src/domain/cube-changes.js';
+import type { Release } from '../../src/domain/releases.js';
+import { CubeSupervisor } from '../../src/stack/cubes.js';
+import { StackHome } from '../../src/stack/home.js';
+import { Supervisor } from '../../src/stack/supervisor.js';
+import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
+import { until } from './conditions.js';
+import { createDatabases, type TestDatabases } from './databases.js';
+import { Engine } from './engine.js';
+import { OwnRedis } from './own-redis.js';
+
+/** The engine with a supervisor of cubes, on real servers: what deployments and rollbacks need. */
+export class CubeStack {
+  private readonly stopping = new AbortController();
+  private readonly watching: Promise<void>;
+
+  private constructor(
+    readonly databases: TestDatabases,
+    readonly ownRedis: OwnRedis,
+    readonly redis: RedisConnection,
+    readonly home: StackHome,
+    readonly engine: Engine,
+    private readonly supervisor: Supervisor,
+  ) {
+    this.watching = supervisor.watch(this.stopping.signal);
+  }
+
+  /** Runs `first`, and has `records` rows in legacy. `environment` is that of the control worker. */
+  static async start(
+    first: Release,
+    { records = 50, environment = {} }: { records?: number; environment?: Readonly<Record<string, string>> } = {},
+  ): Promise<CubeStack> {
+    const databases = await createDatabases(records);
+    const ownRedis = await OwnRedis.start();
+    const home = new StackHome(mkdtempSync(join(tmpdir(), 'cubeshift-cube-stack-')));
+    home.prepare();
+    home.addRelease(first);
+    const redis = connectRedis(ownRedis.url, { onError: () => undefined });
+    const supervisor = new Supervisor(home);
+    await supervisor.bringUpCubes(new CubeSupervisor(home, { REDIS_URL: ownRedis.url }, [], []));
+    const engine = await Engine.start({
+      ...databases,
+      redisUrl: ownRedis.url,
+      stateFolder: home.folder,
+      environment: { 'worker-control': environment },
+    });
+    return new CubeStack(databases, ownRedis, redis, home, engine, supervisor);
+  }
+
+  async deploy(version: string, body: Readonly<Record<string, unknown>> = {}): Promise<DeploymentView> {
+    const { status, body: view } = await this.engine.call('POST', '/v1/cubes/saju-cube/deploy', { version, ...body });
+    if (status !== 202) throw new Error(`${status}: ${JSON.stringify(view)}`);
+    return this.deployed();
+  }
+
+  /** The deployment once it is over. */
+  deployed(): Promise<DeploymentView> {
+    return until('the deployment to end', async () => {
+      const { status, body } = await this.engine.call('GET', '/v1/cubes/saju-cube/deployment');
+      // A worker that is away or short of time cannot say.
+      if (status === 503) return false;
+      if (status !== 200) throw new Error(`${status}: ${JSON.stringify(body)}`);
+      const view = body as DeploymentView;
+      return view.status !== 'running' && view;
+    });
+  }
+
+  async rollBack(body: Readonly<Record<string, unknown>>): Promise<RollbackView> {
+    const { status, body: view } = await this.engine.call('POST', '/v1/cubes/saju-cube/rollback', body);
+    if (status !== 202) throw new Error(`${status}: ${JSON.stringify(view)}`);
+    return view as RollbackView;
+  }
+
+  rollback(fits: (view: RollbackView) => boolean = ({ status }) => status !== 'running'): Promise<RollbackView> {
+    let last: RollbackView | undefined;
+    return until('the rollback to be as expected', async () => {
+      const { status, body } = await this.engine.call('GET', '/v1/cubes/saju-cube/rollback');
+      // A worker that is away cannot say.
+      if (status !== 200) return false;
+      last = body as RollbackView;
+      return fits(last) && last;
+    }).catch((error: unknown) => {
+      throw new Error(`${String(error)}; it is ${JSON.stringify(last)}`);
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.engine.stop();
+    this.stopping.abort();
+    await this.watching;
+    await this.supervisor.stop();
+    this.redis.disconnect();
+    await this.ownRedis.stop();
+    await this.databases.drop();
+    rmSync(this.home.folder, { recursive: true, force: true });
+  }
+}

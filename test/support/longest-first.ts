@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** The files that take longest, the longest first: a minute or so each, most of it waiting. */
+const longest = [
+  'test/chaos/random-kills.test.ts',
+  'test/integration/emergency-rollbacks.test.ts',
+  'test/integration/stack.test.ts',
+  'test/chaos/servers-restarted.test.ts',
+  'test/chaos/frozen-worker.test.ts',
+  'test/chaos/crash-points.test.ts',
+  'test/integration/command-line.test.ts',
+  'test/integration/preflight.test.ts',
+  'test/integration/steering.test.ts',
+  'test/integration/cube-deployments.test.ts',
+];
+/** Among the others it is the kind of test that tells: unit tests take no time, and fill the gaps at the end. */
+const folders = ['test/chaos/', 'test/integration/', 'test/workflow/', 'test/'];
+
+/**
+ * The order of the test files. By itself Vitest goes by what earlier runs took, and in a fresh clone by size: a short file
+ * that takes long would start last, and the whole suite would wait for it alone.
+ */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const { root } = this.ctx.config;
+    for (const file of longest)
+      if (!existsSync(join(root, file))) throw new Error(`${file} is gone: correct the list in longest-first.ts`);
+    const place = ({ moduleId }: TestSpecification) => placeOf(relative(root, moduleId).split(sep).join('/'));
+    // A stable sort: within a place Vitest's own order stays.
+    return (await super.sort(files)).sort((one, other) => place(one) - place(other));
+  }
+}
+
+function placeOf(file: string): number {
+  const place = longest.indexOf(file);
+  return place >= 0 ? place : longest.length + folders.findIndex((folder) => file.startsWith(folder));
+}

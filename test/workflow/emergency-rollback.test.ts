@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Verdict } from '../../src/domain/cube-changes.js';
+import { CubeServer, type CubeStep, FakeCube } from './cube-server.js';
+
+let server: CubeServer;
+beforeAll(async () => {
+  server = await CubeServer.start();
+});
+afterAll(() => server.stop());
+
+const sick = async (): Promise<Verdict> => ({ passed: false, sentence: 'it is sick' });
+const fiveSteps: readonly CubeStep[] = [
+  'lookAtTraffic',
+  'stopTraffic',
+  'takeCube',
+  'deployVersion',
+  'awaitVersion',
+  'activateVersion',
+  'keepVersions',
+  'checkConsistency',
+  'letTrafficIn',
+  'watchVersion',
+  'letCubeGo',
+];
+
+test('users are sent away first, and let in once version and data were looked at', async () => {
+  const world = new FakeCube();
+  const run = await server.rollBack('happy', world);
+  const view = await run.handle.result();
+  expect(view).toMatchObject({ status: 'completed', target_version: '0.9', from_version: '1.0' });
+  expect(world.order).toEqual(fiveSteps);
+  expect(world.argsOf('deployVersion')?.slice(1)).toEqual(['0.9', 2]);
+  expect(world.argsOf('keepVersions')?.[1]).toEqual(['0.9']);
+});
+
+test('where the cube owns the data users wait at the gateways instead', async () => {
+  const world = new FakeCube().answer('lookAtTraffic', async () => ({ way: 'hold', enabled: null }));
+  const view = await (await server.rollBack('owner', world)).handle.result();
+  expect(view.status).toBe('completed');
+  expect(view.steps[0]?.sentence).toBe('users wait at the gateways');
+  for (const step of ['stopTraffic', 'letTrafficIn'] as const)
+    expect(world.argsOf(step)?.[1]).toEqual({ way: 'hold', enabled: null });
+});
+
+test('of a cube that was closed before nobody is told that it serves again', async () => {
+  const world = new FakeCube().answer('lookAtTraffic', async () => ({ way: 'flags', enabled: false }));
+  const view = await (await server.rollBack('closed', world)).handle.result();
+  expect(view).toMatchObject({ status: 'completed' });
+  expect(view.sentence).toContain('stays closed');
+  expect(view.steps.find(({ step }) => step === 'resume_traffic')?.sentence).toContain('stays closed');
+});
+
+test('a cube that an earlier rollback had closed is told to serve again, and one of a person to stay closed', async () => {
+  const closed = async () => ({ way: 'flags', enabled: false }) as const;
+  const ours = new FakeCube()
+    .answer('lookAtTraffic', closed)
+    .answer('letTrafficIn', async () => ({ passed: true, closedBy: null }));
+  const serving = await (await server.rollBack('closed-by-rollback', ours)).handle.result();
+  expect(serving.sentence).toBe('0.9 of closed-by-rollback serves its users again.');
+  const theirs = new FakeCube()
+    .answer('lookAtTraffic', closed)
+    .answer('letTrafficIn', async () => ({ passed: true, closedBy: 'ops' }));
+  const view = await (await server.rollBack('closed-by-ops', theirs)).handle.result();
+  expect(view.sentence).toContain('closed by ops, and stays closed until somebody opens it');
+  expect(view.steps.find(({ step }) => step === 'resume_traffic')?.sentence).toContain('closed by ops');
+});
+
+test('back to the very version that is ill means new instances of it', async () => {
+  const world = new FakeCube();
+  await (await server.rollBack('same', world, '1.0')).handle.result();
+  expect(world.argsOf('restartVersion')?.slice(1)).toEqual(['1.0', 4]);
+});
+
+test('without a version it goes to the one that is warm', async () => {
+  const world = new FakeCube();
+  expect(await (await server.rollBack('warm', world, null)).handle.result()).toMatchObject({ target_version: '0.9' });
+});
+
+describe('a person is called, and users stay away, when', () => {
+  test.each(fiveSteps.slice(0, -1))('%s fails for good', async (step) => {
+    const world = new FakeCube().fail(step, 'permission_denied');
+    const run = await server.rollBack(`denied-${step}`, world);
+    const view = await run.escalated();
+    expect(view.sentence).toContain('A sentence about permission_denied');
+    expect(world.order).toContain('tellEscalation');
+    // Once more after whatever was done: what let users in is taken back.
+    if (step !== 'lookAtTraffic') expect(world.order.slice(-2)).toEqual(['stopTraffic', 'tellEscalation']);
+    world.mend(step);
+    await run.acknowledge({ retry: true });
+    expect(await run.handle.result()).toMatchObject({ status: 'completed', target_version: '0.9' });
+  });
+
+  test.each<CubeStep>(['awaitVersion', 'checkConsistency', 'letTrafficIn', 'watchVersion'])(
+    '%s finds it ill',
+    async (step) => {
+      const world = new FakeCube().answer(step as 'checkConsistency', sick);
+      const run = await server.rollBack(`ill-${step}`, world);
+      const view = await run.escalated();
+      expect(view.sentence).toContain('it is sick');
+      await run.acknowledge();
+      const ended = await run.handle.result();
+      expect(ended).toMatchObject({ status: 'acknowledged', acknowledged_by: 'a person' });
+      expect(ended.traffic_restored_at).toBeNull();
+      expect(world.order.at(-1)).toBe('letCubeGo');
+    },
+  );
+
+  test('a step fails for a minute with what may pass', async () => {
+    const world = new FakeCube().fail('activateVersion', 'redis_unreachable');
+    const run = await server.rollBack('minute', world);
+    expect((await run.escalated()).sentence).toContain('A sentence about redis_unreachable');
+    await run.acknowledge();
+  });
+
+  test('the webhook is away too: it waits all the same, for all to see', async () => {
+    const world = new FakeCube().answer('checkConsistency', sick).fail('tellEscalation', 'webhook_unreachable');
+    const run = await server.rollBack('silent', world);
+    await run.escalated();
+    await run.acknowledge();
+    expect(await run.handle.result()).toMatchObject({ status: 'acknowledged' });
+  });
+});
+
+test('what needs no person cannot be acknowledged', async () => {
+  let go: (verdict: Verdict) => void = () => undefined;
+  const world = new FakeCube().answer('awaitVersion', () => new Promise((resolve) => (go = resolve)));
+  const run = await server.rollBack('early', world);
+  await expect.poll(() => world.order).toContain('awaitVersion');
+  await expect(run.acknowledge()).rejects.toThrow();
+  go({ passed: true });
+  expect(await run.handle.result()).toMatchObject({ status: 'completed', acknowledged_by: null });
+});
+
+test('a cancellation from outside changes nothing', async () => {
+  let go: (verdict: Verdict) => void = () => undefined;
+  const world = new FakeCube().answer('awaitVersion', () => new Promise((resolve) => (go = resolve)));
+  const run = await server.rollBack('stubborn', world);
+  await expect.poll(() => world.order).toContain('awaitVersion');
+  await run.handle.cancel();
+  go({ passed: true });
+  expect(await run.handle.result()).toMatchObject({ status: 'completed' });
+});
