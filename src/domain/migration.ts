@@ -96,6 +96,23 @@ export function actionsThatFit(state: MigrationState): readonly MigrationAction[
   }
 }
 
+/**
+ * The steering words that fit while a request that was accepted waits to be taken up: nothing of it was done yet, so that a
+ * way out comes before it. Of two ways out the first stands, since whoever asked for it was told so.
+ */
+export function actionsBefore(
+  pending: MigrationAction | undefined,
+  fitting: readonly MigrationAction[],
+): readonly MigrationAction[] {
+  if (pending === undefined) return fitting;
+  return isWayOut(pending) ? [] : fitting.filter(isWayOut);
+}
+
+/** Whether a steering word ends the run. */
+export function isWayOut(action: MigrationAction): action is 'cancel' | 'rollback' {
+  return action === 'cancel' || action === 'rollback';
+}
+
 function actionsOfBlocked(reason: BlockReason): readonly MigrationAction[] {
   switch (reason) {
     case 'too_many_rejects':

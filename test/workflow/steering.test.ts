@@ -72,6 +72,30 @@ test('a pause asked while a resume is being recorded takes effect at once', asyn
   await run.steer('cancel');
 });
 
+test.each([
+  ['cancel', 'cancelled', 'rollback'],
+  ['rollback', 'rolled_back', 'cancel'],
+] as const)('%s comes before a resume that the plan has not taken up yet', async (action, ended, other) => {
+  const { open, opened } = gate();
+  const run = await server.begin(`${action}-before-resume`, copying);
+  await run.ledger.untilWorking('copyLane', 2);
+  run.ledger.next('recordState', async () => opened);
+  await run.steer('pause');
+  await run.ledger.untilWorking('recordState');
+  await run.steer('resume');
+  await expect(run.steer('resume')).rejects.toMatchObject({
+    cause: { message: expect.stringContaining('about to resume'), details: [{ actions: ['cancel', 'rollback'] }] },
+  });
+  await run.steer(action);
+  await expect(run.steer(other)).rejects.toMatchObject({
+    cause: { message: expect.stringContaining(`about to ${action}`), details: [{ actions: [] }] },
+  });
+  const lanes = run.ledger.count('copyLane');
+  open();
+  expect(await run.end()).toBe(ended);
+  expect(run.ledger.count('copyLane')).toBe(lanes);
+});
+
 test('a pause is kept when the step fails while it is being stopped', async () => {
   const run = await server.begin('pause-and-failure', (ledger) =>
     ledger.next('verifyRows', async () => {

@@ -15,8 +15,10 @@ import {
 } from '@temporalio/workflow';
 import type { RunReference, RunSteps } from '../../activities/run-steps.js';
 import {
+  actionsBefore,
   actionsThatFit,
   type BlockReason,
+  isWayOut,
   type MigrationAction,
   type MigrationInput,
   type MigrationStage,
@@ -272,8 +274,7 @@ export class MigrationRun {
     const asked = this.asked;
     if (asked === undefined || !interrupts(asked.action)) return;
     this.asked = undefined;
-    if (asked.action !== 'pause')
-      throw new EndAsked(asked.action === 'cancel' ? 'cancel' : 'rollback', asked.request.by);
+    if (isWayOut(asked.action)) throw new EndAsked(asked.action, asked.request.by);
     await this.enter(this.stage, 'paused', 'pause', asked.request.by);
     await this.nextAsked();
     await this.renewAfterRest();
@@ -285,7 +286,7 @@ export class MigrationRun {
     const asked = this.asked;
     this.asked = undefined;
     if (asked === undefined) throw ApplicationFailure.nonRetryable('woken without a request', 'unexpected');
-    if (asked.action === 'cancel' || asked.action === 'rollback') throw new EndAsked(asked.action, asked.request.by);
+    if (isWayOut(asked.action)) throw new EndAsked(asked.action, asked.request.by);
     await this.enter(this.stage, 'running', asked.action, asked.request.by);
     return asked;
   }
@@ -319,12 +320,13 @@ export class MigrationRun {
   }
 
   private validate(action: MigrationAction): void {
-    const fitting = actionsThatFit(this.state);
-    const overrides = action === 'cancel' || action === 'rollback';
-    if (fitting.includes(action) && (this.asked === undefined || (overrides && this.asked.action === 'pause'))) return;
+    const pending = this.asked?.action;
+    const fitting = actionsBefore(pending, actionsThatFit(this.state));
+    if (fitting.includes(action)) return;
+    const about = pending === undefined ? '' : `, about to ${pending}`;
     throw ApplicationFailure.create({
       type: 'not_at_this_stage',
-      message: `${action} is not possible while the migration is ${this.status} at stage ${this.stage}.`,
+      message: `${action} is not possible while the migration is ${this.status} at stage ${this.stage}${about}.`,
       nonRetryable: true,
       details: [{ actions: fitting }],
     });
@@ -366,7 +368,7 @@ function historyIsLong(): boolean {
 }
 
 function interrupts(action: MigrationAction): boolean {
-  return action === 'pause' || action === 'cancel' || action === 'rollback';
+  return action === 'pause' || isWayOut(action);
 }
 
 /** The known failure behind an activity's error; undefined for a cancellation or a defect of the plan itself. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  actionsBefore,
   actionsThatFit,
   type BlockReason,
   endedStatuses,
@@ -93,6 +94,18 @@ describe('steering words fit', () => {
       'repair',
       'resume',
     ]);
+  });
+});
+
+describe('before a request that was accepted is taken up', () => {
+  test('only a way out comes before it, and none before a way out', () => {
+    for (const state of states) {
+      const fitting = actionsThatFit(state);
+      const out = fitting.filter((action) => action === 'cancel' || action === 'rollback');
+      expect(actionsBefore(undefined, fitting)).toEqual(fitting);
+      for (const pending of migrationActions)
+        expect(actionsBefore(pending, fitting)).toEqual(pending === 'cancel' || pending === 'rollback' ? [] : out);
+    }
   });
 });
 
