@@ -161,9 +161,8 @@ test('Redis frozen: nobody waits, the last flags stay', async () => {
   server.signal('SIGSTOP');
   try {
     await until('the alarm', () => watcher.state().alarms.length === 1);
-    const asked = performance.now();
+    // A plain function: it has no way to wait for anybody.
     expect(watcher.flagsOf('saju').percentage).toBe(25);
-    expect(performance.now() - asked).toBeLessThan(5);
     await expect(readFlags(redis, 'saju')).rejects.toMatchObject({ type: 'redis_unreachable' });
     const late = await watch({ by: await connection() });
     expect(late.flagsOf('saju').percentage).toBe(25);
