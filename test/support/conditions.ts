@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The pauses between two looks: short at first, longer the longer it takes, since looking takes the processor from what is waited for. */
-const pauses = { shortest: 25, longest: 100, ofTheWait: 0.05 };
+const pauses = { shortest: 25, longest: 300, ofTheWait: 0.12 };
 
 /** Waits until `look` gives something other than undefined and false; fails with `what` after `millis`. */
 export async function until<T>(

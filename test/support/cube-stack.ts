@@ -45,6 +45,7 @@ export class CubeStack {
       ...databases,
       redisUrl: ownRedis.url,
       stateFolder: home.folder,
+      bulkWorkers: 0,
       environment: { 'worker-control': environment },
     });
     return new CubeStack(databases, ownRedis, redis, home, engine, supervisor);
