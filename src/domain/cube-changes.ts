@@ -88,6 +88,41 @@ export interface RollbackView {
   readonly acknowledged_by: string | null;
 }
 
+const notTakenUp = 'It is begun; its plan has told nothing yet. Where that stays so, no control worker runs.';
+
+/** A deployment that was begun and that no worker has taken up yet. */
+export function begunDeployment({ cubeId, change, by }: DeploymentInput): DeploymentView {
+  return {
+    cube_id: cubeId,
+    change: change.kind,
+    version: change.kind === 'deploy' ? change.version : null,
+    previous_version: null,
+    status: 'running',
+    failure: null,
+    step: 'begin',
+    sentence: notTakenUp,
+    by,
+    steps: [],
+  };
+}
+
+/** The same of an emergency rollback. */
+export function begunRollback({ cubeId, targetVersion, by }: RollbackInput): RollbackView {
+  return {
+    cube_id: cubeId,
+    target_version: targetVersion,
+    from_version: null,
+    status: 'running',
+    step: 'begin',
+    sentence: notTakenUp,
+    by,
+    steps: [],
+    traffic_stopped_at: null,
+    traffic_restored_at: null,
+    acknowledged_by: null,
+  };
+}
+
 /** What a person answers to an escalated rollback: `retry` has the steps tried again, else it ends there. */
 export interface Acknowledgement {
   readonly by: string;

@@ -36,6 +36,7 @@ beforeAll(async () => {
   const port = typeof address === 'object' ? address?.port : 0;
   stack = await CubeStack.start(fakeRelease('0.1.0'), {
     records: 60,
+    bulkWorkers: 1,
     environment: { ESCALATION_WEBHOOK_URL: `http://127.0.0.1:${port}/` },
   });
   records = await recordsOfOwner();
@@ -217,7 +218,12 @@ describe('a person is called, with users kept from the cube, when', () => {
     stack.home.addRelease(fakeRelease('removed'));
     // Nobody is there to carry it out until the release is gone.
     await stack.engine.kill('worker-control');
-    await stack.engine.call('POST', '/v1/cubes/saju-cube/rollback', { target_version: 'removed' });
+    expect(await stack.rollBack({ target_version: 'removed' })).toMatchObject({
+      status: 'running',
+      target_version: 'removed',
+      step: 'begin',
+      sentence: expect.stringContaining('no control worker runs'),
+    });
     rmSync(stack.home.path('releases', 'saju-cube', 'removed.json'));
     stack.engine.startProgram('worker-control');
     const view = await stack.rollback(

@@ -12,6 +12,15 @@ import { createDatabases, type TestDatabases } from './databases.js';
 import { Engine } from './engine.js';
 import { OwnRedis } from './own-redis.js';
 
+interface CubeStackOptions {
+  /** Rows in legacy. */
+  readonly records?: number;
+  /** For a test that moves rows. */
+  readonly bulkWorkers?: number;
+  /** That of the control worker. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** The engine with a supervisor of cubes, on real servers: what deployments and rollbacks need. */
 export class CubeStack {
   private readonly stopping = new AbortController();
@@ -28,10 +37,10 @@ export class CubeStack {
     this.watching = supervisor.watch(this.stopping.signal);
   }
 
-  /** Runs `first`, and has `records` rows in legacy. `environment` is that of the control worker. */
+  /** Runs `first`. */
   static async start(
     first: Release,
-    { records = 50, environment = {} }: { records?: number; environment?: Readonly<Record<string, string>> } = {},
+    { records = 50, bulkWorkers = 0, environment = {} }: CubeStackOptions = {},
   ): Promise<CubeStack> {
     const databases = await createDatabases(records);
     const ownRedis = await OwnRedis.start();
@@ -45,15 +54,14 @@ export class CubeStack {
       ...databases,
       redisUrl: ownRedis.url,
       stateFolder: home.folder,
-      bulkWorkers: 0,
+      bulkWorkers,
       environment: { 'worker-control': environment },
     });
     return new CubeStack(databases, ownRedis, redis, home, engine, supervisor);
   }
 
   async deploy(version: string, body: Readonly<Record<string, unknown>> = {}): Promise<DeploymentView> {
-    const { status, body: view } = await this.engine.call('POST', '/v1/cubes/saju-cube/deploy', { version, ...body });
-    if (status !== 202) throw new Error(`${status}: ${JSON.stringify(view)}`);
+    await this.ask('deploy', { version, ...body });
     return this.deployed();
   }
 
@@ -70,9 +78,13 @@ export class CubeStack {
   }
 
   async rollBack(body: Readonly<Record<string, unknown>>): Promise<RollbackView> {
-    const { status, body: view } = await this.engine.call('POST', '/v1/cubes/saju-cube/rollback', body);
+    return (await this.ask('rollback', body)) as RollbackView;
+  }
+
+  private async ask(what: 'deploy' | 'rollback', body: Readonly<Record<string, unknown>>): Promise<unknown> {
+    const { status, body: view } = await this.engine.call('POST', `/v1/cubes/saju-cube/${what}`, body);
     if (status !== 202) throw new Error(`${status}: ${JSON.stringify(view)}`);
-    return view as RollbackView;
+    return view;
   }
 
   rollback(fits: (view: RollbackView) => boolean = ({ status }) => status !== 'running'): Promise<RollbackView> {

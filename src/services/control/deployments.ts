@@ -3,6 +3,8 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import {
+  begunDeployment,
+  begunRollback,
   type CubeChange,
   type DeploymentView,
   deploymentDefaults,
@@ -95,8 +97,9 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
     checkKnown(cubeId);
     if (asked.kind === 'deploy') await checkKept(deps, cubeId, asked.version);
     await appendAudit(deps.cube, { actor: by, action: `cube.${asked.kind}`, subject: cubeId, details: { ...asked } });
-    await cubeWorkflows.deploy({ cubeId, change: asked, by, readySeconds, watchSeconds });
-    return begun(deps, cubeId);
+    const input = { cubeId, change: asked, by, readySeconds, watchSeconds };
+    await cubeWorkflows.deploy(input);
+    return begun(deps, cubeId).catch(unlessSilent(begunDeployment(input)));
   };
 
   routes.post(
@@ -208,16 +211,22 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
       // Found out later it would be with users sent away.
       if (target_version !== null) await checkKept(deps, id, target_version);
       const by = authorization.callerOf(request).cubeId;
-      const input = { cubeId: id, targetVersion: target_version, by, readySeconds: rollbackDefaults.readySeconds };
+      const input = {
+        cubeId: id,
+        targetVersion: target_version,
+        by,
+        readySeconds: rollbackDefaults.readySeconds,
+        watchSeconds: watch_seconds,
+      };
       // It may come on record later than it was asked for.
       const details = { target_version, asked_at: deps.clock().toISOString() };
       try {
-        await cubeWorkflows.rollBack({ ...input, watchSeconds: watch_seconds });
+        await cubeWorkflows.rollBack(input);
       } finally {
         // One that was answered too late may be carried out all the same.
         await recordRollback(deps, request.log, { actor: by, action: 'cube.rollback', subject: id, details });
       }
-      return reply.code(202).send({ ...(await look(id)) });
+      return reply.code(202).send({ ...(await look(id).catch(unlessSilent(begunRollback(input)))) });
     },
   );
 
@@ -288,6 +297,14 @@ async function checkKept({ keptVersions }: ControlDependencies, cubeId: string, 
 function found<T>(view: T | undefined, what: string, cubeId: string): T {
   if (view === undefined) throw new Failure('not_found', `There was no ${what} of ${cubeId}.`, { hint: '' });
   return view;
+}
+
+/** What is begun is told as begun, though no worker is there, or has the time, to tell more of it. */
+function unlessSilent<T>(begunView: T): (error: unknown) => T {
+  return (error) => {
+    if (toFailure(error).type === 'temporal_unreachable') return begunView;
+    throw error;
+  };
 }
 
 const refusedWithinMillis = 2500;
