@@ -92,6 +92,8 @@ await runWorker(log, async () => {
       createAuditRecord(databases),
     ]),
     maxConcurrentActivityTaskExecutions: activitySlots,
+    // How long the plans of a worker that was killed wait for it before another takes them.
+    stickyQueueScheduleToStartTimeout: '3 seconds',
   });
   const close = async () => {
     stopKeeping();
