@@ -16,7 +16,9 @@ const longest = [
   'test/integration/cube-deployments.test.ts',
 ];
 /** Among the others it is the kind of test that tells: unit tests take no time, and fill the gaps at the end. */
-const folders = ['test/chaos/', 'test/integration/', 'test/workflow/', 'test/'];
+const folders = ['test/chaos/', 'test/integration/', 'test/'];
+/** Plans under time skipping compute without a pause: one to so many that mostly wait keeps the cores busy, and no more than that. */
+const computing = { folder: 'test/workflow/', every: 5 };
 
 /**
  * The order of the test files. By itself Vitest goes by what earlier runs took, and in a fresh clone by size: a short file
@@ -27,10 +29,24 @@ export class LongestFirst extends BaseSequencer {
     const { root } = this.ctx.config;
     for (const file of longest)
       if (!existsSync(join(root, file))) throw new Error(`${file} is gone: correct the list in longest-first.ts`);
-    const place = ({ moduleId }: TestSpecification) => placeOf(relative(root, moduleId).split(sep).join('/'));
+    const pathOf = ({ moduleId }: TestSpecification) => relative(root, moduleId).split(sep).join('/');
     // A stable sort: within a place Vitest's own order stays.
-    return (await super.sort(files)).sort((one, other) => place(one) - place(other));
+    const sorted = (await super.sort(files)).sort((one, other) => placeOf(pathOf(one)) - placeOf(pathOf(other)));
+    const computes = (file: TestSpecification) => pathOf(file).startsWith(computing.folder);
+    return spread(
+      sorted.filter((file) => !computes(file)),
+      sorted.filter(computes),
+    );
   }
+}
+
+/** One of `few` behind every so many of `many`; what is left of them comes last. */
+function spread<T>(many: readonly T[], few: readonly T[]): T[] {
+  const left = [...few];
+  const mixed = many.flatMap((one, place) =>
+    (place + 1) % computing.every === 0 ? [one, ...left.splice(0, 1)] : [one],
+  );
+  return [...mixed, ...left];
 }
 
 function placeOf(file: string): number {
