@@ -5,9 +5,8 @@ import { Failure } from '../../failures.js';
 import { checkAudit, readAudit } from '../../postgres/audit.js';
 import { problemResponses } from '../problem.js';
 import type { ControlDependencies } from './dependencies.js';
-import { pageQuery } from './schemas.js';
+import { pageQuery, security } from './schemas.js';
 
-const security = [{ cubeToken: [] }];
 const afterEveryEntry = (2n ** 63n - 1n).toString();
 
 const entrySchema = Type.Object({

@@ -1,6 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { type CubeDefinition, cubeDefinitions, findCube } from '../../domain/cubes.js';
 import { Failure } from '../../failures.js';
 import { boundedAnswer } from '../../traffic/bounded-answer.js';
@@ -8,9 +8,7 @@ import { type InstanceEntry, readActiveVersion, readInstances } from '../../traf
 import { redisFailure } from '../../traffic/redis-failure.js';
 import { problemResponses } from '../problem.js';
 import type { ControlDependencies } from './dependencies.js';
-
-const orNull = (schema: TSchema) => Type.Unsafe<string | null>({ anyOf: [schema, { type: 'null' }] });
-const cubeParameter = Type.Object({ id: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' }) });
+import { idParameter, nullable, security } from './schemas.js';
 
 const instanceSchema = Type.Object({
   instance_id: Type.String(),
@@ -26,10 +24,10 @@ const cubeSchema = Type.Object({
   cube_id: Type.String(),
   type: Type.String({ description: 'core_service, support_service or infrastructure' }),
   port: Type.Integer({ description: 'the port it listens on unless told otherwise' }),
-  prefix: orNull(Type.String({ description: 'where the gateway serves it' })),
-  traffic_name: orNull(Type.String({ description: 'its name in the keys of traffic flags' })),
+  prefix: nullable<string>(Type.String({ description: 'where the gateway serves it' })),
+  traffic_name: nullable<string>(Type.String({ description: 'its name in the keys of traffic flags' })),
   health: Type.String({ description: 'ok, degraded, unreachable, or absent when nothing of it runs' }),
-  active_version: orNull(
+  active_version: nullable<string>(
     Type.String({ description: 'the version that takes traffic; null where none does, or any of several may' }),
   ),
   versions: Type.Array(Type.String(), { description: 'versions that run' }),
@@ -42,7 +40,6 @@ type InstanceView = Static<typeof instanceSchema>;
 export function registerCubeRoutes(app: FastifyInstance, deps: ControlDependencies): void {
   const routes = app.withTypeProvider<TypeBoxTypeProvider>();
   const reads = deps.authorization.require('migration:read');
-  const security = [{ cubeToken: [] }];
 
   routes.get(
     '/v1/cubes',
@@ -67,7 +64,7 @@ export function registerCubeRoutes(app: FastifyInstance, deps: ControlDependenci
       schema: {
         security,
         summary: 'One cube: its versions, its instances, their health',
-        params: cubeParameter,
+        params: idParameter,
         response: {
           200: cubeSchema,
           ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found', 'redis_unreachable'),

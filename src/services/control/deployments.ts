@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
-import { type TSchema, Type } from 'typebox';
+import { Type } from 'typebox';
 import {
   begunDeployment,
   begunRollback,
@@ -15,14 +15,12 @@ import { findCube } from '../../domain/cubes.js';
 import { noSuchRelease } from '../../domain/releases.js';
 import { Failure, isFailureType, toFailure } from '../../failures.js';
 import { type AuditedAct, appendAudit } from '../../postgres/audit.js';
-import { problemResponses } from '../problem.js';
 import type { ControlDependencies } from './dependencies.js';
+import { idParameter, nullable, planRefusals, security } from './schemas.js';
 
-const cubeParameter = Type.Object({ id: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' }) });
 const version = Type.String({ pattern: '^[A-Za-z0-9][\\w.-]{0,62}$' });
 const instances = Type.Integer({ minimum: 1, maximum: 32 });
 const seconds = Type.Integer({ minimum: 1, maximum: 600 });
-const orNull = (schema: TSchema) => Type.Unsafe<string | null>({ anyOf: [schema, { type: 'null' }] });
 
 const deployBody = Type.Object(
   {
@@ -50,10 +48,10 @@ const steps = Type.Unsafe<readonly ToldStep[]>(
 const deploymentSchema = Type.Object({
   cube_id: Type.String(),
   change: Type.String({ description: 'deploy, restart or scale' }),
-  version: orNull(Type.String()),
-  previous_version: orNull(Type.String()),
+  version: nullable<string>(Type.String()),
+  previous_version: nullable<string>(Type.String()),
   status: Type.String({ description: 'running, done, taken_back, refused, superseded or undo_incomplete' }),
-  failure: orNull(Type.String()),
+  failure: nullable<string>(Type.String()),
   step: Type.String(),
   sentence: Type.String(),
   by: Type.String(),
@@ -61,26 +59,17 @@ const deploymentSchema = Type.Object({
 });
 const rollbackSchema = Type.Object({
   cube_id: Type.String(),
-  target_version: orNull(Type.String()),
-  from_version: orNull(Type.String()),
+  target_version: nullable<string>(Type.String()),
+  from_version: nullable<string>(Type.String()),
   status: Type.String({ description: 'running, escalated, completed or acknowledged' }),
   step: Type.String(),
   sentence: Type.String(),
   by: Type.String(),
   steps,
-  traffic_stopped_at: orNull(Type.String()),
-  traffic_restored_at: orNull(Type.String()),
-  acknowledged_by: orNull(Type.String()),
+  traffic_stopped_at: nullable<string>(Type.String()),
+  traffic_restored_at: nullable<string>(Type.String()),
+  acknowledged_by: nullable<string>(Type.String()),
 });
-const security = [{ cubeToken: [] }];
-const refusals = problemResponses(
-  'invalid_input',
-  'unauthorized',
-  'forbidden',
-  'not_found',
-  'conflict',
-  'temporal_unreachable',
-);
 
 /** Deployments, restarts, scaling and emergency rollbacks of cubes. */
 export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDependencies): void {
@@ -109,9 +98,9 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
       schema: {
         security,
         summary: 'Deploy a released version beside the one that runs, and give it the traffic when it is well',
-        params: cubeParameter,
+        params: idParameter,
         body: deployBody,
-        response: { 202: deploymentSchema, ...refusals },
+        response: { 202: deploymentSchema, ...planRefusals },
       },
     },
     async (request, reply) => {
@@ -133,9 +122,9 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
       schema: {
         security,
         summary: 'Replace every instance by a new one, each once its successor is ready',
-        params: cubeParameter,
+        params: idParameter,
         body: { anyOf: [nothing, { type: 'null' }] },
-        response: { 202: deploymentSchema, ...refusals },
+        response: { 202: deploymentSchema, ...planRefusals },
       },
     },
     async (request, reply) =>
@@ -151,9 +140,9 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
       schema: {
         security,
         summary: 'Run so many instances of the version that takes traffic',
-        params: cubeParameter,
+        params: idParameter,
         body: scaleBody,
-        response: { 202: deploymentSchema, ...refusals },
+        response: { 202: deploymentSchema, ...planRefusals },
       },
     },
     async (request, reply) => {
@@ -169,8 +158,8 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
       schema: {
         security,
         summary: 'The last change of a cube',
-        params: cubeParameter,
-        response: { 200: deploymentSchema, ...refusals },
+        params: idParameter,
+        response: { 200: deploymentSchema, ...planRefusals },
       },
     },
     async (request) => {
@@ -196,9 +185,9 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
       schema: {
         security,
         summary: 'Emergency rollback; a second one joins the first',
-        params: cubeParameter,
+        params: idParameter,
         body: { anyOf: [rollbackBody, { type: 'null' }] },
-        response: { 202: rollbackSchema, ...refusals },
+        response: { 202: rollbackSchema, ...planRefusals },
       },
     },
     async (request, reply) => {
@@ -237,9 +226,9 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
       schema: {
         security,
         summary: 'Take over a rollback that needs a person, or have it tried again',
-        params: cubeParameter,
+        params: idParameter,
         body: acknowledgeBody,
-        response: { 202: rollbackSchema, ...refusals },
+        response: { 202: rollbackSchema, ...planRefusals },
       },
     },
     async (request, reply) => {
@@ -260,8 +249,8 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
       schema: {
         security,
         summary: 'The last emergency rollback of a cube',
-        params: cubeParameter,
-        response: { 200: rollbackSchema, ...refusals },
+        params: idParameter,
+        response: { 200: rollbackSchema, ...planRefusals },
       },
     },
     async (request) => ({ ...(await look(request.params.id)) }),

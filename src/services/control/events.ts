@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { endedStatuses, type MigrationView } from '../../domain/migration.js';
 import { problemResponses } from '../problem.js';
 import type { ControlDependencies } from './dependencies.js';
-import { idParameter } from './schemas.js';
+import { idParameter, security } from './schemas.js';
 import { knownMigration } from './steering.js';
 
 const lookEveryMillis = 400;
@@ -19,7 +19,7 @@ export function registerEventRoutes(app: FastifyInstance, deps: ControlDependenc
     {
       onRequest: deps.authorization.require('migration:read'),
       schema: {
-        security: [{ cubeToken: [] }],
+        security,
         summary: 'Follow a migration as server-sent events: progress, stage, rest, end',
         params: idParameter,
         response: {

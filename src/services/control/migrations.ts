@@ -15,7 +15,7 @@ import { findStart, recordRunId, recordStart } from '../../postgres/migration-re
 import { listMigrations } from '../../postgres/migration-view.js';
 import { problemResponses } from '../problem.js';
 import type { ControlDependencies } from './dependencies.js';
-import { idParameter, kindParameter, startBody, steeringBodies } from './schemas.js';
+import { idParameter, kindParameter, planRefusals, security, startBody, steeringBodies } from './schemas.js';
 import { knownMigration, steer } from './steering.js';
 import { hasPlan } from './workflows.js';
 
@@ -25,9 +25,8 @@ const found = {
 };
 const accepted = {
   202: { $ref: 'Migration#' },
-  ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found', 'conflict', 'temporal_unreachable'),
+  ...planRefusals,
 };
-const security = [{ cubeToken: [] }];
 
 /** Starting, looking at and steering migrations. */
 export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDependencies): void {

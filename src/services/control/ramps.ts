@@ -9,6 +9,7 @@ import { appendAudit } from '../../postgres/audit.js';
 import { readFlags } from '../../traffic/flags.js';
 import { problemResponses } from '../problem.js';
 import type { ControlDependencies } from './dependencies.js';
+import { nullable, planRefusals, security } from './schemas.js';
 import { cubeParameter, trafficNameOf } from './traffic.js';
 
 const weight = Type.Integer({ minimum: 1, maximum: 100 });
@@ -47,7 +48,6 @@ const steeringBodies = {
   alarm: Type.Object({ why }, { additionalProperties: false }),
 } as const satisfies Partial<Record<RampAction, object>>;
 
-const orNull = (type: string) => Type.Unsafe<string | null>({ anyOf: [{ type }, { type: 'null' }] });
 const rampSchema = Type.Object(
   {
     cube: Type.String(),
@@ -56,20 +56,20 @@ const rampSchema = Type.Object(
     percentage: Type.Integer({ description: 'the weight as it was seen last' }),
     target_percentage: Type.Integer(),
     steps: Type.Array(Type.Integer()),
-    verdict: orNull('string'),
+    verdict: nullable<string>(Type.String()),
     reason: Type.String(),
     sentence: Type.String({ description: 'why it is where it is' }),
     since: Type.String(),
     checks: Type.Integer(),
-    checked_at: orNull('string'),
+    checked_at: nullable<string>(Type.String()),
     evidence: Type.Object(
       {
         step_watched_seconds: Type.Integer(),
         step_requests: Type.Integer(),
         step_failed_requests: Type.Integer(),
         likelihood_ratio: Type.Number({ description: 'of more errors on the cube; above 100 it goes back' }),
-        cube_p99_ms: orNull('number'),
-        legacy_p99_ms: orNull('number'),
+        cube_p99_ms: nullable<number>(Type.Number()),
+        legacy_p99_ms: nullable<number>(Type.Number()),
         shadow_compared: Type.Integer(),
         shadow_mismatched: Type.Integer(),
       },
@@ -83,7 +83,7 @@ const rampSchema = Type.Object(
         sentence: Type.String(),
       }),
     ),
-    hold_off_until: orNull('string'),
+    hold_off_until: nullable<string>(Type.String()),
     settings: Type.Object({
       interval_seconds: Type.Integer(),
       check_interval_seconds: Type.Integer(),
@@ -96,16 +96,6 @@ const rampSchema = Type.Object(
     actions: Type.Array(Type.Unsafe<RampAction>({ type: 'string', enum: [...rampActions] })),
   },
   { $id: 'Ramp' },
-);
-
-const security = [{ cubeToken: [] }];
-const refusals = problemResponses(
-  'invalid_input',
-  'unauthorized',
-  'forbidden',
-  'not_found',
-  'conflict',
-  'temporal_unreachable',
 );
 
 /** Ramps of a cube: started, looked at and steered. */
@@ -142,7 +132,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
         summary: 'Ramp users over to the cube, step by step, with proof',
         params: cubeParameter,
         body: { anyOf: [startBody, { type: 'null' }] },
-        response: { 202: { $ref: 'Ramp#' }, ...refusals, ...problemResponses('redis_unreachable') },
+        response: { 202: { $ref: 'Ramp#' }, ...planRefusals, ...problemResponses('redis_unreachable') },
       },
     },
     async (request, reply) => {
@@ -180,7 +170,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
         security,
         summary: 'The last ramp of a cube, and why it is where it is',
         params: cubeParameter,
-        response: { 200: { $ref: 'Ramp#' }, ...refusals },
+        response: { 200: { $ref: 'Ramp#' }, ...planRefusals },
       },
     },
     (request) => look(request.params.cube),
@@ -194,7 +184,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
         security,
         summary: 'Stop the ramp; the weight stays',
         params: cubeParameter,
-        response: { 202: { $ref: 'Ramp#' }, ...refusals },
+        response: { 202: { $ref: 'Ramp#' }, ...planRefusals },
       },
     },
     async (request, reply) => {
@@ -213,7 +203,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
           summary: summaries[action],
           params: cubeParameter,
           body: body === noBody ? { anyOf: [body, { type: 'null' }] } : body,
-          response: { 202: { $ref: 'Ramp#' }, ...refusals },
+          response: { 202: { $ref: 'Ramp#' }, ...planRefusals },
         },
       },
       async (request, reply) => {

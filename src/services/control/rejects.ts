@@ -4,13 +4,12 @@ import { Failure } from '../../failures.js';
 import { readRejectPage } from '../../postgres/reject-page.js';
 import { problemResponses } from '../problem.js';
 import type { ControlDependencies } from './dependencies.js';
-import { acceptBody, idParameter, pageQuery, retryBody } from './schemas.js';
+import { acceptBody, idParameter, pageQuery, planRefusals, retryBody, security } from './schemas.js';
 import { knownMigration, steer } from './steering.js';
 
-const security = [{ cubeToken: [] }];
 const accepted = {
   202: { $ref: 'Migration#' },
-  ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found', 'conflict', 'temporal_unreachable'),
+  ...planRefusals,
 };
 const beforeEveryId = (-(2n ** 63n)).toString();
 

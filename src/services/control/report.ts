@@ -5,7 +5,7 @@ import { readReport } from '../../postgres/report-records.js';
 import { problemResponses } from '../problem.js';
 import { signReport } from '../report-signature.js';
 import type { ControlDependencies } from './dependencies.js';
-import { idParameter } from './schemas.js';
+import { idParameter, security } from './schemas.js';
 import { knownMigration } from './steering.js';
 
 /** The evidence of a migration: what was moved, rejected, compared, asked and by whom; signed. */
@@ -15,7 +15,7 @@ export function registerReportRoutes(app: FastifyInstance, deps: ControlDependen
     {
       onRequest: deps.authorization.require('migration:read'),
       schema: {
-        security: [{ cubeToken: [] }],
+        security,
         summary: 'The signed evidence report',
         params: idParameter,
         response: {

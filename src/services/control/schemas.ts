@@ -7,10 +7,24 @@ import {
   migrationStages,
   migrationStatuses,
 } from '../../domain/migration.js';
+import { problemResponses } from '../problem.js';
 
 const texts = <const T extends readonly string[]>(values: T) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
-const nullable = <T>(schema: object) => Type.Unsafe<T | null>({ anyOf: [schema, { type: 'null' }] });
+export const nullable = <T>(schema: object) => Type.Unsafe<T | null>({ anyOf: [schema, { type: 'null' }] });
+
+/** How OpenAPI says that a route wants a cube token. */
+export const security = [{ cubeToken: [] }];
+
+/** What the routes refuse that begin or steer a plan. */
+export const planRefusals = problemResponses(
+  'invalid_input',
+  'unauthorized',
+  'forbidden',
+  'not_found',
+  'conflict',
+  'temporal_unreachable',
+);
 
 /** Named as `idParameter` is: OpenAPI takes two names at one place of a path for the same path twice. */
 export const kindParameter = Type.Object({

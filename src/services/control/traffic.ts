@@ -8,6 +8,7 @@ import type { StoredFlags } from '../../traffic/flag-texts.js';
 import { type FlagsChange, type FlagsRecord, readFlags, writeFlags } from '../../traffic/flags.js';
 import { problemResponses } from '../problem.js';
 import type { ControlDependencies } from './dependencies.js';
+import { security } from './schemas.js';
 
 const nullable = <T>(schema: object) => Type.Unsafe<T | null>({ anyOf: [schema, { type: 'null' }] });
 const mostUsers = 1000;
@@ -52,8 +53,6 @@ const trafficSchema = Type.Object(
   { $id: 'Traffic' },
 );
 export type TrafficView = Static<typeof trafficSchema>;
-
-const security = [{ cubeToken: [] }];
 
 /** The weight of a cube: looked at, and set now. */
 export function registerTrafficRoutes(app: FastifyInstance, deps: ControlDependencies): void {
