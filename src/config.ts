@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { crashPoints } from './crash-points.js';
+import { type TrafficName, trafficNames } from './domain/cubes.js';
 import { Failure, toFailure } from './failures.js';
 
 /**
@@ -132,6 +133,23 @@ export type VariableName = keyof typeof variables;
 export type Configuration = {
   readonly [Name in VariableName]: (typeof variables)[Name] extends Variable<infer T> ? T : never;
 };
+
+const legacyUrlOf = {
+  saju: 'LEGACY_SAJU_URL',
+  ai: 'LEGACY_AI_URL',
+  paperwork: 'LEGACY_PAPERWORK_URL',
+  crawler: 'LEGACY_CRAWLER_URL',
+} as const satisfies Readonly<Record<TrafficName, VariableName>>;
+type LegacyUrlVariable = (typeof legacyUrlOf)[TrafficName];
+
+/** Where the monolith serves the users of each cube. */
+export const legacyUrlVariables: readonly LegacyUrlVariable[] = Object.values(legacyUrlOf);
+
+/** The monolith's services by the name of their cube; one that is not set is not there. */
+export function legacyUrlsOf(config: Pick<Configuration, LegacyUrlVariable>): ReadonlyMap<TrafficName, string> {
+  const urls = trafficNames.map((name) => [name, config[legacyUrlOf[name]]] as const);
+  return new Map(urls.filter(([, url]) => url !== ''));
+}
 
 /** What each variable is for, and whether its value may be shown. */
 export const variableTexts: Readonly<Record<VariableName, { readonly text: string; readonly secret: boolean }>> =

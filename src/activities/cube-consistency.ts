@@ -19,8 +19,8 @@ export interface CubeConsistencyDependencies {
   readonly admits: InstanceFilter;
   readonly calls: CubeCalls;
   readonly ownershipOf: (name: TrafficName) => Promise<Ownership>;
-  /** Where legacy serves the users of a cube; empty where it is not known. */
-  readonly legacyUrls: Readonly<Record<TrafficName, string>>;
+  /** Where legacy serves the users of a cube; absent where it is not known. */
+  readonly legacyUrls: ReadonlyMap<TrafficName, string>;
 }
 
 /** The rows behind a cube: which migration moves them, and what legacy's say that a service must answer. */
@@ -88,8 +88,8 @@ export type CubeConsistency = ReturnType<typeof createCubeConsistency>;
 
 /** Users are served by legacy while it owns the data: it must answer. */
 async function checkOwner({ ownershipOf, legacyUrls, calls }: CubeConsistencyDependencies, name: TrafficName) {
-  const url = legacyUrls[name];
-  if ((await ownershipOf(name)).owner !== 'legacy' || url === '') return undefined;
+  const url = legacyUrls.get(name);
+  if ((await ownershipOf(name)).owner !== 'legacy' || url === undefined) return undefined;
   const answer = await calls.call(url, { method: 'GET', path: '/health' });
   return answer?.status === 200 ? undefined : 'legacy, which owns the data, does not answer';
 }

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { CubeDefinition } from '../domain/cubes.js';
@@ -11,6 +10,7 @@ import { type CubeSelf, registerCubeHealth } from './cube-health.js';
 import { type DependencyCheck, watchDependencies } from './dependency-health.js';
 import { limitOptions, limits, registerLimits } from './limits.js';
 import { type MoreMetrics, registerMetrics } from './metrics.js';
+import { ownUrl } from './own-url.js';
 import { problemSchema, registerProblems } from './problem.js';
 import { limitByAddress, type RateLimiter } from './rate-limit.js';
 import { createRequestContexts } from './request-context.js';
@@ -127,7 +127,7 @@ export async function runCube(app: CubeApp, options: RunOptions): Promise<void> 
   const registration = registerInstance(options.redis, {
     cube_id: cube.definition.cubeId,
     instance_id: cube.instanceId,
-    url: options.url ?? ownUrl(app),
+    url: options.url ?? ownUrl(app.server),
     version: cube.version,
     state: cube.state,
     started_at: cube.startedAt.getTime(),
@@ -162,13 +162,4 @@ async function closeGracefully(app: FastifyInstance): Promise<void> {
     clearInterval(idle);
     clearTimeout(late);
   }
-}
-
-/** Where this machine, or others in its network, reach the listener. */
-function ownUrl(app: FastifyInstance): string {
-  const address = app.server.address();
-  if (address === null || typeof address === 'string') throw new Error('the cube does not listen on a port');
-  const everywhere = address.address === '0.0.0.0' || address.address === '::';
-  const host = everywhere ? hostname() : address.address;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
 }

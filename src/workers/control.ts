@@ -7,7 +7,7 @@ import { createCubeVersions } from '../activities/cube-versions.js';
 import { createEscalation } from '../activities/escalation.js';
 import { createRunSteps } from '../activities/run-steps.js';
 import { createTrafficLooks, createWeightSteps } from '../activities/traffic.js';
-import { configureOrExit } from '../config.js';
+import { configureOrExit, legacyUrlsOf, legacyUrlVariables } from '../config.js';
 import { armCrashPoint } from '../crash-points.js';
 import { ownedByLegacy } from '../domain/routing.js';
 import { taskQueues } from '../domain/task-queues.js';
@@ -36,10 +36,7 @@ const variables = [
   'PROMETHEUS_URL',
   'STATE_DIR',
   'INSTANCE_NETWORKS',
-  'LEGACY_SAJU_URL',
-  'LEGACY_AI_URL',
-  'LEGACY_PAPERWORK_URL',
-  'LEGACY_CRAWLER_URL',
+  ...legacyUrlVariables,
   'ESCALATION_WEBHOOK_URL',
   'LOG_LEVEL',
   'WORKER_METRICS_ADDRESS',
@@ -87,7 +84,7 @@ await runWorker(log, async () => {
       createCubeVersions({ runtime, redis }),
       createCubeHealth({ runtime, redis, admits, calls }),
       createCubeTraffic({ redis, ownershipOf, killSwitchFolder: join(config.STATE_DIR, 'kill-switch') }),
-      createCubeConsistency({ databases, redis, admits, calls, ownershipOf, legacyUrls: legacyUrls() }),
+      createCubeConsistency({ databases, redis, admits, calls, ownershipOf, legacyUrls: legacyUrlsOf(config) }),
       createEscalation(config.ESCALATION_WEBHOOK_URL),
       createAuditRecord(databases),
     ]),
@@ -102,16 +99,6 @@ await runWorker(log, async () => {
   };
   return { worker, connection, close };
 });
-
-function legacyUrls() {
-  const { LEGACY_SAJU_URL, LEGACY_AI_URL, LEGACY_PAPERWORK_URL, LEGACY_CRAWLER_URL } = config;
-  return {
-    saju: LEGACY_SAJU_URL,
-    ai: LEGACY_AI_URL,
-    paperwork: LEGACY_PAPERWORK_URL,
-    crawler: LEGACY_CRAWLER_URL,
-  };
-}
 
 /** For what gateways and cubes tell to engine and operators alone. */
 function tokenWith(permission: string): string {

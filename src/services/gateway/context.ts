@@ -4,6 +4,7 @@ import type { Ownership } from '../../domain/routing.js';
 import type { Buckets } from '../../traffic/bucket.js';
 import type { FlagWatcher } from '../../traffic/flag-watcher.js';
 import type { Shadow } from '../../traffic/shadow.js';
+import { limits } from '../limits.js';
 import type { AnswerCache } from '../upstream/cache.js';
 import type { Upstream } from '../upstream/upstream.js';
 import type { AnswerHeaderReader } from './headers.js';
@@ -16,13 +17,7 @@ import type { WaitingRoom } from './waiting-room.js';
 import type { WholeAnswers } from './whole-answers.js';
 
 /** TRAFFIC, "Limits and identity", and how long upstreams may take. Milliseconds and bytes. */
-export interface GatewayLimits {
-  readonly headerBytes: number;
-  readonly headers: number;
-  readonly urlBytes: number;
-  readonly bodyBytes: number;
-  readonly headersMillis: number;
-  readonly requestMillis: number;
+export interface GatewayLimits extends Readonly<Record<keyof typeof limits, number>> {
   /** From the request to the first byte of its answer. */
   readonly answerMillis: number;
   /** Between two parts of an answer, or of a file that is sent. */
@@ -36,12 +31,7 @@ export interface GatewayLimits {
 }
 
 export const gatewayLimits: GatewayLimits = {
-  headerBytes: 16 * 1024,
-  headers: 100,
-  urlBytes: 8 * 1024,
-  bodyBytes: 1024 * 1024,
-  headersMillis: 10_000,
-  requestMillis: 30_000,
+  ...limits,
   answerMillis: 30_000,
   silenceMillis: 30_000,
   connectMillis: 1000,

@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
-import { configureOrExit, refuseToStart } from '../../config.js';
-import { cubeDefinitions, type TrafficName, trafficNames } from '../../domain/cubes.js';
+import { configureOrExit, legacyUrlsOf, legacyUrlVariables, refuseToStart } from '../../config.js';
+import { cubeDefinitions, trafficNames } from '../../domain/cubes.js';
 import { ownedByLegacy } from '../../domain/routing.js';
 import { packageVersion } from '../../package-root.js';
 import { createFlagWatcher } from '../../traffic/flag-watcher.js';
@@ -15,6 +13,7 @@ import { readActiveVersion, readInstances, registerInstance } from '../../traffi
 import { countInShared } from '../../traffic/rate-counter.js';
 import { connectRedis } from '../../traffic/redis.js';
 import { readShadowRules } from '../../traffic/shadow-rules.js';
+import { ownUrl } from '../own-url.js';
 import { createTokenVerifier } from '../tokens.js';
 import { createInstanceSource } from '../upstream/instance-source.js';
 import { createUserTokenVerifier } from '../user-tokens.js';
@@ -34,10 +33,7 @@ const variables = [
   'USER_JWT_SECRET_PREVIOUS',
   'TRUSTED_EDGES',
   'INSTANCE_NETWORKS',
-  'LEGACY_SAJU_URL',
-  'LEGACY_AI_URL',
-  'LEGACY_PAPERWORK_URL',
-  'LEGACY_CRAWLER_URL',
+  ...legacyUrlVariables,
   'CUBE_HOST',
   'CUBE_PORT',
   'CUBE_URL',
@@ -92,7 +88,7 @@ const gateway = createGateway({
   holds,
   underWay,
   instances,
-  legacyUrls: legacyUrls(),
+  legacyUrls: legacyUrlsOf(config),
   // Until a cutover can change it.
   ownershipOf: () => ownedByLegacy,
   trustedEdges: config.TRUSTED_EDGES,
@@ -120,7 +116,7 @@ await once(gateway.server, 'listening');
 const registration = registerInstance(redis, {
   cube_id: cubeId,
   instance_id: instanceId,
-  url: config.CUBE_URL === '' ? ownUrl(gateway.server.address()) : config.CUBE_URL,
+  url: config.CUBE_URL === '' ? ownUrl(gateway.server) : config.CUBE_URL,
   version,
   state: 'ready',
   started_at: Date.now(),
@@ -134,16 +130,6 @@ instances.close();
 await Promise.all([flags.close(), holds.close()]);
 redis.disconnect();
 
-function legacyUrls(): ReadonlyMap<TrafficName, string> {
-  const urls: readonly (readonly [TrafficName, string])[] = [
-    ['saju', config.LEGACY_SAJU_URL],
-    ['ai', config.LEGACY_AI_URL],
-    ['paperwork', config.LEGACY_PAPERWORK_URL],
-    ['crawler', config.LEGACY_CRAWLER_URL],
-  ];
-  return new Map(urls.filter(([, url]) => url !== ''));
-}
-
 /** Null for none. */
 function rateLimit(by: CountedBy, perSecond: number): RateLimit | null {
   if (perSecond === 0) return null;
@@ -153,12 +139,4 @@ function rateLimit(by: CountedBy, perSecond: number): RateLimit | null {
     countShared: (bucket, rate, count) => countInShared(redis, bucket, rate, count),
     now: () => performance.now(),
   });
-}
-
-/** Where this machine, or others in its network, reach the listener. */
-function ownUrl(address: AddressInfo | string | null): string {
-  if (address === null || typeof address === 'string') throw new Error('the gateway does not listen on a port');
-  const everywhere = address.address === '0.0.0.0' || address.address === '::';
-  const host = everywhere ? hostname() : address.address;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
 }
