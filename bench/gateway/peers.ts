@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageRoot } from '../../src/package-root.js';
+import { choosePort } from '../../src/stack/ports.js';
+import { listens } from '../../src/stack/servers.js';
 
 /** A program that answers on a port, and the processor time it has used. */
 export class Peer {
@@ -83,7 +84,7 @@ export const streamedBytes = 1024 ** 3;
 
 /** What answers behind every proxy: nginx with a small fixed JSON, a file of 1 GiB, and a count of the requests it saw. */
 export async function startUpstream(folder: string): Promise<Peer> {
-  const port = await freePort();
+  const port = await choosePort(0, new Set());
   const body = '{"id":1,"user_id":"user-1","year_pillar":"갑자","warnings":[]}';
   const big = join(folder, 'big');
   writeFileSync(big, '');
@@ -117,7 +118,7 @@ export async function requestsSeen(upstream: Peer): Promise<RequestsSeen> {
 const settleMillis = 100;
 
 export async function startNginxProxy(folder: string, upstream: Peer): Promise<Peer> {
-  const port = await freePort();
+  const port = await choosePort(0, new Set());
   const server = [
     `upstream service { server 127.0.0.1:${upstream.port}; keepalive 64; keepalive_requests 100000000; }`,
     `server { listen 127.0.0.1:${port}; location /api/saju/ { proxy_pass http://service/;`,
@@ -164,7 +165,7 @@ export function describePeers(): readonly string[] {
 }
 
 export async function startTraefik(program: string, folder: string, upstream: Peer): Promise<Peer> {
-  const port = await freePort();
+  const port = await choosePort(0, new Set());
   const dynamic = join(folder, 'traefik-dynamic.yaml');
   writeFileSync(
     dynamic,
@@ -189,24 +190,6 @@ export async function startTraefik(program: string, folder: string, upstream: Pe
 /** A program of this benchmark's own, run as a process for itself. */
 export async function startOwn(name: string, args: readonly string[], port: number): Promise<Peer> {
   return Peer.start(name, process.execPath, [join(packageRoot(), 'dist', 'bench', 'main.js'), ...args], port);
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return address.port;
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
 }
 
 /** From /proc: user and system time are fields 14 and 15 behind the command in brackets, in hundredths. */

@@ -7,6 +7,7 @@ import { liveEnvironment } from './stack.js';
 
 /** The control API as the command line uses it. */
 export interface ControlClient {
+  /** What is undefined in `body` is left out. */
   call<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T>;
   /** Reads what is waited for: again for a minute while a server, or the worker, is away. */
   readPatiently<T>(path: string): Promise<T>;

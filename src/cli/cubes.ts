@@ -62,7 +62,7 @@ export function registerCubeCommands(program: Command, output: Output): void {
     .option('--instances <n>', 'how many of it', parseCount)
     .action((cube: string, version: string, options: Following & { instances?: number }) => {
       const { instances } = options;
-      return change(cube, 'deploy', { version, ...(instances === undefined ? {} : { instances }) }, options, output);
+      return change(cube, 'deploy', { version, instances }, options, output);
     });
   following('restart <cube>', 'replace every instance by a new one').action((cube: string, options: Following) =>
     change(cube, 'restart', {}, options, output),
@@ -82,7 +82,7 @@ export function registerCubeCommands(program: Command, output: Output): void {
           const path = `/v1/cubes/${encodeURIComponent(cube)}/rollback`;
           const first =
             why === undefined
-              ? await client.call<RollbackView>('POST', path, version === undefined ? {} : { target_version: version })
+              ? await client.call<RollbackView>('POST', path, { target_version: version })
               : await client.call<RollbackView>('POST', `${path}/acknowledge`, {
                   why,
                   retry: options.retry !== undefined,

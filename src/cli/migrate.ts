@@ -30,7 +30,7 @@ export function registerMigrateCommands(program: Command, output: Output): void 
           });
         const client = createControlClient();
         const body = {
-          ...(options.id === undefined ? {} : { id: options.id }),
+          id: options.id,
           mode: options.mode,
           options: parseOptions(options.option ?? []),
         };

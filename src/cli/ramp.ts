@@ -64,18 +64,15 @@ function ask(client: ControlClient, cube: string, options: RampOptions): Promise
   if (options.pause) return client.call<RampView>('POST', `${pathOf(cube)}/pause`);
   if (options.resume) return client.call<RampView>('POST', `${pathOf(cube)}/resume`);
   const { target, step, steps, interval, checkInterval, minRequests, minUsers, slowSeconds } = options;
-  const minimums = {
-    ...(minRequests === undefined ? {} : { requests: minRequests }),
-    ...(minUsers === undefined ? {} : { users: minUsers }),
-  };
   return client.call<RampView>('POST', pathOf(cube), {
-    ...(target === undefined ? {} : { target_percentage: target }),
-    ...(step === undefined ? {} : { step }),
-    ...(steps === undefined ? {} : { steps }),
-    ...(interval === undefined ? {} : { interval_seconds: interval }),
-    ...(checkInterval === undefined ? {} : { check_interval_seconds: checkInterval }),
-    ...(Object.keys(minimums).length === 0 ? {} : { minimums }),
-    ...(slowSeconds === undefined ? {} : { slow_seconds: slowSeconds }),
+    target_percentage: target,
+    step,
+    steps,
+    interval_seconds: interval,
+    check_interval_seconds: checkInterval,
+    minimums:
+      minRequests === undefined && minUsers === undefined ? undefined : { requests: minRequests, users: minUsers },
+    slow_seconds: slowSeconds,
   });
 }
 

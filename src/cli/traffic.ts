@@ -53,14 +53,7 @@ export function registerTrafficCommands(program: Command, output: Output): void 
     .action((cube: string, percentage: number | undefined, options: SetOptions) =>
       conclude(async () => {
         const { enabled, allow, deny, onlyIf, why } = options;
-        const body = {
-          ...(percentage === undefined ? {} : { percentage }),
-          ...(enabled === undefined ? {} : { enabled }),
-          ...(allow === undefined ? {} : { allow }),
-          ...(deny === undefined ? {} : { deny }),
-          ...(onlyIf === undefined ? {} : { only_if_percentage: onlyIf }),
-          ...(why === undefined ? {} : { why }),
-        };
+        const body = { percentage, enabled, allow, deny, only_if_percentage: onlyIf, why };
         show(await createControlClient().call<TrafficView>('PUT', pathOf(cube), body), options, output);
         return exitCodes.done;
       }),
