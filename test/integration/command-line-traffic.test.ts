@@ -1,49 +1,37 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { RampView } from '../../src/domain/ramp/ramp.js';
 import { readFlags, writeFlags } from '../../src/traffic/flags.js';
-import { type Registration, registerInstance } from '../../src/traffic/instances.js';
-import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
+import type { Registration } from '../../src/traffic/instances.js';
+import type { RedisConnection } from '../../src/traffic/redis.js';
 import { runCommand, type Said, startCommand, type Variables } from '../support/command-line.js';
 import { until } from '../support/conditions.js';
-import { createDatabases, type TestDatabases } from '../support/databases.js';
-import { Engine, testSecret } from '../support/engine.js';
-import { OwnRedis } from '../support/own-redis.js';
+import { testSecret } from '../support/engine.js';
+import { RampStack } from '../support/ramp-stack.js';
 import { SeriesServer } from '../support/series-server.js';
 
 /** `cubeshift traffic` against a control API, a worker, Temporal and Redis; the gateway is a server that tells its series. */
-let databases: TestDatabases;
-let server: OwnRedis;
+let stack: RampStack;
 let redis: RedisConnection;
-let engine: Engine;
 let gateway: SeriesServer;
 let cube: Registration;
 let variables: Variables;
 
 beforeAll(async () => {
-  databases = await createDatabases(1);
-  server = await OwnRedis.start();
-  redis = connectRedis(server.url, { onError: () => undefined });
-  await until('a connection', () => redis.status === 'ready');
-  engine = await Engine.start({ ...databases, redisUrl: server.url, bulkWorkers: 0 });
-  variables = { CONTROL_URL: engine.url, CUBE_JWT_SECRET: testSecret };
+  stack = await RampStack.start();
+  ({ redis } = stack);
+  variables = { CONTROL_URL: stack.engine.url, CUBE_JWT_SECRET: testSecret };
 });
 beforeEach(async () => {
-  await writeFlags(redis, 'saju', { enabled: true, percentage: 0 }, { by: 'test', why: 'begin' });
+  await stack.openForNobody();
   gateway = await SeriesServer.start(redis, 'gateway-1');
-  const ready = { version: '1', state: 'ready', started_at: Date.now() } as const;
-  cube = registerInstance(redis, { cube_id: 'saju-cube', instance_id: 'saju-1', url: 'http://127.0.0.1:1', ...ready });
+  cube = stack.registerCube();
 });
 afterEach(async () => {
   await cubeshift('stop', 'saju');
   await gateway.stop();
   await cube.close();
 });
-afterAll(async () => {
-  await engine.stop();
-  redis.disconnect();
-  await server.stop();
-  await databases.drop();
-});
+afterAll(() => stack.stop());
 
 function cubeshift(...args: readonly string[]): Promise<Said> {
   return runCommand(['traffic', ...args], variables);

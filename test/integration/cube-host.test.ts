@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
@@ -108,8 +108,8 @@ const tokenOf = (cubeId: string, permissions: string[] = ['saju:call'], at = new
 const caller = () => ({ authorization: `Bearer ${tokenOf('ai-cube')}` });
 const stateOf = async () => (await readInstances(redis, 'saju-cube')).map(({ state }) => state).join();
 
-/** Sends bytes as they are and returns everything that comes back. */
-async function sendRaw(url: string, bytes: string): Promise<string> {
+/** A connection below HTTP, and everything that comes back on it. */
+function openRaw(url: string): { readonly socket: Socket; readonly closed: Promise<string> } {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   let answer = '';
@@ -117,9 +117,14 @@ async function sendRaw(url: string, bytes: string): Promise<string> {
     answer += chunk.toString('utf8');
   });
   socket.on('error', () => undefined);
+  return { socket, closed: once(socket, 'close').then(() => answer) };
+}
+
+/** Sends bytes as they are and returns everything that comes back. */
+function sendRaw(url: string, bytes: string): Promise<string> {
+  const { socket, closed } = openRaw(url);
   socket.write(bytes);
-  await once(socket, 'close');
-  return answer;
+  return closed;
 }
 
 describe('health and readiness', () => {
@@ -325,17 +330,11 @@ describe('limits', () => {
 
   test('headers that trickle in are cut off after ten seconds', async () => {
     const { url } = await run();
-    const { hostname, port } = new URL(url);
-    const socket = connect(Number(port), hostname);
-    let answer = '';
-    socket.on('data', (chunk: Buffer) => {
-      answer += chunk.toString('utf8');
-    });
-    socket.on('error', () => undefined);
+    const { socket, closed } = openRaw(url);
     socket.write('GET /health HTTP/1.1\r\nhost: x\r\n');
     const trickle = setInterval(() => socket.write('x-a: a\r\n'), 500);
     const begun = Date.now();
-    await once(socket, 'close');
+    const answer = await closed;
     clearInterval(trickle);
     expect(Date.now() - begun).toBeLessThan(20_000);
     expect(problem(answer)).toBe(408);

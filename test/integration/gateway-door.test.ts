@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { sendJson, sendRaw, startGateway, statusOf, type TestGateway, TestUpstream } from '../support/gateway.js';
+import {
+  metricsOf,
+  sendJson,
+  sendRaw,
+  startGateway,
+  statusOf,
+  type TestGateway,
+  TestUpstream,
+} from '../support/gateway.js';
 
 let legacy: TestUpstream;
 let gateway: TestGateway;
@@ -124,7 +132,7 @@ describe('framing and limits', () => {
   });
 
   test('none of it counts against a side', async () => {
-    const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+    const metrics = await metricsOf(gateway);
     const failed = [...metrics.matchAll(/^gateway_upstream_requests_total.*status="5\d\d".*$/gm)];
     expect(failed.map(([line]) => line)).toEqual([]);
     expect(metrics).toMatch(/gateway_window_failed_requests_total\{cube="saju",target="legacy"\} 0/);

@@ -4,7 +4,7 @@ import { type CountedBy, RateLimit } from '../../src/services/gateway/rate-limit
 import { countInShared } from '../../src/traffic/rate-counter.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
-import { startGateway, type TestGateway, TestUpstream } from '../support/gateway.js';
+import { metricsOf, startGateway, type TestGateway, TestUpstream } from '../support/gateway.js';
 import { OwnRedis } from '../support/own-redis.js';
 
 let server: OwnRedis;
@@ -74,7 +74,7 @@ describe('a user who asks too often', () => {
     });
     expect(await statusesOf(gateway, 3, { 'x-user-id': 'calm' })).toEqual({ passed: 3, last: 200 });
     expect(await statusesOf(gateway, 12)).toEqual({ passed: 12, last: 200 });
-    const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+    const metrics = await metricsOf(gateway);
     expect(metrics).toContain('endpoint="refused",status="429"} 3');
     expect(metrics).not.toMatch(/gateway_upstream_requests_total\{.*status="429"/);
     expect(legacy.seen).toHaveLength(25);

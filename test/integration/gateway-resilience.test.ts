@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { until } from '../support/conditions.js';
-import { sendJson, startGateway, type TestGateway, TestUpstream } from '../support/gateway.js';
+import { metricsOf, sendJson, startGateway, type TestGateway, TestUpstream } from '../support/gateway.js';
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -23,7 +23,6 @@ async function deadEndpoint(id: string) {
 
 const ask = (gateway: TestGateway, path = '/api/saju/records/1', init: RequestInit = {}) =>
   fetch(`${gateway.url}${path}`, { ...init, headers: { 'x-user-id': 'alice', ...init.headers } });
-const metricsOf = async (gateway: TestGateway) => (await fetch(`${gateway.url}/metrics`)).text();
 
 describe('an instance that is not there', () => {
   test('costs a client one retry, also of what writes, since nothing was sent', async () => {

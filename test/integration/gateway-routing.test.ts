@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { issueCubeToken } from '../../src/services/tokens.js';
 import {
   cubeSecret,
+  metricsOf,
   sendJson,
   sendRaw,
   startGateway,
@@ -307,7 +308,7 @@ describe('the series by user', () => {
       await expect
         .poll(
           async () => {
-            const text = await (await fetch(`${counted.url}/metrics`)).text();
+            const text = await metricsOf(counted);
             return [...text.matchAll(/^gateway_window_(\w+)_total\{cube="saju",target="legacy"\} (\d+)$/gm)].map(
               ([, name, value]) => `${name} ${value}`,
             );
@@ -315,7 +316,7 @@ describe('the series by user', () => {
           { timeout: 5000 },
         )
         .toEqual(expect.arrayContaining(['failed_requests 2']));
-      const text = await (await fetch(`${counted.url}/metrics`)).text();
+      const text = await metricsOf(counted);
       const value = (name: string) =>
         Number(
           new RegExp(`^gateway_window_${name}_total\\{cube="saju",target="legacy"\\} (\\d+)$`, 'm').exec(text)?.[1],

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { issueCubeToken } from '../../src/services/tokens.js';
 import { until } from '../support/conditions.js';
-import { cubeSecret, sendJson, startGateway, type TestGateway, TestUpstream } from '../support/gateway.js';
+import { cubeSecret, metricsOf, sendJson, startGateway, type TestGateway, TestUpstream } from '../support/gateway.js';
 
 /** The comparison of both sides, as clients, upstreams and operators meet it. */
 const stops: (() => Promise<void>)[] = [];
@@ -30,11 +30,10 @@ async function start(legacyAnswer: Answer, cubeAnswer: Answer, shadow = true) {
 const record: Answer = (_req, res) => sendJson(res, { id: 7, user_id: 'u', day_pillar: '갑자' });
 const ask = (gateway: TestGateway, path = '/api/saju/records/7', init: RequestInit = {}) =>
   fetch(`${gateway.url}${path}`, { ...init, headers: { 'x-user-id': 'user-1', ...init.headers } });
-const metrics = async (gateway: TestGateway) => (await fetch(`${gateway.url}/metrics`)).text();
 
 /** The value of a series; 0 for one that is not there. */
 async function counter(gateway: TestGateway, start: string): Promise<number> {
-  const line = (await metrics(gateway)).split('\n').find((one) => one.startsWith(start));
+  const line = (await metricsOf(gateway)).split('\n').find((one) => one.startsWith(start));
   return Number(line?.split(' ').at(-1) ?? 0);
 }
 

@@ -6,7 +6,16 @@ import { Readable } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { GatewayLimits } from '../../src/services/gateway/context.js';
 import { until } from '../support/conditions.js';
-import { sendJson, sendRaw, startGateway, statusOf, type TestGateway, TestUpstream } from '../support/gateway.js';
+import {
+  metricsOf,
+  sendJson,
+  sendRaw,
+  startGateway,
+  statusOf,
+  type TestGateway,
+  TestUpstream,
+  webSocketHello,
+} from '../support/gateway.js';
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -47,7 +56,6 @@ async function rawUpstream(take: (socket: Socket) => void): Promise<{ url: strin
 }
 
 const record = 'GET /api/saju/records/1 HTTP/1.1\r\nHost: a\r\n\r\n';
-const metricsOf = async (gateway: TestGateway) => (await fetch(`${gateway.url}/metrics`)).text();
 
 describe('answers', () => {
   test.each([
@@ -326,17 +334,6 @@ describe('an upstream', () => {
 });
 
 describe('a WebSocket', () => {
-  const hello = [
-    'GET /api/saju/socket HTTP/1.1',
-    'Host: a',
-    'Connection: Upgrade',
-    'Upgrade: websocket',
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-    'Sec-WebSocket-Version: 13',
-    '',
-    '',
-  ].join('\r\n');
-
   test('is opened at the upstream, carries both ways and closes on both', async () => {
     const ends: Socket[] = [];
     const upstream = await upstreamOf((_, res) => void res.end());
@@ -354,7 +351,7 @@ describe('a WebSocket', () => {
     socket.on('data', (chunk: Buffer) => {
       all += chunk.toString();
     });
-    socket.write(hello);
+    socket.write(webSocketHello);
     await until('the upgrade', () => all.includes('first'));
     expect(all).toMatch(/^HTTP\/1\.1 101/);
     expect(all).toContain('X-Path: /socket');
@@ -368,7 +365,7 @@ describe('a WebSocket', () => {
 
   test('that the upstream declines is declined', async () => {
     const upstream = await upstreamOf((_, res) => sendJson(res, { no: true }, 403));
-    const answer = await sendRaw((await gatewayBefore(upstream)).port, hello, () => false);
+    const answer = await sendRaw((await gatewayBefore(upstream)).port, webSocketHello, () => false);
     expect(statusOf(answer)).toBe(403);
     expect(answer).toContain('{"no":true}');
   });
@@ -376,17 +373,17 @@ describe('a WebSocket', () => {
   test('with a bad token, or a path of two readings, is refused before anybody is asked', async () => {
     const upstream = await upstreamOf((_, res) => void res.end());
     const gateway = await gatewayBefore(upstream);
-    expect(statusOf(await sendRaw(gateway.port, hello.replace('Host: a', 'Host: a\r\nAuthorization: Bearer x')))).toBe(
-      401,
-    );
-    expect(statusOf(await sendRaw(gateway.port, hello.replace('/socket', '/../socket')))).toBe(400);
+    expect(
+      statusOf(await sendRaw(gateway.port, webSocketHello.replace('Host: a', 'Host: a\r\nAuthorization: Bearer x'))),
+    ).toBe(401);
+    expect(statusOf(await sendRaw(gateway.port, webSocketHello.replace('/socket', '/../socket')))).toBe(400);
     expect(upstream.sockets.size).toBe(0);
   });
 
   test('whose upstream is not there is 502', async () => {
     const { url, server } = await rawUpstream(() => undefined);
     server.close();
-    expect(statusOf(await sendRaw((await gatewayBefore({ url })).port, hello))).toBe(502);
+    expect(statusOf(await sendRaw((await gatewayBefore({ url })).port, webSocketHello))).toBe(502);
   });
 });
 

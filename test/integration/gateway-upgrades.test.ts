@@ -1,17 +1,14 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { until } from '../support/conditions.js';
-import { sendRaw, startGateway, statusOf, type TestGateway, TestUpstream } from '../support/gateway.js';
-
-const hello = [
-  'GET /api/saju/socket HTTP/1.1',
-  'Host: a',
-  'Connection: Upgrade',
-  'Upgrade: websocket',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-  'Sec-WebSocket-Version: 13',
-  '',
-  '',
-].join('\r\n');
+import {
+  metricsOf,
+  sendRaw,
+  startGateway,
+  statusOf,
+  type TestGateway,
+  TestUpstream,
+  webSocketHello,
+} from '../support/gateway.js';
 
 const stops: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -45,8 +42,7 @@ async function nowhere(): Promise<string> {
 }
 
 const open = (gateway: TestGateway) =>
-  sendRaw(gateway.port, hello, (answer) => answer.includes('here is') || answer.includes('"status"'));
-const metricsOf = async (gateway: TestGateway) => (await fetch(`${gateway.url}/metrics`)).text();
+  sendRaw(gateway.port, webSocketHello, (answer) => answer.includes('here is') || answer.includes('"status"'));
 
 describe('a WebSocket while writes are held', () => {
   test('waits, and is opened when they are let go', async () => {

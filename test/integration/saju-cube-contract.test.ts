@@ -3,12 +3,11 @@ import { request as ask } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildSajuService } from '../../legacy/saju-service/app.js';
 import { Faults } from '../../legacy/saju-service/faults.js';
-import { findCube } from '../../src/domain/cubes.js';
 import { createPool } from '../../src/postgres/connect.js';
-import { legacySajuRecords } from '../../src/postgres/saju-service.js';
-import { buildSajuCube } from '../../src/services/saju/app.js';
-import { createTokenVerifier, issueCubeToken } from '../../src/services/tokens.js';
+import { issueCubeToken } from '../../src/services/tokens.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
+import { testSecret } from '../support/engine.js';
+import { sajuCubeOn } from '../support/saju-cube.js';
 
 /** Both services on the same records: whatever is asked, a client cannot tell who served it. */
 let databases: TestDatabases;
@@ -17,10 +16,7 @@ let cube: FastifyInstance;
 let endPool: () => Promise<void>;
 const urls = { legacy: '', cube: '' };
 type Side = keyof typeof urls;
-const definition = findCube('saju-cube') ?? expect.fail('no saju-cube');
-const secret = 'a secret of the tests, thirty-two bytes or more';
-const clock = () => new Date();
-const { token } = issueCubeToken(secret, { cubeId: 'api-gateway-cube', permissions: ['saju:call'] }, clock());
+const { token } = issueCubeToken(testSecret, { cubeId: 'api-gateway-cube', permissions: ['saju:call'] }, new Date());
 
 beforeAll(async () => {
   databases = await createDatabases(1000);
@@ -30,16 +26,7 @@ beforeAll(async () => {
   );
   const pool = createPool(databases.legacyUrl, { applicationName: 'saju cube', max: 3, statementMillis: 10_000 });
   endPool = () => pool.end();
-  cube = await buildSajuCube({
-    definition,
-    version: '1',
-    instanceId: 'one',
-    logger: false,
-    clock,
-    tokens: createTokenVerifier({ current: secret }, clock),
-    dependencies: {},
-    records: legacySajuRecords(pool),
-  });
+  cube = await sajuCubeOn(pool);
   urls.legacy = await legacy.listen({ host: '127.0.0.1', port: 0 });
   urls.cube = await cube.listen({ host: '127.0.0.1', port: 0 });
 });

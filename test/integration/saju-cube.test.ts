@@ -3,27 +3,23 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { findCube } from '../../src/domain/cubes.js';
 import { packageRoot } from '../../src/package-root.js';
 import { createPool } from '../../src/postgres/connect.js';
-import { legacySajuRecords } from '../../src/postgres/saju-service.js';
-import { buildSajuCube } from '../../src/services/saju/app.js';
-import { createTokenVerifier, issueCubeToken } from '../../src/services/tokens.js';
+import { issueCubeToken } from '../../src/services/tokens.js';
 import { choosePort } from '../../src/stack/ports.js';
 import { readInstances } from '../../src/traffic/instances.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
+import { testSecret } from '../support/engine.js';
 import { OwnRedis } from '../support/own-redis.js';
 import { createRole } from '../support/roles.js';
+import { sajuCubeOn } from '../support/saju-cube.js';
 import { readReference } from '../support/saju-reference.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
-const definition = findCube('saju-cube') ?? expect.fail('no saju-cube');
-const secret = 'a secret of the tests, thirty-two bytes or more';
-const clock = () => new Date();
 const tokenOf = (cubeId: string, ...permissions: string[]) =>
-  issueCubeToken(secret, { cubeId, permissions }, clock()).token;
+  issueCubeToken(testSecret, { cubeId, permissions }, new Date()).token;
 const gateway = { 'x-cube-token': tokenOf('api-gateway-cube', 'saju:call') };
 const birth = { user_id: 'user-1', birth_year: 1990, birth_month: 5, birth_day: 15, birth_hour: 14, is_solar: true };
 
@@ -43,16 +39,7 @@ describe('the routes', () => {
 
   async function build(legacyUrl: string, statementMillis = 10_000): Promise<void> {
     const pool = createPool(legacyUrl, { applicationName: 'saju cube', max: 2, statementMillis });
-    app = await buildSajuCube({
-      definition,
-      version: '1',
-      instanceId: 'one',
-      logger: false,
-      clock,
-      tokens: createTokenVerifier({ current: secret }, clock),
-      dependencies: {},
-      records: legacySajuRecords(pool),
-    });
+    app = await sajuCubeOn(pool);
     closing.push(
       () => pool.end(),
       () => app.close(),
@@ -170,7 +157,7 @@ describe('the program', () => {
       LEGACY_DATABASE_URL: databases.legacyUrl,
       CUBE_DATABASE_URL: databases.cubeUrl,
       REDIS_URL: server.url,
-      CUBE_JWT_SECRET: secret,
+      CUBE_JWT_SECRET: testSecret,
       CUBE_PORT: String(port),
       CUBE_VERSION: '7.0',
       INSTANCE_ID: 'saju-7',

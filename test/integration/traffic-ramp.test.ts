@@ -1,18 +1,17 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { RampView } from '../../src/domain/ramp/ramp.js';
 import { readAudit } from '../../src/postgres/audit.js';
-import { writeFlags } from '../../src/traffic/flags.js';
-import { type Registration, registerInstance } from '../../src/traffic/instances.js';
-import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
+import type { Registration } from '../../src/traffic/instances.js';
+import type { RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
-import { createDatabases, type TestDatabases } from '../support/databases.js';
-import { Engine } from '../support/engine.js';
-import { OwnRedis } from '../support/own-redis.js';
+import type { TestDatabases } from '../support/databases.js';
+import type { Engine } from '../support/engine.js';
+import { RampStack } from '../support/ramp-stack.js';
 import { SeriesServer } from '../support/series-server.js';
 
 /** Ramps as they run in operation: control API, worker, Temporal and Redis; gateways are servers that tell their series. */
+let stack: RampStack;
 let databases: TestDatabases;
-let server: OwnRedis;
 let redis: RedisConnection;
 let engine: Engine;
 let gateways: readonly SeriesServer[];
@@ -27,17 +26,13 @@ const quick = {
 };
 
 beforeAll(async () => {
-  databases = await createDatabases(1);
-  server = await OwnRedis.start();
-  redis = connectRedis(server.url, { onError: () => undefined });
-  await until('a connection', () => redis.status === 'ready');
-  engine = await Engine.start({ ...databases, redisUrl: server.url, bulkWorkers: 0 });
+  stack = await RampStack.start();
+  ({ databases, redis, engine } = stack);
 });
 beforeEach(async () => {
-  await writeFlags(redis, 'saju', { enabled: true, percentage: 0 }, { by: 'test', why: 'begin' });
+  await stack.openForNobody();
   gateways = await Promise.all([SeriesServer.start(redis, 'gateway-1'), SeriesServer.start(redis, 'gateway-2')]);
-  const ready = { version: '1', state: 'ready', started_at: Date.now() } as const;
-  cube = registerInstance(redis, { cube_id: 'saju-cube', instance_id: 'saju-1', url: 'http://127.0.0.1:1', ...ready });
+  cube = stack.registerCube();
 });
 afterEach(async () => {
   const view = await look();
@@ -45,12 +40,7 @@ afterEach(async () => {
   await Promise.all(gateways.map((gateway) => gateway.stop()));
   await cube.close();
 });
-afterAll(async () => {
-  await engine.stop();
-  redis.disconnect();
-  await server.stop();
-  await databases.drop();
-});
+afterAll(() => stack.stop());
 
 async function call(method: string, path: string, body?: unknown) {
   const { status, body: answer } = await engine.call(method, `/v1/traffic/saju${path}`, body);

@@ -173,6 +173,22 @@ export async function startGateway(options: {
   return { url: `http://127.0.0.1:${port}`, port, gateway, controls, stop: () => gateway.close() };
 }
 
+export async function metricsOf(gateway: TestGateway): Promise<string> {
+  return (await fetch(`${gateway.url}/metrics`)).text();
+}
+
+/** What a client sends to open a WebSocket. */
+export const webSocketHello = [
+  'GET /api/saju/socket HTTP/1.1',
+  'Host: a',
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  'Sec-WebSocket-Version: 13',
+  '',
+  '',
+].join('\r\n');
+
 /** Sends bytes as they are and gives back all that comes until the other end closes, or until `enough` says so. */
 export async function sendRaw(
   port: number,

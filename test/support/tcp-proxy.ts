@@ -1,31 +1,12 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { LoopbackProxy } from './loopback-proxy.js';
 
 /** A network that can be cut: stands between a program and a server on the loopback address. */
-export class TcpProxy {
+export class TcpProxy extends LoopbackProxy {
   private state: 'open' | 'refusing' | 'silent' = 'open';
-  private readonly sockets = new Set<Socket>();
 
-  private constructor(
-    private readonly server: Server,
-    private readonly target: URL,
-  ) {}
-
-  /** Before the server of `url`. */
-  static async before(url: string): Promise<TcpProxy> {
-    const server = createServer();
-    const proxy = new TcpProxy(server, new URL(url));
-    server.on('connection', (socket) => proxy.take(socket));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return proxy;
-  }
-
-  /** The same database, through this proxy. */
-  get url(): string {
-    const url = new URL(this.target);
-    url.port = String((this.server.address() as AddressInfo).port);
-    return url.href;
+  static before(url: string): Promise<TcpProxy> {
+    return new TcpProxy(url).listen();
   }
 
   /** Closes every connection, and each new one at once. */
@@ -46,21 +27,18 @@ export class TcpProxy {
     for (const socket of this.sockets) socket.resume();
   }
 
-  async close(): Promise<void> {
+  override close(): Promise<void> {
     this.refuse();
-    const closed = once(this.server, 'close');
-    this.server.close();
-    await closed;
+    return super.close();
   }
 
-  private take(near: Socket): void {
-    const far = connect({ port: Number(this.target.port), host: this.target.hostname });
+  protected override take(near: Socket, far: Socket): void {
     this.join(near, far);
     this.join(far, near);
   }
 
   private join(from: Socket, to: Socket): void {
-    this.sockets.add(from);
+    this.tie(from, to);
     from.on('data', (chunk) => {
       // Slow readers slow the sender down, as without a proxy.
       if (!to.write(chunk)) from.pause();
@@ -68,11 +46,6 @@ export class TcpProxy {
     });
     to.on('drain', () => {
       if (this.state === 'open') from.resume();
-    });
-    from.on('error', () => to.destroy());
-    from.on('close', () => {
-      this.sockets.delete(from);
-      to.destroy();
     });
     if (this.state === 'refusing') from.destroy();
     if (this.state === 'silent') from.pause();

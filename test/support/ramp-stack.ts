@@ -1,0 +1,45 @@
+import { writeFlags } from '../../src/traffic/flags.js';
+import { type Registration, registerInstance } from '../../src/traffic/instances.js';
+import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
+import { until } from './conditions.js';
+import { createDatabases, type TestDatabases } from './databases.js';
+import { Engine } from './engine.js';
+import { OwnRedis } from './own-redis.js';
+
+/** What a ramp needs beside gateways: control API, worker and Temporal, and a Redis of its own. */
+export class RampStack {
+  private constructor(
+    readonly databases: TestDatabases,
+    readonly ownRedis: OwnRedis,
+    readonly redis: RedisConnection,
+    readonly engine: Engine,
+  ) {}
+
+  static async start(): Promise<RampStack> {
+    const databases = await createDatabases(1);
+    const ownRedis = await OwnRedis.start();
+    const redis = connectRedis(ownRedis.url, { onError: () => undefined });
+    await until('a connection', () => redis.status === 'ready');
+    const engine = await Engine.start({ ...databases, redisUrl: ownRedis.url, bulkWorkers: 0 });
+    return new RampStack(databases, ownRedis, redis, engine);
+  }
+
+  /** Nobody on the saju cube. */
+  async openForNobody(): Promise<void> {
+    await writeFlags(this.redis, 'saju', { enabled: true, percentage: 0 }, { by: 'test', why: 'begin' });
+  }
+
+  /** A ready instance of the saju cube, as the registry knows it. */
+  registerCube(): Registration {
+    const ready = { version: '1', state: 'ready', started_at: Date.now() } as const;
+    const place = { cube_id: 'saju-cube', instance_id: 'saju-1', url: 'http://127.0.0.1:1' } as const;
+    return registerInstance(this.redis, { ...place, ...ready });
+  }
+
+  async stop(): Promise<void> {
+    await this.engine.stop();
+    this.redis.disconnect();
+    await this.ownRedis.stop();
+    await this.databases.drop();
+  }
+}
