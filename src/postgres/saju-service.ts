@@ -1,30 +1,17 @@
 import type pg from 'pg';
+import type { LegacySajuRecord } from '../domain/saju-records.js';
 import { atSide } from './databases.js';
 
-/** What a record says, by the names of the owner's table; `convention` is the JSON text as it stands there. */
-export interface SajuRecordValues {
+/**
+ * A record of the owner's table, by its names: the id is a whole number of sixty-four bits, `convention` the JSON text as it
+ * stands there, times are as PostgreSQL writes them in UTC.
+ */
+export interface StoredSajuRecord extends LegacySajuRecord {
   readonly user_id: string;
-  readonly birth_year: number | null;
-  readonly birth_month: number | null;
-  readonly birth_day: number | null;
-  readonly birth_hour: number | null;
-  readonly birth_minute: number | null;
-  readonly is_solar: boolean | null;
-  readonly is_leap_month: boolean | null;
-  readonly year_pillar: string | null;
-  readonly month_pillar: string | null;
-  readonly day_pillar: string | null;
-  readonly hour_pillar: string | null;
-  readonly convention: string | null;
-  readonly interpretation: string | null;
 }
 
-/** A record of the table; its id is a whole number of sixty-four bits, its times are as PostgreSQL writes them in UTC. */
-export interface StoredSajuRecord extends SajuRecordValues {
-  readonly id: string;
-  readonly created_at: string | null;
-  readonly updated_at: string | null;
-}
+/** What a record says. */
+export type SajuRecordValues = Omit<StoredSajuRecord, 'id' | 'created_at' | 'updated_at'>;
 
 /**
  * The records of whoever owns them, one statement each. Ids are texts that `isRecordId` accepts. Throws the failures of
