@@ -220,3 +220,40 @@ test.each([
   expect(statusOf(answer)).toBe(status);
   expect(/^Allow: (.*)\r$/m.exec(answer)?.[1] ?? null).toBe(allow);
 });
+
+describe('a request at which the gateway itself fails', () => {
+  test.each([
+    ['as any other', []],
+    ['that waits for 100 Continue', ['Expect: 100-continue']],
+    ['that expects something', ['Expect: something']],
+    ['to be upgraded', ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: a']],
+  ])('%s is 500, and the gateway goes on', async (_name, headers) => {
+    const { rateLimits, fail } = failingLimits();
+    const here = await startGateway({ legacy: { saju: legacy.url }, rateLimits, trustedEdges: [] });
+    try {
+      fail(true);
+      const answer = await sendRaw(here.port, get('/api/saju/records/1', headers));
+      expect(statusOf(answer)).toBe(500);
+      expect(answer).toContain('The gateway failed at this request.');
+      fail(false);
+      expect(statusOf(await sendRaw(here.port, get('/api/saju/records/1')))).toBe(200);
+    } finally {
+      await here.stop();
+    }
+  });
+
+  /** The first thing that every request meets, failing when it is told to. */
+  function failingLimits() {
+    let failing = false;
+    const take = () => {
+      if (failing) throw new Error('planted');
+      return 0;
+    };
+    return {
+      rateLimits: { address: { take } },
+      fail: (whether: boolean) => {
+        failing = whether;
+      },
+    };
+  }
+});

@@ -171,6 +171,17 @@ describe('streams', () => {
     await until('the upstream to be let go', () => upstream.sockets.size === 0);
   });
 
+  test('a client that never takes its answer is let go of, and counts as no failure of the service', async () => {
+    const upstream = await upstreamOf((_, res) => void res.end(Buffer.alloc(64 * 1024 * 1024)));
+    const gateway = await gatewayBefore(upstream, { silenceMillis: 300 });
+    const socket = connect(gateway.port, '127.0.0.1').pause();
+    socket.write(record);
+    await until('it to be counted', async () => (await metricsOf(gateway)).includes('status="499"} 1'));
+    await until('the upstream to be let go', () => upstream.sockets.size === 0);
+    expect(await metricsOf(gateway)).not.toContain('status="504"');
+    socket.destroy();
+  });
+
   test('a file goes up as it comes, larger than any other body, with back-pressure', async () => {
     const bytes = 40 * 1024 * 1024;
     const sent = createHash('sha256');

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { until } from '../support/conditions.js';
 import {
@@ -107,5 +109,73 @@ describe('a WebSocket whose cube is not there', () => {
     expect(statusOf(await open(dead))).toBe(502);
     expect(await metricsOf(dead)).not.toContain('gateway_fallbacks_total{');
     await dead.controls.underWay.settled('saju', 'all');
+  });
+});
+
+describe('a WebSocket that its service declines', () => {
+  /** A service that declines with an answer that `goOn` writes. */
+  async function decliningService(
+    goOn: (write: (text: string) => boolean, drained: (more: () => void) => void) => void,
+  ) {
+    const upstream = await running(TestUpstream.listen('legacy', (_, res) => void res.end()));
+    upstream.server.on('upgrade', (_, socket) => {
+      socket.on('error', () => undefined).on('end', () => socket.destroy());
+      socket.resume();
+      socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 1000000000\r\n\r\nnot here');
+      goOn(
+        (text) => socket.write(text),
+        (more) => void socket.once('drain', more),
+      );
+    });
+    return upstream;
+  }
+
+  const endless = () =>
+    decliningService((write, drained) => {
+      const more = () => {
+        if (write('a'.repeat(65_536))) setImmediate(more);
+        else drained(more);
+      };
+      more();
+    });
+
+  test('lets go of the service when its client goes away in the middle of the answer', async () => {
+    const upstream = await endless();
+    const gateway = await running(startGateway({ legacy: { saju: upstream.url } }));
+    expect(await sendRaw(gateway.port, webSocketHello, (answer) => answer.includes('not here'))).toMatch(
+      /^HTTP\/1.1 403/,
+    );
+    await until('the service to be let go', () => upstream.sockets.size === 0);
+    await gateway.controls.underWay.settled('saju', 'all');
+  });
+
+  test('does not wait for ever for a client that does not take the answer', async () => {
+    const upstream = await endless();
+    const gateway = await running(startGateway({ legacy: { saju: upstream.url }, limits: { silenceMillis: 300 } }));
+    const client = connect(gateway.port, '127.0.0.1').pause();
+    client.write(webSocketHello);
+    await until('the service to be asked', () => upstream.sockets.size === 1);
+    await until('the service to be let go', () => upstream.sockets.size === 0);
+    client.destroy();
+  });
+
+  test('does not wait for ever for the rest of the answer', async () => {
+    const upstream = await decliningService(() => undefined);
+    const gateway = await running(startGateway({ legacy: { saju: upstream.url }, limits: { silenceMillis: 300 } }));
+    expect(await sendRaw(gateway.port, webSocketHello, () => false)).toContain('not here');
+    await until('the service to be let go', () => upstream.sockets.size === 0);
+  });
+});
+
+test('a client that is refused a WebSocket and stays is hung up on', async () => {
+  const gateway = await running(startGateway({}));
+  const client = connect({ port: gateway.port, host: '127.0.0.1', allowHalfOpen: true }).resume();
+  client.on('error', () => undefined);
+  client.write(webSocketHello);
+  await once(client, 'end');
+  await until('the gateway to hang up', () => {
+    // Whoever writes to a connection that is gone hears of it.
+    if (!client.destroyed) client.write('a');
+    return client.destroyed;
   });
 });

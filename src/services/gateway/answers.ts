@@ -133,7 +133,18 @@ export function sendRawRefusal(socket: Duplex, refused: GatewayRefusal, more: re
   }
   const { headers, body } = rendered(refused, [...more, 'Connection', 'close']);
   const lines = headers.flatMap((name, place) => (place % 2 === 0 ? [`${name}: ${headers[place + 1]}\r\n`] : []));
-  socket.end(
+  socket.write(
     Buffer.concat([Buffer.from(`HTTP/1.1 ${refused.status} ${refused.problem.title}\r\n${lines.join('')}\r\n`), body]),
   );
+  hangUp(socket);
+}
+
+/** How long one end of a connection may go on after the other said its last. */
+export const halfClosedMillis = 1000;
+
+/** Ends a connection; a client that does not end it too is not waited for. */
+export function hangUp(socket: Duplex): void {
+  socket.end();
+  const timer = setTimeout(() => socket.destroy(), halfClosedMillis);
+  socket.once('close', () => clearTimeout(timer));
 }

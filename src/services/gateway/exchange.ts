@@ -32,6 +32,8 @@ export class Exchange implements LegListener, RunningExchange {
   private waiting: Waiting | null = null;
   private answer: AnswerWriter | null = null;
   private resume: () => void = nothing;
+  /** Whether the client has to take something before the upstream may go on. */
+  private full = false;
   private backOff: NodeJS.Timeout | undefined;
   private readonly sides: SidesOfCube;
 
@@ -60,13 +62,21 @@ export class Exchange implements LegListener, RunningExchange {
       case 'held':
         this.refuse(heldBack(1));
         break;
-      case 'waiting':
-      case 'answering': {
-        const slowClient = this.phase === 'waiting' && !this.request.req.complete;
+      case 'waiting': {
+        const slowClient = !this.request.req.complete;
         this.leg?.cut(slowClient ? 'abandoned' : 'timed_out');
         this.refuse(slowClient ? refusals.slow : refusals.timedOut);
         break;
       }
+      case 'answering':
+        if (this.full) {
+          this.request.res.destroy();
+          this.onClientClose();
+          break;
+        }
+        this.leg?.cut('timed_out');
+        this.refuse(refusals.timedOut);
+        break;
       case 'over':
         break;
     }
@@ -186,12 +196,16 @@ export class Exchange implements LegListener, RunningExchange {
       return true;
     }
     if (!answer.isEventStream) this.allow(this.context.limits.silenceMillis);
-    if (written === 'full') this.request.res.once('drain', this.onDrain);
+    if (written === 'full') {
+      this.full = true;
+      this.request.res.once('drain', this.onDrain);
+    }
     return written === 'more';
   }
 
   /** The client took what was written: the upstream may go on. */
   private readonly onDrain = (): void => {
+    this.full = false;
     if (this.phase !== 'answering') return;
     if (this.answer?.isEventStream === false) this.allow(this.context.limits.silenceMillis);
     this.resume();

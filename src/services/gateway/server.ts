@@ -129,22 +129,25 @@ export function createGateway(options: GatewayOptions): Gateway {
     metrics.count('other', 'refused', status, 0);
     return door.newName();
   });
-  server.on('request', (req: IncomingMessage, res: ServerResponse) => {
-    const startedAt = now();
-    try {
-      take(req, res, startedAt);
-    } catch (error) {
-      log.error(
-        { error: error instanceof Error ? kindAndPlace(error, 3) : typeof error },
-        'a request failed in the gateway',
-      );
-      if (res.headersSent) res.destroy();
-      else sendRefusal(res, refusals.unexpected, ['X-Request-Id', door.nameOf(req)]);
-    }
-  });
-  // Both would wait for the gateway to say that the body may come.
-  for (const expectation of ['checkContinue', 'checkExpectation'] as const)
-    server.on(expectation, (req: IncomingMessage, res: ServerResponse) => take(req, res, now()));
+  // Two of them would wait for the gateway to say that the body may come.
+  for (const event of ['request', 'checkContinue', 'checkExpectation'] as const)
+    server.on(event, (req: IncomingMessage, res: ServerResponse) => {
+      const startedAt = now();
+      try {
+        take(req, res, startedAt);
+      } catch (error) {
+        logFailure(error);
+        if (res.headersSent) res.destroy();
+        else sendRefusal(res, refusals.unexpected, ['X-Request-Id', door.nameOf(req)]);
+      }
+    });
+
+  function logFailure(error: unknown): void {
+    log.error(
+      { error: error instanceof Error ? kindAndPlace(error, 3) : typeof error },
+      'a request failed in the gateway',
+    );
+  }
 
   function take(req: IncomingMessage, res: ServerResponse, startedAt: number): void {
     const mark = req.url?.indexOf('?') ?? -1;
@@ -174,18 +177,26 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   server.on('upgrade', (req: IncomingMessage, socket: Socket, first: Buffer) => {
-    const startedAt = now();
+    try {
+      takeUpgrade(req, socket, first, now());
+    } catch (error) {
+      logFailure(error);
+      sendRawRefusal(socket, refusals.unexpected, ['X-Request-Id', door.nameOf(req)]);
+    }
+  });
+  const upgraded = new Set<Socket>();
+
+  function takeUpgrade(req: IncomingMessage, socket: Socket, first: Buffer, startedAt: number): void {
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
     const admitted = door.admit(req, true);
     if (isRefusal(admitted)) {
       metrics.count('GET', 'refused', admitted.status, 0);
       sendRawRefusal(socket, admitted, ['X-Request-Id', door.nameOf(req)]);
       return;
     }
-    upgraded.add(socket);
-    socket.once('close', () => upgraded.delete(socket));
     new UpgradeExchange(context, { ...admitted, req, socket, first, startedAt }).start();
-  });
-  const upgraded = new Set<Socket>();
+  }
 
   const sweep = setInterval(() => {
     const at = now();

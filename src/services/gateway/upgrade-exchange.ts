@@ -24,6 +24,7 @@ export interface AdmittedUpgrade extends Admission {
 export class UpgradeExchange {
   private side: Side | null = null;
   private counted = false;
+  private over = false;
 
   constructor(
     private readonly context: GatewayContext,
@@ -34,6 +35,7 @@ export class UpgradeExchange {
     const { socket } = this.request;
     // The server no longer hears of its errors.
     socket.on('error', () => socket.destroy());
+    socket.once('close', () => this.finish(clientClosedRequest));
     this.decide();
   }
 
@@ -59,11 +61,7 @@ export class UpgradeExchange {
     const stop = () => {
       waiting?.leave();
       clearTimeout(timer);
-      socket.off('close', leave);
-    };
-    const leave = () => {
-      stop();
-      this.finish(clientClosedRequest);
+      socket.off('close', stop);
     };
     const waiting = context.waitingRoom.enter(trafficName, 'writes', () => {
       stop();
@@ -73,7 +71,7 @@ export class UpgradeExchange {
       stop();
       this.refuse(heldBack(1));
     }, context.limits.holdMillis);
-    socket.once('close', leave);
+    socket.once('close', stop);
     if (waiting !== null) return;
     stop();
     this.refuse(heldBack(1));
@@ -101,6 +99,7 @@ export class UpgradeExchange {
       attempt,
       answerHeaders: context.answerHeaders,
       answerMillis: context.limits.answerMillis,
+      silenceMillis: context.limits.silenceMillis,
       onUnreached: () => {
         const falls = this.falls('repeated');
         if (falls) this.forward('legacy');
@@ -123,8 +122,11 @@ export class UpgradeExchange {
     this.finish(refused.status);
   }
 
+  /** Counts it, once. */
   private finish(status: number): void {
     const { context, request, side } = this;
+    if (this.over) return;
+    this.over = true;
     const { route, startedAt } = request;
     const { trafficName } = route.cube;
     if (this.counted && trafficName !== null) context.underWay.end(trafficName, 'writes');

@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici';
 import type { Side } from '../../domain/routing.js';
 import type { CallOutcome } from '../upstream/breaker.js';
 import type { Attempt } from '../upstream/upstream.js';
-import { type GatewayRefusal, refusals, sendRawRefusal } from './answers.js';
+import { type GatewayRefusal, halfClosedMillis, hangUp, refusals, sendRawRefusal } from './answers.js';
 import type { AnswerHeaderReader } from './headers.js';
 
 export interface UpgradeRequest {
@@ -20,6 +20,8 @@ export interface UpgradeRequest {
   readonly attempt: Attempt;
   readonly answerHeaders: AnswerHeaderReader;
   readonly answerMillis: number;
+  /** Between two parts of an answer that declines. */
+  readonly silenceMillis: number;
   /** Asked when nothing reached the upstream: true when the request is somebody else's from then on. */
   readonly onUnreached: () => boolean;
   /** Told once of the status the client got. */
@@ -39,15 +41,15 @@ export function forwardUpgrade(request: UpgradeRequest): void {
 /** undici's raw callbacks for one connection that becomes a WebSocket, or is declined. */
 class UpgradeHandler implements Dispatcher.DispatchHandler {
   private abort: ((error?: Error) => void) | undefined;
-  private answered = false;
+  private declined = false;
+  /** Whether its outcome is settled. */
   private over = false;
-  private readonly timer: NodeJS.Timeout;
+  private timer: NodeJS.Timeout;
 
   constructor(private readonly request: UpgradeRequest) {
     const { socket, answerMillis } = request;
     this.timer = setTimeout(() => this.fail('timed_out', refusals.timedOut), answerMillis);
     socket.once('close', this.onClientClose);
-    socket.on('error', this.onClientClose);
   }
 
   onConnect(abort: (error?: Error) => void): void {
@@ -62,6 +64,7 @@ class UpgradeHandler implements Dispatcher.DispatchHandler {
       return;
     }
     this.settle(101, 'answered');
+    this.leave();
     const { passed } = answerHeaders.read((raw ?? []).map(asBuffer), true);
     socket.write(
       headOf(101, 'Switching Protocols', [
@@ -83,11 +86,16 @@ class UpgradeHandler implements Dispatcher.DispatchHandler {
 
   onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
     if (this.over || status < 200) return true;
-    const { socket, side, requestId, answerHeaders } = this.request;
+    const { socket, side, requestId, answerHeaders, silenceMillis } = this.request;
     this.settle(status, status >= 500 ? 'failed' : 'answered');
-    this.answered = true;
+    this.declined = true;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => socket.destroy(), silenceMillis);
     const { passed } = answerHeaders.read(raw, status === 204);
-    socket.on('drain', resume);
+    socket.on('drain', () => {
+      this.timer.refresh();
+      resume();
+    });
     // Its end is the end of the connection: no need to frame it anew.
     const framed = passed.filter((_, place) => passed[place - (place % 2)]?.toLowerCase() !== 'content-length');
     socket.write(
@@ -97,26 +105,32 @@ class UpgradeHandler implements Dispatcher.DispatchHandler {
   }
 
   onData(chunk: Buffer): boolean {
-    return this.answered ? this.request.socket.write(chunk) : true;
+    if (!this.declined) return true;
+    this.timer.refresh();
+    return this.request.socket.write(chunk);
   }
 
   onComplete(): void {
-    if (this.answered) this.request.socket.end();
+    if (!this.declined) return;
+    this.leave();
+    hangUp(this.request.socket);
   }
 
   onError(): void {
-    if (this.answered) this.request.socket.destroy();
+    if (this.declined) this.request.socket.destroy();
     else this.fail('failed', refusals.failed);
   }
 
+  /** Whatever the upstream is at, nobody waits for it any more. */
   private readonly onClientClose = (): void => {
-    if (this.over) return;
-    this.settle(499, 'abandoned');
+    if (!this.over) this.settle(499, 'abandoned');
+    this.leave();
     this.abort?.();
   };
 
   private fail(outcome: 'failed' | 'timed_out', refused: GatewayRefusal): void {
     if (this.over) return;
+    this.leave();
     if (this.abort === undefined) {
       this.end(outcome, false);
       if (this.request.onUnreached()) return;
@@ -133,14 +147,15 @@ class UpgradeHandler implements Dispatcher.DispatchHandler {
 
   private end(outcome: CallOutcome, answered: boolean): void {
     this.over = true;
-    clearTimeout(this.timer);
-    this.request.socket.off('close', this.onClientClose).off('error', this.onClientClose);
     this.request.attempt.settle(outcome, answered);
   }
-}
 
-/** How long one end may go on after the other said its last. */
-const halfClosedMillis = 1000;
+  /** The client's connection is somebody else's from here on. */
+  private leave(): void {
+    clearTimeout(this.timer);
+    this.request.socket.off('close', this.onClientClose);
+  }
+}
 
 /** Passes on what comes from one end, as fast as the other takes it; the end of one is soon the end of both. */
 function join(from: Duplex, to: Duplex): void {
