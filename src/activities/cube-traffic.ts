@@ -1,17 +1,22 @@
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
-import { type ChangeReference, type LetIn, rollbackIdOf, type TrafficBefore } from '../domain/cube-changes.js';
+import {
+  type ChangeReference,
+  type LetIn,
+  rollbackIdOf,
+  type StopOutcome,
+  type TrafficBefore,
+} from '../domain/cube-changes.js';
 import { findCube, type TrafficName } from '../domain/cubes.js';
 import type { Ownership } from '../domain/routing.js';
 import type { Turn } from '../domain/turn.js';
-import { Failure, toFailure } from '../failures.js';
+import { toFailure } from '../failures.js';
 import { readFlags, writeFlags } from '../traffic/flags.js';
-import { acknowledgements, liftHold, placeHold, readHoldOn } from '../traffic/holds.js';
-import { readInstances } from '../traffic/instances.js';
+import { liftHold, placeHold, readHoldOn } from '../traffic/holds.js';
 import type { RedisConnection } from '../traffic/redis.js';
-import { redisFailure } from '../traffic/redis-failure.js';
 import { removeSwitch, throwSwitch } from '../traffic/thrown-switch.js';
 import { lastTurn, takeTurn } from '../traffic/turns.js';
+import { untilAcknowledged, untilSeen } from './gateway-answers.js';
 import { guarded } from './guard.js';
 
 export interface CubeTrafficDependencies {
@@ -22,10 +27,12 @@ export interface CubeTrafficDependencies {
   readonly killSwitchFolder: string;
 }
 
-/** Longer than a rollback that goes well; gateways let go by themselves when it does not. */
+/** Gateways let go by themselves after this when nobody makes it longer. */
 const holdSeconds = 60;
-const acknowledgedMillis = 2000;
-const gatewayCube = 'api-gateway-cube';
+const renewedMillis = 15_000;
+const heartbeatMillis = 1000;
+/** Longer than a gateway takes to find a kill switch. */
+const switchMillis = 500;
 
 /** Keeping users from a cube and letting them in again. Each step may be repeated. */
 export function createCubeTraffic({ redis, ownershipOf, killSwitchFolder }: CubeTrafficDependencies) {
@@ -34,25 +41,28 @@ export function createCubeTraffic({ redis, ownershipOf, killSwitchFolder }: Cube
   const unlessLate = async (turn: Turn | undefined, undo: () => Promise<unknown>) => {
     if (turn !== undefined && (await lastTurn(redis, turn.holderId)) > turn.turn) await undo();
   };
-  const close = async (name: TrafficName, { holderId: by }: ChangeReference, turn: Turn | undefined) => {
-    try {
-      // One that is closed already stays whoever's it is: what is opened at the end is what a rollback closed.
-      const terms = {
-        by,
-        why: 'emergency rollback',
-        onlyIfOpen: true,
-        ...(turn === undefined ? {} : { turn }),
-      } as const;
-      await writeFlags(redis, name, { enabled: false }, terms);
-    } catch (error) {
-      if (toFailure(error).type !== 'redis_unreachable') throw error;
-      await throwSwitch(killSwitch(name), by, turn);
-      // Redis may still be away: then nobody was let in meanwhile.
-      const remove = () =>
-        removeSwitch(killSwitch(name), (thrower) => thrower.by === by && thrower.turn === turn?.turn);
-      await unlessLate(turn, remove).catch(() => undefined);
-    }
+  /** Sends users to legacy; answers how many gateways do not say that they go by it. */
+  const close = async (name: TrafficName, by: string, turn: Turn | undefined): Promise<number> => {
+    // One that is closed already stays whoever's it is: what is opened at the end is what a rollback closed.
+    const terms = {
+      by,
+      why: 'emergency rollback',
+      onlyIfOpen: true,
+      ...(turn === undefined ? {} : { turn }),
+    } as const;
+    const answer = await writeFlags(redis, name, { enabled: false }, terms);
+    return untilSeen(redis, name, 'conflict' in answer ? answer.conflict.revision : answer.revision);
   };
+  /** For gateways of this machine that Redis does not reach. */
+  const closeWithoutRedis = async (name: TrafficName, by: string, turn: Turn | undefined) => {
+    await throwSwitch(killSwitch(name), by, turn);
+    // Redis may still be away: then nobody was let in meanwhile.
+    const remove = () => removeSwitch(killSwitch(name), (thrower) => thrower.by === by && thrower.turn === turn?.turn);
+    await unlessLate(turn, remove).catch(() => undefined);
+    await Context.current().sleep(switchMillis);
+  };
+  const hold = (name: TrafficName, { holderId: by }: ChangeReference) =>
+    placeHold(redis, name, { scope: 'all', seconds: holdSeconds, by });
   return {
     /** How users reach the cube now, to be told before it is changed. */
     lookAtTraffic: ({ cubeId }: ChangeReference): Promise<TrafficBefore> =>
@@ -68,19 +78,50 @@ export function createCubeTraffic({ redis, ownershipOf, killSwitchFolder }: Cube
       }),
 
     /**
-     * Sends users to legacy where legacy owns the data, by the flags, and by the kill switch while Redis is away; else they
-     * wait at the gateways, which have said so when this returns. `count` is this step's place among those of its rollback
+     * Sends users to legacy where legacy owns the data, by the flags; else they wait at the gateways, for as long as
+     * somebody keeps them waiting. Gateways have said so when this returns. While Redis is away, or a gateway does not
+     * say that it goes by the flags, the kill switch is thrown too. `count` is this step's place among those of its rollback
      * that change the traffic: an attempt that wakes up after a later one stops nobody.
      */
-    stopTraffic: (change: ChangeReference, { way }: TrafficBefore, count?: number): Promise<void> =>
+    stopTraffic: (change: ChangeReference, { way }: TrafficBefore, count?: number): Promise<StopOutcome> =>
       guarded(async () => {
         const turn = turnOf(change, count);
         const name = trafficNameOf(change.cubeId);
-        if (name === null || way === 'none') return;
-        if (way === 'flags') return close(name, change, turn);
-        const hold = await placeHold(redis, name, { scope: 'all', seconds: holdSeconds, by: change.holderId });
-        await unlessLate(turn, () => liftHold(redis, name, hold.id));
-        await untilAcknowledged(redis, hold.id);
+        if (name === null || way === 'none') return heardByAll;
+        if (way === 'flags') {
+          const unheard = await close(name, change.holderId, turn).catch((error: unknown) => {
+            if (toFailure(error).type !== 'redis_unreachable') throw error;
+            return null;
+          });
+          if (unheard !== 0) await closeWithoutRedis(name, change.holderId, turn);
+          return { unheard };
+        }
+        const placed = await hold(name, change);
+        await unlessLate(turn, () => liftHold(redis, name, placed.id));
+        await untilAcknowledged(redis, placed.id);
+        return heardByAll;
+      }),
+
+    /**
+     * Keeps users waiting at the gateways: makes the hold of this rollback longer again and again, until it is cancelled or
+     * a later step let users in.
+     */
+    keepWaiting: (change: ChangeReference, count: number): Promise<void> =>
+      guarded(async () => {
+        const name = trafficNameOf(change.cubeId);
+        if (name === null) return;
+        const turn = { holderId: change.holderId, turn: count };
+        let renewAt = 0;
+        for (;;) {
+          if ((await lastTurn(redis, turn.holderId)) > turn.turn) return;
+          if (Date.now() >= renewAt) {
+            const placed = await hold(name, change);
+            await unlessLate(turn, () => liftHold(redis, name, placed.id));
+            renewAt = Date.now() + renewedMillis;
+          }
+          Context.current().heartbeat();
+          await Context.current().sleep(heartbeatMillis);
+        }
       }),
 
     /**
@@ -95,8 +136,8 @@ export function createCubeTraffic({ redis, ownershipOf, killSwitchFolder }: Cube
         if (way === 'hold') {
           // First of all: a hold that is placed late from now on is lifted by whoever placed it.
           if (turn !== undefined && !(await takeTurn(redis, turn))) return letIn;
-          const hold = await readHoldOn(redis, name);
-          if (hold !== null && hold.by === change.holderId) await liftHold(redis, name, hold.id);
+          const placed = await readHoldOn(redis, name);
+          if (placed !== null && placed.by === change.holderId) await liftHold(redis, name, placed.id);
           return letIn;
         }
         const ofRollbacks = `${rollbackIdOf(change.cubeId)}/`;
@@ -120,6 +161,7 @@ export function createCubeTraffic({ redis, ownershipOf, killSwitchFolder }: Cube
   };
 }
 
+const heardByAll: StopOutcome = { unheard: 0 };
 const letIn: LetIn = { passed: true, closedBy: null };
 
 export type CubeTraffic = ReturnType<typeof createCubeTraffic>;
@@ -131,22 +173,4 @@ function turnOf({ holderId }: ChangeReference, count: number | undefined): Turn 
 
 function trafficNameOf(cubeId: string): TrafficName | null {
   return findCube(cubeId)?.trafficName ?? null;
-}
-
-/** Waits until every gateway that is there holds; one that does not say so in time is a failure, and the step is tried again. */
-async function untilAcknowledged(redis: RedisConnection, holdId: string): Promise<void> {
-  const deadline = Date.now() + acknowledgedMillis;
-  for (;;) {
-    // Nobody calls them: an acknowledgement is waited for wherever a gateway says that it stands.
-    const gateways = await readInstances(redis, gatewayCube).catch((error: unknown) => {
-      throw redisFailure(error);
-    });
-    const said = await acknowledgements(redis, holdId);
-    // One that drains has requests under way, and takes new ones on connections that are open.
-    const missing = gateways.filter(({ instance_id: id }) => !said.has(id));
-    if (missing.length === 0) return;
-    if (Date.now() > deadline)
-      throw new Failure('step_stalled', `${missing.length} gateways did not acknowledge the hold in time.`);
-    await Context.current().sleep(50);
-  }
 }

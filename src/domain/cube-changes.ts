@@ -152,6 +152,12 @@ export interface TrafficBefore {
   readonly enabled: boolean | null;
 }
 
+/** What came of keeping users from a cube. */
+export interface StopOutcome {
+  /** How many gateways did not say that they go by it; null where Redis could not be reached. */
+  readonly unheard: number | null;
+}
+
 /** What an escalation tells whoever is called. */
 export interface Escalation {
   readonly cube_id: string;

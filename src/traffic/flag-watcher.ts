@@ -4,7 +4,8 @@ import { type Flags, initialFlags } from '../domain/routing.js';
 import { type Alarms, createAlarms } from './alarms.js';
 import { readSnapshot, type Snapshot, writeSnapshot } from './flag-snapshot.js';
 import { absentTexts, type FlagTexts, flagsOfTexts, goodTexts, readFlagTexts, sameTexts } from './flag-texts.js';
-import { readTexts } from './flags.js';
+import { readRevision, readTexts } from './flags.js';
+import { noteSeen, saidAgainMillis } from './flags-seen.js';
 import { flagKeys } from './keys.js';
 import { createKillSwitch } from './kill-switch.js';
 import { createPolling, listenForChanges } from './polling.js';
@@ -13,6 +14,8 @@ import type { RedisConnection } from './redis.js';
 export interface FlagWatcherOptions {
   readonly redis: RedisConnection;
   readonly names: readonly TrafficName[];
+  /** Under which this gateway says by which flags it goes. */
+  readonly instanceId: string;
   /** Where the last good flags are kept for a start without Redis. */
   readonly snapshotFile: string;
   /** A file in it named after a cube, or `all`, sends everybody to legacy. */
@@ -48,11 +51,12 @@ export interface FlagWatcher {
  * a start without Redis those on the disk, else nobody is on a cube.
  */
 export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
-  const { redis, names, snapshotFile, killSwitchFolder, everyMillis = 400, onAlarm, clock } = options;
+  const { redis, names, instanceId, snapshotFile, killSwitchFolder, everyMillis = 400, onAlarm, clock } = options;
   const alarms = createAlarms(onAlarm);
   const killSwitch = createKillSwitch(killSwitchFolder, everyMillis, alarms);
   const good = new Map<TrafficName, FlagTexts>();
   const flags = new Map<TrafficName, Flags>();
+  const said = new Map<TrafficName, { readonly revision: number; readonly at: number }>();
   let source: WatcherState['source'] = 'default';
   let heardAt = clock().getTime();
   let keepingDue = false;
@@ -84,14 +88,26 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
     }
   };
 
+  // Beside the looking, too; what was not told is told after the next look.
+  const tell = async (revisions: ReadonlyMap<TrafficName, number>) => {
+    const at = clock().getTime();
+    for (const [name, revision] of revisions) {
+      const last = said.get(name);
+      if (last?.revision === revision && at - last.at < saidAgainMillis) continue;
+      said.set(name, { revision, at });
+      await noteSeen(redis, name, instanceId, revision).catch(() => said.delete(name));
+    }
+  };
+
   const look = async () => {
     try {
-      const stored = await readAll(redis, names);
+      const { stored, revisions } = await readAll(redis, names);
       alarms.set('redis', null);
       warnOfBadValues(stored, alarms);
       take(new Map([...stored].map(([name, texts]) => [name, goodTexts(texts, good.get(name) ?? absentTexts)])));
       source = 'redis';
       heardAt = clock().getTime();
+      void tell(revisions);
     } catch {
       alarms.set('redis', 'Redis does not tell the flags; the last known ones stay in use.');
       return;
@@ -137,19 +153,25 @@ async function connected(redis: RedisConnection): Promise<void> {
   await once(redis, 'ready', { signal: AbortSignal.timeout(connectMillis) }).catch(() => undefined);
 }
 
-async function readAll(redis: RedisConnection, names: readonly TrafficName[]): Promise<Snapshot> {
-  const parts = ['enabled', 'percentage', 'lists'] as const;
+interface Stored {
+  readonly stored: Snapshot;
+  readonly revisions: ReadonlyMap<TrafficName, number>;
+}
+
+async function readAll(redis: RedisConnection, names: readonly TrafficName[]): Promise<Stored> {
+  const parts = ['enabled', 'percentage', 'lists', 'revision'] as const;
   const texts = await readTexts(
     redis,
     names.flatMap((name) => parts.map((part) => flagKeys(name)[part])),
   );
   const at = (place: number) => texts[place] ?? null;
-  return new Map(
-    names.map((name, place) => {
-      const start = place * parts.length;
-      return [name, { enabled: at(start), percentage: at(start + 1), lists: at(start + 2) }];
-    }),
-  );
+  const starts = names.map((name, place) => [name, place * parts.length] as const);
+  return {
+    stored: new Map(
+      starts.map(([name, start]) => [name, { enabled: at(start), percentage: at(start + 1), lists: at(start + 2) }]),
+    ),
+    revisions: new Map(starts.map(([name, start]) => [name, readRevision(at(start + 3))])),
+  };
 }
 
 /** The key is named, its value is not repeated: anybody may have written anything there. */

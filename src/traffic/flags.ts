@@ -147,8 +147,8 @@ export async function writeFlags(
       };
 }
 
-/** As often as a text says, never where it says nothing of the kind. */
-function readRevision(text: unknown): number {
+/** How often flags were changed through us: as often as a text says, never where it says nothing of the kind. */
+export function readRevision(text: unknown): number {
   return typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : 0;
 }
 

@@ -11,6 +11,11 @@ export function flagKeys(name: TrafficName) {
   } as const;
 }
 
+/** Which revision of the flags a gateway goes by. */
+export function flagsSeenKey(name: TrafficName, instanceId: string): string {
+  return `cubeshift:traffic:${name}:seen:${instanceId}`;
+}
+
 export function holdKey(name: TrafficName): string {
   return `cubeshift:hold:${name}`;
 }

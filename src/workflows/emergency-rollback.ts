@@ -2,6 +2,7 @@ import {
   ApplicationFailure,
   CancellationScope,
   condition,
+  isCancellation,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -18,15 +19,17 @@ import {
   type RollbackStatus,
   type RollbackView,
   rollbackIdOf,
+  type StopOutcome,
   type TrafficBefore,
 } from '../domain/cube-changes.js';
 import type { DesiredCube } from '../domain/desired-cubes.js';
 import { acknowledgeUpdate, rollbackQuery } from './lib/messages.js';
-import { calls, urgentSteps, urgentWatches } from './lib/options.js';
+import { calls, untilCancelled, urgentSteps, urgentWatches } from './lib/options.js';
 import { NotPassed, sentenceOf, ToldRun } from './lib/told-run.js';
 
 const steps = proxyActivities<CubeVersions & CubeTraffic & CubeConsistency>(urgentSteps);
 const health = proxyActivities<CubeHealth>(urgentWatches);
+const waits = proxyActivities<Pick<CubeTraffic, 'keepWaiting'>>(untilCancelled);
 const outside = proxyActivities<EscalationSteps>(calls);
 
 /**
@@ -61,6 +64,7 @@ function closingSentence({ target, input: { cubeId }, keptClosed }: Rollback): s
 /** The cube is free before the rollback is told to be over. */
 async function end(run: Rollback, status: RollbackStatus, sentence: string): Promise<RollbackView> {
   await steps.letCubeGo(run.change).catch(() => undefined);
+  await run.endWaiting();
   run.become(status, sentence);
   return run.view;
 }
@@ -91,9 +95,32 @@ async function stopTraffic(run: Rollback): Promise<TrafficBefore> {
     hold: 'users wait at the gateways',
     none: 'no user reaches it by weight',
   };
-  await run.do('stop_traffic', where[traffic.way], () => steps.stopTraffic(change, traffic, ++run.turn));
+  const sentence = where[traffic.way];
+  await run.do(
+    'stop_traffic',
+    sentence,
+    () => keepAway(run, traffic),
+    (outcome) => `${sentence}${exceptionTo(outcome)}`,
+  );
   run.stoppedAt ??= run.now;
   return traffic;
+}
+
+/** Users are kept from the cube from here on, until they are let in. */
+async function keepAway(run: Rollback, traffic: TrafficBefore): Promise<StopOutcome> {
+  const count = ++run.turn;
+  const outcome = await steps.stopTraffic(run.change, traffic, count);
+  if (traffic.way === 'hold') run.keepWaiting(count);
+  return outcome;
+}
+
+/** Steps before this version did not say. */
+function exceptionTo(outcome: StopOutcome | undefined): string {
+  const unheard = outcome?.unheard;
+  if (unheard === null) return ', by the kill switch of this machine: Redis could not be reached';
+  return unheard === undefined || unheard === 0
+    ? ''
+    : `; ${unheard} gateways did not say so, and the kill switch of this machine was thrown for them`;
 }
 
 /** The version that is to serve: it runs, is ready, has the traffic, and the one it replaces goes. */
@@ -134,8 +161,8 @@ async function escalate(run: Rollback, sentence: string): Promise<Acknowledgemen
   const { change, traffic } = run;
   // Whoever sees that it waits must find the cube closed.
   if (traffic !== undefined)
-    await steps.stopTraffic(change, traffic, ++run.turn).then(
-      () => run.tell('keep_away', 'users are kept from the cube'),
+    await keepAway(run, traffic).then(
+      (outcome) => run.tell('keep_away', `users are kept from the cube${exceptionTo(outcome)}`),
       () => run.tell('keep_away', 'users could not be kept from the cube'),
     );
   run.become('escalated', `It needs a person at ${run.step}: ${sentence}.`);
@@ -166,6 +193,8 @@ class Rollback extends ToldRun {
   sentence = 'It has just begun.';
   private status: RollbackStatus = 'running';
   private acknowledgedBy: string | null = null;
+  private waiting: CancellationScope | undefined;
+  private waited = Promise.resolve();
 
   constructor(readonly input: RollbackInput) {
     super(input.cubeId);
@@ -188,6 +217,24 @@ class Rollback extends ToldRun {
     return letIn !== undefined && 'closedBy' in letIn && letIn.closedBy !== null
       ? `the cube was closed by ${letIn.closedBy}, and stays closed`
       : undefined;
+  }
+
+  /** Users wait until a step lets them in, or the rollback ends; a hold would end by itself. */
+  keepWaiting(count: number): void {
+    const before = this.endWaiting();
+    this.waiting = new CancellationScope({ cancellable: true });
+    this.waited = this.waiting
+      .run(() => waits.keepWaiting(this.change, count))
+      .catch((error: unknown) => {
+        if (!isCancellation(error)) this.tell('keep_away', 'users could not be kept waiting');
+      })
+      .then(() => before);
+  }
+
+  /** Returns once nobody keeps users waiting any more: nothing of a rollback goes on behind its end. */
+  endWaiting(): Promise<void> {
+    this.waiting?.cancel();
+    return this.waited;
   }
 
   asked(version: string, seconds: number) {

@@ -8,10 +8,12 @@ import { type CubeTraffic, createCubeTraffic } from '../../src/activities/cube-t
 import { createCubeVersions } from '../../src/activities/cube-versions.js';
 import { ownedByLegacy } from '../../src/domain/routing.js';
 import { createLocalRuntime } from '../../src/runtime/local.js';
+import { createFlagWatcher } from '../../src/traffic/flag-watcher.js';
 import { readFlags, writeFlags } from '../../src/traffic/flags.js';
 import { acknowledgements, readHoldOn } from '../../src/traffic/holds.js';
-import { registerInstance } from '../../src/traffic/instances.js';
+import { readInstances, registerInstance } from '../../src/traffic/instances.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
+import { endTurns } from '../../src/traffic/turns.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
 
@@ -209,6 +211,74 @@ describe('an attempt that wakes up after its step was done by another, and', () 
     await redis.del('cubeshift:turn:rollback/saju-cube/1');
     await stop(1);
     expect(await isOpen()).toBe(false);
+  });
+});
+
+describe('a gateway that does not go by what was written', () => {
+  const entry = { cube_id: 'api-gateway-cube', version: '1.0.0', state: 'ready', started_at: Date.now() } as const;
+  const before = { way: 'flags', enabled: true } as const;
+  let folder: string;
+  const thrown = () => existsSync(join(folder, 'saju'));
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'cubeshift-test-switch-'));
+    return () => rm(folder, { recursive: true });
+  });
+
+  test('is waited for, then the kill switch is thrown for it, until users are let in', async () => {
+    const gateway = registerInstance(redis, { ...entry, instance_id: 'deaf', url: 'http://127.0.0.1:1' });
+    await until('it to be listed', async () => (await readInstances(redis, 'api-gateway-cube')).length === 1);
+    expect(await run(() => traffic('legacy', folder).stopTraffic(change, before, 1))).toEqual({ unheard: 1 });
+    expect(thrown()).toBe(true);
+    await run(() => traffic('legacy', folder).letTrafficIn(change, before, 2));
+    expect(thrown()).toBe(false);
+    await gateway.close();
+  });
+
+  test('is waited for only as long as it takes', async () => {
+    const watcher = createFlagWatcher({
+      redis,
+      names: ['saju'],
+      instanceId: 'hearing',
+      snapshotFile: join(folder, 'flags.json'),
+      killSwitchFolder: folder,
+      onAlarm: () => undefined,
+      clock: () => new Date(),
+    });
+    await watcher.start();
+    const gateway = registerInstance(redis, { ...entry, instance_id: 'hearing', url: 'http://127.0.0.1:1' });
+    await until('it to be listed', async () => (await readInstances(redis, 'api-gateway-cube')).length === 1);
+    for (let turn = 1; turn < 6; turn += 2) {
+      expect(await run(() => traffic('legacy', folder).stopTraffic(change, before, turn))).toEqual({ unheard: 0 });
+      expect(watcher.flagsOf('saju').enabled).toBe(false);
+      await run(() => traffic('legacy', folder).letTrafficIn(change, before, turn + 1));
+    }
+    expect(thrown()).toBe(false);
+    await gateway.close();
+    await watcher.close();
+  });
+});
+
+describe('users who wait', () => {
+  const before = { way: 'hold', enabled: null } as const;
+  const left = () => redis.pttl('cubeshift:hold:saju');
+
+  test('go on waiting for as long as they are kept, and not after they were let in', async () => {
+    await run(() => traffic('cube').stopTraffic(change, before, 1));
+    await redis.pexpire('cubeshift:hold:saju', 5000);
+    const kept = run(() => traffic('cube').keepWaiting(change, 1));
+    await until('the hold to be made longer', async () => (await left()) > 50_000);
+    await run(() => traffic('cube').letTrafficIn(change, before, 2));
+    await kept;
+    expect(await readHoldOn(redis, 'saju')).toBeNull();
+  });
+
+  test('are not kept by one that wakes up late, or whose rollback is over', async () => {
+    await run(() => traffic('cube').letTrafficIn(change, before, 2));
+    await run(() => traffic('cube').keepWaiting(change, 1));
+    expect(await readHoldOn(redis, 'saju')).toBeNull();
+    await endTurns(redis, change.holderId);
+    await run(() => traffic('cube').keepWaiting(change, 3));
+    expect(await readHoldOn(redis, 'saju')).toBeNull();
   });
 });
 

@@ -44,15 +44,21 @@ async function connection(url = server.url, commandMillis = 300): Promise<RedisC
   return made;
 }
 
-async function watch({ by = redis, state = place } = {}): Promise<FlagWatcher & { readonly told: string[] }> {
+async function watch({
+  by = redis,
+  state = place,
+  instanceId = 'gateway',
+  clock = () => new Date(),
+} = {}): Promise<FlagWatcher & { readonly told: string[] }> {
   const told: string[] = [];
   const watcher = createFlagWatcher({
     redis: by,
     names: trafficNames,
+    instanceId,
     snapshotFile: join(state, 'flags.json'),
     killSwitchFolder: join(state, 'kill-switch'),
     onAlarm: (sentence) => told.push(sentence),
-    clock: () => new Date(),
+    clock,
   });
   watchers.push(watcher);
   await watcher.start();
@@ -73,6 +79,19 @@ function plain(...commands: readonly string[]): Promise<string> {
     socket.on('close', () => resolve(answer));
   });
 }
+
+test('a gateway says by which revision it goes, when that changes and before what it said is forgotten', async () => {
+  let now = Date.now();
+  await watch({ instanceId: 'telling', clock: () => new Date(now) });
+  const key = 'cubeshift:traffic:saju:seen:telling';
+  const says = async () => Number(await redis.get(key));
+  await writeFlags(redis, 'saju', { percentage: 5 }, terms);
+  const { revision } = await readFlags(redis, 'saju');
+  await until('it to say so', async () => (await says()) === revision);
+  await redis.del(key);
+  now += 1_800_000;
+  await until('it to say so again', async () => (await says()) === revision);
+});
 
 test('a plain SET by another program takes effect within a second, and a plain GET reads what we set', async () => {
   const watcher = await watch();

@@ -48,11 +48,19 @@ const answers: CubeActivities = {
   smokeTest: async () => ({ passed: true }),
   watchVersion: async () => ({ passed: true }),
   lookAtTraffic: async () => ({ way: 'flags', enabled: true }),
-  stopTraffic: async () => undefined,
+  stopTraffic: async () => ({ unheard: 0 }),
+  keepWaiting: untilCancelled,
   letTrafficIn: async () => ({ passed: true }),
   checkConsistency: async () => ({ passed: true }),
   tellEscalation: async () => true,
 };
+
+/** Goes on until its plan no longer needs it. */
+export async function untilCancelled(): Promise<void> {
+  const context = Context.current();
+  const beats = setInterval(() => context.heartbeat(), 100);
+  await context.cancelled.finally(() => clearInterval(beats));
+}
 
 /** A world of one cube: answers as one without trouble would, unless told otherwise, and keeps what it was asked. */
 export class FakeCube {

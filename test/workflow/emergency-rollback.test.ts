@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Verdict } from '../../src/domain/cube-changes.js';
-import { CubeServer, type CubeStep, FakeCube } from './cube-server.js';
+import { CubeServer, type CubeStep, FakeCube, untilCancelled } from './cube-server.js';
 
 let server: CubeServer;
 beforeAll(async () => {
@@ -40,6 +40,43 @@ test('where the cube owns the data users wait at the gateways instead', async ()
   expect(view.steps[0]?.sentence).toBe('users wait at the gateways');
   for (const step of ['stopTraffic', 'letTrafficIn'] as const)
     expect(world.argsOf(step)?.[1]).toEqual({ way: 'hold', enabled: null });
+  expect(world.argsOf('keepWaiting')?.[1]).toBe(world.argsOf('stopTraffic')?.[2]);
+});
+
+test('users wait for as long as it says that they do: until they are let in, and while a person is waited for', async () => {
+  const held = new Set<unknown>();
+  const world = new FakeCube()
+    .answer('lookAtTraffic', async () => ({ way: 'hold', enabled: null }))
+    .answer('keepWaiting', async (_change, count) => {
+      held.clear();
+      held.add(count);
+      await untilCancelled();
+    })
+    .answer('letTrafficIn', async () => {
+      held.clear();
+      return { passed: true };
+    })
+    .answer('watchVersion', sick);
+  const run = await server.rollBack('held', world);
+  // Time does not fly while users are kept waiting.
+  await expect.poll(async () => (await run.view()).status).toBe('escalated');
+  // Stopped, let in, found ill, stopped again.
+  await expect.poll(() => [...held]).toEqual([3]);
+  world.mend('watchVersion');
+  await run.acknowledge({ retry: true });
+  expect(await run.handle.result()).toMatchObject({ status: 'completed' });
+  expect(held.size).toBe(0);
+});
+
+test('what gateways did not say, and what could not be reached, is told', async () => {
+  const silent = new FakeCube().answer('stopTraffic', async () => ({ unheard: 2 }));
+  expect((await (await server.rollBack('silent-gateways', silent)).handle.result()).steps[0]?.sentence).toBe(
+    'users go to legacy; 2 gateways did not say so, and the kill switch of this machine was thrown for them',
+  );
+  const away = new FakeCube().answer('stopTraffic', async () => ({ unheard: null }));
+  expect((await (await server.rollBack('away', away)).handle.result()).steps[0]?.sentence).toBe(
+    'users go to legacy, by the kill switch of this machine: Redis could not be reached',
+  );
 });
 
 test('of a cube that was closed before nobody is told that it serves again', async () => {

@@ -58,6 +58,7 @@ const redis = connectRedis(config.REDIS_URL, { onError: () => undefined });
 const flags = createFlagWatcher({
   redis,
   names: trafficNames,
+  instanceId,
   // One for all gateways of a machine: what one of them learned serves another that starts without Redis.
   snapshotFile: join(config.STATE_DIR, 'traffic-flags.json'),
   killSwitchFolder: join(config.STATE_DIR, 'kill-switch'),

@@ -88,6 +88,15 @@ export const urgentWatches: ActivityOptions = {
   retry: { ...retry, initialInterval: '100 milliseconds', maximumInterval: '1 second' },
 };
 
+/** What goes on until its plan has enough of it; a killed worker goes unnoticed for two seconds. */
+export const untilCancelled: ActivityOptions = {
+  taskQueue: taskQueues.control,
+  startToCloseTimeout: '1 hour',
+  heartbeatTimeout: '2 seconds',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { ...retry, maximumInterval: '2 seconds' },
+};
+
 /** Telling somebody outside: tried for an hour, and nothing waits for it. */
 export const calls: ActivityOptions = {
   taskQueue: taskQueues.control,

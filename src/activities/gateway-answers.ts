@@ -1,0 +1,50 @@
+import { Context } from '@temporalio/activity';
+import type { TrafficName } from '../domain/cubes.js';
+import { Failure } from '../failures.js';
+import { notSeenBy } from '../traffic/flags-seen.js';
+import { acknowledgements } from '../traffic/holds.js';
+import { readInstances } from '../traffic/instances.js';
+import type { RedisConnection } from '../traffic/redis.js';
+import { redisFailure } from '../traffic/redis-failure.js';
+
+/** What gateways say of a change that every one of them is to go by before a plan goes on. */
+
+const answerMillis = 2000;
+const lookMillis = 20;
+const gatewayCube = 'api-gateway-cube';
+
+/**
+ * Waits until every gateway that is there holds. Throws `step_stalled` when one does not say so in time: the step is tried
+ * again.
+ */
+export async function untilAcknowledged(redis: RedisConnection, holdId: string): Promise<void> {
+  const missing = await untilNobody(async () => {
+    const gateways = await gatewayIds(redis);
+    const said = await acknowledgements(redis, holdId);
+    return gateways.filter((id) => !said.has(id));
+  });
+  if (missing > 0) throw new Failure('step_stalled', `${missing} gateways did not acknowledge the hold in time.`);
+}
+
+/** Waits until every gateway that is there goes by the flags of this revision, or time is up; how many then do not. */
+export function untilSeen(redis: RedisConnection, name: TrafficName, revision: number): Promise<number> {
+  return untilNobody(async () => notSeenBy(redis, name, await gatewayIds(redis), revision));
+}
+
+async function untilNobody(look: () => Promise<readonly string[]>): Promise<number> {
+  const deadline = Date.now() + answerMillis;
+  for (;;) {
+    const missing = await look();
+    if (missing.length === 0 || Date.now() > deadline) return missing.length;
+    await Context.current().sleep(lookMillis);
+  }
+}
+
+/** One that drains is among them: it has requests under way, and takes new ones on connections that are open. */
+async function gatewayIds(redis: RedisConnection): Promise<readonly string[]> {
+  // Nobody calls them: what a gateway says is waited for wherever it says that it stands.
+  const gateways = await readInstances(redis, gatewayCube).catch((error: unknown) => {
+    throw redisFailure(error);
+  });
+  return gateways.map(({ instance_id: id }) => id);
+}
