@@ -13,10 +13,13 @@ import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { cubeSecret, TestUpstream, userSecret } from '../support/gateway.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { SlowProxy } from '../support/slow-proxy.js';
 
 /** The gateway as a process of its own, with a real Redis, as other programs meet it. */
 const folder = mkdtempSync(join(tmpdir(), 'cubeshift-gateway-'));
 let redis: OwnRedis;
+/** The gateway's own way to Redis. */
+let wayToRedis: SlowProxy;
 let connection: RedisConnection;
 let registration: Registration;
 let legacy: TestUpstream;
@@ -27,6 +30,7 @@ let said = '';
 
 beforeAll(async () => {
   redis = await OwnRedis.start();
+  wayToRedis = await SlowProxy.before(redis.url);
   connection = connectRedis(redis.url, { onError: () => undefined });
   await until('redis', () => connection.status === 'ready');
   legacy = await TestUpstream.start('legacy');
@@ -46,7 +50,7 @@ afterAll(async () => {
   gateway.kill('SIGKILL');
   await registration.close();
   connection.disconnect();
-  await Promise.all([redis.stop(), legacy.stop(), cube.stop()]);
+  await Promise.all([wayToRedis.close(), redis.stop(), legacy.stop(), cube.stop()]);
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -56,7 +60,7 @@ async function startGateway(): Promise<void> {
   gateway = spawn(process.execPath, [join(packageRoot(), 'dist', 'src', 'services', 'gateway', 'main.js')], {
     env: {
       PATH: process.env.PATH,
-      REDIS_URL: redis.url,
+      REDIS_URL: wayToRedis.url,
       CUBE_JWT_SECRET: cubeSecret,
       USER_JWT_SECRET: userSecret,
       LEGACY_SAJU_URL: legacy.url,
@@ -157,12 +161,49 @@ test('a hold is acknowledged, lets writes wait, and ends when it is lifted', asy
   expect((await write).status).toBe(200);
 });
 
+async function healthStatus(): Promise<string> {
+  return ((await (await fetch(`${url}/health`)).json()) as { status: string }).status;
+}
+
+/** The median of twenty requests, milliseconds. */
+async function usualMillis(): Promise<number> {
+  const took: number[] = [];
+  for (let asked = 0; asked < 20; asked++) {
+    const begun = performance.now();
+    expect(await targetOf('user-2')).toBe('cube');
+    took.push(performance.now() - begun);
+  }
+  return took.sort((a, b) => a - b)[10] ?? Infinity;
+}
+
+test('a Redis that answers slowly slows no request down, and changes take effect', async () => {
+  wayToRedis.delayMillis = 400;
+  expect(await usualMillis()).toBeLessThan(200);
+  await connection.set('saju_cube_user_percentage', '0');
+  await until('the change', async () => (await targetOf('user-2')) === 'legacy');
+  await connection.set('saju_cube_user_percentage', '13');
+  await until('the change', async () => (await targetOf('user-2')) === 'cube');
+  expect(await healthStatus()).toBe('ok');
+  wayToRedis.delayMillis = 0;
+});
+
+test('a Redis slower than anybody waits for leaves all as it was, is told of, and is heard again afterwards', async () => {
+  wayToRedis.delayMillis = 1500;
+  await until('health to say so', async () => (await healthStatus()) === 'degraded');
+  expect(await usualMillis()).toBeLessThan(200);
+  await connection.set('saju_cube_user_percentage', '0');
+  wayToRedis.delayMillis = 0;
+  await until('the change', async () => (await targetOf('user-2')) === 'legacy');
+  await connection.set('saju_cube_user_percentage', '13');
+  await until(
+    'all to be as before',
+    async () => (await healthStatus()) === 'ok' && (await targetOf('user-2')) === 'cube',
+  );
+});
+
 test('without Redis it goes on as it was, says so, and hears of changes again afterwards', async () => {
   await redis.kill();
-  await until(
-    'health to say so',
-    async () => ((await (await fetch(`${url}/health`)).json()) as { status: string }).status === 'degraded',
-  );
+  await until('health to say so', async () => (await healthStatus()) === 'degraded');
   for (let asked = 0; asked < 20; asked++) expect(await targetOf('user-2')).toBe('cube');
   await until('the metrics to say for how long', async () =>
     /^gateway_flags_stale_seconds [1-9]/m.test(await (await fetch(`${url}/metrics`)).text()),
