@@ -167,6 +167,7 @@ describe('headers', () => {
     expect(names?.sort()).toEqual([
       'connection',
       'host',
+      'traceparent',
       'x-cube-source',
       'x-forwarded-for',
       'x-forwarded-host',
@@ -256,4 +257,53 @@ describe('a request at which the gateway itself fails', () => {
       },
     };
   }
+});
+
+describe('a trace', () => {
+  const trace = '0af7651916cd43dd8448eb211c80319c';
+  const parent = `00-${trace}-b7ad6b7169203331-01`;
+  const ask = async (...headers: string[]) => {
+    await sendRaw(gateway.port, get('/api/saju/records/1', headers));
+    return legacy.seen.at(-1)?.headers;
+  };
+
+  test('that the client began goes on, with a span of the gateway', async () => {
+    const seen = await ask(`Traceparent: ${parent}`, 'tracestate: a=1', 'tracestate: b=2');
+    expect(seen?.traceparent).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`));
+    expect(seen?.traceparent).not.toBe(parent);
+    expect(seen?.tracestate).toBe('a=1,b=2');
+  });
+
+  test.each([
+    ['none is there', []],
+    ['it is none', ['traceparent: 00-nonsense-b7ad6b7169203331-01', 'tracestate: a=1']],
+    ['there are two', [`traceparent: ${parent}`, `traceparent: ${parent}`, 'tracestate: a=1']],
+  ])('is begun where %s', async (_name, headers) => {
+    const seen = await ask(...headers);
+    expect(seen?.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+    expect(seen?.traceparent).not.toContain(trace);
+    expect(seen?.tracestate).toBeUndefined();
+  });
+
+  test('is named with the request in the log line of one that failed', async () => {
+    const lines: Readonly<Record<string, unknown>>[] = [];
+    const here = await startGateway({ onLog: (line) => lines.push(line) });
+    try {
+      for (const upgrade of [[], ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: a']])
+        await sendRaw(
+          here.port,
+          get('/api/saju/records/1', ['X-Request-Id: r-1', `traceparent: ${parent}`, ...upgrade]),
+        );
+      const line = {
+        request_id: 'r-1',
+        trace_id: trace,
+        cube: 'saju',
+        status: 503,
+        msg: 'Nothing serves /api/saju/ now.',
+      };
+      expect(lines).toMatchObject([line, line]);
+    } finally {
+      await here.stop();
+    }
+  });
 });

@@ -134,9 +134,12 @@ export async function startGateway(options: {
   readonly trustedEdges?: readonly string[];
   /** Without them everybody may ask any number of times. */
   readonly rateLimits?: Partial<RateLimits>;
+  /** Where its log lines go; nowhere without it. */
+  readonly onLog?: (line: Readonly<Record<string, unknown>>) => void;
   /** Whether the sides are compared. */
   readonly shadow?: boolean;
 }): Promise<TestGateway> {
+  const { onLog } = options;
   const controls = new GatewayControls();
   controls.cubes = new Map(options.cubes ?? []);
   const clock = () => new Date();
@@ -165,7 +168,10 @@ export async function startGateway(options: {
     cubeTokens: createTokenVerifier({ current: cubeSecret }, clock),
     hopToken: createHopTokens(cubeSecret, clock),
     ...(options.shadow === true ? { shadow: { rules: [] } } : {}),
-    log: pino({ level: 'silent' }),
+    log:
+      onLog === undefined
+        ? pino({ level: 'silent' })
+        : pino({ level: 'info' }, { write: (line: string) => onLog(JSON.parse(line)) }),
   });
   gateway.server.listen(0, '127.0.0.1');
   await once(gateway.server, 'listening');

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { UserBytes } from '../../domain/routing.js';
+import { type TraceContext, Traces, traceparentOf } from '../trace.js';
 import { askedTooOften, type GatewayRefusal, refusals } from './answers.js';
 import { canonicalTarget } from './canonical-path.js';
 import type { GatewayLimits } from './context.js';
@@ -19,6 +20,7 @@ export interface Admission {
   readonly user: UserBytes | null;
   readonly synthetic: boolean;
   readonly requestId: string;
+  readonly trace: TraceContext;
 }
 
 /** A request that passed the door. */
@@ -44,6 +46,7 @@ export interface DoorOptions {
 /** Reads what a request says of itself, in one place and before anybody acts on it, and refuses what is not clear. */
 export class Door {
   private readonly names = new HeaderNames();
+  private readonly traces = new Traces();
   private requests = 0;
 
   constructor(private readonly options: DoorOptions) {}
@@ -80,6 +83,7 @@ export class Door {
       if (waitMillis > 0) return askedTooOften('subject', waitMillis);
     }
     const requestId = this.requestIdOf(headers.requestId);
+    const trace = this.traces.continue(headers.traceparent);
     const passed = headers.passed;
     passed.push('x-cube-source', 'api-gateway', 'x-request-id', requestId, 'x-forwarded-host', headers.host);
     passed.push(
@@ -89,6 +93,8 @@ export class Door {
       peer.trusted && headers.forwardedProto === 'https' ? 'https' : 'http',
     );
     if (user !== null) passed.push('x-user-id', user);
+    passed.push('traceparent', traceparentOf(trace));
+    if (trace.continued && headers.tracestate !== '') passed.push('tracestate', headers.tracestate);
     return {
       route: match.route,
       target: match.path + canonical.query,
@@ -97,6 +103,7 @@ export class Door {
       user,
       synthetic: headers.synthetic && peer.trusted,
       requestId,
+      trace,
     };
   }
 

@@ -10,6 +10,7 @@ import type { GatewayContext, SidesOfCube } from './context.js';
 import type { AdmittedRequest } from './door.js';
 import type { RunningExchange } from './in-progress.js';
 import { Leg, type LegListener } from './leg.js';
+import { bindingsOf, logFailure } from './log.js';
 import { type Outgoing, repeatsAfter, send } from './outgoing.js';
 import { BodyTooLarge, drainRest, RequestBody, takeBody } from './request-body.js';
 import { intentOf, legacyMayServe, sideFor } from './side-choice.js';
@@ -283,7 +284,7 @@ export class Exchange implements LegListener, RunningExchange {
         this.finish(found.answer.status, found.answer.status >= 500);
       }
     } catch (error) {
-      context.log.error({ request_id: request.requestId, error }, 'a cached answer failed');
+      context.log.error({ ...bindingsOf(request), error }, 'a cached answer failed');
       if (!this.isOver()) this.refuse(refusals.unexpected);
     }
   }
@@ -294,19 +295,9 @@ export class Exchange implements LegListener, RunningExchange {
 
   /** Answers with a problem; an answer that has begun is broken off, so that nobody takes it for whole. */
   private refuse(refused: GatewayRefusal): void {
-    const { res, requestId, route } = this.request;
+    const { res, requestId } = this.request;
     if (this.phase === 'over') return;
-    if (refused.status >= 500)
-      this.context.log.warn(
-        {
-          request_id: requestId,
-          cube: route.label,
-          target: this.side,
-          endpoint: route.endpoint,
-          status: refused.status,
-        },
-        refused.problem.detail,
-      );
+    if (refused.status >= 500) logFailure(this.context, this.request, this.side, refused);
     if (this.answer?.begun === true) res.destroy();
     else {
       const target = this.side === null ? [] : ['X-Cube-Target', this.side];

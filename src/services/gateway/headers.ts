@@ -9,6 +9,8 @@ export type HeaderKind =
   | 'forwarded-for'
   | 'forwarded-proto'
   | 'request-id'
+  | 'traceparent'
+  | 'tracestate'
   | 'connection'
   | 'upgrade'
   | 'expect'
@@ -45,6 +47,8 @@ const told: ReadonlyMap<string, HeaderKind> = new Map([
   ['x-forwarded-for', 'forwarded-for'],
   ['x-forwarded-proto', 'forwarded-proto'],
   ['x-request-id', 'request-id'],
+  ['traceparent', 'traceparent'],
+  ['tracestate', 'tracestate'],
   ['connection', 'connection'],
   ['upgrade', 'upgrade'],
   ['expect', 'expect'],
@@ -88,6 +92,8 @@ export class RequestHeaders {
   forwardedFor = '';
   forwardedProto = '';
   requestId = '';
+  traceparent: string | undefined;
+  tracestate = '';
   connection = '';
   upgrade: string | undefined;
   expects = false;
@@ -128,6 +134,13 @@ export class RequestHeaders {
           break;
         case 'request-id':
           this.requestId = value;
+          break;
+        case 'traceparent':
+          // Of two, none is the right one.
+          this.traceparent = this.traceparent === undefined ? value : '';
+          break;
+        case 'tracestate':
+          this.tracestate = this.tracestate === '' ? value : `${this.tracestate},${value}`;
           break;
         case 'connection':
           this.connection = this.connection === '' ? value : `${this.connection}, ${value}`;
@@ -190,6 +203,7 @@ const answerDropped = new Set([
   ...['transfer-encoding', 'upgrade', 'x-cube-target', 'x-cube-token', 'x-cube-source', 'http2-settings'],
   // The gateway's own, also where an answer was kept from another request.
   'x-request-id',
+  'traceparent',
 ]);
 
 export interface AnswerHeaders {

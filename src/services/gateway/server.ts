@@ -164,9 +164,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       return;
     }
     // Each by its name: V8 puts what is spread from another object into its old generation, a kilobyte a request.
-    const { route, target, headers, passed, user, synthetic, requestId } = admitted;
+    const { route, target, headers, passed, user, synthetic, requestId, trace } = admitted;
     const method = req.method ?? 'GET';
-    const request = { route, target, headers, passed, user, synthetic, requestId, req, res, method, startedAt };
+    const request = { route, target, headers, passed, user, synthetic, requestId, trace, req, res, method, startedAt };
     new Exchange(context, request).start();
   }
 

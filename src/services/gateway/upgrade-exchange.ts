@@ -5,6 +5,7 @@ import { clientClosedRequest } from './account.js';
 import { type GatewayRefusal, heldBack, notServed, sendRawRefusal } from './answers.js';
 import type { GatewayContext } from './context.js';
 import type { Admission } from './door.js';
+import { logFailure } from './log.js';
 import { legacyMayServe, sideFor } from './side-choice.js';
 import { forwardUpgrade } from './upgrade.js';
 
@@ -106,6 +107,7 @@ export class UpgradeExchange {
         return falls;
       },
       onAnswer: (status) => this.finish(status),
+      onRefused: (refused) => this.refuse(refused),
     });
   }
 
@@ -118,6 +120,7 @@ export class UpgradeExchange {
   }
 
   private refuse(refused: GatewayRefusal): void {
+    logFailure(this.context, this.request, this.side, refused);
     sendRawRefusal(this.request.socket, refused, ['X-Request-Id', this.request.requestId]);
     this.finish(refused.status);
   }

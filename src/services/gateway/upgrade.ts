@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici';
 import type { Side } from '../../domain/routing.js';
 import type { CallOutcome } from '../upstream/breaker.js';
 import type { Attempt } from '../upstream/upstream.js';
-import { type GatewayRefusal, halfClosedMillis, hangUp, refusals, sendRawRefusal } from './answers.js';
+import { type GatewayRefusal, halfClosedMillis, hangUp, refusals } from './answers.js';
 import type { AnswerHeaderReader } from './headers.js';
 
 export interface UpgradeRequest {
@@ -24,8 +24,10 @@ export interface UpgradeRequest {
   readonly silenceMillis: number;
   /** Asked when nothing reached the upstream: true when the request is somebody else's from then on. */
   readonly onUnreached: () => boolean;
-  /** Told once of the status the client got. */
+  /** Told of the status that the client got, unless it was refused. */
   readonly onAnswer: (status: number) => void;
+  /** Told when the client is to be refused. */
+  readonly onRefused: (refused: GatewayRefusal) => void;
 }
 
 /** Opens a WebSocket at the upstream and joins the two connections; an upstream that declines is heard by the client. */
@@ -131,17 +133,14 @@ class UpgradeHandler implements Dispatcher.DispatchHandler {
   private fail(outcome: 'failed' | 'timed_out', refused: GatewayRefusal): void {
     if (this.over) return;
     this.leave();
-    if (this.abort === undefined) {
-      this.end(outcome, false);
-      if (this.request.onUnreached()) return;
-      this.request.onAnswer(refused.status);
-    } else this.settle(refused.status, outcome);
+    this.end(outcome, false);
+    if (this.abort === undefined && this.request.onUnreached()) return;
     this.abort?.();
-    sendRawRefusal(this.request.socket, refused, ['X-Request-Id', this.request.requestId]);
+    this.request.onRefused(refused);
   }
 
   private settle(status: number, outcome: CallOutcome): void {
-    this.end(outcome, status !== 504 && status !== 502);
+    this.end(outcome, true);
     this.request.onAnswer(status);
   }
 
