@@ -3,8 +3,11 @@ import pino from 'pino';
 import { type Configuration, configureOrExit, type VariableName } from '../config.js';
 import { type CubeId, cubeDefinitions } from '../domain/cubes.js';
 import { packageVersion } from '../package-root.js';
+import { createInstanceFilter } from '../traffic/instance-networks.js';
+import type { InstanceFilter } from '../traffic/instances.js';
 import { connectRedis, type RedisConnection } from '../traffic/redis.js';
 import { type CubeApp, type CubeOptions, runCube } from './cube.js';
+import { createInterCubeCalls, type InterCubeCalls } from './inter-cube-calls.js';
 import { createTokenVerifier } from './tokens.js';
 
 const variablesOfEveryCube = [
@@ -16,6 +19,7 @@ const variablesOfEveryCube = [
   'CUBE_URL',
   'CUBE_VERSION',
   'INSTANCE_ID',
+  'INSTANCE_NETWORKS',
   'LOG_LEVEL',
 ] as const satisfies readonly VariableName[];
 
@@ -27,6 +31,9 @@ export interface CubeProgram<Name extends VariableName> {
     readonly logger: pino.Logger;
   };
   readonly redis: RedisConnection;
+  readonly admits: InstanceFilter;
+  /** Its calls of these other cubes; ended with the cube. */
+  readonly callsOf: (cubeIds: readonly CubeId[]) => Promise<InterCubeCalls>;
   /** Aborted when the program is told to end. */
   readonly signal: AbortSignal;
 }
@@ -63,10 +70,20 @@ export async function runCubeProgram<Name extends VariableName>(
   const clock = () => new Date();
   const secrets = { current: config.CUBE_JWT_SECRET, previous: config.CUBE_JWT_SECRET_PREVIOUS };
   const redis = connectRedis(config.REDIS_URL, { onError: (error) => logger.warn({ reason: error.name }, 'Redis') });
+  const admits = createInstanceFilter(config.INSTANCE_NETWORKS, (sentence) => logger.error(sentence));
+  const ended: (() => Promise<void>)[] = [];
+  const callsOf = async (cubeIds: readonly CubeId[]) => {
+    const caller = { callerId: cubeId, secret: config.CUBE_JWT_SECRET, clock };
+    const calls = await createInterCubeCalls({ ...caller, redis, admits, cubeIds });
+    ended.push(() => calls.close());
+    return calls;
+  };
   const { app, close } = await build({
     config,
     basics: { definition, version, instanceId, logger, clock, tokens: createTokenVerifier(secrets, clock) },
     redis,
+    admits,
+    callsOf,
     signal: stop.signal,
   });
   await runCube(app, {
@@ -77,5 +94,6 @@ export async function runCubeProgram<Name extends VariableName>(
     signal: stop.signal,
   });
   await close?.();
+  for (const end of ended) await end();
   redis.disconnect();
 }

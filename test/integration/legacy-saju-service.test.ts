@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { readReference } from '../../bench/saju-reference.js';
 import { buildSajuService } from '../../legacy/saju-service/app.js';
 import { chartOf } from '../../legacy/saju-service/chart.js';
 import { Faults } from '../../legacy/saju-service/faults.js';
@@ -13,7 +14,6 @@ import { packageRoot } from '../../src/package-root.js';
 import { choosePort } from '../../src/stack/ports.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
-import { readReference } from '../support/saju-reference.js';
 
 let databases: TestDatabases;
 let service: FastifyInstance;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { readReference } from '../../bench/saju-reference.js';
 import { packageRoot } from '../../src/package-root.js';
 import { createPool } from '../../src/postgres/connect.js';
 import { issueCubeToken } from '../../src/services/tokens.js';
@@ -15,7 +16,6 @@ import { testSecret } from '../support/engine.js';
 import { OwnRedis } from '../support/own-redis.js';
 import { createRole } from '../support/roles.js';
 import { sajuCubeOn } from '../support/saju-cube.js';
-import { readReference } from '../support/saju-reference.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const tokenOf = (cubeId: string, ...permissions: string[]) =>

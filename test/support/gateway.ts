@@ -7,9 +7,9 @@ import type { Flags, Intent, Ownership, UserBytes } from '../../src/domain/routi
 import { initialFlags, ownedByLegacy } from '../../src/domain/routing.js';
 import { type GatewayLimits, gatewayLimits } from '../../src/services/gateway/context.js';
 import type { RateLimits } from '../../src/services/gateway/door.js';
-import { createHopTokens } from '../../src/services/gateway/hop-token.js';
 import { createGateway, type Gateway } from '../../src/services/gateway/server.js';
 import { UnderWay } from '../../src/services/gateway/under-way.js';
+import { createHopTokens } from '../../src/services/hop-tokens.js';
 import { createTokenVerifier } from '../../src/services/tokens.js';
 import type { Endpoint } from '../../src/services/upstream/balance.js';
 import { createUserTokenVerifier } from '../../src/services/user-tokens.js';
@@ -166,7 +166,7 @@ export async function startGateway(options: {
     rateLimits: { address: null, subject: null, ...options.rateLimits },
     userTokens: createUserTokenVerifier({ current: userSecret }, clock),
     cubeTokens: createTokenVerifier({ current: cubeSecret }, clock),
-    hopToken: createHopTokens(cubeSecret, clock),
+    hopToken: createHopTokens('api-gateway-cube', cubeSecret, clock),
     ...(options.shadow === true ? { shadow: { rules: [] } } : {}),
     log:
       onLog === undefined

@@ -13,12 +13,12 @@ import { readActiveVersion, readInstances, registerInstance } from '../../traffi
 import { countInShared } from '../../traffic/rate-counter.js';
 import { connectRedis } from '../../traffic/redis.js';
 import { readShadowRules } from '../../traffic/shadow-rules.js';
+import { createHopTokens } from '../hop-tokens.js';
 import { ownUrl } from '../own-url.js';
 import { createTokenVerifier } from '../tokens.js';
 import { createInstanceSource } from '../upstream/instance-source.js';
 import { createUserTokenVerifier } from '../user-tokens.js';
 import { gatewayLimits } from './context.js';
-import { createHopTokens } from './hop-token.js';
 import { type CountedBy, RateLimit } from './rate-limits.js';
 import { createGateway } from './server.js';
 import { UnderWay } from './under-way.js';
@@ -105,7 +105,7 @@ const gateway = createGateway({
     { current: config.CUBE_JWT_SECRET, previous: config.CUBE_JWT_SECRET_PREVIOUS },
     clock,
   ),
-  hopToken: createHopTokens(config.CUBE_JWT_SECRET, clock),
+  hopToken: createHopTokens(cubeId, config.CUBE_JWT_SECRET, clock),
   ...(config.GATEWAY_SHADOW ? { shadow: { rules } } : {}),
   log,
 });

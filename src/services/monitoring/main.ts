@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createInstanceFilter } from '../../traffic/instance-networks.js';
 import { readRegistry } from '../../traffic/instances.js';
 import { buildCube } from '../cube.js';
 import { runCubeProgram } from '../cube-program.js';
@@ -11,10 +10,9 @@ import { askCube } from './poll.js';
 const everyMillis = 5000;
 
 /** Entry point of the monitoring cube. */
-await runCubeProgram('monitoring-cube', ['INSTANCE_NETWORKS'], async ({ config, basics, redis, signal }) => {
+await runCubeProgram('monitoring-cube', [], async ({ basics, redis, admits, signal }) => {
   const { clock, definition } = basics;
   const metrics = createCollectorMetrics(definition.cubeId);
-  const admits = createInstanceFilter(config.INSTANCE_NETWORKS, (sentence) => basics.logger.error(sentence));
   const collector = createCubeMetricsCollector({
     readRegistry: (cubeId) => readRegistry(redis, cubeId, admits),
     ask: askCube,

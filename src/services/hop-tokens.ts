@@ -1,18 +1,19 @@
-import { cubeTokenSeconds, issueCubeToken } from '../tokens.js';
+import type { CubeId } from '../domain/cubes.js';
+import { cubeTokenSeconds, issueCubeToken } from './tokens.js';
 
 const renewBeforeMillis = 600_000;
 
 /**
- * The tokens by which cubes know that a call comes from the gateway: one for each cube, good for calling that one alone.
+ * The tokens by which cubes know who calls them: one for each cube that `callerId` calls, good for calling that one alone.
  * Signed anew ten minutes before its end, so that no call arrives with one that has just expired.
  */
-export function createHopTokens(secret: string, clock: () => Date): (name: string) => string {
+export function createHopTokens(callerId: CubeId, secret: string, clock: () => Date): (name: string) => string {
   const tokens = new Map<string, { readonly token: string; readonly renewAt: number }>();
   return (name) => {
     const now = clock();
     const known = tokens.get(name);
     if (known !== undefined && now.getTime() < known.renewAt) return known.token;
-    const { token } = issueCubeToken(secret, { cubeId: 'api-gateway-cube', permissions: [`${name}:call`] }, now);
+    const { token } = issueCubeToken(secret, { cubeId: callerId, permissions: [`${name}:call`] }, now);
     tokens.set(name, { token, renewAt: now.getTime() + cubeTokenSeconds * 1000 - renewBeforeMillis });
     return token;
   };

@@ -1,0 +1,131 @@
+import type { FastifyReply } from 'fastify';
+import { type CubeId, cubeDefinitions } from '../domain/cubes.js';
+import { type InstanceFilter, readActiveVersion, readInstances } from '../traffic/instances.js';
+import type { RedisConnection } from '../traffic/redis.js';
+import { createHopTokens } from './hop-tokens.js';
+import { limits } from './limits.js';
+import { AnswerCache, type WholeAnswer } from './upstream/cache.js';
+import { callUpstream } from './upstream/call.js';
+import { connectEndpoint } from './upstream/connections.js';
+import { deadlineHeader } from './upstream/deadline.js';
+import { createInstanceSource } from './upstream/instance-source.js';
+import { Upstream } from './upstream/upstream.js';
+
+export interface InterCubeCallsOptions {
+  readonly callerId: CubeId;
+  readonly secret: string;
+  readonly clock: () => Date;
+  readonly redis: RedisConnection;
+  /** Whether an instance of the registry is taken for one. */
+  readonly admits: InstanceFilter;
+  /** Whom this cube calls. */
+  readonly cubeIds: readonly CubeId[];
+}
+
+export interface InterCubeCall {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** With its query. */
+  readonly path: string;
+  /** The pattern of the route: what a breaker is kept under. */
+  readonly route: string;
+  readonly json?: object;
+  /** The answer that it is needed for: its request id, trace and time limit go on. */
+  readonly on: FastifyReply;
+  /** Whether an answer to another request may serve, for five minutes; of a GET alone. */
+  readonly mayBeKept?: boolean;
+  /** Its retry included; ten seconds by default, and never longer than the caller's own caller waits. */
+  readonly limitMillis?: number;
+}
+
+/** A cube's calls of others, in its own name: it holds a token to call them, and speaks for no user. */
+export interface InterCubeCalls {
+  /**
+   * The whole answer of an instance, whatever its status. Throws `upstream_unavailable`, `upstream_failed`,
+   * `upstream_timeout` or `answer_too_large`: not caught, they are 503, 502 and 504 to whoever asked this cube.
+   */
+  call(cubeId: CubeId, call: InterCubeCall): Promise<WholeAnswer>;
+  close(): Promise<void>;
+}
+
+const limitMillis = 10_000;
+const connectMillis = 1000;
+const connectionsPerInstance = 64;
+const mostOutstanding = 1024;
+const cacheBytes = 16 * 1024 * 1024;
+
+/**
+ * The strategy's InterCubeOptimizer, on what the gateway itself goes by: instances of the registry balanced and ejected, a
+ * breaker for each route, one retry within a budget, kept answers with one call for all who miss. Resolves when it knows
+ * whom to ask, or that the registry is away.
+ */
+export async function createInterCubeCalls(options: InterCubeCallsOptions): Promise<InterCubeCalls> {
+  const { callerId, secret, clock, redis, admits, cubeIds } = options;
+  const now = () => performance.now();
+  const random = Math.random;
+  const instances = createInstanceSource({
+    cubeIds,
+    read: (id) => readInstances(redis, id, admits),
+    readVersion: (id) => readActiveVersion(redis, id),
+    onError: () => undefined,
+  });
+  const connect = (url: string) => connectEndpoint(url, { connectMillis, perEndpoint: connectionsPerInstance });
+  const upstreams = new Map(
+    cubeIds.map((id) => {
+      const endpoints = () => instances.ready(id);
+      return [id, new Upstream({ endpoints, connect, breaks: true, mostOutstanding, now, random })] as const;
+    }),
+  );
+  const tokenFor = createHopTokens(callerId, secret, clock);
+  const cache = new AnswerCache({ now, random, mostBytes: cacheBytes });
+  await instances.start();
+  return {
+    async call(cubeId, call) {
+      const upstream = upstreams.get(cubeId);
+      if (upstream === undefined) throw new Error(`${callerId} did not say that it calls ${cubeId}`);
+      const headers = headersOf(call, tokenFor(trafficNameOf(cubeId)));
+      const ask = () =>
+        callUpstream(upstream, {
+          method: call.method,
+          path: call.path,
+          route: call.route,
+          headers,
+          ...(call.json === undefined ? {} : { body: Buffer.from(JSON.stringify(call.json)) }),
+          limitMillis: timeLeft(call),
+          mostAnswerBytes: limits.bodyBytes,
+        });
+      if (call.mayBeKept !== true || call.method !== 'GET') return ask();
+      const version = instances.versionOf(cubeId);
+      const subject = { method: 'GET', url: `${cubeId}${call.path}`, user: null, side: 'cube', version, epoch: 0 };
+      const { answer } = await cache.get(subject, headers, ask, () => instances.versionOf(cubeId) === version);
+      return answer;
+    },
+    async close() {
+      instances.close();
+      await Promise.all([...upstreams.values()].map((upstream) => upstream.destroy()));
+    },
+  };
+}
+
+/** Names and values in turn. */
+function headersOf({ on, json }: InterCubeCall, token: string): readonly string[] {
+  const traceparent = on.getHeader('traceparent');
+  return [
+    'authorization',
+    `Bearer ${token}`,
+    'x-request-id',
+    on.request.id,
+    ...(typeof traceparent === 'string' ? ['traceparent', traceparent] : []),
+    ...(json === undefined ? [] : ['content-type', 'application/json']),
+  ];
+}
+
+/** What is left of the time for which the caller's own caller waits. */
+function timeLeft({ on, limitMillis: most = limitMillis }: InterCubeCall): number {
+  const told = on.request.headers[deadlineHeader];
+  if (typeof told !== 'string' || !/^\d{1,9}$/.test(told)) return most;
+  return Math.max(1, Math.min(most, Number(told) - on.elapsedTime));
+}
+
+function trafficNameOf(cubeId: CubeId): string {
+  return cubeDefinitions.find((known) => known.cubeId === cubeId)?.trafficName ?? cubeId;
+}
