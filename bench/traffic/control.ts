@@ -39,10 +39,11 @@ export class Control {
   }
 }
 
-const patienceMillis = 60_000;
+/** A ramp that looks as often as usual may need half of it. */
+const patienceMillis = 3 * 60_000;
 const lookMillis = 100;
 
-/** Looks every tenth of a second; throws what was waited for after a minute. */
+/** Looks every tenth of a second; throws what was waited for after three minutes. */
 export async function untilTrue(condition: () => boolean | Promise<boolean>, what: () => string): Promise<void> {
   const deadline = Date.now() + patienceMillis;
   while (!(await condition())) {

@@ -1,5 +1,6 @@
-import { SteadyUsers } from '../../demo/steady-users.js';
+import { type DemoUser, SteadyUsers } from '../../demo/steady-users.js';
 import { packageVersion } from '../../src/package-root.js';
+import { type AccuracyFigures, measureAccuracy } from '../accuracy.js';
 import { measureRouting, type RoutingFigures } from '../routing.js';
 import { measureSajuCharts, type SajuFigures } from '../saju.js';
 import { measureTokenChecks, type TokenFigures } from '../tokens.js';
@@ -23,13 +24,19 @@ export interface TrafficFigures {
   readonly routing: RoutingFigures;
   readonly tokens: TokenFigures;
   readonly saju: SajuFigures;
+  readonly accuracy: AccuracyFigures;
+  /** With looks and windows a tenth as long as usual, so that there can be many. */
   readonly automatic: readonly Trial[];
+  /** With every setting of ramp and gateway as it is when nobody says otherwise. */
+  readonly usual: readonly Trial[];
   readonly emergency: readonly Trial[];
   readonly minutes: number;
 }
 
 /** No trial of a kind begins later than this after the start of the part. */
-const latestMillis = { automatic: 5.5 * 60_000, emergency: 11 * 60_000 } as const;
+const latestMillis = { automatic: 5.5 * 60_000, emergency: 11 * 60_000, usual: 20 * 60_000 } as const;
+/** Each takes a minute. */
+const mostUsual = 10;
 
 /** What decisions, tokens and charts cost, then rollbacks on a whole stack. */
 export async function measureTraffic(options: TrafficOptions, log: (text: string) => void): Promise<TrafficFigures> {
@@ -37,20 +44,21 @@ export async function measureTraffic(options: TrafficOptions, log: (text: string
   const routing = measureRouting();
   const tokens = await measureTokenChecks();
   const saju = measureSajuCharts();
+  const accuracy = measureAccuracy();
   let interrupted = false;
   const giveUp = () => {
     interrupted = true;
     log('stopping after this trial');
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, giveUp);
-  const stack = await TrafficStack.start(log);
   const repeat = async (
     name: keyof typeof latestMillis,
     trial: (number: number) => Promise<Trial>,
+    most = options.trials,
   ): Promise<readonly Trial[]> => {
     const done: Trial[] = [];
     const isTime = () => performance.now() - started < latestMillis[name];
-    for (let number = 0; number < options.trials && (number === 0 || isTime()); number++) {
+    for (let number = 0; number < most && (number === 0 || isTime()); number++) {
       if (interrupted) throw new Error('stopped');
       const one = await trial(number);
       done.push(one);
@@ -60,25 +68,51 @@ export async function measureTraffic(options: TrafficOptions, log: (text: string
     return done;
   };
   try {
-    const population = await stack.users(usersAtOnce * options.trials);
-    await setWeight(stack, 0);
-    await deploy(stack, badVersion);
-    const automatic = await repeat('automatic', (number) =>
-      automaticTrial(stack, population.slice(number * usersAtOnce, (number + 1) * usersAtOnce)),
-    );
-    await deploy(stack, packageVersion());
-    await setWeight(stack, 100);
-    const users = new SteadyUsers(stack.gatewayUrl, population.slice(0, usersAtOnce), requestsPerSecond);
-    try {
-      const emergency = await repeat('emergency', () => emergencyTrial(stack, users));
-      const minutes = (performance.now() - started) / 60_000;
-      return { options, routing, tokens, saju, automatic, emergency, minutes };
-    } finally {
-      await users.stop();
-    }
+    const { automatic, emergency } = await onStack(log, { windowSeconds: 1 }, async (stack) => {
+      const population = await stack.users(usersAtOnce * options.trials);
+      await setWeight(stack, 0);
+      await deploy(stack, badVersion);
+      const automatic = await repeat('automatic', (number) =>
+        automaticTrial(stack, crowd(population, number), { check_interval_seconds: 1 }),
+      );
+      await deploy(stack, packageVersion());
+      await setWeight(stack, 100);
+      const users = new SteadyUsers(stack.gatewayUrl, crowd(population, 0), requestsPerSecond);
+      try {
+        return { automatic, emergency: await repeat('emergency', () => emergencyTrial(stack, users)) };
+      } finally {
+        await users.stop();
+      }
+    });
+    const usual = await onStack(log, {}, async (stack) => {
+      const most = Math.min(mostUsual, options.trials);
+      const population = await stack.users(usersAtOnce * most);
+      await setWeight(stack, 0);
+      await deploy(stack, badVersion);
+      return repeat('usual', (number) => automaticTrial(stack, crowd(population, number), {}), most);
+    });
+    const minutes = (performance.now() - started) / 60_000;
+    return { options, routing, tokens, saju, accuracy, automatic, usual, emergency, minutes };
   } finally {
-    // Half a stack must not be left behind by an impatient second signal.
-    await stack.stop();
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, giveUp);
+  }
+}
+
+/** The users of one trial, who are nobody else's. */
+function crowd(population: readonly DemoUser[], number: number): readonly DemoUser[] {
+  return population.slice(number * usersAtOnce, (number + 1) * usersAtOnce);
+}
+
+/** On a stack of its own, which is stopped whatever happens: half a one must not be left behind. */
+async function onStack<T>(
+  log: (text: string) => void,
+  settings: { readonly windowSeconds?: number },
+  work: (stack: TrafficStack) => Promise<T>,
+): Promise<T> {
+  const stack = await TrafficStack.start(log, settings);
+  try {
+    return await work(stack);
+  } finally {
+    await stack.stop();
   }
 }

@@ -46,14 +46,18 @@ export async function setWeight({ control }: TrafficStack, percentage: number): 
  * A ramp meets the bad version at 5 %. Each trial has a ramp of its own, so that no hold-off and no count of rollbacks is
  * left from the one before, and users of its own: a gateway counts a user who fails once an hour.
  */
-export async function automaticTrial(stack: TrafficStack, population: readonly DemoUser[]): Promise<Trial> {
+export async function automaticTrial(
+  stack: TrafficStack,
+  population: readonly DemoUser[],
+  settings: { readonly check_interval_seconds?: number },
+): Promise<Trial> {
   const { control } = stack;
   const users = new SteadyUsers(stack.gatewayUrl, population, requestsPerSecond);
   try {
     // The new users' first answers are legacy's.
     await sleep(500);
     const phase = users.beginPhase();
-    await control.ask('POST', rampPath, { steps: [5, 100], interval_seconds: 600, check_interval_seconds: 1 });
+    await control.ask('POST', rampPath, { steps: [5, 100], interval_seconds: 600, ...settings });
     const ramp = await control.askUntil<Ramp>(rampPath, ({ rollbacks }) => rollbacks.length > 0, 'a rollback');
     await untilTrue(
       () => Date.now() - (phase.lastFromCubeAt ?? 0) > quietMillis,

@@ -1,18 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { packageRoot } from '../../src/package-root.js';
-import { choosePort } from '../../src/stack/ports.js';
 import { acknowledgements, liftHold, placeHold } from '../../src/traffic/holds.js';
 import { type Registration, readInstances, registerInstance } from '../../src/traffic/instances.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { cubeSecret, TestUpstream, userSecret } from '../support/gateway.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { ServiceProcess } from '../support/service-process.js';
 import { SlowProxy } from '../support/slow-proxy.js';
 
 /** The gateway as a process of its own, with a real Redis, as other programs meet it. */
@@ -24,9 +21,8 @@ let connection: RedisConnection;
 let registration: Registration;
 let legacy: TestUpstream;
 let cube: TestUpstream;
-let gateway: ChildProcess;
+let gateway: ServiceProcess;
 let url: string;
-let said = '';
 
 beforeAll(async () => {
   redis = await OwnRedis.start();
@@ -47,7 +43,7 @@ beforeAll(async () => {
   await startGateway();
 });
 afterAll(async () => {
-  gateway.kill('SIGKILL');
+  await gateway.end('SIGKILL');
   await registration.close();
   connection.disconnect();
   await Promise.all([wayToRedis.close(), redis.stop(), legacy.stop(), cube.stop()]);
@@ -55,31 +51,16 @@ afterAll(async () => {
 });
 
 async function startGateway(): Promise<void> {
-  const port = await choosePort(0, new Set());
-  url = `http://127.0.0.1:${port}`;
-  gateway = spawn(process.execPath, [join(packageRoot(), 'dist', 'src', 'services', 'gateway', 'main.js')], {
-    env: {
-      PATH: process.env.PATH,
-      REDIS_URL: wayToRedis.url,
-      CUBE_JWT_SECRET: cubeSecret,
-      USER_JWT_SECRET: userSecret,
-      LEGACY_SAJU_URL: legacy.url,
-      CUBE_PORT: String(port),
-      INSTANCE_ID: 'gateway-1',
-      STATE_DIR: folder,
-      INSTANCE_NETWORKS: '127.0.0.1',
-      LOG_LEVEL: 'error',
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
+  gateway = await ServiceProcess.start('gateway', {
+    REDIS_URL: wayToRedis.url,
+    CUBE_JWT_SECRET: cubeSecret,
+    USER_JWT_SECRET: userSecret,
+    LEGACY_SAJU_URL: legacy.url,
+    INSTANCE_ID: 'gateway-1',
+    STATE_DIR: folder,
+    INSTANCE_NETWORKS: '127.0.0.1',
   });
-  gateway.stdout?.on('data', (chunk: Buffer) => {
-    said += chunk.toString('utf8');
-  });
-  await until('the gateway to be ready', () =>
-    fetch(`${url}/ready`)
-      .then((answer) => answer.ok)
-      .catch(() => false),
-  );
+  url = gateway.url;
 }
 
 async function targetOf(user: string): Promise<string | null> {
@@ -130,7 +111,7 @@ test('an instance that drains gets no new users', async () => {
 test('an instance outside of INSTANCE_NETWORKS is not there for it, and told of once', async () => {
   const stranger = await TestUpstream.start('stranger');
   const { port } = new URL(stranger.url);
-  const told = () => said.split('Instance stranger of saju-cube is ignored').length - 1;
+  const told = () => gateway.said.split('Instance stranger of saju-cube is ignored').length - 1;
   const entry = {
     cube_id: 'saju-cube',
     instance_id: 'stranger',
@@ -216,8 +197,7 @@ test('without Redis it goes on as it was, says so, and hears of changes again af
 });
 
 test('started without Redis it knows the weights of last time, and no cube until the registry is back', async () => {
-  gateway.kill('SIGKILL');
-  await once(gateway, 'exit');
+  await gateway.end('SIGKILL');
   await startGateway();
   const health = (await (await fetch(`${url}/health`)).json()) as { flags: { source: string } };
   expect(health.flags.source).toBe('disk');
@@ -238,8 +218,6 @@ test('a flushed Redis costs no request', async () => {
 });
 
 test('at SIGTERM it leaves the registry and ends', async () => {
-  const gone = once(gateway, 'exit');
-  gateway.kill('SIGTERM');
-  expect(await gone).toEqual([0, null]);
+  expect(await gateway.end('SIGTERM')).toEqual([0, null]);
   expect(await readInstances(connection, 'api-gateway-cube')).toEqual([]);
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { pillarsOf, readReference, readTable } from '../../../../bench/saju-reference.js';
 import { type Birth, defaultConvention } from '../../../../src/domain/saju/birth.js';
 import { calculateChart } from '../../../../src/domain/saju/four-pillars.js';
 import { instantOfWall } from '../../../../src/domain/saju/seoul-time.js';
-import { readReference, readTable } from '../../../support/saju-reference.js';
 
 const reference = readReference();
 
@@ -197,13 +197,6 @@ function birthAt(instant: number): Birth {
     }
   }
   throw new Error(`no clock showed ${instant}`);
-}
-
-function pillarsOf(of: Birth): string {
-  const found = calculateChart(of);
-  if (found.kind !== 'chart') throw new Error(`${found.field}: ${found.detail}`);
-  const { year_pillar, month_pillar, day_pillar, hour_pillar } = found.pillars;
-  return `${year_pillar} ${month_pillar} ${day_pillar} ${hour_pillar ?? ''}`;
 }
 
 function warningsOf(of: Birth): readonly string[] {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { readReference } from '../../../../bench/saju-reference.js';
 import { instantOfWall } from '../../../../src/domain/saju/seoul-time.js';
-import { readReference } from '../../../support/saju-reference.js';
 
 const hours = (offset: string) => {
   const [h = 0, m = 0, s = 0] = offset.split(':').map(Number);
