@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { packageRoot } from '../src/package-root.js';
 
-const cli = fileURLToPath(new URL('../src/cli.js', import.meta.url));
+const cli = join(packageRoot(), 'dist', 'src', 'cli.js');
 const serverAway = 3;
 const notNow = 4;
 const mostTries = 10;

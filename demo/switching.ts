@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { packageRoot } from '../src/package-root.js';
 import type { Commands } from './commands.js';
 import type { Phase, SteadyUsers } from './steady-users.js';
 
@@ -102,7 +103,7 @@ async function meetBadVersion(cubeshift: Commands, users: SteadyUsers, fault: st
   const version = versionOf(fault);
   const releases = (await cubeshift.read('release', 'list', cube, '--json')) as readonly { version: string }[];
   if (!releases.some((release) => release.version === version)) {
-    const program = fileURLToPath(new URL('./faulty-saju-cube.js', import.meta.url));
+    const program = join(packageRoot(), 'dist', 'demo', 'faulty-saju-cube.js');
     await cubeshift.run('release', 'add', cube, version, '--', process.execPath, program, '--fault', fault);
   }
   await cubeshift.run('cubes', 'deploy', cube, version, '--wait');

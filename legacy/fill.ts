@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -96,10 +96,9 @@ const otherAssets = `
     values ('horoscopes', '{http://127.0.0.1/a}', '0 3 * * *', '{"title": "h1"}', '[]', 30, 2, 'json', 'active', now());
   insert into crawler_results (job_id, url, content, crawled_at) values (1, 'http://127.0.0.1/a', '{}', now());`;
 
-/** The schema stands beside the sources; compiled files find it two folders up. */
+/** The schema stands beside the sources, in some folder above a compiled program. */
 function schemaFile(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  return here.includes(`${join('dist', 'legacy')}`)
-    ? join(here, '..', '..', 'legacy', 'schema.sql')
-    : join(here, 'schema.sql');
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'legacy', 'schema.sql'))) folder = dirname(folder);
+  return join(folder, 'legacy', 'schema.sql');
 }

@@ -23,10 +23,9 @@ export function prepare() {
     }
     if (!isBuilt()) {
       say('building');
-      run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
+      run(process.execPath, [join('scripts', 'build.mjs')]);
       // Declarations of what the package publishes, by a browser's library alone: Node's types must not creep in.
       run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.client.json']);
-      run(process.execPath, [join('dist', 'src', 'workers', 'bundle-workflows.js')]);
       writeFileSync(buildStamp, sourcesFingerprint());
     }
   });
@@ -48,7 +47,7 @@ function sourcesFingerprint() {
   return fingerprint([
     'package-lock.json',
     'tsconfig.json',
-    'tsconfig.build.json',
+    'scripts/build.mjs',
     'tsconfig.client.json',
     ...files.filter((file) => file.endsWith('.ts')).sort(),
   ]);
