@@ -12,7 +12,7 @@ export default defineConfig({
     // No module of the house keeps state: a process for all files of a worker costs a tenth less than one for each.
     isolate: false,
     // Much of a test’s time is waiting: three at a time keep two cores busy, and more would only starve each other.
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
   },
 });

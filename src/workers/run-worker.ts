@@ -4,7 +4,14 @@ import { DefaultLogger, Runtime } from '@temporalio/worker';
 import pino from 'pino';
 import { failureRule, reportFailure, toFailure } from '../failures.js';
 
-type Log = pino.Logger;
+export type Log = pino.Logger;
+
+/** A worker that is to run, and what is to be closed behind it. */
+export interface StartedWorker {
+  readonly worker: Worker;
+  readonly connection: NativeConnection;
+  readonly close: () => Promise<void>;
+}
 
 /** The log of a worker, JSON lines on stdout with Temporal's own messages among them, and its figures for Prometheus. */
 export function startLog(name: string, level: pino.LevelWithSilentOrString, metricsAddress: string): Log {
@@ -33,26 +40,32 @@ function safeMeta(meta: Record<string | symbol, unknown> | undefined): Record<st
   );
 }
 
-/**
- * Starts a worker and runs it until SIGINT or SIGTERM, then lets its steps commit. While a server it needs is away it
- * tries again; what only a person can mend ends the process with one clear sentence.
- */
-export async function runWorker(
-  log: Log,
-  start: () => Promise<{ worker: Worker; connection: NativeConnection; close: () => Promise<void> }>,
-): Promise<void> {
+/** Runs a worker until SIGINT or SIGTERM, as `keepWorking` does; ends the process with what only a person can mend. */
+export async function runWorker(log: Log, start: () => Promise<StartedWorker>): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-  while (!stop.signal.aborted) {
+  if ((await keepWorking(log, start, stop.signal)) === 'given_up') process.exitCode = 1;
+}
+
+/**
+ * Starts a worker and runs it until aborted, then lets its steps commit. While a server it needs is away it tries again;
+ * what only a person can mend is one clear sentence, and the end.
+ */
+export async function keepWorking(
+  log: Log,
+  start: () => Promise<StartedWorker>,
+  signal: AbortSignal,
+): Promise<'stopped' | 'given_up'> {
+  while (!signal.aborted) {
     try {
       const { worker, connection, close } = await start();
       const shutdown = () => worker.shutdown();
-      stop.signal.addEventListener('abort', shutdown, { once: true });
+      signal.addEventListener('abort', shutdown, { once: true });
       log.info('worker ready');
       try {
-        if (!stop.signal.aborted) await worker.run();
+        if (!signal.aborted) await worker.run();
       } finally {
-        stop.signal.removeEventListener('abort', shutdown);
+        signal.removeEventListener('abort', shutdown);
         await close();
         await connection
           .close()
@@ -64,11 +77,9 @@ export async function runWorker(
         { ...reportFailure(failure), cause: failure.cause instanceof Error ? failure.cause.name : undefined },
         failure.message,
       );
-      if (!failureRule(failure.type).retryable) {
-        process.exitCode = 1;
-        return;
-      }
-      await sleep(1000, undefined, { signal: stop.signal }).catch(() => undefined);
+      if (!failureRule(failure.type).retryable) return 'given_up';
+      await sleep(1000, undefined, { signal }).catch(() => undefined);
     }
   }
+  return 'stopped';
 }

@@ -31,7 +31,10 @@ beforeAll(async () => {
     Object.entries(armed).map(async ([name, [program, point]]) => {
       const databases = await createDatabases(records);
       const environment = { [program]: { CUBESHIFT_CRASH_POINT: point ?? '' } };
-      lives.set(name, { databases, engine: await Engine.start({ ...databases, environment }) });
+      lives.set(name, {
+        databases,
+        engine: await Engine.start({ ...databases, environment, apart: ['worker-control', 'worker-bulk'] }),
+      });
     }),
   );
 }, patience);

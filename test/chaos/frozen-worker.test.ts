@@ -21,7 +21,10 @@ beforeAll(async () => {
   await Promise.all(
     ['copy', 'verify', 'remove'].map(async (name) => {
       const databases = await createDatabases(6000);
-      lives.set(name, { databases, engine: await Engine.start({ ...databases, bulkWorkers: 2 }) });
+      lives.set(name, {
+        databases,
+        engine: await Engine.start({ ...databases, bulkWorkers: 2, apart: ['worker-control', 'worker-bulk'] }),
+      });
     }),
   );
 }, patience);

@@ -13,7 +13,12 @@ let engine: Engine;
 
 beforeAll(async () => {
   databases = await createDatabases(12_000);
-  engine = await Engine.start({ ...databases, controlWorkers: 2, bulkWorkers: 3 });
+  engine = await Engine.start({
+    ...databases,
+    controlWorkers: 2,
+    bulkWorkers: 3,
+    apart: ['worker-control', 'worker-bulk'],
+  });
 }, patience);
 afterAll(async () => {
   await engine.stop();

@@ -28,7 +28,11 @@ beforeAll(async () => {
       const variable = side === 'legacy' ? 'LEGACY_DATABASE_URL' : 'CUBE_DATABASE_URL';
       const cut = { [variable]: proxy.url };
       const environment = { 'worker-bulk-1': cut, 'worker-control': cut };
-      lives.set(side, { databases, proxy, engine: await Engine.start({ ...databases, environment }) });
+      lives.set(side, {
+        databases,
+        proxy,
+        engine: await Engine.start({ ...databases, environment, apart: ['worker-control', 'worker-bulk'] }),
+      });
     }),
   );
 }, patience);

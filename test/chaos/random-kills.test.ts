@@ -32,7 +32,7 @@ class Life {
 
   static async begin(place: number): Promise<Life> {
     const databases = await createDatabases(8000, { seed: seed + place });
-    const engine = await Engine.start(databases);
+    const engine = await Engine.start({ ...databases, apart: ['worker-control', 'worker-bulk'] });
     return new Life(`life ${place}`, databases, engine, new Random(seed + place));
   }
 

@@ -77,7 +77,15 @@ test('after all of it both targets are what undisturbed runs leave', { timeout: 
 
 async function begin(): Promise<Life> {
   const databases = await createDatabases(records, { servers });
-  return { databases, engine: await Engine.start({ ...databases, temporalAddress: servers.temporalAddress }), run: 1 };
+  return {
+    databases,
+    engine: await Engine.start({
+      ...databases,
+      temporalAddress: servers.temporalAddress,
+      apart: ['worker-control', 'worker-bulk'],
+    }),
+    run: 1,
+  };
 }
 
 function idOf(life: Life): string {

@@ -18,7 +18,7 @@ let variables: Variables;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'cubeshift-cli-'));
   databases = await createDatabases(2000);
-  engine = await Engine.start(databases);
+  engine = await Engine.start({ ...databases, apart: ['control'] });
   variables = { CONTROL_URL: engine.url, CUBE_JWT_SECRET: testSecret, CUBESHIFT_HOME: join(folder, 'home') };
 });
 afterAll(async () => {

@@ -11,7 +11,7 @@ let engine: Engine;
 
 beforeAll(async () => {
   databases = await createDatabases(records);
-  engine = await Engine.start(databases);
+  engine = await Engine.start({ ...databases, apart: ['worker-control'] });
 });
 afterAll(async () => {
   await engine.stop();

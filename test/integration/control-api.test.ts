@@ -34,7 +34,7 @@ interface Operation {
 
 beforeAll(async () => {
   databases = await createDatabases(records);
-  engine = await Engine.start(databases);
+  engine = await Engine.start({ ...databases, apart: ['control'] });
   // Redis is not waited for by /ready: migrations do without.
   await until('health to be ok', async () =>
     (await (await fetch(`${engine.url}/health`)).text()).includes('"status":"ok"'),

@@ -16,6 +16,7 @@ beforeAll(async () => {
   temporal = await Gate.to(host, Number(port));
   engine = await Engine.start({
     ...databases,
+    apart: ['control'],
     environment: { control: { TEMPORAL_ADDRESS: `127.0.0.1:${temporal.port}` } },
   });
 });

@@ -37,6 +37,7 @@ beforeAll(async () => {
   stack = await CubeStack.start(fakeRelease('0.1.0'), {
     records: 60,
     bulkWorkers: 1,
+    apart: ['worker-control'],
     environment: { ESCALATION_WEBHOOK_URL: `http://127.0.0.1:${port}/` },
   });
   records = await recordsOfOwner();

@@ -34,6 +34,7 @@ beforeAll(async () => {
     legacyUrl: reader.url(databases.legacyUrl),
     cubeUrl: owner.url(databases.cubeUrl),
     bulkWorkers: 2,
+    apart: ['control', 'worker-control', 'worker-bulk'],
   });
 });
 afterAll(async () => {

@@ -13,7 +13,7 @@ const cleanUps: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
   databases = await createDatabases(300);
-  engine = await Engine.start(databases);
+  engine = await Engine.start({ ...databases, apart: ['control', 'worker-control', 'worker-bulk'] });
 });
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();

@@ -20,7 +20,7 @@ beforeAll(async () => {
   );
   contents = ['content-of-', 'person-'];
   secrets = [testSecret, ...[databases.legacyUrl, databases.cubeUrl].map((url) => new URL(url).password)];
-  engine = await Engine.start(databases);
+  engine = await Engine.start({ ...databases, apart: ['control', 'worker-control', 'worker-bulk'] });
   await engine.startMigration('seen');
   await engine.waitForRest('seen');
   await databases.cube.query(

@@ -75,7 +75,7 @@ const chosenRamps = Object.entries(rampScenarios).filter(isWanted);
 describe.each(chosen)('%s', (name, play) => {
   test('is recorded', { timeout: 300_000 }, async () => {
     const databases = await createDatabases(3000);
-    const engine = await Engine.start(databases);
+    const engine = await Engine.start({ ...databases, apart: ['worker-control', 'worker-bulk'] });
     try {
       await play(engine, databases, name);
       await save(engine, name);
@@ -134,7 +134,7 @@ const chosenCubes = Object.entries(cubeScenarios).filter(isWanted);
 
 describe.each(chosenCubes)('%s', (name, { workflowId, play }) => {
   test('is recorded', { timeout: 300_000 }, async () => {
-    const stack = await CubeStack.start(fakeRelease(packageVersion()), { records: 0 });
+    const stack = await CubeStack.start(fakeRelease(packageVersion()), { records: 0, apart: ['worker-control'] });
     try {
       await play(stack);
       await save(stack.engine, name, workflowId);
@@ -148,7 +148,12 @@ describe.each(chosenRamps)('%s', (name, play) => {
   test('is recorded', { timeout: 300_000 }, async () => {
     const databases = await createDatabases(1);
     const world = await startRampWorld();
-    const engine = await Engine.start({ ...databases, redisUrl: world.redisUrl, bulkWorkers: 0 });
+    const engine = await Engine.start({
+      ...databases,
+      redisUrl: world.redisUrl,
+      bulkWorkers: 0,
+      apart: ['worker-control'],
+    });
     try {
       await play(engine, world.gateway);
       await save(engine, name, 'ramp/saju');

@@ -11,12 +11,15 @@ import { until } from './conditions.js';
 import { createDatabases, type TestDatabases } from './databases.js';
 import { Engine } from './engine.js';
 import { OwnRedis } from './own-redis.js';
+import type { Program } from './programs-here.js';
 
 interface CubeStackOptions {
   /** Rows in legacy. */
   readonly records?: number;
   /** For a test that moves rows. */
   readonly bulkWorkers?: number;
+  /** Programs of the engine that run as processes of their own. */
+  readonly apart?: readonly Program[];
   /** That of the control worker. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -40,7 +43,7 @@ export class CubeStack {
   /** Runs `first`. */
   static async start(
     first: Release,
-    { records = 50, bulkWorkers = 0, environment = {} }: CubeStackOptions = {},
+    { records = 50, bulkWorkers = 0, apart = [], environment = {} }: CubeStackOptions = {},
   ): Promise<CubeStack> {
     const databases = await createDatabases(records);
     const ownRedis = await OwnRedis.start();
@@ -55,6 +58,7 @@ export class CubeStack {
       redisUrl: ownRedis.url,
       stateFolder: home.folder,
       bulkWorkers,
+      apart,
       environment: { 'worker-control': environment },
     });
     return new CubeStack(databases, ownRedis, redis, home, engine, supervisor);

@@ -10,6 +10,7 @@ import { packageRoot } from '../../src/package-root.js';
 import { issueCubeToken } from '../../src/services/tokens.js';
 import { choosePort } from '../../src/stack/ports.js';
 import { until } from './conditions.js';
+import { type Program, ProgramHere } from './programs-here.js';
 
 export type ProgramName = 'worker-control' | `worker-control-${number}` | 'control' | `worker-bulk-${number}`;
 
@@ -24,6 +25,8 @@ export interface EngineSettings {
   readonly bulkWorkers?: number;
   /** Control workers beside the first: `worker-control-2`, … */
   readonly controlWorkers?: number;
+  /** Programs that run as processes of their own: what is to be killed, frozen or started anew. The others run here. */
+  readonly apart?: readonly Program[];
   /** Variables of single programs, as CUBESHIFT_CRASH_POINT. */
   readonly environment?: Partial<Record<ProgramName, Readonly<Record<string, string>>>>;
 }
@@ -31,9 +34,10 @@ export interface EngineSettings {
 const secret = 'a secret of the tests, thirty-two bytes or more';
 export const testSecret = secret;
 
-/** The engine as it runs in operation: compiled programs as processes of their own, in a namespace of their own. */
+/** The engine, in a namespace of its own: its programs as they run in operation, each apart or in the test's process. */
 export class Engine {
   private readonly programs = new Map<ProgramName, ChildProcess>();
+  private readonly here: ProgramHere[] = [];
   private readonly said = new Map<ProgramName, string>();
 
   private constructor(
@@ -61,11 +65,10 @@ export class Engine {
       LOG_LEVEL: 'info',
     };
     const engine = new Engine(settings, shared, `http://127.0.0.1:${port}`, namespace, temporalAddress);
-    engine.startProgram('worker-control');
-    for (let place = 2; place <= (settings.controlWorkers ?? 1); place++)
-      engine.startProgram(`worker-control-${place}`);
-    for (let place = 1; place <= (settings.bulkWorkers ?? 1); place++) engine.startProgram(`worker-bulk-${place}`);
-    engine.startProgram('control');
+    engine.begin('worker-control');
+    for (let place = 2; place <= (settings.controlWorkers ?? 1); place++) engine.begin(`worker-control-${place}`);
+    for (let place = 1; place <= (settings.bulkWorkers ?? 1); place++) engine.begin(`worker-bulk-${place}`);
+    engine.begin('control');
     await until('the control API to be ready', () => engine.isReady(), 100_000).catch(async (error: unknown) => {
       await engine.stop();
       throw error;
@@ -73,13 +76,28 @@ export class Engine {
     return engine;
   }
 
-  /** Starts a program; `environment` adds to what the settings say for it. */
+  private begin(name: ProgramName): void {
+    const program = programOf(name);
+    if (this.settings.apart?.includes(program) === true) {
+      this.startProgram(name);
+      return;
+    }
+    const environment = { ...this.shared, ...this.settings.environment?.[name] };
+    this.here.push(new ProgramHere(program, environment, (text) => this.keep(name, text)));
+  }
+
+  private keep(name: ProgramName, text: string): void {
+    this.said.set(name, (this.said.get(name) ?? '') + text);
+  }
+
+  /** Starts a program that runs apart; `environment` adds to what the settings say for it. */
   startProgram(name: ProgramName, environment: Readonly<Record<string, string>> = {}): ChildProcess {
+    if (this.settings.apart?.includes(programOf(name)) !== true) throw new Error(`${name} does not run apart`);
     const child = spawn(process.execPath, ['--enable-source-maps', join(packageRoot(), 'dist', 'src', entryOf(name))], {
       env: { ...this.shared, ...this.settings.environment?.[name], ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const keep = (chunk: Buffer) => this.said.set(name, (this.said.get(name) ?? '') + chunk.toString('utf8'));
+    const keep = (chunk: Buffer) => this.keep(name, chunk.toString('utf8'));
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
     this.programs.set(name, child);
@@ -88,7 +106,7 @@ export class Engine {
 
   program(name: ProgramName): ChildProcess {
     const child = this.programs.get(name);
-    if (child === undefined) throw new Error(`${name} was never started`);
+    if (child === undefined) throw new Error(`${name} was never started as a process`);
     return child;
   }
 
@@ -160,7 +178,10 @@ export class Engine {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.programs.keys()].map((name) => this.kill(name)));
+    await Promise.all([
+      ...[...this.programs.keys()].map((name) => this.kill(name)),
+      ...this.here.map((program) => program.stop()),
+    ]);
   }
 
   private async isReady(): Promise<boolean> {
@@ -171,9 +192,18 @@ export class Engine {
   }
 }
 
+function programOf(name: ProgramName): Program {
+  if (name === 'control') return name;
+  return name.startsWith('worker-control') ? 'worker-control' : 'worker-bulk';
+}
+
 function entryOf(name: ProgramName): string {
-  if (name === 'control') return 'services/control/main.js';
-  return name.startsWith('worker-control') ? 'workers/control.js' : 'workers/bulk.js';
+  const entries = {
+    control: 'services/control/main.js',
+    'worker-control': 'workers/control.js',
+    'worker-bulk': 'workers/bulk.js',
+  };
+  return entries[programOf(name)];
 }
 
 export interface Answer {

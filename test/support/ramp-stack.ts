@@ -5,6 +5,7 @@ import { until } from './conditions.js';
 import { createDatabases, type TestDatabases } from './databases.js';
 import { Engine } from './engine.js';
 import { OwnRedis } from './own-redis.js';
+import type { Program } from './programs-here.js';
 
 /** What a ramp needs beside gateways: control API, worker and Temporal, and a Redis of its own. */
 export class RampStack {
@@ -15,12 +16,13 @@ export class RampStack {
     readonly engine: Engine,
   ) {}
 
-  static async start(): Promise<RampStack> {
+  /** `apart`: programs of the engine that run as processes of their own. */
+  static async start(apart: readonly Program[] = []): Promise<RampStack> {
     const databases = await createDatabases(1);
     const ownRedis = await OwnRedis.start();
     const redis = connectRedis(ownRedis.url, { onError: () => undefined });
     await until('a connection', () => redis.status === 'ready');
-    const engine = await Engine.start({ ...databases, redisUrl: ownRedis.url, bulkWorkers: 0 });
+    const engine = await Engine.start({ ...databases, redisUrl: ownRedis.url, bulkWorkers: 0, apart });
     return new RampStack(databases, ownRedis, redis, engine);
   }
 

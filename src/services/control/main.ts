@@ -1,103 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { configureOrExit } from '../../config.js';
-import { failureRule, kindAndPlace, toFailure } from '../../failures.js';
-import { createPool } from '../../postgres/connect.js';
-import { forgetContents } from '../../postgres/ledger/retention.js';
-import { upgradeLedger } from '../../postgres/ledger-schema.js';
-import { findOrphans, recordRunId } from '../../postgres/migration-records.js';
-import { temporalTarget, temporalVariables } from '../../temporal-target.js';
-import { createInstanceFilter } from '../../traffic/instance-networks.js';
-import { connectRedis } from '../../traffic/redis.js';
-import { createTokenVerifier } from '../tokens.js';
-import { buildControlApp } from './app.js';
-import { createCubeWorkflows } from './cube-workflows.js';
-import { createKeptVersions } from './kept-versions.js';
-import { createRampWorkflows } from './ramp-workflows.js';
-import { createMigrationWorkflows } from './workflows.js';
+import { controlVariables, runControl } from './program.js';
 
 /** Entry point of the control API. */
-const variables = [
-  ...temporalVariables,
-  'CUBE_DATABASE_URL',
-  'REDIS_URL',
-  'CUBE_JWT_SECRET',
-  'CUBE_JWT_SECRET_PREVIOUS',
-  'CONTROL_HOST',
-  'CONTROL_PORT',
-  'INSTANCE_NETWORKS',
-  'LEDGER_RETENTION_DAYS',
-  'STATE_DIR',
-  'LOG_LEVEL',
-] as const;
-const config = configureOrExit(variables);
+const config = configureOrExit(controlVariables);
 const log = pino({ name: 'control', level: config.LOG_LEVEL });
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-
-const cube = createPool(config.CUBE_DATABASE_URL, { applicationName: 'cubeshift control', max: 10 });
-const redis = connectRedis(config.REDIS_URL, {
-  onError: (error) => log.debug({ cause: kindAndPlace(error, 1) }, 'Redis is away'),
-});
-const workflows = createMigrationWorkflows(temporalTarget(config), config.TEMPORAL_NAMESPACE);
-const cubeWorkflows = createCubeWorkflows(temporalTarget(config), config.TEMPORAL_NAMESPACE);
-const ramps = createRampWorkflows(temporalTarget(config), config.TEMPORAL_NAMESPACE);
-const clock = () => new Date();
-const app = await buildControlApp({
-  cube,
-  redis,
-  admits: createInstanceFilter(config.INSTANCE_NETWORKS, (sentence) => log.error(sentence)),
-  workflows,
-  cubeWorkflows,
-  ramps,
-  keptVersions: createKeptVersions(config.STATE_DIR),
-  tokens: createTokenVerifier({ current: config.CUBE_JWT_SECRET, previous: config.CUBE_JWT_SECRET_PREVIOUS }, clock),
-  secret: config.CUBE_JWT_SECRET,
-  clock,
-  logger: log,
-});
-await app.listen({ host: config.CONTROL_HOST, port: config.CONTROL_PORT });
-await whileAsked(upgradeOnce, 1000);
-await Promise.all([whileAsked(adoptOrphans, 5000), whileAsked(forgetOld, 3_600_000)]);
-await app.close();
-await workflows.close();
-redis.disconnect();
-await cubeWorkflows.close();
-await ramps.close();
-await cube.end();
-
-/** Listens from the first moment, and is ready once the ledger is there. */
-async function upgradeOnce(): Promise<boolean> {
-  await upgradeLedger(config.CUBE_DATABASE_URL);
-  return true;
-}
-
-/** Starts the plans of runs that were put on record by an API that died before it could. */
-async function adoptOrphans(): Promise<boolean> {
-  for (const orphan of await findOrphans(cube)) {
-    const { runId } = await workflows.start(orphan);
-    await recordRunId(cube, orphan.id, runId);
-    log.info({ migration: orphan.id }, 'started the plan of a run that had none');
-  }
-  return false;
-}
-
-/** Empties what the ledger kept of records for longer than it may. */
-async function forgetOld(): Promise<boolean> {
-  const emptied = await forgetContents(cube, config.LEDGER_RETENTION_DAYS);
-  if (emptied > 0) log.info({ emptied }, 'forgot record contents of migrations that ended long ago');
-  return false;
-}
-
-/** Repeats `work` until it says it is done or the program is to stop; a failure is logged and tried again. */
-async function whileAsked(work: () => Promise<boolean>, everyMillis: number): Promise<void> {
-  while (!stop.signal.aborted) {
-    try {
-      if (await work()) return;
-    } catch (error) {
-      const failure = toFailure(error);
-      log.warn({ type: failure.type, actor: failureRule(failure.type).actor }, failure.message);
-    }
-    await sleep(everyMillis, undefined, { signal: stop.signal }).catch(() => undefined);
-  }
-}
+await runControl(config, log, stop.signal);

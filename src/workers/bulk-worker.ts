@@ -1,0 +1,43 @@
+import { createRowMoves } from '../activities/row-moves.js';
+import type { Configuration } from '../config.js';
+import { armCrashPoint } from '../crash-points.js';
+import { taskQueues } from '../domain/task-queues.js';
+import { openDatabases } from '../postgres/databases.js';
+import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger-schema.js';
+import { temporalTarget, temporalVariables } from '../temporal-target.js';
+import type { StartedWorker } from './run-worker.js';
+import { connectTemporal, createWorker, workerIdentity } from './worker.js';
+
+export const bulkWorkerVariables = [
+  ...temporalVariables,
+  'LEGACY_DATABASE_URL',
+  'CUBE_DATABASE_URL',
+  'LOG_LEVEL',
+  'WORKER_METRICS_ADDRESS',
+  'CUBESHIFT_CRASH_POINT',
+] as const;
+const activitySlots = 4;
+
+/** Starts a bulk worker, which moves and compares rows. Throws while a server it needs is away. */
+export async function startBulkWorker(
+  config: Pick<Configuration, (typeof bulkWorkerVariables)[number]>,
+): Promise<StartedWorker> {
+  await upgradeLedger(config.CUBE_DATABASE_URL);
+  const connection = await connectTemporal(temporalTarget(config));
+  // Each step uses at most three pooled connections at a time on a side; streams have connections of their own.
+  const urls = { legacyUrl: config.LEGACY_DATABASE_URL, cubeUrl: config.CUBE_DATABASE_URL };
+  const databases = openDatabases(urls, 'cubeshift bulk worker', activitySlots * 3);
+  await checkLedgerVersion(databases.cube);
+  const worker = await createWorker({
+    connection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    taskQueue: taskQueues.bulk,
+    activities: createRowMoves({
+      databases,
+      worker: workerIdentity(),
+      reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT),
+    }),
+    maxConcurrentActivityTaskExecutions: activitySlots,
+  });
+  return { worker, connection, close: () => databases.close() };
+}

@@ -1,0 +1,107 @@
+import { join } from 'node:path';
+import { createAuditRecord } from '../activities/audit-record.js';
+import { createCubeConsistency } from '../activities/cube-consistency.js';
+import { createCubeHealth } from '../activities/cube-health.js';
+import { createCubeTraffic } from '../activities/cube-traffic.js';
+import { createCubeVersions } from '../activities/cube-versions.js';
+import { createEscalation } from '../activities/escalation.js';
+import { createRunSteps } from '../activities/run-steps.js';
+import { createTrafficLooks, createWeightSteps } from '../activities/traffic.js';
+import { type Configuration, legacyUrlsOf, legacyUrlVariables } from '../config.js';
+import { armCrashPoint } from '../crash-points.js';
+import { ownedByLegacy } from '../domain/routing.js';
+import { taskQueues } from '../domain/task-queues.js';
+import { packageVersion } from '../package-root.js';
+import { openDatabases } from '../postgres/databases.js';
+import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger-schema.js';
+import { keepActiveVersions } from '../runtime/active-versions.js';
+import { createCubeCalls } from '../runtime/cube-calls.js';
+import { createLocalRuntime } from '../runtime/local.js';
+import { issueCubeToken } from '../services/tokens.js';
+import { temporalTarget, temporalVariables } from '../temporal-target.js';
+import { createInstanceFilter } from '../traffic/instance-networks.js';
+import { connectRedis } from '../traffic/redis.js';
+import { joinActivities } from './join-activities.js';
+import type { Log, StartedWorker } from './run-worker.js';
+import { registerSearchAttributes } from './search-attributes.js';
+import { connectTemporal, createWorker, workerIdentity, workflowBundlePath } from './worker.js';
+
+export const controlWorkerVariables = [
+  ...temporalVariables,
+  'LEGACY_DATABASE_URL',
+  'CUBE_DATABASE_URL',
+  'REDIS_URL',
+  'CUBE_JWT_SECRET',
+  'PROMETHEUS_URL',
+  'STATE_DIR',
+  'INSTANCE_NETWORKS',
+  ...legacyUrlVariables,
+  'ESCALATION_WEBHOOK_URL',
+  'LOG_LEVEL',
+  'WORKER_METRICS_ADDRESS',
+  'CUBESHIFT_CRASH_POINT',
+] as const;
+const activitySlots = 10;
+
+/** Starts a control worker, which has the plans and their short steps. Throws while a server it needs is away. */
+export async function startControlWorker(
+  config: Pick<Configuration, (typeof controlWorkerVariables)[number]>,
+  log: Log,
+): Promise<StartedWorker> {
+  await upgradeLedger(config.CUBE_DATABASE_URL);
+  const connection = await connectTemporal(temporalTarget(config));
+  await registerSearchAttributes(connection, config.TEMPORAL_NAMESPACE);
+  const urls = { legacyUrl: config.LEGACY_DATABASE_URL, cubeUrl: config.CUBE_DATABASE_URL };
+  const databases = openDatabases(urls, 'cubeshift control worker', activitySlots);
+  await checkLedgerVersion(databases.cube);
+  const tokenOf = (permission: string) => tokenWith(config.CUBE_JWT_SECRET, permission);
+  // Without Redis migrations go on; ramps say what they miss.
+  const redis = connectRedis(config.REDIS_URL, { onError: (error) => log.debug({ error: error.name }, 'redis') });
+  const admits = createInstanceFilter(config.INSTANCE_NETWORKS, (sentence) => log.error(sentence));
+  const traffic = {
+    redis,
+    admits,
+    databases,
+    sources: { prometheusUrl: config.PROMETHEUS_URL, token: () => tokenOf('migration:read') },
+  };
+  const runtime = createLocalRuntime(config.STATE_DIR, packageVersion());
+  const calls = createCubeCalls(tokenOf);
+  // Until live sync exists, legacy owns every kind.
+  const ownershipOf = async () => ownedByLegacy;
+  const stopKeeping = keepActiveVersions(config.STATE_DIR, redis);
+  const worker = await createWorker({
+    connection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    taskQueue: taskQueues.control,
+    workflowBundle: { codePath: workflowBundlePath },
+    activities: joinActivities([
+      createRunSteps({
+        databases,
+        worker: workerIdentity(),
+        reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT),
+      }),
+      createTrafficLooks(traffic),
+      createWeightSteps(traffic),
+      createCubeVersions({ runtime, redis }),
+      createCubeHealth({ runtime, redis, admits, calls }),
+      createCubeTraffic({ redis, ownershipOf, killSwitchFolder: join(config.STATE_DIR, 'kill-switch') }),
+      createCubeConsistency({ databases, redis, admits, calls, ownershipOf, legacyUrls: legacyUrlsOf(config) }),
+      createEscalation(config.ESCALATION_WEBHOOK_URL),
+      createAuditRecord(databases),
+    ]),
+    maxConcurrentActivityTaskExecutions: activitySlots,
+    // How long the plans of a worker that was killed wait for it before another takes them.
+    stickyQueueScheduleToStartTimeout: '3 seconds',
+  });
+  const close = async () => {
+    stopKeeping();
+    redis.disconnect();
+    await databases.close();
+  };
+  return { worker, connection, close };
+}
+
+/** For what gateways and cubes tell to engine and operators alone. */
+function tokenWith(secret: string, permission: string): string {
+  return issueCubeToken(secret, { cubeId: 'control', permissions: [permission] }, new Date()).token;
+}
