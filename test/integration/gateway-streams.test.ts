@@ -145,6 +145,23 @@ describe('streams', () => {
     await reader?.cancel();
   });
 
+  test('a client that stops reading its events is let go of', async () => {
+    const upstream = await upstreamOf((_, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      const more = () => {
+        if (res.write(`data: ${'a'.repeat(65_536)}\n\n`)) setImmediate(more);
+        else res.once('drain', more);
+      };
+      more();
+    });
+    const gateway = await gatewayBefore(upstream, { silenceMillis: 300 });
+    const socket = connect(gateway.port, '127.0.0.1').pause();
+    socket.write(record);
+    await until('the upstream to be asked', () => upstream.sockets.size === 1);
+    await until('the upstream to be let go', () => upstream.sockets.size === 0);
+    socket.destroy();
+  });
+
   test('a client that does not read slows the upstream down', async () => {
     let written = 0;
     const upstream = await upstreamOf((_, res) => {

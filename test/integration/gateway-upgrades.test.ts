@@ -159,12 +159,62 @@ describe('a WebSocket that its service declines', () => {
     client.destroy();
   });
 
+  test('gives a client that reads slowly the whole answer', async () => {
+    const upstream = await running(TestUpstream.listen('legacy', (_, res) => void res.end()));
+    const body = 'a'.repeat(8 * 1024 * 1024);
+    upstream.server.on('upgrade', (_, socket) => {
+      socket.on('error', () => undefined);
+      socket.end(`HTTP/1.1 403 Forbidden\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    });
+    const gateway = await running(startGateway({ legacy: { saju: upstream.url } }));
+    const client = connect(gateway.port, '127.0.0.1');
+    client.write(webSocketHello);
+    let read = 0;
+    client.on('data', (chunk: Buffer) => {
+      read += chunk.length;
+      // Longer in all than anybody who said the last word is waited for.
+      client.pause();
+      setTimeout(() => client.resume(), 25);
+    });
+    await once(client, 'end');
+    expect(read).toBeGreaterThan(body.length);
+    client.destroy();
+  });
+
+  test('resets the connection of an answer that breaks off: nobody takes half for whole', async () => {
+    const upstream = await running(TestUpstream.listen('legacy', (_, res) => void res.end()));
+    upstream.server.on('upgrade', (_, socket) => {
+      socket.on('error', () => undefined);
+      socket.write('HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nnot here\r\n');
+      setTimeout(() => socket.destroy(), 100);
+    });
+    const gateway = await running(startGateway({ legacy: { saju: upstream.url } }));
+    const client = connect(gateway.port, '127.0.0.1').resume();
+    client.write(webSocketHello);
+    await expect(once(client, 'end')).rejects.toMatchObject({ code: 'ECONNRESET' });
+  });
+
   test('does not wait for ever for the rest of the answer', async () => {
     const upstream = await decliningService(() => undefined);
     const gateway = await running(startGateway({ legacy: { saju: upstream.url }, limits: { silenceMillis: 300 } }));
     expect(await sendRaw(gateway.port, webSocketHello, () => false)).toContain('not here');
     await until('the service to be let go', () => upstream.sockets.size === 0);
   });
+});
+
+test('a client that asks for a WebSocket and resets its connection harms nobody', async () => {
+  const legacy = await socketService('legacy');
+  const gateway = await running(startGateway({ legacy: { saju: legacy.url } }));
+  // Served, not served, and refused at the door.
+  for (const path of ['/api/saju/socket', '/api/ai/socket', '/nothing', '/api/saju/%2e%2e/x'])
+    for (let time = 0; time < 20; time++) {
+      const client = connect(gateway.port, '127.0.0.1').on('error', () => undefined);
+      await once(client, 'connect');
+      client.write(webSocketHello.replace('/api/saju/socket', path));
+      if (time % 2 === 0) await once(client, 'data');
+      client.resetAndDestroy();
+    }
+  expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
 });
 
 test('a client that is refused a WebSocket and stays is hung up on', async () => {

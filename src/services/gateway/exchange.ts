@@ -196,9 +196,9 @@ export class Exchange implements LegListener, RunningExchange {
       this.answered(answer.status);
       return true;
     }
-    if (!answer.isEventStream) this.allow(this.context.limits.silenceMillis);
-    if (written === 'full') {
-      this.full = true;
+    this.full = written === 'full';
+    if (this.full || !answer.isEventStream) this.allow(this.context.limits.silenceMillis);
+    if (this.full) {
       this.request.res.once('drain', this.onDrain);
     }
     return written === 'more';
@@ -208,7 +208,7 @@ export class Exchange implements LegListener, RunningExchange {
   private readonly onDrain = (): void => {
     this.full = false;
     if (this.phase !== 'answering') return;
-    if (this.answer?.isEventStream === false) this.allow(this.context.limits.silenceMillis);
+    this.allow(this.answer?.isEventStream === true ? Number.POSITIVE_INFINITY : this.context.limits.silenceMillis);
     this.resume();
   };
 

@@ -201,7 +201,7 @@ const answerDropped = new Set([
     'trailer',
   ],
   ...['transfer-encoding', 'upgrade', 'x-cube-target', 'x-cube-token', 'x-cube-source', 'http2-settings'],
-  // The gateway's own, also where an answer was kept from another request.
+  // Another request's where an answer was kept; the gateway says its own id, and of its trace nothing.
   'x-request-id',
   'traceparent',
 ]);

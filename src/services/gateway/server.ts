@@ -136,17 +136,20 @@ export function createGateway(options: GatewayOptions): Gateway {
       try {
         take(req, res, startedAt);
       } catch (error) {
-        logFailure(error);
+        const name = tellFailure(req, error);
         if (res.headersSent) res.destroy();
-        else sendRefusal(res, refusals.unexpected, ['X-Request-Id', door.nameOf(req)]);
+        else sendRefusal(res, refusals.unexpected, ['X-Request-Id', name]);
       }
     });
 
-  function logFailure(error: unknown): void {
+  /** Answers under which name it stands in the log. */
+  function tellFailure(req: IncomingMessage, error: unknown): string {
+    const name = door.nameOf(req);
     log.error(
-      { error: error instanceof Error ? kindAndPlace(error, 3) : typeof error },
+      { request_id: name, error: error instanceof Error ? kindAndPlace(error, 3) : typeof error },
       'a request failed in the gateway',
     );
+    return name;
   }
 
   function take(req: IncomingMessage, res: ServerResponse, startedAt: number): void {
@@ -177,11 +180,12 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   server.on('upgrade', (req: IncomingMessage, socket: Socket, first: Buffer) => {
+    // The server no longer hears of its errors, and one that nobody hears ends the process.
+    socket.on('error', () => socket.destroy());
     try {
       takeUpgrade(req, socket, first, now());
     } catch (error) {
-      logFailure(error);
-      sendRawRefusal(socket, refusals.unexpected, ['X-Request-Id', door.nameOf(req)]);
+      sendRawRefusal(socket, refusals.unexpected, ['X-Request-Id', tellFailure(req, error)]);
     }
   });
   const upgraded = new Set<Socket>();

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import type { Side } from '../../domain/routing.js';
 import { clientClosedRequest } from './account.js';
 import { type GatewayRefusal, heldBack, notServed, sendRawRefusal } from './answers.js';
@@ -12,7 +12,7 @@ import { forwardUpgrade } from './upgrade.js';
 /** A request for a WebSocket that passed the door. */
 export interface AdmittedUpgrade extends Admission {
   readonly req: IncomingMessage;
-  readonly socket: Duplex;
+  readonly socket: Socket;
   /** What the client sent right behind its headers. */
   readonly first: Buffer;
   readonly startedAt: number;
@@ -34,8 +34,6 @@ export class UpgradeExchange {
 
   start(): void {
     const { socket } = this.request;
-    // The server no longer hears of its errors.
-    socket.on('error', () => socket.destroy());
     socket.once('close', () => this.finish(clientClosedRequest));
     this.decide();
   }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Side } from '../../domain/routing.js';
@@ -9,7 +10,7 @@ import type { AnswerHeaderReader } from './headers.js';
 
 export interface UpgradeRequest {
   readonly req: IncomingMessage;
-  readonly socket: Duplex;
+  readonly socket: Socket;
   /** What the client sent right behind its headers. */
   readonly first: Buffer;
   readonly target: string;
@@ -92,16 +93,15 @@ class UpgradeHandler implements Dispatcher.DispatchHandler {
     this.settle(status, status >= 500 ? 'failed' : 'answered');
     this.declined = true;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => socket.destroy(), silenceMillis);
+    this.timer = setTimeout(() => socket.resetAndDestroy(), silenceMillis);
     const { passed } = answerHeaders.read(raw, status === 204);
     socket.on('drain', () => {
       this.timer.refresh();
       resume();
     });
-    // Its end is the end of the connection: no need to frame it anew.
-    const framed = passed.filter((_, place) => passed[place - (place % 2)]?.toLowerCase() !== 'content-length');
+    // Without a length its end is the end of the connection.
     socket.write(
-      headOf(status, 'Declined', [...framed, 'X-Cube-Target', side, 'X-Request-Id', requestId, 'Connection', 'close']),
+      headOf(status, 'Declined', [...passed, 'X-Cube-Target', side, 'X-Request-Id', requestId, 'Connection', 'close']),
     );
     return true;
   }
@@ -114,12 +114,17 @@ class UpgradeHandler implements Dispatcher.DispatchHandler {
 
   onComplete(): void {
     if (!this.declined) return;
-    this.leave();
-    hangUp(this.request.socket);
+    const { socket } = this.request;
+    socket.once('finish', () => {
+      this.leave();
+      hangUp(socket);
+    });
+    socket.end();
   }
 
   onError(): void {
-    if (this.declined) this.request.socket.destroy();
+    // Reset, not ended: nobody takes half an answer for the whole.
+    if (this.declined) this.request.socket.resetAndDestroy();
     else this.fail('failed', refusals.failed);
   }
 
