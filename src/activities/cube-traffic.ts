@@ -12,10 +12,10 @@ import type { Ownership } from '../domain/routing.js';
 import type { Turn } from '../domain/turn.js';
 import { toFailure } from '../failures.js';
 import { readFlags, writeFlags } from '../traffic/flags.js';
-import { liftHold, placeHold, readHoldOn } from '../traffic/holds.js';
+import { liftHold, liftHoldInTurn, placeHold, placeHoldInTurn, readHoldOn } from '../traffic/holds.js';
 import type { RedisConnection } from '../traffic/redis.js';
 import { removeSwitch, throwSwitch } from '../traffic/thrown-switch.js';
-import { lastTurn, takeTurn } from '../traffic/turns.js';
+import { lastTurn } from '../traffic/turns.js';
 import { untilAcknowledged, untilSeen } from './gateway-answers.js';
 import { guarded } from './guard.js';
 
@@ -30,7 +30,7 @@ export interface CubeTrafficDependencies {
 /** Gateways let go by themselves after this when nobody makes it longer. */
 const holdSeconds = 60;
 const renewedMillis = 15_000;
-const heartbeatMillis = 1000;
+const lookMillis = 1000;
 /** Longer than a gateway takes to find a kill switch. */
 const switchMillis = 500;
 
@@ -42,8 +42,9 @@ export function createCubeTraffic({ redis, ownershipOf, killSwitchFolder }: Cube
     if (turn !== undefined && (await lastTurn(redis, turn.holderId)) > turn.turn) await undo();
   };
   /** Sends users to legacy; answers how many gateways do not say that they go by it. */
-  const close = async (name: TrafficName, by: string, turn: Turn | undefined): Promise<number> => {
-    // One that is closed already stays whoever's it is: what is opened at the end is what a rollback closed.
+  const close = async (name: TrafficName, by: string, turn: Turn | undefined): Promise<number | null> => {
+    // One that is closed already stays whoever's it is: what is opened at the end is what a rollback closed. A plain SET
+    // that closed it a moment ago made no revision; gateways know of it by their next look.
     const terms = {
       by,
       why: 'emergency rollback',
@@ -61,8 +62,11 @@ export function createCubeTraffic({ redis, ownershipOf, killSwitchFolder }: Cube
     await unlessLate(turn, remove).catch(() => undefined);
     await Context.current().sleep(switchMillis);
   };
-  const hold = (name: TrafficName, { holderId: by }: ChangeReference) =>
-    placeHold(redis, name, { scope: 'all', seconds: holdSeconds, by });
+  /** Named after the cube, not the run: a rollback takes over what the one before it left in place. */
+  const hold = (name: TrafficName, { cubeId }: ChangeReference, turn: Turn | undefined) => {
+    const request = { scope: 'all', seconds: holdSeconds, by: rollbackIdOf(cubeId) } as const;
+    return turn === undefined ? placeHold(redis, name, request) : placeHoldInTurn(redis, name, request, turn);
+  };
   return {
     /** How users reach the cube now, to be told before it is changed. */
     lookAtTraffic: ({ cubeId }: ChangeReference): Promise<TrafficBefore> =>
@@ -94,35 +98,40 @@ export function createCubeTraffic({ redis, ownershipOf, killSwitchFolder }: Cube
             return null;
           });
           if (unheard !== 0) await closeWithoutRedis(name, change.holderId, turn);
+          // An attempt before this one may have thrown it.
+          else await removeSwitch(killSwitch(name), (one) => one.by === change.holderId && one.turn === turn?.turn);
           return { unheard };
         }
-        const placed = await hold(name, change);
-        await unlessLate(turn, () => liftHold(redis, name, placed.id));
-        await untilAcknowledged(redis, placed.id);
+        const placed = await hold(name, change, turn);
+        if (placed !== null) await untilAcknowledged(redis, placed.id);
         return heardByAll;
       }),
 
     /**
      * Keeps users waiting at the gateways: makes the hold of this rollback longer again and again, until it is cancelled or
-     * a later step let users in.
+     * a later step of the rollback took its turn. Whatever fails may pass, and users are to wait all the same.
      */
     keepWaiting: (change: ChangeReference, count: number): Promise<void> =>
-      guarded(async () => {
-        const name = trafficNameOf(change.cubeId);
-        if (name === null) return;
-        const turn = { holderId: change.holderId, turn: count };
-        let renewAt = 0;
-        for (;;) {
-          if ((await lastTurn(redis, turn.holderId)) > turn.turn) return;
-          if (Date.now() >= renewAt) {
-            const placed = await hold(name, change);
-            await unlessLate(turn, () => liftHold(redis, name, placed.id));
-            renewAt = Date.now() + renewedMillis;
+      guarded(
+        async () => {
+          const name = trafficNameOf(change.cubeId);
+          if (name === null) return;
+          const turn = { holderId: change.holderId, turn: count };
+          let renewAt = 0;
+          for (;;) {
+            Context.current().heartbeat();
+            if (Date.now() < renewAt) {
+              if ((await lastTurn(redis, turn.holderId)) > turn.turn) return;
+            } else {
+              if ((await hold(name, change, turn)) === null) return;
+              renewAt = Date.now() + renewedMillis;
+            }
+            Context.current().heartbeat();
+            await Context.current().sleep(lookMillis);
           }
-          Context.current().heartbeat();
-          await Context.current().sleep(heartbeatMillis);
-        }
-      }),
+        },
+        { untilDone: true },
+      ),
 
     /**
      * Lets users in again. A cube that a rollback closed is opened, this one or one before that left it to a person; one
@@ -134,10 +143,12 @@ export function createCubeTraffic({ redis, ownershipOf, killSwitchFolder }: Cube
         const name = trafficNameOf(change.cubeId);
         if (name === null || way === 'none') return letIn;
         if (way === 'hold') {
-          // First of all: a hold that is placed late from now on is lifted by whoever placed it.
-          if (turn !== undefined && !(await takeTurn(redis, turn))) return letIn;
-          const placed = await readHoldOn(redis, name);
-          if (placed !== null && placed.by === change.holderId) await liftHold(redis, name, placed.id);
+          const by = rollbackIdOf(change.cubeId);
+          if (turn !== undefined) await liftHoldInTurn(redis, name, by, turn);
+          else {
+            const placed = await readHoldOn(redis, name);
+            if (placed?.by === by) await liftHold(redis, name, placed.id);
+          }
           return letIn;
         }
         const ofRollbacks = `${rollbackIdOf(change.cubeId)}/`;

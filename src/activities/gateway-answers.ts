@@ -23,20 +23,35 @@ export async function untilAcknowledged(redis: RedisConnection, holdId: string):
     const said = await acknowledgements(redis, holdId);
     return gateways.filter((id) => !said.has(id));
   });
-  if (missing > 0) throw new Failure('step_stalled', `${missing} gateways did not acknowledge the hold in time.`);
+  if (missing !== 0)
+    throw new Failure('step_stalled', `${missing ?? 'Some'} gateways did not acknowledge the hold in time.`);
 }
 
-/** Waits until every gateway that is there goes by the flags of this revision, or time is up; how many then do not. */
-export function untilSeen(redis: RedisConnection, name: TrafficName, revision: number): Promise<number> {
+/**
+ * Waits until every gateway that is there goes by the flags of this revision, or time is up; how many then do not, and
+ * null where Redis was too slow to tell.
+ */
+export function untilSeen(redis: RedisConnection, name: TrafficName, revision: number): Promise<number | null> {
   return untilNobody(async () => notSeenBy(redis, name, await gatewayIds(redis), revision));
 }
 
-async function untilNobody(look: () => Promise<readonly string[]>): Promise<number> {
-  const deadline = Date.now() + answerMillis;
+async function untilNobody(look: () => Promise<readonly string[]>): Promise<number | null> {
+  const timeIsUp = Context.current()
+    .sleep(answerMillis)
+    .then(() => 'time_is_up' as const);
+  // Nobody may be waiting for it when the activity is cancelled.
+  timeIsUp.catch(() => undefined);
+  let last: number | null = null;
   for (;;) {
-    const missing = await look();
-    if (missing.length === 0 || Date.now() > deadline) return missing.length;
-    await Context.current().sleep(lookMillis);
+    const looking = look();
+    const missing = await Promise.race([looking, timeIsUp]);
+    if (missing === 'time_is_up') {
+      looking.catch(() => undefined);
+      return last;
+    }
+    if (missing.length === 0) return 0;
+    last = missing.length;
+    await Promise.race([Context.current().sleep(lookMillis), timeIsUp]);
   }
 }
 

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { TrafficName } from '../domain/cubes.js';
+import type { Turn } from '../domain/turn.js';
 import { Failure } from '../failures.js';
 import { changedChannel } from './instances.js';
-import { holdAcknowledgementsKey, holdKey } from './keys.js';
+import { holdAcknowledgementsKey, holdKey, turnKey } from './keys.js';
 import type { RedisConnection } from './redis.js';
 import { redisFailure } from './redis-failure.js';
+import { turnsKeptSeconds } from './turns.js';
 
 /** What waits at the gateways: the writes of a kind, or everything. */
 export type HoldScope = 'writes' | 'all';
@@ -33,25 +35,53 @@ const mostSeconds = 600;
  * is in place, and `redis_unreachable`. It ends by itself in any case, so that nobody waits for a maker who died.
  */
 export async function placeHold(redis: RedisConnection, name: TrafficName, request: HoldRequest): Promise<Hold> {
+  const hold = await place(redis, name, request, undefined);
+  if (hold === null) throw new Error('a hold without a turn cannot come late');
+  return hold;
+}
+
+/**
+ * As `placeHold`, for a run that counts its changes: null, and nothing changed, when a later turn of it was taken. The same
+ * turn may place it again and again.
+ */
+export function placeHoldInTurn(
+  redis: RedisConnection,
+  name: TrafficName,
+  request: HoldRequest,
+  turn: Turn,
+): Promise<Hold | null> {
+  return place(redis, name, request, turn);
+}
+
+async function place(
+  redis: RedisConnection,
+  name: TrafficName,
+  request: HoldRequest,
+  turn: Turn | undefined,
+): Promise<Hold | null> {
   const { scope, seconds, by } = request;
   if (!(seconds >= 1 && seconds <= mostSeconds))
     throw new Failure('invalid_input', `A hold lasts 1 to ${mostSeconds} seconds.`, { details: { field: 'seconds' } });
   const answer = await redis
     .eval(
       placeScript,
-      1,
+      turn === undefined ? 1 : 2,
       holdKey(name),
+      ...(turn === undefined ? [] : [turnKey(turn.holderId)]),
       randomUUID(),
       scope,
       String(Math.ceil(seconds * 1000)),
       by,
       changedChannel,
       name,
+      turn === undefined ? '' : String(turn.turn),
+      String(turnsKeptSeconds),
     )
     .catch((error: unknown) => {
       throw redisFailure(error);
     });
   const [placed, text] = answer as readonly unknown[];
+  if (placed === late) return null;
   const hold = readHold(text);
   if (placed === 1 && hold !== null) return hold;
   throw new Failure('conflict', `Traffic of ${name} is held already${hold === null ? '' : ` by ${hold.by}`}.`, {
@@ -67,6 +97,28 @@ export async function liftHold(redis: RedisConnection, name: TrafficName, id: st
       throw redisFailure(error);
     });
   return lifted === 1;
+}
+
+/**
+ * Ends the hold that `by` placed, if one is in place, and takes the turn; does neither when a later turn of the run was
+ * taken. Throws `redis_unreachable`.
+ */
+export async function liftHoldInTurn(redis: RedisConnection, name: TrafficName, by: string, turn: Turn): Promise<void> {
+  await redis
+    .eval(
+      liftInTurnScript,
+      2,
+      holdKey(name),
+      turnKey(turn.holderId),
+      by,
+      String(turn.turn),
+      String(turnsKeptSeconds),
+      changedChannel,
+      name,
+    )
+    .catch((error: unknown) => {
+      throw redisFailure(error);
+    });
 }
 
 /** The hold in place, or null. Throws `redis_unreachable`. */
@@ -108,8 +160,15 @@ export function tellsOfLift(text: unknown): boolean {
   return typeof text === 'string' && text.startsWith('{"lifted":');
 }
 
-/** Key: the hold. Arguments: id, scope, milliseconds, by, channel, name. Answers 1 and the hold, or 0 and the other's. */
+const late = 2;
+
+/**
+ * Keys: the hold, and a run's turns where it counts them. Arguments: id, scope, milliseconds, by, channel, name, the turn and
+ * how long it is kept. Answers 1 and the hold, 0 and the other's, or 2 when a later turn was taken.
+ */
 const placeScript = `
+local last = KEYS[2] and tonumber(redis.call('GET', KEYS[2]) or '')
+if last and last > tonumber(ARGV[7]) then return { 2, false } end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local till = now + tonumber(ARGV[3])
@@ -127,8 +186,22 @@ end
 local hold = cjson.encode({ id = id, scope = ARGV[2], by = ARGV[4] })
 hold = string.sub(hold, 1, -2) .. string.format(',"until":%.0f}', till)
 redis.call('SET', KEYS[1], hold, 'PX', string.format('%.0f', till - now))
+if KEYS[2] then redis.call('SET', KEYS[2], ARGV[7], 'EX', ARGV[8]) end
 redis.pcall('PUBLISH', ARGV[5], ARGV[6])
 return { 1, hold }
+`;
+
+/** Keys: the hold, a run's turns. Arguments: by, the turn and how long it is kept, channel, name. */
+const liftInTurnScript = `
+local last = tonumber(redis.call('GET', KEYS[2]) or '')
+if last and last > tonumber(ARGV[2]) then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
+local read, there = pcall(cjson.decode, redis.call('GET', KEYS[1]) or '')
+if not read or type(there) ~= 'table' or there.by ~= ARGV[1] then return 0 end
+local left = redis.call('PTTL', KEYS[1])
+redis.call('SET', KEYS[1], cjson.encode({ lifted = there.id }), 'PX', left > 0 and left or 1)
+redis.pcall('PUBLISH', ARGV[4], ARGV[5])
+return 1
 `;
 
 /** Keys: the hold, its acknowledgements. Arguments: id, channel, name. */

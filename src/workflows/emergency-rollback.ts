@@ -109,9 +109,9 @@ async function stopTraffic(run: Rollback): Promise<TrafficBefore> {
 /** Users are kept from the cube from here on, until they are let in. */
 async function keepAway(run: Rollback, traffic: TrafficBefore): Promise<StopOutcome> {
   const count = ++run.turn;
-  const outcome = await steps.stopTraffic(run.change, traffic, count);
+  // Before all gateways have said so, and also where one never does.
   if (traffic.way === 'hold') run.keepWaiting(count);
-  return outcome;
+  return steps.stopTraffic(run.change, traffic, count);
 }
 
 /** Steps before this version did not say. */

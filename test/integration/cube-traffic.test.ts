@@ -16,6 +16,7 @@ import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { endTurns } from '../../src/traffic/turns.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { SlowProxy } from '../support/slow-proxy.js';
 
 /** Keeping users from a cube and letting them in again, on a real Redis. */
 let server: OwnRedis;
@@ -234,6 +235,30 @@ describe('a gateway that does not go by what was written', () => {
     await gateway.close();
   });
 
+  test('is not waited for longer than Redis lets us look, and a switch that was thrown meanwhile goes', async () => {
+    const way = await SlowProxy.before(server.url);
+    const slow = connectRedis(way.url, { onError: () => undefined });
+    await until('a connection', () => slow.status === 'ready');
+    const gateway = registerInstance(redis, { ...entry, instance_id: 'deaf', url: 'http://127.0.0.1:1' });
+    await until('it to be listed', async () => (await readInstances(redis, 'api-gateway-cube')).length === 1);
+    way.delayMillis = 900;
+    const ownershipOf = async () => ownedByLegacy;
+    const begun = performance.now();
+    const stopped = await run(() =>
+      createCubeTraffic({ redis: slow, ownershipOf, killSwitchFolder: folder }).stopTraffic(change, before, 1),
+    );
+    // Five seconds are all that the step has.
+    expect(performance.now() - begun).toBeLessThan(4900);
+    expect([stopped.unheard === 0, thrown()]).toEqual([false, true]);
+    const { revision } = await readFlags(redis, 'saju');
+    await redis.set('cubeshift:traffic:saju:seen:deaf', String(revision));
+    expect(await run(() => traffic('legacy', folder).stopTraffic(change, before, 1))).toEqual({ unheard: 0 });
+    expect(thrown()).toBe(false);
+    slow.disconnect();
+    await way.close();
+    await gateway.close();
+  });
+
   test('is waited for only as long as it takes', async () => {
     const watcher = createFlagWatcher({
       redis,
@@ -269,6 +294,29 @@ describe('users who wait', () => {
     await until('the hold to be made longer', async () => (await left()) > 50_000);
     await run(() => traffic('cube').letTrafficIn(change, before, 2));
     await kept;
+    expect(await readHoldOn(redis, 'saju')).toBeNull();
+  });
+
+  test('are left alone by an attempt that wakes up late, whatever it was about to do', async () => {
+    await run(() => traffic('cube').stopTraffic(change, before, 1));
+    await run(() => traffic('cube').letTrafficIn(change, before, 2));
+    await run(() => traffic('cube').stopTraffic(change, before, 3));
+    const held = await readHoldOn(redis, 'saju');
+    expect(held).not.toBeNull();
+    for (const late of [
+      () => traffic('cube').stopTraffic(change, before, 1),
+      () => traffic('cube').keepWaiting(change, 1),
+      () => traffic('cube').letTrafficIn(change, before, 2),
+    ])
+      await run<unknown>(late);
+    expect(await readHoldOn(redis, 'saju')).toEqual(held);
+  });
+
+  test('of a rollback that a person took over are let in by the next one', async () => {
+    await run(() => traffic('cube').stopTraffic(change, before, 1));
+    const next = { ...change, holderId: 'rollback/saju-cube/2' };
+    await run(() => traffic('cube').stopTraffic(next, before, 1));
+    await run(() => traffic('cube').letTrafficIn(next, before, 2));
     expect(await readHoldOn(redis, 'saju')).toBeNull();
   });
 

@@ -68,6 +68,17 @@ test('users wait for as long as it says that they do: until they are let in, and
   expect(held.size).toBe(0);
 });
 
+test('users are kept waiting also where the gateways never say that they wait', async () => {
+  const world = new FakeCube()
+    .answer('lookAtTraffic', async () => ({ way: 'hold', enabled: null }))
+    .fail('stopTraffic', 'permission_denied');
+  const run = await server.rollBack('never-said', world);
+  await expect.poll(async () => (await run.view()).status).toBe('escalated');
+  expect(world.order.filter((step) => step === 'keepWaiting')).toHaveLength(2);
+  await run.acknowledge();
+  await run.handle.result();
+});
+
 test('what gateways did not say, and what could not be reached, is told', async () => {
   const silent = new FakeCube().answer('stopTraffic', async () => ({ unheard: 2 }));
   expect((await (await server.rollBack('silent-gateways', silent)).handle.result()).steps[0]?.sentence).toBe(

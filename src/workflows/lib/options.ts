@@ -88,13 +88,13 @@ export const urgentWatches: ActivityOptions = {
   retry: { ...retry, initialInterval: '100 milliseconds', maximumInterval: '1 second' },
 };
 
-/** What goes on until its plan has enough of it; a killed worker goes unnoticed for two seconds. */
+/** What goes on until its plan has enough of it, whatever fails; a killed worker goes unnoticed for five seconds. */
 export const untilCancelled: ActivityOptions = {
   taskQueue: taskQueues.control,
   startToCloseTimeout: '1 hour',
-  heartbeatTimeout: '2 seconds',
+  heartbeatTimeout: '5 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-  retry: { ...retry, maximumInterval: '2 seconds' },
+  retry: { ...retry, maximumInterval: '2 seconds', nonRetryableErrorTypes: [] },
 };
 
 /** Telling somebody outside: tried for an hour, and nothing waits for it. */
