@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { type CubeId, cubeDefinitions } from '../domain/cubes.js';
+import { Failure } from '../failures.js';
 import { type InstanceFilter, readActiveVersion, readInstances } from '../traffic/instances.js';
 import type { RedisConnection } from '../traffic/redis.js';
 import { createHopTokens } from './hop-tokens.js';
@@ -24,7 +25,7 @@ export interface InterCubeCallsOptions {
 
 export interface InterCubeCall {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** With its query. */
+  /** With its query, as it is sent: what is put into it is encoded before. */
   readonly path: string;
   /** The pattern of the route: what a breaker is kept under. */
   readonly route: string;
@@ -47,7 +48,7 @@ export interface InterCubeCalls {
   close(): Promise<void>;
 }
 
-const limitMillis = 10_000;
+const usualMillis = 10_000;
 const connectMillis = 1000;
 const connectionsPerInstance = 64;
 const mostOutstanding = 1024;
@@ -82,21 +83,27 @@ export async function createInterCubeCalls(options: InterCubeCallsOptions): Prom
     async call(cubeId, call) {
       const upstream = upstreams.get(cubeId);
       if (upstream === undefined) throw new Error(`${callerId} did not say that it calls ${cubeId}`);
+      if (!/^\/[\x21-\x7e]*$/.test(call.path)) throw new Error('a path is sent as it is: encode what is put into it');
+      const left = timeLeft(call);
+      if (left <= 0) throw tooLate();
       const headers = headersOf(call, tokenFor(trafficNameOf(cubeId)));
-      const ask = () =>
+      const ask = (limitMillis: number) =>
         callUpstream(upstream, {
           method: call.method,
           path: call.path,
           route: call.route,
           headers,
           ...(call.json === undefined ? {} : { body: Buffer.from(JSON.stringify(call.json)) }),
-          limitMillis: timeLeft(call),
+          limitMillis,
           mostAnswerBytes: limits.bodyBytes,
         });
-      if (call.mayBeKept !== true || call.method !== 'GET') return ask();
+      if (call.mayBeKept !== true || call.method !== 'GET') return ask(left);
       const version = instances.versionOf(cubeId);
       const subject = { method: 'GET', url: `${cubeId}${call.path}`, user: null, side: 'cube', version, epoch: 0 };
-      const { answer } = await cache.get(subject, headers, ask, () => instances.versionOf(cubeId) === version);
+      // What others wait for too does not hang on how long this one waits.
+      const fetch = () => ask(usualMillis);
+      const mayKeep = () => instances.versionOf(cubeId) === version;
+      const { answer } = await withinTime(cache.get(subject, headers, fetch, mayKeep), left);
       return answer;
     },
     async close() {
@@ -119,11 +126,24 @@ function headersOf({ on, json }: InterCubeCall, token: string): readonly string[
   ];
 }
 
-/** What is left of the time for which the caller's own caller waits. */
-function timeLeft({ on, limitMillis: most = limitMillis }: InterCubeCall): number {
+/** What is left of the time for which the caller's own caller waits; none is left at 0 or less. */
+function timeLeft({ on, limitMillis: most = usualMillis }: InterCubeCall): number {
   const told = on.request.headers[deadlineHeader];
   if (typeof told !== 'string' || !/^\d{1,9}$/.test(told)) return most;
-  return Math.max(1, Math.min(most, Number(told) - on.elapsedTime));
+  return Math.min(most, Number(told) - on.elapsedTime);
+}
+
+/** Not by asking anybody: who was not asked is not to blame. */
+function tooLate(): Failure {
+  return new Failure('upstream_timeout', 'The service did not answer in time.');
+}
+
+async function withinTime<T>(work: Promise<T>, millis: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeIsUp = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(tooLate()), millis);
+  });
+  return Promise.race([work, timeIsUp]).finally(() => clearTimeout(timer));
 }
 
 function trafficNameOf(cubeId: CubeId): string {

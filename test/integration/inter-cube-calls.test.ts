@@ -136,6 +136,32 @@ test('a time limit that its own caller set is not outlived', async () => {
   expect(performance.now() - begun).toBeLessThan(5000);
 });
 
+test('what has no time left, or a path that cannot be sent, is asked of nobody and blames nobody', async () => {
+  await sajuCube('one');
+  await readyInstances(1);
+  const late = await aiCube();
+  for (let asked = 0; asked < 25; asked++) expect((await late({ 'x-request-deadline': '0' })).status).toBe(504);
+  const wrong = await aiCube({ path: '/records/가' });
+  for (let asked = 0; asked < 25; asked++) expect((await wrong()).status).toBe(500);
+  expect(seen).toEqual([]);
+  expect((await late()).status).toBe(200);
+});
+
+test('of those who wait for one call each has its own time', async () => {
+  let letGo = () => undefined as unknown;
+  answer = (instance) => new Promise((resolve) => (letGo = () => resolve({ instance })));
+  await sajuCube('one');
+  await readyInstances(1);
+  const ask = await aiCube({ mayBeKept: true });
+  const hurried = ask({ 'x-request-deadline': '200' });
+  await until('the call', () => seen.length === 1);
+  const patient = ask();
+  expect((await hurried).status).toBe(504);
+  letGo();
+  expect((await patient).status).toBe(200);
+  expect(seen.length).toBe(1);
+});
+
 test('nobody there is 503 to whoever asked', async () => {
   const ask = await aiCube();
   const answered = await ask();
