@@ -1,5 +1,5 @@
-// Builds the programs: each entry point with all that it needs in a few files, so that it starts in half the time that
-// a thousand small modules take. Types are looked at by scripts/check.mjs.
+// Builds the programs: each entry point with all that it needs in a few files, so that it starts in a third to a half
+// less time than a thousand small modules take. Types are looked at by scripts/check.mjs.
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -15,9 +15,20 @@ const temporal = /^@temporalio\//;
 /** Optional packages that are not installed. */
 const absent = ['pg-native', 'pg-cloudflare'];
 
+/** What tests use as it is built, beside the programs. */
+const parts = [
+  'src/services/control/program',
+  'src/workers/control-worker',
+  'src/workers/bulk-worker',
+  'src/workers/run-worker',
+  'src/stack/home',
+  'src/cli/output',
+  'src/failures',
+];
+
 /** What the programs of a folder have in common is in `shared` beside them; folders share nothing. */
 const groups = [
-  { folder: 'src', programs: ['src/cli', 'src/workers/control', 'src/workers/bulk', ...servicePrograms()] },
+  { folder: 'src', programs: ['src/cli', 'src/workers/control', 'src/workers/bulk', ...servicePrograms(), ...parts] },
   { folder: 'legacy', programs: ['legacy/main', 'legacy/saju-service'] },
   { folder: 'demo', programs: ['demo/main', 'demo/faulty-saju-cube'] },
   { folder: 'bench', programs: ['bench/main'] },

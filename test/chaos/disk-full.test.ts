@@ -57,7 +57,7 @@ test('a run waits while the cube says that its disk is full, and goes on once it
 
 async function begin(): Promise<{ databases: TestDatabases; engine: Engine }> {
   const databases = await createDatabases(8000);
-  const engine = await Engine.start(databases);
+  const engine = await Engine.start({ ...databases, apart: ['worker-bulk'] });
   ends.push(() => engine.stop());
   return { databases, engine };
 }

@@ -11,7 +11,7 @@ let engine: Engine;
 
 beforeAll(async () => {
   databases = await createDatabases(records);
-  engine = await Engine.start({ ...databases, apart: ['worker-control'] });
+  engine = await Engine.start({ ...databases, apart: ['worker-control', 'worker-bulk'] });
 });
 afterAll(async () => {
   await engine.stop();

@@ -9,7 +9,7 @@ let started = '';
 
 beforeAll(async () => {
   databases = await createDatabases(8000);
-  engine = await Engine.start({ ...databases, bulkWorkers: 2 });
+  engine = await Engine.start({ ...databases, bulkWorkers: 2, apart: ['worker-bulk'] });
 });
 afterEach(async () => {
   if ((await engine.view(started)).finished_at === null) await rollBack();

@@ -9,7 +9,7 @@ let engine: Engine;
 
 beforeAll(async () => {
   databases = await createDatabases(300);
-  engine = await Engine.start(databases);
+  engine = await Engine.start({ ...databases, apart: ['worker-control', 'worker-bulk'] });
 });
 afterAll(async () => {
   await engine.stop();

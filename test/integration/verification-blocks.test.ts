@@ -15,7 +15,7 @@ beforeAll(async () => {
   databases = await createDatabases(60_000);
   engine = await Engine.start({
     ...databases,
-    apart: ['worker-bulk'],
+    apart: ['control', 'worker-control', 'worker-bulk'],
     environment: { 'worker-bulk-1': { CUBESHIFT_CRASH_POINT: 'after-range-verified' } },
   });
 });

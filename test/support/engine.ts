@@ -115,7 +115,7 @@ export class Engine {
     return child.exitCode === null && child.signalCode === null;
   }
 
-  /** Everything a program wrote, over all its lives. */
+  /** Everything a program wrote, over all its lives; of a worker here not what its activities log, which goes through Temporal. */
   logOf(name: ProgramName): string {
     return this.said.get(name) ?? '';
   }

@@ -1,10 +1,9 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import pino from 'pino';
 import { readConfiguration } from '../../src/config.js';
-import { controlVariables, runControl } from '../../src/services/control/program.js';
-import { bulkWorkerVariables, startBulkWorker } from '../../src/workers/bulk-worker.js';
-import { controlWorkerVariables, startControlWorker } from '../../src/workers/control-worker.js';
-import { keepWorking } from '../../src/workers/run-worker.js';
+import { packageRoot } from '../../src/package-root.js';
 
 export type Program = 'control' | 'worker-control' | 'worker-bulk';
 
@@ -25,23 +24,45 @@ export class ProgramHere {
     await this.ended;
   }
 
-  private run(program: Program, environment: Readonly<Record<string, string>>, log: pino.Logger): Promise<unknown> {
+  private async run(
+    program: Program,
+    environment: Readonly<Record<string, string>>,
+    log: pino.Logger,
+  ): Promise<unknown> {
     const { signal } = this.stopping;
     switch (program) {
-      case 'control':
+      case 'control': {
+        const { controlVariables, runControl } = await built.control();
         return runControl(readConfiguration(environment, controlVariables), log, signal);
+      }
       case 'worker-control': {
         quietTemporal();
+        const { controlWorkerVariables, startControlWorker } = await built.controlWorker();
         const config = readConfiguration(environment, controlWorkerVariables);
+        const { keepWorking } = await built.runWorker();
         return keepWorking(log, () => startControlWorker(config, log), signal);
       }
       case 'worker-bulk': {
         quietTemporal();
+        const { bulkWorkerVariables, startBulkWorker } = await built.bulkWorker();
         const config = readConfiguration(environment, bulkWorkerVariables);
+        const { keepWorking } = await built.runWorker();
         return keepWorking(log, () => startBulkWorker(config), signal);
       }
     }
   }
+}
+
+/** As they are built: what the test runner makes of the sources is slower, and not what runs in operation. */
+const built = {
+  control: () => load<typeof import('../../src/services/control/program.js')>('services/control/program.js'),
+  controlWorker: () => load<typeof import('../../src/workers/control-worker.js')>('workers/control-worker.js'),
+  bulkWorker: () => load<typeof import('../../src/workers/bulk-worker.js')>('workers/bulk-worker.js'),
+  runWorker: () => load<typeof import('../../src/workers/run-worker.js')>('workers/run-worker.js'),
+};
+
+function load<Module>(file: string): Promise<Module> {
+  return import(/* @vite-ignore */ pathToFileURL(join(packageRoot(), 'dist', 'src', file)).href);
 }
 
 /** One of Temporal's runtimes serves all workers of a process; it ends with the last of them. */
