@@ -61,10 +61,10 @@ const variables = {
     parseNetworks,
     { fallback: [] },
   ),
-  LEGACY_SAJU_URL: variable("URL of the monolith's saju service", parseHttpUrl, { fallback: '' }),
-  LEGACY_AI_URL: variable("URL of the monolith's models", parseHttpUrl, { fallback: '' }),
-  LEGACY_PAPERWORK_URL: variable("URL of the monolith's paperwork service", parseHttpUrl, { fallback: '' }),
-  LEGACY_CRAWLER_URL: variable("URL of the monolith's crawler service", parseHttpUrl, { fallback: '' }),
+  LEGACY_SAJU_URL: variable("URL of the monolith's saju service", parseOrigin, { fallback: '' }),
+  LEGACY_AI_URL: variable("URL of the monolith's models", parseOrigin, { fallback: '' }),
+  LEGACY_PAPERWORK_URL: variable("URL of the monolith's paperwork service", parseOrigin, { fallback: '' }),
+  LEGACY_CRAWLER_URL: variable("URL of the monolith's crawler service", parseOrigin, { fallback: '' }),
   PROMETHEUS_URL: variable('Prometheus that scrapes the gateways; without it they are asked directly', parseHttpUrl, {
     fallback: '',
   }),
@@ -305,6 +305,13 @@ function parseRedisUrl(value: string): string {
 
 function parseHttpUrl(value: string): string {
   return parseUrl(value, ['http:', 'https:'], 'http://127.0.0.1:8090').replace(/\/+$/, '');
+}
+
+/** As `parseHttpUrl`, of a service whose paths are its own. */
+function parseOrigin(value: string): string {
+  const url = parseHttpUrl(value);
+  if (new URL(url).origin !== url) throw new Error('must be scheme, host and port alone, without a path');
+  return url;
 }
 
 /** `10.0.0.0/8, ::1` as networks; an address alone is a network of one. */

@@ -11,16 +11,9 @@ export interface ComparableAnswer {
 export interface Difference {
   /** `status`, `content-type`, or the path in the body, as `body.items[].id`: places in an array are not told apart. */
   readonly field: string;
-  readonly one: Shown;
-  readonly other: Shown;
-}
-
-/** A value as an example may show it. */
-export interface Shown {
-  /** What it is and how long, never what it says. */
-  readonly redacted: string;
-  /** What it says, cut short: only for who may see records. */
-  readonly value: string;
+  /** What each is and how long, never what it says; a status as it is. */
+  readonly one: string;
+  readonly other: string;
 }
 
 /** A difference that is known and wanted, for a time. */
@@ -48,8 +41,7 @@ type Value = Tree | typeof missing;
  * Where the status differs nothing else is looked at.
  */
 export function compareAnswers(one: ComparableAnswer, other: ComparableAnswer): readonly Difference[] {
-  if (one.status !== other.status)
-    return [{ field: 'status', one: numberShown(one.status), other: numberShown(other.status) }];
+  if (one.status !== other.status) return [{ field: 'status', one: String(one.status), other: String(other.status) }];
   const differences: Difference[] = [];
   if (one.contentType !== other.contentType)
     differences.push({ field: 'content-type', one: show(mark(one.contentType)), other: show(mark(other.contentType)) });
@@ -105,27 +97,15 @@ function treeOf(text: string): Tree | undefined {
 }
 
 const stringMark = '$';
-const longestShown = 200;
 
 function mark(text: string): string {
   return `${stringMark}${text}`;
 }
 
-function numberShown(value: number): Shown {
-  return show(String(value));
-}
-
-function show(value: Value): Shown {
-  if (value === missing) return { redacted: 'missing', value: 'missing' };
-  if (typeof value === 'string') {
-    const text = value.startsWith(stringMark);
-    return {
-      redacted: text ? `string of ${value.length - 1}` : 'number',
-      value: (text ? value.slice(1) : value).slice(0, longestShown),
-    };
-  }
-  if (value === null || typeof value === 'boolean')
-    return { redacted: value === null ? 'null' : 'boolean', value: String(value) };
-  const size = Array.isArray(value) ? `array of ${value.length}` : 'object';
-  return { redacted: size, value: size };
+function show(value: Value): string {
+  if (value === missing) return 'missing';
+  if (typeof value === 'string') return value.startsWith(stringMark) ? `string of ${value.length - 1}` : 'number';
+  if (value === null) return 'null';
+  if (typeof value === 'boolean') return 'boolean';
+  return Array.isArray(value) ? `array of ${value.length}` : 'object';
 }

@@ -1,8 +1,8 @@
-import type { Difference, Shown } from '../domain/shadow-comparison.js';
+import type { Difference } from '../domain/shadow-comparison.js';
 
 export type SkipReason = 'busy' | 'old_failed' | 'new_failed';
 
-/** One difference that counted. */
+/** One difference that counted, without what the values say. */
 export interface ShadowExample {
   readonly at: string;
   readonly cube: string;
@@ -41,11 +41,7 @@ const noiseFactor = 1.2;
 /** What shadow comparisons came to, in counters that only grow. */
 export class ShadowCounts {
   private readonly routes = new Map<string, RouteCounts>();
-  private readonly kept: {
-    readonly example: Omit<ShadowExample, 'legacy' | 'of_cube'>;
-    readonly one: Shown;
-    readonly other: Shown;
-  }[] = [];
+  private readonly kept: ShadowExample[] = [];
 
   of(cube: string, route: string): RouteCounts {
     let counts = this.routes.get(route);
@@ -73,11 +69,9 @@ export class ShadowCounts {
     field.newDiffers++;
     if (!stable || field.newDiffers <= noiseFactor * field.oldDiffers) return;
     field.mismatched++;
-    this.kept.push({
-      example: { at, cube: counts.cube, route: counts.route, field: difference.field, request_id: requestId },
-      one: difference.one,
-      other: difference.other,
-    });
+    const { cube, route } = counts;
+    const { field: name, one: legacy, other: ofCube } = difference;
+    this.kept.push({ at, cube, route, field: name, request_id: requestId, legacy, of_cube: ofCube });
     if (this.kept.length > mostExamples) this.kept.shift();
   }
 
@@ -86,9 +80,8 @@ export class ShadowCounts {
   }
 
   /** The last ones, the newest last. */
-  examples(withValues: boolean): readonly ShadowExample[] {
-    const shown = ({ redacted, value }: Shown) => (withValues ? value : redacted);
-    return this.kept.map(({ example, one, other }) => ({ ...example, legacy: shown(one), of_cube: shown(other) }));
+  examples(): readonly ShadowExample[] {
+    return [...this.kept];
   }
 }
 

@@ -129,7 +129,16 @@ async function underWayVerification(server: ServerName): Promise<() => Promise<v
   client.on('error', () => undefined);
   await client.connect();
   await client.query(`begin; lock table ${table} in access exclusive mode`);
-  await engine.steer(idOf(verifying), 'verify');
+  // Behind a restart Temporal may be slow to answer, and is asked again, as the hint says.
+  await until('the verification to be asked for', () =>
+    engine.steer(idOf(verifying), 'verify').then(
+      () => true,
+      (error: Error) => {
+        if (!error.message.startsWith('503')) throw error;
+        return false;
+      },
+    ),
+  );
   await until('the verification to be under way', async () =>
     (await pendingActivities(engine, idOf(verifying))).some(({ name, worker }) => name === 'verifyRows' && worker),
   );

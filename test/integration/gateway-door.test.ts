@@ -215,6 +215,7 @@ test.each([
   ['DELETE', '/metrics', 405, 'GET, HEAD'],
   ['PUT', '/_gateway/shadow', 405, 'GET, HEAD'],
   ['PUT', '/_gateway/nothing', 401, null],
+  ['CONNECT', 'a:443', 405, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
   ['TRACE', '/api/saju/records/1', 405, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
 ])('%s %s is %i, and says what is served: %s', async (method, path, status, allow) => {
   const answer = await sendRaw(gateway.port, get(path).replace('GET', method));

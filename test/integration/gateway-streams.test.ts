@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { request } from 'node:http';
@@ -53,6 +54,31 @@ async function rawUpstream(take: (socket: Socket) => void): Promise<{ url: strin
     server.close();
   });
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
+}
+
+/** A port behind which nobody accepts: its queue is full, and whoever connects hears nothing. */
+async function neverAccepting(): Promise<{ url: string; stop: () => Promise<void> }> {
+  const program = `
+import socket, sys
+listener = socket.socket()
+listener.bind(('127.0.0.1', 0))
+listener.listen(0)
+waiting = [socket.socket() for _ in range(4)]
+for one in waiting:
+    one.setblocking(False)
+    one.connect_ex(listener.getsockname())
+print(listener.getsockname()[1], flush=True)
+sys.stdin.read()
+`;
+  const child = spawn('python3', ['-c', program], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const [port] = await once(child.stdout, 'data');
+  return {
+    url: `http://127.0.0.1:${Number(String(port))}`,
+    stop: async () => {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
+  };
 }
 
 const record = 'GET /api/saju/records/1 HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -302,6 +328,26 @@ describe('an upstream', () => {
     expect(answer.status).toBe(502);
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
     expect(answer.headers.get('x-cube-target')).toBe('legacy');
+  });
+
+  test('that hangs at the connection is 502, within the limit for that', async () => {
+    const { url, stop } = await neverAccepting();
+    stops.push(stop);
+    const gateway = await gatewayBefore({ url }, { connectMillis: 300 });
+    const begun = performance.now();
+    expect((await fetch(`${gateway.url}/api/saju/records/1`)).status).toBe(502);
+    expect(performance.now() - begun).toBeLessThan(5000);
+  });
+
+  test('that never reads a file is 504, which is its own fault and not that of who sends it', async () => {
+    const upstream = await upstreamOf((req) => void req.pause());
+    const gateway = await gatewayBefore(upstream, { silenceMillis: 500, answerMillis: 500 });
+    const client = connect(gateway.port, '127.0.0.1').on('error', () => undefined);
+    client.write('POST /api/paperwork/files HTTP/1.1\r\nHost: a\r\nContent-Length: 67108864\r\n\r\n');
+    client.write(Buffer.alloc(64 * 1024 * 1024));
+    await until('it to be counted', async () => (await metricsOf(gateway)).includes('target="legacy",status="504"} 1'));
+    expect(await metricsOf(gateway)).toContain('gateway_upstream_outstanding{cube="paperwork",target="legacy"} 0');
+    client.destroy();
   });
 
   test('that hangs before its headers is 504, and is let go', async () => {

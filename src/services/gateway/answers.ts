@@ -59,12 +59,15 @@ export const refusals = {
   ),
   token: refusal(new Failure('unauthorized', 'Invalid token', { hint: 'Send a valid token, or none.' })),
   tokenNeeded: refusal(new Failure('unauthorized', 'This call needs a cube token.')),
-  permissionNeeded: refusal(new Failure('forbidden', 'This call needs the permission migration:read.')),
   failed: refusal(new Failure('upstream_failed', 'The service did not give a whole answer.')),
   nonsense: refusal(new Failure('upstream_failed', 'The service answered something that is not HTTP.')),
   timedOut: refusal(new Failure('upstream_timeout', 'The service did not answer in time.')),
   unexpected: refusal(new Failure('unexpected', 'The gateway failed at this request.', { hint: 'See its log.' })),
 } as const satisfies Record<string, GatewayRefusal>;
+
+export function permissionNeeded(permission: string): GatewayRefusal {
+  return refusal(new Failure('forbidden', `This call needs the permission ${permission}.`));
+}
 
 const tooOften = {
   address: refusal(new Failure('rate_limited', 'This address asks too often.')),

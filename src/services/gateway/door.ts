@@ -72,7 +72,7 @@ export class Door {
     if (headers.expects) return refusals.expectation;
     if (headers.upgrade !== undefined && !upgrades) return refusals.upgrade;
     if (upgrades && (headers.upgrade?.toLowerCase() !== 'websocket' || method !== 'GET')) return refusals.upgrade;
-    if (method === 'TRACE' || method === 'CONNECT') return refusals.method;
+    if (method === 'TRACE') return refusals.method;
     const match = routes.find(method, canonical.path);
     if (match === null) return refusals.nothing;
     const identified = identities.identify(headers, peer.trusted);

@@ -64,7 +64,8 @@ export class Exchange implements LegListener, RunningExchange {
         this.refuse(heldBack(1));
         break;
       case 'waiting': {
-        const slowClient = !this.request.req.complete;
+        // A body that the upstream does not take is not its sender's fault.
+        const slowClient = !this.request.req.complete && !(this.body instanceof RequestBody && this.body.isHeld);
         this.leg?.cut(slowClient ? 'abandoned' : 'timed_out');
         this.refuse(slowClient ? refusals.slow : refusals.timedOut);
         break;

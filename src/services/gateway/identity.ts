@@ -90,9 +90,9 @@ export class Identities {
 
   identify(headers: RequestHeaders, trusted: boolean): Identified {
     if (headers.authorizations > 1) return { refused: refusals.authorizationTwice };
+    if (trusted && headers.userIds > 1) return { refused: refusals.userTwice };
     if (headers.authorization !== undefined) return this.byBearer(headers.authorization);
     if (!trusted || headers.userIds === 0) return nobody;
-    if (headers.userIds > 1) return { refused: refusals.userTwice };
     return headers.userId === '' ? nobody : { caller: { user: bytesOfHeader(headers.userId), cube: null } };
   }
 

@@ -46,6 +46,8 @@ export class BodyTooLarge extends Error {
 export class RequestBody extends Readable {
   private bytes = 0;
   private started = false;
+  /** Whether there is more than the upstream has taken yet. */
+  isHeld = false;
   /** Told of every chunk that arrives. */
   onProgress: () => void = () => undefined;
 
@@ -63,6 +65,7 @@ export class RequestBody extends Readable {
       this.req.on('data', this.onChunk).on('end', this.onEnd).on('close', this.onClose);
       for (const chunk of this.before) this.onChunk(chunk);
     }
+    this.isHeld = false;
     this.req.resume();
   }
 
@@ -75,7 +78,10 @@ export class RequestBody extends Readable {
     this.bytes += chunk.length;
     this.onProgress();
     if (this.bytes > this.most) this.destroy(new BodyTooLarge('the body is larger than its route takes'));
-    else if (!this.push(chunk)) this.req.pause();
+    else if (!this.push(chunk)) {
+      this.isHeld = true;
+      this.req.pause();
+    }
   };
 
   private readonly onEnd = (): void => {

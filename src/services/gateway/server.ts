@@ -188,6 +188,12 @@ export function createGateway(options: GatewayOptions): Gateway {
       sendRawRefusal(socket, refusals.unexpected, ['X-Request-Id', tellFailure(req, error)]);
     }
   });
+  // Without it Node would close the connection without a word.
+  server.on('connect', (req: IncomingMessage, socket: Socket) => {
+    socket.on('error', () => socket.destroy());
+    metrics.count('CONNECT', 'refused', refusals.method.status, 0);
+    sendRawRefusal(socket, refusals.method, ['X-Request-Id', door.nameOf(req)]);
+  });
   const upgraded = new Set<Socket>();
 
   function takeUpgrade(req: IncomingMessage, socket: Socket, first: Buffer, startedAt: number): void {

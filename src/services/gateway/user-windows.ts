@@ -35,6 +35,11 @@ class SideWindow {
     this.failed = 0;
   }
 
+  /** Who failed before counts anew. */
+  forget(): void {
+    this.known = undefined;
+  }
+
   private countFailed(user: UserBytes): void {
     this.known ??= new LRUCache({ max: mostUsers, ttl: knownMillis, perf: { now: this.now } });
     if (this.known.has(user)) return;
@@ -56,6 +61,7 @@ export interface UserWindowsOptions {
  * Who met a failure, by windows of time: requests of one user are no independent trials, users are (TRAFFIC, "Bites").
  * For the same reason a user who fails in one window after the other is counted as failed once an hour: a ramp between equal
  * sides would go back one time in five, where one in a hundred is promised (test/unit/domain/ramp/simulation.test.ts).
+ * After a weight that fell they count anew.
  * The series grow at the end of each window by what was in it.
  */
 export class UserWindows {
@@ -76,7 +82,11 @@ export class UserWindows {
 
   private lookAtWeight(label: string): void {
     const weight = this.options.weightOf(label);
-    if (this.weights.get(label)?.weight !== weight) this.weights.set(label, { weight, since: this.options.now() });
+    const before = this.weights.get(label)?.weight;
+    if (before === weight) return;
+    this.weights.set(label, { weight, since: this.options.now() });
+    // A ramp went back: the next one meets the same users, and has to see them fail.
+    if (before !== undefined && weight < before) for (const side of sides) this.cubes.get(label)?.[side].forget();
   }
 
   /** One answer to a user, as the user saw it. */

@@ -28,3 +28,24 @@ test('a user who goes on failing is counted as failed once an hour, its answers 
   expect(told('gateway_window_failed_users_total')).toBe(2);
   windows.close();
 });
+
+test('one who failed before a weight that fell is counted anew: the next ramp meets the same users', () => {
+  let weight = 5;
+  const windows = new UserWindows({
+    labels: ['saju'],
+    windowMillis: 10_000,
+    weightOf: () => weight,
+    now: () => Date.now(),
+  });
+  const failedAt = (next: number) => {
+    weight = next;
+    vi.advanceTimersByTime(10_000);
+    windows.count('saju', 'cube', 'unlucky' as UserBytes, true, 5);
+    vi.advanceTimersByTime(10_000);
+    const line = /^gateway_window_failed_users_total\{cube="saju",target="cube"\} (\d+)$/m.exec(windows.render());
+    return Number(line?.[1]);
+  };
+  // Up the steps once; after the way back, and a second try, again.
+  expect([5, 10, 25, 0, 5, 10].map(failedAt)).toEqual([1, 1, 1, 2, 2, 2]);
+  windows.close();
+});
