@@ -1,6 +1,7 @@
 import { type DemoUser, SteadyUsers } from '../../demo/steady-users.js';
 import { packageVersion } from '../../src/package-root.js';
 import { type AccuracyFigures, measureAccuracy } from '../accuracy.js';
+import { type Detection, detections, equalWorlds, falseRollbacks } from '../gate.js';
 import { measureRouting, type RoutingFigures } from '../routing.js';
 import { measureSajuCharts, type SajuFigures } from '../saju.js';
 import { measureTokenChecks, type TokenFigures } from '../tokens.js';
@@ -19,12 +20,20 @@ export interface TrafficOptions {
   readonly trials: number;
 }
 
+/** The gate's error test by simulation. */
+export interface GateFigures {
+  /** Of 1,000 ramps between equal sides, how many went back. */
+  readonly falseRollbacks: readonly { readonly name: string; readonly seed: number; readonly stopped: number }[];
+  readonly planted: readonly (Detection & { readonly times: number })[];
+}
+
 export interface TrafficFigures {
   readonly options: TrafficOptions;
   readonly routing: RoutingFigures;
   readonly tokens: TokenFigures;
   readonly saju: SajuFigures;
   readonly accuracy: AccuracyFigures;
+  readonly gate: GateFigures;
   /** With looks and windows a tenth as long as usual, so that there can be many. */
   readonly automatic: readonly Trial[];
   /** With every setting of ramp and gateway as it is when nobody says otherwise. */
@@ -45,6 +54,7 @@ export async function measureTraffic(options: TrafficOptions, log: (text: string
   const tokens = await measureTokenChecks();
   const saju = measureSajuCharts();
   const accuracy = measureAccuracy();
+  const gate = simulateGate();
   let interrupted = false;
   const giveUp = () => {
     interrupted = true;
@@ -92,10 +102,23 @@ export async function measureTraffic(options: TrafficOptions, log: (text: string
       return repeat('usual', (number) => automaticTrial(stack, crowd(population, number), {}), most);
     });
     const minutes = (performance.now() - started) / 60_000;
-    return { options, routing, tokens, saju, accuracy, automatic, usual, emergency, minutes };
+    return { options, routing, tokens, saju, accuracy, gate, automatic, usual, emergency, minutes };
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, giveUp);
   }
+}
+
+const simulatedRamps = 1000;
+
+function simulateGate(): GateFigures {
+  return {
+    falseRollbacks: equalWorlds.map(({ name, world, seed }) => ({
+      name,
+      seed,
+      stopped: falseRollbacks(world, simulatedRamps, seed),
+    })),
+    planted: [2, 5, 10].map((times) => ({ times, ...detections(times, 200, 50_000) })),
+  };
 }
 
 /** The users of one trial, who are nobody else's. */

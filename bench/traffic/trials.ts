@@ -44,7 +44,7 @@ export async function setWeight({ control }: TrafficStack, percentage: number): 
 
 /**
  * A ramp meets the bad version at 5 %. Each trial has a ramp of its own, so that no hold-off and no count of rollbacks is
- * left from the one before, and users of its own: a gateway counts a user who fails once an hour.
+ * left from the one before, and users of its own.
  */
 export async function automaticTrial(
   stack: TrafficStack,
