@@ -1,40 +1,73 @@
 import { createHash } from 'node:crypto';
-import { Pool } from 'undici';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { sendJson, startGateway, type TestGateway, TestUpstream } from '../support/gateway.js';
+import { startGateway, type TestGateway } from '../support/gateway.js';
 
 /** Who is served by which side, request by request, and what a hundred thousand requests leave behind. */
 const users = Array.from({ length: 1000 }, (_, number) => `user-${number}`);
 const requestsPerUser = 50;
 const connections = 32;
-let legacy: TestUpstream;
-let cube: TestUpstream;
+let legacy: Side;
+let cube: Side;
 let gateway: TestGateway;
-let clients: Pool;
+const clients: Socket[] = [];
 
 beforeAll(async () => {
-  legacy = await TestUpstream.listen('legacy', (_, res) => sendJson(res, {}));
-  cube = await TestUpstream.listen('cube', (_, res) => sendJson(res, {}));
-  gateway = await startGateway({ legacy: { saju: legacy.url }, cubes: [['saju-cube', [cube.endpoint]]] });
-  clients = new Pool(gateway.url, { connections, pipelining: 1 });
+  [legacy, cube] = await Promise.all([startSide(), startSide()]);
+  gateway = await startGateway({
+    legacy: { saju: legacy.url },
+    cubes: [['saju-cube', [{ id: 'one', url: cube.url }]]],
+  });
+  for (let place = 0; place < connections; place++) {
+    const client = connect(gateway.port, '127.0.0.1').setEncoding('latin1');
+    await once(client, 'connect');
+    clients.push(client);
+  }
 });
 afterAll(async () => {
-  await clients.destroy();
+  for (const client of clients) client.destroy();
   await gateway.stop();
-  await Promise.all([legacy.stop(), cube.stop()]);
+  for (const side of [legacy, cube]) side.server.close();
 });
+
+interface Side {
+  readonly server: Server;
+  readonly url: string;
+  readonly sockets: Set<Socket>;
+}
+
+/** A service that answers everything alike: below HTTP, since what is looked at is the gateway. */
+async function startSide(): Promise<Side> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      const requests = text.split('\r\n\r\n').length - 1;
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}'.repeat(requests));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, sockets, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
 
 /** The contract's bucket, worked out here by other means than the gateway's. */
 const bucketOf = (user: string) => Number.parseInt(createHash('md5').update(user).digest('hex').slice(0, 8), 16) % 100;
 
-async function targetOf(user: string): Promise<string> {
-  const { headers, body, statusCode } = await clients.request({
-    method: 'GET',
-    path: '/api/saju/records/1',
-    headers: { 'x-user-id': user },
+function targetOf(client: Socket, user: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = '';
+    const onData = (text: string) => {
+      answer += text;
+      if (!answer.endsWith('{}')) return;
+      client.off('data', onData);
+      resolve(/^HTTP\/1.1 200 .*X-Cube-Target: (\w+)/s.exec(answer)?.[1] ?? answer);
+    };
+    client.on('data', onData);
+    client.write(`GET /api/saju/records/1 HTTP/1.1\r\nHost: a\r\nX-User-Id: ${user}\r\n\r\n`);
   });
-  await body.dump();
-  return statusCode === 200 ? String(headers['x-cube-target']) : String(statusCode);
 }
 
 /** Every user fifty times, in turns; who was on the cube each time, and who was on anything but one side. */
@@ -42,13 +75,13 @@ async function everybody(): Promise<{ onCube: ReadonlySet<string>; wandering: re
   const met = new Map(users.map((user) => [user, new Set<string>()] as const));
   let next = 0;
   const last = users.length * requestsPerUser;
-  const asking = async () => {
+  const asking = async (client: Socket) => {
     while (next < last) {
       const user = users[next++ % users.length] ?? '';
-      met.get(user)?.add(await targetOf(user));
+      met.get(user)?.add(await targetOf(client, user));
     }
   };
-  await Promise.all(Array.from({ length: connections }, asking));
+  await Promise.all(clients.map(asking));
   return {
     onCube: new Set(users.filter((user) => met.get(user)?.has('cube'))),
     wandering: users.filter((user) => met.get(user)?.size !== 1),
@@ -84,4 +117,4 @@ test('a thousand users, fifty requests each: the share stays what it is at each 
     const deviation = Math.sqrt((percentage * (100 - percentage)) / users.length);
     expect(Math.abs((shares[place] ?? Infinity) - percentage)).toBeLessThan(2 * deviation);
   });
-});
+}, 120_000);
