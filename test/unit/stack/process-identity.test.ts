@@ -52,8 +52,11 @@ describe('a process', () => {
   });
 
   test('that ended is not alive, not even while its remains are there', async () => {
-    // The shell never looks after its child: it stays a zombie.
-    const shell = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    // Who never looks after its child: it stays a zombie. The child ends only then: while the shell is one it would look.
+    const untilReplaced = 'while grep -qx sh /proc/$$/comm; do :; done';
+    const shell = spawn('sh', ['-c', `(${untilReplaced}) & echo $!; exec sleep 600`], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     started.push(shell);
     const [line] = await once(shell.stdout, 'data');
     const pid = Number(String(line));
