@@ -54,12 +54,14 @@ export function createCubeTraffic({ redis, ownershipOf, killSwitchFolder }: Cube
     const answer = await writeFlags(redis, name, { enabled: false }, terms);
     return untilSeen(redis, name, 'conflict' in answer ? answer.conflict.revision : answer.revision);
   };
+  /** Takes away what this very step has thrown, in this attempt or one before. */
+  const takeBackSwitch = (name: TrafficName, by: string, turn: Turn | undefined) =>
+    removeSwitch(killSwitch(name), (thrower) => thrower.by === by && thrower.turn === turn?.turn);
   /** For gateways of this machine that Redis does not reach. */
   const closeWithoutRedis = async (name: TrafficName, by: string, turn: Turn | undefined) => {
     await throwSwitch(killSwitch(name), by, turn);
     // Redis may still be away: then nobody was let in meanwhile.
-    const remove = () => removeSwitch(killSwitch(name), (thrower) => thrower.by === by && thrower.turn === turn?.turn);
-    await unlessLate(turn, remove).catch(() => undefined);
+    await unlessLate(turn, () => takeBackSwitch(name, by, turn)).catch(() => undefined);
     await Context.current().sleep(switchMillis);
   };
   /** Named after the cube, not the run: a rollback takes over what the one before it left in place. */
@@ -98,8 +100,7 @@ export function createCubeTraffic({ redis, ownershipOf, killSwitchFolder }: Cube
             return null;
           });
           if (unheard !== 0) await closeWithoutRedis(name, change.holderId, turn);
-          // An attempt before this one may have thrown it.
-          else await removeSwitch(killSwitch(name), (one) => one.by === change.holderId && one.turn === turn?.turn);
+          else await takeBackSwitch(name, change.holderId, turn);
           return { unheard };
         }
         const placed = await hold(name, change, turn);

@@ -191,26 +191,29 @@ redis.pcall('PUBLISH', ARGV[5], ARGV[6])
 return { 1, hold }
 `;
 
+/** What both ways to lift a hold begin with: the hold as it stands under the first key, and how it is lifted. */
+const lifting = `
+local read, there = pcall(cjson.decode, redis.call('GET', KEYS[1]) or '')
+local function lift(channel, name)
+  local left = redis.call('PTTL', KEYS[1])
+  redis.call('SET', KEYS[1], cjson.encode({ lifted = there.id }), 'PX', left > 0 and left or 1)
+  redis.pcall('PUBLISH', channel, name)
+  return 1
+end
+`;
+
 /** Keys: the hold, a run's turns. Arguments: by, the turn and how long it is kept, channel, name. */
-const liftInTurnScript = `
+const liftInTurnScript = `${lifting}
 local last = tonumber(redis.call('GET', KEYS[2]) or '')
 if last and last > tonumber(ARGV[2]) then return 0 end
 redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
-local read, there = pcall(cjson.decode, redis.call('GET', KEYS[1]) or '')
 if not read or type(there) ~= 'table' or there.by ~= ARGV[1] then return 0 end
-local left = redis.call('PTTL', KEYS[1])
-redis.call('SET', KEYS[1], cjson.encode({ lifted = there.id }), 'PX', left > 0 and left or 1)
-redis.pcall('PUBLISH', ARGV[4], ARGV[5])
-return 1
+return lift(ARGV[4], ARGV[5])
 `;
 
 /** Keys: the hold, its acknowledgements. Arguments: id, channel, name. */
-const liftScript = `
-local read, there = pcall(cjson.decode, redis.call('GET', KEYS[1]) or '')
+const liftScript = `${lifting}
 if not read or type(there) ~= 'table' or there.id ~= ARGV[1] then return 0 end
-local left = redis.call('PTTL', KEYS[1])
-redis.call('SET', KEYS[1], cjson.encode({ lifted = ARGV[1] }), 'PX', left > 0 and left or 1)
 redis.call('DEL', KEYS[2])
-redis.pcall('PUBLISH', ARGV[2], ARGV[3])
-return 1
+return lift(ARGV[2], ARGV[3])
 `;

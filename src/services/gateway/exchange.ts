@@ -199,9 +199,7 @@ export class Exchange implements LegListener, RunningExchange {
     }
     this.full = written === 'full';
     if (this.full || !answer.isEventStream) this.allow(this.context.limits.silenceMillis);
-    if (this.full) {
-      this.request.res.once('drain', this.onDrain);
-    }
+    if (this.full) this.request.res.once('drain', this.onDrain);
     return written === 'more';
   }
 
