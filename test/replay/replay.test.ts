@@ -1,16 +1,14 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
+import { Runtime, Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { describe, expect, test } from 'vitest';
 import { packageRoot } from '../../src/package-root.js';
 import { workflowBundlePath } from '../../src/workers/worker.js';
+import { quietRuntime } from '../support/quiet-runtime.js';
 import { fromText, historiesFolder, planVersion } from './histories.js';
 
-Runtime.install({
-  logger: new DefaultLogger('ERROR'),
-  telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
-});
+Runtime.install(quietRuntime);
 
 const saved = await Promise.all(
   (await readdir(join(packageRoot(), 'test', 'replay', 'histories'))).flatMap((version) =>

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
+import { Runtime } from '@temporalio/worker';
 import pino from 'pino';
 import { readConfiguration } from '../../src/config.js';
 import { packageRoot } from '../../src/package-root.js';
+import { quietRuntime } from './quiet-runtime.js';
 
 export type Program = 'control' | 'worker-control' | 'worker-bulk';
 
@@ -68,11 +69,7 @@ function load<Module>(file: string): Promise<Module> {
 /** One of Temporal's runtimes serves all workers of a process; it ends with the last of them. */
 function quietTemporal(): void {
   try {
-    Runtime.install({
-      logger: new DefaultLogger('ERROR'),
-      telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
-      shutdownSignals: [],
-    });
+    Runtime.install({ ...quietRuntime, shutdownSignals: [] });
   } catch {
     // It is there already.
   }

@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, makeTelemetryFilterString, Runtime, type Worker } from '@temporalio/worker';
+import { Runtime, type Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
 import type { CubeConsistency } from '../../src/activities/cube-consistency.js';
 import type { CubeHealth } from '../../src/activities/cube-health.js';
@@ -20,6 +20,7 @@ import { taskQueues } from '../../src/domain/task-queues.js';
 import { Failure, type FailureType } from '../../src/failures.js';
 import { createWorker, workflowBundlePath } from '../../src/workers/worker.js';
 import { until } from '../support/conditions.js';
+import { quietRuntime } from '../support/quiet-runtime.js';
 import { addSearchAttributes } from './search-attributes.js';
 
 export type CubeActivities = CubeVersions & CubeHealth & CubeTraffic & CubeConsistency & EscalationSteps;
@@ -111,10 +112,7 @@ export class CubeServer {
   }
 
   static async start(): Promise<CubeServer> {
-    Runtime.install({
-      logger: new DefaultLogger('ERROR'),
-      telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
-    });
+    Runtime.install(quietRuntime);
     const environment = await TestWorkflowEnvironment.createTimeSkipping({
       server: { executable: { type: 'existing-path', path: inject('timeSkippingServer') } },
     });

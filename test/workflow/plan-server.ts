@@ -1,5 +1,5 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, makeTelemetryFilterString, Runtime, type Worker } from '@temporalio/worker';
+import { Runtime, type Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
 import {
   defaultMigrationOptions,
@@ -19,6 +19,7 @@ import { statusQuery } from '../../src/workflows/lib/messages.js';
 import type { CarriedRun } from '../../src/workflows/lib/run.js';
 import { until } from '../support/conditions.js';
 import { createNamespace } from '../support/engine.js';
+import { quietRuntime } from '../support/quiet-runtime.js';
 import { type ActivityName, FakeLedger, rowMoveNames, runStepNames } from './fake-ledger.js';
 import { addSearchAttributes } from './search-attributes.js';
 
@@ -191,8 +192,5 @@ export class PlanRun {
 
 /** Failing activities are what these tests are about; their warnings would bury the results. */
 function keepQuiet(): void {
-  Runtime.install({
-    logger: new DefaultLogger('ERROR'),
-    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
-  });
+  Runtime.install(quietRuntime);
 }

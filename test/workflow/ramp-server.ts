@@ -1,5 +1,5 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, makeTelemetryFilterString, Runtime, type Worker } from '@temporalio/worker';
+import { Runtime, type Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
 import type { RampAction, RampInput, RampRequest, RampStatus, RampView } from '../../src/domain/ramp/ramp.js';
 import { rampWorkflowId } from '../../src/domain/ramp/ramp.js';
@@ -8,6 +8,7 @@ import { taskQueues } from '../../src/domain/task-queues.js';
 import { createWorker, workflowBundlePath } from '../../src/workers/worker.js';
 import { rampQuery, rampUpdate } from '../../src/workflows/lib/messages.js';
 import { until } from '../support/conditions.js';
+import { quietRuntime } from '../support/quiet-runtime.js';
 import type { FakeTraffic } from './fake-traffic.js';
 import { addSearchAttributes } from './search-attributes.js';
 
@@ -22,10 +23,7 @@ export class RampServer {
 
   /** Once a process, before the first server. */
   static quiet(): void {
-    Runtime.install({
-      logger: new DefaultLogger('ERROR'),
-      telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
-    });
+    Runtime.install(quietRuntime);
   }
 
   static async start(): Promise<RampServer> {
