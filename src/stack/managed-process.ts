@@ -67,7 +67,9 @@ export class ManagedProcess {
       if (await this.attend()) onChange();
       if (this.isReady) return;
       if (Date.now() > deadline) {
-        throw new Failure('unexpected', `${this.spec.name} did not become ready within ${millis / 1000} s.`, {
+        const ended =
+          this.ended === null ? '' : ` It was started ${this.started} times; the last time it ${this.ended}.`;
+        throw new Failure('unexpected', `${this.spec.name} did not become ready within ${millis / 1000} s.${ended}`, {
           hint: `Its log is ${this.logFile}.`,
         });
       }

@@ -1,3 +1,5 @@
+import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { reservePort } from './port-reservations.js';
 
@@ -11,26 +13,28 @@ export function isPortFree(port: number): Promise<boolean> {
 }
 
 /**
- * The usual port when it is free and not in `taken`, else one that the system gives; reserved against other stacks until
- * this process ends.
+ * The usual port when it is free and not in `taken`, else one that the system does not give away by itself: of those it
+ * lends to connections and to whoever listens on port 0, one could be gone before its server binds it, or while that
+ * server is started again. Reserved against other stacks until this process ends.
  */
 export async function choosePort(usual: number, taken: ReadonlySet<number>): Promise<number> {
   if (usual !== 0 && !taken.has(usual) && (await isPortFree(usual)) && reservePort(usual)) return usual;
+  const lent = lentPorts(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8'));
   for (;;) {
-    const given = await givenPort();
-    if (!taken.has(given) && reservePort(given)) return given;
+    const port = randomInt(lowestChosen, 65_536);
+    if (port >= lent.first && port <= lent.last) continue;
+    if (!taken.has(port) && (await isPortFree(port)) && reservePort(port)) return port;
   }
 }
 
-function givenPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen({ port: 0, host: '127.0.0.1' }, () => {
-      const address = server.address();
-      server.close(() =>
-        address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
-  });
+/** Above what programs usually listen on. */
+const lowestChosen = 10_000;
+/** So many at least are left to choose from, even of a system that lends all. */
+const fewest = 2000;
+
+/** The ports that the system lends, by what its kernel says: two numbers, the first and the last. */
+export function lentPorts(range: string): { readonly first: number; readonly last: number } {
+  const [first = 0, last = 0] = range.trim().split(/\s+/).map(Number);
+  const left = Math.max(0, first - lowestChosen) + (65_535 - last);
+  return left >= fewest ? { first, last } : { first: 0, last: 0 };
 }

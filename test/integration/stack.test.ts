@@ -90,7 +90,7 @@ describe('one stack, then two', () => {
   test(
     'two stacks in two folders, brought up at once, have each their own servers, ports and secrets',
     async () => {
-      expect((await Promise.all([up(first), up(second)])).map(({ code }) => code)).toEqual([0, 0]);
+      for (const { code, stderr } of await Promise.all([up(first), up(second)])) expect(code, stderr).toBe(0);
       const [one, two] = await Promise.all([ps(first), ps(second)]);
       for (const list of [one, two]) {
         expect(list.map(({ name }) => name).sort()).toEqual([...servers, ...programs].sort());
@@ -153,7 +153,7 @@ describe('one stack, then two', () => {
       if (worker === undefined) throw new Error('there is a bulk worker');
       process.kill(worker.pid, 'SIGKILL');
       await until('the worker to be gone', () => !listed(first).some(({ pid }) => pid === worker.pid));
-      expect((await up(first)).code).toBe(0);
+      expect(await up(first)).toMatchObject({ code: 0 });
       const after = new Map((await ps(first)).map(({ name, pid }) => [name, pid]));
       for (const { name, pid } of before) {
         if (name === 'worker-bulk-1') expect(after.get(name)).not.toBe(pid);
@@ -168,7 +168,7 @@ describe('one stack, then two', () => {
     async () => {
       const before = await ps(first);
       for (const pid of [supervisorOf(first), ...before.map(({ pid }) => pid)]) process.kill(pid, 'SIGKILL');
-      expect((await up(first)).code).toBe(0);
+      expect(await up(first)).toMatchObject({ code: 0 });
       expect((await ps(first)).map(({ name }) => name).sort()).toEqual([...servers, ...programs].sort());
       expect(await count((await env(first)).LEGACY_DATABASE_URL)).toBe(500);
       const list = JSON.parse((await runCommand(['migrate', 'list', '--json'], first)).stdout);
@@ -257,7 +257,7 @@ describe('servers of the user', () => {
         TEMPORAL_ADDRESS: inject('servers').temporalAddress,
       };
       try {
-        expect((await up({ ...second, ...own })).code).toBe(0);
+        expect(await up({ ...second, ...own })).toMatchObject({ code: 0 });
         expect((await ps(second)).map(({ name }) => name).sort()).toEqual(['redis', ...programs].sort());
         expect(await env(second)).toMatchObject(own);
         expect(await env(second)).not.toHaveProperty('TEMPORAL_UI_URL');

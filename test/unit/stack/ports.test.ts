@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { choosePort, isPortFree } from '../../../src/stack/ports.js';
+import { choosePort, isPortFree, lentPorts } from '../../../src/stack/ports.js';
 
 const servers: Server[] = [];
 afterEach(async () => {
@@ -43,4 +44,23 @@ test('another one is chosen when somebody listens on the usual one, or it is spo
     expect(chosen).toBeGreaterThan(0);
     expect(await isPortFree(chosen)).toBe(true);
   }
+});
+
+test('no port is chosen that the system lends to connections: it could be gone before its server binds it', async () => {
+  const [first = 0, last = 0] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split('\t').map(Number);
+  expect(last).toBeGreaterThan(first);
+  for (let time = 0; time < 200; time++) {
+    const port = await choosePort(0, new Set());
+    expect(port < first || port > last, `${port}`).toBe(true);
+  }
+});
+
+test.each([
+  ['32768\t60999\n', { first: 32_768, last: 60_999 }],
+  // Where the system lends nearly all, there is no better choice than one of those.
+  ['1024\t65535\n', { first: 0, last: 0 }],
+  ['11000 65000\n', { first: 0, last: 0 }],
+  ['11000 64000\n', { first: 11_000, last: 64_000 }],
+])('what the system lends, by %j', (range, lent) => {
+  expect(lentPorts(range)).toEqual(lent);
 });
