@@ -1,4 +1,5 @@
 import type { TrafficName } from '../domain/cubes.js';
+import type { Side } from '../domain/routing.js';
 
 /** Names of what stands in Redis for one cube. The first two are the contract's and belong to everybody. */
 export function flagKeys(name: TrafficName) {
@@ -14,6 +15,11 @@ export function flagKeys(name: TrafficName) {
 /** Which revision of the flags a gateway goes by. */
 export function flagsSeenKey(name: TrafficName, instanceId: string): string {
   return `cubeshift:traffic:${name}:seen:${instanceId}`;
+}
+
+/** Who met a failure on one side of a cube within the last hour. */
+export function failedUsersKey(name: string, side: Side): string {
+  return `cubeshift:traffic:${name}:failed:${side}`;
 }
 
 export function holdKey(name: TrafficName): string {

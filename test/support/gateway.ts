@@ -9,6 +9,7 @@ import { type GatewayLimits, gatewayLimits } from '../../src/services/gateway/co
 import type { RateLimits } from '../../src/services/gateway/door.js';
 import { createGateway, type Gateway } from '../../src/services/gateway/server.js';
 import { UnderWay } from '../../src/services/gateway/under-way.js';
+import type { SharedFailures } from '../../src/services/gateway/user-windows.js';
 import { createHopTokens } from '../../src/services/hop-tokens.js';
 import { createTokenVerifier } from '../../src/services/tokens.js';
 import type { Endpoint } from '../../src/services/upstream/balance.js';
@@ -134,6 +135,8 @@ export async function startGateway(options: {
   readonly trustedEdges?: readonly string[];
   /** Without them everybody may ask any number of times. */
   readonly rateLimits?: Partial<RateLimits>;
+  /** Whom several gateways know to have failed; each goes by what it saw itself without it. */
+  readonly failures?: SharedFailures;
   /** Where its log lines go; nowhere without it. */
   readonly onLog?: (line: Readonly<Record<string, unknown>>) => void;
   /** Whether the sides are compared. */
@@ -164,6 +167,7 @@ export async function startGateway(options: {
     ownershipOf: () => controls.ownership,
     trustedEdges: options.trustedEdges ?? ['127.0.0.0/8', '::1/128'],
     rateLimits: { address: null, subject: null, ...options.rateLimits },
+    failures: options.failures ?? { note: async (_label, _side, users) => users.length, forget: async () => undefined },
     userTokens: createUserTokenVerifier({ current: userSecret }, clock),
     cubeTokens: createTokenVerifier({ current: cubeSecret }, clock),
     hopToken: createHopTokens('api-gateway-cube', cubeSecret, clock),

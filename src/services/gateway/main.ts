@@ -6,6 +6,7 @@ import { configureOrExit, legacyUrlsOf, legacyUrlVariables, refuseToStart } from
 import { cubeDefinitions, trafficNames } from '../../domain/cubes.js';
 import { ownedByLegacy } from '../../domain/routing.js';
 import { packageVersion } from '../../package-root.js';
+import { forgetFailedUsers, noteFailedUsers } from '../../traffic/failed-users.js';
 import { createFlagWatcher } from '../../traffic/flag-watcher.js';
 import { createHoldWatch } from '../../traffic/hold-watch.js';
 import { createInstanceFilter } from '../../traffic/instance-networks.js';
@@ -96,6 +97,10 @@ const gateway = createGateway({
   rateLimits: {
     address: rateLimit('address', config.GATEWAY_ADDRESS_RATE_PER_SECOND),
     subject: rateLimit('subject', config.GATEWAY_RATE_PER_SECOND),
+  },
+  failures: {
+    note: (label, side, users) => noteFailedUsers(redis, label, side, users, clock().getTime()),
+    forget: (label) => forgetFailedUsers(redis, label),
   },
   userTokens: createUserTokenVerifier(
     { current: config.USER_JWT_SECRET, previous: config.USER_JWT_SECRET_PREVIOUS },

@@ -29,7 +29,7 @@ import { createShadowing } from './shadowing.js';
 import { Sides } from './sides.js';
 import type { UnderWay } from './under-way.js';
 import { UpgradeExchange } from './upgrade-exchange.js';
-import { UserWindows } from './user-windows.js';
+import { type SharedFailures, UserWindows } from './user-windows.js';
 import { WaitingRoom } from './waiting-room.js';
 import { WholeAnswers } from './whole-answers.js';
 
@@ -46,6 +46,7 @@ export interface GatewayOptions {
   readonly ownershipOf: (name: TrafficName) => Ownership;
   readonly trustedEdges: readonly string[];
   readonly rateLimits: RateLimits;
+  readonly failures: SharedFailures;
   readonly userTokens: Pick<UserTokenVerifier, 'verify'>;
   readonly cubeTokens: Pick<TokenVerifier, 'verify'>;
   readonly hopToken: (name: string) => string;
@@ -75,6 +76,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     labels: [...sides.all.keys()],
     windowMillis: limits.windowMillis,
     weightOf: (label) => (isTrafficName(label) ? options.flags.flagsOf(label).percentage : 100),
+    failures: options.failures,
     now,
   });
   let closing = false;

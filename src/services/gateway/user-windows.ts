@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Side, UserBytes } from '../../domain/routing.js';
+import { failedOnceMillis } from '../../traffic/failed-users.js';
 import { Latencies } from './latencies.js';
 import { family } from './metrics.js';
 
@@ -8,8 +9,13 @@ const sides = ['cube', 'legacy'] as const satisfies readonly Side[];
 const mostUsers = 100_000;
 const longestLookSeconds = 600;
 
-/** For so long a user who goes on failing is not counted again, milliseconds. */
-const knownMillis = 3_600_000;
+/** What one window saw, and what all closed windows together did. */
+interface Counts {
+  users: number;
+  failedUsers: number;
+  requests: number;
+  failed: number;
+}
 
 class SideWindow {
   /** Made with the first failure: it takes its memory at once. */
@@ -18,21 +24,26 @@ class SideWindow {
   failedUsers = new Set<UserBytes>();
   requests = 0;
   failed = 0;
-  readonly totals = { users: 0, failedUsers: 0, requests: 0, failed: 0 };
+  readonly totals: Counts = { users: 0, failedUsers: 0, requests: 0, failed: 0 };
   readonly latencies = new Latencies();
 
   constructor(private readonly now: () => number) {}
 
-  close(seconds: number): void {
-    this.totals.users += this.users.size;
-    for (const user of this.failedUsers) this.countFailed(user);
-    this.totals.requests += this.requests;
-    this.totals.failed += this.failed;
-    if (this.users.size > 0) this.users = new Set();
+  /** Ends the window. `newlyFailed` says of those that this gateway does not know yet how many nobody else counted. */
+  async close(seconds: number, newlyFailed: (users: readonly UserBytes[]) => Promise<number>): Promise<void> {
+    const { users, requests, failed } = this;
+    const unknown = [...this.failedUsers].filter((user) => this.isNew(user));
+    if (users.size > 0) this.users = new Set();
     if (this.failedUsers.size > 0) this.failedUsers = new Set();
-    this.latencies.adapt(this.requests / seconds, longestLookSeconds);
+    this.latencies.adapt(requests / seconds, longestLookSeconds);
     this.requests = 0;
     this.failed = 0;
+    const failedUsers = unknown.length === 0 ? 0 : await newlyFailed(unknown);
+    // All at once: who compares failed users with users must find both of the same windows.
+    this.totals.users += users.size;
+    this.totals.failedUsers += failedUsers;
+    this.totals.requests += requests;
+    this.totals.failed += failed;
   }
 
   /** Who failed before counts anew. */
@@ -40,12 +51,20 @@ class SideWindow {
     this.known = undefined;
   }
 
-  private countFailed(user: UserBytes): void {
-    this.known ??= new LRUCache({ max: mostUsers, ttl: knownMillis, perf: { now: this.now } });
-    if (this.known.has(user)) return;
+  private isNew(user: UserBytes): boolean {
+    this.known ??= new LRUCache({ max: mostUsers, ttl: failedOnceMillis, perf: { now: this.now } });
+    if (this.known.has(user)) return false;
     this.known.set(user, true);
-    this.totals.failedUsers++;
+    return true;
   }
+}
+
+/** What all gateways know of the users who met a failure. Both may fail; then this gateway goes by what it knows itself. */
+export interface SharedFailures {
+  /** Puts them on record, and says how many of them no gateway has counted within the hour. */
+  note(label: string, side: Side, users: readonly UserBytes[]): Promise<number>;
+  /** Whoever failed counts anew. */
+  forget(label: string): Promise<void>;
 }
 
 export interface UserWindowsOptions {
@@ -53,16 +72,17 @@ export interface UserWindowsOptions {
   readonly windowMillis: number;
   /** The percentage of users on the cube. */
   readonly weightOf: (label: string) => number;
+  readonly failures: SharedFailures;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }
 
 /**
  * Who met a failure, by windows of time: requests of one user are no independent trials, users are (TRAFFIC, "Bites").
- * For the same reason a user who fails in one window after the other is counted as failed once an hour: a ramp between equal
- * sides would go back one time in five, where one in a hundred is promised (test/unit/domain/ramp/simulation.test.ts).
- * After a weight that fell they count anew.
- * The series grow at the end of each window by what was in it.
+ * For the same reason a user who fails in one window after the other, or at one gateway and the next, is counted as failed
+ * once an hour: a ramp between equal sides would go back one time in five, where one in a hundred is promised
+ * (test/unit/domain/ramp/simulation.test.ts). After a weight that fell they count anew.
+ * The series grow by what was in a window soon after its end.
  */
 export class UserWindows {
   private readonly cubes: ReadonlyMap<string, Readonly<Record<Side, SideWindow>>>;
@@ -74,8 +94,10 @@ export class UserWindows {
     const { labels, windowMillis, now } = options;
     this.cubes = new Map(labels.map((label) => [label, { cube: new SideWindow(now), legacy: new SideWindow(now) }]));
     this.timer = setInterval(() => {
-      for (const window of this.cubes.values()) for (const side of sides) window[side].close(windowMillis / 1000);
-      for (const label of labels) this.lookAtWeight(label);
+      for (const label of labels) {
+        for (const side of sides) void this.closeWindow(label, side);
+        this.lookAtWeight(label);
+      }
     }, windowMillis);
     this.timer.unref();
   }
@@ -86,7 +108,16 @@ export class UserWindows {
     if (before === weight) return;
     this.weights.set(label, { weight, since: this.options.now() });
     // A ramp went back: the next one meets the same users, and has to see them fail.
-    if (before !== undefined && weight < before) for (const side of sides) this.cubes.get(label)?.[side].forget();
+    if (before === undefined || weight >= before) return;
+    for (const side of sides) this.cubes.get(label)?.[side].forget();
+    void this.options.failures.forget(label).catch(() => undefined);
+  }
+
+  private async closeWindow(label: string, side: Side): Promise<void> {
+    const { failures, windowMillis } = this.options;
+    // Rather twice than not at all: what is not counted protects nobody.
+    const newlyFailed = (users: readonly UserBytes[]) => failures.note(label, side, users).catch(() => users.length);
+    await this.cubes.get(label)?.[side].close(windowMillis / 1000, newlyFailed);
   }
 
   /** One answer to a user, as the user saw it. */

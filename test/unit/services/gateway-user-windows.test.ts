@@ -1,15 +1,19 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { UserBytes } from '../../../src/domain/routing.js';
-import { UserWindows } from '../../../src/services/gateway/user-windows.js';
+import { type SharedFailures, UserWindows } from '../../../src/services/gateway/user-windows.js';
+
+/** No other gateway: whoever this one does not know is new. */
+const alone: SharedFailures = { note: async (_label, _side, users) => users.length, forget: async () => undefined };
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test('a user who goes on failing is counted as failed once an hour, its answers each time', () => {
+test('a user who goes on failing is counted as failed once an hour, its answers each time', async () => {
   const windows = new UserWindows({
     labels: ['saju'],
     windowMillis: 10_000,
     weightOf: () => 5,
+    failures: alone,
     now: () => Date.now(),
   });
   const failing = () => windows.count('saju', 'cube', 'unlucky' as UserBytes, true, 5);
@@ -17,35 +21,59 @@ test('a user who goes on failing is counted as failed once an hour, its answers 
     Number(new RegExp(`^${name}\\{cube="saju",target="cube"\\} (\\d+)$`, 'm').exec(windows.render())?.[1]);
   for (let window = 0; window < 6; window++) {
     failing();
-    vi.advanceTimersByTime(10_000);
+    await vi.advanceTimersByTimeAsync(10_000);
   }
   expect(told('gateway_window_failed_users_total')).toBe(1);
   expect(told('gateway_window_failed_requests_total')).toBe(6);
   expect(told('gateway_window_users_total')).toBe(6);
-  vi.advanceTimersByTime(3_600_000);
+  await vi.advanceTimersByTimeAsync(3_600_000);
   failing();
-  vi.advanceTimersByTime(10_000);
+  await vi.advanceTimersByTimeAsync(10_000);
   expect(told('gateway_window_failed_users_total')).toBe(2);
   windows.close();
 });
 
-test('one who failed before a weight that fell is counted anew: the next ramp meets the same users', () => {
+test('one who failed before a weight that fell is counted anew: the next ramp meets the same users', async () => {
   let weight = 5;
   const windows = new UserWindows({
     labels: ['saju'],
     windowMillis: 10_000,
     weightOf: () => weight,
+    failures: alone,
     now: () => Date.now(),
   });
-  const failedAt = (next: number) => {
+  const failedAt = async (next: number) => {
     weight = next;
-    vi.advanceTimersByTime(10_000);
+    await vi.advanceTimersByTimeAsync(10_000);
     windows.count('saju', 'cube', 'unlucky' as UserBytes, true, 5);
-    vi.advanceTimersByTime(10_000);
+    await vi.advanceTimersByTimeAsync(10_000);
     const line = /^gateway_window_failed_users_total\{cube="saju",target="cube"\} (\d+)$/m.exec(windows.render());
     return Number(line?.[1]);
   };
   // Up the steps once; after the way back, and a second try, again.
-  expect([5, 10, 25, 0, 5, 10].map(failedAt)).toEqual([1, 1, 1, 2, 2, 2]);
+  const told: number[] = [];
+  for (const next of [5, 10, 25, 0, 5, 10]) told.push(await failedAt(next));
+  expect(told).toEqual([1, 1, 1, 2, 2, 2]);
+  windows.close();
+});
+
+test('users and failures of a window are told together, once it is known who counts them', async () => {
+  let answer = (_count: number) => {};
+  const windows = new UserWindows({
+    labels: ['saju'],
+    windowMillis: 10_000,
+    weightOf: () => 5,
+    failures: { ...alone, note: () => new Promise((resolve) => (answer = resolve)) },
+    now: () => Date.now(),
+  });
+  windows.count('saju', 'cube', 'one' as UserBytes, true, 5);
+  windows.count('saju', 'cube', 'two' as UserBytes, true, 5);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(windows.render()).toMatch(/^gateway_window_users_total\{cube="saju",target="cube"\} 0$/m);
+  answer(1);
+  await vi.advanceTimersByTimeAsync(0);
+  const told = windows.render();
+  expect(told).toMatch(/^gateway_window_users_total\{cube="saju",target="cube"\} 2$/m);
+  expect(told).toMatch(/^gateway_window_failed_users_total\{cube="saju",target="cube"\} 1$/m);
   windows.close();
 });
