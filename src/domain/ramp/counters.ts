@@ -6,6 +6,7 @@ import type { ShadowEvidence } from './shadow-limit.js';
 export const rampSeries = {
   gateway_upstream_requests_total: ['target', 'status'],
   gateway_upstream_duration_seconds_bucket: ['target', 'le'],
+  gateway_anothers_answers_total: [],
   gateway_window_users_total: ['target'],
   gateway_window_failed_users_total: ['target'],
   gateway_window_requests_total: ['target'],
@@ -29,6 +30,8 @@ export interface Increment {
   readonly windows: Readonly<Record<'cube' | 'legacy', RequestCounts>>;
   readonly users: UserCounts;
   readonly durations: Readonly<Record<'cube' | 'legacy', Durations>>;
+  /** Answers of the cube that belonged to another request. */
+  readonly anothers: number;
   readonly shadow: ShadowEvidence;
 }
 
@@ -101,6 +104,7 @@ function incrementOf(counters: readonly Counter[]): Increment {
       legacyUsers: total('gateway_window_users_total', of('legacy')),
       legacyFailedUsers: total('gateway_window_failed_users_total', of('legacy')),
     },
+    anothers: total('gateway_anothers_answers_total', () => true),
     durations: { cube: durations('cube'), legacy: durations('legacy') },
     shadow: {
       compared: Object.fromEntries(

@@ -16,6 +16,8 @@ export interface Evidence {
   readonly burn: BurnHistory;
   readonly latency: LatencyLine;
   readonly shadow: ShadowEvidence;
+  /** Answers of the cube that belonged to another request; a ramp that began before they were counted has none on record. */
+  readonly anothers?: number;
   /** What could not be read, how often in a row and for how long; null when all could. */
   readonly missing: { readonly what: string; readonly times: number; readonly millis: number } | null;
   /** How often in a row no instance of the cube was ready. */
@@ -64,6 +66,7 @@ export function addSeen(
     burn: addRequests(evidence.burn, watchedMillis, windows.cube),
     latency: addDurations(evidence.latency, increment.durations, elapsedMillis, slowSeconds),
     shadow: addShadow(evidence.shadow, increment.shadow),
+    anothers: (evidence.anothers ?? 0) + increment.anothers,
     missing:
       missing === null
         ? null

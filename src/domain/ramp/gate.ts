@@ -4,7 +4,7 @@ import { findBurst } from './error-burst.js';
 import type { Evidence } from './evidence.js';
 import { type LatencyComparison, showsSlower } from './mann-whitney.js';
 import type { RampSettings } from './settings.js';
-import { findMismatch } from './shadow-limit.js';
+import { findAnotherUser, findMismatch } from './shadow-limit.js';
 
 export const verdicts = ['advance', 'hold', 'back', 'not_enough_evidence'] as const;
 export type Verdict = (typeof verdicts)[number];
@@ -13,6 +13,8 @@ export type Verdict = (typeof verdicts)[number];
 export type Reason =
   | 'all_clear'
   | 'errors_at_once'
+  /** An answer that belonged to another request, or a record of another user than legacy's. */
+  | 'anothers_answer'
   | 'more_errors'
   | 'not_ready'
   | 'too_slow'
@@ -67,6 +69,12 @@ function reasonToGoBack(evidence: Evidence, percentage: number, settings: RampSe
   const back = (reason: Reason, sentence: string): Decision => ({ verdict: 'back', reason, sentence });
   const { latency, missing } = evidence;
   if (evidence.unreadyTimes >= unreadyTimes) return back('not_ready', 'No instance of the cube is ready.');
+  const { anothers = 0 } = evidence;
+  if (anothers > 0)
+    return back(
+      'anothers_answer',
+      `${anothers === 1 ? 'An answer' : `${anothers} answers`} of the cube belonged to another request; no user got to see it.`,
+    );
   const burst = findBurst(evidence.recent);
   if (burst !== undefined)
     return back('errors_at_once', `${burst.failed} of the last ${burst.requests} requests of the cube failed.`);
@@ -77,6 +85,12 @@ function reasonToGoBack(evidence: Evidence, percentage: number, settings: RampSe
     );
   if (latency.aboveMillis >= settings.slow_seconds * 1000)
     return back('too_slow', `${lineText(evidence)} for ${secondsText(latency.aboveMillis)}.`);
+  const anotherUser = findAnotherUser(evidence.shadow);
+  if (anotherUser !== undefined)
+    return back(
+      'anothers_answer',
+      `In the shadow comparison the cube answered ${anotherUser.route} with the record of another user: ${anotherUser.field} differs from legacy’s.`,
+    );
   const mismatch = findMismatch(evidence.shadow);
   if (mismatch?.certain) return back('shadow_mismatch', mismatchText(mismatch));
   if (missing !== null && missing.millis >= longestMissingMillis)

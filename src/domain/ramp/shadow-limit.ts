@@ -51,6 +51,11 @@ export function findMismatch(evidence: ShadowEvidence): ShadowVerdict | undefine
   return above.find(({ certain }) => certain) ?? above[0];
 }
 
+/** A difference that says whose record was answered: one is too many. Undefined while there is none. */
+export function findAnotherUser(evidence: ShadowEvidence): { route: string; field: string } | undefined {
+  return evidence.mismatched.find(({ field, count }) => count > 0 && /(^|[.\]])user_id$/.test(field));
+}
+
 function isCertain({ compared, mismatched }: ShadowCounts): boolean {
   const ratio =
     rateRatios.reduce((sum, times) => {

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Failure } from '../../failures.js';
 import { type Problem, problemOf } from '../problem.js';
+import { anothersAnswer } from './anothers-answer.js';
 
 /** A request that the gateway answers by itself, and how. */
 export interface GatewayRefusal {
@@ -60,6 +61,7 @@ export const refusals = {
   token: refusal(new Failure('unauthorized', 'Invalid token', { hint: 'Send a valid token, or none.' })),
   tokenNeeded: refusal(new Failure('unauthorized', 'This call needs a cube token.')),
   failed: refusal(new Failure('upstream_failed', 'The service did not give a whole answer.')),
+  anothers: refusal(anothersAnswer()),
   nonsense: refusal(new Failure('upstream_failed', 'The service answered something that is not HTTP.')),
   timedOut: refusal(new Failure('upstream_timeout', 'The service did not answer in time.')),
   unexpected: refusal(new Failure('unexpected', 'The gateway failed at this request.', { hint: 'See its log.' })),

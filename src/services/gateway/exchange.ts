@@ -3,6 +3,7 @@ import type { Intent, Side } from '../../domain/routing.js';
 import { retryAfterOf } from '../upstream/retry-budget.js';
 import type { Upstream } from '../upstream/upstream.js';
 import { account, clientClosedRequest } from './account.js';
+import { namesAnother } from './anothers-answer.js';
 import { AnswerWriter } from './answer-writer.js';
 import { type GatewayRefusal, heldBack, notServed, refusals, sendRefusal } from './answers.js';
 import { answerFromCache, isCacheable } from './cached-answer.js';
@@ -179,6 +180,12 @@ export class Exchange implements LegListener, RunningExchange {
     const head = this.context.answerHeaders.read(raw, status === 204);
     if (status === 503 && this.repeat(leg, retryAfterOf(head.passed))) {
       leg.cut('failed', true);
+      return true;
+    }
+    if (namesAnother(leg.side, head, this.request.requestId)) {
+      leg.cut('failed', true);
+      this.context.metrics.countAnothers(this.request.route.label);
+      this.refuse(refusals.anothers);
       return true;
     }
     this.phase = 'answering';

@@ -201,8 +201,7 @@ const answerDropped = new Set([
     'trailer',
   ],
   ...['transfer-encoding', 'upgrade', 'x-cube-target', 'x-cube-token', 'x-cube-source', 'http2-settings'],
-  // Another request's where an answer was kept; the gateway says its own id, and of its trace nothing.
-  'x-request-id',
+  // The gateway says nothing of its trace.
   'traceparent',
 ]);
 
@@ -211,9 +210,11 @@ export interface AnswerHeaders {
   readonly passed: string[];
   readonly length: number | null;
   readonly isEventStream: boolean;
+  /** The request that it says it answers; empty where it says nothing. */
+  readonly requestId: string;
 }
 
-type AnswerKind = 'pass' | 'drop' | 'connection' | 'content-length' | 'content-type';
+type AnswerKind = 'pass' | 'drop' | 'connection' | 'content-length' | 'content-type' | 'request-id';
 
 /** As `HeaderNames`, for answers of upstreams. */
 export class AnswerHeaderReader {
@@ -225,6 +226,7 @@ export class AnswerHeaderReader {
     let length: number | null = null;
     let isEventStream = false;
     let connection = '';
+    let requestId = '';
     for (let place = 0; place < raw.length; place += 2) {
       const name = raw[place]?.toString('latin1') ?? '';
       const value = raw[place + 1]?.toString('latin1') ?? '';
@@ -232,6 +234,10 @@ export class AnswerHeaderReader {
       if (kind === 'drop') continue;
       if (kind === 'connection') {
         connection = value;
+        continue;
+      }
+      if (kind === 'request-id') {
+        requestId = value;
         continue;
       }
       if (kind === 'content-length') {
@@ -246,6 +252,7 @@ export class AnswerHeaderReader {
       passed: named === undefined || named.size === 0 ? passed : withoutNamed(passed, named),
       length,
       isEventStream,
+      requestId,
     };
   }
 
@@ -265,6 +272,9 @@ function answerKindOf(lower: string): AnswerKind {
     case 'content-length':
     case 'content-type':
       return lower;
+    case 'x-request-id':
+      // Another request's where an answer was kept: the gateway says its own.
+      return 'request-id';
     default:
       return answerDropped.has(lower) ? 'drop' : 'pass';
   }

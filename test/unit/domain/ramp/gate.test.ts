@@ -71,6 +71,21 @@ describe('the gate', () => {
     expect(judge(seen(100, 1), 5, usualSettings)).toMatchObject({ verdict: 'hold', reason: 'shadow_mismatch' });
     expect(judge(seen(10_000, 1), 5, usualSettings).reason).toBe('time_not_passed');
   });
+
+  test('goes back at the first answer of one user to another, however it came to be known', () => {
+    const back = { verdict: 'back', reason: 'anothers_answer' };
+    const told = (value: number): Snapshot => ({ gateway: [['gateway_anothers_answers_total', [], value]] });
+    const look = { increment: countBetween(told(2), told(3)), ready: 1, missing: null };
+    const evidence = addSeen(evidenceOf([{}]), look, 15_000, usualSettings.slow_seconds);
+    expect(judge(evidence, 1, usualSettings)).toMatchObject(back);
+    const differing = (field: string) => ({
+      ...evidenceOf([{}]),
+      shadow: { compared: { '/records/:id': 9000 }, mismatched: [{ route: '/records/:id', field, count: 1 }] },
+    });
+    for (const field of ['body.user_id', 'body.items[].user_id'])
+      expect(judge(differing(field), 1, usualSettings), field).toMatchObject(back);
+    expect(judge(differing('body.of_user_id_text'), 1, usualSettings).verdict).toBe('hold');
+  });
 });
 
 test('Mann-Whitney agrees with a table, and ignores what is too small to matter', () => {
