@@ -14,7 +14,7 @@ function only(name, from, to, comment) {
 
 const words = [src('failures'), src('crash-points'), src('package-root'), src('temporal-target')];
 /** What tokens look like: a format, not a service. */
-const tokenFormat = '^src/services/(tokens|signed-tokens|user-tokens)\\.ts$';
+const tokenFormat = '^src/services/(tokens|token-secrets|signed-tokens|user-tokens)\\.ts$';
 
 module.exports = {
   forbidden: [
@@ -110,7 +110,7 @@ module.exports = {
     only(
       'command-line-calls',
       '^src/cli(/|\\.ts$)',
-      [src('stack', 'domain', 'config'), '^src/services/(tokens|report-signature)\\.ts$', ...words],
+      [src('stack', 'domain', 'config'), '^src/services/(tokens|token-secrets|report-signature)\\.ts$', ...words],
       'The control API is reached over HTTP only; tokens and report signatures are formats, not services.',
     ),
   ],

@@ -53,6 +53,11 @@ const variables = {
     secret: true,
     fallback: '',
   }),
+  TOKEN_SECRETS_FILE: variable(
+    'JSON file with the secrets of tokens, looked at every second; what it has outranks the variables',
+    parsePath,
+    { fallback: '' },
+  ),
   TRUSTED_EDGES: variable('networks whose X-User-Id header is believed, separated by commas', parseNetworks, {
     fallback: ['127.0.0.0/8', '::1/128'],
   }),
@@ -80,7 +85,7 @@ const variables = {
     fallback: '',
   }),
   INSTANCE_ID: variable('name of this instance of a cube; a random one by default', parseName, { fallback: '' }),
-  STATE_DIR: variable('folder for snapshots and releases', parseFolder, { fallback: '.cubeshift' }),
+  STATE_DIR: variable('folder for snapshots and releases', parsePath, { fallback: '.cubeshift' }),
   GATEWAY_SHADOW: variable(
     'whether the gateway compares the sides of cubes beside its traffic: on or off',
     parseSwitch,
@@ -332,7 +337,7 @@ function parseSwitch(value: string): boolean {
   return value === 'on';
 }
 
-function parseFolder(value: string): string {
+function parsePath(value: string): string {
   if (value.includes('\0')) throw new Error('must be a path');
   return value;
 }

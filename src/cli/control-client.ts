@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfiguration } from '../config.js';
 import type { MigrationView } from '../domain/migration.js';
 import { Failure, isFailureType } from '../failures.js';
+import { readSecretsFile } from '../services/token-secrets.js';
 import { issueCubeToken } from '../services/tokens.js';
 import { liveEnvironment } from './stack.js';
 
@@ -22,11 +23,12 @@ const againAfterMillis = 500;
  * command line needs, and lives an hour.
  */
 export function createControlClient(): ControlClient {
-  const { url, secret } = whereAndHow();
+  const url = whereToCall();
   const permissions = ['migration:read', 'migration:write', 'records:read'];
   const client: ControlClient = {
     call: async <T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown) => {
-      const { token } = issueCubeToken(secret, { cubeId: 'command-line', permissions }, new Date());
+      // Asked each time: it may be changed while a command waits.
+      const { token } = issueCubeToken(cubeSecret(), { cubeId: 'command-line', permissions }, new Date());
       const response = await fetch(`${url}${path}`, {
         method,
         headers: {
@@ -63,14 +65,15 @@ export function readMigrationView(client: ControlClient, id: string): Promise<Mi
 
 /** The secret that cube tokens are made with: of the environment, else of the stack. */
 export function cubeSecret(): string {
+  const changed = readSecretsFile(process.env.TOKEN_SECRETS_FILE ?? '').cube;
+  if (changed !== undefined) return changed.current;
   return readConfiguration({ ...stackUnlessSet('CUBE_JWT_SECRET'), ...process.env }, ['CUBE_JWT_SECRET'])
     .CUBE_JWT_SECRET;
 }
 
-function whereAndHow(): { url: string; secret: string } {
-  const secret = cubeSecret();
+function whereToCall(): string {
   const { CONTROL_URL: url } = readConfiguration({ ...stackUnlessSet('CONTROL_URL'), ...process.env }, ['CONTROL_URL']);
-  return { url, secret };
+  return url;
 }
 
 /** The stack's variables, where the environment does not name the one that is needed. */

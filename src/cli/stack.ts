@@ -7,6 +7,7 @@ import pg from 'pg';
 import { checkVariables } from '../config.js';
 import { Failure, toFailure } from '../failures.js';
 import { packageRoot } from '../package-root.js';
+import { readSecretsFile } from '../services/token-secrets.js';
 import { servingCubeUrls } from '../stack/cubes.js';
 import { diagnose } from '../stack/doctor.js';
 import { unheardVariables } from '../stack/environment.js';
@@ -117,7 +118,12 @@ export function liveEnvironment(): Readonly<Record<string, string>> {
   if (environment === undefined) {
     throw new Failure('control_unreachable', `There is no stack in ${currentHome().folder}.`);
   }
-  return { ...environment, ...servingCubeUrls(currentHome()) };
+  const changed = readSecretsFile(environment.TOKEN_SECRETS_FILE ?? '').cube;
+  return {
+    ...environment,
+    ...(changed === undefined ? {} : { CUBE_JWT_SECRET: changed.current }),
+    ...servingCubeUrls(currentHome()),
+  };
 }
 
 async function upHere(records: number, output: Output): Promise<ExitCode> {

@@ -8,12 +8,14 @@ import type { InstanceFilter } from '../traffic/instances.js';
 import { connectRedis, type RedisConnection } from '../traffic/redis.js';
 import { type CubeApp, type CubeOptions, runCube } from './cube.js';
 import { createInterCubeCalls, type InterCubeCalls } from './inter-cube-calls.js';
+import { knowSecretsOrExit } from './token-secrets.js';
 import { createTokenVerifier } from './tokens.js';
 
 const variablesOfEveryCube = [
   'REDIS_URL',
   'CUBE_JWT_SECRET',
   'CUBE_JWT_SECRET_PREVIOUS',
+  'TOKEN_SECRETS_FILE',
   'CUBE_HOST',
   'CUBE_PORT',
   'CUBE_URL',
@@ -30,6 +32,8 @@ export interface CubeProgram<Name extends VariableName> {
   readonly basics: Pick<CubeOptions, 'definition' | 'version' | 'instanceId' | 'clock' | 'tokens'> & {
     readonly logger: pino.Logger;
   };
+  /** What cube tokens are signed with, as it is now. */
+  readonly secret: () => string;
   readonly redis: RedisConnection;
   readonly admits: InstanceFilter;
   /** Its calls of these other cubes; ended with the cube. */
@@ -68,19 +72,22 @@ export async function runCubeProgram<Name extends VariableName>(
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   const clock = () => new Date();
-  const secrets = { current: config.CUBE_JWT_SECRET, previous: config.CUBE_JWT_SECRET_PREVIOUS };
+  const secrets = knowSecretsOrExit(config, clock, (sentence) => logger.error(sentence));
+  const tokens = createTokenVerifier(secrets.cube, clock);
+  secrets.whenChanged(({ cube }) => tokens.useSecrets(cube));
   const redis = connectRedis(config.REDIS_URL, { onError: (error) => logger.warn({ reason: error.name }, 'Redis') });
   const admits = createInstanceFilter(config.INSTANCE_NETWORKS, (sentence) => logger.error(sentence));
   const ended: (() => Promise<void>)[] = [];
   const callsOf = async (cubeIds: readonly CubeId[]) => {
-    const caller = { callerId: cubeId, secret: config.CUBE_JWT_SECRET, clock };
+    const caller = { callerId: cubeId, secret: () => secrets.cube.current, clock };
     const calls = await createInterCubeCalls({ ...caller, redis, admits, cubeIds });
     ended.push(() => calls.close());
     return calls;
   };
   const { app, close } = await build({
     config,
-    basics: { definition, version, instanceId, logger, clock, tokens: createTokenVerifier(secrets, clock) },
+    basics: { definition, version, instanceId, logger, clock, tokens },
+    secret: () => secrets.cube.current,
     redis,
     admits,
     callsOf,
@@ -95,5 +102,6 @@ export async function runCubeProgram<Name extends VariableName>(
   });
   await close?.();
   for (const end of ended) await end();
+  secrets.close();
   redis.disconnect();
 }

@@ -14,7 +14,8 @@ import { Upstream } from './upstream/upstream.js';
 
 export interface InterCubeCallsOptions {
   readonly callerId: CubeId;
-  readonly secret: string;
+  /** What its tokens are signed with, as it is now. */
+  readonly secret: () => string;
   readonly clock: () => Date;
   readonly redis: RedisConnection;
   /** Whether an instance of the registry is taken for one. */

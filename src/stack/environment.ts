@@ -1,4 +1,5 @@
-import type { PortName, StackSettings } from './home.js';
+import { join } from 'node:path';
+import { type PortName, type StackSettings, secretsFile } from './home.js';
 
 /** The servers a user may bring instead of the embedded ones, by their variables. */
 export type OwnServers = Readonly<
@@ -38,6 +39,7 @@ const passedVariables = [
   'CUBE_JWT_SECRET_PREVIOUS',
   'USER_JWT_SECRET',
   'USER_JWT_SECRET_PREVIOUS',
+  'TOKEN_SECRETS_FILE',
   'TRUSTED_EDGES',
   'INSTANCE_NETWORKS',
   'LEGACY_SAJU_URL',
@@ -94,6 +96,7 @@ export function stackEnvironment(
     CUBE_JWT_SECRET: settings.cubeJwtSecret,
     USER_JWT_SECRET: settings.userJwtSecret,
     STATE_DIR: stateFolder,
+    TOKEN_SECRETS_FILE: join(stateFolder, secretsFile),
     LEGACY_SAJU_URL: local('legacySaju'),
     CONTROL_PORT: String(ports.control),
     ...own,

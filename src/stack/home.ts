@@ -42,6 +42,9 @@ export const usualPorts = {
 } as const;
 export type PortName = keyof typeof usualPorts;
 
+/** Where secrets that were changed while the stack runs stand. */
+export const secretsFile = 'token-secrets.json';
+
 /** What is decided once for a stack and kept: ports and secrets. */
 export interface StackSettings {
   readonly ports: Readonly<Record<PortName, number>>;
@@ -117,6 +120,21 @@ export class StackHome {
 
   recordEnvironment(environment: Readonly<Record<string, string>>): void {
     this.write('environment.json', environment);
+  }
+
+  get secretsPath(): string {
+    return this.path(secretsFile);
+  }
+
+  /** The secret that was made for this stack; undefined before its first start. */
+  get madeCubeSecret(): string | undefined {
+    return this.read<StackSettings>('settings.json')?.cubeJwtSecret;
+  }
+
+  /** Puts secrets of tokens where the programs of this stack look for them; null takes them away. */
+  recordSecrets(secrets: unknown): void {
+    if (secrets === null) rmSync(this.path(secretsFile), { force: true });
+    else this.write(secretsFile, secrets);
   }
 
   processes(): readonly ProcessEntry[] {

@@ -17,6 +17,7 @@ import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger-schema.js'
 import { keepActiveVersions } from '../runtime/active-versions.js';
 import { createCubeCalls } from '../runtime/cube-calls.js';
 import { createLocalRuntime } from '../runtime/local.js';
+import { KnownSecrets } from '../services/token-secrets.js';
 import { issueCubeToken } from '../services/tokens.js';
 import { temporalTarget, temporalVariables } from '../temporal-target.js';
 import { createInstanceFilter } from '../traffic/instance-networks.js';
@@ -32,6 +33,7 @@ export const controlWorkerVariables = [
   'CUBE_DATABASE_URL',
   'REDIS_URL',
   'CUBE_JWT_SECRET',
+  'TOKEN_SECRETS_FILE',
   'PROMETHEUS_URL',
   'STATE_DIR',
   'INSTANCE_NETWORKS',
@@ -54,7 +56,12 @@ export async function startControlWorker(
   const urls = { legacyUrl: config.LEGACY_DATABASE_URL, cubeUrl: config.CUBE_DATABASE_URL };
   const databases = openDatabases(urls, 'cubeshift control worker', activitySlots);
   await checkLedgerVersion(databases.cube);
-  const tokenOf = (permission: string) => tokenWith(config.CUBE_JWT_SECRET, permission);
+  const secrets = new KnownSecrets(
+    config,
+    () => new Date(),
+    (sentence) => log.error(sentence),
+  );
+  const tokenOf = (permission: string) => tokenWith(secrets.cube.current, permission);
   // Without Redis migrations go on; ramps say what they miss.
   const redis = connectRedis(config.REDIS_URL, { onError: (error) => log.debug({ error: error.name }, 'redis') });
   const admits = createInstanceFilter(config.INSTANCE_NETWORKS, (sentence) => log.error(sentence));
@@ -95,6 +102,7 @@ export async function startControlWorker(
   });
   const close = async () => {
     stopKeeping();
+    secrets.close();
     redis.disconnect();
     await databases.close();
   };

@@ -77,7 +77,7 @@ async function aiCube(
   const ready = (await readInstances(redis, 'saju-cube')).length;
   calls = await createInterCubeCalls({
     callerId: 'ai-cube',
-    secret,
+    secret: () => secret,
     clock: () => new Date(),
     redis,
     admits: () => true,

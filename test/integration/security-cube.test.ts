@@ -67,7 +67,7 @@ function build(
     logger: false,
     clock,
     tokens: createTokenVerifier({ current: secret, previous }, clock),
-    secret,
+    secret: () => secret,
     record,
     limiter: createRateLimiter({ redis, name: 'security', clock }),
     rates: limits,

@@ -1,9 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, describe, expect, inject, test } from 'vitest';
 import { packageVersion } from '../../src/package-root.js';
+import { issueCubeToken } from '../../src/services/tokens.js';
 import { StackHome } from '../../src/stack/home.js';
 import { identify } from '../../src/stack/process-identity.js';
 import { listProcesses } from '../../src/stack/stack.js';
@@ -127,6 +129,44 @@ describe('one stack, then two', () => {
   );
 
   test(
+    'the secret of cube tokens is changed while everything runs, and nobody notices',
+    async () => {
+      const { GATEWAY_URL, CONTROL_URL, CUBE_JWT_SECRET: former = '' } = await env(first);
+      expect((await runCommand(['traffic', 'set', 'saju', '100', '--why', 'all'], first)).code).toBe(0);
+      const cubeToken = (secret: string) =>
+        issueCubeToken(secret, { cubeId: 'test', permissions: ['migration:read'] }, new Date()).token;
+      const list = (token: string) =>
+        fetch(`${CONTROL_URL}/v1/migrations`, { headers: { authorization: `Bearer ${token}` } });
+      const asUser = async () => {
+        const answer = await fetch(`${GATEWAY_URL}/api/saju/users/u/records`, { headers: { 'x-user-id': 'u' } });
+        return `${answer.status} ${answer.headers.get('x-cube-target')}`;
+      };
+      await until('users to be on the cube', async () => (await asUser()) === '200 cube');
+      const seen = new Set<string>();
+      let over = false;
+      const asking = (async () => {
+        while (!over) {
+          seen.add(await asUser());
+          seen.add(`${(await list(cubeToken(former))).status} of the former`);
+          await sleep(20);
+        }
+      })();
+      expect(await runCommand(['secret', 'change'], first)).toMatchObject({ code: 0 });
+      const { CUBE_JWT_SECRET: changed = '' } = await env(first);
+      expect(changed).not.toBe(former);
+      await until('the new one to be right', async () => (await list(cubeToken(changed))).status === 200);
+      over = true;
+      await asking;
+      expect([...seen].sort()).toEqual(['200 cube', '200 of the former']);
+      // Told by who signs with the new one.
+      expect(await runCommand(['secret', 'change', '--forget-former'], first)).toMatchObject({ code: 0 });
+      expect((await runCommand(['traffic', 'set', 'saju', '0', '--why', 'nobody'], first)).code).toBe(0);
+      await until('the former one to be refused', async () => (await list(cubeToken(former))).status === 401);
+    },
+    limit,
+  );
+
+  test(
     'each process that is killed is started again, on its port',
     async () => {
       for (const { name, pid, port } of await ps(first)) {
@@ -164,40 +204,44 @@ describe('one stack, then two', () => {
   );
 
   test(
-    'after everything was killed at once, up brings all back with its data',
+    'after everything was killed at once, up brings all back with its data, and SIGINT stops all',
     async () => {
       const before = await ps(first);
       for (const pid of [supervisorOf(first), ...before.map(({ pid }) => pid)]) process.kill(pid, 'SIGKILL');
-      expect(await up(first)).toMatchObject({ code: 0 });
-      expect((await ps(first)).map(({ name }) => name).sort()).toEqual([...servers, ...programs].sort());
+      const foreground = await upInForeground(first, [...servers, ...programs]);
       expect(await count((await env(first)).LEGACY_DATABASE_URL)).toBe(500);
       const list = JSON.parse((await runCommand(['migrate', 'list', '--json'], first)).stdout);
       expect(list).toMatchObject([{ status: 'waiting', stage: 'verified' }]);
       const { id } = list[0];
       expect((await runCommand(['migrate', 'complete', id, '--wait'], first)).code).toBe(0);
-    },
-    limit,
-  );
-
-  test.each(['SIGINT', 'SIGTERM'] as const)(
-    '%s stops all and leaves no process',
-    async (signal) => {
-      await runCommand(['down'], first);
-      const { child, said } = startCommand(['up', '--records', '500'], first);
-      await until(
-        'everything to be ready',
-        () => listed(first).filter(({ state }) => state === 'ready').length === servers.length + programs.length,
-        120_000,
-      );
-      const running = await ps(first);
-      child.kill(signal);
-      expect((await said).code).toBe(0);
-      expect(running.filter(({ pid }) => isThere(pid))).toEqual([]);
-      expect(await ps(first)).toEqual([]);
+      await foreground.stop('SIGINT');
     },
     limit,
   );
 });
+
+/** `up` as it is typed, with all of `names` ready. */
+async function upInForeground(variables: Variables, names: readonly string[]) {
+  const { child, said } = startCommand(['up', '--records', '500'], variables);
+  const ready = () => listed(variables).filter(({ state }) => state === 'ready');
+  await until('everything to be ready', () => ready().length === names.length, 120_000);
+  expect(
+    ready()
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual([...names].sort());
+  return {
+    /** Ends it, and sees that nothing of it is left. */
+    stop: async (signal: NodeJS.Signals) => {
+      const running = listed(variables);
+      child.kill(signal);
+      const { code, stderr } = await said;
+      expect(code, stderr).toBe(0);
+      expect(running.filter(({ pid }) => isThere(pid))).toEqual([]);
+      expect(await ps(variables)).toEqual([]);
+    },
+  };
+}
 
 describe('servers of the user', () => {
   test.each([
@@ -248,7 +292,7 @@ describe('servers of the user', () => {
   });
 
   test(
-    'those that can be reached are used instead of embedded ones, and env says so',
+    'those that can be reached are used instead of embedded ones, env says so, and SIGTERM stops the rest',
     async () => {
       const databases = await createDatabases(300);
       const own = {
@@ -257,13 +301,14 @@ describe('servers of the user', () => {
         TEMPORAL_ADDRESS: inject('servers').temporalAddress,
       };
       try {
-        expect(await up({ ...second, ...own })).toMatchObject({ code: 0 });
-        expect((await ps(second)).map(({ name }) => name).sort()).toEqual(['redis', ...programs].sort());
+        const foreground = await upInForeground({ ...second, ...own }, ['redis', ...programs]);
         expect(await env(second)).toMatchObject(own);
         expect(await env(second)).not.toHaveProperty('TEMPORAL_UI_URL');
         expect(await count(databases.legacyUrl)).toBe(300);
         const ready = await fetch(`${(await env(second)).CONTROL_URL}/ready`);
         expect(ready.status).toBe(200);
+        await foreground.stop('SIGTERM');
+        expect(await count(databases.legacyUrl)).toBe(300);
       } finally {
         await runCommand(['down', '--purge'], second);
         await databases.drop();

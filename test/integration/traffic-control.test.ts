@@ -43,7 +43,7 @@ beforeAll(async () => {
     cubeWorkflows,
     ramps,
     keptVersions: async () => undefined,
-    secret: testSecret,
+    secret: () => testSecret,
     tokens: createTokenVerifier({ current: testSecret }, clock),
     clock,
     logger: false,

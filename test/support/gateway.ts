@@ -170,7 +170,7 @@ export async function startGateway(options: {
     failures: options.failures ?? { note: async (_label, _side, users) => users.length, forget: async () => undefined },
     userTokens: createUserTokenVerifier({ current: userSecret }, clock),
     cubeTokens: createTokenVerifier({ current: cubeSecret }, clock),
-    hopToken: createHopTokens('api-gateway-cube', cubeSecret, clock),
+    hopToken: createHopTokens('api-gateway-cube', () => cubeSecret, clock),
     ...(options.shadow === true ? { shadow: { rules: [] } } : {}),
     log:
       onLog === undefined

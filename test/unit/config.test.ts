@@ -17,6 +17,7 @@ const right = {
   CUBE_JWT_SECRET_PREVIOUS: '',
   USER_JWT_SECRET: '',
   USER_JWT_SECRET_PREVIOUS: '',
+  TOKEN_SECRETS_FILE: '',
   TRUSTED_EDGES: '127.0.0.0/8,::1/128',
   INSTANCE_NETWORKS: '',
   LEGACY_SAJU_URL: '',
@@ -170,6 +171,7 @@ describe('a wrong value', () => {
     ['INSTANCE_NETWORKS', 'zanzibar'],
     ['INSTANCE_NETWORKS', 'zanzibar/8'],
     ['STATE_DIR', 'zanzibar\0'],
+    ['TOKEN_SECRETS_FILE', 'zanzibar\0'],
     ['CUBE_VERSION', '../zanzibar'],
     ['LEGACY_SAJU_URL', 'zanzibar:8011'],
     ['CONTROL_HOST', 'zanzi bar'],
@@ -196,7 +198,8 @@ describe('a wrong value', () => {
   );
 
   test('does not stop the next one from being told', () => {
-    const wrong = Object.fromEntries(names.map((name) => [name, name === 'STATE_DIR' ? 'zanzibar\0' : '{zanzibar}']));
+    const paths: readonly VariableName[] = ['STATE_DIR', 'TOKEN_SECRETS_FILE'];
+    const wrong = Object.fromEntries(names.map((name) => [name, paths.includes(name) ? 'zanzibar\0' : '{zanzibar}']));
     const problems = problemsOf(wrong);
     expect(problems.map((problem) => problem.split(' ')[0])).toEqual(names);
     expect(problems.join()).not.toContain('zanzibar');

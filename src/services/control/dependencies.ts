@@ -22,8 +22,8 @@ export interface ControlSettings {
   readonly ramps: RampWorkflows;
   readonly keptVersions: KeptVersions;
   readonly tokens: TokenVerifier;
-  /** What reports are signed with. */
-  readonly secret: string;
+  /** What reports are signed with, as it is now. */
+  readonly secret: () => string;
   readonly clock: () => Date;
   readonly logger: FastifyBaseLogger | false;
 }

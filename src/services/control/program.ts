@@ -10,6 +10,7 @@ import { findOrphans, recordRunId } from '../../postgres/migration-records.js';
 import { temporalTarget, temporalVariables } from '../../temporal-target.js';
 import { createInstanceFilter } from '../../traffic/instance-networks.js';
 import { connectRedis } from '../../traffic/redis.js';
+import { knowSecretsOrExit } from '../token-secrets.js';
 import { createTokenVerifier } from '../tokens.js';
 import { buildControlApp } from './app.js';
 import { createCubeWorkflows } from './cube-workflows.js';
@@ -23,6 +24,7 @@ export const controlVariables = [
   'REDIS_URL',
   'CUBE_JWT_SECRET',
   'CUBE_JWT_SECRET_PREVIOUS',
+  'TOKEN_SECRETS_FILE',
   'CONTROL_HOST',
   'CONTROL_PORT',
   'INSTANCE_NETWORKS',
@@ -37,6 +39,10 @@ export async function runControl(
   log: pino.Logger,
   signal: AbortSignal,
 ): Promise<void> {
+  const clock = () => new Date();
+  const secrets = knowSecretsOrExit(config, clock, (sentence) => log.error(sentence));
+  const tokens = createTokenVerifier(secrets.cube, clock);
+  secrets.whenChanged((changed) => tokens.useSecrets(changed.cube));
   const cube = createPool(config.CUBE_DATABASE_URL, { applicationName: 'cubeshift control', max: 10 });
   const redis = connectRedis(config.REDIS_URL, {
     onError: (error) => log.debug({ cause: kindAndPlace(error, 1) }, 'Redis is away'),
@@ -44,7 +50,6 @@ export async function runControl(
   const workflows = createMigrationWorkflows(temporalTarget(config), config.TEMPORAL_NAMESPACE);
   const cubeWorkflows = createCubeWorkflows(temporalTarget(config), config.TEMPORAL_NAMESPACE);
   const ramps = createRampWorkflows(temporalTarget(config), config.TEMPORAL_NAMESPACE);
-  const clock = () => new Date();
   const app = await buildControlApp({
     cube,
     redis,
@@ -53,8 +58,8 @@ export async function runControl(
     cubeWorkflows,
     ramps,
     keptVersions: createKeptVersions(config.STATE_DIR),
-    tokens: createTokenVerifier({ current: config.CUBE_JWT_SECRET, previous: config.CUBE_JWT_SECRET_PREVIOUS }, clock),
-    secret: config.CUBE_JWT_SECRET,
+    tokens,
+    secret: () => secrets.cube.current,
     clock,
     logger: log,
   });
@@ -65,6 +70,7 @@ export async function runControl(
     whileAsked(() => forgetOld(cube, config.LEDGER_RETENTION_DAYS, log), 3_600_000, log, signal),
   ]);
   await app.close();
+  secrets.close();
   await workflows.close();
   redis.disconnect();
   await cubeWorkflows.close();

@@ -28,7 +28,7 @@ export function registerReportRoutes(app: FastifyInstance, deps: ControlDependen
       const migration = await knownMigration(deps, request.params.id);
       const records = await readReport(deps.cube, request.params.id);
       return {
-        ...signReport(deps.secret, {
+        ...signReport(deps.secret(), {
           made_at: deps.clock().toISOString(),
           engine_version: packageVersion(),
           migration,

@@ -16,6 +16,7 @@ import { connectRedis } from '../../traffic/redis.js';
 import { readShadowRules } from '../../traffic/shadow-rules.js';
 import { createHopTokens } from '../hop-tokens.js';
 import { ownUrl } from '../own-url.js';
+import { knowSecretsOrExit } from '../token-secrets.js';
 import { createTokenVerifier } from '../tokens.js';
 import { createInstanceSource } from '../upstream/instance-source.js';
 import { createUserTokenVerifier } from '../user-tokens.js';
@@ -32,6 +33,7 @@ const variables = [
   'CUBE_JWT_SECRET_PREVIOUS',
   'USER_JWT_SECRET',
   'USER_JWT_SECRET_PREVIOUS',
+  'TOKEN_SECRETS_FILE',
   'TRUSTED_EDGES',
   'INSTANCE_NETWORKS',
   ...legacyUrlVariables,
@@ -55,6 +57,13 @@ const clock = () => new Date();
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 
+const secrets = knowSecretsOrExit(config, clock, (sentence) => log.error(sentence));
+const userTokens = createUserTokenVerifier(secrets.user, clock);
+const cubeTokens = createTokenVerifier(secrets.cube, clock);
+secrets.whenChanged(({ cube, user }) => {
+  cubeTokens.useSecrets(cube);
+  userTokens.useSecrets(user);
+});
 const redis = connectRedis(config.REDIS_URL, { onError: () => undefined });
 const flags = createFlagWatcher({
   redis,
@@ -102,15 +111,9 @@ const gateway = createGateway({
     note: (label, side, users) => noteFailedUsers(redis, label, side, users, clock().getTime()),
     forget: (label) => forgetFailedUsers(redis, label),
   },
-  userTokens: createUserTokenVerifier(
-    { current: config.USER_JWT_SECRET, previous: config.USER_JWT_SECRET_PREVIOUS },
-    clock,
-  ),
-  cubeTokens: createTokenVerifier(
-    { current: config.CUBE_JWT_SECRET, previous: config.CUBE_JWT_SECRET_PREVIOUS },
-    clock,
-  ),
-  hopToken: createHopTokens(cubeId, config.CUBE_JWT_SECRET, clock),
+  userTokens,
+  cubeTokens,
+  hopToken: createHopTokens(cubeId, () => secrets.cube.current, clock),
   ...(config.GATEWAY_SHADOW ? { shadow: { rules } } : {}),
   log,
 });
@@ -130,6 +133,7 @@ const registration = registerInstance(redis, {
 log.info({ address: gateway.server.address() }, 'gateway listens');
 if (!stop.signal.aborted) await once(stop.signal, 'abort');
 await registration.setState('draining');
+secrets.close();
 await gateway.close();
 await registration.close();
 instances.close();

@@ -11,8 +11,8 @@ import { issueCubeToken } from '../tokens.js';
 import { refuseWrongIssue } from './issuing.js';
 
 export interface SecurityCubeOptions extends Omit<CubeOptions, 'addressRate' | 'permission'> {
-  /** What tokens are signed with from now on. */
-  readonly secret: string;
+  /** What tokens are signed with, as it is now. */
+  readonly secret: () => string;
   /** Puts an issue on record; a token that cannot be is not handed out. */
   readonly record: (act: AuditedAct) => Promise<unknown>;
   readonly limiter: RateLimiter;
@@ -62,7 +62,7 @@ export async function buildSecurityCube(options: SecurityCubeOptions): Promise<C
       const { cube_id: cubeId, permissions } = request.body;
       const caller = authorization.callerOf(request);
       refuseWrongIssue(caller, { cubeId, permissions });
-      const { token, expiresAt } = issueCubeToken(secret, { cubeId, permissions }, clock());
+      const { token, expiresAt } = issueCubeToken(secret(), { cubeId, permissions }, clock());
       const expires_at = expiresAt.toISOString().replace('Z', '000Z');
       const details = { permissions, expires_at };
       await record({ actor: caller.cubeId, action: 'token.issue', subject: cubeId, details }).catch(notOnRecord);

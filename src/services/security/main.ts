@@ -9,12 +9,12 @@ import { buildSecurityCube } from './app.js';
 const countMillis = 100;
 
 /** Entry point of the security cube. */
-await runCubeProgram('security-cube', ['AUDIT_DATABASE_URL'], async ({ config, basics, redis }) => {
+await runCubeProgram('security-cube', ['AUDIT_DATABASE_URL'], async ({ config, basics, redis, secret }) => {
   const counters = connectRedis(config.REDIS_URL, { onError: () => undefined, commandMillis: countMillis });
   const audit = openAudit(config.AUDIT_DATABASE_URL);
   const app = await buildSecurityCube({
     ...basics,
-    secret: config.CUBE_JWT_SECRET,
+    secret,
     record: audit.record,
     limiter: createRateLimiter({ redis: counters, name: 'security', clock: basics.clock }),
     dependencies: {},

@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { Failure } from '../failures.js';
+import { lookForSecretsMillis, readSecretsFile } from '../services/token-secrets.js';
+import { cubeTokenSeconds } from '../services/tokens.js';
+import { exitCodes } from './exit-codes.js';
+import { conclude, type Output } from './output.js';
+import { currentHome } from './stack.js';
+
+/** A program that is busy may look a little late. */
+const untilAllKnowMillis = 3 * lookForSecretsMillis;
+/** A program that hung signs its last with the former secret a moment after it was changed. */
+const graceSeconds = 60;
+
+export function registerSecretCommand(program: Command, output: Output): void {
+  program
+    .command('secret')
+    .description('the secrets of tokens')
+    .command('change')
+    .description(
+      'change the secret of cube tokens of the stack, while it runs; the former one is good for another hour',
+    )
+    .option('--forget-former', 'refuse tokens of the former one at once: somebody else may have seen it')
+    .action(({ forgetFormer = false }: { forgetFormer?: boolean }) =>
+      conclude(async () => {
+        const goodUntil = await changeCubeSecret(forgetFormer, output);
+        output.talk(`the secret of cube tokens is changed; tokens of the former one are good ${goodUntil}`);
+        return exitCodes.done;
+      }),
+    );
+}
+
+/**
+ * First everybody is made to know the new secret, then to sign with it: no token is ever refused for who heard of it
+ * first. Killed in between, it goes on where it was when it is called again. Returns for how long the former one is good.
+ */
+async function changeCubeSecret(forgetFormer: boolean, output: Output): Promise<string> {
+  const home = currentHome();
+  const environment = home.environment();
+  if (environment === undefined)
+    throw new Failure('control_unreachable', `There is no stack in ${home.folder}.`, {
+      hint: 'Bring it up with `cubeshift up`.',
+    });
+  const path = environment.TOKEN_SECRETS_FILE ?? '';
+  if (path !== home.secretsPath || environment.CUBE_JWT_SECRET !== home.madeCubeSecret)
+    throw new Failure('not_at_this_stage', 'The secrets of this stack are not its own: `up` was given them.', {
+      hint: 'Change them where they come from: docs/changing-a-secret.md.',
+    });
+  const file = readSecretsFile(path);
+  const { current, previous, previous_until: until } = file.cube ?? { current: environment.CUBE_JWT_SECRET };
+  // Without a time the other one is not the former secret, but the next.
+  const next = previous !== undefined && until === undefined ? previous : randomBytes(48).toString('base64url');
+  home.recordSecrets({ ...file, cube: { current, previous: next } });
+  output.talk('telling every program the new secret');
+  await sleep(untilAllKnowMillis);
+  const goodUntil = new Date(Date.now() + (cubeTokenSeconds + graceSeconds) * 1000).toISOString();
+  home.recordSecrets({ ...file, cube: { current: next, previous: current, previous_until: goodUntil } });
+  if (!forgetFormer) return `until ${goodUntil}`;
+  // Who has not looked yet still signs with it.
+  await sleep(untilAllKnowMillis);
+  home.recordSecrets({ ...file, cube: { current: next } });
+  return 'no longer';
+}
