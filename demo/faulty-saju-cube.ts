@@ -1,33 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { OwnerSajuRecords, StoredSajuRecord } from '../src/postgres/saju-service.js';
+import type { OwnerSajuRecords } from '../src/postgres/saju-service.js';
 import { runCubeProgram } from '../src/services/cube-program.js';
 import { buildSajuProgram, sajuCubeVariables } from '../src/services/saju/program.js';
+import { faultNames, faults } from './faults.js';
 
 /**
  * A bad version of the saju cube, for the demo: the real one with one fault planted in what it reads of records. Its
  * health is fine and its smoke test passes, as it is with versions that are bad in earnest.
  */
-const faults = {
-  /** Every answer has a wrong hour pillar. */
-  'wrong-field': (record: StoredSajuRecord) => ({ ...record, hour_pillar: '갑자' }),
-  /** Every third read fails. */
-  errors: (record: StoredSajuRecord) => {
-    if (BigInt(record.id) % 3n === 0n) throw new Error('planted');
-    return record;
-  },
-  /** Every read takes this much longer. */
-  slow: async (record: StoredSajuRecord) => {
-    await sleep(slowMillis);
-    return record;
-  },
-} as const satisfies Record<string, (record: StoredSajuRecord) => StoredSajuRecord | Promise<StoredSajuRecord>>;
-const slowMillis = 400;
-
 const { values } = parseArgs({ options: { fault: { type: 'string' } } });
-const name = (Object.keys(faults) as (keyof typeof faults)[]).find((known) => known === values.fault);
-if (name === undefined) throw new Error(`--fault takes one of ${Object.keys(faults).join(', ')}`);
-const spoil = faults[name];
+const name = faultNames.find((known) => known === values.fault);
+if (name === undefined) throw new Error(`--fault takes one of ${faultNames.join(', ')}`);
+const { spoil } = faults[name];
 
 await runCubeProgram('saju-cube', sajuCubeVariables, (program) => buildSajuProgram(program, spoiled));
 

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { plantedAt } from '../legacy/planted.js';
 import { packageVersion } from '../src/package-root.js';
 import { Commands } from './commands.js';
 import { findUsers } from './demo-users.js';
@@ -31,7 +32,9 @@ if (!(await isCompleted())) await cubeshift.run('migrate', 'complete', migration
 const env = (await cubeshift.read('env', '--json')) as Readonly<Record<string, string>>;
 const report = await cubeshift.read('migrate', 'report', migrationId);
 process.stdout.write(`\n${describeReport(report, env)}\n`);
-process.stdout.write(`\n${describeSwitching(await switchUsers(env))}\n\n${farewell}\n`);
+const switching = await switchUsers(env);
+const planted = await plantedAt(env.LEGACY_SAJU_URL ?? '');
+process.stdout.write(`\n${describeSwitching(switching, planted)}\n\n${farewell}\n`);
 remember({ records, finished: true });
 
 async function switchUsers({ GATEWAY_URL = '', LEGACY_DATABASE_URL = '' }: Readonly<Record<string, string>>) {

@@ -1,10 +1,14 @@
+import { faultNames, faults } from './faults.js';
 import type { Phase } from './steady-users.js';
 import type { Switching, WentBack } from './switching.js';
 
 const count = new Intl.NumberFormat('en');
 
-/** What users met while they went over and came back, on one screen. */
-export function describeSwitching({ crowd, first, lowered, wentBack, again, emergency }: Switching): string {
+/** What users met while they went over and came back, on one screen; `plantedInLegacy` is what legacy says of itself. */
+export function describeSwitching(
+  { crowd, first, lowered, wentBack, again, emergency }: Switching,
+  plantedInLegacy: string,
+): string {
   const lines: [string, string][] = [
     [
       'users',
@@ -25,7 +29,10 @@ export function describeSwitching({ crowd, first, lowered, wentBack, again, emer
       'less proof',
       `asked for than usual, so that it takes seconds: ${lowered.join('; ')}; users counted once a second`,
     ],
-    ['planted', 'wrong hour pillar in every record; an error in every third read; 400 ms more a read'],
+    [
+      'planted',
+      `in bad versions: ${faultNames.map((name) => faults[name].text).join('; ')}. In legacy, as it says: ${plantedInLegacy}`,
+    ],
   ];
   return lines.map(([name, text]) => `${name.padEnd(11)} ${text}`.trimEnd()).join('\n');
 }

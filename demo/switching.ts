@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageRoot } from '../src/package-root.js';
 import type { Commands } from './commands.js';
+import { faultNames } from './faults.js';
 import type { Phase, SteadyUsers } from './steady-users.js';
 
 /** The parts of a ramp that the demo looks at. */
@@ -34,7 +35,6 @@ export interface Switching {
 }
 
 const cube = 'saju-cube';
-const faults = ['wrong-field', 'errors', 'slow'] as const;
 /** Seconds instead of hours: what this lowers of the proof stands in the report. */
 const quick = [
   '--interval',
@@ -63,7 +63,7 @@ export async function showSwitching(cubeshift: Commands, users: SteadyUsers, goo
   await cubeshift.run('traffic', 'set', 'saju', '0');
 
   const wentBack: WentBack[] = [];
-  for (const fault of faults) wentBack.push(await meetBadVersion(cubeshift, users, fault));
+  for (const fault of faultNames) wentBack.push(await meetBadVersion(cubeshift, users, fault));
 
   await cubeshift.run('cubes', 'deploy', cube, good, '--wait');
   users.nextPhase();

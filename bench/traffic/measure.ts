@@ -1,4 +1,5 @@
 import { type DemoUser, SteadyUsers } from '../../demo/steady-users.js';
+import { plantedAt } from '../../legacy/planted.js';
 import { packageVersion } from '../../src/package-root.js';
 import { type AccuracyFigures, measureAccuracy } from '../accuracy.js';
 import { type Detection, detections, equalWorlds, falseRollbacks } from '../gate.js';
@@ -39,6 +40,8 @@ export interface TrafficFigures {
   /** With every setting of ramp and gateway as it is when nobody says otherwise. */
   readonly usual: readonly Trial[];
   readonly emergency: readonly Trial[];
+  /** What legacy said was planted in it after the trials. */
+  readonly plantedInLegacy: string;
   readonly minutes: number;
 }
 
@@ -78,7 +81,7 @@ export async function measureTraffic(options: TrafficOptions, log: (text: string
     return done;
   };
   try {
-    const { automatic, emergency } = await onStack(log, { windowSeconds: 1 }, async (stack) => {
+    const { automatic, emergency, plantedInLegacy } = await onStack(log, { windowSeconds: 1 }, async (stack) => {
       const population = await stack.users(usersAtOnce * options.trials);
       await setWeight(stack, 0);
       await deploy(stack, badVersion);
@@ -89,7 +92,8 @@ export async function measureTraffic(options: TrafficOptions, log: (text: string
       await setWeight(stack, 100);
       const users = new SteadyUsers(stack.gatewayUrl, crowd(population, 0), requestsPerSecond);
       try {
-        return { automatic, emergency: await repeat('emergency', () => emergencyTrial(stack, users)) };
+        const emergency = await repeat('emergency', () => emergencyTrial(stack, users));
+        return { automatic, emergency, plantedInLegacy: await plantedAt(stack.legacySajuUrl) };
       } finally {
         await users.stop();
       }
@@ -102,7 +106,7 @@ export async function measureTraffic(options: TrafficOptions, log: (text: string
       return repeat('usual', (number) => automaticTrial(stack, crowd(population, number), {}), most);
     });
     const minutes = (performance.now() - started) / 60_000;
-    return { options, routing, tokens, saju, accuracy, gate, automatic, usual, emergency, minutes };
+    return { options, routing, tokens, saju, accuracy, gate, automatic, usual, emergency, plantedInLegacy, minutes };
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, giveUp);
   }

@@ -59,6 +59,10 @@ export class TrafficStack {
     }
   }
 
+  get legacySajuUrl(): string {
+    return this.stack.env.LEGACY_SAJU_URL ?? '';
+  }
+
   get gatewayUrl(): string {
     return this.stack.env.GATEWAY_URL ?? '';
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { readReference } from '../../bench/saju-reference.js';
+import { plantedAt } from '../../legacy/planted.js';
 import { buildSajuService } from '../../legacy/saju-service/app.js';
 import { chartOf } from '../../legacy/saju-service/chart.js';
 import { Faults } from '../../legacy/saju-service/faults.js';
@@ -301,7 +302,9 @@ describe('planted faults', () => {
     const planted = { slow_ms: 5, fail_share: 0, hang: false, wrong_field: 'hour_pillar' };
     expect((await call('GET', '/_faults')).body).toEqual(planted);
     expect((await call('GET', '/health')).body).toEqual({ status: 'up', planted });
+    expect(await plantedAt(url)).toBe('5 ms more an answer, a wrong hour_pillar in every record');
     await call('POST', '/_faults', {});
+    expect(await plantedAt(url)).toBe('nothing');
     expect((await call('GET', '/_faults')).body).toEqual({ slow_ms: 0, fail_share: 0, hang: false, wrong_field: null });
   });
 
