@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CrashPoint, crashPoints } from '../../src/crash-points.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
-import { Engine, type ProgramName } from '../support/engine.js';
+import { Engine, type ProgramName, programOf } from '../support/engine.js';
 import { expectRejectsAsForetold, expectTargetEqualsSource } from '../support/equality.js';
 import { expectLedgerAddsUp } from '../support/ledger-sums.js';
 
@@ -33,7 +33,7 @@ beforeAll(async () => {
       const environment = { [program]: { CUBESHIFT_CRASH_POINT: point ?? '' } };
       lives.set(name, {
         databases,
-        engine: await Engine.start({ ...databases, environment, apart: ['worker-control', 'worker-bulk'] }),
+        engine: await Engine.start({ ...databases, environment, apart: [programOf(program)] }),
       });
     }),
   );

@@ -146,6 +146,20 @@ test('a worker killed in the middle goes on where it was, and time without it do
   expect((await waitFor('completed', ({ status }) => status === 'completed')).rollbacks).toEqual([]);
 });
 
+test('of two control workers that share a ramp one is killed: the other goes on, and each step is made once', async () => {
+  const revision = async () => Number(await redis.get('cubeshift:traffic:saju:revision'));
+  engine.startProgram('worker-control-2');
+  await until('it to work', () => engine.logOf('worker-control-2').includes('"state":"RUNNING"'));
+  const before = await revision();
+  await begin({ interval_seconds: 2 });
+  await waitFor('at 5 %', ({ percentage }) => percentage === 5);
+  await engine.kill('worker-control');
+  expect(await waitFor('completed', ({ status }) => status === 'completed')).toMatchObject({ rollbacks: [] });
+  expect([await weightNow(), await revision()]).toEqual([100, before + 3]);
+  engine.startProgram('worker-control');
+  await engine.kill('worker-control-2');
+});
+
 test('a weight that another program sets in Redis is noticed and left as it is', async () => {
   await begin({ interval_seconds: 600 });
   await waitFor('at 5 %', ({ percentage }) => percentage === 5);

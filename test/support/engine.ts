@@ -39,6 +39,7 @@ export class Engine {
   private readonly programs = new Map<ProgramName, ChildProcess>();
   private readonly here: ProgramHere[] = [];
   private readonly said = new Map<ProgramName, string>();
+  private connection: Promise<Connection> | undefined;
 
   private constructor(
     private readonly settings: EngineSettings,
@@ -177,7 +178,15 @@ export class Engine {
     return this.waitFor(id, 'at rest or ended', (view) => view.status !== 'running', millis);
   }
 
+  /** Temporal as the engine's programs see it: one connection for all looks of a test. */
+  temporal(): Promise<Connection> {
+    this.connection ??= Connection.connect({ address: this.temporalAddress });
+    return this.connection;
+  }
+
   async stop(): Promise<void> {
+    const connection = await this.connection?.catch(() => undefined);
+    await connection?.close();
     await Promise.all([
       ...[...this.programs.keys()].map((name) => this.kill(name)),
       ...this.here.map((program) => program.stop()),
@@ -192,7 +201,7 @@ export class Engine {
   }
 }
 
-function programOf(name: ProgramName): Program {
+export function programOf(name: ProgramName): Program {
   if (name === 'control') return name;
   return name.startsWith('worker-control') ? 'worker-control' : 'worker-bulk';
 }

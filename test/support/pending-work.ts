@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { Connection } from '@temporalio/client';
 import type { Engine, ProgramName } from './engine.js';
 
 /** An activity of a run that is not over, as Temporal sees it. */
@@ -16,21 +15,17 @@ const started = 2;
 
 /** What a run is at, asked of Temporal itself. */
 export async function pendingActivities(engine: Engine, id: string): Promise<readonly PendingActivity[]> {
-  const connection = await Connection.connect({ address: engine.temporalAddress });
-  try {
-    const found = await connection.workflowService.describeWorkflowExecution({
-      namespace: engine.namespace,
-      execution: { workflowId: `saju-records/${id}` },
-    });
-    return (found.pendingActivities ?? []).map((activity) => ({
-      name: activity.activityType?.name ?? '',
-      attempt: activity.attempt ?? 0,
-      worker: activity.state === started ? (activity.lastWorkerIdentity ?? undefined) : undefined,
-      failure: activity.lastFailure?.message ?? '',
-    }));
-  } finally {
-    await connection.close();
-  }
+  const { workflowService } = await engine.temporal();
+  const found = await workflowService.describeWorkflowExecution({
+    namespace: engine.namespace,
+    execution: { workflowId: `saju-records/${id}` },
+  });
+  return (found.pendingActivities ?? []).map((activity) => ({
+    name: activity.activityType?.name ?? '',
+    attempt: activity.attempt ?? 0,
+    worker: activity.state === started ? (activity.lastWorkerIdentity ?? undefined) : undefined,
+    failure: activity.lastFailure?.message ?? '',
+  }));
 }
 
 /** Names of the activities that a program has under way; empty when it is idle. */
