@@ -74,7 +74,10 @@ export async function createInterCubeCalls(options: InterCubeCallsOptions): Prom
   const upstreams = new Map(
     cubeIds.map((id) => {
       const endpoints = () => instances.ready(id);
-      return [id, new Upstream({ endpoints, connect, breaks: true, mostOutstanding, now, random })] as const;
+      return [
+        id,
+        new Upstream({ endpoints, connect, breaks: true, namesCalls: true, mostOutstanding, now, random }),
+      ] as const;
     }),
   );
   const tokenFor = createHopTokens(callerId, secret, clock);

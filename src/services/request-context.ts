@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyServerOptions } from 'fastify';
 import { type TraceContext, Traces, traceBindings, traceparentOf } from './trace.js';
+import { callHeader } from './upstream/upstream.js';
 
 /** The caller's request id when it can stand in a log line as it is, else a new one. */
 export function requestIdOf(header: string | string[] | undefined): string {
   return typeof header === 'string' && /^[\w.:-]{1,128}$/.test(header) ? header : randomUUID();
 }
 
-/** Every log line of a request, and its answer, carry its id and its trace. */
+/** Every log line of a request, and its answer, carry its id and its trace; the answer also the name that its caller gave the call. */
 export interface RequestContexts {
   readonly options: Required<Pick<FastifyServerOptions, 'genReqId' | 'childLoggerFactory'>>;
   register(app: FastifyInstance): void;
@@ -34,6 +35,8 @@ export function createRequestContexts(): RequestContexts {
     register: (app) => {
       app.addHook('onRequest', async (request, reply) => {
         reply.header('x-request-id', request.id).header('traceparent', traceparentOf(traceOf(request.raw)));
+        const call = request.headers[callHeader];
+        if (typeof call === 'string' && /^[\w-]{1,64}$/.test(call)) reply.header(callHeader, call);
       });
     },
   };

@@ -260,10 +260,12 @@ describe('an answer and its log lines', () => {
     const headers = {
       ...caller(),
       'x-request-id': 'call-7',
+      'x-cube-call': 'from-gateway_1-17',
       traceparent: `00-${traceId}-b7ad6b7169203331-01`,
     };
     const answer = await app.inject({ url: '/broken', headers });
     expect(answer.headers['x-request-id']).toBe('call-7');
+    expect(answer.headers['x-cube-call']).toBe('from-gateway_1-17');
     expect(answer.headers.traceparent).toMatch(new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`));
     expect(answer.headers.traceparent).not.toContain('b7ad6b7169203331');
     const lines = said.map((line) => JSON.parse(line));

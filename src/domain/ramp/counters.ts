@@ -30,7 +30,7 @@ export interface Increment {
   readonly windows: Readonly<Record<'cube' | 'legacy', RequestCounts>>;
   readonly users: UserCounts;
   readonly durations: Readonly<Record<'cube' | 'legacy', Durations>>;
-  /** Answers of the cube that belonged to another request. */
+  /** Answers of the cube that belonged to another call. */
   readonly anothers: number;
   readonly shadow: ShadowEvidence;
 }

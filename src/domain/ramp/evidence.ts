@@ -16,7 +16,7 @@ export interface Evidence {
   readonly burn: BurnHistory;
   readonly latency: LatencyLine;
   readonly shadow: ShadowEvidence;
-  /** Answers of the cube that belonged to another request; a ramp that began before they were counted has none on record. */
+  /** Answers of the cube that belonged to another call; a ramp that began before they were counted has none on record. */
   readonly anothers?: number;
   /** What could not be read, how often in a row and for how long; null when all could. */
   readonly missing: { readonly what: string; readonly times: number; readonly millis: number } | null;

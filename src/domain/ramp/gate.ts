@@ -13,7 +13,7 @@ export type Verdict = (typeof verdicts)[number];
 export type Reason =
   | 'all_clear'
   | 'errors_at_once'
-  /** An answer that belonged to another request, or a record of another user than legacy's. */
+  /** An answer that belonged to another call, or a record of another user than legacy's. */
   | 'anothers_answer'
   | 'more_errors'
   | 'not_ready'
@@ -73,7 +73,7 @@ function reasonToGoBack(evidence: Evidence, percentage: number, settings: RampSe
   if (anothers > 0)
     return back(
       'anothers_answer',
-      `${anothers === 1 ? 'An answer' : `${anothers} answers`} of the cube belonged to another request; no user got to see it.`,
+      `${anothers === 1 ? 'An answer' : `${anothers} answers`} of the cube belonged to another call; no user got to see it.`,
     );
   const burst = findBurst(evidence.recent);
   if (burst !== undefined)

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Failure } from '../../failures.js';
 import { type Problem, problemOf } from '../problem.js';
-import { anothersAnswer } from './anothers-answer.js';
+import { anothersAnswer } from '../upstream/call.js';
 
 /** A request that the gateway answers by itself, and how. */
 export interface GatewayRefusal {

@@ -2,11 +2,9 @@ import type { Side } from '../../domain/routing.js';
 import { Failure } from '../../failures.js';
 import type { WholeAnswer } from '../upstream/cache.js';
 import { callUpstream } from '../upstream/call.js';
-import { anothersAnswer, namesAnother } from './anothers-answer.js';
 import { type GatewayRefusal, notServed, refusal } from './answers.js';
 import type { GatewayContext, SidesOfCube } from './context.js';
 import type { AdmittedRequest } from './door.js';
-import type { AnswerHeaders } from './headers.js';
 
 export type FoundAnswer =
   | { readonly kind: 'answer'; readonly side: Side; readonly answer: WholeAnswer; readonly headers: string[] }
@@ -48,8 +46,8 @@ export async function answerFromCache(
   if (upstream === null) return { kind: 'refused', side, refused: notServed('nobody', route.cube.prefix ?? '/') };
   const epoch = route.cube.trafficName === null ? 0 : context.ownershipOf(route.cube.trafficName).epoch;
   const version = side === 'cube' ? sides.cubeVersion() : '';
-  const fetch = async () => {
-    const answer = await callUpstream(upstream, {
+  const fetch = () =>
+    callUpstream(upstream, {
       method: request.method,
       path: request.target,
       route: route.endpoint,
@@ -57,16 +55,15 @@ export async function answerFromCache(
       limitMillis: context.limits.answerMillis,
       mostAnswerBytes,
     });
-    if (!namesAnother(side, headersOf(context, answer), request.requestId)) return answer;
-    context.metrics.countAnothers(route.label);
-    throw anothersAnswer();
-  };
   // A repeated call may have met another version than the first one.
   const mayKeep = () => side !== 'cube' || sides.cubeVersion() === version;
   try {
     const subject = { method: request.method, url: `${route.label}${request.target}`, user, side, version, epoch };
     const { answer, ageSeconds } = await context.cache.get(subject, request.passed, fetch, mayKeep);
-    const { passed } = headersOf(context, answer);
+    const { passed } = context.answerHeaders.read(
+      answer.headers.map((part) => Buffer.from(part, 'latin1')),
+      false,
+    );
     passed.push('X-Cube-Target', side, 'Age', String(ageSeconds), 'X-Request-Id', request.requestId);
     return { kind: 'answer', side, answer, headers: passed };
   } catch (error) {
@@ -82,11 +79,4 @@ export async function answerFromCache(
       refused: refusal(error, undefined, error.type === 'upstream_unavailable' ? 5 : undefined),
     };
   }
-}
-
-function headersOf({ answerHeaders }: GatewayContext, { headers }: WholeAnswer): AnswerHeaders {
-  return answerHeaders.read(
-    headers.map((part) => Buffer.from(part, 'latin1')),
-    false,
-  );
 }

@@ -3,7 +3,6 @@ import type { Intent, Side } from '../../domain/routing.js';
 import { retryAfterOf } from '../upstream/retry-budget.js';
 import type { Upstream } from '../upstream/upstream.js';
 import { account, clientClosedRequest } from './account.js';
-import { namesAnother } from './anothers-answer.js';
 import { AnswerWriter } from './answer-writer.js';
 import { type GatewayRefusal, heldBack, notServed, refusals, sendRefusal } from './answers.js';
 import { answerFromCache, isCacheable } from './cached-answer.js';
@@ -182,9 +181,8 @@ export class Exchange implements LegListener, RunningExchange {
       leg.cut('failed', true);
       return true;
     }
-    if (namesAnother(leg.side, head, this.request.requestId)) {
+    if (leg.attempt.isAnothers(head.call)) {
       leg.cut('failed', true);
-      this.context.metrics.countAnothers(this.request.route.label);
       this.refuse(refusals.anothers);
       return true;
     }

@@ -1,3 +1,5 @@
+import { callHeader } from '../upstream/upstream.js';
+
 /** What becomes of a header at the door. Names are told apart without regard to case; an underscore is no letter of one. */
 export type HeaderKind =
   | 'pass'
@@ -26,6 +28,7 @@ const dropped = new Set([
     'x-cube-source',
     'x-cube-target',
     'x-cube-shadow',
+    callHeader,
     'x-user',
     'x-remote-user',
     'remote-user',
@@ -201,7 +204,8 @@ const answerDropped = new Set([
     'trailer',
   ],
   ...['transfer-encoding', 'upgrade', 'x-cube-target', 'x-cube-token', 'x-cube-source', 'http2-settings'],
-  // The gateway says nothing of its trace.
+  // Another request's where an answer was kept; the gateway says its own id, and of its trace nothing.
+  'x-request-id',
   'traceparent',
 ]);
 
@@ -210,11 +214,11 @@ export interface AnswerHeaders {
   readonly passed: string[];
   readonly length: number | null;
   readonly isEventStream: boolean;
-  /** The request that it says it answers; empty where it says nothing. */
-  readonly requestId: string;
+  /** The call that it says it answers; empty where it says nothing. */
+  readonly call: string;
 }
 
-type AnswerKind = 'pass' | 'drop' | 'connection' | 'content-length' | 'content-type' | 'request-id';
+type AnswerKind = 'pass' | 'drop' | 'connection' | 'content-length' | 'content-type' | 'call';
 
 /** As `HeaderNames`, for answers of upstreams. */
 export class AnswerHeaderReader {
@@ -226,7 +230,7 @@ export class AnswerHeaderReader {
     let length: number | null = null;
     let isEventStream = false;
     let connection = '';
-    let requestId = '';
+    let call = '';
     for (let place = 0; place < raw.length; place += 2) {
       const name = raw[place]?.toString('latin1') ?? '';
       const value = raw[place + 1]?.toString('latin1') ?? '';
@@ -236,8 +240,8 @@ export class AnswerHeaderReader {
         connection = value;
         continue;
       }
-      if (kind === 'request-id') {
-        requestId = value;
+      if (kind === 'call') {
+        call = value;
         continue;
       }
       if (kind === 'content-length') {
@@ -252,7 +256,7 @@ export class AnswerHeaderReader {
       passed: named === undefined || named.size === 0 ? passed : withoutNamed(passed, named),
       length,
       isEventStream,
-      requestId,
+      call,
     };
   }
 
@@ -272,9 +276,8 @@ function answerKindOf(lower: string): AnswerKind {
     case 'content-length':
     case 'content-type':
       return lower;
-    case 'x-request-id':
-      // Another request's where an answer was kept: the gateway says its own.
-      return 'request-id';
+    case callHeader:
+      return 'call';
     default:
       return answerDropped.has(lower) ? 'drop' : 'pass';
   }

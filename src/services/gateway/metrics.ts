@@ -65,7 +65,6 @@ export class GatewayMetrics {
   private readonly endpoints = new Map<string, Map<CountedMethod, Float64Array>>();
   private readonly durations = new Histogram();
   private readonly fallbacks = new Map<string, number>();
-  private readonly anothers = new Map<string, number>();
   private last = { usage: process.cpuUsage(), at: performance.now() };
 
   constructor(routes: readonly Route[]) {
@@ -108,11 +107,6 @@ export class GatewayMetrics {
     this.fallbacks.set(labels, (this.fallbacks.get(labels) ?? 0) + 1);
   }
 
-  /** A cube's answer that belonged to another request; its client did not get it. */
-  countAnothers(label: string): void {
-    this.anothers.set(label, (this.anothers.get(label) ?? 0) + 1);
-  }
-
   render(): string {
     const now = { usage: process.cpuUsage(), at: performance.now() };
     const busyMicros = now.usage.user + now.usage.system - this.last.usage.user - this.last.usage.system;
@@ -126,8 +120,6 @@ export class GatewayMetrics {
       ...series.flatMap((one) => one.durationLines()),
       family('gateway_fallbacks_total', 'counter', 'Requests meant for the cube that legacy served'),
       ...[...this.fallbacks].map(([labels, count]) => `gateway_fallbacks_total{${labels}} ${count}`),
-      family('gateway_anothers_answers_total', 'counter', 'Answers of a cube that belonged to another request'),
-      ...[...this.anothers].map(([label, count]) => `gateway_anothers_answers_total{cube="${label}"} ${count}`),
       family('api_gateway_cube_requests_total', 'counter', 'Requests answered'),
       ...[...this.endpoints].flatMap(([endpoint, byMethod]) =>
         [...byMethod].flatMap(([method, statuses]) =>

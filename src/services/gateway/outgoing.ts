@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { deadlineHeader, deadlineLeft } from '../upstream/deadline.js';
 import { isSafe, retryDelay } from '../upstream/retry-budget.js';
+import { callHeader } from '../upstream/upstream.js';
 import type { GatewayContext } from './context.js';
 import type { AdmittedRequest } from './door.js';
 import type { Leg } from './leg.js';
@@ -22,6 +23,7 @@ export function send(
 ): void {
   const headers = request.passed.slice();
   if (leg.side === 'cube') headers.push('x-cube-token', context.hopToken(request.route.label));
+  if (leg.attempt.name !== '') headers.push(callHeader, leg.attempt.name);
   // A file takes as long as something comes.
   if (!request.route.files) headers.push(deadlineHeader, deadlineLeft(deadline, context.now()));
   if (body instanceof RequestBody && request.headers.contentLength !== undefined)

@@ -115,6 +115,10 @@ export class OwnEndpoints {
       ),
       ...perSide('gateway_upstream_failed_attempts_total', ({ localFailures }) => `,kind="local"} ${localFailures}`),
       ...perSide('gateway_upstream_failed_attempts_total', (one) => `,kind="upstream"} ${one.upstreamFailures}`),
+      family('gateway_anothers_answers_total', 'counter', 'Answers of a cube that belonged to another call'),
+      ...[...sides].map(
+        ([label, { cube }]) => `gateway_anothers_answers_total{cube="${label}"} ${cube.anothersAnswers}`,
+      ),
       family('gateway_breakers_open', 'gauge', 'Routes that are broken off'),
       ...perSide('gateway_breakers_open', (upstream) => `} ${upstream.brokenOff().length}`),
       '',

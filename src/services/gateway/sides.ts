@@ -54,9 +54,12 @@ export class Sides {
     const url = trafficName === null ? undefined : legacyUrls.get(trafficName);
     const legacy = url === undefined ? [] : [{ id: 'legacy', url }];
     return {
-      cube: new Upstream({ ...shared, breaks, endpoints: () => instances.ready(cubeId as CubeId) }),
+      cube: new Upstream({ ...shared, breaks, namesCalls: true, endpoints: () => instances.ready(cubeId as CubeId) }),
       cubeVersion: () => instances.versionOf(cubeId as CubeId),
-      legacy: url === undefined ? null : new Upstream({ ...shared, breaks: false, endpoints: () => legacy }),
+      legacy:
+        url === undefined
+          ? null
+          : new Upstream({ ...shared, breaks: false, namesCalls: false, endpoints: () => legacy }),
     };
   }
 }

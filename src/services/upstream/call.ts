@@ -5,7 +5,7 @@ import type { Member } from './balance.js';
 import type { WholeAnswer } from './cache.js';
 import { deadlineHeader, deadlineLeft } from './deadline.js';
 import { isSafe, retryAfterOf, retryDelay } from './retry-budget.js';
-import type { Attempt, Upstream } from './upstream.js';
+import { type Attempt, callHeader, type Upstream } from './upstream.js';
 
 export interface Call {
   readonly method: string;
@@ -65,7 +65,12 @@ async function tryOnce(upstream: Upstream, call: Call, deadline: number, except?
       {
         method: call.method as Dispatcher.HttpMethod,
         path: call.path,
-        headers: [...call.headers, deadlineHeader, deadlineLeft(deadline, upstream.now())],
+        headers: [
+          ...call.headers,
+          deadlineHeader,
+          deadlineLeft(deadline, upstream.now()),
+          ...(attempt.name === '' ? [] : [callHeader, attempt.name]),
+        ],
         body: call.body ?? null,
       },
       collector,
@@ -98,6 +103,7 @@ class Collector implements Dispatcher.DispatchHandler {
     if (status < 200) return true;
     this.status = status;
     this.headers = raw.map((part) => part.toString('latin1'));
+    if (this.attempt.isAnothers(headerValue(this.headers, callHeader))) this.breakOff('anothers');
     return true;
   }
 
@@ -120,10 +126,10 @@ class Collector implements Dispatcher.DispatchHandler {
     this.breakOff('failed');
   }
 
-  breakOff(why: 'failed' | 'timed_out' | 'too_large'): void {
+  breakOff(why: 'failed' | 'timed_out' | 'too_large' | 'anothers'): void {
     if (this.ended) return;
     this.finish();
-    this.attempt.settle(why === 'too_large' ? 'abandoned' : why, false);
+    this.attempt.settle(outcomes[why], why === 'anothers');
     const sent = this.abort !== undefined;
     this.abort?.();
     this.resolve({ kind: 'failure', failure: failureOf(why), sent, member: this.attempt.member });
@@ -135,12 +141,22 @@ class Collector implements Dispatcher.DispatchHandler {
   }
 }
 
-function failureOf(why: 'failed' | 'timed_out' | 'too_large'): Failure {
+const outcomes = { failed: 'failed', timed_out: 'timed_out', too_large: 'abandoned', anothers: 'failed' } as const;
+
+/** Of a header that is there once; empty without it. `headers`: names and values in turn. */
+function headerValue(headers: readonly string[], name: string): string {
+  const place = headers.findIndex((one, at) => at % 2 === 0 && one.toLowerCase() === name);
+  return place === -1 ? '' : (headers[place + 1] ?? '');
+}
+
+function failureOf(why: keyof typeof outcomes): Failure {
   switch (why) {
     case 'failed':
       return new Failure('upstream_failed', 'The service did not give a whole answer.');
     case 'timed_out':
       return new Failure('upstream_timeout', 'The service did not answer in time.');
+    case 'anothers':
+      return anothersAnswer();
     case 'too_large':
       return new Failure('answer_too_large', 'The answer of the service is larger than its caller takes.');
   }
@@ -158,4 +174,11 @@ function askedWait(tried: Tried): string | undefined {
 function resultOf(tried: Tried): WholeAnswer {
   if (tried.kind === 'failure') throw tried.failure;
   return tried.answer;
+}
+
+/** What a caller is told instead of an answer that was another's. */
+export function anothersAnswer(): Failure {
+  return new Failure('upstream_failed', 'The service answered another call than this one.', {
+    hint: 'Nothing of that answer was passed on. Repeat the request.',
+  });
 }

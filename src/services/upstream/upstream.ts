@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Dispatcher } from 'undici';
 import { Balance, type Endpoint, type Member } from './balance.js';
 import { Breaker, type BreakerPermit, type CallOutcome } from './breaker.js';
@@ -9,6 +10,8 @@ export interface UpstreamOptions {
   readonly connect: (url: string) => Dispatcher;
   /** Whether calls are broken off while most of them fail. */
   readonly breaks: boolean;
+  /** Whether each call is named in `callHeader`: cubes name it in their answers, and one that names another is somebody else's. */
+  readonly namesCalls: boolean;
   /** Calls under way at most; more are refused. */
   readonly mostOutstanding: number;
   /** Milliseconds of a clock that never goes back. */
@@ -16,6 +19,9 @@ export interface UpstreamOptions {
   /** 0 to 1. */
   readonly random: () => number;
 }
+
+/** The header in which a cube repeats the name of the call that it answers. */
+export const callHeader = 'x-cube-call';
 
 /** Why a call cannot be made. */
 export type Refusal = 'nobody' | 'broken_off' | 'too_many';
@@ -29,7 +35,12 @@ export class Upstream {
   localFailures = 0;
   /** Answered 5xx. */
   upstreamFailures = 0;
+  /** Answers that belonged to another call: somebody mixed up the callers. */
+  anothersAnswers = 0;
   outstanding = 0;
+  private named = 0;
+  /** No other process gives the same names. */
+  private readonly names = randomBytes(9).toString('base64url');
   readonly budget = new RetryBudget();
   private readonly balance: Balance;
   private readonly breakers = new Map<string, Breaker>();
@@ -56,7 +67,12 @@ export class Upstream {
       if (permit !== undefined) breaker?.settle(permit, 'abandoned');
       return 'nobody';
     }
-    return new Attempt(this, member, breaker, permit);
+    return new Attempt(this, member, breaker, permit, this.options.namesCalls ? this.nextName() : '');
+  }
+
+  private nextName(): string {
+    this.named++;
+    return `${this.names}-${this.named}`;
   }
 
   /** Milliseconds until a broken-off route is tried again. */
@@ -97,9 +113,18 @@ export class Attempt {
     readonly member: Member,
     private readonly breaker: Breaker | undefined,
     private readonly permit: BreakerPermit | undefined,
+    /** What the answer must be named, if it is named at all; empty where calls have no names. */
+    readonly name: string,
   ) {
     member.outstanding++;
     upstream.outstanding++;
+  }
+
+  /** Whether an answer named `answered` belongs to another call, which is counted. An empty name says nothing. */
+  isAnothers(answered: string): boolean {
+    if (this.name === '' || answered === '' || answered === this.name) return false;
+    this.upstream.anothersAnswers++;
+    return true;
   }
 
   settle(outcome: CallOutcome, answered: boolean): void {
