@@ -111,7 +111,7 @@ export class Ramp {
       if (fits(view)) return view;
       if (Date.now() > deadline)
         throw new Error(`waited in vain for the ramp to be ${what}; it says: ${view.sentence}`);
-      await this.environment.sleep('30 seconds');
+      await this.environment.sleep('2 minutes');
     }
   }
 
