@@ -4,7 +4,7 @@ import type { MigrationView } from '../domain/migration.js';
 import { Failure, isFailureType } from '../failures.js';
 import { readSecretsFile } from '../services/token-secrets.js';
 import { issueCubeToken } from '../services/tokens.js';
-import { liveEnvironment } from './stack.js';
+import { currentHome, liveEnvironment } from './stack.js';
 
 /** The control API as the command line uses it. */
 export interface ControlClient {
@@ -69,6 +69,13 @@ export function cubeSecret(): string {
   if (changed !== undefined) return changed.current;
   return readConfiguration({ ...stackUnlessSet('CUBE_JWT_SECRET'), ...process.env }, ['CUBE_JWT_SECRET'])
     .CUBE_JWT_SECRET;
+}
+
+/** Every secret that a report may have been signed with: the one in use, the one named by the environment, and the former one. */
+export function knownCubeSecrets(): readonly string[] {
+  const file = process.env.TOKEN_SECRETS_FILE ?? currentHome().environment()?.TOKEN_SECRETS_FILE ?? '';
+  const former = readSecretsFile(file).cube?.previous;
+  return [cubeSecret(), process.env.CUBE_JWT_SECRET ?? '', former ?? ''].filter((secret) => secret !== '');
 }
 
 function whereToCall(): string {

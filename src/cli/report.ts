@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { Failure } from '../failures.js';
 import { isSignedReport } from '../services/report-signature.js';
-import { cubeSecret } from './control-client.js';
+import { knownCubeSecrets } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output } from './output.js';
 
@@ -14,7 +14,8 @@ export function registerReportCommand(program: Command, output: Output): void {
     .description('say whether a report is as it was signed')
     .action((file: string) =>
       conclude(async () => {
-        const right = isSignedReport(cubeSecret(), parseFile(file));
+        const report = parseFile(file);
+        const right = knownCubeSecrets().some((secret) => isSignedReport(secret, report));
         output.print(
           right ? 'the report is as it was signed' : 'the report was changed, or signed with another secret',
         );

@@ -24,7 +24,7 @@ export function registerSecretCommand(program: Command, output: Output): void {
     .option('--forget-former', 'refuse tokens of the former one at once: somebody else may have seen it')
     .action(({ forgetFormer = false }: { forgetFormer?: boolean }) =>
       conclude(async () => {
-        const goodUntil = await changeCubeSecret(forgetFormer, output);
+        const goodUntil = await currentHome().alone('secret-change', () => changeCubeSecret(forgetFormer, output));
         output.talk(`the secret of cube tokens is changed; tokens of the former one are good ${goodUntil}`);
         return exitCodes.done;
       }),
@@ -49,6 +49,10 @@ async function changeCubeSecret(forgetFormer: boolean, output: Output): Promise<
     });
   const file = readSecretsFile(path);
   const { current, previous, previous_until: until } = file.cube ?? { current: environment.CUBE_JWT_SECRET };
+  if (until !== undefined && Date.parse(until) > Date.now() && !forgetFormer)
+    throw new Failure('not_at_this_stage', `Tokens of the secret before this one are good until ${until}.`, {
+      hint: 'Change it again after that, or at once with --forget-former: then those tokens are refused.',
+    });
   // Without a time the other one is not the former secret, but the next.
   const next = previous !== undefined && until === undefined ? previous : randomBytes(48).toString('base64url');
   home.recordSecrets({ ...file, cube: { current, previous: next } });

@@ -28,6 +28,8 @@ export class KnownSecrets {
   private readonly heard: ((secrets: Secrets) => void)[] = [];
   private readonly timer: NodeJS.Timeout;
   private told = '';
+  /** Whether there was a file: one that is gone must not bring a former secret back. */
+  private wasThere = false;
 
   /** Throws `configuration_invalid` for a file that is wrong; one that turns wrong later changes nothing, and `alarm` is told once. */
   constructor(
@@ -73,7 +75,10 @@ export class KnownSecrets {
 
   private read(): Secrets {
     const { TOKEN_SECRETS_FILE: path, ...set } = this.variables;
-    const file = readSecretsFile(path);
+    const found = findSecretsFile(path);
+    if (found === undefined && this.wasThere) throw wrong('is gone');
+    this.wasThere = found !== undefined;
+    const file = found ?? {};
     const now = this.clock().getTime();
     return {
       cube: atTime(file.cube, now) ?? { current: set.CUBE_JWT_SECRET, previous: set.CUBE_JWT_SECRET_PREVIOUS ?? '' },
@@ -102,12 +107,16 @@ function atTime(kind: SecretsOfKind | undefined, now: number): TokenSecrets | un
 
 /** What a file of secrets says; nothing where there is no file. Throws `configuration_invalid`, never with a secret in it. */
 export function readSecretsFile(path: string): SecretsFile {
-  if (path === '') return {};
+  return findSecretsFile(path) ?? {};
+}
+
+function findSecretsFile(path: string): SecretsFile | undefined {
+  if (path === '') return undefined;
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw wrong('cannot be read');
   }
   let parsed: unknown;

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type PortName, type StackSettings, secretsFile } from './home.js';
 
 /** The servers a user may bring instead of the embedded ones, by their variables. */
@@ -39,7 +39,6 @@ const passedVariables = [
   'CUBE_JWT_SECRET_PREVIOUS',
   'USER_JWT_SECRET',
   'USER_JWT_SECRET_PREVIOUS',
-  'TOKEN_SECRETS_FILE',
   'TRUSTED_EDGES',
   'INSTANCE_NETWORKS',
   'LEGACY_SAJU_URL',
@@ -96,11 +95,12 @@ export function stackEnvironment(
     CUBE_JWT_SECRET: settings.cubeJwtSecret,
     USER_JWT_SECRET: settings.userJwtSecret,
     STATE_DIR: stateFolder,
-    TOKEN_SECRETS_FILE: join(stateFolder, secretsFile),
     LEGACY_SAJU_URL: local('legacySaju'),
     CONTROL_PORT: String(ports.control),
     ...own,
     ...Object.fromEntries(passed),
+    // Programs run in another folder than the caller.
+    TOKEN_SECRETS_FILE: resolve(environment.TOKEN_SECRETS_FILE || join(stateFolder, secretsFile)),
     GATEWAY_URL: local('gateway'),
     SECURITY_CUBE_URL: local('security'),
     MONITORING_CUBE_URL: local('monitoring'),

@@ -131,10 +131,9 @@ export class StackHome {
     return this.read<StackSettings>('settings.json')?.cubeJwtSecret;
   }
 
-  /** Puts secrets of tokens where the programs of this stack look for them; null takes them away. */
+  /** Puts secrets of tokens where the programs of this stack look for them. */
   recordSecrets(secrets: unknown): void {
-    if (secrets === null) rmSync(this.path(secretsFile), { force: true });
-    else this.write(secretsFile, secrets);
+    this.write(secretsFile, secrets);
   }
 
   processes(): readonly ProcessEntry[] {
@@ -229,6 +228,29 @@ export class StackHome {
       return () => rmSync(this.path('supervisor.lock'), { force: true });
     } finally {
       rmSync(this.path(candidate), { force: true });
+    }
+  }
+
+  /** Does `work` while no other process does what goes by that name; throws `conflict` while one does. */
+  async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const own = identify(process.pid);
+    if (own === undefined) throw new Failure('unexpected', 'This system has no /proc to tell processes apart.');
+    const lock = `${name}.lock`;
+    const candidate = `${name}.${process.pid}.lock`;
+    this.write(candidate, own);
+    try {
+      const holder = this.takeLock(lock, candidate);
+      if (holder !== undefined)
+        throw new Failure('conflict', `Process ${holder.pid} is about that already.`, {
+          hint: 'Wait until it is done.',
+        });
+    } finally {
+      rmSync(this.path(candidate), { force: true });
+    }
+    try {
+      return await work();
+    } finally {
+      rmSync(this.path(lock), { force: true });
     }
   }
 

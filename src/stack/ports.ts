@@ -27,8 +27,8 @@ export async function choosePort(usual: number, taken: ReadonlySet<number>): Pro
   }
 }
 
-/** Above what programs usually listen on. */
-const lowestChosen = 10_000;
+/** Above what programs usually listen on, and above 10080, which `fetch` refuses to call (https://fetch.spec.whatwg.org/#port-blocking). */
+const lowestChosen = 10_081;
 /** So many at least are left to choose from, even of a system that lends all. */
 const fewest = 2000;
 

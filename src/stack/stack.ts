@@ -58,7 +58,7 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
     const env = stackEnvironment(settings, options.environment, home.folder);
     await checkOwnServers(own);
     // A secret that the caller names is the one, whatever it was changed to before.
-    if (options.environment.CUBE_JWT_SECRET) home.recordSecrets(null);
+    if (options.environment.CUBE_JWT_SECRET) home.recordSecrets({});
     home.recordEnvironment(env);
     const fetch = (name: Parameters<typeof ensureArtifact>[0]) => ensureArtifact(name, options.cacheFolder, log);
     const wanted = {

@@ -158,7 +158,11 @@ describe('one stack, then two', () => {
       over = true;
       await asking;
       expect([...seen].sort()).toEqual(['200 cube', '200 of the former']);
-      // Told by who signs with the new one.
+      // Another one would break the promise to those who hold tokens of the former one.
+      expect(await runCommand(['secret', 'change'], first)).toMatchObject({
+        code: 4,
+        stderr: expect.stringContaining('Tokens of the secret before this one are good until'),
+      });
       expect(await runCommand(['secret', 'change', '--forget-former'], first)).toMatchObject({ code: 0 });
       expect((await runCommand(['traffic', 'set', 'saju', '0', '--why', 'nobody'], first)).code).toBe(0);
       await until('the former one to be refused', async () => (await list(cubeToken(former))).status === 401);

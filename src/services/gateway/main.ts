@@ -133,8 +133,8 @@ const registration = registerInstance(redis, {
 log.info({ address: gateway.server.address() }, 'gateway listens');
 if (!stop.signal.aborted) await once(stop.signal, 'abort');
 await registration.setState('draining');
-secrets.close();
 await gateway.close();
+secrets.close();
 await registration.close();
 instances.close();
 await Promise.all([flags.close(), holds.close()]);

@@ -94,6 +94,17 @@ test('what was verified with a secret that is gone is forgotten, and cubes sign 
   expect(tokens.verify(hop('saju')).permissions).toEqual(['saju:call']);
 });
 
+test('a file that goes away brings no former secret back', () => {
+  write({ cube: { current: two } });
+  const alarms: string[] = [];
+  const known = know(alarms);
+  rmSync(path);
+  look();
+  look();
+  expect(known.cube.current).toBe(two);
+  expect(alarms).toEqual(['The file that TOKEN_SECRETS_FILE names is gone.']);
+});
+
 describe('a file that is wrong', () => {
   const wrong = [
     'no json',

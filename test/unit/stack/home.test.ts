@@ -226,3 +226,15 @@ function candidateOf(child: ChildProcess): Candidate {
     },
   };
 }
+
+test('what one process is about is refused to a second, and open again once it is over, well or not', async () => {
+  const home = new StackHome(mkdtempSync(join(tmpdir(), 'cubeshift-home-')));
+  const failing = home.alone('change', async () => {
+    await expect(home.alone('change', async () => 1)).rejects.toMatchObject({ type: 'conflict' });
+    expect(await home.alone('other', async () => 2)).toBe(2);
+    throw new Error('broken off');
+  });
+  await expect(failing).rejects.toThrow('broken off');
+  expect(await home.alone('change', async () => 3)).toBe(3);
+  rmSync(home.folder, { recursive: true });
+});
