@@ -23,7 +23,7 @@ export async function noteFailedUsers(
   now: number,
 ): Promise<number> {
   const key = failedUsersKey(name, side);
-  const commands = redis.multi().zremrangebyscore(key, '-inf', now - failedOnceMillis);
+  const commands = redis.pipeline().zremrangebyscore(key, '-inf', now - failedOnceMillis);
   for (let from = 0; from < users.length; from += atOnce)
     commands.zadd(key, 'NX', ...users.slice(from, from + atOnce).flatMap((user) => [now, memberOf(user)]));
   commands.zremrangebyrank(key, 0, -mostKept - 1).pexpire(key, failedOnceMillis);

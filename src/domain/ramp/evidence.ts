@@ -16,7 +16,7 @@ export interface Evidence {
   readonly burn: BurnHistory;
   readonly latency: LatencyLine;
   readonly shadow: ShadowEvidence;
-  /** Answers of the cube that belonged to another call; a ramp that began before they were counted has none on record. */
+  /** Answers of the cube that belonged to another call; not there in a ramp that began before they were judged. */
   readonly anothers?: number;
   /** What could not be read, how often in a row and for how long; null when all could. */
   readonly missing: { readonly what: string; readonly times: number; readonly millis: number } | null;
@@ -32,6 +32,7 @@ export const freshEvidence: Evidence = {
   burn: [],
   latency: freshLatencyLine,
   shadow: freshShadowEvidence,
+  anothers: 0,
   missing: null,
   unreadyTimes: 0,
 };
@@ -66,7 +67,7 @@ export function addSeen(
     burn: addRequests(evidence.burn, watchedMillis, windows.cube),
     latency: addDurations(evidence.latency, increment.durations, elapsedMillis, slowSeconds),
     shadow: addShadow(evidence.shadow, increment.shadow),
-    anothers: (evidence.anothers ?? 0) + increment.anothers,
+    ...(evidence.anothers === undefined ? {} : { anothers: evidence.anothers + increment.anothers }),
     missing:
       missing === null
         ? null

@@ -69,12 +69,8 @@ function reasonToGoBack(evidence: Evidence, percentage: number, settings: RampSe
   const back = (reason: Reason, sentence: string): Decision => ({ verdict: 'back', reason, sentence });
   const { latency, missing } = evidence;
   if (evidence.unreadyTimes >= unreadyTimes) return back('not_ready', 'No instance of the cube is ready.');
-  const { anothers = 0 } = evidence;
-  if (anothers > 0)
-    return back(
-      'anothers_answer',
-      `${anothers === 1 ? 'An answer' : `${anothers} answers`} of the cube belonged to another call; no user got to see it.`,
-    );
+  const anothers = anothersAnswerText(evidence);
+  if (anothers !== undefined) return back('anothers_answer', anothers);
   const burst = findBurst(evidence.recent);
   if (burst !== undefined)
     return back('errors_at_once', `${burst.failed} of the last ${burst.requests} requests of the cube failed.`);
@@ -85,12 +81,6 @@ function reasonToGoBack(evidence: Evidence, percentage: number, settings: RampSe
     );
   if (latency.aboveMillis >= settings.slow_seconds * 1000)
     return back('too_slow', `${lineText(evidence)} for ${secondsText(latency.aboveMillis)}.`);
-  const anotherUser = findAnotherUser(evidence.shadow);
-  if (anotherUser !== undefined)
-    return back(
-      'anothers_answer',
-      `In the shadow comparison the cube answered ${anotherUser.route} with the record of another user: ${anotherUser.field} differs from legacy’s.`,
-    );
   const mismatch = findMismatch(evidence.shadow);
   if (mismatch?.certain) return back('shadow_mismatch', mismatchText(mismatch));
   if (missing !== null && missing.millis >= longestMissingMillis)
@@ -112,6 +102,9 @@ function reasonToHold(evidence: Evidence, percentage: number, settings: RampSett
         : 'Metrics are missing';
     return hold('metrics_missing', `${often}: ${missing.what}`);
   }
+  // At 0 % nobody has to be sent back, and nobody may be let in.
+  const anothers = anothersAnswerText(evidence);
+  if (anothers !== undefined) return hold('anothers_answer', anothers);
   if (evidence.unreadyTimes > 0) return hold('not_ready', 'No instance of the cube is ready.');
   const burn = pagingBurnRate(evidence.burn, settings.error_budget_percent);
   if (burn !== undefined) return hold('burn_rate', `${burnText(burn)}.`);
@@ -165,6 +158,17 @@ function lackOfEvidence(
       sentence: `The cube is slower: the median user waits ${millisText(latencies.cubeMillis)} there and ${millisText(latencies.legacyMillis)} at legacy (p = ${latencies.pValue.toPrecision(1)}); it is compared again after another ${interval_seconds} s.`,
     };
   return undefined;
+}
+
+/** Undefined while no answer was another user's, and for a ramp that began before that was judged. */
+function anothersAnswerText({ anothers, shadow }: Evidence): string | undefined {
+  if (anothers === undefined) return undefined;
+  if (anothers > 0)
+    return `${anothers === 1 ? 'An answer' : `${anothers} answers`} of the cube belonged to another call; no user got to see it.`;
+  const found = findAnotherUser(shadow);
+  return found === undefined
+    ? undefined
+    : `In the shadow comparison the cube answered ${found.route} with the record of another user: ${found.field} differs from legacy’s.`;
 }
 
 function ratioText(evidence: Evidence): string {

@@ -20,6 +20,8 @@ export interface OwnEndpointsOptions {
   readonly windows: UserWindows;
   readonly shadow: Shadow<GatewayShadowRequest> | null;
   readonly sides: ReadonlyMap<string, SidesOfCube>;
+  /** Those by which both are compared. */
+  readonly shadowSides: ReadonlyMap<string, SidesOfCube>;
   /** Whether new requests are taken. */
   readonly ready: () => boolean;
 }
@@ -79,7 +81,7 @@ export class OwnEndpoints {
   }
 
   private sendMetrics(res: ServerResponse): number {
-    const { flags, metrics, windows, shadow, registryStaleForMillis, sides } = this.options;
+    const { flags, metrics, windows, shadow, registryStaleForMillis, sides, shadowSides } = this.options;
     const { source, staleForMillis, alarms } = flags.state();
     const perName = (value: (name: (typeof trafficNames)[number]) => number | boolean, metric: string) =>
       trafficNames.map((name) => `${metric}{cube="${name}"} ${Number(value(name))}`);
@@ -117,7 +119,8 @@ export class OwnEndpoints {
       ...perSide('gateway_upstream_failed_attempts_total', (one) => `,kind="upstream"} ${one.upstreamFailures}`),
       family('gateway_anothers_answers_total', 'counter', 'Answers of a cube that belonged to another call'),
       ...[...sides].map(
-        ([label, { cube }]) => `gateway_anothers_answers_total{cube="${label}"} ${cube.anothersAnswers}`,
+        ([label, { cube }]) =>
+          `gateway_anothers_answers_total{cube="${label}"} ${cube.anothersAnswers + (shadowSides.get(label)?.cube.anothersAnswers ?? 0)}`,
       ),
       family('gateway_breakers_open', 'gauge', 'Routes that are broken off'),
       ...perSide('gateway_breakers_open', (upstream) => `} ${upstream.brokenOff().length}`),

@@ -124,6 +124,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     windows,
     shadow,
     sides: sides.all,
+    shadowSides: shadowSides.all,
     ready: () => !closing,
   });
 

@@ -87,6 +87,8 @@ export interface UserWindowsOptions {
 export class UserWindows {
   private readonly cubes: ReadonlyMap<string, Readonly<Record<Side, SideWindow>>>;
   private readonly timer: NodeJS.Timeout;
+  /** Whether what was known of a cube's users could be forgotten when its weight fell the last time. */
+  private readonly forgetting = new Map<string, Promise<boolean>>();
   /** The weight of each cube, and since when it is what it is. */
   private readonly weights = new Map<string, { readonly weight: number; readonly since: number }>();
 
@@ -110,13 +112,31 @@ export class UserWindows {
     // A ramp went back: the next one meets the same users, and has to see them fail.
     if (before === undefined || weight >= before) return;
     for (const side of sides) this.cubes.get(label)?.[side].forget();
-    void this.options.failures.forget(label).catch(() => undefined);
+    this.forgetting.set(label, this.forgetShared(label));
+  }
+
+  /** Resolves with whether it was done. */
+  private forgetShared(label: string): Promise<boolean> {
+    return this.options.failures.forget(label).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Whether what all gateways know is of this weight; what could not be forgotten is tried again. */
+  private async hasForgotten(label: string): Promise<boolean> {
+    const before = this.forgetting.get(label);
+    if (before === undefined || (await before)) return true;
+    const again = this.forgetShared(label);
+    this.forgetting.set(label, again);
+    return again;
   }
 
   private async closeWindow(label: string, side: Side): Promise<void> {
     const { failures, windowMillis } = this.options;
     // Rather twice than not at all: what is not counted protects nobody.
-    const newlyFailed = (users: readonly UserBytes[]) => failures.note(label, side, users).catch(() => users.length);
+    const newlyFailed = async (users: readonly UserBytes[]) =>
+      (await this.hasForgotten(label)) ? failures.note(label, side, users).catch(() => users.length) : users.length;
     await this.cubes.get(label)?.[side].close(windowMillis / 1000, newlyFailed);
   }
 

@@ -45,7 +45,14 @@ export async function callUpstream(upstream: Upstream, call: Call): Promise<Whol
 
 type Tried =
   | { readonly kind: 'answer'; readonly answer: WholeAnswer; readonly member: Member }
-  | { readonly kind: 'failure'; readonly failure: Failure; readonly sent: boolean; readonly member: Member };
+  | {
+      readonly kind: 'failure';
+      readonly failure: Failure;
+      readonly sent: boolean;
+      /** Whether asking again could do better. */
+      readonly mayPass: boolean;
+      readonly member: Member;
+    };
 
 async function tryOnce(upstream: Upstream, call: Call, deadline: number, except?: Member): Promise<Tried> {
   const attempt = upstream.begin(call.route, except);
@@ -102,8 +109,10 @@ class Collector implements Dispatcher.DispatchHandler {
   onHeaders(status: number, raw: Buffer[]): boolean {
     if (status < 200) return true;
     this.status = status;
-    this.headers = raw.map((part) => part.toString('latin1'));
-    if (this.attempt.isAnothers(headerValue(this.headers, callHeader))) this.breakOff('anothers');
+    const headers = raw.map((part) => part.toString('latin1'));
+    if (this.attempt.isAnothers(headerValue(headers, callHeader))) this.breakOff('anothers');
+    // Whoever passes the answer on has names of its own for its calls.
+    this.headers = headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== callHeader);
     return true;
   }
 
@@ -132,7 +141,8 @@ class Collector implements Dispatcher.DispatchHandler {
     this.attempt.settle(outcomes[why], why === 'anothers');
     const sent = this.abort !== undefined;
     this.abort?.();
-    this.resolve({ kind: 'failure', failure: failureOf(why), sent, member: this.attempt.member });
+    const mayPass = why === 'failed';
+    this.resolve({ kind: 'failure', failure: failureOf(why), sent, mayPass, member: this.attempt.member });
   }
 
   private finish(): void {
@@ -164,7 +174,7 @@ function failureOf(why: keyof typeof outcomes): Failure {
 
 function mayRetry(call: Call, tried: Tried): boolean {
   if (tried.kind === 'answer') return isSafe(call.method) && tried.answer.status === 503;
-  return tried.failure.type === 'upstream_failed' && (isSafe(call.method) || !tried.sent);
+  return tried.mayPass && (isSafe(call.method) || !tried.sent);
 }
 
 function askedWait(tried: Tried): string | undefined {

@@ -5,6 +5,7 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  patched,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -59,6 +60,8 @@ export interface CarriedRamp {
   readonly holdOffUntil: number | null;
 }
 
+const { anothers: _, ...withoutAnothers } = freshEvidence;
+
 /** The state of one ramp and how it is steered. The plan changes it; updates reach it through a queue. */
 export class RampRun {
   /** The weight that the ramp set, or took over. */
@@ -86,6 +89,8 @@ export class RampRun {
   private workScope: CancellationScope | undefined;
   private turns = 0;
   private readonly listing = new Listing('ramp');
+  /** Ramps that began before it are not judged by answers of one user to another. */
+  private readonly fresh: Evidence = patched('anothers-answer') ? freshEvidence : withoutAnothers;
 
   constructor(
     readonly input: RampInput,
@@ -98,7 +103,7 @@ export class RampRun {
     this.found = carried?.found ?? 0;
     this.revision = carried?.revision;
     this.began = carried?.began ?? false;
-    this.evidence = carried?.evidence ?? freshEvidence;
+    this.evidence = carried?.evidence ?? this.fresh;
     this.snapshot = carried?.snapshot ?? {};
     this.lastLook = carried?.lastLook ?? null;
     this.checks = carried?.checks ?? 0;
@@ -133,7 +138,7 @@ export class RampRun {
   stand(percentage: number, afresh = false): void {
     this.percentage = percentage;
     this.found = percentage;
-    this.evidence = afresh ? freshEvidence : atNewStep(this.evidence);
+    this.evidence = afresh ? this.fresh : atNewStep(this.evidence);
   }
 
   /** What a change is counted by that is made once. A run has turns of its own, so that a new history, or one reset, has too. */

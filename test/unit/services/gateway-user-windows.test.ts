@@ -77,3 +77,39 @@ test('users and failures of a window are told together, once it is known who cou
   expect(told).toMatch(/^gateway_window_failed_users_total\{cube="saju",target="cube"\} 1$/m);
   windows.close();
 });
+
+test('what could not be forgotten when the weight fell is forgotten before anybody is counted by it', async () => {
+  let weight = 50;
+  let away = true;
+  const calls: string[] = [];
+  const windows = new UserWindows({
+    labels: ['saju'],
+    windowMillis: 10_000,
+    weightOf: () => weight,
+    failures: {
+      note: async () => {
+        calls.push('note');
+        return 0;
+      },
+      forget: async () => {
+        calls.push('forget');
+        if (away) throw new Error('away');
+      },
+    },
+    now: () => Date.now(),
+  });
+  const failedUsers = () =>
+    Number(/failed_users_total\{cube="saju",target="cube"\} (\d+)$/m.exec(windows.render())?.[1]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  weight = 0;
+  await vi.advanceTimersByTimeAsync(10_000);
+  windows.count('saju', 'cube', 'one' as UserBytes, true, 5);
+  await vi.advanceTimersByTimeAsync(10_000);
+  // Counted by what this gateway knows itself.
+  expect([calls, failedUsers()]).toEqual([['forget', 'forget'], 1]);
+  away = false;
+  windows.count('saju', 'cube', 'two' as UserBytes, true, 5);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect([calls, failedUsers()]).toEqual([['forget', 'forget', 'forget', 'note'], 1]);
+  windows.close();
+});

@@ -85,6 +85,11 @@ describe('the gate', () => {
     for (const field of ['body.user_id', 'body.items[].user_id'])
       expect(judge(differing(field), 1, usualSettings), field).toMatchObject(back);
     expect(judge(differing('body.of_user_id_text'), 1, usualSettings).verdict).toBe('hold');
+    // Nobody is let in either.
+    for (const one of [evidence, differing('body.user_id')])
+      expect(judge(one, 0, usualSettings)).toMatchObject({ verdict: 'hold', reason: 'anothers_answer' });
+    const { anothers: _, ...ofBefore } = differing('body.user_id');
+    expect(judge(ofBefore, 1, usualSettings).reason).toBe('time_not_passed');
   });
 });
 
