@@ -214,25 +214,30 @@ export class StackHome {
 
   /** Makes the calling process the supervisor; throws `conflict` while another one lives. Returns how to let go. */
   lock(): () => void {
-    const own = identify(process.pid);
-    if (own === undefined) throw new Failure('unexpected', 'This system has no /proc to tell processes apart.');
-    const candidate = `supervisor.${process.pid}.lock`;
-    this.write(candidate, own);
-    try {
-      const holder = this.takeLock('supervisor.lock', candidate);
-      if (holder !== undefined) {
-        throw new Failure('conflict', `The stack in ${this.folder} is already kept up by process ${holder.pid}.`, {
+    return this.hold(
+      'supervisor',
+      ({ pid }) =>
+        new Failure('conflict', `The stack in ${this.folder} is already kept up by process ${pid}.`, {
           hint: 'Use it, or stop it with `cubeshift down`.',
-        });
-      }
-      return () => rmSync(this.path('supervisor.lock'), { force: true });
-    } finally {
-      rmSync(this.path(candidate), { force: true });
-    }
+        }),
+    );
   }
 
   /** Does `work` while no other process does what goes by that name; throws `conflict` while one does. */
   async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const letGo = this.hold(
+      name,
+      ({ pid }) => new Failure('conflict', `Process ${pid} is about that already.`, { hint: 'Wait until it is done.' }),
+    );
+    try {
+      return await work();
+    } finally {
+      letGo();
+    }
+  }
+
+  /** Gives the calling process the lock of that name; throws what `refusal` makes while another process has it. Returns how to let go. */
+  private hold(name: string, refusal: (holder: ProcessIdentity) => Failure): () => void {
     const own = identify(process.pid);
     if (own === undefined) throw new Failure('unexpected', 'This system has no /proc to tell processes apart.');
     const lock = `${name}.lock`;
@@ -240,17 +245,10 @@ export class StackHome {
     this.write(candidate, own);
     try {
       const holder = this.takeLock(lock, candidate);
-      if (holder !== undefined)
-        throw new Failure('conflict', `Process ${holder.pid} is about that already.`, {
-          hint: 'Wait until it is done.',
-        });
+      if (holder !== undefined) throw refusal(holder);
+      return () => rmSync(this.path(lock), { force: true });
     } finally {
       rmSync(this.path(candidate), { force: true });
-    }
-    try {
-      return await work();
-    } finally {
-      rmSync(this.path(lock), { force: true });
     }
   }
 
