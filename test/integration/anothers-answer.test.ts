@@ -1,18 +1,10 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { until } from '../support/conditions.js';
 import { metricsOf, startGateway, type TestGateway, TestUpstream } from '../support/gateway.js';
+import { stoppedAfterEachTest } from '../support/running.js';
 
 /** A cube that mixes up its callers: nobody may get to see the answer of another user. */
-const stops: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop();
-});
-
-async function running<T extends { stop(): Promise<void> }>(started: Promise<T>): Promise<T> {
-  const one = await started;
-  stops.push(() => one.stop());
-  return one;
-}
+const running = stoppedAfterEachTest();
 
 /** Answers each call as cubes do, naming it; `naming` says how. */
 async function naming(name: (own: string | undefined) => string | undefined): Promise<TestUpstream> {

@@ -75,7 +75,7 @@ test('ramp starts one and returns; --pause, --resume and --status steer it; stop
   expect((await cubeshift('ramp', 'saju', '--resume')).code).toBe(0);
   await until('going on', async () => (await statusNow()).status === 'ramping');
   const said: Said[] = [];
-  // Told that a call was not answered in time and may still be carried out, an operator repeats it.
+  // Told that somebody could not be reached (exit code 3), an operator repeats the call.
   await until(
     'the stop to be taken up',
     async () => said.push(await cubeshift('stop', 'saju')) && said.at(-1)?.code !== 3,

@@ -1,17 +1,9 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { until } from '../support/conditions.js';
 import { metricsOf, sendJson, startGateway, type TestGateway, TestUpstream } from '../support/gateway.js';
+import { stoppedAfterEachTest } from '../support/running.js';
 
-const stops: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop();
-});
-
-async function running<T extends { stop(): Promise<void> }>(started: Promise<T>): Promise<T> {
-  const one = await started;
-  stops.push(() => one.stop());
-  return one;
-}
+const running = stoppedAfterEachTest();
 
 /** An address at which nobody listens. */
 async function deadEndpoint(id: string) {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { until } from '../support/conditions.js';
 import {
   metricsOf,
@@ -11,17 +11,9 @@ import {
   TestUpstream,
   webSocketHello,
 } from '../support/gateway.js';
+import { stoppedAfterEachTest } from '../support/running.js';
 
-const stops: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop();
-});
-
-async function running<T extends { stop(): Promise<unknown> }>(starting: Promise<T>): Promise<T> {
-  const started = await starting;
-  stops.push(() => started.stop());
-  return started;
-}
+const running = stoppedAfterEachTest();
 
 /** A service that opens every WebSocket, and says its name in it. */
 async function socketService(name: string): Promise<TestUpstream> {
