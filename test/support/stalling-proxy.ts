@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 import { LoopbackProxy } from './loopback-proxy.js';
 
 /**
- * A way to a database on which single statements stay under way for as long as a test wants: sent by their program, and
- * not yet there, as those of a program that was frozen with its hand on the socket.
+ * A way to a server on which single messages stay under way for as long as a test wants: sent by their program, and not
+ * yet there, as those of a program that was frozen with its hand on the socket.
  */
 export class StallingProxy extends LoopbackProxy {
   private readonly waiting = new Map<string, (stalled: Stalled) => void>();
@@ -13,7 +13,7 @@ export class StallingProxy extends LoopbackProxy {
     return new StallingProxy(url).listen();
   }
 
-  /** Holds the next statement with `text` in it, that one alone; resolves when it is held. */
+  /** Holds the next message with `text` in it, that one alone; resolves when it is held. */
   stall(text: string): Promise<Stalled> {
     return new Promise((resolve) => this.waiting.set(text, resolve));
   }
@@ -43,6 +43,6 @@ export class StallingProxy extends LoopbackProxy {
 }
 
 export interface Stalled {
-  /** Lets the statement arrive; resolves when the server has answered it. */
+  /** Lets the message arrive; resolves when the server has answered it. */
   letGo(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { WorkflowFailedError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
-import { ApplicationFailure, WorkflowIdConflictPolicy } from '@temporalio/common';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowIdConflictPolicy } from '@temporalio/common';
 import {
   type Acknowledgement,
   type DeploymentInput,
@@ -39,7 +39,7 @@ const callMillis = 5000;
 const recordMillis = 2000;
 
 export function createCubeWorkflows(target: TemporalTarget, namespace: string): CubeWorkflows {
-  const { workflow, bounded, within, look, close } = createTemporalCalls(target, namespace, callMillis);
+  const { workflow, bounded, within, update, look, close } = createTemporalCalls(target, namespace, callMillis);
   const isRunning = async (workflowId: string) => {
     try {
       return (await workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
@@ -85,18 +85,10 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string): 
       );
       await within(recordMillis, () => handle.result()).catch(() => undefined);
     },
-    acknowledge: (cubeId, answer) =>
-      bounded(async () => {
-        try {
-          await workflow.getHandle(rollbackIdOf(cubeId)).executeUpdate('acknowledge', { args: [answer] });
-        } catch (error) {
-          if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
-            throw notPossible(error.cause.message, []);
-          if (error instanceof WorkflowNotFoundError || error instanceof WorkflowFailedError)
-            throw notPossible('No emergency rollback of this cube is under way.', []);
-          throw error;
-        }
-      }),
+    acknowledge: async (cubeId, answer) => {
+      const taken = await update(rollbackIdOf(cubeId), 'acknowledge', answer);
+      if (taken === 'no_plan') throw notPossible('No emergency rollback of this cube is under way.', []);
+    },
     deployment: (cubeId) => look<DeploymentView>(deploymentIdOf(cubeId), 'deployment'),
     rollback: (cubeId) => look<RollbackView>(rollbackIdOf(cubeId), 'rollback'),
     close,

@@ -1,9 +1,4 @@
-import {
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-} from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { TrafficName } from '../../domain/cubes.js';
 import {
   type RampAction,
@@ -15,7 +10,7 @@ import {
 import { taskQueues } from '../../domain/task-queues.js';
 import { Failure } from '../../failures.js';
 import type { TemporalTarget } from '../../temporal-target.js';
-import { createTemporalCalls, notPossible, refusedByPlan } from './temporal-calls.js';
+import { createTemporalCalls, notPossible } from './temporal-calls.js';
 
 /** Ramps, as the control API starts, looks at and steers them. All throw `temporal_unreachable`. */
 export interface RampWorkflows {
@@ -32,7 +27,7 @@ export interface RampWorkflows {
 const callMillis = 8000;
 
 export function createRampWorkflows(target: TemporalTarget, namespace: string): RampWorkflows {
-  const { workflow, bounded, look, close } = createTemporalCalls(target, namespace, callMillis);
+  const { workflow, bounded, update, look, close } = createTemporalCalls(target, namespace, callMillis);
   return {
     start: (input) =>
       bounded(async () => {
@@ -47,18 +42,11 @@ export function createRampWorkflows(target: TemporalTarget, namespace: string): 
           });
       }),
     look: (cube) => look<RampView>(rampWorkflowId(cube), 'ramp'),
-    steer: (cube, action, request) =>
-      bounded(async () => {
-        try {
-          const handle = workflow.getHandle(rampWorkflowId(cube));
-          return await handle.executeUpdate<RampView, [RampRequest]>(action, { args: [request] });
-        } catch (error) {
-          if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
-            throw refusedByPlan(error.cause);
-          if (error instanceof WorkflowNotFoundError) throw notPossible(`No ramp of ${cube} is under way.`, []);
-          throw error;
-        }
-      }),
+    steer: async (cube, action, request) => {
+      const taken = await update<RampView>(rampWorkflowId(cube), action, request);
+      if (taken === 'no_plan') throw notPossible(`No ramp of ${cube} is under way.`, []);
+      return taken.answer;
+    },
     close,
   };
 }

@@ -1,17 +1,30 @@
-import { Client, Connection, type WorkflowClient, WorkflowNotFoundError } from '@temporalio/client';
-import type { ApplicationFailure } from '@temporalio/common';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  Client,
+  Connection,
+  isGrpcServiceError,
+  ServiceError,
+  type WorkflowClient,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { Failure } from '../../failures.js';
 import type { TemporalTarget } from '../../temporal-target.js';
 
-/** Temporal's client as plans of cubes and ramps are reached by it. */
+/** Temporal's client as the control API reaches plans by it. */
 export interface TemporalCalls {
   readonly workflow: WorkflowClient;
   /** Throws `temporal_unreachable` for whatever is no `Failure`, and for what takes longer than the calls may. */
   bounded<T>(call: () => Promise<T>): Promise<T>;
   /** Gives a call so long; throws what it throws. */
   within<T>(millis: number, call: () => Promise<T>): Promise<T>;
+  /** Asks a running plan to do something; throws `not_at_this_stage` when the plan refuses. `no_plan`: none runs. */
+  update<T>(workflowId: string, update: string, request: object): Promise<{ readonly answer: T } | 'no_plan'>;
   /** What a plan answers to a query; undefined when there was none, or none that is remembered. */
   look<T>(workflowId: string, query: string): Promise<T | undefined>;
+  reachable(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -27,6 +40,14 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
     workflow,
     bounded,
     within: (millis, call) => connection.withDeadline(Date.now() + millis, call),
+    reachable: () =>
+      connection
+        .withDeadline(Date.now() + 2000, () => connection.workflowService.getSystemInfo({}))
+        .then(
+          () => true,
+          () => false,
+        ),
+    update: (workflowId, update, request) => bounded(() => untilTaken(workflow, workflowId, update, request)),
     look: (workflowId, query) =>
       bounded(async () => {
         try {
@@ -40,8 +61,41 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
   };
 }
 
+/**
+ * The server gives an update up when the workflow task that brought it fails, though the next one may succeed: one that
+ * ends a plan fails whenever something else happens to the plan meanwhile. Asked again under the same id it is carried out
+ * once; the deadline of the call ends it.
+ */
+async function untilTaken<T>(
+  workflow: WorkflowClient,
+  workflowId: string,
+  update: string,
+  request: object,
+): Promise<{ readonly answer: T } | 'no_plan'> {
+  const options: { updateId: string; args: [object] } = { updateId: randomUUID(), args: [request] };
+  for (;;) {
+    try {
+      return { answer: await workflow.getHandle(workflowId).executeUpdate<T, [object]>(update, options) };
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return 'no_plan';
+      if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
+        throw refusedByPlan(error.cause);
+      if (!isGivenUp(error)) throw error;
+    }
+    await sleep(againAfterMillis);
+  }
+}
+
+const againAfterMillis = 50;
+/** The status code by which gRPC tells that something is not in the state that a call needs. */
+const failedPrecondition = 9;
+
+function isGivenUp(error: unknown): boolean {
+  return error instanceof ServiceError && isGrpcServiceError(error.cause) && error.cause.code === failedPrecondition;
+}
+
 /** A plan's own refusal of a request, with what fits now where it said so. */
-export function refusedByPlan({ message, details }: ApplicationFailure): Failure {
+function refusedByPlan({ message, details }: ApplicationFailure): Failure {
   const [detail] = details ?? [];
   const actions =
     typeof detail === 'object' && detail !== null && 'actions' in detail && Array.isArray(detail.actions)

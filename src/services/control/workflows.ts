@@ -1,12 +1,4 @@
-import {
-  Client,
-  Connection,
-  isGrpcServiceError,
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-} from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import {
   type MigrationAction,
   type MigrationId,
@@ -16,10 +8,9 @@ import {
   workflowIdOf,
 } from '../../domain/migration.js';
 import { taskQueues } from '../../domain/task-queues.js';
-import { Failure } from '../../failures.js';
 import type { TemporalTarget } from '../../temporal-target.js';
 import type { CarriedRun } from '../../workflows/lib/run.js';
-import { refusedByPlan } from './temporal-calls.js';
+import { createTemporalCalls } from './temporal-calls.js';
 
 /** The plans, as the control API starts and steers them. */
 export interface MigrationWorkflows {
@@ -52,12 +43,7 @@ const callMillis = 5000;
 
 /** Through Temporal's client; connects when first needed, so that the API starts without Temporal. */
 export function createMigrationWorkflows(target: TemporalTarget, namespace: string): MigrationWorkflows {
-  const connection = Connection.lazy({ ...target, connectTimeout: '3 seconds' });
-  const { workflow, connection: service } = new Client({ connection, namespace });
-  const bounded = <T>(call: () => Promise<T>) =>
-    connection.withDeadline(Date.now() + callMillis, call).catch((error: unknown) => {
-      throw temporalFailure(error);
-    });
+  const { workflow, bounded, update, reachable, close } = createTemporalCalls(target, namespace, callMillis);
   return {
     start: (input) =>
       bounded(async () => {
@@ -75,17 +61,11 @@ export function createMigrationWorkflows(target: TemporalTarget, namespace: stri
           return { runId: (await workflow.getHandle(workflowId).describe()).runId };
         }
       }),
-    steer: (kind, id, action, request) =>
-      bounded(async () => {
-        // Not `startUpdate`: it returns a handle even when the validator refused. The plan's handlers end at once.
-        try {
-          await workflow.getHandle(workflowIdOf(kind, id)).executeUpdate(action, { args: [request] });
-          return 'accepted' as const;
-        } catch (error) {
-          if (error instanceof WorkflowNotFoundError) return 'no_plan' as const;
-          throw error;
-        }
-      }),
+    steer: async (kind, id, action, request) => {
+      // Not `startUpdate`: it returns a handle even when the validator refused. The plan's handlers end at once.
+      const taken = await update(workflowIdOf(kind, id), action, request);
+      return taken === 'no_plan' ? taken : 'accepted';
+    },
     startAgain: (input, from) =>
       bounded(async () => {
         const carried: CarriedRun = {
@@ -108,27 +88,7 @@ export function createMigrationWorkflows(target: TemporalTarget, namespace: stri
             if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
           });
       }),
-    reachable: async () =>
-      connection
-        .withDeadline(Date.now() + 2000, () => service.workflowService.getSystemInfo({}))
-        .then(
-          () => true,
-          () => false,
-        ),
-    close: () => connection.close(),
+    reachable,
+    close,
   };
-}
-
-function temporalFailure(error: unknown): Failure {
-  if (error instanceof Failure) return error;
-  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
-    return refusedByPlan(error.cause);
-  const reason = isGrpcServiceError(error) ? ` (${error.code})` : '';
-  return new Failure(
-    'temporal_unreachable',
-    `The Temporal server did not answer the call in time${reason}; it may still be carried out.`,
-    {
-      cause: error,
-    },
-  );
 }
