@@ -94,7 +94,7 @@ export class Engine {
   /** Starts a program that runs apart; `environment` adds to what the settings say for it. */
   startProgram(name: ProgramName, environment: Readonly<Record<string, string>> = {}): ChildProcess {
     if (this.settings.apart?.includes(programOf(name)) !== true) throw new Error(`${name} does not run apart`);
-    const child = spawn(process.execPath, ['--enable-source-maps', join(packageRoot(), 'dist', 'src', entryOf(name))], {
+    const child = spawn(process.execPath, [join(packageRoot(), 'dist', 'src', entryOf(name))], {
       env: { ...this.shared, ...this.settings.environment?.[name], ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
