@@ -64,7 +64,6 @@ async function bundle({ folder, programs }, platform) {
   await made.write({
     dir: dist,
     format: 'esm',
-    // For whoever runs a program with --enable-source-maps; reading them takes a tenth of a start.
     sourcemap: true,
     entryFileNames: '[name].js',
     chunkFileNames: `${folder}/shared/[name].js`,

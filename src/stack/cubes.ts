@@ -217,7 +217,7 @@ function packagedRelease({ cubeId, entry }: RunCube): Release {
     cube_id: cubeId,
     version: packageVersion(),
     command: process.execPath,
-    args: [programFile(entry)],
+    args: ['--enable-source-maps', programFile(entry)],
     env: {},
     created_at: new Date().toISOString(),
   };

@@ -10,7 +10,7 @@ export function programProcess(program: StackProgram, env: Readonly<Record<strin
   return {
     name: program.name,
     command: process.execPath,
-    args: [...(program.nodeFlags ?? []), programFile(program.entry)],
+    args: ['--enable-source-maps', ...(program.nodeFlags ?? []), programFile(program.entry)],
     env: { ...programEnvironment(env), ...listens?.environment(env) },
     port: url === undefined ? null : Number(new URL(url).port),
     version: packageVersion(),

@@ -91,7 +91,10 @@ export class Engine {
     this.said.set(name, (this.said.get(name) ?? '') + text);
   }
 
-  /** Starts a program that runs apart; `environment` adds to what the settings say for it. */
+  /**
+   * Starts a program that runs apart; `environment` adds to what the settings say for it. Without the maps of its sources,
+   * which only name places in logs and take a tenth of a start.
+   */
   startProgram(name: ProgramName, environment: Readonly<Record<string, string>> = {}): ChildProcess {
     if (this.settings.apart?.includes(programOf(name)) !== true) throw new Error(`${name} does not run apart`);
     const child = spawn(process.execPath, [join(packageRoot(), 'dist', 'src', entryOf(name))], {
