@@ -27,8 +27,8 @@ export async function connectTemporal(target: TemporalTarget): Promise<NativeCon
 
 /**
  * What every worker has: heartbeats are sent twice a second at most, so that a pause reaches a lane within its two
- * seconds; on shutdown long steps get time to commit and hand over. It waits for tasks by a few calls at a time: a plan
- * has a task now and then, and each open call costs the server.
+ * seconds; on shutdown long steps get time to commit and hand over. It waits for tasks by few calls at a time: a plan has
+ * a task now and then, and each open call costs the server.
  */
 export async function createWorker(options: WorkerOptions & { connection: NativeConnection }): Promise<Worker> {
   return Worker.create({
@@ -36,7 +36,8 @@ export async function createWorker(options: WorkerOptions & { connection: Native
     maxHeartbeatThrottleInterval: '500 milliseconds',
     shutdownGraceTime: '5 seconds',
     workflowTaskPollerBehavior: { type: 'simple-maximum', maximum: 4 },
-    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
+    nonStickyToStickyPollRatio: 0.5,
+    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 4 },
     ...options,
   }).catch((error: unknown) => {
     throw toFailure(error);
