@@ -43,6 +43,6 @@ export class StallingProxy extends LoopbackProxy {
 }
 
 export interface Stalled {
-  /** Lets the message arrive; resolves when the server has answered it. */
+  /** Lets the message arrive; resolves when the server has sent something since. */
   letGo(): Promise<void>;
 }

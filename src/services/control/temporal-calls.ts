@@ -24,6 +24,7 @@ export interface TemporalCalls {
   update<T>(workflowId: string, update: string, request: object): Promise<{ readonly answer: T } | 'no_plan'>;
   /** What a plan answers to a query; undefined when there was none, or none that is remembered. */
   look<T>(workflowId: string, query: string): Promise<T | undefined>;
+  /** Whether the server answers within two seconds. */
   reachable(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -73,7 +74,7 @@ async function untilTaken<T>(
   request: object,
 ): Promise<{ readonly answer: T } | 'no_plan'> {
   const options: { updateId: string; args: [object] } = { updateId: randomUUID(), args: [request] };
-  for (;;) {
+  for (let pause = firstPauseMillis; ; pause = Math.min(2 * pause, longestPauseMillis)) {
     try {
       return { answer: await workflow.getHandle(workflowId).executeUpdate<T, [object]>(update, options) };
     } catch (error) {
@@ -82,11 +83,13 @@ async function untilTaken<T>(
         throw refusedByPlan(error.cause);
       if (!isGivenUp(error)) throw error;
     }
-    await sleep(againAfterMillis);
+    await sleep(pause);
   }
 }
 
-const againAfterMillis = 50;
+const firstPauseMillis = 50;
+/** For what does not pass, as a plan that no longer replays. */
+const longestPauseMillis = 1000;
 /** The status code by which gRPC tells that something is not in the state that a call needs. */
 const failedPrecondition = 9;
 
