@@ -40,7 +40,7 @@ export async function expectTargetEqualsSource(databases: TestDatabases): Promis
   const found = await targetRows(databases.cube);
   expect(found.length).toBe(expected.length);
   const different = expected.findIndex((row, place) => !isDeepStrictEqual(found[place], row));
-  expect(found[different]).toEqual(expected[different]);
+  expect(found[different]).toStrictEqual(expected[different]);
 }
 
 /** The rejects of a run are exactly those that the generator foretold, with their reasons. */

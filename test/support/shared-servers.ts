@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { defaultCacheFolder, ensureArtifact } from '../../src/stack/fetch.js';
@@ -51,5 +51,5 @@ function dataFolder(): string {
   const memory = '/dev/shm';
   if (!existsSync(memory)) return tmpdir();
   const { bavail, bsize } = statfsSync(memory);
-  return bavail * bsize > roomNeeded ? memory : tmpdir();
+  return Math.min(bavail * bsize, freemem()) > roomNeeded ? memory : tmpdir();
 }
