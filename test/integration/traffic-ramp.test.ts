@@ -26,7 +26,7 @@ const quick = {
 };
 
 beforeAll(async () => {
-  stack = await RampStack.start(['worker-control']);
+  stack = await RampStack.start({ apart: ['worker-control'] });
   ({ databases, redis, engine } = stack);
 });
 beforeEach(async () => {

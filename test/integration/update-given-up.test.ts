@@ -1,47 +1,28 @@
 import { Client } from '@temporalio/client';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { rampWorkflowId } from '../../src/domain/ramp/ramp.js';
-import { readFlags, writeFlags } from '../../src/traffic/flags.js';
-import { registerInstance } from '../../src/traffic/instances.js';
-import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
+import { readFlags } from '../../src/traffic/flags.js';
 import { until } from '../support/conditions.js';
-import { createDatabases, type TestDatabases } from '../support/databases.js';
-import { Engine } from '../support/engine.js';
-import { OwnRedis } from '../support/own-redis.js';
+import { RampStack } from '../support/ramp-stack.js';
 import { StallingProxy } from '../support/stalling-proxy.js';
 
 /** A control worker whose answers to Temporal can be held back, so that something happens to a plan while it computes. */
-let databases: TestDatabases;
-let ownRedis: OwnRedis;
-let redis: RedisConnection;
 let way: StallingProxy;
-let engine: Engine;
+let stack: RampStack;
 
 beforeAll(async () => {
-  databases = await createDatabases(1);
-  ownRedis = await OwnRedis.start();
-  redis = connectRedis(ownRedis.url, { onError: () => undefined });
-  await until('a connection', () => redis.status === 'ready');
   way = await StallingProxy.before(`tcp://${inject('servers').temporalAddress}`);
-  engine = await Engine.start({
-    ...databases,
-    redisUrl: ownRedis.url,
-    bulkWorkers: 0,
-    environment: { 'worker-control': { TEMPORAL_ADDRESS: new URL(way.url).host } },
-  });
+  stack = await RampStack.start({ environment: { TEMPORAL_ADDRESS: new URL(way.url).host } });
 });
 afterAll(async () => {
-  await engine.stop();
+  await stack.stop();
   await way.close();
-  redis.disconnect();
-  await ownRedis.stop();
-  await databases.drop();
 });
 
 test('a stop whose workflow task failed, because something else happened to the plan meanwhile, is carried out all the same', async () => {
-  await writeFlags(redis, 'saju', { enabled: true, percentage: 0 }, { by: 'test', why: 'begin' });
-  const place = { cube_id: 'saju-cube', instance_id: 'saju-1', url: 'http://127.0.0.1:1' } as const;
-  const cube = registerInstance(redis, { ...place, version: '1', state: 'ready', started_at: Date.now() });
+  const { engine, redis } = stack;
+  await stack.openForNobody();
+  const cube = stack.registerCube();
   const asked = { steps: [5, 100], interval_seconds: 600, check_interval_seconds: 3600 };
   expect((await engine.call('POST', '/v1/traffic/saju/ramp', asked)).status).toBe(202);
   const { workflow } = new Client({ connection: await engine.temporal(), namespace: engine.namespace });

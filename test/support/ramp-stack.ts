@@ -7,6 +7,13 @@ import { Engine } from './engine.js';
 import { OwnRedis } from './own-redis.js';
 import type { Program } from './programs-here.js';
 
+interface RampStackOptions {
+  /** Programs of the engine that run as processes of their own. */
+  readonly apart?: readonly Program[];
+  /** That of the control worker. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** What a ramp needs beside gateways: control API, worker and Temporal, and a Redis of its own. */
 export class RampStack {
   private constructor(
@@ -16,13 +23,18 @@ export class RampStack {
     readonly engine: Engine,
   ) {}
 
-  /** `apart`: programs of the engine that run as processes of their own. */
-  static async start(apart: readonly Program[] = []): Promise<RampStack> {
+  static async start({ apart = [], environment = {} }: RampStackOptions = {}): Promise<RampStack> {
     const databases = await createDatabases(1);
     const ownRedis = await OwnRedis.start();
     const redis = connectRedis(ownRedis.url, { onError: () => undefined });
     await until('a connection', () => redis.status === 'ready');
-    const engine = await Engine.start({ ...databases, redisUrl: ownRedis.url, bulkWorkers: 0, apart });
+    const engine = await Engine.start({
+      ...databases,
+      redisUrl: ownRedis.url,
+      bulkWorkers: 0,
+      apart,
+      environment: { 'worker-control': environment },
+    });
     return new RampStack(databases, ownRedis, redis, engine);
   }
 

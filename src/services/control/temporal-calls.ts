@@ -76,6 +76,7 @@ async function untilTaken<T>(
   const options: { updateId: string; args: [object] } = { updateId: randomUUID(), args: [request] };
   for (let pause = firstPauseMillis; ; pause = Math.min(2 * pause, longestPauseMillis)) {
     try {
+      // Not `startUpdate`: it returns a handle even when the validator refused.
       return { answer: await workflow.getHandle(workflowId).executeUpdate<T, [object]>(update, options) };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return 'no_plan';

@@ -62,7 +62,6 @@ export function createMigrationWorkflows(target: TemporalTarget, namespace: stri
         }
       }),
     steer: async (kind, id, action, request) => {
-      // Not `startUpdate`: it returns a handle even when the validator refused. The plan's handlers end at once.
       const taken = await update(workflowIdOf(kind, id), action, request);
       return taken === 'no_plan' ? taken : 'accepted';
     },
