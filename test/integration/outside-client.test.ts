@@ -58,7 +58,7 @@ afterAll(async () => {
 
 /** Where the outside program's libraries are: fetched once, by the checksums that stand beside it. */
 async function libraries(): Promise<string> {
-  const home = join(defaultCacheFolder(process.env), 'outside-client-1');
+  const home = join(defaultCacheFolder(process.env), 'outside-client-2');
   if (existsSync(join(home, 'jwt')) && existsSync(join(home, 'redis'))) return home;
   const wanted = join(packageRoot(), 'test', 'outside', 'requirements.txt');
   const options = ['--quiet', '--disable-pip-version-check', '--no-deps', '--require-hashes', '--only-binary=:all:'];
