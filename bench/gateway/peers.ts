@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageRoot } from '../../src/package-root.js';
 import { choosePort } from '../../src/stack/ports.js';
-import { listens } from '../../src/stack/servers.js';
+import { listens } from '../../src/stack/reachable.js';
 
 /** A program that answers on a port, and the processor time it has used. */
 export class Peer {

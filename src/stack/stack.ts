@@ -5,20 +5,14 @@ import { CubeSupervisor } from './cubes.js';
 import { askedPorts, ownServers, stackEnvironment } from './environment.js';
 import { ensureArtifact } from './fetch.js';
 import type { ProcessEntry, StackHome } from './home.js';
+import { ensureDatabase, initializePostgres, type PostgresServer, postgresProcess } from './postgres-server.js';
 import { isAlive, signalProcess } from './process-identity.js';
 import { programProcess } from './program-process.js';
 import { isNeeded, programs, runCubes } from './programs.js';
-import {
-  answers,
-  ensureDatabase,
-  initializePostgres,
-  listens,
-  type PostgresServer,
-  postgresProcess,
-  redisProcess,
-  temporalProcess,
-} from './servers.js';
+import { answers, listens } from './reachable.js';
+import { redisProcess } from './redis-server.js';
 import { Supervisor } from './supervisor.js';
+import { temporalProcess } from './temporal-server.js';
 
 export interface StackOptions {
   readonly home: StackHome;

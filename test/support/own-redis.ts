@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultCacheFolder, ensureArtifact } from '../../src/stack/fetch.js';
 import { choosePort } from '../../src/stack/ports.js';
-import { listens } from '../../src/stack/servers.js';
+import { listens } from '../../src/stack/reachable.js';
 import { until } from './conditions.js';
 
 /** A real Redis of one test file, to be killed, frozen and started again as it likes. */

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -8,6 +7,8 @@ import { Failure } from '../failures.js';
 import { artifacts } from './artifacts.js';
 import type { StackHome } from './home.js';
 import type { ProcessSpec } from './managed-process.js';
+import { answers } from './reachable.js';
+import { serverEnvironment } from './server-environment.js';
 
 const run = promisify(execFile);
 
@@ -110,78 +111,6 @@ export async function ensureDatabase(server: PostgresServer): Promise<void> {
   }
 }
 
-export function temporalProcess(
-  home: StackHome,
-  program: string,
-  ports: { temporal: number; temporalUi: number },
-): ProcessSpec {
-  return {
-    name: 'temporal',
-    command: program,
-    args: [
-      'server',
-      'start-dev',
-      '--ip',
-      '127.0.0.1',
-      '--port',
-      String(ports.temporal),
-      '--ui-port',
-      String(ports.temporalUi),
-      '--db-filename',
-      home.path('temporal.db'),
-      '--log-level',
-      'warn',
-    ],
-    env: { ...serverEnvironment(), HOME: home.folder },
-    port: ports.temporal,
-    version: artifacts.temporal.version,
-    stopSignal: 'SIGTERM',
-    ready: async () => (await listens(ports.temporal)) && (await listens(ports.temporalUi)),
-  };
-}
-
-export function redisProcess(home: StackHome, program: string, port: number): ProcessSpec {
-  return {
-    name: 'redis',
-    command: program,
-    args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', home.folder, '--appendonly', 'yes', '--save', ''],
-    env: serverEnvironment(),
-    port,
-    version: '8.2',
-    stopSignal: 'SIGTERM',
-    ready: () => listens(port),
-  };
-}
-
-/** Whether something accepts connections on a port of the loopback address. */
-export function listens(port: number, host = '127.0.0.1'): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host, timeout: 1000 });
-    const answer = (listening: boolean) => {
-      socket.destroy();
-      resolve(listening);
-    };
-    socket.once('connect', () => answer(true));
-    socket.once('error', () => answer(false));
-    socket.once('timeout', () => answer(false));
-  });
-}
-
-/** Whether a PostgreSQL answers a statement. */
-export async function answers(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 });
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    await client.query('select 1');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await client.end().catch(() => undefined);
-  }
-}
-
 /** The last line that a program which failed wrote. */
 function lastWords(error: unknown): string {
   const written = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
@@ -204,9 +133,4 @@ function unprivileged(command: readonly string[]): readonly string[] {
     '--ambient-caps=+dac_override',
   ];
   return ['setpriv', ...drop, '--', ...command];
-}
-
-/** Servers get a path and a language, and nothing of the caller's environment: it may hold secrets. */
-function serverEnvironment(): Record<string, string> {
-  return { PATH: process.env.PATH ?? '/usr/bin:/bin', LANG: 'C.UTF-8', TZ: 'UTC' };
 }
