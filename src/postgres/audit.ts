@@ -1,5 +1,4 @@
 import type pg from 'pg';
-import { inTransaction } from './connect.js';
 
 /** What is put on record. `details` holds settings, ids and counts; never a secret, never the contents of a record. */
 export interface AuditedAct {
@@ -40,30 +39,19 @@ const beginning = '0'.repeat(64);
 const atText = `to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 /**
- * Adds an entry to the chain; whoever adds at the same time waits for its turn. Called before the act: what cannot be put
- * on record is not done.
+ * Adds an entry to the chain; whoever adds at the same time waits for its turn, four seconds at most. Called before the act:
+ * what cannot be put on record is not done. Of entries with the same action, subject and `details.once` there is one: the
+ * first is returned again.
  */
 export async function appendAudit(pool: pg.Pool, act: AuditedAct): Promise<AuditAnchor> {
-  return inTransaction(pool, async (client) => {
-    // A client that gave up leaves its session waiting, and a frozen one holds the lock: the server ends both.
-    await client.query("set local lock_timeout = '4s'");
-    await client.query("set local idle_in_transaction_session_timeout = '15s'");
-    // The last entry must be read by a statement that begins after the lock is held, or it would be an older one.
-    await client.query("select pg_advisory_xact_lock(hashtextextended('cubeshift audit', 0))");
-    const added = await client.query<{ seq: string; hash: string }>(
-      `insert into audit.entries (seq, at, actor, action, subject, details, previous_hash, hash)
-       select new.seq, new.at, $1, $2, $3, $4, new.previous_hash,
-              audit.entry_hash(new.seq, new.at, $1, $2, $3, $4, new.previous_hash)
-         from (select coalesce(max(seq), 0) + 1 as seq, clock_timestamp() as at,
-                      coalesce((select hash from audit.entries order by seq desc limit 1), $5) as previous_hash
-                 from audit.entries) as new
-       returning seq, hash`,
-      [...[act.actor, act.action, act.subject].map(storable), JSON.stringify(act.details, storableValue), beginning],
-    );
-    const [entry] = added.rows;
-    if (entry === undefined) throw new Error('an insert returned no row');
-    return { seq: Number(entry.seq), hash: entry.hash };
-  });
+  // One statement: a client that gave up, or is frozen, holds the chain no longer than the server takes for it.
+  const added = await pool.query<{ seq: string; hash: string }>('select seq, hash from audit.append($1, $2, $3, $4)', [
+    ...[act.actor, act.action, act.subject].map(storable),
+    JSON.stringify(act.details, storableValue),
+  ]);
+  const [entry] = added.rows;
+  if (entry === undefined) throw new Error('a function returned no row');
+  return { seq: Number(entry.seq), hash: entry.hash };
 }
 
 /** Entries older than `before`, the newest first. */

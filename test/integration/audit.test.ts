@@ -1,10 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { packageRoot } from '../../src/package-root.js';
 import { appendAudit, checkAudit, readAudit } from '../../src/postgres/audit.js';
 import { createPool } from '../../src/postgres/connect.js';
 import { upgradeLedger } from '../../src/postgres/ledger-schema.js';
 import { createDatabase, dropDatabase } from '../support/databases.js';
+import { createRole, type TestRole } from '../support/roles.js';
 
 /** The audit on a real database: added to by many, changed by nobody, and telling when somebody did. */
 const name = `t${randomBytes(6).toString('hex')}`;
@@ -100,7 +104,7 @@ test('somebody who hangs with the chain in hand holds up nobody for long, and le
   await frozen.connect();
   try {
     await frozen.query('begin');
-    await frozen.query("select pg_advisory_xact_lock(hashtextextended('cubeshift audit', 0))");
+    await frozen.query('select from audit.turn for update');
     await expect(appendAudit(pool, act(1))).rejects.toMatchObject({ code: '55P03' });
     const waiting = await pool.query("select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'", [
       name,
@@ -110,6 +114,94 @@ test('somebody who hangs with the chain in hand holds up nobody for long, and le
     await frozen.end();
   }
   await appendAudit(pool, act(2));
+});
+
+describe('a program that has only the right to append', () => {
+  let role: TestRole;
+  let program: pg.Pool;
+
+  beforeAll(async () => {
+    role = await createRole(pool);
+    await pool.query(
+      `grant usage on schema audit to ${role.name};
+       grant select on audit.entries to ${role.name};
+       grant execute on function audit.append(text, text, text, jsonb) to ${role.name}`,
+    );
+    program = createPool(role.url(url), { applicationName: 'test', max: 2 });
+  });
+  afterAll(async () => {
+    await program.end();
+    await role.drop();
+  });
+
+  const highest = `(9223372036854775807, now(), 'x', 'x', 'x', '{}', 'x', 'x')`;
+  test.each([
+    ['put in the last entry that there can be', `insert into audit.entries values ${highest}`],
+    ['change an entry', "update audit.entries set actor = 'x'"],
+    ['take out an entry', 'delete from audit.entries'],
+    ['empty it', 'truncate audit.entries'],
+    ['hold its table', 'do $$ begin lock table audit.entries in share mode; end $$'],
+    ['take the turn', 'select from audit.turn for update'],
+    ['change the turn', 'delete from audit.turn'],
+    [
+      'put itself in the way of what the function calls',
+      'create function audit.clock_timestamp() returns int return 1',
+    ],
+  ])('cannot %s', async (_what, statement) => {
+    await appendAudit(program, act(1));
+    await expect(program.query(statement)).rejects.toMatchObject({ code: '42501' });
+    await appendAudit(pool, act(2));
+    expect(await checkAudit(pool)).toMatchObject({ entries: 2, broken: null });
+  });
+
+  test('is not heard where it holds an advisory lock, or shadows what the function uses', async () => {
+    const client = await program.connect();
+    try {
+      await client.query("select pg_advisory_lock(hashtextextended('cubeshift audit', 0))");
+      await client.query('create temporary table entries (seq bigint); set search_path = pg_temp, audit, pg_catalog');
+      await client.query("select audit.append('a', 'b', 'c', '{}')");
+      await appendAudit(pool, act(2));
+    } finally {
+      client.release(true);
+    }
+    expect(await checkAudit(pool)).toMatchObject({ entries: 2, broken: null });
+  });
+
+  test('appends no more at a time than an entry may hold', async () => {
+    for (const too of [
+      { ...act(1), subject: 'x'.repeat(2001) },
+      { ...act(1), details: { why: 'x'.repeat(100_001) } },
+    ])
+      await expect(appendAudit(program, too)).rejects.toMatchObject({ code: '54000' });
+  });
+
+  test('goes on appending when an administrator gives the audit to a role of its own', async () => {
+    const owner = await createRole(pool);
+    try {
+      await pool.query(separateOwner(owner.name));
+      await appendAudit(program, act(1));
+      await appendAudit(program, act(2));
+      expect(await checkAudit(pool)).toMatchObject({ entries: 2, broken: null });
+    } finally {
+      await pool.query(separateOwner('current_user'));
+      await owner.drop();
+    }
+  });
+});
+
+/** What docs/audit.md has an administrator type. */
+function separateOwner(owner: string): string {
+  const document = readFileSync(join(packageRoot(), 'docs', 'audit.md'), 'utf8');
+  const [, statements] = /```sql\n(alter schema audit[^`]*)```/.exec(document) ?? [];
+  return (statements ?? expect.fail('docs/audit.md does not say how')).replaceAll('audit_owner', owner);
+}
+
+test('an entry that says `once` is put on record once, by however many at once', async () => {
+  const once = { ...act(1), details: { once: 'the same' } };
+  const added = await Promise.all(Array.from({ length: 5 }, () => appendAudit(pool, once)));
+  expect(new Set(added.map(({ seq }) => seq)).size).toBe(1);
+  await appendAudit(pool, { ...once, subject: 'another' });
+  expect(await checkAudit(pool)).toMatchObject({ entries: 2, broken: null });
 });
 
 test('entries of many who add at once make one chain', async () => {
