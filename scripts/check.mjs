@@ -1,4 +1,4 @@
-// The house's own rules, one after the other: format and lint, types, import directions, dead code.
+// The house's own rules, one after the other: format and lint, types, expressions, import directions, dead code.
 import { spawnSync } from 'node:child_process';
 import { prepare } from './prepare.mjs';
 
@@ -7,6 +7,11 @@ const folders = ['src', 'legacy', 'demo', 'bench'];
 const checks = [
   ['format and lint', '@biomejs/biome/bin/biome', ['ci', '--error-on-warnings', '.']],
   ['types', 'typescript/bin/tsc', ['-p', 'tsconfig.json']],
+  [
+    'regular expressions in linear time',
+    'eslint/bin/eslint.js',
+    ['--max-warnings', '0', 'src', 'legacy', 'bin', 'scripts'],
+  ],
   [
     'import directions',
     'dependency-cruiser/bin/dependency-cruise.mjs',

@@ -309,7 +309,7 @@ function parseRedisUrl(value: string): string {
 }
 
 function parseHttpUrl(value: string): string {
-  return parseUrl(value, ['http:', 'https:'], 'http://127.0.0.1:8090').replace(/\/+$/, '');
+  return parseUrl(value, ['http:', 'https:'], 'http://127.0.0.1:8090').replace(/(?<!\/)\/+$/, '');
 }
 
 /** As `parseHttpUrl`, of a service whose paths are its own. */

@@ -12,7 +12,9 @@ export function gatewayUrl(given: string | undefined): string {
   const url = new URL(text);
   if (!/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '' || url.username !== '')
     throw new TypeError('The URL of the gateway must be one such as https://heal7.example.');
-  return url.href.replace(/\/+$/, '');
+  let { href } = url;
+  while (href.endsWith('/')) href = href.slice(0, -1);
+  return href;
 }
 
 function fromEnvironment(): string | undefined {

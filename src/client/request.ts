@@ -27,7 +27,7 @@ export function prepareRequest(
   const body = method === 'GET' ? undefined : writeBody(data);
   if (typeof body === 'string') headers.set('Content-Type', 'application/json');
   return {
-    call: `${method} ${path.replace(/\?.*$/s, '')}`,
+    call: `${method} ${path.split('?', 1)[0]}`,
     url: gateway + (method === 'GET' ? addQuery(path, data) : path),
     init: {
       method,

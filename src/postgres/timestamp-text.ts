@@ -69,7 +69,7 @@ function yearText(year: number): string {
 function fraction(micros: number): string {
   if (micros === 0) return '';
   const digits = `${threeDigits[Math.floor(micros / 1000)]}${threeDigits[micros % 1000]}`;
-  return `.${micros % 10 === 0 ? digits.replace(/0+$/, '') : digits}`;
+  return `.${micros % 10 === 0 ? digits.replace(/(?<!0)0+$/, '') : digits}`;
 }
 
 const twoDigits: readonly string[] = Array.from({ length: 100 }, (_, value) => String(value).padStart(2, '0'));

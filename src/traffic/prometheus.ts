@@ -41,7 +41,9 @@ export async function queryPrometheus(url: string, cube: string): Promise<Promet
     const [, text] = values.at(-1) ?? [];
     const value = Number(text);
     if (text === undefined || !Number.isFinite(value)) continue;
-    byInstance.set(instance, [...(byInstance.get(instance) ?? []), { name, labels, value }]);
+    const samples = byInstance.get(instance);
+    if (samples === undefined) byInstance.set(instance, [{ name, labels, value }]);
+    else samples.push({ name, labels, value });
   }
   return { byInstance, whole: (told.warnings?.length ?? 0) === 0 };
 }
