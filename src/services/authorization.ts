@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { CubeId, TrafficName } from '../domain/cubes.js';
 import { Failure } from '../failures.js';
-import type { CubeIdentity, TokenVerifier } from './tokens.js';
+import type { CubeIdentity, TokenVerifier, VerifiedCubeToken } from './tokens.js';
 
 /** What a cube token may hold, to use the control API, the security cube, and a cube directly. */
 export type Permission = 'migration:read' | 'migration:write' | 'records:read' | 'token:issue' | `${TrafficName}:call`;
@@ -14,6 +14,8 @@ export interface Authorization {
   readonly require: (permission: Permission) => (request: FastifyRequest) => Promise<void>;
   /** Who asked; only after `require`. */
   readonly callerOf: (request: FastifyRequest) => CubeIdentity;
+  /** As `callerOf`, by its token as it is now: throws `unauthorized` once that is over, or its secret forgotten. */
+  readonly inspect: (request: FastifyRequest) => VerifiedCubeToken;
   /** The user whom the gateway forwards the call for; undefined for anonymous users and for everybody else's calls. */
   readonly userOf: (request: FastifyRequest) => string | undefined;
 }
@@ -29,7 +31,7 @@ export function createAuthorization(
   tokens: TokenVerifier,
   { behindGateway = false }: AuthorizationOptions = {},
 ): Authorization {
-  const callers = new WeakMap<FastifyRequest, CubeIdentity>();
+  const callers = new WeakMap<FastifyRequest, { readonly identity: CubeIdentity; readonly token: string }>();
   const forwarded = new WeakSet<FastifyRequest>();
   app.addHook('onRequest', async (request) => {
     const hop = request.headers['x-cube-token'];
@@ -39,7 +41,7 @@ export function createAuthorization(
         throw new Failure('forbidden', 'X-Cube-Token is for the gateway alone.', {
           hint: 'Send a cube token as `Authorization: Bearer …`.',
         });
-      callers.set(request, gateway);
+      callers.set(request, { identity: gateway, token: String(hop) });
       forwarded.add(request);
       return;
     }
@@ -48,20 +50,20 @@ export function createAuthorization(
     const [, token] = /^Bearer ([^ ]+)$/i.exec(authorization) ?? [];
     // A bearer that is there must be right: a bad one never counts as none.
     if (token === undefined) throw new Failure('unauthorized', 'Invalid token');
-    callers.set(request, tokens.verify(token));
+    callers.set(request, { identity: tokens.verify(token), token });
   });
+  const known = (request: FastifyRequest) => {
+    const caller = callers.get(request);
+    if (caller === undefined) throw new Failure('unauthorized', 'This call needs a cube token.');
+    return caller;
+  };
   return {
     require: (permission) => async (request) => {
-      const caller = callers.get(request);
-      if (caller === undefined) throw new Failure('unauthorized', 'This call needs a cube token.');
-      if (!caller.permissions.includes(permission))
+      if (!known(request).identity.permissions.includes(permission))
         throw new Failure('forbidden', `This call needs the permission ${permission}.`);
     },
-    callerOf: (request) => {
-      const caller = callers.get(request);
-      if (caller === undefined) throw new Failure('unauthorized', 'This call needs a cube token.');
-      return caller;
-    },
+    callerOf: (request) => known(request).identity,
+    inspect: (request) => tokens.inspect(known(request).token),
     userOf: (request) => {
       const header = request.headers['x-user-id'];
       if (!forwarded.has(request) || typeof header !== 'string' || header === '') return undefined;

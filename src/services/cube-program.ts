@@ -34,6 +34,8 @@ export interface CubeProgram<Name extends VariableName> {
   };
   /** What cube tokens are signed with, as it is now. */
   readonly secret: () => string;
+  /** Looks for a changed secret now, not within a second. */
+  readonly lookForSecrets: () => void;
   readonly redis: RedisConnection;
   readonly admits: InstanceFilter;
   /** Its calls of these other cubes; ended with the cube. */
@@ -88,6 +90,7 @@ export async function runCubeProgram<Name extends VariableName>(
     config,
     basics: { definition, version, instanceId, logger, clock, tokens },
     secret: () => secrets.cube.current,
+    lookForSecrets: () => secrets.look(),
     redis,
     admits,
     callsOf,

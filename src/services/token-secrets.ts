@@ -59,7 +59,8 @@ export class KnownSecrets {
     clearInterval(this.timer);
   }
 
-  private look(): void {
+  /** Reads the file now, as it does every second by itself. */
+  look(): void {
     try {
       const read = this.read();
       this.told = '';

@@ -1,5 +1,12 @@
 import { createSigner } from 'fast-jwt';
-import { type Claims, createSignedTokens, type SignedTokens, type TokenSecrets } from './signed-tokens.js';
+import {
+  type Claims,
+  createSignedTokens,
+  isTime,
+  type SignedTokens,
+  type TokenSecrets,
+  type VerifiedToken,
+} from './signed-tokens.js';
 
 /** What every cube token says of itself. */
 export const cubeTokenIssuer = 'heal7-security-cube';
@@ -13,8 +20,18 @@ export interface CubeIdentity {
 /** Says whom a cube token speaks for, as `SignedTokens` promises. */
 export type TokenVerifier = SignedTokens<CubeIdentity>;
 
-/** Signs a cube token, HS256, valid for an hour from `now`. */
-export function issueCubeToken(secret: string, identity: CubeIdentity, now: Date): { token: string; expiresAt: Date } {
+export type VerifiedCubeToken = VerifiedToken<CubeIdentity>;
+
+/**
+ * Signs a cube token, HS256, valid for an hour from `now`. `startedAt` is that of the token by which its caller asked for
+ * it, milliseconds since 1970: the token carries it as `orig_iat`. One that was asked for by no other has none.
+ */
+export function issueCubeToken(
+  secret: string,
+  identity: CubeIdentity,
+  now: Date,
+  startedAt?: number,
+): { token: string; expiresAt: Date } {
   const issued = Math.floor(now.getTime() / 1000);
   const sign = createSigner({ key: Buffer.from(secret, 'utf8'), algorithm: 'HS256' });
   const token = sign({
@@ -23,6 +40,8 @@ export function issueCubeToken(secret: string, identity: CubeIdentity, now: Date
     iat: issued,
     exp: issued + cubeTokenSeconds,
     iss: cubeTokenIssuer,
+    // The first one's clock may be ahead of this one.
+    ...(startedAt === undefined ? {} : { orig_iat: Math.min(issued, Math.floor(startedAt / 1000)) }),
   });
   return { token, expiresAt: new Date((issued + cubeTokenSeconds) * 1000) };
 }
@@ -32,12 +51,20 @@ export function createTokenVerifier(secrets: TokenSecrets, clock: () => Date): T
   return createSignedTokens(secrets, { issuer: cubeTokenIssuer, read: identityOf, clock });
 }
 
-function identityOf({ cube_id: cubeId, permissions, iat, exp }: Claims): CubeIdentity | undefined {
+function identityOf({
+  cube_id: cubeId,
+  permissions,
+  iat,
+  exp,
+  orig_iat: first = iat,
+}: Claims): CubeIdentity | undefined {
   const complete =
     typeof cubeId === 'string' &&
     cubeId !== '' &&
     Array.isArray(permissions) &&
     permissions.every((one) => typeof one === 'string');
-  if (!complete || typeof iat !== 'number' || typeof exp !== 'number' || exp - iat > cubeTokenSeconds) return undefined;
+  if (!complete || !isTime(iat) || !isTime(exp) || exp - iat > cubeTokenSeconds) return undefined;
+  // A first token that is younger than one that came of it there is not.
+  if (!isTime(first) || first > iat) return undefined;
   return { cubeId, permissions };
 }

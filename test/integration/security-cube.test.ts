@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
-import { errors, jwtVerify } from 'jose';
+import { jwtVerify } from 'jose';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { cubeDefinitions, findCube } from '../../src/domain/cubes.js';
@@ -12,7 +13,7 @@ import { createPool } from '../../src/postgres/connect.js';
 import { upgradeLedger } from '../../src/postgres/ledger-schema.js';
 import type { CubeApp } from '../../src/services/cube.js';
 import { createRateLimiter } from '../../src/services/rate-limit.js';
-import { buildSecurityCube } from '../../src/services/security/app.js';
+import { buildSecurityCube, type SecurityCubeOptions } from '../../src/services/security/app.js';
 import { createTokenVerifier, issueCubeToken } from '../../src/services/tokens.js';
 import { readInstances } from '../../src/traffic/instances.js';
 import { takeSharedToken } from '../../src/traffic/rate-counter.js';
@@ -58,6 +59,7 @@ afterAll(async () => {
 function build(
   limits = rates,
   record = (act: AuditedAct): Promise<unknown> => appendAudit(pool, act),
+  others: Partial<Pick<SecurityCubeOptions, 'tokens' | 'secret' | 'lookForSecrets'>> = {},
 ): Promise<CubeApp> {
   const clock = () => now;
   return buildSecurityCube({
@@ -73,6 +75,7 @@ function build(
     rates: limits,
     dependencies: {},
     optionalDependencies: { redis: () => redis.ping() },
+    ...others,
   });
 }
 
@@ -110,6 +113,7 @@ describe('POST /tokens', () => {
       iat,
       exp: iat + 3600,
       iss: 'heal7-security-cube',
+      orig_iat: iat,
     });
     expect(answer.body.expires_at).toBe(new Date((iat + 3600) * 1000).toISOString().replace('Z', '000Z'));
     expect(await validate(answer.body.token)).toEqual({ valid: true, cube_id: 'reports', permissions: ['saju:call'] });
@@ -182,13 +186,124 @@ describe('POST /tokens', () => {
     expect(await post('/tokens', body, old.token)).toMatchObject({ status: 401, body: { detail: 'Token expired' } });
   });
 
-  test('takes a caller whose token was signed before the secret changed, and signs with the new one', async () => {
-    const old = issueCubeToken(previous, { cubeId: 'operator', permissions: ['token:issue'] }, now).token;
-    const { body } = await post('/tokens', { cube_id: 'a', permissions: [] }, old);
-    await expect(jwtVerify(body.token, new TextEncoder().encode(secret))).resolves.toBeDefined();
-    await expect(jwtVerify(body.token, new TextEncoder().encode(previous))).rejects.toThrow(
-      errors.JWSSignatureVerificationFailed,
-    );
+  describe('to whom a token leads to the next', () => {
+    const iat = () => Math.floor(now.getTime() / 1000);
+    const body = { cube_id: 'a', permissions: ['token:issue'] };
+    /** Made by any library: `claims` beside those that every token has. */
+    const made = (claims: Readonly<Record<string, unknown>>, key = secret) => {
+      const all = { iat: iat(), exp: iat() + 3600, iss: 'heal7-security-cube', ...body, ...claims };
+      const signed = `${encode({ alg: 'HS256' })}.${encode(all)}`;
+      return `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`;
+    };
+    const issue = (token: string, cube = app) => post('/tokens', body, token, cube);
+    const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+
+    test('is not who holds one of a secret that was changed: it could be forged by who knew that one', async () => {
+      for (const claims of [{}, { orig_iat: iat() }, { cube_id: 'api-gateway-cube' }, { exp: iat() + 60 }]) {
+        const old = made(claims, previous);
+        expect(await validate(old)).toMatchObject({ valid: true });
+        expect(await issue(old)).toMatchObject({
+          status: 401,
+          body: {
+            type: 'unauthorized',
+            detail: expect.stringContaining('changed'),
+            hint: expect.stringContaining('operator'),
+          },
+        });
+      }
+      expect((await issue(made({}))).status).toBe(201);
+    });
+
+    test('is not who asked before the secret was changed and sends the rest of the request after it', async () => {
+      const secrets = { current: previous, previous: secret };
+      const checker = createTokenVerifier(secrets, () => now);
+      let looked = false;
+      const tokens = {
+        ...checker,
+        inspect: (token: string) => {
+          looked = true;
+          return checker.inspect(token);
+        },
+      };
+      const slow = await build(rates, undefined, { tokens, secret: () => secrets.current });
+      try {
+        const address = await slow.listen({ host: '127.0.0.1', port: 0 });
+        const asked = request(`${address}/tokens`, {
+          method: 'POST',
+          headers: {
+            authorization: `Bearer ${made({}, previous)}`,
+            'content-type': 'application/json',
+            'content-length': JSON.stringify(body).length,
+          },
+        });
+        const answered = once(asked, 'response');
+        asked.write('{');
+        await until('the token to be looked at', () => looked);
+        secrets.current = secret;
+        secrets.previous = previous;
+        tokens.useSecrets(secrets);
+        asked.end(JSON.stringify(body).slice(1));
+        const [answer] = (await answered) as [IncomingMessage];
+        expect(answer.statusCode).toBe(401);
+      } finally {
+        await slow.close();
+      }
+    });
+
+    test('is who heard of a new secret before the cube did', async () => {
+      const secrets = { current: previous, previous: secret };
+      const tokens = createTokenVerifier(secrets, () => now);
+      const lookForSecrets = () => {
+        secrets.current = secret;
+        tokens.useSecrets({ current: secret, previous });
+      };
+      const late = await build(rates, undefined, { tokens, secret: () => secrets.current, lookForSecrets });
+      const { status, body: issued } = await issue(made({}), late);
+      expect(status).toBe(201);
+      await expect(jwtVerify(issued.token, new TextEncoder().encode(secret))).resolves.toBeDefined();
+      await late.close();
+    });
+
+    test('is who began within the last 24 hours, counted from the first token whatever comes between', async () => {
+      const began = now.getTime();
+      let token = made({});
+      for (const minutes of [59, 118, 177]) {
+        now = new Date(began + minutes * 60_000);
+        const answer = await issue(token);
+        expect(answer.status).toBe(201);
+        token = answer.body.token;
+        expect(claimsOf(token)).toEqual({
+          ...body,
+          iss: 'heal7-security-cube',
+          iat: iat(),
+          exp: iat() + 3600,
+          orig_iat: Math.floor(began / 1000),
+        });
+        await expect(
+          jwtVerify(token, new TextEncoder().encode(secret), { currentDate: now, issuer: 'heal7-security-cube' }),
+        ).resolves.toBeDefined();
+      }
+      const day = 86_400;
+      expect((await issue(made({ orig_iat: iat() - day + 1 }))).status).toBe(201);
+      expect(await issue(made({ orig_iat: iat() - day }))).toMatchObject({
+        status: 401,
+        body: { detail: expect.stringContaining('24 hours'), hint: expect.stringContaining('operator') },
+      });
+    });
+
+    test('is nobody whose first token is younger than its own, or has no time that is one', async () => {
+      for (const first of [iat() + 1, iat() + 86_400, 1e300, '0', null, {}, []])
+        for (const token of [made({ orig_iat: first }), made({ orig_iat: first }, previous)]) {
+          expect([first, (await issue(token)).status]).toEqual([first, 401]);
+          expect(await validate(token)).toEqual({ valid: false, error: 'Invalid token' });
+        }
+    });
+
+    test('is who has a clock that is a little ahead, and the token says a first time that is not after its own', async () => {
+      const { status, body: issued } = await issue(made({ iat: iat() + 60, exp: iat() + 3660 }));
+      expect([status, claimsOf(issued.token).orig_iat]).toEqual([201, iat()]);
+      expect(await validate(issued.token)).toMatchObject({ valid: true });
+    });
   });
 
   test.each([
@@ -239,9 +354,9 @@ now = int(time.time())
 claims.update(iat=now, exp=now + 600, cube_id="사주-cube")
 signed = encode(b'{"typ": "JWT", "alg": "HS256"}') + b"." + encode(json.dumps(claims).encode())
 print((signed + b"." + encode(sign(signed))).decode())`;
-    const said = spawnSync('python3', ['-c', program, secret, token], { encoding: 'utf8' });
-    expect(said.stderr).toBe('');
-    expect(await validate(said.stdout.trim())).toEqual({
+    const { stderr, stdout } = spawnSync('python3', ['-c', program, secret, token], { encoding: 'utf8' });
+    expect(stderr).toBe('');
+    expect(await validate(stdout.trim())).toEqual({
       valid: true,
       cube_id: '사주-cube',
       permissions: ['saju:call'],

@@ -1,4 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Rate } from '../../domain/token-bucket.js';
 import { Failure, toFailure } from '../../failures.js';
@@ -8,11 +9,13 @@ import { buildCube, type CubeApp, type CubeOptions } from '../cube.js';
 import { problemResponses } from '../problem.js';
 import { limitRate, type RateLimiter } from '../rate-limit.js';
 import { issueCubeToken } from '../tokens.js';
-import { refuseWrongIssue } from './issuing.js';
+import { refuseOldIssuer, refuseWrongIssue } from './issuing.js';
 
 export interface SecurityCubeOptions extends Omit<CubeOptions, 'addressRate' | 'permission'> {
   /** What tokens are signed with, as it is now. */
   readonly secret: () => string;
+  /** Has `secret` and `tokens` know a secret that was changed within the last second. */
+  readonly lookForSecrets?: () => void;
   /** Puts an issue on record; a token that cannot be is not handed out. */
   readonly record: (act: AuditedAct) => Promise<unknown>;
   readonly limiter: RateLimiter;
@@ -43,12 +46,17 @@ export async function buildSecurityCube(options: SecurityCubeOptions): Promise<C
   const { authorization } = app.cube;
   const routes = app.withTypeProvider<TypeBoxTypeProvider>();
   const mayIssue = authorization.require('token:issue');
+  const mayLeadOn = async (request: FastifyRequest) => {
+    // Who asks may have heard of a new secret first.
+    if (!authorization.inspect(request).isCurrent) options.lookForSecrets?.();
+    refuseOldIssuer(authorization.inspect(request), clock());
+  };
   const notTooOften = limitRate(limiter, 'subject', rates.subject, (request) => authorization.callerOf(request).cubeId);
 
   routes.post(
     '/tokens',
     {
-      onRequest: [mayIssue, notTooOften],
+      onRequest: [mayIssue, mayLeadOn, notTooOften],
       schema: {
         summary: 'A token with what the caller holds, or less',
         body: issueBody,
@@ -62,7 +70,10 @@ export async function buildSecurityCube(options: SecurityCubeOptions): Promise<C
       const { cube_id: cubeId, permissions } = request.body;
       const caller = authorization.callerOf(request);
       refuseWrongIssue(caller, { cubeId, permissions });
-      const { token, expiresAt } = issueCubeToken(secret(), { cubeId, permissions }, clock());
+      // The secret may have been changed while the body was on its way.
+      const issuer = authorization.inspect(request);
+      refuseOldIssuer(issuer, clock());
+      const { token, expiresAt } = issueCubeToken(secret(), { cubeId, permissions }, clock(), issuer.startedAt);
       const expires_at = expiresAt.toISOString().replace('Z', '000Z');
       const details = { permissions, expires_at };
       await record({ actor: caller.cubeId, action: 'token.issue', subject: cubeId, details }).catch(notOnRecord);

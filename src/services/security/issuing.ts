@@ -1,8 +1,31 @@
 import type { CubeId } from '../../domain/cubes.js';
 import { Failure } from '../../failures.js';
-import type { CubeIdentity } from '../tokens.js';
+import type { CubeIdentity, VerifiedCubeToken } from '../tokens.js';
 
 const gatewayCubeId: CubeId = 'api-gateway-cube';
+
+/** After this one token no longer leads to the next. */
+const issuingHours = 24;
+const askAnOperator = 'Have an operator make a new one: `cubeshift token`.';
+
+/**
+ * Throws `unauthorized` where the token of who asks leads to no other: it is signed with a secret that was changed since,
+ * so somebody who knew that one may have forged it; or the first of its kind is a day old.
+ */
+export function refuseOldIssuer({ isCurrent, startedAt }: VerifiedCubeToken, now: Date): void {
+  if (!isCurrent)
+    throw new Failure('unauthorized', 'The secret has been changed since this token was signed.', {
+      hint: askAnOperator,
+    });
+  if (now.getTime() - startedAt >= issuingHours * 3_600_000)
+    throw new Failure(
+      'unauthorized',
+      `Tokens are issued for ${issuingHours} hours after the first, and those are over.`,
+      {
+        hint: askAnOperator,
+      },
+    );
+}
 
 /**
  * Throws `forbidden` where `caller` may not have a token made for `asked`: one that allows what its own does not, or one in

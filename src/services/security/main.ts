@@ -9,12 +9,14 @@ import { buildSecurityCube } from './app.js';
 const countMillis = 100;
 
 /** Entry point of the security cube. */
-await runCubeProgram('security-cube', ['AUDIT_DATABASE_URL'], async ({ config, basics, redis, secret }) => {
+await runCubeProgram('security-cube', ['AUDIT_DATABASE_URL'], async (program) => {
+  const { config, basics, redis, secret, lookForSecrets } = program;
   const counters = connectRedis(config.REDIS_URL, { onError: () => undefined, commandMillis: countMillis });
   const audit = openAudit(config.AUDIT_DATABASE_URL);
   const app = await buildSecurityCube({
     ...basics,
     secret,
+    lookForSecrets,
     record: audit.record,
     limiter: createRateLimiter({ redis: counters, name: 'security', clock: basics.clock }),
     dependencies: {},
