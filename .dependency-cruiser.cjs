@@ -12,7 +12,9 @@ function only(name, from, to, comment) {
   };
 }
 
-const words = [src('failures'), src('crash-points'), src('package-root'), src('temporal-target')];
+const words = ['failures', 'crash-points', 'package-root', 'temporal-target', 'network', 'server-urls'].map((name) =>
+  src(name),
+);
 /** What tokens look like: a format, not a service. */
 const tokenFormat = '^src/services/(tokens|token-secrets|signed-tokens|user-tokens)\\.ts$';
 

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { crashPoints } from './crash-points.js';
 import { type TrafficName, trafficNames } from './domain/cubes.js';
 import { Failure, toFailure } from './failures.js';
+import { postgresUrlProblem, redisUrlProblem, urlProblem } from './server-urls.js';
 
 /**
  * Every environment variable the programs read, in one table: checked once at start, all problems told at once.
@@ -287,29 +288,22 @@ function parseRate(value: string): number {
   return Number(value);
 }
 
-function parseUrl(value: string, protocols: readonly string[], example: string): string {
-  let url: URL;
-  try {
-    url = new URL(value);
-  } catch {
-    throw new Error(`must be a URL such as ${example}`);
-  }
-  if (!protocols.includes(url.protocol) || url.hostname === '') throw new Error(`must be a URL such as ${example}`);
+/** The value, unless there is a problem: that completes "NAME …". */
+function checked(value: string, problem: string | undefined): string {
+  if (problem !== undefined) throw new Error(problem);
   return value;
 }
 
 function parsePostgresUrl(value: string): string {
-  const checked = parseUrl(value, ['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/database');
-  if (new URL(checked).pathname.length < 2) throw new Error('must name a database after the host, as in …:5432/heal7');
-  return checked;
+  return checked(value, postgresUrlProblem(value));
 }
 
 function parseRedisUrl(value: string): string {
-  return parseUrl(value, ['redis:', 'rediss:'], 'redis://host:6379');
+  return checked(value, redisUrlProblem(value));
 }
 
 function parseHttpUrl(value: string): string {
-  return parseUrl(value, ['http:', 'https:'], 'http://127.0.0.1:8090').replace(/(?<!\/)\/+$/, '');
+  return checked(value, urlProblem(value, ['http:', 'https:'], 'http://127.0.0.1:8090')).replace(/(?<!\/)\/+$/, '');
 }
 
 /** As `parseHttpUrl`, of a service whose paths are its own. */

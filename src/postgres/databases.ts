@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { toFailure } from '../failures.js';
 import { connectClient, createPool, type Side } from './connect.js';
+import { databaseOf, lookAtDatabase } from './diagnosis.js';
 import { postgresFailure } from './errors.js';
 
 /** Both databases of a migration: pools for short statements, and connections of their own for streams. */
@@ -9,6 +10,8 @@ export interface Databases {
   readonly cube: pg.Pool;
   /** A connection that the caller ends. Throws the failures of its side. */
   connect(side: Side, applicationName: string): Promise<pg.Client>;
+  /** Connects to a side once; throws why that cannot be done, in a sentence for a person. */
+  look(side: Side): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -27,6 +30,7 @@ export function openDatabases(urls: DatabaseUrls, applicationName: string, conne
   return {
     ...pools,
     connect: (side, name) => atSide(side, () => connectClient(addresses[side], name)),
+    look: (side) => lookAtDatabase(databaseOf(side, addresses[side]), async () => undefined),
     close: async () => {
       await Promise.all([pools.legacy.end(), pools.cube.end()]);
     },

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { Failure } from '../failures.js';
 import { quoteIdentifier, type Side } from './connect.js';
 import { atSide, type Databases } from './databases.js';
+import { checkGrants, type Queryable } from './grants.js';
 import { leastKey } from './key-space.js';
 import { completedRun } from './ledger/ownership.js';
 import { checkLedgerVersion } from './ledger-schema.js';
@@ -14,11 +15,13 @@ import { isOccupied, type LongLook } from './target-occupancy.js';
  * Throws a failure that names the first thing wrong.
  */
 export async function checkDatabases(databases: Databases, mapping: RowMapping, look: LongLook): Promise<void> {
+  // A connection that cannot be had is explained here; later it would only be lost.
+  await Promise.all([databases.look('legacy'), databases.look('cube')]);
   await atSide('cube', () => checkLedgerVersion(databases.cube));
   await checkApart(databases);
-  await checkSide(databases, 'legacy', mapping.source, ['select']);
+  await atSide('legacy', () => checkSource(databases.legacy, mapping));
   await checkLeastKey(databases, mapping.source);
-  await checkSide(databases, 'cube', mapping.target, ['select', 'insert', 'delete']);
+  await atSide('cube', () => checkTarget(databases.cube, mapping));
   if (await isOccupied(databases, mapping, look)) {
     const completed = await atSide('cube', () => completedRun(databases.cube, mapping.kind));
     if (completed !== undefined) {
@@ -34,12 +37,21 @@ export async function checkDatabases(databases: Databases, mapping: RowMapping, 
   }
 }
 
-async function checkSide(databases: Databases, side: Side, table: TableRule, rights: readonly string[]): Promise<void> {
-  await atSide(side, async () => {
-    await checkEncoding(databases[side], side);
-    await checkColumns(databases[side], side, table);
-    await checkRights(databases[side], side, table, rights);
-  });
+/** Throws what keeps the connected role from reading a kind's rows in legacy. */
+export async function checkSource(client: Queryable, { source }: RowMapping): Promise<void> {
+  await checkSide(client, 'legacy', source, ['select']);
+}
+
+/** Throws what keeps the connected role from putting a kind's rows into the cube database, and taking them back. */
+export async function checkTarget(client: Queryable, { target }: RowMapping): Promise<void> {
+  await checkSide(client, 'cube', target, ['select', 'insert', 'delete']);
+}
+
+async function checkSide(client: Queryable, side: Side, table: TableRule, rights: readonly string[]): Promise<void> {
+  await checkEncoding(client, side);
+  // First: a schema that may not be used hides what is in it.
+  await checkGrants(client, side, table, rights);
+  await checkColumns(client, side, table);
 }
 
 async function checkApart(databases: Databases): Promise<void> {
@@ -80,8 +92,8 @@ async function identityOf(pool: pg.Pool, side: Side): Promise<string> {
   return found.rows[0]?.identity ?? side;
 }
 
-async function checkEncoding(pool: pg.Pool, side: Side): Promise<void> {
-  const found = await pool.query<{ encoding: string }>(
+async function checkEncoding(client: Queryable, side: Side): Promise<void> {
+  const found = await client.query<{ encoding: string }>(
     'select pg_encoding_to_char(encoding) as encoding from pg_database where datname = current_database()',
   );
   const encoding = found.rows[0]?.encoding;
@@ -93,9 +105,9 @@ async function checkEncoding(pool: pg.Pool, side: Side): Promise<void> {
   }
 }
 
-async function checkColumns(pool: pg.Pool, side: Side, table: TableRule): Promise<void> {
+async function checkColumns(client: Queryable, side: Side, table: TableRule): Promise<void> {
   const type = side === 'legacy' ? 'legacy_schema_mismatch' : 'cube_schema_mismatch';
-  const found = await pool.query<{ name: string; type: string }>(
+  const found = await client.query<{ name: string; type: string }>(
     `select attname as name, format_type(atttypid, null) as type from pg_attribute
       where attrelid = to_regclass($1) and attnum > 0 and not attisdropped`,
     [quoteIdentifier(table.schema, table.table)],
@@ -111,22 +123,6 @@ async function checkColumns(pool: pg.Pool, side: Side, table: TableRule): Promis
   });
   if (problems.length > 0)
     throw new Failure(type, `In table ${nameOf(table)} of the ${side} database ${problems.join(', ')}.`);
-}
-
-async function checkRights(pool: pg.Pool, side: Side, table: TableRule, rights: readonly string[]): Promise<void> {
-  const name = quoteIdentifier(table.schema, table.table);
-  for (const right of rights) {
-    const granted = await pool.query<{ granted: boolean }>(
-      'select has_table_privilege(to_regclass($1), $2) as granted',
-      [name, right],
-    );
-    if (granted.rows[0]?.granted !== true) {
-      throw new Failure(
-        'permission_denied',
-        `The engine's role may not ${right} on table ${nameOf(table)} of the ${side} database.`,
-      );
-    }
-  }
 }
 
 function nameOf(table: TableRule): string {
