@@ -125,6 +125,11 @@ const variables = {
     parseDays,
     { fallback: 90 },
   ),
+  MAX_INSTANCES_PER_CUBE: variable(
+    'how many instances of one cube may run at once, of all its versions',
+    parseInstances,
+    { fallback: 8 },
+  ),
   LOG_LEVEL: variable('how much is logged', parseLogLevel, { fallback: 'info' }),
   CUBESHIFT_CRASH_POINT: variable(
     'name of a point at which the program kills itself, for tests of recovery',
@@ -280,6 +285,11 @@ function parseDays(value: string): number {
 
 function parseSeconds(value: string): number {
   if (!/^[1-9]\d{0,3}$/.test(value)) throw new Error('must be a whole number of seconds, 1 to 9999');
+  return Number(value);
+}
+
+function parseInstances(value: string): number {
+  if (!/^[1-9]\d{0,2}$/.test(value)) throw new Error('must be a whole number of instances, 1 to 999');
   return Number(value);
 }
 

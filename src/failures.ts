@@ -44,6 +44,12 @@ const rules = {
   not_found: { retryable: false, actor: 'caller', httpStatus: 404, hint: 'List what exists with GET /v1/migrations.' },
   conflict: { retryable: false, actor: 'caller', httpStatus: 409, hint: 'Look at the named migration first.' },
   not_at_this_stage: { retryable: false, actor: 'caller', httpStatus: 409, hint: 'Use one of the actions named.' },
+  too_many_instances: {
+    retryable: false,
+    actor: 'caller',
+    httpStatus: 409,
+    hint: 'Ask for fewer, let others go with `cubeshift cubes scale`, or raise MAX_INSTANCES_PER_CUBE.',
+  },
   configuration_invalid: {
     retryable: false,
     actor: 'operator',

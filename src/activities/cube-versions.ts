@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChangeReference, rollbackIdOf } from '../domain/cube-changes.js';
-import type { DesiredCube } from '../domain/desired-cubes.js';
-import type { CubeRuntime } from '../runtime/runtime.js';
-import { readActiveVersion, setActiveVersion } from '../traffic/instances.js';
+import { checkInstances, type DesiredCube, instancesOf } from '../domain/desired-cubes.js';
+import type { CubeRuntime, VersionStatus } from '../runtime/runtime.js';
+import { type InstanceFilter, readActiveVersion, readInstances, setActiveVersion } from '../traffic/instances.js';
 import type { RedisConnection } from '../traffic/redis.js';
 import { redisFailure } from '../traffic/redis-failure.js';
 import { endTurns } from '../traffic/turns.js';
@@ -14,16 +14,40 @@ const gatewaysSeeItMillis = 500;
 export interface CubeVersionDependencies {
   readonly runtime: CubeRuntime;
   readonly redis: RedisConnection;
+  /** Which instances of the registry count as instances. */
+  readonly admits: InstanceFilter;
+  /** Of one cube, of all its versions. */
+  readonly maxInstances: number;
 }
 
 /** How versions of a cube come, take the traffic and go: short steps, each safe to repeat. */
-export function createCubeVersions({ runtime, redis }: CubeVersionDependencies) {
+export function createCubeVersions({ runtime, redis, admits, maxInstances }: CubeVersionDependencies) {
   const announce = (cubeId: string, version: string) =>
     // A Redis that forbids notifications has the version all the same.
     setActiveVersion(redis, cubeId, version).catch(async (error: unknown) => {
       const active = await readActiveVersion(redis, cubeId).catch(() => null);
       if (active !== version) throw redisFailure(error);
     });
+  /**
+   * Throws `too_many_instances` for a change after which more would run than may; `changed` says how many run of each version
+   * then. An emergency rollback is never refused: what it replaces goes.
+   */
+  const checkRoom = async (change: ChangeReference, changed: (running: ReadonlyMap<string, number>) => number) => {
+    if (change.holderId.startsWith(rollbackIdOf(change.cubeId))) return;
+    const { versions } = await runtime.list(change.cubeId);
+    const running = new Map(versions.flatMap((one) => (one.state === 'running' ? [[one.version, one.instances]] : [])));
+    const others = await countOthers(change.cubeId, versions);
+    const now = sum(running.values());
+    checkInstances(change.cubeId, { now: now + others, after: changed(running) + others, most: maxInstances });
+  };
+  /** Instances that stand in the registry and were started by somebody else; none where Redis cannot say. */
+  const countOthers = async (cubeId: string, versions: readonly VersionStatus[]) => {
+    const own = new Set(
+      versions.flatMap((one) => [...instancesOf(cubeId, one.version, one), ...one.observed].map((it) => it.instanceId)),
+    );
+    const registered = await readInstances(redis, cubeId, admits).catch(() => []);
+    return registered.filter(({ instance_id: id, state }) => state !== 'draining' && !own.has(id)).length;
+  };
   return {
     /** Takes the cube for a run, and says what is wanted of it as yet. */
     takeCube: (change: ChangeReference, kind: 'deployment' | 'rollback'): Promise<DesiredCube> =>
@@ -39,13 +63,23 @@ export function createCubeVersions({ runtime, redis }: CubeVersionDependencies) 
       }),
 
     deployVersion: (change: ChangeReference, version: string, instances: number): Promise<void> =>
-      guarded(() => runtime.deploy(change, version, instances)),
+      guarded(async () => {
+        await checkRoom(change, (running) => sum(new Map(running).set(version, instances).values()));
+        await runtime.deploy(change, version, instances);
+      }),
 
     restartVersion: (change: ChangeReference, version: string, generation: number): Promise<void> =>
-      guarded(() => runtime.restart(change, version, generation)),
+      guarded(async () => {
+        // Each has its successor beside it until that is ready.
+        await checkRoom(change, (running) => sum(running.values()) + (running.get(version) ?? 0));
+        await runtime.restart(change, version, generation);
+      }),
 
     scaleVersion: (change: ChangeReference, version: string, instances: number): Promise<void> =>
-      guarded(() => runtime.scale(change, version, instances)),
+      guarded(async () => {
+        await checkRoom(change, (running) => sum(new Map(running).set(version, instances).values()));
+        await runtime.scale(change, version, instances);
+      }),
 
     /** Gives a version the traffic: when this returns gateways send users to its instances alone. */
     activateVersion: (change: ChangeReference, version: string): Promise<void> =>
@@ -73,3 +107,9 @@ export function createCubeVersions({ runtime, redis }: CubeVersionDependencies) 
 }
 
 export type CubeVersions = ReturnType<typeof createCubeVersions>;
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
+}

@@ -129,6 +129,6 @@ async function follow<T extends { status: string; sentence: string; steps: reado
 }
 
 function parseCount(text: string): number {
-  if (!/^[1-9]\d?$/.test(text)) throw new Failure('invalid_input', 'Instances are a number from 1 to 32.');
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw new Failure('invalid_input', 'Instances are a number from 1 to 999.');
   return Number(text);
 }

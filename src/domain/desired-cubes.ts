@@ -135,6 +135,18 @@ export function instancesOf(
   }));
 }
 
+/**
+ * Checks that a change leaves a cube at most `most` instances: `after` would run, `now` do. A change that adds none is never
+ * refused. Throws `too_many_instances`.
+ */
+export function checkInstances(cubeId: string, { now, after, most }: Record<'now' | 'after' | 'most', number>): void {
+  if (after <= most || after <= now) return;
+  throw new Failure(
+    'too_many_instances',
+    `${after} instances of ${cubeId} would run at once, of all its versions and whoever started them; ${most} may.`,
+  );
+}
+
 /** A process as its supervisor sees it. */
 export interface ObservedInstance extends WantedInstance {
   readonly pid: number | null;

@@ -29,6 +29,10 @@ export interface ShadowRule {
   readonly expires: string;
 }
 
+/** No answer of ours comes near: what goes beyond would take the stack, or the time, of whoever walks through it. */
+const deepest = 64;
+const mostNodes = 10_000;
+
 /** A leaf is the text of a number, the text of a string with a mark before it, or a word. */
 type Leaf = string | boolean | null;
 type Tree = Leaf | readonly Tree[] | { readonly [key: string]: Tree };
@@ -38,13 +42,21 @@ type Value = Tree | typeof missing;
 /**
  * What differs. Significant are the status, the type of a value, null against missing, the order of arrays, and how a
  * number is written (`1` is not `1.0`, and no digit of a large one is lost); the order of an object's keys is not.
- * Where the status differs nothing else is looked at.
+ * Where the status differs nothing else is looked at. Undefined for two that cannot be compared, since both are nested too
+ * deeply or hold too much; where one alone does, they differ.
  */
-export function compareAnswers(one: ComparableAnswer, other: ComparableAnswer): readonly Difference[] {
+export function compareAnswers(one: ComparableAnswer, other: ComparableAnswer): readonly Difference[] | undefined {
   if (one.status !== other.status) return [{ field: 'status', one: String(one.status), other: String(other.status) }];
   const differences: Difference[] = [];
   if (one.contentType !== other.contentType)
     differences.push({ field: 'content-type', one: show(mark(one.contentType)), other: show(mark(other.contentType)) });
+  const [beyond, otherBeyond] = [isBeyondBounds(one.body), isBeyondBounds(other.body)];
+  if (beyond && otherBeyond) return undefined;
+  if (beyond !== otherBeyond) {
+    const shown = (answer: ComparableAnswer, is: boolean) => (is ? 'nested too deeply' : show(mark(answer.body)));
+    differences.push({ field: 'body', one: shown(one, beyond), other: shown(other, otherBeyond) });
+    return differences;
+  }
   if (one.body === other.body) return differences;
   const [tree, otherTree] = [treeOf(one.body), treeOf(other.body)];
   if (tree === undefined || otherTree === undefined)
@@ -61,6 +73,29 @@ export function isIgnored(rules: readonly ShadowRule[], route: string, field: st
       rule.expires >= today &&
       (field === rule.field || field.startsWith(`${rule.field}.`) || field.startsWith(`${rule.field}[`)),
   );
+}
+
+/** Whether a text, taken for JSON, holds more than is walked through; what is no JSON is compared as text, and may be. */
+function isBeyondBounds(text: string): boolean {
+  let depth = 0;
+  let nodes = 1;
+  for (let place = 0; place < text.length; place++) {
+    const character = text[place];
+    if (character === '"') place = endOfString(text, place);
+    else if (character === ',') nodes++;
+    else if (character === '[' || character === '{') {
+      depth++;
+      nodes++;
+    } else if (character === ']' || character === '}') depth--;
+    if (depth > deepest || nodes > mostNodes) return true;
+  }
+  return false;
+}
+
+function endOfString(text: string, start: number): number {
+  let place = start + 1;
+  while (place < text.length && text[place] !== '"') place += text[place] === '\\' ? 2 : 1;
+  return place;
 }
 
 function compare(field: string, one: Value, other: Value, differences: Difference[]): void {

@@ -20,6 +20,7 @@ export function isSignedReport(secret: string, document: unknown): document is S
   const { report, signature } = document;
   if (!hasExactly(signature, 'alg', 'value') || signature.alg !== 'HS256' || typeof signature.value !== 'string')
     return false;
+  if (isNestedDeeper(report, deepest)) return false;
   const [given, right] = [Buffer.from(signature.value), Buffer.from(signatureOf(secret, report))];
   return given.length === right.length && timingSafeEqual(given, right);
 }
@@ -27,6 +28,14 @@ export function isSignedReport(secret: string, document: unknown): document is S
 function hasExactly<Name extends string>(value: unknown, ...names: readonly Name[]): value is Record<Name, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   return Object.keys(value).length === names.length && names.every((name) => Object.hasOwn(value, name));
+}
+
+/** Deeper than any report: a file from elsewhere may be nested as it likes. */
+const deepest = 64;
+
+function isNestedDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isNestedDeeper(inner, levels - 1));
 }
 
 function signatureOf(secret: string, report: unknown): string {

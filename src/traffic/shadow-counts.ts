@@ -1,6 +1,6 @@
 import type { Difference } from '../domain/shadow-comparison.js';
 
-export type SkipReason = 'busy' | 'old_failed' | 'new_failed';
+export type SkipReason = 'busy' | 'old_failed' | 'new_failed' | 'too_nested';
 
 /** One difference that counted, without what the values say. */
 export interface ShadowExample {
@@ -51,7 +51,7 @@ export class ShadowCounts {
         route,
         compared: 0,
         raced: 0,
-        skipped: { busy: 0, old_failed: 0, new_failed: 0 },
+        skipped: { busy: 0, old_failed: 0, new_failed: 0, too_nested: 0 },
         fields: new Map(),
       };
       this.routes.set(route, counts);

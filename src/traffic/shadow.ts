@@ -71,14 +71,19 @@ export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>)
     }
     const at = clock().toISOString();
     const significant = (one: ComparableAnswer, other: ComparableAnswer) =>
-      compareAnswers(one, other).filter(({ field }) => !isIgnored(rules, request.route, field, at.slice(0, 10)));
+      compareAnswers(one, other)?.filter(({ field }) => !isIgnored(rules, request.route, field, at.slice(0, 10)));
+    const [noisy, different] = [significant(old, oldAgain), significant(oldAgain, fresh)];
+    if (noisy === undefined || different === undefined) {
+      ofRoute.skipped.too_nested++;
+      return;
+    }
     ofRoute.compared++;
-    const noise = firstOfEach(significant(old, oldAgain));
+    const noise = firstOfEach(noisy);
     for (const field of noise.keys()) counts.noteOld(ofRoute, field);
-    const differences = firstOfEach(significant(oldAgain, fresh));
+    const differences = firstOfEach(different);
     if (differences.size === 0) return;
     const later = await ask('legacy');
-    const left = later === null ? differences : firstOfEach(significant(later, fresh));
+    const left = later === null ? differences : firstOfEach(significant(later, fresh) ?? different);
     for (const [field, difference] of differences) {
       if (left.has(field)) counts.noteNew(ofRoute, difference, !noise.has(field), at, request.requestId);
       else ofRoute.raced++;

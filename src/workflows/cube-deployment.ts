@@ -114,7 +114,8 @@ async function takeBack(run: Deployment, error: unknown): Promise<Ending> {
     const both = `${what} did not go well (${why.sentence}), and could not be taken back: ${left.sentence}.`;
     return ending('undo_incomplete', both, left.type);
   }
-  if (why.type === 'not_found') return ending('refused', `${capital(why.sentence)}.`);
+  if (why.type === 'not_found' || why.type === 'too_many_instances')
+    return ending('refused', `${capital(why.sentence)}.`);
   const taken = `${what} of ${change.cubeId} was taken back: ${why.sentence}.`;
   return ending('taken_back', `${taken} ${before.active} has the traffic.`);
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packageVersion } from '../../src/package-root.js';
-import { readActiveVersion, readInstances } from '../../src/traffic/instances.js';
+import { readActiveVersion, readInstances, registerInstance } from '../../src/traffic/instances.js';
 import { until } from '../support/conditions.js';
 import { CubeStack } from '../support/cube-stack.js';
 import { fakeRelease } from '../support/fake-cube.js';
@@ -110,6 +110,43 @@ test('restart replaces every instance, and scale changes their number', async ()
   expect((await stack.engine.call('POST', '/v1/cubes/saju-cube/scale', { instances: 3 })).status).toBe(202);
   expect(await stack.deployed()).toMatchObject({ status: 'done', change: 'scale' });
   expect((await serving()).versions.filter((version) => version === '1.2')).toHaveLength(3);
+});
+
+describe('more instances than may run are refused, and nothing is changed:', () => {
+  const refused = async (verb: string, body: object, after: number) => {
+    const before = await serving();
+    const { status, body: problem } = await stack.engine.call('POST', `/v1/cubes/saju-cube/${verb}`, body);
+    expect([status, problem]).toMatchObject([
+      409,
+      {
+        type: 'too_many_instances',
+        detail: expect.stringContaining(`${after} instances of saju-cube would run at once`),
+      },
+    ]);
+    expect(await serving()).toEqual(before);
+  };
+
+  test('by scaling, deploying or restarting, with those that others registered among them', async () => {
+    // Three of the version that serves, two of the one before it.
+    await refused('scale', { instances: 9 }, 9);
+    await refused('scale', { instances: 7 }, 9);
+    await refused('deploy', { version: first, instances: 4 }, 9);
+    const elsewhere = registerInstance(stack.redis, {
+      ...{ cube_id: 'saju-cube', instance_id: 'elsewhere', url: 'http://127.0.0.1:1', version: '1.2' },
+      ...{ state: 'ready', started_at: Date.now() },
+    });
+    await until('it to be there', async () => (await serving()).versions.length === 6);
+    await refused('restart', {}, 9);
+    await refused('scale', { instances: 6 }, 9);
+    await elsewhere.close();
+  });
+
+  test('while fewer may always be asked for', async () => {
+    expect((await stack.engine.call('POST', '/v1/cubes/saju-cube/scale', { instances: 2 })).status).toBe(202);
+    expect(await stack.deployed()).toMatchObject({ status: 'done', change: 'scale' });
+    expect((await stack.engine.call('POST', '/v1/cubes/saju-cube/scale', { instances: 3 })).status).toBe(202);
+    expect(await stack.deployed()).toMatchObject({ status: 'done', change: 'scale' });
+  });
 });
 
 test('a Redis that was flushed learns again which version has the traffic', async () => {

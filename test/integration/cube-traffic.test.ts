@@ -127,7 +127,8 @@ describe('an attempt that wakes up after its step was done by another, and', () 
   const before = { way: 'flags', enabled: true } as const;
   const stop = (turn: number, from = traffic()) => run(() => from.stopTraffic(change, before, turn));
   const letIn = (turn: number) => run(() => traffic().letTrafficIn(change, before, turn));
-  const versions = () => createCubeVersions({ runtime: createLocalRuntime(folder, '1.0'), redis });
+  const versions = () =>
+    createCubeVersions({ runtime: createLocalRuntime(folder, '1.0'), redis, admits: () => true, maxInstances: 8 });
   const isOpen = async () => (await readFlags(redis, 'saju')).enabled;
   let folder: string;
   beforeEach(async () => {

@@ -43,6 +43,7 @@ beforeAll(async () => {
     cubeWorkflows,
     ramps,
     keptVersions: async () => undefined,
+    maxInstances: 8,
     secret: () => testSecret,
     tokens: createTokenVerifier({ current: testSecret }, clock),
     clock,

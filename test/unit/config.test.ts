@@ -46,6 +46,7 @@ const right = {
   CONTROL_URL: 'http://127.0.0.1:8090',
   WORKER_METRICS_ADDRESS: '',
   LEDGER_RETENTION_DAYS: '90',
+  MAX_INSTANCES_PER_CUBE: '8',
   LOG_LEVEL: 'info',
   CUBESHIFT_CRASH_POINT: '',
 } as const satisfies Record<VariableName, string>;
@@ -66,6 +67,7 @@ const read = {
   LEGACY_SAJU_PORT: 8011,
   CONTROL_PORT: 8090,
   LEDGER_RETENTION_DAYS: 90,
+  MAX_INSTANCES_PER_CUBE: 8,
 };
 
 function problemsOf(environment: Record<string, string | undefined>, asked: readonly VariableName[] = names): string[] {

@@ -21,6 +21,8 @@ export interface ControlSettings {
   readonly cubeWorkflows: CubeWorkflows;
   readonly ramps: RampWorkflows;
   readonly keptVersions: KeptVersions;
+  /** Of one cube, of all its versions. */
+  readonly maxInstances: number;
   readonly tokens: TokenVerifier;
   /** What reports are signed with, as it is now. */
   readonly secret: () => string;

@@ -12,6 +12,7 @@ import {
   type ToldStep,
 } from '../../domain/cube-changes.js';
 import { findCube } from '../../domain/cubes.js';
+import { checkInstances } from '../../domain/desired-cubes.js';
 import { noSuchRelease } from '../../domain/releases.js';
 import { Failure, isFailureType, toFailure } from '../../failures.js';
 import { type AuditedAct, appendAudit } from '../../postgres/audit.js';
@@ -19,7 +20,11 @@ import type { ControlDependencies } from './dependencies.js';
 import { idParameter, nullable, planRefusals, security } from './schemas.js';
 
 const version = Type.String({ pattern: '^[A-Za-z0-9][\\w.-]{0,62}$' });
-const instances = Type.Integer({ minimum: 1, maximum: 32 });
+const instances = Type.Integer({
+  minimum: 1,
+  maximum: 999,
+  description: 'MAX_INSTANCES_PER_CUBE at most, with all that run',
+});
 const seconds = Type.Integer({ minimum: 1, maximum: 600 });
 
 const deployBody = Type.Object(
@@ -85,6 +90,9 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
   ): Promise<DeploymentView> => {
     checkKnown(cubeId);
     if (asked.kind === 'deploy') await checkKept(deps, cubeId, asked.version);
+    // What runs beside them the plan knows; what is too many by itself begins nothing.
+    const after = asked.kind === 'restart' ? 0 : (asked.instances ?? 0);
+    checkInstances(cubeId, { now: 0, after, most: deps.maxInstances });
     await appendAudit(deps.cube, { actor: by, action: `cube.${asked.kind}`, subject: cubeId, details: { ...asked } });
     const input = { cubeId, change: asked, by, readySeconds, watchSeconds };
     await cubeWorkflows.deploy(input);

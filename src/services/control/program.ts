@@ -29,6 +29,7 @@ export const controlVariables = [
   'CONTROL_PORT',
   'INSTANCE_NETWORKS',
   'LEDGER_RETENTION_DAYS',
+  'MAX_INSTANCES_PER_CUBE',
   'STATE_DIR',
   'LOG_LEVEL',
 ] as const;
@@ -57,6 +58,7 @@ export async function runControl(
     workflows,
     cubeWorkflows,
     ramps,
+    maxInstances: config.MAX_INSTANCES_PER_CUBE,
     keptVersions: createKeptVersions(config.STATE_DIR),
     tokens,
     secret: () => secrets.cube.current,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { compareAnswers, isIgnored, type ShadowRule } from '../../../src/domain/shadow-comparison.js';
 
 const answer = (body: string, status = 200, contentType = 'application/json') => ({ status, contentType, body });
-const fields = (one: string, other: string) => compareAnswers(answer(one), answer(other)).map(({ field }) => field);
+const fields = (one: string, other: string) => compareAnswers(answer(one), answer(other))?.map(({ field }) => field);
 
 test.each([
   ['the same', '{"a":1}', '{"a":1}'],
@@ -28,13 +28,13 @@ test.each([
 ])('%s is a difference', (_what, one, other, expected) => expect(fields(one, other)).toEqual(expected));
 
 test('where the status differs nothing else is told', () => {
-  const [difference, ...rest] = compareAnswers(answer('{"a":1}'), answer('{"b":2}', 500));
+  const [difference, ...rest] = compareAnswers(answer('{"a":1}'), answer('{"b":2}', 500)) ?? [];
   expect(rest).toEqual([]);
   expect(difference).toMatchObject({ field: 'status', one: '200', other: '500' });
 });
 
 test('an example says what a value is and how long, not what it says', () => {
-  const [difference] = compareAnswers(answer('{"a":"갑자을축"}'), answer('{"a":null}'));
+  const [difference] = compareAnswers(answer('{"a":"갑자을축"}'), answer('{"a":null}')) ?? [];
   expect(difference).toEqual({
     field: 'body.a',
     one: 'string of 4',
@@ -57,3 +57,24 @@ test('a rule leaves out its field and what is below it, on its route, until its 
   expect(ignored('/api/saju/calculate', 'body.warnings_of_others', '2027-01-01')).toBe(false);
   expect(ignored('/api/saju/records/:id', 'body.warnings', '2027-01-01')).toBe(false);
 });
+
+const nested = (depth: number, core = '1') => `${'['.repeat(depth)}${core}${']'.repeat(depth)}`;
+const objects = (depth: number, core = '1') => `${'{"a":'.repeat(depth)}${core}${'}'.repeat(depth)}`;
+
+test.each([
+  ['lists of the greatest depth of 64 KiB', nested(32_000), nested(32_000, '2')],
+  ['objects of a great depth', objects(10_000), objects(10_000, '2')],
+  ['depth that text alone has', '['.repeat(60_000), '['.repeat(60_001)],
+  ['as many values as 64 KiB hold', `[${'1,'.repeat(32_000)}1]`, `[${'1,'.repeat(32_000)}2]`],
+  ['the same on both sides', nested(32_000), nested(32_000)],
+])('%s: two answers are not compared', (_what, one, other) => expect(fields(one, other)).toBeUndefined());
+
+test.each([
+  ['one alone', nested(32_000), '[1]', ['body']],
+  ['the other alone', '{"a":1}', objects(10_000), ['body']],
+  ['brackets in a text', JSON.stringify('['.repeat(60_000)), JSON.stringify('['.repeat(60_000)), []],
+  ['quotes and backslashes in a text', JSON.stringify('\\"['.repeat(9000)), '""', ['body']],
+  ['the depth that is walked through', nested(64), nested(64, '2'), [`body${'[]'.repeat(64)}`]],
+])('%s beyond the bounds, or within them, is compared', (_what, one, other, expected) =>
+  expect(fields(one, other)).toEqual(expected),
+);

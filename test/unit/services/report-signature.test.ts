@@ -102,6 +102,12 @@ describe('a report is no longer as it was signed', () => {
   });
 });
 
+test.each(['[', '{"a":'])('a file that is nested deeply by %s is no report, and ends nothing', (open) => {
+  const close = open === '[' ? ']' : '}';
+  const report: unknown = JSON.parse(`${open.repeat(50_000)}1${close.repeat(50_000)}`);
+  expect(isSignedReport(secret, { report, signature: { alg: 'HS256', value: 'x' } })).toBe(false);
+});
+
 test('the key of reports is not the key of tokens', () => {
   expect(signReport(secret, 'a').signature.value).not.toBe(
     createHmac('sha256', secret).update('"a"').digest('base64url'),

@@ -155,3 +155,12 @@ test.each([
 ])('rules that are %s stop the start', (_what, text) => {
   expect(() => parseShadowRules(text)).toThrow(/shadow-rules\.json/);
 });
+
+test('answers that are nested deeply count as not compared; one of the cube alone as a difference', async () => {
+  const deep = { ...json(null), body: `${'['.repeat(30_000)}1${']'.repeat(30_000)}` };
+  const both = await compare(() => deep, { count: 3 });
+  expect(both.counts).toMatchObject({ compared: 0, skipped: { too_nested: 3 } });
+  const alone = await compare((side) => (side === 'cube' ? deep : json([1])), { count: 3 });
+  expect(alone.counts).toMatchObject({ compared: 3, skipped: { too_nested: 0 } });
+  expect(alone.field('body')).toBe(3);
+});
