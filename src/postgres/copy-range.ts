@@ -82,7 +82,8 @@ async function copyUntilRefusal(
         chunk.add(row);
         if (chunk.full) {
           await chunk.commit(chunk.position);
-          if (signal.aborted) return;
+          // A range that is done is nobody's any more: one more commit would find its claim gone.
+          if (signal.aborted || progress.position >= range.upto) return;
           chunk = await Chunk.begin(context, range, writer, progress);
         }
       }

@@ -90,6 +90,11 @@ for (const [refuser, { add, drop, detail }] of Object.entries(refusals)) {
   });
 }
 
+test('a range of which the last row fills a transaction is finished by it', async () => {
+  expect(await run.copy({ rangeRows: 1000, commitRows: 500 })).toEqual({ migrated: 2970, rejected: 30 });
+  expect(await run.verify()).toMatchObject({ clean: true, compared: 2970, rejected: 30 });
+});
+
 test('two hundred adjacent rows that the target refuses are rejected one by one, and the rest is carried', async () => {
   const refused = ids.slice(1000, 1200).filter((id) => !databases.rejected.has(id));
   await databases.cube.query(refusals['a CHECK constraint'].add(refused.join(',')));
