@@ -15,6 +15,8 @@ function only(name, from, to, comment) {
 const words = ['failures', 'crash-points', 'package-root', 'temporal-target', 'network', 'server-urls'].map((name) =>
   src(name),
 );
+/** How any database is reached, for those who keep servers up or say what is wrong with one. */
+const databaseSessions = '^src/postgres/(connect|server-address|session|log-settings)\\.ts$';
 /** What tokens look like: a format, not a service. */
 const tokenFormat = '^src/services/(tokens|token-secrets|signed-tokens|user-tokens)\\.ts$';
 
@@ -100,7 +102,7 @@ module.exports = {
     only(
       'stack-starts',
       src('stack'),
-      [src('domain'), ...words],
+      [src('domain'), databaseSessions, ...words],
       'Servers and programs; it knows none of what they do.',
     ),
     {
@@ -112,7 +114,12 @@ module.exports = {
     only(
       'command-line-calls',
       '^src/cli(/|\\.ts$)',
-      [src('stack', 'domain', 'config'), '^src/services/(tokens|token-secrets|report-signature)\\.ts$', ...words],
+      [
+        src('stack', 'domain', 'config'),
+        databaseSessions,
+        '^src/services/(tokens|token-secrets|report-signature)\\.ts$',
+        ...words,
+      ],
       'The control API is reached over HTTP only; tokens and report signatures are formats, not services.',
     ),
   ],

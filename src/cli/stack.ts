@@ -3,10 +3,10 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import pg from 'pg';
 import { checkVariables } from '../config.js';
 import { Failure, toFailure } from '../failures.js';
 import { packageRoot } from '../package-root.js';
+import { connectClient } from '../postgres/connect.js';
 import { readSecretsFile } from '../services/token-secrets.js';
 import { servingCubeUrls } from '../stack/cubes.js';
 import { diagnose } from '../stack/doctor.js';
@@ -247,8 +247,7 @@ async function fillWhenEmpty(env: Readonly<Record<string, string>>, records: num
 }
 
 async function isFilled(env: Readonly<Record<string, string>>): Promise<boolean> {
-  const client = new pg.Client({ connectionString: env.LEGACY_DATABASE_URL });
-  await client.connect();
+  const client = await connectClient(env.LEGACY_DATABASE_URL ?? '', { applicationName: 'cubeshift up' });
   try {
     const found = await client.query<{ there: boolean }>(
       "select to_regclass('public.saju_records') is not null as there",

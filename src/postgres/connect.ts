@@ -1,11 +1,11 @@
 import pg from 'pg';
+import { serverAddress } from './server-address.js';
+import { pinSession, type SessionChoices } from './session.js';
 
 /** Which of the two databases a connection or an error belongs to. */
 export type Side = 'legacy' | 'cube';
 
-export interface PoolSettings {
-  /** Shown in pg_stat_activity, so that an operator sees which part holds a connection. */
-  readonly applicationName: string;
+export interface PoolSettings extends SessionChoices {
   readonly max: number;
   /**
    * Milliseconds after which a statement is given up, with its connection: for those who answer users, lest a server
@@ -14,30 +14,39 @@ export interface PoolSettings {
   readonly statementMillis?: number;
 }
 
-/** Every engine session speaks the same dialect: UTC, ISO dates, UTF-8, and 100 kB texts whole. */
-const sessionOptions = '-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 -c extra_float_digits=1';
+const connectMillis = 10_000;
 
-/** Settings of one connection: `statement_timeout` is left to those who know how long theirs may take. */
-export function clientSettings(url: string, applicationName: string): pg.ClientConfig {
+/**
+ * How a connection is begun: from the URL where the server is, and nothing else. Every setting is named, also those that
+ * do not matter, since the driver asks the shell's PG variables for what is not.
+ */
+export function clientSettings(
+  url: string,
+  { applicationName }: Pick<SessionChoices, 'applicationName'>,
+  connectionTimeoutMillis: number = connectMillis,
+): pg.ClientConfig & { replication: string; sslnegotiation: string } {
   return {
-    connectionString: url,
+    ...serverAddress(url),
     application_name: applicationName,
     client_encoding: 'UTF8',
-    options: sessionOptions,
-    connectionTimeoutMillis: 10_000,
+    // A role's own limit could end the very statement that lifts it.
+    options: '-c statement_timeout=0',
+    replication: 'false',
+    connectionTimeoutMillis,
     keepAlive: true,
   };
 }
 
 /**
- * A pool of engine connections. An idle connection that the server closes is dropped without stopping the program:
- * whoever asks next gets a new one, or the error.
+ * A pool of engine connections, each pinned before it is lent. An idle connection that the server closes is dropped
+ * without stopping the program: whoever asks next gets a new one, or the error.
  */
 export function createPool(url: string, settings: PoolSettings): pg.Pool {
   const pool = new pg.Pool({
-    ...clientSettings(url, settings.applicationName),
+    ...clientSettings(url, settings),
     max: settings.max,
     idleTimeoutMillis: 30_000,
+    onConnect: (client) => pinSession(client, settings, connectMillis),
     ...(settings.statementMillis === undefined ? {} : { query_timeout: settings.statementMillis }),
   });
   pool.on('error', () => undefined);
@@ -46,12 +55,22 @@ export function createPool(url: string, settings: PoolSettings): pg.Pool {
   return pool;
 }
 
-/** One connection of its own, not pooled; the caller ends it. */
-export async function connectClient(url: string, applicationName: string): Promise<pg.Client> {
-  const client = new pg.Client(clientSettings(url, applicationName));
+/** One connection of its own, pinned and not pooled; the caller ends it. */
+export async function connectClient(
+  url: string,
+  choices: SessionChoices,
+  connectionTimeoutMillis: number = connectMillis,
+): Promise<pg.Client> {
+  const client = new pg.Client(clientSettings(url, choices, connectionTimeoutMillis));
   // Without a listener a connection lost while idle would end the process; the next query reports it.
   client.on('error', () => undefined);
   await client.connect();
+  try {
+    await pinSession(client, choices, connectionTimeoutMillis);
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw error;
+  }
   return client;
 }
 

@@ -23,13 +23,21 @@ export interface DatabaseUrls {
 /** `connections` is how many short statements may run at a time on each side. */
 export function openDatabases(urls: DatabaseUrls, applicationName: string, connections: number): Databases {
   const pools: Record<Side, pg.Pool> = {
-    legacy: createPool(urls.legacyUrl, { applicationName, max: connections }),
+    // The engine never writes there: with this it could not by mistake.
+    legacy: createPool(urls.legacyUrl, { applicationName, max: connections, readOnly: true }),
     cube: createPool(urls.cubeUrl, { applicationName, max: connections }),
   };
   const addresses: Record<Side, string> = { legacy: urls.legacyUrl, cube: urls.cubeUrl };
   return {
     ...pools,
-    connect: (side, name) => atSide(side, () => connectClient(addresses[side], name)),
+    connect: (side, name) =>
+      atSide(side, () =>
+        connectClient(addresses[side], {
+          applicationName: name,
+          // Rows that are written into the cube's tables set off the triggers these have.
+          ...(side === 'legacy' ? { readOnly: true } : { runsForeignCode: true }),
+        }),
+      ),
     look: (side) => lookAtDatabase(databaseOf(side, addresses[side]), async () => undefined),
     close: async () => {
       await Promise.all([pools.legacy.end(), pools.cube.end()]);

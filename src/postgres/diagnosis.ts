@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { Failure, type FailureType } from '../failures.js';
 import { codeOf, connectFault, lookAtPort, lookMillis, type NetworkFault, tlsFault } from '../network.js';
-import { clientSettings, type Side } from './connect.js';
+import { clientSettings, connectClient, type Side } from './connect.js';
 
 /** A database of the user's, and how to speak of it. */
 export interface NamedDatabase {
@@ -45,10 +45,8 @@ export async function lookAtDatabase<T>(
 }
 
 async function openForLook({ url }: NamedDatabase, millis: number) {
-  const client = new pg.Client({ ...clientSettings(url, 'cubeshift check'), connectionTimeoutMillis: millis });
-  client.on('error', () => undefined);
+  const client = await connectClient(url, { applicationName: 'cubeshift check' }, millis);
   try {
-    await client.connect();
     const { rows } = await client.query<DatabaseFacts>(
       `select current_setting('server_version') as version, current_user::text as role, current_database()::text as database`,
     );
@@ -67,6 +65,7 @@ export async function explainConnection(
   error: unknown,
   millis = lookMillis,
 ): Promise<Failure> {
+  if (error instanceof Failure) return error;
   const { name, variable, side } = database;
   const { host, port, user } = partsOf(database.url);
   const failed = (type: FailureType, sentence: string, hint: string) =>
@@ -174,14 +173,9 @@ class AskedForPassword extends Error {}
 
 /** Whether the server asks for the role's password, or lets it in, once TLS is spoken. No password is sent. */
 async function takesRoleOverTls(url: string, millis: number): Promise<boolean> {
-  const { host, port, user, database } = partsOf(url);
   const client = new pg.Client({
-    host,
-    port,
-    user,
-    database,
+    ...clientSettings(url, { applicationName: 'cubeshift check' }, millis),
     ssl: { rejectUnauthorized: false },
-    connectionTimeoutMillis: millis,
     password: () => {
       throw new AskedForPassword();
     },

@@ -22,7 +22,7 @@ export function knownLedgerVersion(folder: string = migrationsFolder): number {
  * ledger is left as it is; `checkLedgerVersion` says whether this program may still work on it.
  */
 export async function upgradeLedger(url: string, folder: string = migrationsFolder): Promise<void> {
-  const client = await connectClient(url, 'cubeshift ledger upgrade').catch((error: unknown) => {
+  const client = await connectClient(url, { applicationName: 'cubeshift ledger upgrade' }).catch((error: unknown) => {
     throw toFailure(error, postgresFailure('cube'));
   });
   try {

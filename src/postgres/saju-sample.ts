@@ -12,15 +12,15 @@ const fields = `id::text, user_id, birth_year, birth_month, birth_day, birth_hou
 /** Some of legacy's saju rows: the newest, and as many by chance. */
 export async function sampleSajuRows(legacy: pg.Pool): Promise<readonly AnsweredFields[]> {
   const found = await legacy.query<Record<string, string | number | boolean | null>>(
-    `with bounds as (select min(id) as least, max(id) as greatest from saju_records),
+    `with bounds as (select min(id) as least, max(id) as greatest from public.saju_records),
      drawn as (
        select distinct on (row.id) row.id from bounds
         cross join lateral (select least + (random() * (greatest - least)::float8)::bigint as id
                               from generate_series(1, $1::int)) as point
-        cross join lateral (select id from saju_records where id >= point.id order by id limit 1) as row)
-     select ${fields} from saju_records
+        cross join lateral (select id from public.saju_records where id >= point.id order by id limit 1) as row)
+     select ${fields} from public.saju_records
       where id in (select id from drawn)
-         or id in (select id from saju_records order by id desc limit $1)`,
+         or id in (select id from public.saju_records order by id desc limit $1)`,
     [each],
   );
   return found.rows;
@@ -29,7 +29,7 @@ export async function sampleSajuRows(legacy: pg.Pool): Promise<readonly Answered
 /** One row as it is now; undefined when it is gone. */
 export async function readSajuRow(legacy: pg.Pool, id: string): Promise<AnsweredFields | undefined> {
   const found = await legacy.query<Record<string, string | number | boolean | null>>(
-    `select ${fields} from saju_records where id = $1`,
+    `select ${fields} from public.saju_records where id = $1`,
     [id],
   );
   return found.rows[0];

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import pg from 'pg';
 import { Failure } from '../failures.js';
+import { connectClient, quoteIdentifier } from '../postgres/connect.js';
 import { artifacts } from './artifacts.js';
 import type { StackHome } from './home.js';
 import type { ProcessSpec } from './managed-process.js';
@@ -77,6 +77,13 @@ export function postgresProcess(home: StackHome, server: PostgresServer): Proces
     max_wal_size: '2GB',
     log_timezone: 'UTC',
     timezone: 'UTC',
+    // Contents of records stay out of the log: what a server says of a refused row, its statement, its parameters.
+    log_error_verbosity: 'terse',
+    log_min_error_statement: 'panic',
+    log_parameter_max_length: '0',
+    log_parameter_max_length_on_error: '0',
+    log_statement: 'none',
+    log_min_duration_statement: '-1',
   };
   const args = [
     '-D',
@@ -101,11 +108,10 @@ export function postgresProcess(home: StackHome, server: PostgresServer): Proces
 
 /** Makes the server's database when it is not there. */
 export async function ensureDatabase(server: PostgresServer): Promise<void> {
-  const client = new pg.Client({ connectionString: postgresUrl(server, 'postgres') });
-  await client.connect();
+  const client = await connectClient(postgresUrl(server, 'postgres'), { applicationName: 'cubeshift up' });
   try {
     const found = await client.query('select 1 from pg_database where datname = $1', [server.database]);
-    if (found.rowCount === 0) await client.query(`create database ${pg.escapeIdentifier(server.database)}`);
+    if (found.rowCount === 0) await client.query(`create database ${quoteIdentifier(server.database)}`);
   } finally {
     await client.end();
   }

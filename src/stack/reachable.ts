@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import pg from 'pg';
+import { connectClient } from '../postgres/connect.js';
 
 /** Whether something accepts connections on a port of the loopback address. */
 export function listens(port: number, host = '127.0.0.1'): Promise<boolean> {
@@ -17,15 +17,11 @@ export function listens(port: number, host = '127.0.0.1'): Promise<boolean> {
 
 /** Whether a PostgreSQL answers a statement. */
 export async function answers(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 });
-  client.on('error', () => undefined);
   try {
-    await client.connect();
-    await client.query('select 1');
+    const client = await connectClient(url, { applicationName: 'cubeshift up' }, 2000);
+    await client.end();
     return true;
   } catch {
     return false;
-  } finally {
-    await client.end().catch(() => undefined);
   }
 }

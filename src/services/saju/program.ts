@@ -16,7 +16,8 @@ export async function buildSajuProgram(
 ): Promise<BuiltCube> {
   // A client waits thirty seconds at the most; a record is read in a millisecond.
   const pool = { applicationName: 'cubeshift saju cube', max: 10, statementMillis: 10_000 };
-  const legacy = createPool(config.LEGACY_DATABASE_URL, pool);
+  // Users' writes set off the triggers of the monolith's table, as the monolith's own do.
+  const legacy = createPool(config.LEGACY_DATABASE_URL, { ...pool, runsForeignCode: true });
   const cube = createPool(config.CUBE_DATABASE_URL, { ...pool, max: 1 });
   const app = await buildSajuCube({
     ...basics,

@@ -64,7 +64,7 @@ describe('a COPY', () => {
 
   beforeEach(async () => {
     databases = await createDatabases(0);
-    client = await connectClient(databases.legacyUrl, 'cubeshift test');
+    client = await connectClient(databases.legacyUrl, { applicationName: 'cubeshift test' });
   });
   afterEach(async () => {
     await dropConnection(client);

@@ -17,7 +17,7 @@ beforeAll(async () => {
   server = await CopyServer.start();
 });
 beforeEach(async () => {
-  client = await connectClient(server.url, 'cubeshift test');
+  client = await connectClient(server.url, { applicationName: 'cubeshift test' });
 });
 afterEach(() => dropConnection(client));
 afterAll(() => server.stop());

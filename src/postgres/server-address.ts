@@ -1,0 +1,57 @@
+import { userInfo } from 'node:os';
+import type pg from 'pg';
+import { parse } from 'pg-connection-string';
+import { Failure } from '../failures.js';
+
+/** The parameters of a URL that say how a server is reached; what a session is like is never a URL's to say. */
+const reaching: ReadonlySet<string> = new Set([
+  'user',
+  'password',
+  'host',
+  'port',
+  'ssl',
+  'sslmode',
+  'sslcert',
+  'sslkey',
+  'sslrootcert',
+  'sslnegotiation',
+  'uselibpqcompat',
+]);
+
+type ServerAddress = Required<Pick<pg.ClientConfig, 'user' | 'password' | 'host' | 'port' | 'database' | 'ssl'>> & {
+  readonly sslnegotiation: 'postgres' | 'direct';
+};
+
+/**
+ * What a URL says of where a server is. Nothing is left out, since the driver takes from the shell's PG variables and
+ * from ~/.pgpass whatever is. Throws `configuration_invalid` for a URL that cannot be read or names a file that cannot.
+ */
+export function serverAddress(url: string): ServerAddress {
+  const { user, password, host, port, database, ssl = false, sslnegotiation = 'postgres' } = parsed(url);
+  return {
+    user: user || userInfo().username,
+    password: password || (() => ''),
+    host: host || 'localhost',
+    port: Number(port || 5432),
+    database: database || user || userInfo().username,
+    ssl: ssl as NonNullable<pg.ClientConfig['ssl']>,
+    sslnegotiation,
+  };
+}
+
+function parsed(url: string): ReturnType<typeof parse> {
+  try {
+    const address = new URL(url);
+    for (const name of [...address.searchParams.keys()]) if (!reaching.has(name)) address.searchParams.delete(name);
+    return parse(address.href);
+  } catch (error) {
+    const file = error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : undefined;
+    throw new Failure(
+      'configuration_invalid',
+      file === undefined
+        ? 'A PostgreSQL URL cannot be read.'
+        : `The file ${file}, which a PostgreSQL URL names, cannot be read.`,
+      { cause: error },
+    );
+  }
+}
