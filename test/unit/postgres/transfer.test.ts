@@ -1,6 +1,6 @@
-import type pg from 'pg';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { connectClient } from '../../../src/postgres/connect.js';
+import { clientSettings } from '../../../src/postgres/connect.js';
 import { dropConnection } from '../../../src/postgres/databases.js';
 import { sajuRecordsMapping as mapping } from '../../../src/postgres/saju-records.js';
 import { readConverted } from '../../../src/postgres/transfer.js';
@@ -17,7 +17,10 @@ beforeAll(async () => {
   server = await CopyServer.start();
 });
 beforeEach(async () => {
-  client = await connectClient(server.url, { applicationName: 'cubeshift test' });
+  // That server knows COPY alone, and answers no statement that would pin a session.
+  client = new pg.Client(clientSettings(server.url, { applicationName: 'cubeshift test' }));
+  client.on('error', () => undefined);
+  await client.connect();
 });
 afterEach(() => dropConnection(client));
 afterAll(() => server.stop());
