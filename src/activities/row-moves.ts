@@ -1,5 +1,5 @@
 import type { MigrationOptions } from '../domain/migration.js';
-import { inTransaction } from '../postgres/connect.js';
+import { concludeVerification } from '../postgres/conclude.js';
 import { type LaneOutcome, runCopyLane } from '../postgres/copy-lane.js';
 import type { CopyContext, CopySettings } from '../postgres/copy-range.js';
 import { atSide, dropConnection } from '../postgres/databases.js';
@@ -12,7 +12,7 @@ import {
 import { meetsOwnedRows } from '../postgres/ledger/ownership.js';
 import { claimSessionName, releaseRanges } from '../postgres/ledger/ranges.js';
 import { unresolvedRejectIds } from '../postgres/ledger/rejects.js';
-import { concludeVerification, type Verdict } from '../postgres/ledger/verifications.js';
+import type { Verdict } from '../postgres/ledger/verifications.js';
 import { createPace } from '../postgres/pace.js';
 import { recopyRows } from '../postgres/recopy-rows.js';
 import { removeOwnedRows } from '../postgres/remove-rows.js';
@@ -108,16 +108,8 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
           reach,
         });
         if (outcome !== 'finished') return { kind: outcome };
-        return {
-          kind: 'concluded',
-          verdict: await atSide('cube', () =>
-            inTransaction(databases.cube, async (client) => {
-              await client.query("set local idle_in_transaction_session_timeout = '15s'");
-              await confirmOperation(client, claim);
-              return concludeVerification(client, verificationId);
-            }),
-          ),
-        };
+        const concluding = { databases, mapping, migrationId, verificationId, claim, signal };
+        return { kind: 'concluded', verdict: await concludeVerification(concluding) };
       }),
 
     /** Makes the target equal to the source where the last verification found it different. */

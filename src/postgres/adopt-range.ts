@@ -3,7 +3,7 @@ import { quoteIdentifier } from './connect.js';
 import type { CopyContext } from './copy-range.js';
 import { atSide } from './databases.js';
 import { logBatches } from './ledger/batches.js';
-import { adoptableRows, disownIds, ownedAmong, ownedIds } from './ledger/ownership.js';
+import { adoptableRows, disownIds, ownedAmong, ownedIds, ownershipGaps } from './ledger/ownership.js';
 import { advanceRange, type ClaimedRange } from './ledger/ranges.js';
 import { formerRejectIds } from './ledger/rejects.js';
 import { compareRange, differingRows, type Span } from './range-comparison.js';
@@ -53,6 +53,9 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
   const adopted = await atSide('cube', async () => {
     await writer.query('begin');
     await advanceRange(writer, range, range.upto);
+    // What an earlier run moved and nobody has any more is nobody's.
+    const { absent } = await ownershipGaps(writer, mapping.kind, mapping.target, rest);
+    await disownIds(writer, mapping.kind, absent);
     const { ids, rows } = await adoptableRows(writer, mapping.kind, migrationId, mapping.target, rest);
     const batch = { ...rest, migrated: rows, rejected: 0, warned: 0, bytes: 0, ids };
     const origin = {

@@ -6,8 +6,8 @@ import type { RowMapping } from './row-mapping.js';
 
 export interface FieldComparison {
   readonly mismatches: readonly MismatchEntry[];
-  /** Rows that are equal on this second look: they were changed between the reads of the two sides. */
-  readonly equalAfterAll: number;
+  /** Rows in which this second look finds nothing. */
+  readonly unfound: number;
 }
 
 const rowsAtOnce = 100;
@@ -19,7 +19,7 @@ export async function fieldMismatches(
   differences: readonly RowDifference[],
 ): Promise<FieldComparison> {
   const mismatches: MismatchEntry[] = [];
-  let equalAfterAll = 0;
+  let unfound = 0;
   for (let start = 0; start < differences.length; start += rowsAtOnce) {
     const ids = differences.slice(start, start + rowsAtOnce).map((difference) => difference.id);
     const [source, target] = await Promise.all([
@@ -28,11 +28,11 @@ export async function fieldMismatches(
     ]);
     for (const id of ids) {
       const found = compareFields(mapping, id, source.get(id.toString()), target.get(id.toString()));
-      if (found.length === 0) equalAfterAll++;
+      if (found.length === 0) unfound++;
       mismatches.push(...found);
     }
   }
-  return { mismatches, equalAfterAll };
+  return { mismatches, unfound };
 }
 
 type FieldTexts = readonly (string | null)[];

@@ -3,6 +3,7 @@ import { Failure } from '../failures.js';
 import { quoteIdentifier, type Side } from './connect.js';
 import { atSide, type Databases } from './databases.js';
 import { checkGrants, type Queryable } from './grants.js';
+import { proveKey } from './key-proof.js';
 import { leastKey } from './key-space.js';
 import { completedRun } from './ledger/ownership.js';
 import { checkLedgerVersion } from './ledger-schema.js';
@@ -52,6 +53,7 @@ async function checkSide(client: Queryable, side: Side, table: TableRule, rights
   // First: a schema that may not be used hides what is in it.
   await checkGrants(client, side, table, rights);
   await checkColumns(client, side, table);
+  await proveKey(client, side, table);
 }
 
 async function checkApart(databases: Databases): Promise<void> {

@@ -18,7 +18,8 @@ export interface RangeComparison {
 }
 
 /**
- * Reads a span on both sides at the same time and compares counts and digests. `rejected` are ids that the source has
+ * Reads a span on both sides at the same time and compares counts and digests; an id that stands twice on a side is never
+ * equal to anything. `rejected` are ids that the source has
  * and the target must not have: they are left out of the source's digest only. Of the target no more than
  * `mostTargetRows` are read (null: all).
  */
@@ -38,14 +39,18 @@ export async function compareRange(
     targetRows: target.rows,
     sourceDigest: source.digest,
     targetDigest: target.digest,
-    equal: source.rows === target.rows && source.digest === target.digest,
+    equal:
+      source.rows === target.rows &&
+      source.digest === target.digest &&
+      source.ids === source.rows &&
+      target.ids === target.rows,
   };
 }
 
-/** How a row differs between the sides. */
+/** How a row differs between the sides; `repeated`: a side has the id more than once. */
 export interface RowDifference {
   readonly id: bigint;
-  readonly kind: 'missing' | 'extra' | 'changed';
+  readonly kind: 'missing' | 'extra' | 'changed' | 'repeated';
 }
 
 /** The rows of a span that differ, in id order. Holds one digest a row of the span in memory. */
@@ -59,14 +64,16 @@ export async function differingRows(
     rowDigestsOf(databases, mapping, 'source', span, rejected),
     rowDigestsOf(databases, mapping, 'target', span, []),
   ]);
-  const differences: RowDifference[] = [];
-  for (const [id, digest] of source) {
-    const other = target.get(id);
+  const repeated = new Set([...source.repeated, ...target.repeated]);
+  const differences = [...repeated].map((id): RowDifference => ({ id: BigInt(id), kind: 'repeated' }));
+  for (const [id, digest] of source.digests) {
+    if (repeated.has(id)) continue;
+    const other = target.digests.get(id);
     if (other === undefined) differences.push({ id: BigInt(id), kind: 'missing' });
     else if (other !== digest) differences.push({ id: BigInt(id), kind: 'changed' });
   }
-  for (const id of target.keys()) {
-    if (!source.has(id)) differences.push({ id: BigInt(id), kind: 'extra' });
+  for (const id of target.digests.keys()) {
+    if (!source.digests.has(id) && !repeated.has(id)) differences.push({ id: BigInt(id), kind: 'extra' });
   }
   return differences.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
@@ -85,10 +92,13 @@ async function digestOf(
 ) {
   const statement = rangeDigest(mapping[side], mapping.digestedFields, side);
   const result = await atSide(sides[side], () =>
-    databases[sides[side]].query<{ rows: string; digest: string }>(statement, parameters(span, without, most)),
+    databases[sides[side]].query<{ rows: string; ids: string; digest: string }>(
+      statement,
+      parameters(span, without, most),
+    ),
   );
   const [row] = result.rows;
-  return { rows: Number(row?.rows ?? 0), digest: row?.digest ?? '' };
+  return { rows: Number(row?.rows ?? 0), ids: Number(row?.ids ?? 0), digest: row?.digest ?? '' };
 }
 
 async function rowDigestsOf(
@@ -102,7 +112,13 @@ async function rowDigestsOf(
   const result = await atSide(sides[side], () =>
     databases[sides[side]].query<{ key: string; digest: Buffer }>(statement, parameters(span, without, null)),
   );
-  return new Map(result.rows.map((row) => [row.key, row.digest.toString('latin1')]));
+  const digests = new Map<string, string>();
+  const repeated = new Set<string>();
+  for (const { key, digest } of result.rows) {
+    if (digests.has(key)) repeated.add(key);
+    digests.set(key, digest.toString('latin1'));
+  }
+  return { digests, repeated };
 }
 
 function parameters(span: Span, without: readonly bigint[], most: number | null): unknown[] {

@@ -2,20 +2,32 @@ import { quoteIdentifier } from './connect.js';
 import { atSide, type Databases } from './databases.js';
 import type { RowMapping } from './row-mapping.js';
 
-/** Those of the rejected ids that the source no longer has: moved and rejected rows would not add up to the source. */
-export async function missingRejects(
+export interface RecheckedRejects {
+  /** The source has them no more: moved and rejected rows would not add up to the source. */
+  readonly missing: readonly bigint[];
+  /** The source has more than one row of the id. */
+  readonly repeated: readonly bigint[];
+}
+
+/** Those of the rejected ids that are not exactly one row of the source. */
+export async function recheckRejects(
   databases: Databases,
   mapping: RowMapping,
   rejected: readonly bigint[],
-): Promise<bigint[]> {
-  if (rejected.length === 0) return [];
+): Promise<RecheckedRejects> {
+  if (rejected.length === 0) return { missing: [], repeated: [] };
   const { source } = mapping;
+  const key = quoteIdentifier('row', source.key);
   const found = await atSide('legacy', () =>
-    databases.legacy.query<{ id: string }>(
-      `select wanted.id from unnest($1::bigint[]) as wanted (id)
-        where not exists (select 1 from ${quoteIdentifier(source.schema, source.table)} as row where row.${quoteIdentifier(source.key)} = wanted.id)`,
+    databases.legacy.query<{ id: string; rows: string }>(
+      `select wanted.id, count(${key}) as rows
+         from unnest($1::bigint[]) as wanted (id)
+         left join ${quoteIdentifier(source.schema, source.table)} as row on ${key} = wanted.id
+        group by wanted.id having count(${key}) <> 1 order by wanted.id`,
       [rejected.map(String)],
     ),
   );
-  return found.rows.map((row) => BigInt(row.id));
+  const idsOf = (isWanted: (rows: number) => boolean) =>
+    found.rows.filter((row) => isWanted(Number(row.rows))).map((row) => BigInt(row.id));
+  return { missing: idsOf((rows) => rows === 0), repeated: idsOf((rows) => rows > 1) };
 }

@@ -1,9 +1,12 @@
 import type pg from 'pg';
 import { atSide } from './databases.js';
-import { logTakenOut } from './ledger/batches.js';
+import { greatestKey, leastKey } from './key-space.js';
+import { logBatches, logTakenOut } from './ledger/batches.js';
 import { confirmOperation, type OperationClaim } from './ledger/operations.js';
+import { disownIds, ownershipGaps } from './ledger/ownership.js';
 import { unresolvedRejectIds } from './ledger/rejects.js';
 import { differingRows, type Span } from './range-comparison.js';
+import { rangeEnds } from './range-ends.js';
 import { clearTargetRows, type RecopyContext, recopyRows } from './recopy-rows.js';
 
 export interface RepairContext extends Omit<RecopyContext, 'confirm' | 'token' | 'origin'> {
@@ -15,7 +18,8 @@ export interface RepairContext extends Omit<RecopyContext, 'confirm' | 'token' |
 /**
  * Makes the target equal to the source again in every range that the latest verification found different: rows that
  * differ or are missing are moved again, rows that the source does not have leave (deleted when a run of ours put them
- * there, set aside in the ledger when not). True when every such range was worked on, false when told to stop before.
+ * there, set aside in the ledger when not). Then it makes ledger and target agree about what is ours. True when all of it
+ * was worked on, false when told to stop before.
  */
 export async function repairRanges(context: RepairContext, writer: pg.Client): Promise<boolean> {
   const { databases, mapping, migrationId, claim } = context;
@@ -28,7 +32,7 @@ export async function repairRanges(context: RepairContext, writer: pg.Client): P
   for (;;) {
     if (context.signal.aborted) return false;
     const span = await atSide('cube', () => nextDamagedRange(databases.cube, migrationId));
-    if (span === undefined) return true;
+    if (span === undefined) break;
     const rejected = await atSide('cube', () =>
       unresolvedRejectIds(databases.cube, migrationId, span.after, span.upto),
     );
@@ -64,6 +68,49 @@ export async function repairRanges(context: RepairContext, writer: pg.Client): P
     });
     context.onRange({ position: span.upto, rows: differences.length });
   }
+  return (await atSide('cube', () => addsUp(databases.cube, migrationId))) || repairOwnership(context, recopy, writer);
+}
+
+/** Whether the latest verification found as many rows on both sides, and in the ledger. */
+async function addsUp(cube: pg.Pool, migrationId: string): Promise<boolean> {
+  const found = await cube.query<{ adds_up: boolean }>(
+    'select disagreement is null as adds_up from ledger.verifications where migration_id = $1 order by id desc limit 1',
+    [migrationId],
+  );
+  return found.rows[0]?.adds_up ?? true;
+}
+
+const rowsAtOnce = 25_000;
+
+/**
+ * Rows that no run owns are moved again, or set aside where the source has none; ids whose rows are gone are nobody's.
+ * Contents may be equal meanwhile, and a rollback would still leave the one and miss the other.
+ */
+async function repairOwnership(context: RepairContext, recopy: RecopyContext, writer: pg.Client): Promise<boolean> {
+  const { databases, mapping, migrationId, claim, worker } = context;
+  const findRangeEnd = rangeEnds(databases, mapping, 'cube', rowsAtOnce);
+  let after = leastKey;
+  while (after < greatestKey) {
+    if (context.signal.aborted) return false;
+    const upto: bigint = (await findRangeEnd(after)) ?? greatestKey;
+    const span: Span = { after, upto };
+    const gaps = await atSide('cube', () => ownershipGaps(writer, mapping.kind, mapping.target, span));
+    await recopyRows(recopy, writer, gaps.foreign);
+    if (gaps.absentIds > 0) {
+      await atSide('cube', async () => {
+        await writer.query('begin');
+        await confirmOperation(writer, claim);
+        await disownIds(writer, mapping.kind, gaps.absent);
+        const batch = { ...span, migrated: -gaps.absentIds, rejected: 0, warned: 0, bytes: 0, ids: '{}' };
+        const origin = { migrationId, kind: mapping.kind, worker, token: claim.token, rangeId: null };
+        await logBatches(writer, { ...origin, origin: 'repaired' }, [batch]);
+        await writer.query('commit');
+      });
+    }
+    context.onRange({ position: upto, rows: gaps.foreign.length });
+    after = upto;
+  }
+  return true;
 }
 
 async function nextDamagedRange(

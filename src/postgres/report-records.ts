@@ -20,7 +20,7 @@ export async function readReport(cube: pg.Pool, migrationId: string): Promise<Re
           select reason, resolution, accepted_by, accepted_why, count(*) as rows from ledger.rejects
            where migration_id = $1 group by 1, 2, 3, 4 order by 1, 2) r) as rejects,
        (select coalesce(json_agg(v), '[]') from (
-          select id, status, source_rows, target_rows, rejected_rows, mismatched, started_at, finished_at,
+          select id, status, source_rows, target_rows, rejected_rows, mismatched, source_total, target_total, owned_total, disagreement, started_at, finished_at,
                  (select count(*) from ledger.verified_ranges where verification_id = verifications.id) as ranges,
                  (select encode(sha256(convert_to(coalesce(string_agg(source_digest, '' order by after), ''), 'UTF8')), 'hex') from ledger.verified_ranges where verification_id = verifications.id) as source_digest,
                  (select encode(sha256(convert_to(coalesce(string_agg(target_digest, '' order by after), ''), 'UTF8')), 'hex') from ledger.verified_ranges where verification_id = verifications.id) as target_digest

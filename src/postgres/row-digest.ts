@@ -37,11 +37,11 @@ function framedField(field: DigestedField): string {
 }
 
 /**
- * SQL that gives one row for ($1, $2] without $3, of no more than $4 rows: how many there are and the digest over their
- * digests in key order, in hexadecimal digits.
+ * SQL that gives one row for ($1, $2] without $3, of no more than $4 rows: how many there are, how many keys they have, and
+ * the digest over their digests in key order, in hexadecimal digits.
  */
 export function rangeDigest(table: TableRule, fields: readonly DigestedField[], side: TableSide): string {
-  return `select count(*)::text as rows,
+  return `select count(*)::text as rows, count(distinct key)::text as ids,
            encode(sha256(coalesce(string_agg(digest, ''::bytea order by key), ''::bytea)), 'hex') as digest
     from (${rowDigests(table, fields, side)}) as rows`;
 }

@@ -15,7 +15,8 @@ export type SourceSelection =
 
 /**
  * Reads source rows in id order and converts them, some hundred at a time, as fast as the consumer takes them.
- * `movedAt` ends every row. Leaving the loop early ends the read at once. Throws failures of the legacy side, also when the stream stops short.
+ * `movedAt` ends every row. Leaving the loop early ends the read at once. Throws failures of the legacy side, also when the
+ * stream stops short, or holds two rows of one id: which of them the target should have nobody can say.
  */
 export async function* readConverted(
   legacy: pg.Client,
@@ -26,16 +27,29 @@ export async function* readConverted(
   const stream = legacy.query(new CopyOut(copyOutStatement(mapping, selection)));
   const splitter = new CopyRowSplitter();
   const convert = mapping.converter(movedAt);
+  let last: bigint | undefined;
   try {
     for await (const chunk of stream) {
-      const rows = splitter.push(chunk);
-      if (rows.length > 0) yield rows.map((row) => convert(row));
+      const rows = splitter.push(chunk).map((row) => convert(row));
+      for (const { id } of rows) {
+        if (id === last) throw repeatedId(mapping, id);
+        last = id;
+      }
+      if (rows.length > 0) yield rows;
     }
     // Taken for the end of the rows, it would leave the rest of the range behind in silence.
     if (!splitter.ended) throw new Failure('unexpected', 'The legacy database broke off in the middle of a read.');
   } catch (error) {
     throw toFailure(error, postgresFailure('legacy'));
   }
+}
+
+function repeatedId({ source }: RowMapping, id: bigint): Failure {
+  return new Failure(
+    'legacy_schema_mismatch',
+    `The table ${source.schema}.${source.table} of the legacy database has more than one row with the ${source.key} ${id}.`,
+    { hint: `Give all but one of them another ${source.key}, or delete them; then go on with \`resume\`.` },
+  );
 }
 
 /** COPY takes no parameters: ids are bigints and enter as digits, names are quoted. */

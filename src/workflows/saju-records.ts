@@ -144,8 +144,13 @@ async function describeRejects(run: MigrationRun): Promise<FailureReport> {
   return { type: 'too_many_rejects', message, hint: failureRule('too_many_rejects').hint };
 }
 
-function describeMismatch({ mismatched, compared, examples }: Verdict): FailureReport {
+function describeMismatch({ mismatched, compared, examples, disagreement }: Verdict): FailureReport {
   const some = examples.map(({ id, field }) => `id ${id} ${field}`).join(', ');
-  const message = `${mismatched} of ${compared} rows differ between legacy and cube: ${some}${mismatched > examples.length ? ', …' : ''}.`;
-  return { type: 'verification_mismatch', message, hint: failureRule('verification_mismatch').hint };
+  const differ = `${mismatched} of ${compared} rows differ between legacy and cube: ${some}${mismatched > examples.length ? ', …' : ''}.`;
+  const sentences = [...(mismatched > 0 || disagreement === undefined ? [differ] : []), disagreement ?? []].flat();
+  return {
+    type: 'verification_mismatch',
+    message: sentences.join(' '),
+    hint: failureRule('verification_mismatch').hint,
+  };
 }

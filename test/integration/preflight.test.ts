@@ -126,6 +126,21 @@ describe('legacy that cannot be used', () => {
     await expectNothingChanged();
   });
 
+  test('a table whose rows may share an id is refused, with what to type', async () => {
+    await change(
+      'legacy',
+      'alter table saju_records drop constraint saju_records_pkey',
+      'alter table saju_records add primary key (id)',
+    );
+    expect(await startAndFail()).toEqual({
+      type: 'legacy_schema_mismatch',
+      message:
+        'The legacy database does not guarantee one id for each row of public.saju_records: no unique index is on id alone.',
+      hint: expect.stringContaining('`alter table public.saju_records add primary key (id)`'),
+    });
+    await expectNothingChanged();
+  });
+
   test('a database in another encoding than UTF8 is refused by name', async () => {
     const name = `ascii_${new URL(databases.legacyUrl).pathname.slice(1)}`;
     const url = await createDatabase(inject('servers').legacyUrl, name, "encoding 'SQL_ASCII' template template0");
@@ -202,6 +217,19 @@ describe('a cube database that cannot be used', () => {
     expect(await startAndFail()).toMatchObject({
       type: 'cube_schema_mismatch',
       message: 'In table saju.charts of the cube database column interpretation is character varying, not text.',
+    });
+    await expectNothingChanged();
+  });
+
+  test('a target whose rows may share an id is refused', async () => {
+    await change(
+      'cube',
+      'alter table saju.charts drop constraint charts_pkey; create unique index odd on saju.charts (id) where id > 5',
+      'drop index saju.odd; alter table saju.charts add constraint charts_pkey primary key (id)',
+    );
+    expect(await startAndFail()).toMatchObject({
+      type: 'cube_schema_mismatch',
+      message: expect.stringContaining('no unique index is on id alone (odd covers a part of the rows only).'),
     });
     await expectNothingChanged();
   });

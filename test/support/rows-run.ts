@@ -1,10 +1,11 @@
 import { defaultMigrationOptions, isMigrationId } from '../../src/domain/migration.js';
+import { concludeVerification } from '../../src/postgres/conclude.js';
 import { runCopyLane } from '../../src/postgres/copy-lane.js';
 import { type Databases, openDatabases } from '../../src/postgres/databases.js';
 import { claimOperation, confirmOperation, type OperationClaim } from '../../src/postgres/ledger/operations.js';
 import { claimSessionName } from '../../src/postgres/ledger/ranges.js';
 import { unresolvedRejectIds } from '../../src/postgres/ledger/rejects.js';
-import { concludeVerification, startVerification, type Verdict } from '../../src/postgres/ledger/verifications.js';
+import { startVerification, type Verdict } from '../../src/postgres/ledger/verifications.js';
 import { upgradeLedger } from '../../src/postgres/ledger-schema.js';
 import { recordStart } from '../../src/postgres/migration-records.js';
 import { recopyRows } from '../../src/postgres/recopy-rows.js';
@@ -92,7 +93,9 @@ export class RowsRun {
       signal = new AbortController().signal,
       onRange = () => undefined,
       roundMillis = 600_000,
+      databases = this.databases,
     }: {
+      databases?: Databases;
       rangeRows?: number;
       roundMillis?: number;
       signal?: AbortSignal;
@@ -100,7 +103,7 @@ export class RowsRun {
     } = {},
   ): Promise<VerifyOutcome> {
     return verifyRanges({
-      databases: this.databases,
+      databases,
       mapping: sajuRecordsMapping,
       migrationId: this.id,
       verificationId,
@@ -115,10 +118,17 @@ export class RowsRun {
   }
 
   /** One whole verification: its verdict, and every difference as `id field`, in order. */
-  async verify(): Promise<Verdict & { readonly found: readonly string[] }> {
+  async verify(databases = this.databases): Promise<Verdict & { readonly found: readonly string[] }> {
     const verificationId = await this.startVerification();
-    await this.goOnVerifying(verificationId);
-    const verdict = await concludeVerification(this.databases.cube, verificationId);
+    await this.goOnVerifying(verificationId, { databases });
+    const verdict = await concludeVerification({
+      databases: this.databases,
+      mapping: sajuRecordsMapping,
+      migrationId: this.id,
+      verificationId,
+      claim: await this.claim(),
+      signal: new AbortController().signal,
+    });
     const found = await this.databases.cube.query<{ found: string }>(
       `select source_id || ' ' || field as found from ledger.mismatches where verification_id = $1 order by source_id, field`,
       [verificationId],

@@ -113,6 +113,24 @@ test('a mismatch blocks and names ids and fields; repair verifies again and rest
   expect(run.ledger.count('repairRows')).toBe(2);
 });
 
+test('totals that do not add up block in their own sentence, where no row differs and beside rows that do', async () => {
+  const disagreement = 'The rows do not add up.';
+  const { verdict } = mismatch;
+  const run = await server.begin('totals', (ledger) => {
+    ledger.next('verifyRows', async () => ({
+      ...mismatch,
+      verdict: { ...verdict, mismatched: 0, examples: [], disagreement },
+    }));
+    ledger.answer('verifyRows', async () => ({ ...mismatch, verdict: { ...verdict, disagreement } }));
+  });
+  const { sequence, error } = await run.ledger.untilState('blocked', 'verifying');
+  expect(error).toMatchObject({ type: 'verification_mismatch', message: disagreement });
+  await run.steer('verify');
+  const again = await run.ledger.untilState('blocked', 'verifying', sequence);
+  expect(again.error?.message).toMatch(/^4 of 1000 rows differ .* The rows do not add up\.$/);
+  await run.steer('cancel');
+});
+
 test.each(['verify', 'rejects/retry', 'rejects/accept'] as const)(
   '%s after a mismatch compares everything anew, and a mismatch that stays blocks again',
   async (action) => {

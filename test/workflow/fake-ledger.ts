@@ -148,7 +148,7 @@ export const clean: VerifyAnswer = {
   verdict: { clean: true, compared: 1000, mismatched: 0, rejected: 0, examples: [] },
 };
 
-export const mismatch: VerifyAnswer = {
+export const mismatch = {
   kind: 'concluded',
   verdict: {
     clean: false,
@@ -160,7 +160,7 @@ export const mismatch: VerifyAnswer = {
       { id: '40', field: 'created_at' },
     ],
   },
-};
+} as const satisfies VerifyAnswer;
 
 /** An answer that never comes. */
 export function failing(type: FailureType): () => Promise<never> {

@@ -52,18 +52,56 @@ export async function adoptableRows(
 ): Promise<AdoptableRows> {
   const key = quoteIdentifier(target.key);
   const found = await client.query<{ ids: string; rows: string }>(
-    `with owned as (
+    `with owned as materialized (
        select (coalesce(range_agg(ids), '{}') - coalesce(range_agg(ids) filter (where migration_id = $2), '{}'))
               * int8multirange(${spanRange('$3', '$4')}) as ids
          from ledger.batches where kind = $1 and state = 'owned' and upto > $3 and after < $4)
-     select owned.ids::text as ids, count(row.*) as rows
-       from owned left join ${quoteIdentifier(target.schema, target.table)} as row
-         on row.${key} > $3 and row.${key} <= $4 and row.${key} <@ owned.ids
-      group by owned.ids`,
+     select coalesce(range_agg(${idRange(`row.${key}`)}), '{}')::text as ids, count(*) as rows
+       from owned join ${quoteIdentifier(target.schema, target.table)} as row
+         on row.${key} > $3::bigint and row.${key} <= $4::bigint and row.${key}::bigint <@ owned.ids`,
     [kind, migrationId, span.after.toString(), span.upto.toString()],
   );
   const [row] = found.rows;
   return { ids: row?.ids ?? '{}', rows: Number(row?.rows ?? 0) };
+}
+
+/** Where ledger and target disagree about what is ours. */
+export interface OwnershipGaps {
+  /** Ids that runs of the kind own and the target does not have, as the text of an int8multirange. */
+  readonly absent: string;
+  readonly absentIds: number;
+  /** Ids of rows that are there and that no run owns, ascending. */
+  readonly foreign: readonly bigint[];
+}
+
+export async function ownershipGaps(
+  client: pg.Pool | pg.ClientBase,
+  kind: string,
+  target: TableRule,
+  span: { readonly after: bigint; readonly upto: bigint },
+): Promise<OwnershipGaps> {
+  const key = quoteIdentifier(target.key);
+  const found = await client.query<{ absent: string; absent_ids: string; foreign: string[] }>(
+    `with owned as materialized (
+       select coalesce(range_agg(ids), '{}') * int8multirange(${spanRange('$2', '$3')}) as ids
+         from ledger.batches where kind = $1 and state = 'owned' and upto > $2 and after < $3),
+     present as materialized (
+       select ${key}::bigint as id from ${quoteIdentifier(target.schema, target.table)}
+        where ${key} > $2::bigint and ${key} <= $3::bigint),
+     absent as (
+       select owned.ids - (select coalesce(range_agg(${idRange('id')}), '{}') from present) as ids from owned)
+     select absent.ids::text as absent,
+            (select coalesce(sum(${spanLength('part')}), 0) from unnest(absent.ids) as part) as absent_ids,
+            array(select id::text from present where not id <@ owned.ids order by id) as foreign
+       from absent, owned`,
+    [kind, span.after.toString(), span.upto.toString()],
+  );
+  const [row] = found.rows;
+  return {
+    absent: row?.absent ?? '{}',
+    absentIds: Number(row?.absent_ids ?? 0),
+    foreign: (row?.foreign ?? []).map(BigInt),
+  };
 }
 
 /** Those of `ids` that runs of the kind own. */
@@ -89,6 +127,16 @@ export async function disownIds(client: pg.ClientBase, kind: string, ids: string
         and (upper_inf($2::int8multirange) or after < upper($2::int8multirange)) and upto >= lower($2::int8multirange)`,
     [kind, ids],
   );
+}
+
+/** SQL of the int8range that holds one id. */
+function idRange(id: string): string {
+  return `int8range(${id}, nullif(${id}::bigint, 9223372036854775807), '[]')`;
+}
+
+/** SQL of how many ids a part of a multirange holds; one that reaches the greatest bigint has no upper bound. */
+export function spanLength(part: string): string {
+  return `(coalesce(upper(${part})::numeric, 9223372036854775808) - lower(${part}))`;
 }
 
 /** SQL of the int8range (after, upto]: PostgreSQL writes it with the successor of `upto`, which the greatest bigint lacks. */

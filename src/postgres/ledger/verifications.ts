@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { Failure } from '../../failures.js';
+import { greatestKey } from '../key-space.js';
 import type { RangeComparison, Span } from '../range-comparison.js';
 import { type AskedState, askedValues, confirmAsked, stillAsked } from './asked-state.js';
 import { confirmOperation, type OperationClaim } from './operations.js';
@@ -114,17 +115,44 @@ export interface Verdict {
   readonly rejected: number;
   /** At most three, for a sentence. */
   readonly examples: readonly { readonly id: string; readonly field: string }[];
+  /** What does not add up over the whole tables, in a sentence. */
+  readonly disagreement?: string;
 }
 
-/** Ends a verification whose every range was compared, and says how it went. Asking again gives the same answer. */
-export async function concludeVerification(cube: pg.Pool | pg.ClientBase, id: string): Promise<Verdict> {
-  const concluded = await cube.query<{ status: string; compared: string; mismatched: string; rejected_rows: string }>(
-    `update ledger.verifications
-        set status = case when mismatched = 0 then 'clean' else 'mismatch' end, finished_at = coalesce(finished_at, now())
-      where id = $1 returning status, compared, mismatched, rejected_rows`,
-    [id],
+/** What the whole tables held at the end. */
+export interface VerificationTotals {
+  readonly source: number;
+  readonly target: number;
+  /** Ids that the ledger owns. */
+  readonly owned: number;
+  readonly disagreement: string | undefined;
+}
+
+/**
+ * Ends a verification and says how it went: clean when its ranges cover the whole key space, each read equal, and the
+ * totals agree. One that has ended stays as it ended.
+ */
+export async function endVerification(cube: pg.ClientBase, id: string, totals: VerificationTotals): Promise<Verdict> {
+  await cube.query(
+    `update ledger.verifications as run
+        set source_total = $2, target_total = $3, owned_total = $4, disagreement = $5, finished_at = now(),
+            status = case when mismatched = 0 and frontier = ${greatestKey} and $5::text is null
+                           and not exists (
+                             select from ledger.verified_ranges as range
+                              where range.verification_id = run.id
+                                and (range.mismatched > 0 or source_rows <> target_rows or source_digest <> target_digest))
+                     then 'clean' else 'mismatch' end
+      where id = $1 and finished_at is null`,
+    [id, totals.source, totals.target, totals.owned, totals.disagreement ?? null],
   );
-  const [row] = concluded.rows;
+  const ended = await cube.query<{
+    status: string;
+    compared: string;
+    mismatched: string;
+    rejected_rows: string;
+    disagreement: string | null;
+  }>('select status, compared, mismatched, rejected_rows, disagreement from ledger.verifications where id = $1', [id]);
+  const [row] = ended.rows;
   if (row === undefined) throw new Failure('not_found', `The ledger knows no verification ${id}.`);
   const examples = await cube.query<{ id: string; field: string }>(
     'select source_id as id, field from ledger.mismatches where verification_id = $1 order by source_id, field limit 3',
@@ -136,5 +164,6 @@ export async function concludeVerification(cube: pg.Pool | pg.ClientBase, id: st
     mismatched: Number(row.mismatched),
     rejected: Number(row.rejected_rows),
     examples: examples.rows,
+    ...(row.disagreement === null ? {} : { disagreement: row.disagreement }),
   };
 }
