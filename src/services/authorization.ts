@@ -16,6 +16,8 @@ export interface Authorization {
   readonly callerOf: (request: FastifyRequest) => CubeIdentity;
   /** As `callerOf`, by its token as it is now: throws `unauthorized` once that is over, or its secret forgotten. */
   readonly inspect: (request: FastifyRequest) => VerifiedCubeToken;
+  /** Whether `inspect` still finds it right: an answer that goes on for long ends with the token it was asked with. */
+  readonly isStillRight: (request: FastifyRequest) => boolean;
   /** The user whom the gateway forwards the call for; undefined for anonymous users and for everybody else's calls. */
   readonly userOf: (request: FastifyRequest) => string | undefined;
 }
@@ -57,13 +59,21 @@ export function createAuthorization(
     if (caller === undefined) throw new Failure('unauthorized', 'This call needs a cube token.');
     return caller;
   };
+  const inspect = (request: FastifyRequest) => tokens.inspect(known(request).token);
   return {
     require: (permission) => async (request) => {
       if (!known(request).identity.permissions.includes(permission))
         throw new Failure('forbidden', `This call needs the permission ${permission}.`);
     },
     callerOf: (request) => known(request).identity,
-    inspect: (request) => tokens.inspect(known(request).token),
+    inspect,
+    isStillRight: (request) => {
+      try {
+        return inspect(request) !== undefined;
+      } catch {
+        return false;
+      }
+    },
     userOf: (request) => {
       const header = request.headers['x-user-id'];
       if (!forwarded.has(request) || typeof header !== 'string' || header === '') return undefined;

@@ -1,3 +1,4 @@
+import { SignJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { defaultMigrationOptions, isMigrationId } from '../../src/domain/migration.js';
 import { readAudit } from '../../src/postgres/audit.js';
@@ -24,6 +25,7 @@ let cubeWorkflows: CubeWorkflows;
 let ramps: RampWorkflows;
 let app: Awaited<ReturnType<typeof buildControlApp>>;
 let url: string;
+const tokens = createTokenVerifier({ current: testSecret }, () => new Date());
 
 beforeAll(async () => {
   databases = await createDatabases(1);
@@ -45,7 +47,7 @@ beforeAll(async () => {
     keptVersions: async () => undefined,
     maxInstances: 8,
     secret: () => testSecret,
-    tokens: createTokenVerifier({ current: testSecret }, clock),
+    tokens,
     clock,
     logger: false,
   });
@@ -151,6 +153,51 @@ test.each(['frontend-cube', 'nothing', 'security-cube', '__proto__', 'Saju'])(
     expect(await redis.dbsize()).toBe(0);
   },
 );
+
+test('the events of a migration end with the token they were asked for with: at its time, and with its secret', async () => {
+  const id = 'followed';
+  if (!isMigrationId(id)) throw new Error(`${id} is not an id`);
+  const start = { id, kind: 'saju-records', mode: 'copy', options: defaultMigrationOptions } as const;
+  await recordStart(databases.cube, { ...start, idempotencyKey: undefined, by: 'test' });
+  const changed = 'another secret of the tests, thirty-two bytes or more';
+  const follow = async (secret: string, seconds: number) => {
+    const issued = Math.floor(Date.now() / 1000);
+    const token = await new SignJWT({ cube_id: 'x', permissions: ['migration:read'] })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setIssuer('heal7-security-cube')
+      .setIssuedAt(issued)
+      .setExpirationTime(issued + seconds)
+      .sign(new TextEncoder().encode(secret));
+    const answer = await fetch(`${url}/v1/migrations/${id}/events`, { headers: { authorization: `Bearer ${token}` } });
+    let ended = false;
+    const all = answer.text().then(() => {
+      ended = true;
+      return Date.now() / 1000;
+    });
+    return { status: answer.status, all, isOver: () => ended };
+  };
+  try {
+    const expires = Math.floor(Date.now() / 1000) + 2;
+    const [short, former, right] = await Promise.all([
+      follow(testSecret, 2),
+      follow(testSecret, 3600),
+      follow(testSecret, 3600),
+    ]);
+    expect(short.status).toBe(200);
+    expect(await short.all).toBeGreaterThanOrEqual(expires);
+    tokens.useSecrets({ current: changed, previous: testSecret });
+    const next = await follow(changed, 3600);
+    expect([former.isOver(), right.isOver(), next.isOver()]).toEqual([false, false, false]);
+    tokens.useSecrets({ current: changed });
+    await Promise.all([former.all, right.all]);
+    expect(next.isOver()).toBe(false);
+    tokens.useSecrets({ current: testSecret });
+    await next.all;
+  } finally {
+    tokens.useSecrets({ current: testSecret });
+    await databases.cube.query('delete from ledger.migrations where id = $1', [id]);
+  }
+});
 
 test('a migration and the metrics tell the weight as it is, and while Redis is away as it was', async () => {
   const id = 'weighed';

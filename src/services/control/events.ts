@@ -12,7 +12,10 @@ const aliveEveryMillis = 15_000;
 
 type EventName = 'progress' | 'stage' | 'rest' | 'end';
 
-/** Server-sent events of a migration, each with the body of GET; the first comes at once, `end` is the last. */
+/**
+ * Server-sent events of a migration, each with the body of GET; the first comes at once, `end` is the last. They end with
+ * the token they were asked for with.
+ */
 export function registerEventRoutes(app: FastifyInstance, deps: ControlDependencies): void {
   app.withTypeProvider<TypeBoxTypeProvider>().get(
     '/v1/migrations/:id/events',
@@ -45,7 +48,7 @@ export function registerEventRoutes(app: FastifyInstance, deps: ControlDependenc
       let last: MigrationView | undefined;
       let toldAt = Date.now();
       try {
-        while (!left.signal.aborted) {
+        while (!left.signal.aborted && deps.authorization.isStillRight(request)) {
           const name = eventFor(last, view);
           if (name !== undefined) {
             reply.raw.write(`event: ${name}\ndata: ${JSON.stringify(view)}\n\n`);
