@@ -2,14 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { Failure } from '../failures.js';
-import { lookForSecretsMillis, readSecretsFile } from '../services/token-secrets.js';
+import { fingerprintOf, lookForSecretsMillis, readSecretsFile } from '../services/token-secrets.js';
 import { cubeTokenSeconds } from '../services/tokens.js';
+import { createControlClient } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
+import { forgetOnceKnown, type KnowingProgram } from './known-secrets.js';
 import { conclude, type Output } from './output.js';
 import { currentHome } from './stack.js';
 
 /** A program that is busy may look a little late. */
 const untilAllKnowMillis = 3 * lookForSecretsMillis;
+/** How long programs have to say that they know the new secret before the former one is forgotten. */
+const patienceMillis = 30_000;
 /** A program that hung signs its last with the former secret a moment after it was changed. */
 const graceSeconds = 60;
 
@@ -21,7 +25,10 @@ export function registerSecretCommand(program: Command, output: Output): void {
     .description(
       'change the secret of cube tokens of the stack, while it runs; the former one is good for another hour',
     )
-    .option('--forget-former', 'refuse tokens of the former one at once: somebody else may have seen it')
+    .option(
+      '--forget-former',
+      'refuse tokens of the former one as soon as every program knows the new one, half a minute at most: somebody else may have seen it',
+    )
     .action(({ forgetFormer = false }: { forgetFormer?: boolean }) =>
       conclude(async () => {
         const goodUntil = await currentHome().alone('secret-change', () => changeCubeSecret(forgetFormer, output));
@@ -61,8 +68,19 @@ async function changeCubeSecret(forgetFormer: boolean, output: Output): Promise<
   const goodUntil = new Date(Date.now() + (cubeTokenSeconds + graceSeconds) * 1000).toISOString();
   home.recordSecrets({ ...file, cube: { current: next, previous: current, previous_until: goodUntil } });
   if (!forgetFormer) return `until ${goodUntil}`;
-  // Who has not looked yet still signs with it.
+  // Who has not looked yet still signs with it, and who reports nothing may be a little late too.
   await sleep(untilAllKnowMillis);
-  home.recordSecrets({ ...file, cube: { current: next } });
+  const client = createControlClient();
+  const unheard = await forgetOnceKnown({
+    look: async () => (await client.call<{ programs: readonly KnowingProgram[] }>('GET', '/v1/known-secrets')).programs,
+    forget: () => home.recordSecrets({ ...file, cube: { current: next } }),
+    fingerprint: fingerprintOf(next),
+    knownMillis: patienceMillis - 2 * untilAllKnowMillis,
+    forgottenMillis: untilAllKnowMillis,
+  });
+  if (unheard.length > 0)
+    output.talk(
+      `these did not say that they know the new secret: ${unheard.join(', ')}. What they sign with the former one is refused: restart them`,
+    );
   return 'no longer';
 }

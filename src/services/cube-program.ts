@@ -5,6 +5,7 @@ import { type CubeId, cubeDefinitions } from '../domain/cubes.js';
 import { packageVersion } from '../package-root.js';
 import { createInstanceFilter } from '../traffic/instance-networks.js';
 import type { InstanceFilter } from '../traffic/instances.js';
+import { reportSecrets } from '../traffic/known-secrets.js';
 import { connectRedis, type RedisConnection } from '../traffic/redis.js';
 import { type CubeApp, type CubeOptions, runCube } from './cube.js';
 import { createInterCubeCalls, type InterCubeCalls } from './inter-cube-calls.js';
@@ -96,6 +97,7 @@ export async function runCubeProgram<Name extends VariableName>(
     callsOf,
     signal: stop.signal,
   });
+  const stopReporting = reportSecrets(redis, `${cubeId}/${instanceId}`, () => secrets.fingerprints());
   await runCube(app, {
     redis,
     host: config.CUBE_HOST,
@@ -103,6 +105,7 @@ export async function runCubeProgram<Name extends VariableName>(
     ...(config.CUBE_URL === '' ? {} : { url: config.CUBE_URL }),
     signal: stop.signal,
   });
+  await stopReporting();
   await close?.();
   for (const end of ended) await end();
   secrets.close();

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Configuration, refuseToStart } from '../config.js';
 import { Failure } from '../failures.js';
@@ -17,6 +18,11 @@ export type SecretsFile = Readonly<Partial<Record<Kind, SecretsOfKind>>>;
 
 export type SecretVariables = Pick<Configuration, 'CUBE_JWT_SECRET' | 'TOKEN_SECRETS_FILE'> &
   Partial<Pick<Configuration, 'CUBE_JWT_SECRET_PREVIOUS' | 'USER_JWT_SECRET' | 'USER_JWT_SECRET_PREVIOUS'>>;
+
+/** Tells secrets apart without telling them: part of what the secret makes of a text that is no token. */
+export function fingerprintOf(secret: string): string {
+  return createHmac('sha256', secret).update('cubeshift fingerprint of a secret').digest('hex').slice(0, 16);
+}
 
 /** Programs look so often: whoever changes a secret waits longer than that between two steps. */
 export const lookForSecretsMillis = 1000;
@@ -48,6 +54,12 @@ export class KnownSecrets {
 
   get user(): TokenSecrets {
     return this.now.user;
+  }
+
+  /** Of the secrets of cube tokens, the one that is signed with first. */
+  fingerprints(): readonly string[] {
+    const { current, previous = '' } = this.cube;
+    return [current, previous].filter((secret) => secret !== '').map(fingerprintOf);
   }
 
   /** `listener` is given every change from now on. */

@@ -21,6 +21,7 @@ import { KnownSecrets } from '../services/token-secrets.js';
 import { issueCubeToken } from '../services/tokens.js';
 import { temporalTarget, temporalVariables } from '../temporal-target.js';
 import { createInstanceFilter } from '../traffic/instance-networks.js';
+import { reportSecrets } from '../traffic/known-secrets.js';
 import { connectRedis } from '../traffic/redis.js';
 import { joinActivities } from './join-activities.js';
 import type { Log, StartedWorker } from './run-worker.js';
@@ -76,6 +77,7 @@ export async function startControlWorker(
   const calls = createCubeCalls(tokenOf);
   // Until live sync exists, legacy owns every kind.
   const ownershipOf = async () => ownedByLegacy;
+  const stopReporting = reportSecrets(redis, `worker-control/${workerIdentity()}`, () => secrets.fingerprints());
   const stopKeeping = keepActiveVersions(config.STATE_DIR, redis);
   const worker = await createWorker({
     connection,
@@ -103,6 +105,7 @@ export async function startControlWorker(
   });
   const close = async () => {
     stopKeeping();
+    await stopReporting();
     secrets.close();
     redis.disconnect();
     await databases.close();

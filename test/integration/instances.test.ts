@@ -7,6 +7,7 @@ import {
   registerInstance,
   setActiveVersion,
 } from '../../src/traffic/instances.js';
+import { readSecretsReports, reportSecrets } from '../../src/traffic/known-secrets.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
@@ -155,4 +156,34 @@ test('the active version is what was set last, null before', async () => {
   await setActiveVersion(redis, 'saju-cube', '1.1.0');
   expect(await readActiveVersion(redis, 'saju-cube')).toBe('1.1.0');
   expect(await readActiveVersion(redis, 'ai-cube')).toBeNull();
+});
+
+describe('which secrets a program knows', () => {
+  test('is told anew each second until it ends, and for a minute after its last word', async () => {
+    const known = ['one'];
+    const ends = [reportSecrets(redis, 'b/1', () => known, fast), reportSecrets(redis, 'a', () => ['x', 'y'], fast)];
+    const seen = async () =>
+      (await readSecretsReports(redis)).map(({ program, fingerprints }) => [program, fingerprints]);
+    await expect.poll(seen).toEqual([
+      ['a', ['x', 'y']],
+      ['b/1', ['one']],
+    ]);
+    known.splice(0, 1, 'two', 'one');
+    await expect.poll(seen).toContainEqual(['b/1', ['two', 'one']]);
+    await redis.flushall();
+    await expect.poll(seen).toHaveLength(2);
+    const [now = 0] = await redis.time();
+    const entries = { silent: 59, gone: 62 };
+    for (const [program, age] of Object.entries(entries))
+      await redis.hset('cubeshift:known-secrets', program, JSON.stringify({ fingerprints: [], at: String(now - age) }));
+    for (const nonsense of ['', '{', '[]', 'null', '{"fingerprints":7,"at":"1"}'])
+      await redis.hset('cubeshift:known-secrets', `nonsense ${nonsense}`, nonsense);
+    expect(await seen()).toEqual([
+      ['a', ['x', 'y']],
+      ['b/1', ['two', 'one']],
+      ['silent', []],
+    ]);
+    await Promise.all(ends.map((end) => end()));
+    expect(await seen()).toEqual([['silent', []]]);
+  });
 });

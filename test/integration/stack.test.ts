@@ -163,7 +163,24 @@ describe('one stack, then two', () => {
         code: 4,
         stderr: expect.stringContaining('Tokens of the secret before this one are good until'),
       });
-      expect(await runCommand(['secret', 'change', '--forget-former'], first)).toMatchObject({ code: 0 });
+      // A program that is stopped still has the former one: until it knows the new one, it is good.
+      const cube = (await ps(first)).find(({ name }) => name === 'monitoring-cube');
+      if (cube === undefined) throw new Error('there is a monitoring cube');
+      process.kill(cube.pid, 'SIGSTOP');
+      let wakened = 0;
+      const waking = (async () => {
+        const { CUBE_JWT_SECRET: before } = await env(first);
+        await until('the next one to be in use', async () => (await env(first)).CUBE_JWT_SECRET !== before);
+        await sleep(4000);
+        expect((await list(cubeToken(changed))).status).toBe(200);
+        wakened = Date.now();
+        process.kill(cube.pid, 'SIGCONT');
+      })();
+      const forgotten = await runCommand(['secret', 'change', '--forget-former'], first);
+      expect(forgotten).toMatchObject({ code: 0, stderr: expect.not.stringContaining('did not say') });
+      expect(Date.now()).toBeGreaterThan(wakened);
+      await waking;
+      expect((await list(cubeToken(changed))).status).toBe(401);
       expect((await runCommand(['traffic', 'set', 'saju', '0', '--why', 'nobody'], first)).code).toBe(0);
       await until('the former one to be refused', async () => (await list(cubeToken(former))).status === 401);
     },

@@ -17,6 +17,7 @@ import type { ControlDependencies, ControlSettings } from './dependencies.js';
 import { registerDeploymentRoutes } from './deployments.js';
 import { registerEventRoutes } from './events.js';
 import { registerHealthRoutes } from './health.js';
+import { registerKnownSecretsRoute } from './known-secrets.js';
 import { collectMigrationMetrics } from './migration-metrics.js';
 import { registerMigrationRoutes } from './migrations.js';
 import { registerRampRoutes } from './ramps.js';
@@ -81,6 +82,7 @@ export async function buildControlApp(settings: ControlSettings): Promise<Fastif
     registerTrafficRoutes(routes, deps);
     registerRampRoutes(routes, deps);
     registerDeploymentRoutes(routes, deps);
+    registerKnownSecretsRoute(routes, deps);
     routes.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
     routes.post('/v1/migrations/:id/*', { schema: { hide: true } }, async (request, reply) => {
       if (await methods.refuse(request, reply)) return;

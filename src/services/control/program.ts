@@ -9,6 +9,7 @@ import { upgradeLedger } from '../../postgres/ledger-schema.js';
 import { findOrphans, recordRunId } from '../../postgres/migration-records.js';
 import { temporalTarget, temporalVariables } from '../../temporal-target.js';
 import { createInstanceFilter } from '../../traffic/instance-networks.js';
+import { reportSecrets } from '../../traffic/known-secrets.js';
 import { connectRedis } from '../../traffic/redis.js';
 import { knowSecretsOrExit } from '../token-secrets.js';
 import { createTokenVerifier } from '../tokens.js';
@@ -65,6 +66,7 @@ export async function runControl(
     clock,
     logger: log,
   });
+  const stopReporting = reportSecrets(redis, 'control', () => secrets.fingerprints());
   await app.listen({ host: config.CONTROL_HOST, port: config.CONTROL_PORT });
   await whileAsked(() => upgradeOnce(config.CUBE_DATABASE_URL), 1000, log, signal);
   await Promise.all([
@@ -72,6 +74,7 @@ export async function runControl(
     whileAsked(() => forgetOld(cube, config.LEDGER_RETENTION_DAYS, log), 3_600_000, log, signal),
   ]);
   await app.close();
+  await stopReporting();
   secrets.close();
   await workflows.close();
   redis.disconnect();

@@ -11,6 +11,7 @@ import { createFlagWatcher } from '../../traffic/flag-watcher.js';
 import { createHoldWatch } from '../../traffic/hold-watch.js';
 import { createInstanceFilter } from '../../traffic/instance-networks.js';
 import { readActiveVersion, readInstances, registerInstance } from '../../traffic/instances.js';
+import { reportSecrets } from '../../traffic/known-secrets.js';
 import { countInShared } from '../../traffic/rate-counter.js';
 import { connectRedis } from '../../traffic/redis.js';
 import { readShadowRules } from '../../traffic/shadow-rules.js';
@@ -130,12 +131,13 @@ const registration = registerInstance(redis, {
   state: 'ready',
   started_at: Date.now(),
 });
+const stopReporting = reportSecrets(redis, `${cubeId}/${instanceId}`, () => secrets.fingerprints());
 log.info({ address: gateway.server.address() }, 'gateway listens');
 if (!stop.signal.aborted) await once(stop.signal, 'abort');
 await registration.setState('draining');
 await gateway.close();
 secrets.close();
-await registration.close();
+await Promise.all([registration.close(), stopReporting()]);
 instances.close();
 await Promise.all([flags.close(), holds.close()]);
 redis.disconnect();

@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A program as the control API tells of it. */
+export interface KnowingProgram {
+  readonly program: string;
+  /** Of the secrets it knows, the one it signs with first. */
+  readonly fingerprints: readonly string[];
+}
+
+export interface Forgetting {
+  /** The programs there are now. */
+  readonly look: () => Promise<readonly KnowingProgram[]>;
+  /** Drops the former secret. */
+  readonly forget: () => void;
+  /** Of the secret that stays. */
+  readonly fingerprint: string;
+  /** How long programs have to say that they sign with it, and then that they know no other. */
+  readonly knownMillis: number;
+  readonly forgottenMillis: number;
+  /** How long one look may take. */
+  readonly lookMillis?: number;
+}
+
+const lookAgainMillis = 250;
+
+/**
+ * Drops a former secret once every program says that it signs with the one that stays, or its time is over, and waits until
+ * they say that they know no other. Returns the names of those that did not say so.
+ */
+export async function forgetOnceKnown(forgetting: Forgetting): Promise<readonly string[]> {
+  const { forget, fingerprint, knownMillis, forgottenMillis } = forgetting;
+  const late = await without(forgetting, ({ fingerprints }) => fingerprints[0] === fingerprint, knownMillis);
+  forget();
+  const still = await without(
+    forgetting,
+    ({ program, fingerprints }) => late.includes(program) || fingerprints.every((one) => one === fingerprint),
+    forgottenMillis,
+  );
+  return [...new Set([...late, ...still])];
+}
+
+/** The programs that are still not, when the time is over, as `isRight` says. */
+async function without(
+  { look, lookMillis = 2000 }: Forgetting,
+  isRight: (program: KnowingProgram) => boolean,
+  millis: number,
+): Promise<readonly string[]> {
+  const deadline = performance.now() + millis;
+  for (;;) {
+    const programs = await Promise.race([look(), sleep(lookMillis, undefined, { ref: false })]).catch(() => undefined);
+    // Who cannot be seen at all is as late as the control API, which was to tell.
+    const wrong = programs === undefined ? ['control'] : programs.filter((one) => !isRight(one)).map(nameOf);
+    if (wrong.length === 0 || performance.now() >= deadline) return wrong;
+    await sleep(lookAgainMillis);
+  }
+}
+
+function nameOf({ program }: KnowingProgram): string {
+  return program;
+}
