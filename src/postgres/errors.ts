@@ -4,14 +4,17 @@ import type { Side } from './connect.js';
 
 const names: Record<Side, string> = { legacy: 'legacy database', cube: 'cube database' };
 
-/** SQLSTATEs by which a server refuses the content of a row, whoever sends it. */
-const refusalClasses = ['22', '23', '44', '54'];
-const refusalCodes = new Set(['P0001']);
+/**
+ * Classes of SQLSTATEs by which a server speaks of itself, of a connection or of a statement. By any other it speaks of
+ * a row, and a trigger may refuse one by a state that nobody else uses.
+ * https://www.postgresql.org/docs/16/errcodes-appendix.html
+ */
+const serversOwnClasses: ReadonlySet<string> = new Set('08 0A 25 26 28 3D 3F 40 42 53 55 57 58 F0 XX'.split(' '));
 
-/** Whether the server refused the data itself, so that sending the same row again cannot help. */
+/** Whether the target refused the data itself, so that sending the same row again cannot help. */
 export function isRowRefusal(error: unknown): error is pg.DatabaseError & { code: string } {
-  if (!(error instanceof pg.DatabaseError) || error.code === undefined) return false;
-  return refusalClasses.includes(error.code.slice(0, 2)) || refusalCodes.has(error.code) || isFieldTooShort(error);
+  if (!(error instanceof pg.DatabaseError) || !error.code) return false;
+  return !serversOwnClasses.has(error.code.slice(0, 2)) || isFieldTooShort(error);
 }
 
 /** In a binary COPY a field shorter than its type is a protocol violation to the server; the connection lives on. */
@@ -35,7 +38,22 @@ export function postgresFailure(side: Side): (error: unknown) => Failure | undef
   };
 }
 
-function databaseFailure(side: Side, error: pg.DatabaseError): Failure | undefined {
+function databaseFailure(side: Side, error: pg.DatabaseError): Failure {
+  const failure = serverFailure(side, error);
+  if (error.routine !== raising || raisedAsMeant.has(failure.type)) return failure;
+  // What a function raises under a state of the server's own says nothing of connection, rights or tables.
+  return new Failure(
+    'unexpected',
+    `A trigger or function of the ${names[side]} stopped a statement (SQLSTATE ${error.code}).`,
+    { cause: error, details: failure.details, hint: 'See what that trigger or function raises, and why.' },
+  );
+}
+
+/** Where the server's sources execute RAISE. */
+const raising = 'exec_stmt_raise';
+const raisedAsMeant: ReadonlySet<FailureType> = new Set(['database_overloaded', 'disk_full']);
+
+function serverFailure(side: Side, error: pg.DatabaseError): Failure {
   const code = error.code ?? '';
   const because = (type: FailureType, sentence: string, hint?: string) =>
     new Failure(type, sentence, { cause: error, details: { sqlstate: code }, ...(hint === undefined ? {} : { hint }) });

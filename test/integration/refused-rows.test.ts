@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Failure } from '../../src/failures.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { expectTargetEqualsSource } from '../support/equality.js';
 import { RowsRun } from '../support/rows-run.js';
@@ -89,6 +90,58 @@ for (const [refuser, { add, drop, detail }] of Object.entries(refusals)) {
     });
   });
 }
+
+/** Every class of the appendix (https://www.postgresql.org/docs/16/errcodes-appendix.html) that a trigger can raise, and two of somebody's own. */
+const classes =
+  `01 02 03 08 09 0A 0B 0F 0L 0P 0Z 20 21 22 23 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F 40 42 44 53 54 55 57
+  58 72 F0 HV P0 XX U7 ZZ`.split(/\s+/);
+const serversOwn = '08 0A 25 26 28 3D 3F 40 42 53 55 57 58 F0 XX'.split(' ');
+
+/** A trigger that raises, for each of these ids, the state beside it. */
+async function raiseFor(states: ReadonlyMap<string, string>): Promise<void> {
+  const pairs = [...states].map(([id, state]) => `when ${id} then '${state}'`).join(' ');
+  await databases.cube.query(`create function saju.refuse() returns trigger language plpgsql as
+    $$ begin
+      if new.id in (${[...states.keys()].join(',')}) then
+        raise exception 'no, and here is the row: %', new using errcode = case new.id ${pairs} end;
+      end if;
+      return new;
+    end $$;
+    create trigger refuse before insert on saju.charts for each row execute function saju.refuse()`);
+}
+
+test('a state of any class but the server’s own that a trigger raises refuses that row', async () => {
+  const refusing = classes.filter((name) => !serversOwn.includes(name)).map((name) => `${name}77Z`);
+  const states = new Map(refusing.map((state, place) => [goodAt(70 * place + 5), state]));
+  expect(states.size).toBe(refusing.length);
+  await raiseFor(states);
+  await run.copy({ rangeRows, commitRows: 16 });
+  const found = await databases.cube.query<{ id: string; detail: string }>(
+    `select source_id as id, detail from ledger.rejects where migration_id = $1 and reason = 'refused_by_target'`,
+    [run.id],
+  );
+  expect(new Map(found.rows.map(({ id, detail }) => [id, detail]))).toEqual(
+    new Map([...states].map(([id, state]) => [id, `SQLSTATE ${state}`])),
+  );
+  await databases.cube.query('drop function saju.refuse cascade');
+  await run.retryRejects();
+  expect(await run.verify()).toMatchObject({ clean: true, compared: 2970, rejected: 30 });
+});
+
+test('a state of the server’s own classes stops the step, whoever raises it, and is named', async () => {
+  for (const name of serversOwn) {
+    await raiseFor(new Map([[goodAt(0), `${name}77Z`]]));
+    const error = await run.copy({ rangeRows, commitRows: 100 }).catch((thrown: unknown) => thrown);
+    await databases.cube.query('drop function saju.refuse cascade');
+    expect(error, name).toBeInstanceOf(Failure);
+    expect(error, name).toMatchObject({ retryable: true, message: expect.stringContaining(`SQLSTATE ${name}77Z`) });
+  }
+  const kept = await databases.cube.query(
+    "select from ledger.rejects where reason = 'refused_by_target' and migration_id = $1",
+    [run.id],
+  );
+  expect(kept.rowCount).toBe(0);
+});
 
 test('a range of which the last row fills a transaction is finished by it', async () => {
   expect(await run.copy({ rangeRows: 1000, commitRows: 500 })).toEqual({ migrated: 2970, rejected: 30 });
