@@ -3,6 +3,7 @@ import { findCube, type TrafficName } from '../domain/cubes.js';
 import type { MigrationKind } from '../domain/migration.js';
 import type { Ownership } from '../domain/routing.js';
 import { atSide, type Databases } from '../postgres/databases.js';
+import { createLedgerCheck } from '../postgres/ledger-schema.js';
 import { countOwnedRows } from '../postgres/owned-rows.js';
 import { type AnsweredFields, readSajuRow, sampleSajuRows } from '../postgres/saju-sample.js';
 import type { CubeCalls } from '../runtime/cube-calls.js';
@@ -44,9 +45,13 @@ interface OwnersRows {
 /** Whether a restored version and the data go together. Reads only: restoring a version never restores data. */
 export function createCubeConsistency(deps: CubeConsistencyDependencies) {
   const { databases, redis, admits, calls } = deps;
+  const checkLedgerVersion = createLedgerCheck(databases.cube);
   const checkLedger = async (kind: string): Promise<string | undefined> => {
     const { target } = mappingOf(kind);
-    const { owned, present } = await atSide('cube', () => countOwnedRows(databases.cube, kind, target));
+    const { owned, present } = await atSide('cube', async () => {
+      await checkLedgerVersion();
+      return countOwnedRows(databases.cube, kind, target);
+    });
     return present < owned ? `${owned - present} of ${owned} rows that the ledger owns are not in the cube` : undefined;
   };
   const checkAnswers = async (rows: OwnersRows, instance: InstanceEntry): Promise<string | undefined> => {

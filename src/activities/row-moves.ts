@@ -13,6 +13,7 @@ import { meetsOwnedRows } from '../postgres/ledger/ownership.js';
 import { claimSessionName, releaseRanges } from '../postgres/ledger/ranges.js';
 import { unresolvedRejectIds } from '../postgres/ledger/rejects.js';
 import type { Verdict } from '../postgres/ledger/verifications.js';
+import { createLedgerCheck } from '../postgres/ledger-schema.js';
 import { createPace } from '../postgres/pace.js';
 import { recopyRows } from '../postgres/recopy-rows.js';
 import { removeOwnedRows } from '../postgres/remove-rows.js';
@@ -51,6 +52,7 @@ const mostRangeRows = 50_000;
  * was done; killed, their next attempt goes on from the ledger.
  */
 export function createRowMoves({ databases, worker, reach }: ActivityDependencies) {
+  const checkLedger = createLedgerCheck(databases.cube);
   return {
     /** Copies ranges as one of the run's lanes until the source is exhausted or the round is over. */
     copyLane: (assignment: LaneAssignment): Promise<LaneRound> =>
@@ -192,6 +194,15 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
       }),
   };
 
+  function longStep<T>(work: (tell: TellProgress, signal: AbortSignal) => Promise<T>): Promise<T> {
+    return guarded(() =>
+      heartbeating(async (tell, signal) => {
+        await atSide('cube', checkLedger);
+        return work(tell, signal);
+      }),
+    );
+  }
+
   /** A writing connection under the run's operation token, ended afterwards. */
   async function withClaim<T>(
     run: RunReference,
@@ -208,10 +219,6 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
       await dropConnection(writer);
     }
   }
-}
-
-function longStep<T>(work: (tell: TellProgress, signal: AbortSignal) => Promise<T>): Promise<T> {
-  return guarded(() => heartbeating(work));
 }
 
 type Writer = Awaited<ReturnType<ActivityDependencies['databases']['connect']>>;

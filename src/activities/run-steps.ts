@@ -11,6 +11,7 @@ import {
   recordRunState,
 } from '../postgres/ledger/run-state.js';
 import { startVerification } from '../postgres/ledger/verifications.js';
+import { createLedgerCheck } from '../postgres/ledger-schema.js';
 import { checkDatabases } from '../postgres/preflight.js';
 import { estimateRows } from '../postgres/source-estimate.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -25,8 +26,14 @@ export interface RunReference extends AskedState {
 
 /** Steps of a run that move no rows: each but `preflight` a statement or two on the ledger, and all safe to repeat. */
 export function createRunSteps({ databases, reach }: ActivityDependencies) {
-  const atCube = <T>(work: () => Promise<T>) => guarded(() => atSide('cube', work));
-  const atCubeUntilDone = <T>(work: () => Promise<T>) => guarded(() => atSide('cube', work), { untilDone: true });
+  const checkLedger = createLedgerCheck(databases.cube);
+  const atLedger = <T>(work: () => Promise<T>) =>
+    atSide('cube', async () => {
+      await checkLedger();
+      return work();
+    });
+  const atCube = <T>(work: () => Promise<T>) => guarded(() => atLedger(work));
+  const atCubeUntilDone = <T>(work: () => Promise<T>) => guarded(() => atLedger(work), { untilDone: true });
   return {
     /** Everything that can be found wrong before anything is changed; looks at the whole target. */
     preflight: (run: RunReference): Promise<{ estimatedRows: number }> =>

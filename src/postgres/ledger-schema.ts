@@ -70,4 +70,10 @@ export async function checkLedgerVersion(
   }
 }
 
+/** `checkLedgerVersion`, to be called before each step: a program that was started long ago may have been overtaken. */
+export function createLedgerCheck(cube: pg.Pool): () => Promise<void> {
+  const known = knownLedgerVersion();
+  return () => checkLedgerVersion(cube, known);
+}
+
 function ignore(): void {}

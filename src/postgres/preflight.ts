@@ -1,13 +1,13 @@
-import type pg from 'pg';
 import { Failure } from '../failures.js';
 import { quoteIdentifier, type Side } from './connect.js';
-import { atSide, type Databases } from './databases.js';
+import { atSide, type Databases, dropConnection } from './databases.js';
 import { checkGrants, type Queryable } from './grants.js';
 import { proveKey } from './key-proof.js';
 import { leastKey } from './key-space.js';
 import { completedRun } from './ledger/ownership.js';
 import { checkLedgerVersion } from './ledger-schema.js';
 import type { RowMapping, TableRule } from './row-mapping.js';
+import { isSameDatabase } from './same-database.js';
 import { isOccupied, type LongLook } from './target-occupancy.js';
 
 /**
@@ -57,11 +57,12 @@ async function checkSide(client: Queryable, side: Side, table: TableRule, rights
 }
 
 async function checkApart(databases: Databases): Promise<void> {
-  const [legacy, cube] = await Promise.all([
-    identityOf(databases.legacy, 'legacy'),
-    identityOf(databases.cube, 'cube'),
-  ]);
-  if (legacy !== cube) return;
+  const holder = await databases.connect('cube', 'cubeshift preflight');
+  try {
+    if (!(await atSide('legacy', () => isSameDatabase(holder, databases.legacy)))) return;
+  } finally {
+    await dropConnection(holder);
+  }
   throw new Failure('configuration_invalid', 'LEGACY_DATABASE_URL and CUBE_DATABASE_URL name the same database.', {
     hint: 'Give the cubes a database of their own.',
   });
@@ -81,17 +82,6 @@ async function checkLeastKey(databases: Databases, table: TableRule): Promise<vo
     `The table ${nameOf(table)} of the legacy database has a row with the ${table.key} ${leastKey}, which cannot be carried.`,
     { hint: 'Give that row another id, or delete it.' },
   );
-}
-
-/** Two databases are one when server start, data folder's port and database oid agree; readable by any role. */
-async function identityOf(pool: pg.Pool, side: Side): Promise<string> {
-  const found = await atSide(side, () =>
-    pool.query<{ identity: string }>(
-      `select concat_ws('/', pg_postmaster_start_time()::text, current_setting('port'), inet_server_addr(), oid) as identity
-         from pg_database where datname = current_database()`,
-    ),
-  );
-  return found.rows[0]?.identity ?? side;
 }
 
 async function checkEncoding(client: Queryable, side: Side): Promise<void> {
