@@ -6,6 +6,8 @@ export interface ColumnRule {
   readonly name: string;
   /** Types, as format_type names them, that the mapping reads or writes without loss; the first is what a converter gets. */
   readonly types: readonly string[];
+  /** What the contract reads a NULL as, in SQL: both are one value to the comparison. Left out, NULL is like nothing else. */
+  readonly nullIs?: string;
 }
 
 export interface TableRule {

@@ -1,7 +1,7 @@
 import { type BirthInfo, judgeSajuRecord, type LegacySajuRecord, type SajuPillars } from '../domain/saju-records.js';
 import { sixtyPillars } from '../domain/sexagenary.js';
 import { type CopyRow, CopyRowWriter } from './copy-binary.js';
-import type { ComparedField, ConvertedRow, RowMapping } from './row-mapping.js';
+import type { ColumnRule, ComparedField, ConvertedRow, RowMapping } from './row-mapping.js';
 
 const integer = ['integer', 'smallint'];
 const text = ['text', 'character varying'];
@@ -14,9 +14,9 @@ const sourceColumns = [
   { name: 'birth_month', types: integer },
   { name: 'birth_day', types: integer },
   { name: 'birth_hour', types: integer },
-  { name: 'birth_minute', types: integer },
+  { name: 'birth_minute', types: integer, nullIs: '0' },
   { name: 'is_solar', types: ['boolean'] },
-  { name: 'is_leap_month', types: ['boolean'] },
+  { name: 'is_leap_month', types: ['boolean'], nullIs: 'false' },
   { name: 'year_pillar', types: text },
   { name: 'month_pillar', types: text },
   { name: 'day_pillar', types: text },
@@ -39,13 +39,37 @@ const targetColumns = [
   { name: 'migrated_at', types: timestamp },
 ] as const;
 
-/** jsonb writes its keys by length, then by bytes; these texts are what the target must hold, spelled out in SQL. */
-const birthInfoOfSource = `'{"day": ' || birth_day || ', "hour": ' || coalesce(birth_hour::text, 'null') || ', "year": ' || birth_year
-  || ', "month": ' || birth_month || ', "minute": ' || coalesce(birth_minute, 0)
-  || case when coalesce(is_leap_month, false) then ', "leap_month": true' else ', "leap_month": false' end
-  || case when is_solar then ', "solar_calendar": true}' else ', "solar_calendar": false}' end`;
-const sajuChartOfSource = `'{"day_pillar": "' || day_pillar || '", "hour_pillar": ' || coalesce('"' || hour_pillar || '"', 'null')
-  || ', "year_pillar": "' || year_pillar || '", "month_pillar": "' || month_pillar || '"}'`;
+/** SQL of a source column that the contract lets be NULL and reads as something else. */
+function defaulted(name: (typeof sourceColumns)[number]['name']): string {
+  const column: ColumnRule | undefined = sourceColumns.find((candidate) => candidate.name === name);
+  return column?.nullIs === undefined ? name : `coalesce(${name}, ${column.nullIs})`;
+}
+
+/** Stands where a chart has no NULL, and outside quotes, so that the text is no JSON and like nothing that a target can hold. */
+const impossible = "'impossible'";
+const sixty = `'{${sixtyPillars.join(',')}}'::text[]`;
+
+function number(name: string): string {
+  return `coalesce(${name}::text, ${impossible})`;
+}
+
+/** Only one of the sixty is put between quotes: any other text could hold quotes and backslashes, and end its value early. */
+function pillar(name: string): string {
+  return `case when ${name} collate "C" = any (${sixty}) then '"' || ${name} || '"' else ${impossible} end`;
+}
+
+/**
+ * jsonb writes its keys by length, then by bytes; these texts are what the target must hold, spelled out in SQL. No part of
+ * them is ever NULL: it would make NULL of the whole and hide the others.
+ */
+const birthInfoOfSource = `'{"day": ' || ${number('birth_day')} || ', "hour": ' || coalesce(birth_hour::text, 'null')
+  || ', "year": ' || ${number('birth_year')} || ', "month": ' || ${number('birth_month')}
+  || ', "minute": ' || ${defaulted('birth_minute')}
+  || case when ${defaulted('is_leap_month')} then ', "leap_month": true' else ', "leap_month": false' end
+  || ', "solar_calendar": ' || case is_solar when true then 'true' when false then 'false' else ${impossible} end || '}'`;
+const sajuChartOfSource = `'{"day_pillar": ' || ${pillar('day_pillar')}
+  || ', "hour_pillar": ' || case when hour_pillar is null then 'null' else ${pillar('hour_pillar')} end
+  || ', "year_pillar": ' || ${pillar('year_pillar')} || ', "month_pillar": ' || ${pillar('month_pillar')} || '}'`;
 
 const comparedFields: readonly ComparedField[] = [
   { name: 'user_id', source: 'user_id', target: 'user_id' },
@@ -53,27 +77,27 @@ const comparedFields: readonly ComparedField[] = [
   { name: 'birth_info.month', source: 'birth_month::text', target: "(birth_info -> 'month')::text" },
   { name: 'birth_info.day', source: 'birth_day::text', target: "(birth_info -> 'day')::text" },
   { name: 'birth_info.hour', source: "coalesce(birth_hour::text, 'null')", target: "(birth_info -> 'hour')::text" },
-  { name: 'birth_info.minute', source: 'coalesce(birth_minute, 0)::text', target: "(birth_info -> 'minute')::text" },
+  { name: 'birth_info.minute', source: `${defaulted('birth_minute')}::text`, target: "(birth_info -> 'minute')::text" },
   { name: 'birth_info.solar_calendar', source: 'is_solar::text', target: "(birth_info -> 'solar_calendar')::text" },
   {
     name: 'birth_info.leap_month',
-    source: 'coalesce(is_leap_month, false)::text',
+    source: `${defaulted('is_leap_month')}::text`,
     target: "(birth_info -> 'leap_month')::text",
   },
   {
     name: 'saju_chart.year_pillar',
-    source: `'"' || year_pillar || '"'`,
+    source: 'to_json(year_pillar)::text',
     target: "(saju_chart -> 'year_pillar')::text",
   },
   {
     name: 'saju_chart.month_pillar',
-    source: `'"' || month_pillar || '"'`,
+    source: 'to_json(month_pillar)::text',
     target: "(saju_chart -> 'month_pillar')::text",
   },
-  { name: 'saju_chart.day_pillar', source: `'"' || day_pillar || '"'`, target: "(saju_chart -> 'day_pillar')::text" },
+  { name: 'saju_chart.day_pillar', source: 'to_json(day_pillar)::text', target: "(saju_chart -> 'day_pillar')::text" },
   {
     name: 'saju_chart.hour_pillar',
-    source: `coalesce('"' || hour_pillar || '"', 'null')`,
+    source: "coalesce(to_json(hour_pillar)::text, 'null')",
     target: "(saju_chart -> 'hour_pillar')::text",
   },
   { name: 'birth_info', source: birthInfoOfSource, target: 'birth_info::text' },
@@ -189,10 +213,10 @@ function toRecord<Carried, Moment>(
     birth_minute: row.int32(place.birth_minute),
     is_solar: row.boolean(place.is_solar),
     is_leap_month: row.boolean(place.is_leap_month),
-    year_pillar: pillar(row, place.year_pillar),
-    month_pillar: pillar(row, place.month_pillar),
-    day_pillar: pillar(row, place.day_pillar),
-    hour_pillar: pillar(row, place.hour_pillar),
+    year_pillar: pillarOf(row, place.year_pillar),
+    month_pillar: pillarOf(row, place.month_pillar),
+    day_pillar: pillarOf(row, place.day_pillar),
+    hour_pillar: pillarOf(row, place.hour_pillar),
     convention: read.json(row, place.convention),
     interpretation: read.text(row, place.interpretation),
     created_at: read.moment(row, place.created_at),
@@ -206,7 +230,7 @@ const pillarsByBytes: ReadonlyMap<number, string> = new Map(
   sixtyPillars.map((text) => [Buffer.from(text).readUIntBE(0, pillarBytes), text]),
 );
 
-function pillar(row: CopyRow, field: number): string | null {
+function pillarOf(row: CopyRow, field: number): string | null {
   if (row.length(field) !== pillarBytes) return row.text(field);
   return pillarsByBytes.get(row.bytes.readUIntBE(row.start(field) + 4, pillarBytes)) ?? row.text(field);
 }
