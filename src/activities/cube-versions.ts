@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ChangeReference, rollbackIdOf } from '../domain/cube-changes.js';
-import { checkInstances, type DesiredCube, instancesOf } from '../domain/desired-cubes.js';
-import type { CubeRuntime, VersionStatus } from '../runtime/runtime.js';
+import { type ChangeReference, rollbackIdOf, type TargetFound } from '../domain/cube-changes.js';
+import { checkInstances, type DesiredCube, instancesOf, warmVersion } from '../domain/desired-cubes.js';
+import type { CubeRuntime, CubeStatus, VersionStatus } from '../runtime/runtime.js';
 import { type InstanceFilter, readActiveVersion, readInstances, setActiveVersion } from '../traffic/instances.js';
 import type { RedisConnection } from '../traffic/redis.js';
 import { redisFailure } from '../traffic/redis-failure.js';
@@ -52,6 +52,29 @@ export function createCubeVersions({ runtime, redis, admits, maxInstances }: Cub
     /** Takes the cube for a run, and says what is wanted of it as yet. */
     takeCube: (change: ChangeReference, kind: 'deployment' | 'rollback'): Promise<DesiredCube> =>
       guarded(() => runtime.take(change, kind)),
+
+    /**
+     * The version that a rollback would go to, looked for before anything is changed: an instance of it is ready, or its
+     * release is kept and somebody is there to start it. Null names none: the one that is warm.
+     */
+    findTarget: ({ cubeId }: ChangeReference, named: string | null): Promise<TargetFound> =>
+      guarded(async () => {
+        for (let look = 1; ; look++) {
+          const status = await runtime.list(cubeId);
+          const version = named ?? warmVersion(asDesired(status));
+          if (version === undefined)
+            return { found: false, sentence: 'no earlier version is warm, and none was named' };
+          const sentence = unstartable(status, version);
+          // Its supervisor may be busy, or just starting it again.
+          if (sentence !== undefined && look < mostLooks) {
+            await sleep(lookMillis);
+            continue;
+          }
+          if (sentence !== undefined) return { found: false, sentence };
+          if (!isWarm(status, version)) await runtime.checkReleased(cubeId, version);
+          return { found: true, version };
+        }
+      }),
 
     /** The run has ended: of its steps none that comes late does anything. */
     letCubeGo: (change: ChangeReference): Promise<void> =>
@@ -107,6 +130,28 @@ export function createCubeVersions({ runtime, redis, admits, maxInstances }: Cub
 }
 
 export type CubeVersions = ReturnType<typeof createCubeVersions>;
+
+const mostLooks = 10;
+const lookMillis = 100;
+
+function asDesired({ previous, versions }: CubeStatus) {
+  return { previous, versions: Object.fromEntries(versions.map((one) => [one.version, one])) };
+}
+
+function isWarm({ active, versions }: CubeStatus, version: string): boolean {
+  const wanted = versions.find((one) => one.version === version);
+  // Of the version that is ill itself new instances are started.
+  return version !== active && wanted?.state === 'running' && wanted.observed.some(({ state }) => state === 'ready');
+}
+
+/** Why a version that may well be released will not come up, as far as that can be known before it is tried. */
+function unstartable(status: CubeStatus, version: string): string | undefined {
+  if (isWarm(status, version)) return undefined;
+  if (!status.supervised) return 'nobody starts cubes in this state folder; `cubeshift up` does';
+  const wanted = status.versions.find((one) => one.version === version);
+  const running = version !== status.active && wanted?.state === 'running';
+  return running ? `${version} should be warm, and no instance of it is ready` : undefined;
+}
 
 function sum(numbers: Iterable<number>): number {
   let total = 0;

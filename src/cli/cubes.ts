@@ -73,24 +73,37 @@ export function registerCubeCommands(program: Command, output: Output): void {
   );
   following('rollback <cube> [version]', 'emergency rollback, to the version that is warm unless one is named')
     .option('--acknowledge <why>', 'take over a rollback that needs a person')
-    .option('--retry <why>', 'have a rollback that needs a person tried again')
-    .action(
-      (cube: string, version: string | undefined, options: Following & { acknowledge?: string; retry?: string }) =>
-        conclude(async () => {
-          const client = createControlClient();
-          const why = options.acknowledge ?? options.retry;
-          const path = `/v1/cubes/${encodeURIComponent(cube)}/rollback`;
-          const first =
-            why === undefined
-              ? await client.call<RollbackView>('POST', path, { target_version: version })
-              : await client.call<RollbackView>('POST', `${path}/acknowledge`, {
-                  why,
-                  retry: options.retry !== undefined,
-                });
-          const view = await follow(client, path, first, options, output);
-          return view.status === 'escalated' ? exitCodes.failed : exitCodes.done;
-        }),
+    .option('--retry <why>', 'have a rollback that needs a person tried again, with the version named if one is')
+    .option('--status', 'only tell where it is, and what may be typed')
+    .action((cube: string, version: string | undefined, options: Following & RollbackOptions) =>
+      conclude(async () => {
+        const client = createControlClient();
+        const path = `/v1/cubes/${encodeURIComponent(cube)}/rollback`;
+        const first = await askRollback(client, path, version, options);
+        const view = await follow(client, path, first, options, output);
+        if (!options.json) for (const { command, what } of view.next) output.print(`next: ${command}\n      ${what}`);
+        return view.status === 'escalated' ? exitCodes.failed : exitCodes.done;
+      }),
     );
+}
+
+interface RollbackOptions {
+  readonly acknowledge?: string;
+  readonly retry?: string;
+  readonly status?: boolean;
+}
+
+function askRollback(
+  client: ControlClient,
+  path: string,
+  version: string | undefined,
+  { acknowledge, retry, status }: RollbackOptions,
+): Promise<RollbackView> {
+  if (status) return client.call<RollbackView>('GET', path);
+  const why = acknowledge ?? retry;
+  if (why === undefined) return client.call<RollbackView>('POST', path, { target_version: version });
+  const answer = { why, retry: retry !== undefined, target_version: version };
+  return client.call<RollbackView>('POST', `${path}/acknowledge`, answer);
 }
 
 function change(cube: string, verb: string, body: unknown, options: Following, output: Output): Promise<void> {

@@ -86,6 +86,30 @@ export interface RollbackView {
   readonly traffic_stopped_at: string | null;
   readonly traffic_restored_at: string | null;
   readonly acknowledged_by: string | null;
+  /** What a person may type now, each with what it does; empty while nobody is waited for. */
+  readonly next: readonly NextCommand[];
+}
+
+/** A command of `cubeshift`, and what it does. */
+export interface NextCommand {
+  readonly command: string;
+  readonly what: string;
+}
+
+/** What answers a rollback that waits for a person. `served`: users are still served by the cube. */
+export function rollbackAnswers(cubeId: string, trafficName: string | null, served: boolean): readonly NextCommand[] {
+  const rollback = `cubeshift cubes rollback ${cubeId}`;
+  return [
+    {
+      command: `${rollback} VERSION --wait`,
+      what: 'go back to that version; `cubeshift release list` names those kept',
+    },
+    { command: `${rollback} --retry "WHY" --wait`, what: 'try the steps again, once the cause is mended' },
+    { command: `${rollback} --acknowledge "WHY"`, what: 'end it here and take over' },
+    ...(served && trafficName !== null
+      ? [{ command: `cubeshift traffic set ${trafficName} --enabled false`, what: 'send users to legacy meanwhile' }]
+      : []),
+  ];
 }
 
 const notTakenUp = 'It is begun; its plan has told nothing yet. Where that stays so, no control worker runs.';
@@ -120,6 +144,7 @@ export function begunRollback({ cubeId, targetVersion, by }: RollbackInput): Rol
     traffic_stopped_at: null,
     traffic_restored_at: null,
     acknowledged_by: null,
+    next: [],
   };
 }
 
@@ -128,7 +153,20 @@ export interface Acknowledgement {
   readonly by: string;
   readonly why: string;
   readonly retry: boolean;
+  /** The version to go back to from now on. */
+  readonly targetVersion?: string;
 }
+
+/** Another call for a rollback that is under way already; null: whatever version it goes to. */
+export interface RollbackCall {
+  readonly by: string;
+  readonly targetVersion: string | null;
+}
+
+/** The version that a rollback can go to: one that is warm, or can be started; or in a sentence why there is none. */
+export type TargetFound =
+  | { readonly found: true; readonly version: string }
+  | { readonly found: false; readonly sentence: string };
 
 export function deploymentIdOf(cubeId: string): string {
   return `deployment/${cubeId}`;
@@ -163,5 +201,6 @@ export interface Escalation {
   readonly cube_id: string;
   readonly workflow_id: string;
   readonly sentence: string;
+  readonly next: readonly NextCommand[];
   readonly steps: readonly ToldStep[];
 }

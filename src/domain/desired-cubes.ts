@@ -65,7 +65,7 @@ export function take(cube: DesiredCube, holder: Pick<CubeHolder, 'id' | 'kind'>)
     });
   if (holder.kind === 'deployment' && other?.kind === 'rollback' && other.atWork)
     throw new Failure('conflict', `An emergency rollback has taken this cube over (${other.id}).`, {
-      hint: 'Wait for its end, or acknowledge it when it was escalated; one that was terminated is started again.',
+      hint: 'Look at it, or start it again where it was terminated, with `cubeshift cubes rollback CUBE --wait`; where it waits for a person it says what to type.',
     });
   const held = { ...cube, holder: { ...holder, atWork: true } };
   return other === null || other.id === holder.id ? held : withEnded(held, other.id);
@@ -106,6 +106,11 @@ export function withActive(cube: DesiredCube, version: string): DesiredCube {
 export function withWanted({ holder, ended }: DesiredCube, before: DesiredCube): DesiredCube {
   const { ended: _, ...wanted } = before;
   return { ...wanted, holder, ...(ended === undefined ? {} : { ended }) };
+}
+
+/** The version that a cube goes back to when none is named: the one that took the traffic before, while it is kept warm. */
+export function warmVersion({ previous, versions }: Pick<DesiredCube, 'previous' | 'versions'>): string | undefined {
+  return previous !== null && versions[previous]?.state === 'running' ? previous : undefined;
 }
 
 /** One process that should run. */

@@ -47,6 +47,7 @@ export function createLocalRuntime(stateFolder: string, packagedVersion: string)
     letGo: async ({ cubeId, holderId }) => {
       await change(cubeId, (cube) => letGo(cube, holderId));
     },
+    checkReleased: (cubeId, version) => checkRelease(stateFolder, cubeId, version),
     deploy: async (by, version, instances) => {
       await checkRelease(stateFolder, by.cubeId, version);
       await changeVersion(by, version, { instances, state: 'running' });

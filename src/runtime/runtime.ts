@@ -31,6 +31,8 @@ export interface CubeRuntime {
   take(change: ChangeReference, kind: CubeHolder['kind']): Promise<DesiredCube>;
   /** The run has ended. */
   letGo(change: ChangeReference): Promise<void>;
+  /** Throws `not_found` for a version that was never released, or is kept no longer. */
+  checkReleased(cubeId: string, version: string): Promise<void>;
   /** Brings a version up beside those that run. Throws `not_found` for one that was never released. */
   deploy(change: ChangeReference, version: string, instances: number): Promise<void>;
   /** Starts a version again that was drained or stopped, with as many instances as it had. */

@@ -3,6 +3,7 @@ import {
   CancellationScope,
   condition,
   isCancellation,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -15,27 +16,32 @@ import type { EscalationSteps } from '../activities/escalation.js';
 import {
   type Acknowledgement,
   type LetIn,
+  type NextCommand,
+  type RollbackCall,
   type RollbackInput,
   type RollbackStatus,
   type RollbackView,
+  rollbackAnswers,
   rollbackIdOf,
   type StopOutcome,
   type TrafficBefore,
 } from '../domain/cube-changes.js';
-import type { DesiredCube } from '../domain/desired-cubes.js';
-import { acknowledgeUpdate, rollbackQuery } from './lib/messages.js';
-import { calls, untilCancelled, urgentSteps, urgentWatches } from './lib/options.js';
+import { findCube } from '../domain/cubes.js';
+import { type DesiredCube, warmVersion } from '../domain/desired-cubes.js';
+import { acknowledgeUpdate, joinUpdate, rollbackQuery } from './lib/messages.js';
+import { calls, firstLooks, untilCancelled, urgentSteps, urgentWatches } from './lib/options.js';
 import { NotPassed, sentenceOf, ToldRun } from './lib/told-run.js';
 
 const steps = proxyActivities<CubeVersions & CubeTraffic & CubeConsistency>(urgentSteps);
+const first = proxyActivities<Pick<CubeVersions, 'findTarget'>>(firstLooks);
 const health = proxyActivities<CubeHealth>(urgentWatches);
 const waits = proxyActivities<Pick<CubeTraffic, 'keepWaiting'>>(untilCancelled);
 const outside = proxyActivities<EscalationSteps>(calls);
 
 /**
- * Brings an earlier version of a cube back in five steps, users out of its way meanwhile. Restoring a version never
- * restores data. What does not go well calls a person and waits, with users kept from the cube. Nothing cancels it:
- * half a rollback is worse than either end.
+ * Brings an earlier version of a cube back in five steps, users out of its way meanwhile. Users are sent away only once
+ * there is a version to go back to: a cube that is closed for none helps nobody. Restoring a version never restores data. What does not go well calls a person and waits, with users kept from the cube
+ * if they were sent away. Nothing cancels it: half a rollback is worse than either end.
  */
 export async function emergencyRollback(input: RollbackInput): Promise<RollbackView> {
   const run = new Rollback(input);
@@ -70,6 +76,7 @@ async function end(run: Rollback, status: RollbackStatus, sentence: string): Pro
 }
 
 async function rollBack(run: Rollback): Promise<void> {
+  if (run.looksFirst) await findTarget(run);
   const traffic = await stopTraffic(run);
   const target = await restoreVersion(run);
   await run.pass('check_consistency', `the data fits ${target}`, () => steps.checkConsistency(run.change, target));
@@ -85,7 +92,15 @@ async function rollBack(run: Rollback): Promise<void> {
   );
 }
 
-/** First of all, before anything is looked up that may take time. */
+/** Two files of this machine are read: it takes no time that a user would notice. */
+async function findTarget(run: Rollback): Promise<void> {
+  run.step = 'restore_version';
+  const target = await first.findTarget(run.change, run.target ?? run.named);
+  if (!target.found) throw new NotPassed(target.sentence);
+  run.target = target.version;
+}
+
+/** Before anything else that may take time. */
 async function stopTraffic(run: Rollback): Promise<TrafficBefore> {
   const { change } = run;
   run.traffic ??= await steps.lookAtTraffic(change);
@@ -130,7 +145,8 @@ async function restoreVersion(run: Rollback): Promise<string> {
     steps.takeCube(change, 'rollback'),
   );
   run.from ??= cube.active;
-  const target = input.targetVersion ?? warmVersion(cube, run.from);
+  const target = run.named ?? versionBefore(cube, run.from) ?? run.target;
+  if (target === undefined) throw new NotPassed('no earlier version is warm, and none was named');
   run.target = target;
   await run.do('restore_version', `asked for ${target}`, () => bringBack(run, cube, target));
   await run.pass('ready', `${target} is ready`, () => health.awaitVersion(run.asked(target, input.readySeconds)));
@@ -148,12 +164,10 @@ function bringBack(run: Rollback, cube: DesiredCube, target: string): Promise<vo
   return steps.deployVersion(run.change, target, instances);
 }
 
-function warmVersion(cube: DesiredCube, from: string): string {
-  const { active, previous } = cube;
+/** The version that took the traffic before, as it is wanted now that nobody else changes it. */
+function versionBefore(cube: DesiredCube, from: string): string | undefined {
   // Tried again after the switch: it is active by now.
-  if (active !== from) return active;
-  if (previous !== null && cube.versions[previous]?.state === 'running') return previous;
-  throw new NotPassed(`no earlier version is warm, and none was named`);
+  return cube.active !== from ? cube.active : warmVersion(cube);
 }
 
 /** Keeps users away, calls a person, and waits for one. */
@@ -165,9 +179,16 @@ async function escalate(run: Rollback, sentence: string): Promise<Acknowledgemen
       (outcome) => run.tell('keep_away', `users are kept from the cube${exceptionTo(outcome)}`),
       () => run.tell('keep_away', 'users could not be kept from the cube'),
     );
-  run.become('escalated', `It needs a person at ${run.step}: ${sentence}.`);
+  const where = traffic === undefined ? ' Nothing was changed: the cube serves its users as before.' : '';
+  run.become('escalated', `It needs a person at ${run.step}: ${sentence}.${where}`);
   const { cubeId: cube_id } = change;
-  const told = { cube_id, workflow_id: rollbackIdOf(cube_id), sentence: run.sentence, steps: [...run.steps] };
+  const told = {
+    cube_id,
+    workflow_id: rollbackIdOf(cube_id),
+    sentence: run.sentence,
+    next: run.next,
+    steps: [...run.steps],
+  };
   void outside.tellEscalation(told).then(
     (somebody) => run.tell('escalated', somebody ? 'the webhook was called' : 'there is no webhook to call'),
     () => run.tell('escalated', 'the webhook could not be called'),
@@ -186,7 +207,12 @@ class Rollback extends ToldRun {
   /** How many steps were asked for that change the traffic. */
   turn = 0;
   from: string | undefined;
+  /** The version that it goes to, once that is known. */
   target: string | undefined;
+  /** The version that a person named, at the start or in an answer; null: the one that is warm. */
+  named: string | null;
+  /** Rollbacks that began before it sent users away before they knew where to go back to. */
+  readonly looksFirst = patched('looks-before-closing');
   stoppedAt: string | undefined;
   restoredAt: string | undefined;
   answer: Acknowledgement | undefined;
@@ -198,6 +224,7 @@ class Rollback extends ToldRun {
 
   constructor(readonly input: RollbackInput) {
     super(input.cubeId);
+    this.named = input.targetVersion;
     setHandler(rollbackQuery, () => this.view);
     setHandler(
       acknowledgeUpdate,
@@ -205,6 +232,14 @@ class Rollback extends ToldRun {
         this.answer = answer;
       },
       { validator: (_answer: Acknowledgement) => this.checkEscalated() },
+    );
+    setHandler(
+      joinUpdate,
+      ({ by, targetVersion }: RollbackCall) => {
+        if (targetVersion === null || this.status !== 'escalated') return;
+        this.answer = { by, why: `go back to ${targetVersion}`, retry: true, targetVersion };
+      },
+      { validator: (call: RollbackCall) => this.checkJoined(call) },
     );
   }
 
@@ -245,11 +280,16 @@ class Rollback extends ToldRun {
     this.status = status;
     this.sentence = sentence;
     this.tell(status, sentence);
-    setCurrentDetails(`**${status}**: ${sentence}`);
+    const next = this.next.map(({ command, what }) => `- \`${command}\`: ${what}`);
+    setCurrentDetails([`**${status}**: ${sentence}`, ...(next.length === 0 ? [] : [next.join('\n')])].join('\n\n'));
   }
 
-  resume({ by, why, retry }: Acknowledgement): void {
+  resume({ by, why, retry, targetVersion }: Acknowledgement): void {
     this.acknowledgedBy = by;
+    if (targetVersion !== undefined) {
+      this.named = targetVersion;
+      this.target = undefined;
+    }
     this.restoredAt = undefined;
     this.status = 'running';
     this.tell('acknowledged', `${by}: ${why}${retry ? '; the steps are tried again' : ''}`);
@@ -257,19 +297,33 @@ class Rollback extends ToldRun {
 
   private checkEscalated(): void {
     if (this.status === 'escalated' && this.answer === undefined) return;
-    throw ApplicationFailure.create({
-      type: 'not_at_this_stage',
-      message: `The rollback is ${this.status}; there is nothing to acknowledge.`,
-      nonRetryable: true,
-      details: [{ actions: [] }],
-    });
+    throw refusal(`The rollback is ${this.status}; there is nothing to acknowledge.`, []);
+  }
+
+  /** A call that could not be heeded is not taken for one that is. */
+  private checkJoined({ targetVersion }: RollbackCall): void {
+    if (this.status === 'escalated') {
+      if (targetVersion === null) throw refusal(`The rollback waits for a person: ${this.sentence}`, this.next);
+      this.checkEscalated();
+      return;
+    }
+    const goesTo = this.target ?? this.named;
+    if (this.status === 'running' && (targetVersion === null || targetVersion === goesTo)) return;
+    const to = goesTo === null ? '' : ` to ${goesTo}`;
+    throw refusal(`A rollback${to} is ${this.status}; it does not go to ${targetVersion ?? 'another version'}.`, []);
+  }
+
+  get next(): readonly NextCommand[] {
+    const { status, traffic, input } = this;
+    if (status !== 'escalated') return [];
+    return rollbackAnswers(input.cubeId, findCube(input.cubeId)?.trafficName ?? null, traffic === undefined);
   }
 
   get view(): RollbackView {
-    const { cubeId, by, targetVersion } = this.input;
+    const { cubeId, by } = this.input;
     return {
       cube_id: cubeId,
-      target_version: this.target ?? targetVersion,
+      target_version: this.target ?? this.named,
       from_version: this.from ?? null,
       status: this.status,
       step: this.step,
@@ -279,6 +333,13 @@ class Rollback extends ToldRun {
       traffic_stopped_at: this.stoppedAt ?? null,
       traffic_restored_at: this.restoredAt ?? null,
       acknowledged_by: this.acknowledgedBy,
+      next: this.next,
     };
   }
+}
+
+/** The commands that fit instead go with it, so that whoever is refused knows what to type. */
+function refusal(message: string, next: readonly NextCommand[]): ApplicationFailure {
+  const details = [{ actions: next.map(({ command }) => command) }];
+  return ApplicationFailure.create({ type: 'not_at_this_stage', message, nonRetryable: true, details });
 }

@@ -80,6 +80,8 @@ test('ramp starts one and returns; --pause, --resume and --status steer it; stop
   expect(await percentageNow()).toBe(5);
   const again = await cubeshift('stop', 'saju');
   expect([again.code, again.stdout]).toEqual([4, '']);
+  const ending = await cubeshift('ramp', 'saju', '--steps', '10,20', '--interval', '600', ...quick);
+  expect(ending.stdout.split('\n')[0]).toMatch(/^saju: ramping at \d+ % of 20 %$/);
 });
 
 test('ramp --wait returns with 1 when a person must decide: somebody else set the weight', async () => {

@@ -213,9 +213,27 @@ test('a rollback that cannot be put on record is done all the same, and put on r
   expect((await newest()).items[0]).toMatchObject({ action: 'cube.rollback' });
 });
 
+test('with nothing warm and no version named a healthy cube stays open, and the next command is told', async () => {
+  const { good } = await goodAndSick();
+  await stack.rollBack({ target_version: good });
+  await stack.rollback(({ status }) => status === 'completed');
+  // The version that was ill has gone: nothing is left to go back to.
+  const before = await stack.rollback(() => true);
+  const refused = await stack.engine.call('POST', '/v1/cubes/saju-cube/rollback');
+  expect(refused).toMatchObject({
+    status: 409,
+    body: {
+      detail: 'No earlier version of saju-cube is warm, and none was named; nothing was changed.',
+      hint: expect.stringMatching(/^Name one with `cubeshift cubes rollback saju-cube VERSION --wait`; kept are .*\.$/),
+    },
+  });
+  expect(await open()).toBe(true);
+  expect(await stack.rollback(() => true)).toEqual(before);
+});
+
 describe('a person is called, with users kept from the cube, when', () => {
-  test('the version to go back to is no longer there; another try with one that is is another rollback', async () => {
-    await goodAndSick();
+  test('the version to go back to is no longer there: the cube stays open, and is gone back to the one named next', async () => {
+    const { good } = await goodAndSick();
     stack.home.addRelease(fakeRelease('removed'));
     // Nobody is there to carry it out until the release is gone.
     await stack.engine.kill('worker-control');
@@ -232,17 +250,29 @@ describe('a person is called, with users kept from the cube, when', () => {
     );
     expect(view).toMatchObject({ status: 'escalated', step: 'restore_version' });
     expect(view.sentence).toContain('There is no release removed of saju-cube; kept are');
-    expect(await open()).toBe(false);
+    expect(view.sentence).toContain('the cube serves its users as before');
+    expect(await open()).toBe(true);
     await until('the webhook to be called', () => called.length === 1);
     expect(called[0]).toMatchObject({ cube_id: 'saju-cube', sentence: view.sentence });
     const refused = await stack.engine.call('POST', '/v1/cubes/saju-cube/deploy', { version: '0.1.0' });
     expect(refused.status).toBe(409);
     const path = '/v1/cubes/saju-cube/rollback/acknowledge';
     expect((await stack.engine.call('POST', path, {})).status).toBe(400);
-    expect((await stack.engine.call('POST', path, { why: 'I mistyped it' })).status).toBe(202);
-    expect(await stack.rollback()).toMatchObject({ status: 'acknowledged', acknowledged_by: 'test' });
+    const variables = { CONTROL_URL: stack.engine.url, CUBE_JWT_SECRET: testSecret };
+    const told = await runCommand(['cubes', 'rollback', 'saju-cube', '--status'], variables);
+    expect([told.code, told.stdout]).toEqual([1, expect.stringContaining(view.sentence)]);
+    expect(told.stdout).toContain('next: cubeshift cubes rollback saju-cube VERSION --wait');
+    const answered = await runCommand(['cubes', 'rollback', 'saju-cube', good, '--wait'], variables);
+    expect([answered.code, answered.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^completed: .* serves its users again/),
+    ]);
+    expect(await stack.rollback()).toMatchObject({
+      status: 'completed',
+      target_version: good,
+      acknowledged_by: 'test',
+    });
     expect((await stack.engine.call('POST', path, { why: 'again' })).status).toBe(409);
-    await writeFlags(stack.redis, 'saju', { enabled: true }, { by: 'test', why: 'open again' });
   });
 
   test('the data does not fit, and tries again when it was mended', async () => {

@@ -45,6 +45,7 @@ beforeAll(async () => {
     cubeWorkflows,
     ramps,
     keptVersions: async () => undefined,
+    warmVersionOf: async () => undefined,
     maxInstances: 8,
     secret: () => testSecret,
     tokens,

@@ -12,6 +12,7 @@ import type {
   Acknowledgement,
   CubeChange,
   DeploymentView,
+  RollbackCall,
   RollbackInput,
   RollbackView,
 } from '../../src/domain/cube-changes.js';
@@ -38,6 +39,7 @@ export const cubeBefore: DesiredCube = {
 
 const answers: CubeActivities = {
   takeCube: async () => cubeBefore,
+  findTarget: async (_change, named) => ({ found: true, version: named ?? '0.9' }),
   letCubeGo: async () => undefined,
   deployVersion: async () => undefined,
   restartVersion: async () => undefined,
@@ -165,6 +167,8 @@ export class CubeServer {
         handle.executeUpdate<void, [Acknowledgement]>('acknowledge', {
           args: [{ by: 'a person', why: 'seen', retry: false, ...answer }],
         }),
+      join: (targetVersion: string | null) =>
+        handle.executeUpdate<void, [RollbackCall]>('join', { args: [{ by: 'a caller', targetVersion }] }),
       /** Lets time fly until it waits for a person. */
       escalated: async () => {
         let found: RollbackView | undefined;

@@ -10,6 +10,7 @@ afterAll(() => server.stop());
 
 const sick = async (): Promise<Verdict> => ({ passed: false, sentence: 'it is sick' });
 const fiveSteps: readonly CubeStep[] = [
+  'findTarget',
   'lookAtTraffic',
   'stopTraffic',
   'takeCube',
@@ -132,7 +133,8 @@ describe('a person is called, and users stay away, when', () => {
     expect(view.sentence).toContain('A sentence about permission_denied');
     expect(world.order).toContain('tellEscalation');
     // Once more after whatever was done: what let users in is taken back.
-    if (step !== 'lookAtTraffic') expect(world.order.slice(-2)).toEqual(['stopTraffic', 'tellEscalation']);
+    if (step !== 'lookAtTraffic' && step !== 'findTarget')
+      expect(world.order.slice(-2)).toEqual(['stopTraffic', 'tellEscalation']);
     world.mend(step);
     await run.acknowledge({ retry: true });
     expect(await run.handle.result()).toMatchObject({ status: 'completed', target_version: '0.9' });
@@ -167,6 +169,56 @@ describe('a person is called, and users stay away, when', () => {
     await run.acknowledge();
     expect(await run.handle.result()).toMatchObject({ status: 'acknowledged' });
   });
+});
+
+describe('while no version to go back to is known', () => {
+  const none = async () => ({ found: false, sentence: 'no earlier version is warm, and none was named' }) as const;
+
+  test('nothing is closed, a person is called who is told what to type, and the version named next is gone back to', async () => {
+    const world = new FakeCube().answer('findTarget', none);
+    const run = await server.rollBack('saju-cube', world, null);
+    const view = await run.escalated();
+    expect(world.order).toEqual(['findTarget', 'tellEscalation']);
+    expect(view.sentence).toBe(
+      'It needs a person at restore_version: no earlier version is warm, and none was named. Nothing was changed: the cube serves its users as before.',
+    );
+    expect(view.next.map(({ command }) => command)).toEqual([
+      'cubeshift cubes rollback saju-cube VERSION --wait',
+      'cubeshift cubes rollback saju-cube --retry "WHY" --wait',
+      'cubeshift cubes rollback saju-cube --acknowledge "WHY"',
+      'cubeshift traffic set saju --enabled false',
+    ]);
+    expect(world.argsOf('tellEscalation')?.[0]).toMatchObject({ next: view.next });
+    await expect(run.join(null)).rejects.toThrow();
+    world.mend('findTarget');
+    await run.join('0.8');
+    const ended = await run.handle.result();
+    expect(ended).toMatchObject({ status: 'completed', target_version: '0.8', acknowledged_by: 'a caller', next: [] });
+    expect(world.calls.flatMap(({ name, args }) => (name === 'findTarget' ? [args[1]] : []))).toEqual([null, '0.8']);
+    expect(world.argsOf('deployVersion')?.slice(1)).toEqual(['0.8', 2]);
+  });
+
+  test('users who were sent away before stay away, and another version is gone back to', async () => {
+    const world = new FakeCube().answer('awaitVersion', sick);
+    const run = await server.rollBack('sent-away', world);
+    const view = await run.escalated();
+    expect(view.next.map(({ command }) => command).join()).not.toContain('traffic set');
+    world.mend('awaitVersion');
+    await run.join('0.8');
+    expect(await run.handle.result()).toMatchObject({ status: 'completed', target_version: '0.8' });
+  });
+});
+
+test('a call for another version than the one that is gone back to is refused, and one for the same joins', async () => {
+  let go: (verdict: Verdict) => void = () => undefined;
+  const world = new FakeCube().answer('awaitVersion', () => new Promise((resolve) => (go = resolve)));
+  const run = await server.rollBack('joined', world);
+  await expect.poll(() => world.order).toContain('awaitVersion');
+  await expect(run.join('0.8')).rejects.toThrow();
+  await run.join('0.9');
+  await run.join(null);
+  go({ passed: true });
+  expect(await run.handle.result()).toMatchObject({ status: 'completed', target_version: '0.9' });
 });
 
 test('what needs no person cannot be acknowledged', async () => {

@@ -4,17 +4,18 @@ import { Failure } from '../../failures.js';
 const usualStep = 10;
 
 /**
- * The weights a ramp goes through, rising, the last one its target: those given, or multiples of `step`. Throws
- * `invalid_input` that names the field.
+ * The weights a ramp goes through, rising, the last one its target: those given, or multiples of `step`. Without a target
+ * steps that are given end where they end, and others at 100. Throws `invalid_input` that names the field.
  */
 export function planSteps(asked: {
-  readonly target: number;
+  readonly target?: number | undefined;
   readonly step?: number | undefined;
   readonly steps?: readonly number[] | undefined;
 }): readonly number[] {
-  const { target, step, steps } = asked;
-  if (!isWeight(target)) throw wrong('target_percentage', 'must be a whole number from 1 to 100');
+  const { step, steps, target = steps?.at(-1) ?? 100 } = asked;
   if (step !== undefined && steps !== undefined) throw wrong('steps', 'and step exclude each other');
+  if (asked.target !== undefined && !isWeight(target))
+    throw wrong('target_percentage', 'must be a whole number from 1 to 100');
   if (steps !== undefined) return givenSteps(steps, target);
   const width = step ?? usualStep;
   if (!isWeight(width)) throw wrong('step', 'must be a whole number from 1 to 100');

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { WorkflowIdConflictPolicy } from '@temporalio/common';
 import {
   type Acknowledgement,
   type DeploymentInput,
   type DeploymentView,
   deploymentIdOf,
+  type RollbackCall,
   type RollbackInput,
   type RollbackView,
   rollbackIdOf,
@@ -20,7 +21,10 @@ import { createTemporalCalls, notPossible } from './temporal-calls.js';
 export interface CubeWorkflows {
   /** Starts a change of a cube; throws `conflict` while another change or a rollback of it is at work. */
   deploy(input: DeploymentInput): Promise<void>;
-  /** Starts an emergency rollback, or joins the one that is under way. */
+  /**
+   * Starts an emergency rollback, or joins the one that is under way; one that waits for a person is answered by the version
+   * that is named. Throws `not_at_this_stage` where the one under way does not heed the call.
+   */
   rollBack(input: RollbackInput): Promise<void>;
   /**
    * Has an act put on record beside its plan, however long the database is away; returns once it is on record, or after
@@ -53,7 +57,7 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string): 
       bounded(async () => {
         if (await isRunning(rollbackIdOf(input.cubeId)))
           throw new Failure('conflict', `An emergency rollback of ${input.cubeId} is under way.`, {
-            hint: `Look at it with GET /v1/cubes/${input.cubeId}/rollback.`,
+            hint: `Look at it with \`cubeshift cubes rollback ${input.cubeId} --status\`: where it waits for a person it says what to type.`,
           });
         const workflowId = deploymentIdOf(input.cubeId);
         if (await isRunning(workflowId)) throw underWay(input.cubeId);
@@ -66,15 +70,32 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string): 
           },
         );
       }),
-    rollBack: (input) =>
-      bounded(async () => {
-        await workflow.start('emergencyRollback', {
-          workflowId: rollbackIdOf(input.cubeId),
-          taskQueue: taskQueues.control,
-          args: [input],
-          workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-        });
-      }),
+    rollBack: async (input) => {
+      const { cubeId, by, targetVersion } = input;
+      const workflowId = rollbackIdOf(cubeId);
+      for (;;) {
+        const begun = await bounded(() =>
+          workflow
+            .start('emergencyRollback', {
+              workflowId,
+              taskQueue: taskQueues.control,
+              args: [input],
+              workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
+            })
+            .then(
+              () => true,
+              (error: unknown) => {
+                if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+                throw error;
+              },
+            ),
+        );
+        if (begun) return;
+        const call: RollbackCall = { by, targetVersion };
+        // One that has ended between the two calls is no longer there to be joined.
+        if ((await update(workflowId, 'join', call)) !== 'no_plan') return;
+      }
+    },
     putOnRecord: async (act) => {
       const handle = await bounded(() =>
         workflow.start('auditRecord', {

@@ -6,7 +6,7 @@ import type { RedisConnection } from '../../traffic/redis.js';
 import type { Authorization } from '../authorization.js';
 import type { TokenVerifier } from '../tokens.js';
 import type { CubeWorkflows } from './cube-workflows.js';
-import type { KeptVersions } from './kept-versions.js';
+import type { KeptVersions, WarmVersionOf } from './kept-versions.js';
 import type { RampWorkflows } from './ramp-workflows.js';
 import type { MigrationWorkflows } from './workflows.js';
 
@@ -21,6 +21,7 @@ export interface ControlSettings {
   readonly cubeWorkflows: CubeWorkflows;
   readonly ramps: RampWorkflows;
   readonly keptVersions: KeptVersions;
+  readonly warmVersionOf: WarmVersionOf;
   /** Of one cube, of all its versions. */
   readonly maxInstances: number;
   readonly tokens: TokenVerifier;

@@ -8,6 +8,7 @@ import {
   type CubeChange,
   type DeploymentView,
   deploymentDefaults,
+  type NextCommand,
   rollbackDefaults,
   type ToldStep,
 } from '../../domain/cube-changes.js';
@@ -43,7 +44,11 @@ const rollbackBody = Type.Object(
   { additionalProperties: false },
 );
 const acknowledgeBody = Type.Object(
-  { why: Type.String({ minLength: 1, maxLength: 1000 }), retry: Type.Optional(Type.Boolean()) },
+  {
+    why: Type.String({ minLength: 1, maxLength: 1000 }),
+    retry: Type.Optional(Type.Boolean({ description: 'the steps are tried again' })),
+    target_version: Type.Optional(version),
+  },
   { additionalProperties: false },
 );
 
@@ -74,6 +79,11 @@ const rollbackSchema = Type.Object({
   traffic_stopped_at: nullable<string>(Type.String()),
   traffic_restored_at: nullable<string>(Type.String()),
   acknowledged_by: nullable<string>(Type.String()),
+  next: Type.Unsafe<readonly NextCommand[]>(
+    Type.Array(Type.Object({ command: Type.String(), what: Type.String() }), {
+      description: 'what a person may type now',
+    }),
+  ),
 });
 
 /** Deployments, restarts, scaling and emergency rollbacks of cubes. */
@@ -192,7 +202,7 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
       onRequest: writes,
       schema: {
         security,
-        summary: 'Emergency rollback; a second one joins the first',
+        summary: 'Emergency rollback; a second one joins the first, or answers it with the version it names',
         params: idParameter,
         body: { anyOf: [rollbackBody, { type: 'null' }] },
         response: { 202: rollbackSchema, ...planRefusals },
@@ -205,8 +215,8 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
         target_version?: string;
         watch_seconds?: number;
       };
-      // Found out later it would be with users sent away.
       if (target_version !== null) await checkKept(deps, id, target_version);
+      else await checkWarm(deps, id);
       const by = authorization.callerOf(request).cubeId;
       const input = {
         cubeId: id,
@@ -217,12 +227,14 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
       };
       // It may come on record later than it was asked for.
       const details = { target_version, asked_at: deps.clock().toISOString() };
-      try {
-        await cubeWorkflows.rollBack(input);
-      } finally {
+      const record = () =>
+        recordRollback(deps, request.log, { actor: by, action: 'cube.rollback', subject: id, details });
+      await cubeWorkflows.rollBack(input).catch(async (error: unknown) => {
         // One that was answered too late may be carried out all the same.
-        await recordRollback(deps, request.log, { actor: by, action: 'cube.rollback', subject: id, details });
-      }
+        if (toFailure(error).type === 'temporal_unreachable') await record();
+        throw error;
+      });
+      await record();
       return reply.code(202).send({ ...(await look(id).catch(unlessSilent(begunRollback(input)))) });
     },
   );
@@ -241,11 +253,19 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
     },
     async (request, reply) => {
       const { id } = request.params;
-      const { why, retry = false } = request.body;
+      const { why, retry = false, target_version } = request.body;
+      if (target_version !== undefined) {
+        if (!retry)
+          throw new Failure('invalid_input', 'body.target_version goes with retry alone.', {
+            details: { field: 'body.target_version' },
+          });
+        await checkKept(deps, id, target_version);
+      }
       const by = authorization.callerOf(request).cubeId;
-      const act = { actor: by, action: 'cube.rollback.acknowledge', subject: id, details: { why, retry } };
-      await appendAudit(deps.cube, act);
-      await cubeWorkflows.acknowledge(id, { by, why, retry });
+      const details = { why, retry, ...(target_version === undefined ? {} : { target_version }) };
+      await appendAudit(deps.cube, { actor: by, action: 'cube.rollback.acknowledge', subject: id, details });
+      const answer = { by, why, retry, ...(target_version === undefined ? {} : { targetVersion: target_version }) };
+      await cubeWorkflows.acknowledge(id, answer);
       return reply.code(202).send({ ...(await look(id)) });
     },
   );
@@ -289,6 +309,15 @@ function checkKnown(cubeId: string): void {
 async function checkKept({ keptVersions }: ControlDependencies, cubeId: string, version: string): Promise<void> {
   const kept = await keptVersions(cubeId);
   if (kept !== undefined && !kept.includes(version)) throw noSuchRelease(cubeId, version, kept);
+}
+
+/** Throws `conflict` where no version is warm and none was named. Where nobody can say, the plan finds out. */
+async function checkWarm({ keptVersions, warmVersionOf }: ControlDependencies, cubeId: string): Promise<void> {
+  if ((await warmVersionOf(cubeId)) !== null) return;
+  const kept = (await keptVersions(cubeId)) ?? [];
+  throw new Failure('conflict', `No earlier version of ${cubeId} is warm, and none was named; nothing was changed.`, {
+    hint: `Name one with \`cubeshift cubes rollback ${cubeId} VERSION --wait\`${kept.length === 0 ? '' : `; kept are ${kept.join(', ')}`}.`,
+  });
 }
 
 function found<T>(view: T | undefined, what: string, cubeId: string): T {

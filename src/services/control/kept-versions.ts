@@ -1,6 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { warmVersion } from '../../domain/desired-cubes.js';
 import { releasesFolder, versionsOf } from '../../domain/releases.js';
+import { readDesired } from '../../runtime/state-files.js';
 
 /**
  * The versions of a cube that are kept in the state folder; undefined where that cannot be said, as by a control API that
@@ -14,6 +16,22 @@ export function createKeptVersions(stateFolder: string): KeptVersions {
     try {
       const cubes = await readdir(folder);
       return cubes.includes(cubeId) ? versionsOf(await readdir(join(folder, cubeId))) : [];
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+/** The version that a cube goes back to when none is named; null where none is warm, undefined where that cannot be said. */
+export type WarmVersionOf = (cubeId: string) => Promise<string | null | undefined>;
+
+export function createWarmVersionOf(stateFolder: string): WarmVersionOf {
+  return async (cubeId) => {
+    try {
+      // Without the folder it is somebody else who knows what runs.
+      await readdir(join(stateFolder, releasesFolder, cubeId));
+      const cube = (await readDesired(stateFolder)).cubes[cubeId];
+      return cube === undefined ? null : (warmVersion(cube) ?? null);
     } catch {
       return undefined;
     }

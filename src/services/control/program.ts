@@ -15,7 +15,7 @@ import { knowSecretsOrExit } from '../token-secrets.js';
 import { createTokenVerifier } from '../tokens.js';
 import { buildControlApp } from './app.js';
 import { createCubeWorkflows } from './cube-workflows.js';
-import { createKeptVersions } from './kept-versions.js';
+import { createKeptVersions, createWarmVersionOf } from './kept-versions.js';
 import { createRampWorkflows } from './ramp-workflows.js';
 import { createMigrationWorkflows, type MigrationWorkflows } from './workflows.js';
 
@@ -61,6 +61,7 @@ export async function runControl(
     ramps,
     maxInstances: config.MAX_INSTANCES_PER_CUBE,
     keptVersions: createKeptVersions(config.STATE_DIR),
+    warmVersionOf: createWarmVersionOf(config.STATE_DIR),
     tokens,
     secret: () => secrets.cube.current,
     clock,

@@ -34,7 +34,10 @@ const startBody = Type.Object(
     slow_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })),
     error_budget_percent: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 100 })),
   },
-  { additionalProperties: false, description: 'the target is 100 % unless said otherwise, in steps of 10' },
+  {
+    additionalProperties: false,
+    description: 'steps that are given end at their last unless a target is; else to 100 % in steps of 10',
+  },
 );
 
 const noBody = Type.Object({}, { additionalProperties: false });
@@ -137,13 +140,9 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
     },
     async (request, reply) => {
       const cube = trafficNameOf(request.params.cube);
-      const {
-        target_percentage: target = 100,
-        step,
-        steps,
-        ...settings
-      } = (request.body ?? {}) as Static<typeof startBody>;
-      const planned = planSteps({ target, step, steps });
+      const { target_percentage, step, steps, ...settings } = (request.body ?? {}) as Static<typeof startBody>;
+      const planned = planSteps({ target: target_percentage, step, steps });
+      const target = planned.at(-1) ?? 0;
       const { percentage } = await readFlags(redis, cube);
       if (percentage !== null && percentage >= target)
         throw new Failure('conflict', `The weight of ${cube} is ${percentage} % already.`, {

@@ -1,6 +1,6 @@
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
-import type { Acknowledgement, DeploymentView, RollbackView } from '../../domain/cube-changes.js';
+import type { Acknowledgement, DeploymentView, RollbackCall, RollbackView } from '../../domain/cube-changes.js';
 import type { MigrationAction, MigrationState, SteeringRequest } from '../../domain/migration.js';
 import type { RampAction, RampRequest, RampView } from '../../domain/ramp/ramp.js';
 import type { FailureReport } from '../../failures.js';
@@ -32,6 +32,8 @@ export const deploymentQuery = defineQuery<DeploymentView>('deployment');
 export const rollbackQuery = defineQuery<RollbackView>('rollback');
 /** A person takes an escalated rollback over, or has it tried again. */
 export const acknowledgeUpdate = defineUpdate<void, [Acknowledgement]>('acknowledge');
+/** Another call for the rollback that is under way: joins it, or answers it with the version that it names. */
+export const joinUpdate = defineUpdate<void, [RollbackCall]>('join');
 
 export const kindAttribute = defineSearchAttributeKey('MigrationKind', SearchAttributeType.KEYWORD);
 export const stageAttribute = defineSearchAttributeKey('MigrationStage', SearchAttributeType.KEYWORD);

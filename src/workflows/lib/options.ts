@@ -78,6 +78,13 @@ export const urgentSteps: ActivityOptions = {
   retry: { ...retry, initialInterval: '100 milliseconds', maximumInterval: '1 second' },
 };
 
+/** What a rollback looks at before it does anything: given up soon, since users may be on an ill cube meanwhile. */
+export const firstLooks: ActivityOptions = {
+  ...urgentSteps,
+  startToCloseTimeout: '3 seconds',
+  scheduleToCloseTimeout: '10 seconds',
+};
+
 /** Looks that last: they end by themselves, and a killed worker goes unnoticed for two seconds. */
 export const urgentWatches: ActivityOptions = {
   taskQueue: taskQueues.control,
