@@ -22,6 +22,7 @@ import { verifyRanges } from '../postgres/verify.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
 import { heartbeating, type TellProgress } from './heartbeat.js';
+import { notingRetries } from './retries.js';
 import { mappingOf } from './row-kinds.js';
 import type { RunReference } from './run-steps.js';
 
@@ -56,7 +57,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
   return {
     /** Copies ranges as one of the run's lanes until the source is exhausted or the round is over. */
     copyLane: (assignment: LaneAssignment): Promise<LaneRound> =>
-      longStep(async (tell, signal) => {
+      longStep(assignment, async (tell, signal) => {
         const { migrationId, kind, lane, options } = assignment;
         const mapping = mappingOf(kind);
         const done = { migrated: 0, rejected: 0 };
@@ -92,7 +93,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
 
     /** Compares both databases from where the verification stands. */
     verifyRows: (run: RunReference, verificationId: string): Promise<VerifyRound> =>
-      longStep(async (tell, signal) => {
+      longStep(run, async (tell, signal) => {
         const { migrationId, kind } = run;
         const mapping = mappingOf(kind);
         const claim = await atSide('cube', () => claimOperation(databases.cube, run));
@@ -116,7 +117,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
 
     /** Makes the target equal to the source where the last verification found it different. */
     repairRows: (run: RunReference, options: MigrationOptions): Promise<{ finished: boolean }> =>
-      longStep((tell, signal) =>
+      longStep(run, (tell, signal) =>
         withClaim(run, async (claim, writer) => ({
           finished: await repairRanges(
             {
@@ -141,7 +142,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
       options: MigrationOptions,
       ids: 'all' | readonly string[],
     ): Promise<{ finished: boolean }> =>
-      longStep((tell, signal) =>
+      longStep(run, (tell, signal) =>
         withClaim(run, async (claim, writer) => {
           const mapping = mappingOf(run.kind);
           const context = {
@@ -177,7 +178,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
 
     /** The undo of every move: removes what runs of the kind put there. */
     removeMovedRows: (run: RunReference): Promise<void> =>
-      longStep(async (tell) => {
+      longStep(run, async (tell) => {
         await atSide('cube', () => releaseRanges(databases.cube, run));
         const remove = (claim: OperationClaim, writer: Writer) =>
           removeOwnedRows(
@@ -194,12 +195,14 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
       }),
   };
 
-  function longStep<T>(work: (tell: TellProgress, signal: AbortSignal) => Promise<T>): Promise<T> {
+  function longStep<T>(run: RunReference, work: (tell: TellProgress, signal: AbortSignal) => Promise<T>): Promise<T> {
     return guarded(() =>
-      heartbeating(async (tell, signal) => {
-        await atSide('cube', checkLedger);
-        return work(tell, signal);
-      }),
+      notingRetries(databases, run, () =>
+        heartbeating(async (tell, signal) => {
+          await atSide('cube', checkLedger);
+          return work(tell, signal);
+        }),
+      ),
     );
   }
 

@@ -9,14 +9,18 @@ import {
   type RunState,
   recordEstimate,
   recordRunState,
+  recordUnmapped,
 } from '../postgres/ledger/run-state.js';
 import { startVerification } from '../postgres/ledger/verifications.js';
 import { createLedgerCheck } from '../postgres/ledger-schema.js';
+import { readStart } from '../postgres/migration-records.js';
 import { checkDatabases } from '../postgres/preflight.js';
 import { estimateRows } from '../postgres/source-estimate.js';
+import { checkUnmapped } from '../postgres/unmapped-columns.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
 import { heartbeating } from './heartbeat.js';
+import { notingRetries } from './retries.js';
 import { mappingOf } from './row-kinds.js';
 
 /** A run in the state in which its plan asks for a step: once it has gone on, an attempt that comes late does nothing. */
@@ -32,52 +36,62 @@ export function createRunSteps({ databases, reach }: ActivityDependencies) {
       await checkLedger();
       return work();
     });
-  const atCube = <T>(work: () => Promise<T>) => guarded(() => atLedger(work));
-  const atCubeUntilDone = <T>(work: () => Promise<T>) => guarded(() => atLedger(work), { untilDone: true });
+  const atCube = <T>(run: RunReference, work: () => Promise<T>) =>
+    guarded(() => notingRetries(databases, run, () => atLedger(work)));
+  const atCubeUntilDone = <T>(run: RunReference, work: () => Promise<T>) =>
+    guarded(() => notingRetries(databases, run, () => atLedger(work)), { untilDone: true });
   return {
     /** Everything that can be found wrong before anything is changed; looks at the whole target. */
     preflight: (run: RunReference): Promise<{ estimatedRows: number }> =>
       guarded(() =>
-        heartbeating(async (tell, signal) => {
-          const mapping = mappingOf(run.kind);
-          const onRange = ({ position }: { position: bigint }) => tell({ position: position.toString() });
-          await checkDatabases(databases, mapping, { signal, onRange });
-          const estimatedRows = await estimateRows(databases.legacy, mapping.source);
-          await atSide('cube', () => recordEstimate(databases.cube, run, estimatedRows, true));
-          return { estimatedRows };
-        }),
+        notingRetries(databases, run, () =>
+          heartbeating(async (tell, signal) => {
+            const mapping = mappingOf(run.kind);
+            const onRange = ({ position }: { position: bigint }) => tell({ position: position.toString() });
+            await checkDatabases(databases, mapping, { signal, onRange });
+            const { options } = await atSide('cube', () => readStart(databases.cube, run.migrationId));
+            const unmapped = await checkUnmapped(databases.legacy, mapping.source, options.unmapped_columns);
+            const estimatedRows = await estimateRows(databases.legacy, mapping.source);
+            await atSide('cube', async () => {
+              await recordEstimate(databases.cube, run, estimatedRows, true);
+              await recordUnmapped(databases.cube, run, unmapped);
+            });
+            return { estimatedRows };
+          }),
+        ),
       ),
 
     /** Tells the ledger where the run stands. */
     recordState: (run: RunReference, state: RunState): Promise<void> =>
-      atCubeUntilDone(async () => {
+      atCubeUntilDone(run, async () => {
         reach('before-state-recorded');
         await recordRunState(databases.cube, run.migrationId, state);
         reach('after-state-recorded');
       }),
 
     /** Takes every range from whoever holds it, so that a new round of lanes can share them. */
-    openRanges: (run: RunReference): Promise<void> => atCubeUntilDone(() => releaseRanges(databases.cube, run)),
+    openRanges: (run: RunReference): Promise<void> => atCubeUntilDone(run, () => releaseRanges(databases.cube, run)),
 
     /** What the log says was moved; from here on the total is a count. */
     countCopied: (run: RunReference): Promise<RunCounts> =>
-      atCube(async () => {
+      atCube(run, async () => {
         const counts = await countRun(databases.cube, run.migrationId);
         await recordEstimate(databases.cube, run, counts.migrated + counts.rejected, false);
         return counts;
       }),
 
     countRejects: (run: RunReference): Promise<RejectCounts> =>
-      atCube(() => countRejects(databases.cube, run.migrationId)),
+      atCube(run, () => countRejects(databases.cube, run.migrationId)),
 
-    startVerification: (run: RunReference): Promise<string> => atCube(() => startVerification(databases.cube, run)),
+    startVerification: (run: RunReference): Promise<string> =>
+      atCube(run, () => startVerification(databases.cube, run)),
 
     acceptRejects: (run: RunReference, ids: 'all' | readonly string[], by: string, why: string): Promise<number> =>
-      atCube(() => acceptRejects(databases.cube, run, ids, by, why)),
+      atCube(run, () => acceptRejects(databases.cube, run, ids, by, why)),
 
     /** Hands the moved rows over for good. */
     finalize: (run: RunReference): Promise<void> =>
-      atCube(async () => {
+      atCube(run, async () => {
         reach('before-finalize');
         await finalizeOwnership(databases.cube, run);
         reach('after-finalize');

@@ -248,7 +248,8 @@ function parseOptions(pairs: readonly string[]): Record<string, unknown> {
         throw new Failure('invalid_input', 'A setting is written --option name=value.', {
           hint: 'As in --option lanes=4.',
         });
-      return [name, value === 'null' ? null : Number(value)];
+      if (value === 'null') return [name, null];
+      return [name, /^-?\d+(?:\.\d+)?$/.test(value) ? Number(value) : value];
     }),
   );
 }

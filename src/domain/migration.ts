@@ -124,6 +124,9 @@ function actionsOfBlocked(reason: BlockReason): readonly MigrationAction[] {
   }
 }
 
+export const unmappedColumnChoices = ['refuse', 'accept'] as const;
+export type UnmappedColumns = (typeof unmappedColumnChoices)[number];
+
 /** The settings of one migration; every one has a default. */
 export interface MigrationOptions {
   /** Rows in a batch: the unit of rejects and of the log. */
@@ -138,6 +141,8 @@ export interface MigrationOptions {
   readonly rows_per_second: number | null;
   /** Milliseconds a probe of legacy may take before the copy slows down; null is no limit. */
   readonly legacy_latency_limit_ms: number | null;
+  /** Whether a run begins although legacy's table has columns that the cube's has no place for: they stay behind. */
+  readonly unmapped_columns: UnmappedColumns;
 }
 
 export const defaultMigrationOptions: MigrationOptions = {
@@ -147,6 +152,7 @@ export const defaultMigrationOptions: MigrationOptions = {
   reject_limit_percent: 2,
   rows_per_second: null,
   legacy_latency_limit_ms: 500,
+  unmapped_columns: 'refuse',
 };
 
 /** What a workflow of a migration is started with. */

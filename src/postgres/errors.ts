@@ -69,6 +69,16 @@ function serverFailure(side: Side, error: pg.DatabaseError): Failure {
     case '3D000':
       return because(schemaMismatch, `The database named in the URL of the ${names[side]} does not exist.`);
     case '42501':
+      if (error.routine === filtering)
+        return because(
+          'permission_denied',
+          `Row level security${tableIn(error)} of the ${names[side]} would hide rows from the engine's role.`,
+          "Give the engine's role BYPASSRLS, or take the policies off that table.",
+        );
+      return because(
+        'permission_denied',
+        `The ${names[side]} refused the engine's role a right it needs${objectOf(error)}.`,
+      );
     case '25006':
       return because(
         'permission_denied',
@@ -103,6 +113,14 @@ function serverFailure(side: Side, error: pg.DatabaseError): Failure {
     'unexpected',
     `The ${names[side]} answered with an error the engine does not expect (SQLSTATE ${code})${objectOf(error)}.`,
   );
+}
+
+/** Where the server's sources refuse a read that a policy would filter, as sessions of the engine want it. */
+const filtering = 'check_enable_rls';
+
+function tableIn(error: pg.DatabaseError): string {
+  const table = /table "([^"]+)"/.exec(error.message)?.[1];
+  return table === undefined ? '' : ` on table ${table}`;
 }
 
 /** The server names a missing table or column in its message alone; that message holds names, never a row. */

@@ -7,7 +7,7 @@ import type {
   MigrationMode,
   MigrationOptions,
 } from '../domain/migration.js';
-import { workflowIdOf } from '../domain/migration.js';
+import { defaultMigrationOptions, workflowIdOf } from '../domain/migration.js';
 import { Failure } from '../failures.js';
 
 /** A start as it was asked for. */
@@ -66,7 +66,7 @@ export async function findStart(cube: pg.Pool, start: StartRequest): Promise<Mig
     [start.idempotencyKey ?? null, start.id],
   );
   const [row] = found.rows;
-  return row && { id: row.id, kind: row.kind, mode: row.mode, options: row.options };
+  return row && withAllOptions({ id: row.id, kind: row.kind, mode: row.mode, options: row.options });
 }
 
 async function unfinishedConflict(cube: pg.Pool, kind: string): Promise<Failure> {
@@ -93,7 +93,12 @@ export async function readStart(cube: pg.Pool, id: string): Promise<MigrationInp
   );
   const [row] = found.rows;
   if (row === undefined) throw new Failure('not_found', `There is no migration ${id}.`);
-  return row;
+  return withAllOptions(row);
+}
+
+/** A run that an earlier version put on record knows nothing of options that came later. */
+function withAllOptions({ options, ...start }: MigrationInput): MigrationInput {
+  return { ...start, options: { ...defaultMigrationOptions, ...options } };
 }
 
 /** Runs that are on record and that no workflow has taken up, for longer than a start takes. */
@@ -102,5 +107,5 @@ export async function findOrphans(cube: pg.Pool): Promise<readonly MigrationInpu
     `select id, kind, mode, options from ledger.migrations
       where run_id is null and finished_at is null and started_at < now() - interval '5 seconds'`,
   );
-  return found.rows;
+  return found.rows.map(withAllOptions);
 }

@@ -6,6 +6,7 @@ import { proveKey } from './key-proof.js';
 import { leastKey } from './key-space.js';
 import { completedRun } from './ledger/ownership.js';
 import { checkLedgerVersion } from './ledger-schema.js';
+import { checkUnfiltered } from './row-filter.js';
 import type { RowMapping, TableRule } from './row-mapping.js';
 import { isSameDatabase } from './same-database.js';
 import { isOccupied, type LongLook } from './target-occupancy.js';
@@ -52,6 +53,7 @@ async function checkSide(client: Queryable, side: Side, table: TableRule, rights
   await checkEncoding(client, side);
   // First: a schema that may not be used hides what is in it.
   await checkGrants(client, side, table, rights);
+  await checkUnfiltered(client, side, table);
   await checkColumns(client, side, table);
   await proveKey(client, side, table);
 }

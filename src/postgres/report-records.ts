@@ -2,6 +2,8 @@ import type pg from 'pg';
 
 /** What a report proves, as the ledger holds it. Ids, fields and counts; no record contents. */
 export interface ReportRecords {
+  /** Columns of legacy's table that stay behind there. */
+  readonly unmapped_columns: unknown;
   readonly batches: unknown;
   readonly rejects: unknown;
   readonly verifications: unknown;
@@ -12,6 +14,7 @@ export interface ReportRecords {
 export async function readReport(cube: pg.Pool, migrationId: string): Promise<ReportRecords> {
   const found = await cube.query<ReportRecords>(
     `select
+       (select unmapped_columns from ledger.migrations where id = $1) as unmapped_columns,
        (select coalesce(json_agg(b), '[]') from (
           select origin, state, count(*) as batches, sum(migrated) as migrated, sum(rejected) as rejected, sum(warned) as pillars_do_not_fit,
                  sum(bytes) as bytes, min(committed_at) as first_commit, max(committed_at) as last_commit, count(distinct worker) as workers
@@ -31,5 +34,7 @@ export async function readReport(cube: pg.Pool, migrationId: string): Promise<Re
           select at, what, by, detail from ledger.events where migration_id = $1 order by id) e) as events`,
     [migrationId],
   );
-  return found.rows[0] ?? { batches: [], rejects: [], verifications: [], set_aside: [], events: [] };
+  return (
+    found.rows[0] ?? { unmapped_columns: [], batches: [], rejects: [], verifications: [], set_aside: [], events: [] }
+  );
 }

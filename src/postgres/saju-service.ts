@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { LegacySajuRecord } from '../domain/saju-records.js';
+import { Failure, failureRule } from '../failures.js';
 import { atSide } from './databases.js';
 
 /**
@@ -44,7 +45,9 @@ const removeText = 'delete from public.saju_records where id = $1';
 /** The monolith's own table: until a cutover it is the only place where records are. */
 export function legacySajuRecords(legacy: pg.Pool): OwnerSajuRecords {
   const ask = (text: string, values: readonly unknown[]) =>
-    atSide('legacy', () => legacy.query<StoredSajuRecord>(text, [...values]));
+    atSide('legacy', () => legacy.query<StoredSajuRecord>(text, [...values])).catch((error: unknown) => {
+      throw asOurs(error);
+    });
   return {
     find: async (id) => (await ask(findText, [id])).rows[0],
     list: async (userId, most, cursor) => (await ask(listText, [userId, cursor ?? null, most])).rows,
@@ -56,6 +59,12 @@ export function legacySajuRecords(legacy: pg.Pool): OwnerSajuRecords {
     changeInterpretation: async (id, interpretation) => (await ask(changeText, [id, interpretation])).rows[0],
     remove: async (id) => (await ask(removeText, [id])).rowCount === 1,
   };
+}
+
+/** Rights, tables and settings of the database are the operator's to mend: a user has done nothing wrong. */
+function asOurs(error: unknown): unknown {
+  if (!(error instanceof Failure) || failureRule(error.type).httpStatus >= 500) return error;
+  return new Failure('unexpected', error.message, { hint: error.hint, cause: error.cause });
 }
 
 function columnValues(values: SajuRecordValues): readonly unknown[] {

@@ -282,7 +282,16 @@ test('a legacy that is not up yet is waited for, said so in the log, and the run
   await until('the worker to say that it waits', () =>
     engine.logOf('worker-control').includes('The legacy database cannot be reached: nothing listens on port '),
   );
-  expect(await engine.view('waits')).toMatchObject({ status: 'running', stage: 'preflight', error: null });
+  const waiting = await engine.waitFor('waits', 'named as held up', ({ error }) => error !== null);
+  expect(waiting).toMatchObject({
+    status: 'running',
+    stage: 'preflight',
+    error: {
+      type: 'legacy_unreachable',
+      message: expect.stringContaining('The legacy database cannot be reached'),
+      hint: expect.any(String),
+    },
+  });
   await expectNothingChanged();
   await gate.open();
   expect(await engine.waitForRest('waits')).toMatchObject({ status: 'waiting', stage: 'verified', error: null });

@@ -23,7 +23,8 @@ export async function recordRunState(cube: pg.Pool, migrationId: string, state: 
   await cube.query(
     `with changed as (
        update ledger.migrations
-          set stage = $2, status = $3, blocked_by = $4, error = $5, state_sequence = $6, run_id = $7,
+          set stage = $2, status = $3, blocked_by = $4, error = $5, retried_failure = null,
+              state_sequence = $6, run_id = $7,
               finished_at = case when $8 then coalesce(finished_at, now()) end
         where id = $1 and state_sequence < $6 and finished_at is null
         returning id)
@@ -64,6 +65,17 @@ export async function recordEstimate(
      update ledger.migrations as run set total = $3, total_estimated = $4 from asked where run.id = asked.id
      returning true as asked`,
     [...askedValues(asked), total, estimated],
+  );
+  confirmAsked(recorded, asked);
+}
+
+/** Keeps what columns of the source the run leaves behind, for its report. */
+export async function recordUnmapped(cube: pg.Pool, asked: AskedState, columns: readonly string[]): Promise<void> {
+  const recorded = await cube.query<{ asked: boolean }>(
+    `with asked as (${stillAsked})
+     update ledger.migrations as run set unmapped_columns = $3 from asked where run.id = asked.id
+     returning true as asked`,
+    [...askedValues(asked), columns],
   );
   confirmAsked(recorded, asked);
 }

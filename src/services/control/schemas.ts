@@ -6,6 +6,7 @@ import {
   migrationModes,
   migrationStages,
   migrationStatuses,
+  unmappedColumnChoices,
 } from '../../domain/migration.js';
 import { problemResponses } from '../problem.js';
 
@@ -41,6 +42,7 @@ export const optionsSchema = Type.Object(
     reject_limit_percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
     rows_per_second: Type.Optional(nullable<number>({ type: 'integer', minimum: 1 })),
     legacy_latency_limit_ms: Type.Optional(nullable<number>({ type: 'integer', minimum: 1 })),
+    unmapped_columns: Type.Optional(texts(unmappedColumnChoices)),
   },
   { additionalProperties: false },
 );

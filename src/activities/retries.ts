@@ -1,0 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CancelledFailure } from '@temporalio/activity';
+import { type Failure, reportFailure, toFailure } from '../failures.js';
+import type { Databases } from '../postgres/databases.js';
+import type { AskedState } from '../postgres/ledger/asked-state.js';
+import { forgetRetriedFailure, noteRetriedFailure } from '../postgres/ledger/retried-failure.js';
+
+/** The note is for whoever looks on: the step's own failure must not wait for it. */
+const patienceMillis = 2000;
+
+/**
+ * Runs a step of a run; a failure that it is tried again after is noted in the ledger until it succeeds, so that whoever looks
+ * at the run sees why it stands still.
+ */
+export async function notingRetries<T>(
+  { cube }: Pick<Databases, 'cube'>,
+  asked: AskedState,
+  work: () => Promise<T>,
+): Promise<T> {
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    if (!(error instanceof CancelledFailure)) {
+      const failure = toFailure(error);
+      if (isWorthANote(failure)) await soon(noteRetriedFailure(cube, asked, reportFailure(failure)));
+    }
+    throw error;
+  }
+  await soon(forgetRetriedFailure(cube, asked.migrationId));
+  return result;
+}
+
+/** An attempt that was overtaken holds nothing up, and where the ledger cannot be reached nothing can be noted. */
+function isWorthANote({ type }: Failure): boolean {
+  return type !== 'claim_lost' && type !== 'cube_unreachable';
+}
+
+async function soon(note: Promise<void>): Promise<void> {
+  await Promise.race([note.catch(() => undefined), sleep(patienceMillis, undefined, { ref: false })]);
+}

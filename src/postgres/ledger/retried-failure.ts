@@ -1,0 +1,19 @@
+import type pg from 'pg';
+import type { FailureReport } from '../../failures.js';
+import { type AskedState, askedValues, notLater } from './asked-state.js';
+
+/** Notes by what a step of a run failed that is about to be tried again; a run that has gone on is left as it is. */
+export async function noteRetriedFailure(cube: pg.Pool, asked: AskedState, failure: FailureReport): Promise<void> {
+  await cube.query(
+    `update ledger.migrations set retried_failure = $3 where id = $1 and status = 'running' and ${notLater('$2')}`,
+    [...askedValues(asked), JSON.stringify(failure)],
+  );
+}
+
+/** A step has succeeded: what it, or one beside it, failed by before no longer holds anything up. */
+export async function forgetRetriedFailure(cube: pg.Pool, migrationId: string): Promise<void> {
+  await cube.query(
+    'update ledger.migrations set retried_failure = null where id = $1 and retried_failure is not null',
+    [migrationId],
+  );
+}
