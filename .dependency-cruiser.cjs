@@ -102,8 +102,8 @@ module.exports = {
     only(
       'stack-starts',
       src('stack'),
-      [src('domain'), databaseSessions, ...words],
-      'Servers and programs; it knows none of what they do.',
+      [src('domain'), databaseSessions, '^src/postgres/ledger-schema\\.ts$', ...words],
+      'Servers and programs; it knows none of what they do. Of the ledger it knows how its owner upgrades it.',
     ),
     {
       name: 'stack-is-the-command-lines',

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -6,7 +6,7 @@ import { fillLegacy } from '../legacy/fill.js';
 import { upgradeLedger } from '../src/postgres/ledger-schema.js';
 import { defaultCacheFolder } from '../src/stack/fetch.js';
 import { StackHome } from '../src/stack/home.js';
-import { type RunningStack, startServers } from '../src/stack/stack.js';
+import { type RunningStack, startServers, stopStack } from '../src/stack/stack.js';
 import { prepareTransform, type RejectedIds } from './transform.js';
 
 /** A legacy database with its rows, ready to be moved by anyone. */
@@ -49,7 +49,7 @@ export class Lab {
       const stack = await startServers({ home: new StackHome(folder), cacheFolder, environment: {}, log });
       return new Lab(folder, stack, log);
     } catch (error) {
-      rmSync(folder, { recursive: true, force: true });
+      await stopStack(new StackHome(folder), { purge: true });
       throw error;
     }
   }
@@ -59,11 +59,11 @@ export class Lab {
   }
 
   get legacyUrl(): string {
-    return this.env.LEGACY_DATABASE_URL ?? '';
+    return this.stack.administratorUrls.legacy ?? '';
   }
 
   get cubeUrl(): string {
-    return this.env.CUBE_DATABASE_URL ?? '';
+    return this.stack.administratorUrls.cube ?? '';
   }
 
   /** The source of a size; made at the first call. */
@@ -101,7 +101,7 @@ export class Lab {
 
   async close(): Promise<void> {
     await this.stack.stop();
-    rmSync(this.folder, { recursive: true, force: true });
+    await stopStack(new StackHome(this.folder), { purge: true });
   }
 
   private async generateSource(name: string, records: number): Promise<void> {

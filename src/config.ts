@@ -13,6 +13,8 @@ interface Variable<T> {
   readonly text: string;
   readonly secret: boolean;
   readonly fallback?: T;
+  /** The variable whose value serves where this one is not set. */
+  readonly elsewhere?: string;
   /** Returns the value, or throws an Error whose message completes "NAME …". */
   readonly parse: (value: string) => T;
 }
@@ -30,6 +32,11 @@ const variables = {
     fallback: '',
   }),
   LEGACY_DATABASE_URL: variable('PostgreSQL URL of the monolith', parsePostgresUrl, { secret: true }),
+  SAJU_CUBE_LEGACY_URL: variable(
+    "PostgreSQL URL of the monolith with the saju cube's own role; LEGACY_DATABASE_URL without it",
+    parsePostgresUrl,
+    { secret: true, elsewhere: 'LEGACY_DATABASE_URL' },
+  ),
   CUBE_DATABASE_URL: variable('PostgreSQL URL of the cubes', parsePostgresUrl, { secret: true }),
   AUDIT_DATABASE_URL: variable(
     'PostgreSQL URL of the cubes, where issued tokens are put on record; without it they stand in the log alone',
@@ -178,7 +185,8 @@ export function readConfiguration<Name extends VariableName>(
   const values: Record<string, unknown> = {};
   for (const name of names) {
     const rule: Variable<unknown> = variables[name];
-    const raw = environment[name];
+    const source = environment[name] || rule.elsewhere === undefined ? name : rule.elsewhere;
+    const raw = environment[source];
     if (raw === undefined || raw === '') {
       if (rule.fallback === undefined) problems.push(`${name} is not set (${rule.text}).`);
       values[name] = rule.fallback;
@@ -187,7 +195,7 @@ export function readConfiguration<Name extends VariableName>(
     try {
       values[name] = rule.parse(raw);
     } catch (error) {
-      problems.push(`${name} ${error instanceof Error ? error.message : 'is not valid'} (${rule.text}).`);
+      problems.push(`${source} ${error instanceof Error ? error.message : 'is not valid'} (${rule.text}).`);
     }
   }
   if (problems.length > 0) throw new Failure('configuration_invalid', problems.join('\n'));
@@ -224,13 +232,14 @@ export function checkVariables(environment: Readonly<Record<string, string | und
 function variable<T>(
   text: string,
   parse: (value: string) => T,
-  options: { secret?: boolean; fallback?: T } = {},
+  options: { secret?: boolean; fallback?: T; elsewhere?: string } = {},
 ): Variable<T> {
   return {
     text,
     parse,
     secret: options.secret ?? false,
     ...(options.fallback === undefined ? {} : { fallback: options.fallback }),
+    ...(options.elsewhere === undefined ? {} : { elsewhere: options.elsewhere }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DemoUser } from '../../demo/steady-users.js';
@@ -6,7 +6,7 @@ import { fillLegacy } from '../../legacy/fill.js';
 import { packageRoot } from '../../src/package-root.js';
 import { defaultCacheFolder } from '../../src/stack/fetch.js';
 import { StackHome } from '../../src/stack/home.js';
-import { type RunningStack, startServers } from '../../src/stack/stack.js';
+import { type RunningStack, startServers, stopStack } from '../../src/stack/stack.js';
 import { withClient } from '../lab.js';
 import { Control } from './control.js';
 
@@ -54,7 +54,7 @@ export class TrafficStack {
       return new TrafficStack(folder, stack);
     } catch (error) {
       await stack?.stop();
-      rmSync(folder, { recursive: true, force: true });
+      await stopStack(new StackHome(folder), { purge: true });
       throw error;
     }
   }
@@ -85,6 +85,6 @@ export class TrafficStack {
     this.end.abort();
     await this.watching;
     await this.stack.stop();
-    rmSync(this.folder, { recursive: true, force: true });
+    await stopStack(new StackHome(this.folder), { purge: true });
   }
 }

@@ -43,7 +43,8 @@ export class CubeSupervisor {
 
   constructor(
     private readonly home: StackHome,
-    private readonly env: Readonly<Record<string, string>>,
+    /** The variables that a cube's instances run with, beside those of the instance. */
+    private readonly envOf: (cubeId: string) => Readonly<Record<string, string>>,
     private readonly cubes: readonly RunCube[],
     /** Ports that other programs of the stack listen on, or are about to. */
     portsOfOthers: readonly number[],
@@ -162,7 +163,7 @@ export class CubeSupervisor {
       command: release.command,
       args: release.args,
       env: {
-        ...programEnvironment(this.env),
+        ...programEnvironment(this.envOf(wanted.cubeId)),
         ...release.env,
         CUBE_HOST: '127.0.0.1',
         CUBE_PORT: String(port),

@@ -1,14 +1,22 @@
 import { join, resolve } from 'node:path';
-import { type PortName, type StackSettings, secretsFile } from './home.js';
+import { type PortName, passwordFrom, type StackSettings, secretsFile } from './home.js';
+import { type DatabaseNeeds, databaseVariables } from './program-databases.js';
+import { redisUrl } from './redis-server.js';
 
 /** The servers a user may bring instead of the embedded ones, by their variables. */
-export type OwnServers = Readonly<
-  Partial<Record<'TEMPORAL_ADDRESS' | 'LEGACY_DATABASE_URL' | 'CUBE_DATABASE_URL' | 'REDIS_URL', string>>
->;
+export type OwnServers = Readonly<Partial<Record<(typeof serverVariables)[number], string>>>;
+
+/** `SAJU_CUBE_LEGACY_URL` names no other server than LEGACY_DATABASE_URL, but another role there. */
+const serverVariables = [
+  'TEMPORAL_ADDRESS',
+  'LEGACY_DATABASE_URL',
+  'SAJU_CUBE_LEGACY_URL',
+  'CUBE_DATABASE_URL',
+  'REDIS_URL',
+] as const;
 
 export function ownServers(environment: NodeJS.ProcessEnv): OwnServers {
-  const names = ['TEMPORAL_ADDRESS', 'LEGACY_DATABASE_URL', 'CUBE_DATABASE_URL', 'REDIS_URL'] as const;
-  return Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
+  return Object.fromEntries(serverVariables.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
 }
 
 /** Variables that ask for a port of a program. */
@@ -58,13 +66,7 @@ const passedVariables = [
   'CUBESHIFT_CRASH_POINT',
 ] as const;
 
-const heardVariables = [
-  'TEMPORAL_ADDRESS',
-  'LEGACY_DATABASE_URL',
-  'CUBE_DATABASE_URL',
-  'REDIS_URL',
-  ...passedVariables,
-] as const;
+const heardVariables = [...serverVariables, ...passedVariables] as const;
 
 /** Variables that the caller has set, and set otherwise than the stack that runs was started with: they change nothing in it. */
 export function unheardVariables(
@@ -74,13 +76,18 @@ export function unheardVariables(
   return heardVariables.filter((name) => environment[name] && environment[name] !== live[name]);
 }
 
+/** What people and their programs are told: the databases as their owners know them, and the cubes' roles of their own. */
+const printedDatabases: DatabaseNeeds = { LEGACY_DATABASE_URL: 'heal7', CUBE_DATABASE_URL: 'cubes' };
+/** On a server of the user's own the cubes come as the engine does, where nothing else is said. */
+const printedRoles: DatabaseNeeds = { SAJU_CUBE_LEGACY_URL: 'saju_cube' };
+
 /** Every variable that the programs of a stack read, with its live value: embedded defaults where nothing else is set. */
 export function stackEnvironment(
   settings: StackSettings,
   environment: NodeJS.ProcessEnv,
   stateFolder: string,
 ): Record<string, string> {
-  const { ports, postgresPassword: password } = settings;
+  const { ports } = settings;
   const own = ownServers(environment);
   const passed = passedVariables.flatMap((name) => {
     const value = environment[name];
@@ -90,9 +97,9 @@ export function stackEnvironment(
   return {
     TEMPORAL_ADDRESS: `127.0.0.1:${ports.temporal}`,
     TEMPORAL_NAMESPACE: 'default',
-    LEGACY_DATABASE_URL: `postgres://cubeshift:${password}@127.0.0.1:${ports.legacyPostgres}/heal7`,
-    CUBE_DATABASE_URL: `postgres://cubeshift:${password}@127.0.0.1:${ports.cubePostgres}/cubes`,
-    REDIS_URL: `redis://127.0.0.1:${ports.redis}`,
+    ...databaseVariables(printedDatabases, settings, own),
+    ...(own.LEGACY_DATABASE_URL === undefined ? databaseVariables(printedRoles, settings, own) : {}),
+    REDIS_URL: redisUrl({ port: ports.redis, password: passwordFrom(settings, 'redis') }),
     CUBE_JWT_SECRET: settings.cubeJwtSecret,
     USER_JWT_SECRET: settings.userJwtSecret,
     STATE_DIR: stateFolder,

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -48,9 +48,17 @@ export const secretsFile = 'token-secrets.json';
 /** What is decided once for a stack and kept: ports and secrets. */
 export interface StackSettings {
   readonly ports: Readonly<Record<PortName, number>>;
-  readonly postgresPassword: string;
+  /** What passwords of the embedded servers are made of: `passwordFrom`. */
+  readonly passwordSecret: string;
+  /** The PostgreSQL administrator's password of a stack that was made before there was a `passwordSecret`. */
+  readonly postgresPassword?: string;
   readonly cubeJwtSecret: string;
   readonly userJwtSecret: string;
+}
+
+/** The password of one user of an embedded server; without `secret` none of them can be told from another. */
+export function passwordFrom({ passwordSecret }: Pick<StackSettings, 'passwordSecret'>, name: string): string {
+  return createHmac('sha256', passwordSecret).update(name).digest('base64url');
 }
 
 /** A process of the stack as `ps` shows it. */
@@ -105,7 +113,8 @@ export class StackHome {
     }
     const settings: StackSettings = {
       ports: ports as Record<PortName, number>,
-      postgresPassword: kept?.postgresPassword ?? randomBytes(24).toString('base64url'),
+      passwordSecret: kept?.passwordSecret ?? randomBytes(32).toString('base64url'),
+      ...(kept?.postgresPassword === undefined ? {} : { postgresPassword: kept.postgresPassword }),
       cubeJwtSecret: kept?.cubeJwtSecret ?? randomBytes(48).toString('base64url'),
       userJwtSecret: kept?.userJwtSecret ?? randomBytes(48).toString('base64url'),
     };
@@ -134,6 +143,15 @@ export class StackHome {
   /** Puts secrets of tokens where the programs of this stack look for them. */
   recordSecrets(secrets: unknown): void {
     this.write(secretsFile, secrets);
+  }
+
+  /** Where root's databases of this stack lie, and who runs their servers; undefined while there are none. */
+  databasePlace(): { readonly folder: string; readonly account: number } | undefined {
+    return this.read('databases.json');
+  }
+
+  recordDatabasePlace(place: { readonly folder: string; readonly account: number }): void {
+    this.write('databases.json', place);
   }
 
   processes(): readonly ProcessEntry[] {

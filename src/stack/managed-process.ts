@@ -12,6 +12,8 @@ export interface ProcessSpec {
   readonly args: readonly string[];
   /** Secrets go here, never into `args`, which every user of the machine can read. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where it is started, when not in the state folder. */
+  readonly folder?: string;
   readonly port: number | null;
   readonly version: string;
   readonly ready: () => Promise<boolean>;
@@ -117,13 +119,16 @@ export class ManagedProcess {
   private start(): void {
     rotate(this.logFile);
     const log = openSync(this.logFile, 'a', 0o600);
+    // What it makes is its user's alone, sockets and files of the machine's shared folders too.
+    const mask = process.umask(0o077);
     // A group of its own: Ctrl-C reaches the supervisor alone, which stops the others in order.
     const child = spawn(this.spec.command, this.spec.args, {
       env: { ...this.spec.env },
       stdio: ['ignore', log, log],
       detached: true,
-      cwd: this.home.folder,
+      cwd: this.spec.folder ?? this.home.folder,
     });
+    process.umask(mask);
     closeSync(log);
     child.unref();
     // A command that cannot be started shows as a process that is not there; the next look tries again.

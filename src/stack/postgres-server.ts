@@ -1,71 +1,72 @@
 import { execFile } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Failure } from '../failures.js';
-import { connectClient, quoteIdentifier } from '../postgres/connect.js';
 import { artifacts } from './artifacts.js';
-import type { StackHome } from './home.js';
 import type { ProcessSpec } from './managed-process.js';
+import { asServerUser, makeDataFolder, type PostgresPlace } from './postgres-place.js';
 import { answers } from './reachable.js';
 import { serverEnvironment } from './server-environment.js';
 
 const run = promisify(execFile);
 
-/** PostgreSQL refuses to run as root; then it runs as `nobody`, with just the right to pass private folders. */
-const nobody = 65534;
-const user = 'cubeshift';
+/** The superuser of the embedded servers: known to the stack alone, and used by nothing but its start. */
+export const administrator = 'cubeshift';
 
 export interface PostgresServer {
   readonly name: 'postgres-legacy' | 'postgres-cube';
-  readonly database: string;
   readonly port: number;
-  readonly password: string;
-  readonly program: string;
+  readonly place: PostgresPlace;
+  /** The administrator's passwords: that which is to be, and one that an older version may have left. */
+  readonly passwords: readonly [string, ...string[]];
 }
 
-export function postgresUrl(server: PostgresServer, database: string = server.database): string {
-  return `postgres://${user}:${server.password}@127.0.0.1:${server.port}/${database}`;
+export function administratorUrl(
+  server: PostgresServer,
+  database = 'postgres',
+  password = server.passwords[0],
+): string {
+  return `postgres://${administrator}:${password}@127.0.0.1:${server.port}/${database}`;
 }
 
 /** Makes the data folder of a server at its first start: UTF-8, passwords required, data checksums on. */
-export async function initializePostgres(home: StackHome, server: PostgresServer): Promise<void> {
-  const data = home.path(server.name);
-  if (existsSync(join(data, 'PG_VERSION.ready'))) return;
-  rmSync(data, { recursive: true, force: true });
-  mkdirSync(data, { mode: 0o700 });
-  const passwordFile = home.path(`.${server.name}.password`);
-  writeFileSync(passwordFile, server.password, { mode: 0o600 });
-  if (isRoot()) for (const path of [data, passwordFile]) chownSync(path, nobody, nobody);
+export async function initializePostgres(server: PostgresServer): Promise<void> {
+  const { place, passwords } = server;
+  if (existsSync(join(dataFolder(server), 'PG_VERSION.ready'))) return;
   try {
-    const initdb = join(dirname(server.program), 'initdb');
-    const args = [
-      '-D',
-      data,
-      '-U',
-      user,
-      '-E',
-      'UTF8',
-      '--locale=C.UTF-8',
-      '--auth=scram-sha-256',
-      `--pwfile=${passwordFile}`,
-      '--data-checksums',
-    ];
-    const [command, ...rest] = unprivileged([initdb, ...args]);
-    await run(command ?? initdb, rest, { env: serverEnvironment() });
-    writeFileSync(join(data, 'PG_VERSION.ready'), '');
+    await makeDataFolder(place, server.name, async (folder, account) => {
+      const passwordFile = `${folder}.password`;
+      writeFileSync(passwordFile, passwords[0], { mode: 0o600 });
+      if (account !== null) chownSync(passwordFile, account, account);
+      const initdb = join(dirname(place.program), 'initdb');
+      const locale = ['-E', 'UTF8', '--locale=C.UTF-8'];
+      const access = ['-U', administrator, '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
+      const [command = initdb, ...args] = asServerUser({ account }, [
+        initdb,
+        '-D',
+        folder,
+        ...locale,
+        ...access,
+        '--data-checksums',
+      ]);
+      try {
+        await run(command, args, { env: serverEnvironment(), cwd: '/' });
+        writeFileSync(join(folder, 'PG_VERSION.ready'), '');
+      } finally {
+        rmSync(passwordFile, { force: true });
+      }
+    });
   } catch (error) {
     throw new Failure('unexpected', `The data folder of ${server.name} could not be made: ${lastWords(error)}`, {
-      hint: `See that ${home.folder} can be written and its disk has room; then bring the stack up again.`,
+      hint: `See that ${place.folder} can be written and its disk has room; then bring the stack up again.`,
       cause: error,
     });
-  } finally {
-    rmSync(passwordFile, { force: true });
   }
 }
 
 /** Durability stays as PostgreSQL ships it; replication is on, for change capture. */
-export function postgresProcess(home: StackHome, server: PostgresServer): ProcessSpec {
+export function postgresProcess(server: PostgresServer): ProcessSpec {
   const settings = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
@@ -85,58 +86,44 @@ export function postgresProcess(home: StackHome, server: PostgresServer): Proces
     log_statement: 'none',
     log_min_duration_statement: '-1',
   };
-  const args = [
+  const { place, port } = server;
+  const [command = place.program, ...args] = asServerUser(place, [
+    place.program,
     '-D',
-    home.path(server.name),
+    dataFolder(server),
     '-p',
-    String(server.port),
+    String(port),
     ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-  ];
-  const [command = server.program, ...rest] = unprivileged([server.program, ...args]);
+  ]);
   return {
     name: server.name,
     command,
-    args: rest,
+    args,
     env: serverEnvironment(),
-    port: server.port,
+    // The state folder may be closed to the servers' user.
+    folder: place.folder,
+    port,
     version: artifacts.postgres.version,
     // Fast shutdown: ends sessions, writes everything, leaves.
     stopSignal: 'SIGINT',
-    ready: () => answers(postgresUrl(server, 'postgres')),
+    ready: async () => (await administratorsUrl(server)) !== undefined,
   };
 }
 
-/** Makes the server's database when it is not there. */
-export async function ensureDatabase(server: PostgresServer): Promise<void> {
-  const client = await connectClient(postgresUrl(server, 'postgres'), { applicationName: 'cubeshift up' });
-  try {
-    const found = await client.query('select 1 from pg_database where datname = $1', [server.database]);
-    if (found.rowCount === 0) await client.query(`create database ${quoteIdentifier(server.database)}`);
-  } finally {
-    await client.end();
-  }
+/** With the first of the administrator's passwords that opens the server; undefined while none does. */
+export async function administratorsUrl(server: PostgresServer, database?: string): Promise<string | undefined> {
+  for (const password of server.passwords)
+    if (await answers(administratorUrl(server, 'postgres', password)))
+      return administratorUrl(server, database, password);
+  return undefined;
+}
+
+function dataFolder({ place, name }: PostgresServer): string {
+  return join(place.folder, name);
 }
 
 /** The last line that a program which failed wrote. */
 function lastWords(error: unknown): string {
   const written = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
   return written.trim().split('\n').at(-1) ?? '';
-}
-
-function isRoot(): boolean {
-  return process.getuid?.() === 0;
-}
-
-function unprivileged(command: readonly string[]): readonly string[] {
-  if (!isRoot()) return command;
-  const drop = [
-    `--reuid=${nobody}`,
-    `--regid=${nobody}`,
-    '--clear-groups',
-    // Without it access(2), which PostgreSQL asks about its own programs, looks past the capability.
-    '--securebits=+no_setuid_fixup',
-    '--inh-caps=+dac_override',
-    '--ambient-caps=+dac_override',
-  ];
-  return ['setpriv', ...drop, '--', ...command];
 }

@@ -1,17 +1,22 @@
 import { join } from 'node:path';
 import { packageRoot, packageVersion } from '../package-root.js';
 import type { ProcessSpec } from './managed-process.js';
+import { withoutDatabases } from './program-databases.js';
 import type { StackProgram } from './programs.js';
 
-/** A program of this package as a process of the stack. */
-export function programProcess(program: StackProgram, env: Readonly<Record<string, string>>): ProcessSpec {
+/** A program of this package as a process of the stack; `databases` are the variables of those that it alone is told of. */
+export function programProcess(
+  program: StackProgram,
+  env: Readonly<Record<string, string>>,
+  databases: Readonly<Record<string, string>>,
+): ProcessSpec {
   const { listens } = program;
   const url = listens === null ? undefined : env[listens.url];
   return {
     name: program.name,
     command: process.execPath,
     args: ['--enable-source-maps', ...(program.nodeFlags ?? []), programFile(program.entry)],
-    env: { ...programEnvironment(env), ...listens?.environment(env) },
+    env: { ...programEnvironment(withoutDatabases(env)), ...databases, ...listens?.environment(env) },
     port: url === undefined ? null : Number(new URL(url).port),
     version: packageVersion(),
     stopSignal: 'SIGTERM',

@@ -1,4 +1,5 @@
 import type { PortName } from './home.js';
+import type { DatabaseNeeds } from './program-databases.js';
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -7,6 +8,7 @@ export interface RunCube {
   readonly cubeId: string;
   readonly entry: string;
   readonly port: number;
+  readonly databases: DatabaseNeeds;
 }
 
 /** A program of this package that a stack runs beside the servers. */
@@ -14,6 +16,7 @@ export interface StackProgram {
   readonly name: string;
   readonly entry: string;
   readonly nodeFlags?: readonly string[];
+  readonly databases: DatabaseNeeds;
   /** Null for one that listens on no port. */
   readonly listens: {
     /** The variable that says where others reach it. */
@@ -33,14 +36,25 @@ export const bulkWorkerFlags: readonly string[] = ['--max-semi-space-size=8'];
 
 /** The programs, started together. A new one is a line. */
 export const programs: readonly StackProgram[] = [
-  { name: 'worker-control', entry: 'src/workers/control.js', listens: null },
-  { name: 'worker-bulk-1', entry: 'src/workers/bulk.js', nodeFlags: bulkWorkerFlags, listens: null },
-  cubeProgram('security-cube', 'security', 'SECURITY_CUBE_URL', (env) => ({
-    AUDIT_DATABASE_URL: env.CUBE_DATABASE_URL ?? '',
-  })),
+  {
+    name: 'worker-control',
+    entry: 'src/workers/control.js',
+    databases: { LEGACY_DATABASE_URL: 'engine_reader', CUBE_DATABASE_URL: 'control_worker' },
+    listens: null,
+  },
+  {
+    name: 'worker-bulk-1',
+    entry: 'src/workers/bulk.js',
+    nodeFlags: bulkWorkerFlags,
+    databases: { LEGACY_DATABASE_URL: 'engine_reader', CUBE_DATABASE_URL: 'bulk_worker' },
+    listens: null,
+  },
+  cubeProgram('security-cube', 'security', 'SECURITY_CUBE_URL', { AUDIT_DATABASE_URL: 'security_cube' }),
   {
     name: 'legacy-saju',
     entry: 'legacy/saju-service.js',
+    // The monolith's own service has the monolith's own role.
+    databases: { LEGACY_DATABASE_URL: 'heal7' },
     listens: {
       url: 'LEGACY_SAJU_URL',
       path: '/health',
@@ -50,6 +64,7 @@ export const programs: readonly StackProgram[] = [
   {
     name: 'control',
     entry: 'src/services/control/main.js',
+    databases: { CUBE_DATABASE_URL: 'control_api' },
     listens: { url: 'CONTROL_URL', environment: () => ({}) },
   },
   cubeProgram('monitoring-cube', 'monitoring', 'MONITORING_CUBE_URL'),
@@ -63,7 +78,17 @@ export function namesOfEveryStack(): readonly string[] {
 
 /** The cubes whose versions come and go. A new one is a line. */
 export const runCubes: readonly (Omit<RunCube, 'port'> & { readonly portName: PortName })[] = [
-  { cubeId: 'saju-cube', entry: 'src/services/saju/main.js', portName: 'saju' },
+  {
+    cubeId: 'saju-cube',
+    entry: 'src/services/saju/main.js',
+    portName: 'saju',
+    databases: {
+      SAJU_CUBE_LEGACY_URL: 'saju_cube',
+      // Versions that came before the variable above know this one alone.
+      LEGACY_DATABASE_URL: 'saju_cube',
+      CUBE_DATABASE_URL: 'saju_cube',
+    },
+  },
 ];
 
 /** A stand-in is not started where the environment names the real one. */
@@ -76,15 +101,14 @@ function cubeProgram(
   name: string,
   folder: string,
   url: 'SECURITY_CUBE_URL' | 'MONITORING_CUBE_URL' | 'GATEWAY_URL',
-  more: (env: Environment) => Environment = () => ({}),
+  databases: DatabaseNeeds = {},
 ) {
   const environment = (env: Environment) => ({
     CUBE_HOST: '127.0.0.1',
     CUBE_PORT: portOf(env, url),
     INSTANCE_ID: name,
-    ...more(env),
   });
-  return { name, entry: `src/services/${folder}/main.js`, listens: { url, environment } } as const;
+  return { name, entry: `src/services/${folder}/main.js`, databases, listens: { url, environment } } as const;
 }
 
 function portOf(env: Environment, name: string): string {

@@ -2,11 +2,15 @@ import { renameSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../failures.js';
 import { CubeSupervisor } from './cubes.js';
+import { embeddedServer, grantOnLegacy, prepareDatabase } from './embedded-database.js';
 import { askedPorts, ownServers, stackEnvironment } from './environment.js';
 import { ensureArtifact } from './fetch.js';
-import type { ProcessEntry, StackHome } from './home.js';
-import { ensureDatabase, initializePostgres, type PostgresServer, postgresProcess } from './postgres-server.js';
+import { type ProcessEntry, passwordFrom, type StackHome } from './home.js';
+import { preparePlace, removePlace, usualDatabasesFolder } from './postgres-place.js';
+import type { DatabaseSide } from './postgres-roles.js';
+import { administratorUrl, initializePostgres, type PostgresServer, postgresProcess } from './postgres-server.js';
 import { isAlive, signalProcess } from './process-identity.js';
+import { type DatabaseNeeds, databaseVariables, withoutDatabases } from './program-databases.js';
 import { programProcess } from './program-process.js';
 import { isNeeded, programs, runCubes } from './programs.js';
 import { answers, listens } from './reachable.js';
@@ -25,6 +29,10 @@ export interface StackOptions {
 
 export interface RunningStack {
   readonly env: Readonly<Record<string, string>>;
+  /** The embedded database servers' superuser, for the tests of this package: no program is told. */
+  readonly administratorUrls: Readonly<Partial<Record<DatabaseSide, string>>>;
+  /** What a program with these needs is told of databases. */
+  databasesOf(needs: DatabaseNeeds): Readonly<Record<string, string>>;
   /** Keeps everything up until `signal` aborts. */
   watch(signal: AbortSignal): Promise<void>;
   /** Starts programs of this package beside the servers. */
@@ -61,45 +69,51 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
       redis: own.REDIS_URL === undefined,
       temporal: own.TEMPORAL_ADDRESS === undefined,
     };
+    const databases: Partial<Record<DatabaseSide, PostgresServer>> = {};
     if (wanted.legacy || wanted.cube) {
-      const program = await fetch('postgres');
-      const password = settings.postgresPassword;
-      const legacy: PostgresServer = {
-        name: 'postgres-legacy',
-        database: 'heal7',
-        port: settings.ports.legacyPostgres,
-        password,
-        program,
-      };
-      const cube: PostgresServer = {
-        name: 'postgres-cube',
-        database: 'cubes',
-        port: settings.ports.cubePostgres,
-        password,
-        program,
-      };
-      for (const server of [...(wanted.legacy ? [legacy] : []), ...(wanted.cube ? [cube] : [])]) {
+      const place = await preparePlace(
+        home,
+        await fetch('postgres'),
+        options.environment.CUBESHIFT_DATABASES || usualDatabasesFolder,
+      );
+      for (const side of (['legacy', 'cube'] as const).filter((one) => wanted[one])) {
+        const server = await embeddedServer(home, settings, place, side);
         log(`starting ${server.name} on port ${server.port}`);
-        await initializePostgres(home, server);
-        await supervisor.bringUp([postgresProcess(home, server)]);
-        await ensureDatabase(server);
+        await initializePostgres(server);
+        await supervisor.bringUp([postgresProcess(server)]);
+        await prepareDatabase(server, settings, side);
+        databases[side] = server;
       }
     }
-    if (wanted.redis) await supervisor.bringUp([redisProcess(home, await fetch('redis'), settings.ports.redis)]);
+    if (wanted.redis) {
+      const password = passwordFrom(settings, 'redis');
+      const server = { program: await fetch('redis'), port: settings.ports.redis, password };
+      await supervisor.bringUp([redisProcess(home, server)]);
+    }
     if (wanted.temporal) {
       log(`starting temporal on port ${settings.ports.temporal}, its Web UI on ${settings.ports.temporalUi}`);
       await supervisor.bringUp([temporalProcess(home, await fetch('temporal'), settings.ports)]);
     }
+    const databasesOf = (needs: DatabaseNeeds) => databaseVariables(needs, settings, own);
     return {
       env,
+      administratorUrls: Object.fromEntries(
+        Object.entries(databases).map(([side, server]) => [side, administratorUrl(server)]),
+      ),
+      databasesOf,
       watch: (signal) => supervisor.watch(signal),
       startPrograms: async () => {
+        if (databases.legacy !== undefined) await grantOnLegacy(databases.legacy);
         const needed = programs.filter((one) => isNeeded(one, options.environment));
-        await supervisor.bringUp(needed.map((program) => programProcess(program, env)));
+        await supervisor.bringUp(needed.map((program) => programProcess(program, env, databasesOf(program.databases))));
         const cubes = runCubes.map((cube) => ({ ...cube, port: settings.ports[cube.portName] }));
+        const envOf = (id: string) => {
+          const needs = runCubes.find(({ cubeId }) => cubeId === id)?.databases ?? {};
+          return { ...withoutDatabases(env), ...databasesOf(needs) };
+        };
         const portsOfCubes = new Set(cubes.map(({ port }) => port));
         const portsOfOthers = Object.values(settings.ports).filter((port) => !portsOfCubes.has(port));
-        await supervisor.bringUpCubes(new CubeSupervisor(home, env, cubes, portsOfOthers));
+        await supervisor.bringUpCubes(new CubeSupervisor(home, envOf, cubes, portsOfOthers));
       },
       stop: async () => {
         await supervisor.stop();
@@ -114,7 +128,7 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
 }
 
 /**
- * Stops a stack whether or not its supervisor still lives; `purge` removes its state folder too.
+ * Stops a stack whether or not its supervisor still lives; `purge` removes its state folder and its databases, too.
  * Returns whether there was anything to stop.
  */
 export async function stopStack(home: StackHome, options: { purge: boolean }): Promise<boolean> {
@@ -128,7 +142,11 @@ export async function stopStack(home: StackHome, options: { purge: boolean }): P
   // A supervisor that was killed left these.
   for (const entry of [...home.processes()].reverse()) await endLeftover(entry);
   home.recordProcesses([]);
-  if (options.purge) removeWhole(home.folder);
+  if (options.purge) {
+    // First what the state folder knows the place of.
+    removePlace(home);
+    removeWhole(home.folder);
+  }
   return lived;
 }
 

@@ -31,7 +31,7 @@ class Kept {
 
   static async start(environment: Readonly<Record<string, string>> = {}): Promise<Kept> {
     const supervisor = new Supervisor(home);
-    await supervisor.bringUpCubes(new CubeSupervisor(home, environment, [], []));
+    await supervisor.bringUpCubes(new CubeSupervisor(home, () => environment, [], []));
     return new Kept(supervisor);
   }
 

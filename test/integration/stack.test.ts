@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, describe, expect, inject, test } from 'vitest';
 import { packageVersion } from '../../src/package-root.js';
@@ -12,6 +13,7 @@ import { listProcesses } from '../../src/stack/stack.js';
 import { runCommand, type Said, startCommand, type Variables } from '../support/command-line.js';
 import { until } from '../support/conditions.js';
 import { createDatabases } from '../support/databases.js';
+import { canBeStranger, everythingIn, openToStrangers } from '../support/stranger.js';
 
 /** The embedded stack as `cubeshift up`, `ps`, `env` and `down` show it, killed in every way. */
 const root = mkdtempSync(join(tmpdir(), 'cubeshift-stacks-'));
@@ -69,6 +71,43 @@ function supervisorOf(variables: Variables): number {
   return JSON.parse(readFileSync(join(variables.CUBESHIFT_HOME ?? '', 'supervisor.lock'), 'utf8')).pid;
 }
 
+/** What one may who is let at the server itself. */
+const refusedCommands = [
+  ['CONFIG', 'GET', '*'],
+  ['CONFIG', 'SET', 'dir', '/tmp'],
+  ['DEBUG', 'SLEEP', '0'],
+  ['MODULE', 'LIST'],
+  ['ACL', 'LIST'],
+  ['ACL', 'SETUSER', 'default', 'on', 'nopass'],
+  ['SHUTDOWN', 'NOSAVE'],
+  ['REPLICAOF', '127.0.0.1', '1'],
+  ['MONITOR'],
+  ['SAVE'],
+  ['FLUSHALL'],
+  ['CLIENT', 'LIST'],
+] as const;
+const beyondTheDatabase = [
+  "copy (select 1) to program 'id'",
+  "copy (select 1) to '/tmp/cubeshift-was-here'",
+  "select pg_read_file('/etc/passwd')",
+  "select lo_import('/etc/passwd')",
+  'create role stranger superuser',
+  'create database strangers',
+  "select pg_create_physical_replication_slot('strangers')",
+  'set session_replication_role = replica',
+];
+
+async function once(url: string, statement: string): Promise<unknown> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
 async function count(url: string | undefined): Promise<number> {
   const client = new pg.Client({ connectionString: url });
   client.on('error', () => undefined);
@@ -115,14 +154,129 @@ describe('one stack, then two', () => {
     expect(statSync(first.CUBESHIFT_HOME ?? '').mode & 0o777).toBe(0o700);
   });
 
+  test.runIf(canBeStranger)(
+    'another user of the machine reads nothing of its files, and of what its processes know',
+    async () => {
+      const home = new StackHome(first.CUBESHIFT_HOME ?? '');
+      const { folder = '' } = home.databasePlace() ?? {};
+      const known = (await ps(first)).flatMap(({ pid }) =>
+        ['environ', 'mem', 'fd'].map((part) => `/proc/${pid}/${part}`),
+      );
+      const paths = [...everythingIn(home.folder), ...everythingIn(folder), ...known];
+      expect(paths.length).toBeGreaterThan(1000);
+      expect(await openToStrangers(paths)).toEqual([]);
+    },
+  );
+
+  test('no argument of a process tells a secret', async () => {
+    const settings = JSON.parse(readFileSync(join(first.CUBESHIFT_HOME ?? '', 'settings.json'), 'utf8'));
+    const secrets = [
+      ...Object.values<unknown>(settings).filter((value): value is string => typeof value === 'string'),
+      ...Object.values(await env(first)).flatMap((value) => (URL.canParse(value) && new URL(value).password) || []),
+    ];
+    expect(secrets.length).toBeGreaterThan(5);
+    for (const { name, pid } of await ps(first)) {
+      const told = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      expect(
+        secrets.filter((secret) => told.includes(secret)),
+        name,
+      ).toEqual([]);
+    }
+  });
+
+  test('the database servers have no capability, and root’s a user of their own', async () => {
+    const postgres = (await ps(first)).filter(({ name }) => name.startsWith('postgres-'));
+    expect(postgres).toHaveLength(2);
+    for (const { pid } of postgres) {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      const capabilities = [...status.matchAll(/^Cap(?:Inh|Prm|Eff|Amb):\s*(\w+)$/gm)].map(([, set]) => set);
+      expect(capabilities).toEqual(Array.from({ length: 4 }, () => '0'.repeat(16)));
+      if (!canBeStranger) continue;
+      expect(status).toMatch(/^CapBnd:\t0+\nCapAmb:\t0+\nNoNewPrivs:\t1$/m);
+      const uid = /^Uid:\t(\d+)/m.exec(status)?.[1];
+      expect(readFileSync('/etc/passwd', 'utf8')).not.toMatch(new RegExp(`^[^:]*:[^:]*:${uid}:`, 'm'));
+      expect(Number(uid)).toBeGreaterThan(0);
+    }
+  });
+
+  test('its Redis answers nobody without the password, and lets nobody at the server itself with it', async () => {
+    const { REDIS_URL = '' } = await env(first);
+    const url = new URL(REDIS_URL);
+    const ask = async (as: string, [command = '', ...args]: readonly string[]) => {
+      const redis = new Redis(as, { retryStrategy: () => null, enableReadyCheck: false });
+      redis.on('error', () => undefined);
+      try {
+        return String(await redis.call(command, ...args));
+      } catch (error) {
+        return String(error);
+      } finally {
+        redis.disconnect();
+      }
+    };
+    const stranger = `redis://${url.host}`;
+    for (const command of [['PING'], ['GET', 'saju_cube_enabled'], ['INFO'], ['CONFIG', 'GET', '*']] as const)
+      expect(await ask(stranger, command), command.join(' ')).toContain('NOAUTH');
+    for (const user of ['default', url.username])
+      expect(await ask(`redis://${user}:guessed@${url.host}`, ['PING']), user).toMatch(/WRONGPASS|NOAUTH/);
+    expect(await ask(REDIS_URL, ['SET', 'another-program', 'is there'])).toBe('OK');
+    expect(await ask(REDIS_URL, ['GET', 'another-program'])).toBe('is there');
+    for (const command of refusedCommands)
+      expect(await ask(REDIS_URL, command), command.join(' ')).toMatch(/NOPERM|not allowed/);
+  });
+
+  test('its databases let nobody in without a password, and nobody whom `env` names to files and programs', async () => {
+    const variables = await env(first);
+    const urls = Object.entries(variables).filter(([, value]) => value.startsWith('postgres://'));
+    expect(urls.map(([name]) => name)).toEqual(['LEGACY_DATABASE_URL', 'CUBE_DATABASE_URL', 'SAJU_CUBE_LEGACY_URL']);
+    for (const [name, url] of urls) {
+      for (const user of [new URL(url).username, 'cubeshift', 'postgres'])
+        for (const password of ['', 'guessed']) {
+          const guess = Object.assign(new URL(url), { username: user, password });
+          await expect(once(guess.href, 'select 1'), `${user} at ${name}`).rejects.toThrow();
+        }
+      for (const statement of beyondTheDatabase)
+        await expect(once(url, statement), `${name}: ${statement}`).rejects.toMatchObject({ code: '42501' });
+    }
+  });
+
+  test('each program is told of the databases that it needs, as the role that is its own', async () => {
+    const told = Object.fromEntries(
+      (await ps(first)).map(({ name, pid }) => {
+        const variables = readFileSync(`/proc/${pid}/environ`, 'utf8')
+          .split('\0')
+          .map((one) => one.split(/=(.*)/s));
+        const databases = variables.flatMap(([variable, value = '']) =>
+          value.startsWith('postgres') ? [`${variable}: ${new URL(value).username}`] : [],
+        );
+        return [name, databases.sort()];
+      }),
+    );
+    expect(told).toEqual({
+      ...Object.fromEntries([...servers, 'api-gateway-cube', 'monitoring-cube'].map((name) => [name, []])),
+      'worker-control': ['CUBE_DATABASE_URL: control_worker', 'LEGACY_DATABASE_URL: engine_reader'],
+      'worker-bulk-1': ['CUBE_DATABASE_URL: bulk_worker', 'LEGACY_DATABASE_URL: engine_reader'],
+      control: ['CUBE_DATABASE_URL: control_api'],
+      'security-cube': ['AUDIT_DATABASE_URL: security_cube'],
+      'legacy-saju': ['LEGACY_DATABASE_URL: heal7'],
+      [`saju-cube-${packageVersion()}-1`]: [
+        'CUBE_DATABASE_URL: saju_cube',
+        'LEGACY_DATABASE_URL: saju_cube',
+        'SAJU_CUBE_LEGACY_URL: saju_cube',
+      ],
+    });
+  });
+
   test(
     'a stack that is purged leaves the other untouched',
     async () => {
       const before = await ps(first);
       const gone = await ps(second);
+      const place = new StackHome(second.CUBESHIFT_HOME ?? '').databasePlace();
       expect((await runCommand(['down', '--purge'], second)).code).toBe(0);
       expect(gone.filter(({ pid }) => isThere(pid))).toEqual([]);
       expect(statSync(second.CUBESHIFT_HOME ?? '', { throwIfNoEntry: false })).toBeUndefined();
+      if (canBeStranger) expect(existsSync(dirname(place?.folder ?? ''))).toBe(true);
+      if (place !== undefined) expect(existsSync(place.folder)).toBe(false);
       expect(await ps(first)).toEqual(before);
     },
     limit,

@@ -52,7 +52,7 @@ export class CubeStack {
     home.addRelease(first);
     const redis = connectRedis(ownRedis.url, { onError: () => undefined });
     const supervisor = new Supervisor(home);
-    await supervisor.bringUpCubes(new CubeSupervisor(home, { REDIS_URL: ownRedis.url }, [], []));
+    await supervisor.bringUpCubes(new CubeSupervisor(home, () => ({ REDIS_URL: ownRedis.url }), [], []));
     const engine = await Engine.start({
       ...databases,
       redisUrl: ownRedis.url,

@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultCacheFolder } from '../../src/stack/fetch.js';
 import { StackHome } from '../../src/stack/home.js';
 import { signalProcess } from '../../src/stack/process-identity.js';
-import { listProcesses, type RunningStack, startServers } from '../../src/stack/stack.js';
+import { listProcesses, type RunningStack, startServers, stopStack } from '../../src/stack/stack.js';
 import { until } from './conditions.js';
 
 export type ServerName = 'temporal' | 'postgres-legacy' | 'postgres-cube';
@@ -28,11 +28,11 @@ export class OwnServers {
   }
 
   get legacyUrl(): string {
-    return this.stack.env.LEGACY_DATABASE_URL ?? '';
+    return this.stack.administratorUrls.legacy ?? '';
   }
 
   get cubeUrl(): string {
-    return this.stack.env.CUBE_DATABASE_URL ?? '';
+    return this.stack.administratorUrls.cube ?? '';
   }
 
   get temporalAddress(): string {
@@ -63,6 +63,6 @@ export class OwnServers {
 
   async stop(): Promise<void> {
     await this.stack.stop();
-    rmSync(this.home.folder, { recursive: true, force: true });
+    await stopStack(this.home, { purge: true });
   }
 }

@@ -1,14 +1,14 @@
-import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, mkdtempSync, statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { defaultCacheFolder, ensureArtifact } from '../../src/stack/fetch.js';
 import { StackHome } from '../../src/stack/home.js';
-import { type RunningStack, startServers } from '../../src/stack/stack.js';
+import { type RunningStack, startServers, stopStack } from '../../src/stack/stack.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Addresses of the servers that all test files share; each makes databases and a namespace of its own there. */
+    /** Addresses of the servers that all test files share, the databases' as administrator; each makes databases and a namespace of its own there. */
     servers: {
       readonly legacyUrl: string;
       readonly cubeUrl: string;
@@ -28,10 +28,15 @@ let stack: RunningStack | undefined;
 export async function setup(project: TestProject): Promise<void> {
   const log = (text: string) => void process.stderr.write(`${text}\n`);
   const cacheFolder = defaultCacheFolder(process.env);
-  stack = await startServers({ home: new StackHome(folder), cacheFolder, environment: {}, log });
+  stack = await startServers({
+    home: new StackHome(folder),
+    cacheFolder,
+    environment: { CUBESHIFT_DATABASES: dataFolder() },
+    log,
+  });
   project.provide('servers', {
-    legacyUrl: stack.env.LEGACY_DATABASE_URL ?? '',
-    cubeUrl: stack.env.CUBE_DATABASE_URL ?? '',
+    legacyUrl: stack.administratorUrls.legacy ?? '',
+    cubeUrl: stack.administratorUrls.cube ?? '',
     temporalAddress: stack.env.TEMPORAL_ADDRESS ?? '',
     redisUrl: stack.env.REDIS_URL ?? '',
   });
@@ -40,7 +45,7 @@ export async function setup(project: TestProject): Promise<void> {
 
 export async function teardown(): Promise<void> {
   await stack?.stop();
-  rmSync(folder, { recursive: true, force: true });
+  await stopStack(new StackHome(folder), { purge: true });
 }
 
 /**

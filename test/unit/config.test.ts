@@ -10,6 +10,7 @@ const right = {
   TEMPORAL_TLS: 'off',
   TEMPORAL_API_KEY: '',
   LEGACY_DATABASE_URL: 'postgres://user:word@127.0.0.1:5432/heal7',
+  SAJU_CUBE_LEGACY_URL: 'postgres://user:word@127.0.0.1:5432/heal7',
   CUBE_DATABASE_URL: 'postgresql://user:word@127.0.0.1:5433/cubes?sslmode=disable',
   AUDIT_DATABASE_URL: '',
   REDIS_URL: 'redis://127.0.0.1:6379',
@@ -94,6 +95,19 @@ describe('a right environment', () => {
       CONTROL_PORT: 8090,
       LOG_LEVEL: 'info',
     });
+  });
+
+  test('a role of a cube’s own outranks the one for all, which serves where there is none', () => {
+    const { LEGACY_DATABASE_URL } = right;
+    const own = 'postgres://saju_cube:word@127.0.0.1:5432/heal7';
+    const read = (environment: Record<string, string>) =>
+      readConfiguration(environment, ['SAJU_CUBE_LEGACY_URL']).SAJU_CUBE_LEGACY_URL;
+    expect(read({ LEGACY_DATABASE_URL, SAJU_CUBE_LEGACY_URL: own })).toBe(own);
+    expect(read({ LEGACY_DATABASE_URL, SAJU_CUBE_LEGACY_URL: '' })).toBe(LEGACY_DATABASE_URL);
+    expect(problemsOf({ LEGACY_DATABASE_URL: 'mysql://h/x' }, ['SAJU_CUBE_LEGACY_URL'])).toEqual([
+      expect.stringMatching(/^LEGACY_DATABASE_URL must be a URL/),
+    ]);
+    expect(problemsOf({}, ['SAJU_CUBE_LEGACY_URL'])).toEqual([expect.stringMatching(/LEGACY_DATABASE_URL/)]);
   });
 
   test('gives what was asked for and looks at nothing else', () => {
@@ -219,6 +233,7 @@ test('what holds a password or key is marked secret', () => {
   expect(names.filter((name) => variableTexts[name].secret)).toEqual([
     'TEMPORAL_API_KEY',
     'LEGACY_DATABASE_URL',
+    'SAJU_CUBE_LEGACY_URL',
     'CUBE_DATABASE_URL',
     'AUDIT_DATABASE_URL',
     'REDIS_URL',

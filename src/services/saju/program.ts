@@ -4,7 +4,7 @@ import type { BuiltCube, CubeProgram } from '../cube-program.js';
 import { buildSajuCube } from './app.js';
 
 /** What the saju cube reads beside the variables of every cube. */
-export const sajuCubeVariables = ['LEGACY_DATABASE_URL', 'CUBE_DATABASE_URL'] as const;
+export const sajuCubeVariables = ['SAJU_CUBE_LEGACY_URL', 'CUBE_DATABASE_URL'] as const;
 
 /**
  * The saju cube's own part of its process. `recordsFrom` may put something between the cube and the owner's records; by
@@ -17,7 +17,7 @@ export async function buildSajuProgram(
   // A client waits thirty seconds at the most; a record is read in a millisecond.
   const pool = { applicationName: 'cubeshift saju cube', max: 10, statementMillis: 10_000 };
   // Users' writes set off the triggers of the monolith's table, as the monolith's own do.
-  const legacy = createPool(config.LEGACY_DATABASE_URL, { ...pool, runsForeignCode: true });
+  const legacy = createPool(config.SAJU_CUBE_LEGACY_URL, { ...pool, runsForeignCode: true });
   const cube = createPool(config.CUBE_DATABASE_URL, { ...pool, max: 1 });
   const app = await buildSajuCube({
     ...basics,

@@ -10,7 +10,7 @@ import { type StackSettings, usualPorts } from '../../../src/stack/home.js';
 
 const settings: StackSettings = {
   ports: usualPorts,
-  postgresPassword: 'a-password_of_32_letters_and_more',
+  passwordSecret: 'what passwords are made of',
   cubeJwtSecret: 'a secret of the stack, thirty-two bytes or more',
   userJwtSecret: 'another secret of the stack, thirty-two bytes or more',
 };
@@ -23,9 +23,10 @@ test('everything that the programs read is there, and right', () => {
   const names = Object.keys(variableTexts) as VariableName[];
   expect(readConfiguration(stackEnvironment(settings, {}), names)).toMatchObject({
     TEMPORAL_ADDRESS: '127.0.0.1:7233',
-    LEGACY_DATABASE_URL: `postgres://cubeshift:${settings.postgresPassword}@127.0.0.1:5432/heal7`,
-    CUBE_DATABASE_URL: `postgres://cubeshift:${settings.postgresPassword}@127.0.0.1:5433/cubes`,
-    REDIS_URL: 'redis://127.0.0.1:6379',
+    LEGACY_DATABASE_URL: expect.stringMatching(/^postgres:\/\/heal7:[\w-]{43}@127\.0\.0\.1:5432\/heal7$/),
+    SAJU_CUBE_LEGACY_URL: expect.stringMatching(/^postgres:\/\/saju_cube:[\w-]{43}@127\.0\.0\.1:5432\/heal7$/),
+    CUBE_DATABASE_URL: expect.stringMatching(/^postgres:\/\/cubes:[\w-]{43}@127\.0\.0\.1:5433\/cubes$/),
+    REDIS_URL: expect.stringMatching(/^redis:\/\/cubeshift:[\w-]{43}@127\.0\.0\.1:6379$/),
     CUBE_JWT_SECRET: settings.cubeJwtSecret,
     CONTROL_PORT: 8090,
     CONTROL_URL: 'http://127.0.0.1:8090',
@@ -45,7 +46,8 @@ test('everything that the programs read is there, and right', () => {
 test('a server of one’s own takes the place of the embedded one, and no other does', () => {
   const own = { LEGACY_DATABASE_URL: 'postgres://db/heal7', TEMPORAL_ADDRESS: 'temporal:7233' };
   const embedded = stackEnvironment(settings, {});
-  const { TEMPORAL_UI_URL, ...rest } = embedded;
+  // The saju cube comes to a server of one's own as the engine does, where nothing else is said.
+  const { TEMPORAL_UI_URL, SAJU_CUBE_LEGACY_URL, ...rest } = embedded;
   expect(stackEnvironment(settings, own)).toEqual({ ...rest, ...own });
   expect(ownServers({ ...own, PATH: '/bin' })).toEqual(own);
 });

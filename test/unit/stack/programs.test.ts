@@ -19,7 +19,7 @@ describe('the programs of a stack', () => {
   });
 
   test('each listens where its variable says', () => {
-    const ports = Object.fromEntries(programs.map((program) => [program.name, programProcess(program, env).port]));
+    const ports = Object.fromEntries(programs.map((program) => [program.name, programProcess(program, env, {}).port]));
     expect(ports).toMatchObject({
       control: 1,
       'security-cube': 2,
@@ -29,11 +29,11 @@ describe('the programs of a stack', () => {
     });
     const gateway = programs.find(({ name }) => name === 'api-gateway-cube');
     if (gateway === undefined) throw new Error('there is a gateway');
-    expect(programProcess(gateway, env).env).toMatchObject({ CUBE_HOST: '127.0.0.1', CUBE_PORT: '4' });
+    expect(programProcess(gateway, env, {}).env).toMatchObject({ CUBE_HOST: '127.0.0.1', CUBE_PORT: '4' });
   });
 
   test('no secret is in an argument', () => {
-    for (const program of programs) expect(programProcess(program, env).args.join(' ')).not.toContain('a secret');
+    for (const program of programs) expect(programProcess(program, env, {}).args.join(' ')).not.toContain('a secret');
   });
 
   test('the stand-in of the monolith’s service makes room for the real one', () => {

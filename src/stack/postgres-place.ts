@@ -1,0 +1,234 @@
+import { execFile } from 'node:child_process';
+import { randomBytes, randomInt } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Failure } from '../failures.js';
+import type { StackHome } from './home.js';
+import { isAlive, signalProcess } from './process-identity.js';
+import { serverEnvironment } from './server-environment.js';
+
+const run = promisify(execFile);
+
+/** Where databases lie that root starts: a server that root may not run cannot look into root's home. */
+export const usualDatabasesFolder = '/var/lib/cubeshift';
+
+/** Where the PostgreSQL servers of a stack keep their data, which program they run, and who runs them. */
+export interface PostgresPlace {
+  readonly folder: string;
+  readonly program: string;
+  /** User and group that nobody else has; null where whoever starts the stack runs them. */
+  readonly account: number | null;
+}
+
+/**
+ * PostgreSQL refuses to run as root. Root's servers run as a user of their own that has no name, no capability and nothing
+ * but its folder, outside of root's home; anybody else's run as who starts them, in the state folder.
+ */
+export async function preparePlace(home: StackHome, program: string, databases: string): Promise<PostgresPlace> {
+  if (process.getuid?.() !== 0) return { folder: home.folder, program, account: null };
+  const kept = home.databasePlace() ?? chooseFolder(databases);
+  // On record first: a folder that nobody knows of would never be removed.
+  home.recordDatabasePlace(kept);
+  if (!existsSync(dirname(kept.folder))) {
+    mkdirSync(dirname(kept.folder), { recursive: true });
+    chmodSync(dirname(kept.folder), 0o711);
+  }
+  mkdirSync(kept.folder, { recursive: true, mode: 0o700 });
+  chownSync(kept.folder, kept.account, kept.account);
+  return { ...kept, program: await runnableProgram(program, kept.account) };
+}
+
+/** Removes root's databases of a stack, if it has any. */
+export function removePlace(home: StackHome): void {
+  const place = home.databasePlace();
+  if (place === undefined) return;
+  const removed = `${place.folder}.removed`;
+  // Out of the way at once: killed in between, the next start does not find half of it.
+  if (existsSync(place.folder)) renameSync(place.folder, removed);
+  rmSync(removed, { recursive: true, force: true });
+}
+
+/**
+ * Makes a data folder: `make` fills it, as the account that it is told. initdb refuses to run as a user without a name, so
+ * one fills root's that has a name and no process, and the servers' user is given what came of it.
+ */
+export async function makeDataFolder(
+  place: PostgresPlace,
+  name: string,
+  make: (folder: string, account: number | null) => Promise<void>,
+): Promise<void> {
+  const data = join(place.folder, name);
+  rmSync(data, { recursive: true, force: true });
+  if (place.account === null) {
+    mkdirSync(data, { mode: 0o700 });
+    return make(data, null);
+  }
+  const scratch = `${place.folder}.init`;
+  const maker = idleAccount();
+  rmSync(scratch, { recursive: true, force: true });
+  try {
+    for (const folder of [scratch, join(scratch, name)]) {
+      mkdirSync(folder, { mode: 0o700 });
+      chownSync(folder, maker, maker);
+    }
+    await make(join(scratch, name), maker);
+    chownSync(scratch, 0, 0);
+    await giveFolder(join(scratch, name), place.account);
+    renameSync(join(scratch, name), data);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function giveFolder(folder: string, account: number): Promise<void> {
+  await run('chown', ['-R', `${account}:${account}`, folder]);
+}
+
+/** A user with a name whom nothing runs as, so that nobody can meddle; `nobody` where there is none. */
+function idleAccount(): number {
+  const running = runningAccounts();
+  const idle = namedAccounts().filter((account) => account > 0 && account < 1000 && !running.has(account));
+  return idle.at(-1) ?? 65_534;
+}
+
+/** A command as a user runs it who may nothing but what files let it. */
+export function asServerUser(
+  { account }: Pick<PostgresPlace, 'account'>,
+  command: readonly string[],
+): readonly string[] {
+  if (account === null) return command;
+  return [
+    'setpriv',
+    `--reuid=${account}`,
+    `--regid=${account}`,
+    '--clear-groups',
+    '--inh-caps=-all',
+    '--ambient-caps=-all',
+    '--bounding-set=-all',
+    '--no-new-privs',
+    '--',
+    ...command,
+  ];
+}
+
+/** Takes over a data folder that an older version of this program kept in the state folder, with `nobody` as its user. */
+export async function adoptFormerData(home: StackHome, place: PostgresPlace, name: string): Promise<void> {
+  if (place.account === null) return;
+  const [former, data] = [home.path(name), join(place.folder, name)];
+  await endOthersServer(home, name, place.account);
+  const moving = `${data}.moving`;
+  if (existsSync(former)) {
+    rmSync(moving, { recursive: true, force: true });
+    moveFolder(former, moving);
+  }
+  if (!existsSync(moving) || existsSync(data)) return;
+  await giveFolder(moving, place.account);
+  renameSync(moving, data);
+}
+
+/** One that an older version started has rights that it must not keep. */
+async function endOthersServer(home: StackHome, name: string, account: number): Promise<void> {
+  const entry = home.processes().find((process) => process.name === name && isAlive(process));
+  if (entry === undefined || ownerOf(entry.pid) === account) return;
+  signalProcess(entry, 'SIGINT');
+  const deadline = Date.now() + 20_000;
+  while (isAlive(entry)) {
+    if (Date.now() > deadline) signalProcess(entry, 'SIGKILL');
+    await sleep(20);
+  }
+}
+
+function ownerOf(pid: number): number | undefined {
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
+}
+
+function moveFolder(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EXDEV')) throw error;
+    cpSync(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+    rmSync(from, { recursive: true, force: true });
+  }
+}
+
+/** User ids that distributions leave to nobody; container hosts map no higher ones. */
+const [leastAccount, mostAccount] = [50_000, 59_999];
+
+function chooseFolder(databases: string): { folder: string; account: number } {
+  const taken = takenAccounts(databases);
+  for (;;) {
+    const account = randomInt(leastAccount, mostAccount + 1);
+    if (taken.has(account)) continue;
+    return { folder: join(databases, `${account}-${randomBytes(6).toString('hex')}`), account };
+  }
+}
+
+/** Those with a name, with a process, or with databases of another stack. */
+function takenAccounts(databases: string): ReadonlySet<number> {
+  const others = [databases, usualDatabasesFolder].flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : []));
+  return new Set([...namedAccounts(), ...runningAccounts(), ...others.map((name) => Number.parseInt(name, 10))]);
+}
+
+function namedAccounts(): readonly number[] {
+  const named = readFileSync('/etc/passwd', 'utf8').matchAll(/^[^:\n]*:[^:\n]*:(\d+):/gm);
+  return [...named].map(([, account]) => Number(account));
+}
+
+function runningAccounts(): ReadonlySet<number> {
+  return new Set(readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (ownerOf(Number(name)) ?? []) : [])));
+}
+
+/**
+ * The program where the servers' user can run it: as it was fetched, or, where that lies below a folder that is closed to it,
+ * a copy of it and its libraries that only root can change.
+ */
+async function runnableProgram(program: string, account: number): Promise<string> {
+  if (await runs(program, account)) return program;
+  const fetched = dirname(dirname(program));
+  const copies = join(usualDatabasesFolder, 'programs');
+  const copy = join(copies, basename(dirname(fetched)));
+  const copied = join(copy, 'bin', basename(program));
+  if (!(existsSync(copied) && (await runs(copied, account)))) {
+    mkdirSync(copies, { recursive: true });
+    for (const folder of [usualDatabasesFolder, copies]) chmodSync(folder, 0o711);
+    const scratch = mkdtempSync(join(copies, '.copy-'));
+    chmodSync(scratch, 0o755);
+    try {
+      // A folder's place can be taken by an empty or missing one only: what another start put there is as good.
+      cpSync(fetched, scratch, { recursive: true, verbatimSymlinks: true });
+      if (!existsSync(copied)) {
+        rmSync(copy, { recursive: true, force: true });
+        renameSync(scratch, copy);
+      }
+    } finally {
+      rmSync(scratch, { recursive: true, force: true });
+    }
+  }
+  if (await runs(copied, account)) return copied;
+  throw new Failure('unexpected', `PostgreSQL in ${copy} cannot be run by a user that is not root.`, {
+    hint: `See that ${usualDatabasesFolder} lies on a file system that lets programs run and that util-linux's setpriv is there; or run \`cubeshift\` as another user than root.`,
+  });
+}
+
+function runs(program: string, account: number): Promise<boolean> {
+  const [command = program, ...args] = asServerUser({ account }, [program, '--version']);
+  return run(command, args, { env: serverEnvironment(), cwd: '/' }).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,185 @@
+import pg from 'pg';
+
+/** The two embedded database servers. */
+export type DatabaseSide = 'legacy' | 'cube';
+
+interface Role {
+  readonly name: string;
+  /** Roles whose rights it has as well: of those whose sessions it may end. */
+  readonly memberOf?: readonly string[];
+  /** Statements that give it what it may do; repeated at every start. */
+  readonly rights: (role: string) => readonly string[];
+}
+
+interface SideRoles {
+  readonly database: string;
+  /** Has the database and makes its tables; no superuser. */
+  readonly owner: string;
+  readonly programs: readonly Role[];
+}
+
+const appendsToAudit = (role: string) => [
+  `grant usage on schema audit to ${role}`,
+  `grant execute on function audit.append(text, text, text, jsonb) to ${role}`,
+];
+const auditReader = (role: string) => [...appendsToAudit(role), `grant select on audit.entries to ${role}`];
+
+/** `what` on every table of the ledger, and on those that a later version adds. */
+const onLedger = (what: string) => (role: string) => [
+  `grant usage on schema ledger to ${role}`,
+  `grant ${what} on all tables in schema ledger to ${role}`,
+  `grant usage, select on all sequences in schema ledger to ${role}`,
+  `alter default privileges for role cubes in schema ledger grant ${what} on tables to ${role}`,
+  `alter default privileges for role cubes in schema ledger grant usage, select on sequences to ${role}`,
+];
+
+/**
+ * Who may do what in the embedded databases. The programs' roles have what their program does, and no more: none makes
+ * roles or databases, replicates, runs programs of the server's machine or reads its files.
+ */
+export const databaseRoles = {
+  legacy: {
+    database: 'heal7',
+    owner: 'heal7',
+    programs: [
+      {
+        name: 'engine_reader',
+        // All kinds of assets are read; tables come later than the role.
+        rights: (role) => [
+          `grant usage on schema public to ${role}`,
+          `grant select on all tables in schema public to ${role}`,
+          `alter default privileges for role heal7 in schema public grant select on tables to ${role}`,
+        ],
+      },
+      {
+        name: 'saju_cube',
+        rights: (role) => [
+          `grant usage on schema public to ${role}`,
+          `do $$ begin
+             if to_regclass('public.saju_records') is null then return; end if;
+             grant select, insert, update, delete on public.saju_records to ${role};
+             if pg_get_serial_sequence('public.saju_records', 'id') is not null then
+               execute format('grant usage on sequence %s to ${role}', pg_get_serial_sequence('public.saju_records', 'id'));
+             end if;
+           end $$`,
+        ],
+      },
+    ],
+  },
+  cube: {
+    database: 'cubes',
+    owner: 'cubes',
+    programs: [
+      {
+        name: 'control_api',
+        rights: (role) => [...onLedger('select, insert, update')(role), ...auditReader(role)],
+      },
+      {
+        name: 'bulk_worker',
+        rights: (role) => [
+          ...onLedger('select, insert, update, delete')(role),
+          `grant usage on schema saju to ${role}`,
+          `grant select, insert, update, delete on all tables in schema saju to ${role}`,
+          `alter default privileges for role cubes in schema saju grant select, insert, update, delete on tables to ${role}`,
+        ],
+      },
+      // Takes ranges and operations from bulk workers: what a lost one has open is ended.
+      { name: 'control_worker', memberOf: ['bulk_worker'], rights: appendsToAudit },
+      { name: 'security_cube', rights: appendsToAudit },
+      // Until a cutover nothing of its stands there: it asks whether the database is there.
+      { name: 'saju_cube', rights: () => [] },
+    ],
+  },
+} as const satisfies Readonly<Record<DatabaseSide, SideRoles>>;
+
+export type LegacyRole = 'heal7' | (typeof databaseRoles)['legacy']['programs'][number]['name'];
+export type CubeRole = 'cubes' | (typeof databaseRoles)['cube']['programs'][number]['name'];
+
+/** Owns the audit, and nobody logs in as it: entries come by its function alone. */
+const auditOwner = 'audit_owner';
+
+/** Makes the owner, the programs' roles and the database, each as it should be; `verifierOf` tells what a role's password is known by. */
+export async function ensureRoles(
+  administrator: pg.Client,
+  side: DatabaseSide,
+  verifierOf: (role: string) => string,
+): Promise<void> {
+  const { database, owner, programs }: SideRoles = databaseRoles[side];
+  const plain = 'nosuperuser nocreatedb nocreaterole noreplication nobypassrls';
+  const logins = [owner, ...programs.map(({ name }) => name)];
+  for (const role of [...logins, auditOwner])
+    await administrator.query(
+      `do $$ begin create role ${role} nologin; exception when duplicate_object then null; end $$`,
+    );
+  for (const role of logins)
+    await administrator.query(`alter role ${role} login ${plain} password ${pg.escapeLiteral(verifierOf(role))}`);
+  for (const { name, memberOf = [] } of programs)
+    for (const group of memberOf) await administrator.query(`grant ${group} to ${name}`);
+  const found = await administrator.query('select from pg_database where datname = $1', [database]);
+  if (found.rowCount === 0) await administrator.query(`create database ${database} owner ${owner}`);
+  await administrator.query(`alter database ${database} owner to ${owner}`);
+  // PostgreSQL lets everybody who has a password into every database, and make temporary tables there.
+  for (const closed of [database, 'postgres', 'template1'])
+    await administrator.query(`revoke all on database ${closed} from public`);
+  await administrator.query(`grant connect on database ${database} to ${logins.join(', ')}`);
+}
+
+/** Gives the owner what an older version of this program made as administrator. */
+export async function giveToOwner(administrator: pg.Client, side: DatabaseSide): Promise<void> {
+  const { owner } = databaseRoles[side];
+  await administrator.query(ownership(owner));
+}
+
+/** While it holds, the owner may change the audit's tables: for migrations alone. */
+export async function withAuditOpen<T>(administrator: pg.Client, work: () => Promise<T>): Promise<T> {
+  const { owner } = databaseRoles.cube;
+  await administrator.query(`grant ${auditOwner} to ${owner}`);
+  try {
+    return await work();
+  } finally {
+    await administrator.query(`revoke ${auditOwner} from ${owner}`);
+  }
+}
+
+/** Gives each program its rights in a database, those on tables that came since included. Repeatable. */
+export async function grantRights(administrator: pg.Client, side: DatabaseSide): Promise<void> {
+  await administrator.query('begin');
+  if (side === 'cube') await administrator.query(closeAudit);
+  for (const { name, rights } of databaseRoles[side].programs)
+    for (const statement of rights(name)) await administrator.query(statement);
+  await administrator.query('commit');
+}
+
+const mine = '= (select oid from pg_roles where rolname = current_user)';
+const ours = "!~ '^pg_' and nspname <> 'information_schema'";
+
+/** Tables first: their sequences go with them. */
+function ownership(owner: string): string {
+  return `do $$ declare change text; begin
+    for change in
+      select format('alter schema %I owner to ${owner}', nspname) from pg_namespace
+       where nspowner ${mine} and nspname ${ours} and nspname <> 'public'
+      union all
+      select format('alter table %s owner to ${owner}', c.oid::regclass) from pg_class c join pg_namespace n on n.oid = relnamespace
+       where relowner ${mine} and nspname ${ours} and relkind in ('r', 'p', 'v', 'm', 'f')
+      union all
+      select format('alter sequence %s owner to ${owner}', c.oid::regclass) from pg_class c join pg_namespace n on n.oid = relnamespace
+       where relowner ${mine} and nspname ${ours} and relkind = 'S'
+         and not exists (select from pg_depend where objid = c.oid and deptype in ('a', 'i'))
+      union all
+      select format('alter routine %s owner to ${owner}', p.oid::regprocedure) from pg_proc p join pg_namespace n on n.oid = pronamespace
+       where proowner ${mine} and nspname ${ours}
+    loop execute change; end loop;
+  end $$`;
+}
+
+const closeAudit = `do $$ declare change text; begin
+    alter schema audit owner to ${auditOwner};
+    for change in
+      select format('alter table %s owner to ${auditOwner}', oid::regclass) from pg_class
+       where relnamespace = 'audit'::regnamespace and relkind in ('r', 'p', 'v')
+      union all
+      select format('alter routine %s owner to ${auditOwner}', oid::regprocedure) from pg_proc
+       where pronamespace = 'audit'::regnamespace
+    loop execute change; end loop;
+  end $$`;
