@@ -79,6 +79,12 @@ module.exports = {
     only('postgres-speaks-sql', src('postgres'), [src('domain'), ...words], 'SQL knows rules, and nobody above it.'),
     only('traffic-steers', src('traffic'), [src('domain'), ...words], 'Flags, instances, holds and shadows in Redis.'),
     only('runtime-runs-cubes', src('runtime'), [src('domain', 'traffic'), ...words], 'How instances come and go.'),
+    only(
+      'diagnosis-looks',
+      src('diagnosis'),
+      [src('postgres', 'traffic', 'domain', 'config'), ...words],
+      'What is wrong with servers and variables, before anything is started.',
+    ),
     only('client-stands-alone', src('client'), [], 'Runs in a browser.'),
     only('activities-touch-the-world', src('activities'), [
       src('postgres', 'domain', 'storage', 'models', 'documents', 'crawling', 'traffic', 'runtime'),
@@ -102,7 +108,7 @@ module.exports = {
     only(
       'stack-starts',
       src('stack'),
-      [src('domain'), databaseSessions, '^src/postgres/ledger-schema\\.ts$', ...words],
+      [src('domain', 'diagnosis'), databaseSessions, '^src/postgres/ledger-schema\\.ts$', ...words],
       'Servers and programs; it knows none of what they do. Of the ledger it knows how its owner upgrades it.',
     ),
     {
@@ -115,7 +121,7 @@ module.exports = {
       'command-line-calls',
       '^src/cli(/|\\.ts$)',
       [
-        src('stack', 'domain', 'config'),
+        src('stack', 'domain', 'diagnosis', 'config'),
         databaseSessions,
         '^src/services/(tokens|token-secrets|report-signature)\\.ts$',
         ...words,

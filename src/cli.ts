@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { registerAuditCommands } from './cli/audit.js';
+import { registerCheckCommand } from './cli/check.js';
 import { registerCubeCommands } from './cli/cubes.js';
 import { exitCodes } from './cli/exit-codes.js';
 import { registerMigrateCommands } from './cli/migrate.js';
@@ -19,6 +20,7 @@ const program = new Command('cubeshift')
   .version(packageVersion());
 program.exitOverride().configureOutput({ writeOut: output.print, writeErr: (text) => output.talk(text.trimEnd()) });
 registerStackCommands(program, output);
+registerCheckCommand(program, output);
 registerMigrateCommands(program, output);
 registerTokenCommand(program, output);
 registerReportCommand(program, output);

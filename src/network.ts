@@ -19,7 +19,7 @@ export interface ServerAddress {
  * How long a look at a server may take, milliseconds: more than the second after which a lost first packet is sent
  * again, and less than the two after which a person should know.
  */
-export const lookMillis = 1500;
+export const lookMillis = 1300;
 
 /** Looks whether something listens at an address; undefined when it does. */
 export async function lookAtPort(address: ServerAddress, millis = lookMillis): Promise<NetworkFault | undefined> {

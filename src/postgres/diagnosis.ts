@@ -69,7 +69,7 @@ export async function explainConnection(
   const { name, variable, side } = database;
   const { host, port, user } = partsOf(database.url);
   const failed = (type: FailureType, sentence: string, hint: string) =>
-    new Failure(type, sentence, { hint, cause: error });
+    new Failure(type, sentence, { hint, cause: error, details: { refused: 'connection' } });
   const unreachable = ({ reason, remedy }: NetworkFault) =>
     failed(
       side === 'legacy' ? 'legacy_unreachable' : 'cube_unreachable',
@@ -126,7 +126,7 @@ async function explainRefusal(
   const { name, variable, side, url } = database;
   const { host, port, user, database: base } = partsOf(url);
   const failed = (type: FailureType, sentence: string, hint: string) =>
-    new Failure(type, sentence, { hint, cause: error, details: { sqlstate: error.code } });
+    new Failure(type, sentence, { hint, cause: error, details: { sqlstate: error.code, refused: 'connection' } });
   switch (error.code) {
     case '28P01':
       return failed(

@@ -1,6 +1,5 @@
 import { renameSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure } from '../failures.js';
 import { CubeSupervisor } from './cubes.js';
 import { embeddedServer, grantOnLegacy, prepareDatabase } from './embedded-database.js';
 import { askedPorts, ownServers, stackEnvironment } from './environment.js';
@@ -13,7 +12,6 @@ import { isAlive, signalProcess } from './process-identity.js';
 import { type DatabaseNeeds, databaseVariables, withoutDatabases } from './program-databases.js';
 import { programProcess } from './program-process.js';
 import { isNeeded, programs, runCubes } from './programs.js';
-import { answers, listens } from './reachable.js';
 import { redisProcess } from './redis-server.js';
 import { Supervisor } from './supervisor.js';
 import { temporalProcess } from './temporal-server.js';
@@ -58,7 +56,7 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
     );
     const own = ownServers(options.environment);
     const env = stackEnvironment(settings, options.environment, home.folder);
-    await checkOwnServers(own);
+    if (Object.keys(own).length > 0) await (await import('../diagnosis/servers.js')).checkServers(options.environment);
     // A secret that the caller names is the one, whatever it was changed to before.
     if (options.environment.CUBE_JWT_SECRET) home.recordSecrets({});
     home.recordEnvironment(env);
@@ -171,36 +169,5 @@ async function endLeftover(entry: ProcessEntry): Promise<void> {
   while (isAlive(entry)) {
     if (Date.now() > deadline) signalProcess(entry, 'SIGKILL');
     await sleep(20);
-  }
-}
-
-const ownServerHint =
-  'See that it runs and that host, port, user, password and database are right; or leave the variable out.';
-
-async function checkOwnServers(own: ReturnType<typeof ownServers>): Promise<void> {
-  const { LEGACY_DATABASE_URL, CUBE_DATABASE_URL, TEMPORAL_ADDRESS, REDIS_URL } = own;
-  if (LEGACY_DATABASE_URL !== undefined && !(await answers(LEGACY_DATABASE_URL))) {
-    throw new Failure('legacy_unreachable', 'The database that LEGACY_DATABASE_URL names cannot be reached.', {
-      hint: ownServerHint,
-    });
-  }
-  if (CUBE_DATABASE_URL !== undefined && !(await answers(CUBE_DATABASE_URL))) {
-    throw new Failure('cube_unreachable', 'The database that CUBE_DATABASE_URL names cannot be reached.', {
-      hint: ownServerHint,
-    });
-  }
-  if (REDIS_URL !== undefined) {
-    const { hostname, port } = new URL(REDIS_URL);
-    if (!(await listens(Number(port || 6379), hostname)))
-      throw new Failure('redis_unreachable', 'The Redis server that REDIS_URL names cannot be reached.', {
-        hint: ownServerHint,
-      });
-  }
-  if (TEMPORAL_ADDRESS === undefined) return;
-  const [host = '', port = ''] = TEMPORAL_ADDRESS.split(/:(?=\d+$)/);
-  if (!(await listens(Number(port), host))) {
-    throw new Failure('temporal_unreachable', `The Temporal server at ${TEMPORAL_ADDRESS} cannot be reached.`, {
-      hint: ownServerHint,
-    });
   }
 }

@@ -26,3 +26,22 @@ export function connectRedis(url: string, { onError, commandMillis = 1000 }: Red
   redis.on('error', onError);
   return redis;
 }
+
+/** A connection that is tried once: `connected` ends with the first error, or when nothing came of it in time. */
+export function connectRedisOnce(url: string, millis: number) {
+  const connection = new Redis(url, {
+    lazyConnect: true,
+    enableReadyCheck: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: millis,
+    commandTimeout: millis,
+    retryStrategy: () => null,
+  });
+  const connected = new Promise<void>((resolve, reject) => {
+    connection.once('error', reject);
+    connection.connect().then(resolve, reject);
+  });
+  // A look that failed has told the first error; the others say less.
+  connection.on('error', () => undefined);
+  return { connection, connected };
+}

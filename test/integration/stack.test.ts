@@ -423,15 +423,23 @@ describe('servers of the user', () => {
     [
       'LEGACY_DATABASE_URL',
       'postgres://u:p@127.0.0.1:1/x',
-      'The database that LEGACY_DATABASE_URL names cannot be reached.',
+      'The legacy database cannot be reached: nothing listens on port 1 of 127.0.0.1.',
     ],
     [
       'CUBE_DATABASE_URL',
       'postgres://u:p@127.0.0.1:1/x',
-      'The database that CUBE_DATABASE_URL names cannot be reached.',
+      'The cube database cannot be reached: nothing listens on port 1 of 127.0.0.1.',
     ],
-    ['REDIS_URL', 'redis://127.0.0.1:1', 'The Redis server that REDIS_URL names cannot be reached.'],
-    ['TEMPORAL_ADDRESS', '127.0.0.1:1', 'The Temporal server at 127.0.0.1:1 cannot be reached.'],
+    [
+      'REDIS_URL',
+      'redis://127.0.0.1:1',
+      'The Redis server that REDIS_URL names cannot be reached: nothing listens on port 1 of 127.0.0.1.',
+    ],
+    [
+      'TEMPORAL_ADDRESS',
+      '127.0.0.1:1',
+      'The Temporal server at 127.0.0.1:1 cannot be reached: nothing listens on port 1 of 127.0.0.1.',
+    ],
   ])(
     'one named by %s that cannot be reached is exit code 3 and one sentence, and nothing stays up',
     async (name, value, sentence) => {

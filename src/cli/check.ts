@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { exitCodeOf, exitCodes } from './exit-codes.js';
+import { conclude, type Output, table } from './output.js';
+
+const words = { right: 'right', wrong: 'wrong', notSet: 'not set' } as const;
+
+/** `cubeshift check`: whether what is configured can be used. */
+export function registerCheckCommand(program: Command, output: Output): void {
+  program
+    .command('check')
+    .description('look at every variable that is set, and at the servers it names; starts and changes nothing')
+    .option('--json', 'as JSON')
+    .action((options: { json?: boolean }) =>
+      conclude(async () => {
+        // Loaded here: no other command needs what speaks to every kind of server.
+        const { lookAtConfiguration, worst } = await import('../diagnosis/servers.js');
+        const findings = await lookAtConfiguration(process.env);
+        if (options.json) output.json(findings);
+        else
+          output.print(
+            table(
+              findings.flatMap(({ name, ok, sentence, remedy }) => [
+                [ok === null ? words.notSet : ok ? words.right : words.wrong, name, sentence],
+                ...(remedy === '' ? [] : [['', '', remedy]]),
+              ]),
+            ),
+          );
+        const type = worst(findings);
+        return type === undefined ? exitCodes.done : exitCodeOf(type);
+      }),
+    );
+}

@@ -1,0 +1,165 @@
+import { connect as connectTls } from 'node:tls';
+import { readConfiguration, type VariableName, variableTexts } from '../config.js';
+import { Failure, toFailure } from '../failures.js';
+import { codeOf, lookAtPort, lookMillis, tlsFault } from '../network.js';
+import { temporalTarget, temporalVariables } from '../temporal-target.js';
+import { lookAtRedis } from '../traffic/redis-look.js';
+import { checkUrlsApart, lookAtCube, lookAtLegacy } from './databases.js';
+import { lookAtTemporal } from './temporal.js';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a look at one variable found. */
+export interface ServerFinding {
+  readonly name: string;
+  /** Whether programs can work with it; null where nothing is set and an embedded default serves. */
+  readonly ok: boolean | null;
+  /** What is there, or what is wrong, in a sentence. */
+  readonly sentence: string;
+  /** What to do when it is wrong. */
+  readonly remedy: string;
+  /** Why it is wrong, as a failure's type. */
+  readonly type: Failure['type'] | null;
+}
+
+/** Servers that have an embedded default, and how each is looked at; what a look throws is what is wrong. */
+const serverLooks: Readonly<Partial<Record<VariableName, (environment: Environment) => Promise<string>>>> = {
+  LEGACY_DATABASE_URL: async (environment) => describe(await lookAtLegacy(environment.LEGACY_DATABASE_URL ?? '')),
+  CUBE_DATABASE_URL: async (environment) => {
+    const { LEGACY_DATABASE_URL: legacy, CUBE_DATABASE_URL: cube = '' } = environment;
+    if (legacy && isRight(environment, 'LEGACY_DATABASE_URL')) checkUrlsApart(legacy, cube);
+    return describe(await lookAtCube(cube));
+  },
+  REDIS_URL: async ({ REDIS_URL = '' }) => `Redis ${await lookAtRedis(REDIS_URL)} answers`,
+  TEMPORAL_ADDRESS: async (environment) => {
+    const config = readConfiguration(environment, temporalVariables);
+    await lookAtTemporal(temporalTarget(config), config.TEMPORAL_NAMESPACE);
+    return `Temporal answers, with namespace ${config.TEMPORAL_NAMESPACE}`;
+  },
+};
+
+/** Services that are called by HTTP: looked at as far as the handshake. */
+const serviceVariables = [
+  'LEGACY_SAJU_URL',
+  'LEGACY_AI_URL',
+  'LEGACY_PAPERWORK_URL',
+  'LEGACY_CRAWLER_URL',
+  'PROMETHEUS_URL',
+  'ESCALATION_WEBHOOK_URL',
+] as const satisfies readonly VariableName[];
+
+/**
+ * Looks at every variable that is set and at every server that one names, all at the same time, within two seconds, and
+ * changes nothing.
+ */
+export async function lookAtConfiguration(environment: Environment): Promise<readonly ServerFinding[]> {
+  const set = (Object.keys(variableTexts) as VariableName[]).filter((name) => environment[name]);
+  const wrong = set.filter((name) => !isRight(environment, name));
+  const looked = await Promise.all([
+    ...Object.entries(serverLooks).map(([name, look]) =>
+      environment[name] ? lookAt(environment, name as VariableName, () => look(environment)) : notSet(name),
+    ),
+    ...serviceVariables
+      .filter((name) => environment[name])
+      .map((name) => lookAt(environment, name, () => lookAtService(name, environment[name] ?? ''))),
+    ...wrong
+      .filter((name) => !(name in serverLooks) && !serviceVariables.some((service) => service === name))
+      .map((name) => lookAt(environment, name, async () => '')),
+  ]);
+  return looked;
+}
+
+/** The servers of the caller's own, as `lookAtConfiguration` looks at them; throws what is wrong with any, all at once. */
+export async function checkServers(environment: Environment): Promise<void> {
+  const wrong = (await lookAtConfiguration(environment)).filter(({ ok, name }) => ok === false && name in serverLooks);
+  const [first, ...others] = wrong;
+  if (first === undefined) return;
+  const last = others.at(-1) ?? first;
+  const lines = wrong.flatMap((one) => (one === last ? [one.sentence] : [one.sentence, one.remedy]));
+  throw new Failure(worst(wrong) ?? 'unexpected', lines.join('\n'), { hint: last.remedy });
+}
+
+/** The type that says most of what is wrong: a server that is away before a variable that is wrong, and that before the rest. */
+export function worst(findings: readonly ServerFinding[]): Failure['type'] | undefined {
+  const types = findings.flatMap(({ type }) => type ?? []);
+  return (
+    types.find((type) => type.endsWith('_unreachable')) ??
+    types.find((type) => type === 'configuration_invalid') ??
+    types[0]
+  );
+}
+
+function isRight(environment: Environment, name: VariableName): boolean {
+  try {
+    readConfiguration(environment, [name]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function lookAt(
+  environment: Environment,
+  name: VariableName,
+  look: () => Promise<string>,
+): Promise<ServerFinding> {
+  try {
+    readConfiguration(environment, [name]);
+    return { name, ok: true, sentence: await look(), remedy: '', type: null };
+  } catch (error) {
+    const failure = toFailure(error);
+    const { message, hint } = failure;
+    return { name, ok: false, sentence: message, remedy: hint, type: typeOf(failure) };
+  }
+}
+
+/** A server that answers and refuses the connection does so because of what the variable says. */
+function typeOf({ type, details }: Failure): Failure['type'] {
+  return details.refused === 'connection' && !type.endsWith('_unreachable') ? 'configuration_invalid' : type;
+}
+
+async function notSet(name: string): Promise<ServerFinding> {
+  return { name, ok: null, sentence: 'not set: `cubeshift up` brings a server of its own', remedy: '', type: null };
+}
+
+function describe({ version, role, database }: { version: string; role: string; database: string }): string {
+  return `PostgreSQL ${version} answers, database ${database}, role ${role}`;
+}
+
+async function lookAtService(variable: VariableName, url: string): Promise<string> {
+  const { hostname, port, protocol } = new URL(url);
+  const host = hostname.replace(/^\[(.+)\]$/, '$1');
+  const address = { host, port: Number(port || (protocol === 'https:' ? 443 : 80)), variable };
+  const fault = (await lookAtPort(address)) ?? (protocol === 'https:' ? await handshakeFault(address) : undefined);
+  if (fault === undefined) return `something listens at ${host}:${address.port}`;
+  throw new Failure('upstream_unavailable', `The service that ${variable} names cannot be reached: ${fault.reason}.`, {
+    hint: fault.remedy,
+  });
+}
+
+async function handshakeFault(address: { host: string; port: number; variable: string }) {
+  const { host, port, variable } = address;
+  const error = await new Promise<unknown>((resolve) => {
+    const socket = connectTls({ host, port, servername: host, timeout: lookMillis });
+    const end = (thrown: unknown) => {
+      socket.destroy();
+      resolve(thrown);
+    };
+    socket.once('secureConnect', () => end(undefined));
+    socket.once('timeout', () => end(new Error('no answer')));
+    socket.once('error', end);
+  });
+  if (error === undefined) return undefined;
+  const settings = {
+    ...address,
+    nameAuthority: 'NODE_EXTRA_CA_CERTS=FILE',
+    nameCertificate: 'a service that wants one cannot be used',
+    withoutTls: `http:// in ${variable}`,
+  };
+  return (
+    tlsFault(error, settings) ?? {
+      reason: `no TLS connection comes about (${codeOf(error) || 'no answer'})`,
+      remedy: `See that it speaks TLS there.`,
+    }
+  );
+}

@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
+import { Connection } from '@temporalio/client';
+import { Failure, type FailureType } from '../failures.js';
+import { codeOf, lookAtPort, lookMillis, type NetworkFault, tlsFault } from '../network.js';
+import type { TemporalTarget } from '../temporal-target.js';
+
+const variable = 'TEMPORAL_ADDRESS';
+/** Most servers answer sooner. */
+const soonMillis = 400;
+/** https://grpc.github.io/grpc/core/md_doc_statuscodes.html. */
+const statusCodes = { notFound: 5, permissionDenied: 7, unauthenticated: 16 } as const;
+
+/**
+ * Throws why the programs cannot use a Temporal server, in one sentence with its remedy and within two seconds: the
+ * network, TLS, the API key, the namespace.
+ */
+export async function lookAtTemporal(target: TemporalTarget, namespace: string, millis = lookMillis): Promise<void> {
+  const deadline = Date.now() + millis;
+  const left = () => Math.max(300, deadline - Date.now());
+  const { host, port } = hostAndPort(target.address);
+  const address = { host, port, variable };
+  const fault =
+    (await lookAtPort(address, left())) ??
+    (target.tls === undefined ? undefined : await handshakeFault(target, left()));
+  if (fault !== undefined) throw unreachable(target, fault);
+  const connection = Connection.lazy({ ...target });
+  try {
+    const answer = connection.withDeadline(Date.now() + left(), () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
+    answer.catch(() => undefined);
+    await Promise.race([answer, target.tls === undefined ? refuseTls(target) : answer]);
+  } catch (error) {
+    throw explain(target, namespace, error);
+  } finally {
+    void connection.close().catch(() => undefined);
+  }
+}
+
+/** Never ends, unless the server speaks TLS: then it throws. A server that does hangs up on who does not, again and again. */
+async function refuseTls(target: TemporalTarget): Promise<never> {
+  await sleep(soonMillis, undefined, { ref: false });
+  if (await speaksTls(target, soonMillis))
+    throw unreachable(target, {
+      reason: 'it speaks TLS, and TEMPORAL_TLS is off',
+      remedy: `Set TEMPORAL_TLS=on, and ${authority} when no public authority signed its certificate.`,
+    });
+  return new Promise(() => undefined);
+}
+
+function explain(target: TemporalTarget, namespace: string, error: unknown): Failure {
+  if (error instanceof Failure) return error;
+
+  const failed = (type: FailureType, sentence: string, hint: string) =>
+    new Failure(type, sentence, { hint, cause: error });
+  const status = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (status === statusCodes.notFound)
+    return failed(
+      'configuration_invalid',
+      `The Temporal server at ${target.address} has no namespace ${namespace}.`,
+      `Correct TEMPORAL_NAMESPACE, or make it: temporal operator namespace create --namespace ${namespace} --address ${target.address}`,
+    );
+  if (status === statusCodes.unauthenticated || status === statusCodes.permissionDenied)
+    return failed(
+      'configuration_invalid',
+      target.apiKey === undefined
+        ? `The Temporal server at ${target.address} wants an API key, and TEMPORAL_API_KEY is not set.`
+        : `The Temporal server at ${target.address} refuses the key in TEMPORAL_API_KEY for namespace ${namespace}.`,
+      `Set TEMPORAL_API_KEY to a key that holds for namespace ${namespace}.`,
+    );
+  const text = error instanceof Error ? `${error.message} ${'details' in error ? String(error.details) : ''}` : '';
+  return unreachable(
+    target,
+    tlsFault(new Error(text), tlsSettings(target)) ?? {
+      reason: `what listens at ${target.address} does not answer as Temporal does`,
+      remedy: `Correct host and port in ${variable}; Temporal's own is 7233, its Web UI is another.`,
+    },
+  );
+}
+
+function unreachable({ address }: TemporalTarget, { reason, remedy }: NetworkFault): Failure {
+  return new Failure('temporal_unreachable', `The Temporal server at ${address} cannot be reached: ${reason}.`, {
+    hint: remedy,
+  });
+}
+
+const authority = 'TEMPORAL_TLS_CA=FILE';
+
+function tlsSettings({ address }: TemporalTarget) {
+  return {
+    ...hostAndPort(address),
+    variable,
+    nameAuthority: authority,
+    nameCertificate: 'TEMPORAL_TLS_CERT=FILE and TEMPORAL_TLS_KEY=FILE',
+    withoutTls: 'TEMPORAL_TLS=off',
+  };
+}
+
+/** What is wrong with the handshake that the clients will make. */
+async function handshakeFault(target: TemporalTarget, millis: number): Promise<NetworkFault | undefined> {
+  const { tls } = target;
+  const settings =
+    tls === true || tls === undefined
+      ? {}
+      : {
+          ...(tls.serverRootCACertificate === undefined ? {} : { ca: tls.serverRootCACertificate }),
+        };
+  const error = await handshake(target, settings, millis);
+  if (error === undefined) return undefined;
+  return (
+    tlsFault(error, tlsSettings(target)) ?? {
+      reason: `no TLS connection comes about (${codeOf(error) || 'no answer'})`,
+      remedy: `See that it speaks TLS there, or set TEMPORAL_TLS=off.`,
+    }
+  );
+}
+
+async function speaksTls(target: TemporalTarget, millis: number): Promise<boolean> {
+  return (await handshake(target, { rejectUnauthorized: false }, millis)) === undefined;
+}
+
+/** Makes a TLS handshake and hangs up; returns what went wrong. */
+function handshake(
+  { address }: TemporalTarget,
+  settings: { ca?: Buffer; rejectUnauthorized?: boolean },
+  millis: number,
+): Promise<unknown> {
+  const { host, port } = hostAndPort(address);
+  return new Promise((resolve) => {
+    const socket = connectTls({ host, port, ALPNProtocols: ['h2'], ...settings });
+    const timer = setTimeout(() => end(new Error('no answer')), millis);
+    const end = (error: unknown) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(error);
+    };
+    // Who must show a certificate is refused behind the handshake; a server that goes on begins to speak.
+    socket.once('secureConnect', () => setTimeout(() => end(undefined), soonMillis));
+    socket.once('data', () => end(undefined));
+    socket.once('error', end);
+  });
+}
+
+function hostAndPort(address: string): { host: string; port: number } {
+  const [host = '', port = ''] = address.split(/:(?=\d+$)/);
+  return { host: host.replace(/^\[(.+)\]$/, '$1'), port: Number(port) };
+}
