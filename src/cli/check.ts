@@ -2,8 +2,6 @@ import type { Command } from 'commander';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { conclude, type Output, table } from './output.js';
 
-const words = { right: 'right', wrong: 'wrong', notSet: 'not set' } as const;
-
 /** `cubeshift check`: whether what is configured can be used. */
 export function registerCheckCommand(program: Command, output: Output): void {
   program
@@ -19,8 +17,9 @@ export function registerCheckCommand(program: Command, output: Output): void {
         else
           output.print(
             table(
-              findings.flatMap(({ name, ok, sentence, remedy }) => [
-                [ok === null ? words.notSet : ok ? words.right : words.wrong, name, sentence],
+              findings.flatMap(({ name, ok, sentence, remedy, unsafe }) => [
+                [ok === null ? 'not set' : ok ? 'right' : 'wrong', name, sentence],
+                ...(unsafe === '' ? [] : [['unsafe', name, unsafe]]),
                 ...(remedy === '' ? [] : [['', '', remedy]]),
               ]),
             ),

@@ -3,22 +3,29 @@ import { Failure } from '../failures.js';
 import { type DatabaseFacts, databaseOf, lookAtDatabase, type NamedDatabase } from '../postgres/diagnosis.js';
 import { checkMayCreate } from '../postgres/grants.js';
 import { checkLedgerVersion, knownLedgerVersion, ledgerVersion } from '../postgres/ledger-schema.js';
+import { type UnsafeLogSetting, unsafeLogSettings } from '../postgres/log-settings.js';
 import { checkSource, checkTarget } from '../postgres/preflight.js';
 import type { RowMapping } from '../postgres/row-mapping.js';
 import { sajuRecordsMapping } from '../postgres/saju-records.js';
+import { isSameDatabase } from '../postgres/same-database.js';
+
+/** A database that can be used, and by which settings contents of records may come into its server's log. */
+export interface LookedAt extends DatabaseFacts {
+  readonly unsafeLogSettings: readonly UnsafeLogSetting[];
+}
 
 /** Every kind of rows that can be moved. */
 const mappings: readonly RowMapping[] = [sajuRecordsMapping];
 
 /** Throws what keeps the engine from reading legacy, before anything is started. */
-export function lookAtLegacy(url: string): Promise<DatabaseFacts> {
+export function lookAtLegacy(url: string): Promise<LookedAt> {
   return look(databaseOf('legacy', url), async (client) => {
     for (const mapping of mappings) await checkSource(client, mapping);
   });
 }
 
 /** Throws what keeps the engine from keeping its ledger and the rows in the cube database, before anything is started. */
-export function lookAtCube(url: string): Promise<DatabaseFacts> {
+export function lookAtCube(url: string): Promise<LookedAt> {
   return look(databaseOf('cube', url), async (client) => {
     await checkLedgerVersion(client);
     // Programs make the ledger, and what it lacks, when they start.
@@ -27,25 +34,22 @@ export function lookAtCube(url: string): Promise<DatabaseFacts> {
   });
 }
 
-/** Throws `configuration_invalid` when both URLs name one database, as far as their texts tell. */
-export function checkUrlsApart(legacyUrl: string, cubeUrl: string): void {
-  if (place(legacyUrl) !== place(cubeUrl)) return;
-  throw new Failure('configuration_invalid', 'LEGACY_DATABASE_URL and CUBE_DATABASE_URL name the same database.', {
-    hint: 'Give the cubes a database of their own.',
-  });
+/** Throws `configuration_invalid` when both URLs lead to one database, by whatever addresses; both can be connected to. */
+export function checkApart(legacyUrl: string, cubeUrl: string): Promise<void> {
+  return lookAtDatabase(databaseOf('cube', cubeUrl), (holder) =>
+    lookAtDatabase(databaseOf('legacy', legacyUrl), async (other) => {
+      if (!(await isSameDatabase(holder, other))) return;
+      throw new Failure('configuration_invalid', 'LEGACY_DATABASE_URL and CUBE_DATABASE_URL name the same database.', {
+        hint: 'Give the cubes a database of their own.',
+      });
+    }),
+  );
 }
 
-function place(url: string): string {
-  const { hostname, port, pathname, searchParams } = new URL(url);
-  const host = searchParams.get('host') ?? hostname;
-  const local = ['localhost', '127.0.0.1', '[::1]'].includes(host) ? 'localhost' : host.toLowerCase();
-  return [local, searchParams.get('port') ?? (port || '5432'), pathname].join(' ');
-}
-
-function look(database: NamedDatabase, check: (client: pg.Client) => Promise<void>): Promise<DatabaseFacts> {
+function look(database: NamedDatabase, check: (client: pg.Client) => Promise<void>): Promise<LookedAt> {
   return lookAtDatabase(database, async (client, facts) => {
     await check(client);
-    return facts;
+    return { ...facts, unsafeLogSettings: await unsafeLogSettings(client) };
   });
 }
 

@@ -4,7 +4,7 @@ import { Failure, toFailure } from '../failures.js';
 import { codeOf, lookAtPort, lookMillis, tlsFault } from '../network.js';
 import { temporalTarget, temporalVariables } from '../temporal-target.js';
 import { lookAtRedis } from '../traffic/redis-look.js';
-import { checkUrlsApart, lookAtCube, lookAtLegacy } from './databases.js';
+import { checkApart, type LookedAt, lookAtCube, lookAtLegacy } from './databases.js';
 import { lookAtTemporal } from './temporal.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -16,25 +16,35 @@ export interface ServerFinding {
   readonly ok: boolean | null;
   /** What is there, or what is wrong, in a sentence. */
   readonly sentence: string;
-  /** What to do when it is wrong. */
+  /** What to do when it is wrong, or unsafe. */
   readonly remedy: string;
+  /** What is unsafe about a server that can be used; empty when nothing is. */
+  readonly unsafe: string;
   /** Why it is wrong, as a failure's type. */
   readonly type: Failure['type'] | null;
 }
 
+type Looked = Pick<ServerFinding, 'sentence'> & Partial<Pick<ServerFinding, 'unsafe' | 'remedy'>>;
+
 /** Servers that have an embedded default, and how each is looked at; what a look throws is what is wrong. */
-const serverLooks: Readonly<Partial<Record<VariableName, (environment: Environment) => Promise<string>>>> = {
+const serverLooks: Readonly<Partial<Record<VariableName, (environment: Environment) => Promise<Looked>>>> = {
   LEGACY_DATABASE_URL: async (environment) => describe(await lookAtLegacy(environment.LEGACY_DATABASE_URL ?? '')),
   CUBE_DATABASE_URL: async (environment) => {
     const { LEGACY_DATABASE_URL: legacy, CUBE_DATABASE_URL: cube = '' } = environment;
-    if (legacy && isRight(environment, 'LEGACY_DATABASE_URL')) checkUrlsApart(legacy, cube);
-    return describe(await lookAtCube(cube));
+    const sideBySide = legacy && isRight(environment, 'LEGACY_DATABASE_URL') ? checkApart(legacy, cube) : undefined;
+    // What keeps the two from being compared is said of the one that it is wrong with.
+    sideBySide?.catch(() => undefined);
+    const looked = await lookAtCube(cube);
+    await sideBySide?.catch((error: unknown) => {
+      if (toFailure(error).type === 'configuration_invalid') throw error;
+    });
+    return describe(looked);
   },
-  REDIS_URL: async ({ REDIS_URL = '' }) => `Redis ${await lookAtRedis(REDIS_URL)} answers`,
+  REDIS_URL: async ({ REDIS_URL = '' }) => ({ sentence: `Redis ${await lookAtRedis(REDIS_URL)} answers` }),
   TEMPORAL_ADDRESS: async (environment) => {
     const config = readConfiguration(environment, temporalVariables);
     await lookAtTemporal(temporalTarget(config), config.TEMPORAL_NAMESPACE);
-    return `Temporal answers, with namespace ${config.TEMPORAL_NAMESPACE}`;
+    return { sentence: `Temporal answers, with namespace ${config.TEMPORAL_NAMESPACE}` };
   },
 };
 
@@ -64,7 +74,7 @@ export async function lookAtConfiguration(environment: Environment): Promise<rea
       .map((name) => lookAt(environment, name, () => lookAtService(name, environment[name] ?? ''))),
     ...wrong
       .filter((name) => !(name in serverLooks) && !serviceVariables.some((service) => service === name))
-      .map((name) => lookAt(environment, name, async () => '')),
+      .map((name) => lookAt(environment, name, async () => ({ sentence: '' }))),
   ]);
   return looked;
 }
@@ -101,15 +111,15 @@ function isRight(environment: Environment, name: VariableName): boolean {
 async function lookAt(
   environment: Environment,
   name: VariableName,
-  look: () => Promise<string>,
+  look: () => Promise<Looked>,
 ): Promise<ServerFinding> {
   try {
     readConfiguration(environment, [name]);
-    return { name, ok: true, sentence: await look(), remedy: '', type: null };
+    return { name, ok: true, remedy: '', unsafe: '', ...(await look()), type: null };
   } catch (error) {
     const failure = toFailure(error);
     const { message, hint } = failure;
-    return { name, ok: false, sentence: message, remedy: hint, type: typeOf(failure) };
+    return { name, ok: false, sentence: message, remedy: hint, unsafe: '', type: typeOf(failure) };
   }
 }
 
@@ -119,19 +129,27 @@ function typeOf({ type, details }: Failure): Failure['type'] {
 }
 
 async function notSet(name: string): Promise<ServerFinding> {
-  return { name, ok: null, sentence: 'not set: `cubeshift up` brings a server of its own', remedy: '', type: null };
+  return { name, ok: null, sentence: '`cubeshift up` brings a server of its own', remedy: '', unsafe: '', type: null };
 }
 
-function describe({ version, role, database }: { version: string; role: string; database: string }): string {
-  return `PostgreSQL ${version} answers, database ${database}, role ${role}`;
+function describe({ version, role, database, unsafeLogSettings }: LookedAt): Looked {
+  const sentence = `PostgreSQL ${version} answers, database ${database}, role ${role}`;
+  if (unsafeLogSettings.length === 0) return { sentence };
+  const settings = unsafeLogSettings.map(({ name, value }) => `${name} = ${value}`).join(', ');
+  const statements = unsafeLogSettings.map(({ name, wanted }) => `ALTER SYSTEM SET ${name} = '${wanted}';`);
+  return {
+    sentence,
+    unsafe: `Its log may hold contents of records: ${settings}.`,
+    remedy: `As a superuser there: ${statements.join(' ')} SELECT pg_reload_conf();`,
+  };
 }
 
-async function lookAtService(variable: VariableName, url: string): Promise<string> {
+async function lookAtService(variable: VariableName, url: string): Promise<Looked> {
   const { hostname, port, protocol } = new URL(url);
   const host = hostname.replace(/^\[(.+)\]$/, '$1');
   const address = { host, port: Number(port || (protocol === 'https:' ? 443 : 80)), variable };
   const fault = (await lookAtPort(address)) ?? (protocol === 'https:' ? await handshakeFault(address) : undefined);
-  if (fault === undefined) return `something listens at ${host}:${address.port}`;
+  if (fault === undefined) return { sentence: `something listens at ${host}:${address.port}` };
   throw new Failure('upstream_unavailable', `The service that ${variable} names cannot be reached: ${fault.reason}.`, {
     hint: fault.remedy,
   });

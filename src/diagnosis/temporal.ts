@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { Connection } from '@temporalio/client';
 import { Failure, type FailureType } from '../failures.js';
@@ -24,34 +23,20 @@ export async function lookAtTemporal(target: TemporalTarget, namespace: string, 
     (await lookAtPort(address, left())) ??
     (target.tls === undefined ? undefined : await handshakeFault(target, left()));
   if (fault !== undefined) throw unreachable(target, fault);
-  const connection = Connection.lazy({ ...target });
+  // The library would try again for as long as there is time, and beyond.
+  const connection = Connection.lazy({ ...target, interceptors: [] });
   try {
-    const answer = connection.withDeadline(Date.now() + left(), () =>
+    await connection.withDeadline(Date.now() + left(), () =>
       connection.workflowService.describeNamespace({ namespace }),
     );
-    answer.catch(() => undefined);
-    await Promise.race([answer, target.tls === undefined ? refuseTls(target) : answer]);
   } catch (error) {
-    throw explain(target, namespace, error);
+    throw await explain(target, namespace, error);
   } finally {
     void connection.close().catch(() => undefined);
   }
 }
 
-/** Never ends, unless the server speaks TLS: then it throws. A server that does hangs up on who does not, again and again. */
-async function refuseTls(target: TemporalTarget): Promise<never> {
-  await sleep(soonMillis, undefined, { ref: false });
-  if (await speaksTls(target, soonMillis))
-    throw unreachable(target, {
-      reason: 'it speaks TLS, and TEMPORAL_TLS is off',
-      remedy: `Set TEMPORAL_TLS=on, and ${authority} when no public authority signed its certificate.`,
-    });
-  return new Promise(() => undefined);
-}
-
-function explain(target: TemporalTarget, namespace: string, error: unknown): Failure {
-  if (error instanceof Failure) return error;
-
+async function explain(target: TemporalTarget, namespace: string, error: unknown): Promise<Failure> {
   const failed = (type: FailureType, sentence: string, hint: string) =>
     new Failure(type, sentence, { hint, cause: error });
   const status = error instanceof Error && 'code' in error ? error.code : undefined;
@@ -69,6 +54,12 @@ function explain(target: TemporalTarget, namespace: string, error: unknown): Fai
         : `The Temporal server at ${target.address} refuses the key in TEMPORAL_API_KEY for namespace ${namespace}.`,
       `Set TEMPORAL_API_KEY to a key that holds for namespace ${namespace}.`,
     );
+  // A server that speaks TLS hangs up on who does not.
+  if (target.tls === undefined && (await speaksTls(target, soonMillis)))
+    return unreachable(target, {
+      reason: 'it speaks TLS, and TEMPORAL_TLS is off',
+      remedy: `Set TEMPORAL_TLS=on, and ${authority} when no public authority signed its certificate.`,
+    });
   const text = error instanceof Error ? `${error.message} ${'details' in error ? String(error.details) : ''}` : '';
   return unreachable(
     target,

@@ -301,7 +301,7 @@ const faults: Readonly<Record<string, Fault>> = {
     variable: 'CUBE_DATABASE_URL',
     environment: () => ({
       LEGACY_DATABASE_URL: databases.legacyUrl,
-      CUBE_DATABASE_URL: changed(databases.legacyUrl, { hostname: 'localhost', username: 'another' }),
+      CUBE_DATABASE_URL: changed(databases.legacyUrl, { hostname: 'localhost' }),
     }),
     sentence: () => 'LEGACY_DATABASE_URL and CUBE_DATABASE_URL name the same database.',
     remedy: () => 'Give the cubes a database of their own.',
