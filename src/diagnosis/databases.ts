@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { Failure } from '../failures.js';
 import { type DatabaseFacts, databaseOf, lookAtDatabase, type NamedDatabase } from '../postgres/diagnosis.js';
-import { checkMayCreate } from '../postgres/grants.js';
+import { checkGrants, checkMayCreate } from '../postgres/grants.js';
 import { checkLedgerVersion, knownLedgerVersion, ledgerVersion } from '../postgres/ledger-schema.js';
 import { type UnsafeLogSetting, unsafeLogSettings } from '../postgres/log-settings.js';
 import { checkSource, checkTarget } from '../postgres/preflight.js';
@@ -32,6 +32,20 @@ export function lookAtCube(url: string): Promise<LookedAt> {
     if ((await ledgerVersion(client)) < knownLedgerVersion()) await checkMayCreate(client, 'cube');
     for (const mapping of mappings) if (await isThere(client, mapping.target)) await checkTarget(client, mapping);
   });
+}
+
+/** Throws what keeps the saju cube from serving users out of legacy's table, with a role of its own. */
+export function lookAtSajuCubesLegacy(url: string): Promise<LookedAt> {
+  const database: NamedDatabase = { side: 'legacy', name: 'legacy database', variable: 'SAJU_CUBE_LEGACY_URL', url };
+  return look(database, (client) =>
+    checkGrants(
+      client,
+      'legacy',
+      sajuRecordsMapping.source,
+      ['select', 'insert', 'update', 'delete'],
+      "The saju cube's role",
+    ),
+  );
 }
 
 /** Throws `configuration_invalid` when both URLs lead to one database, by whatever addresses; both can be connected to. */

@@ -4,7 +4,7 @@ import { Failure, toFailure } from '../failures.js';
 import { codeOf, lookAtPort, lookMillis, tlsFault } from '../network.js';
 import { temporalTarget, temporalVariables } from '../temporal-target.js';
 import { lookAtRedis } from '../traffic/redis-look.js';
-import { checkApart, type LookedAt, lookAtCube, lookAtLegacy } from './databases.js';
+import { checkApart, type LookedAt, lookAtCube, lookAtLegacy, lookAtSajuCubesLegacy } from './databases.js';
 import { lookAtTemporal } from './temporal.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -40,6 +40,8 @@ const serverLooks: Readonly<Partial<Record<VariableName, (environment: Environme
     });
     return describe(looked);
   },
+  SAJU_CUBE_LEGACY_URL: async (environment) =>
+    describe(await lookAtSajuCubesLegacy(environment.SAJU_CUBE_LEGACY_URL ?? '')),
   REDIS_URL: async ({ REDIS_URL = '' }) => ({ sentence: `Redis ${await lookAtRedis(REDIS_URL)} answers` }),
   TEMPORAL_ADDRESS: async (environment) => {
     const config = readConfiguration(environment, temporalVariables);
@@ -67,7 +69,9 @@ export async function lookAtConfiguration(environment: Environment): Promise<rea
   const wrong = set.filter((name) => !isRight(environment, name));
   const looked = await Promise.all([
     ...Object.entries(serverLooks).map(([name, look]) =>
-      environment[name] ? lookAt(environment, name as VariableName, () => look(environment)) : notSet(name),
+      environment[name]
+        ? lookAt(environment, name as VariableName, () => look(environment))
+        : notSet(name, environment),
     ),
     ...serviceVariables
       .filter((name) => environment[name])
@@ -128,8 +132,14 @@ function typeOf({ type, details }: Failure): Failure['type'] {
   return details.refused === 'connection' && !type.endsWith('_unreachable') ? 'configuration_invalid' : type;
 }
 
-async function notSet(name: string): Promise<ServerFinding> {
-  return { name, ok: null, sentence: '`cubeshift up` brings a server of its own', remedy: '', unsafe: '', type: null };
+async function notSet(name: string, environment: Environment): Promise<ServerFinding> {
+  const sentence =
+    name !== 'SAJU_CUBE_LEGACY_URL'
+      ? '`cubeshift up` brings a server of its own'
+      : environment.LEGACY_DATABASE_URL
+        ? 'the saju cube goes to legacy with the role of LEGACY_DATABASE_URL'
+        : '`cubeshift up` makes a role of its own';
+  return { name, ok: null, sentence, remedy: '', unsafe: '', type: null };
 }
 
 function describe({ version, role, database, unsafeLogSettings }: LookedAt): Looked {

@@ -21,6 +21,7 @@ export async function checkGrants(
   side: Side,
   { schema, table }: Pick<TableRule, 'schema' | 'table'>,
   rights: readonly string[],
+  who = "The engine's role",
 ): Promise<void> {
   const found = await client.query<{ role: string; usable: boolean; granted: boolean[] }>(
     `select current_user::text as role, pg_catalog.has_schema_privilege(n.oid, 'USAGE') as usable,
@@ -34,7 +35,7 @@ export async function checkGrants(
   if (row === undefined) return;
   const lacking = rights.filter((_, place) => row.granted[place] !== true);
   const on = quoteIdentifier(schema, table);
-  throwMissing(side, row.role, [
+  throwMissing(side, row.role, who, [
     ...(row.usable ? [] : [{ deed: `use schema ${schema}`, statement: `USAGE ON SCHEMA ${quoteIdentifier(schema)}` }]),
     ...(lacking.length === 0
       ? []
@@ -56,14 +57,14 @@ export async function checkMayCreate(client: Queryable, side: Side): Promise<voi
   const row = found.rows[0];
   if (row === undefined || row.granted) return;
   const statement = `CREATE ON DATABASE ${quoteIdentifier(row.database)}`;
-  throwMissing(side, row.role, [{ deed: `make schemas in database ${row.database}`, statement }]);
+  throwMissing(side, row.role, "The engine's role", [{ deed: `make schemas in database ${row.database}`, statement }]);
 }
 
-function throwMissing(side: Side, role: string, missing: readonly MissingGrant[]): void {
+function throwMissing(side: Side, role: string, who: string, missing: readonly MissingGrant[]): void {
   if (missing.length === 0) return;
   const deeds = missing.map(({ deed }) => deed).join(', nor ');
   const statements = missing.map(({ statement }) => `GRANT ${statement} TO ${quoteIdentifier(role)};`);
-  throw new Failure('permission_denied', `The engine's role may not ${deeds} of the ${side} database.`, {
+  throw new Failure('permission_denied', `${who} may not ${deeds} of the ${side} database.`, {
     hint: `As the owner there: ${statements.join(' ')}`,
   });
 }

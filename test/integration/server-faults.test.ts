@@ -290,6 +290,15 @@ const faults: Readonly<Record<string, Fault>> = {
     remedy: () => `As the owner there: GRANT SELECT ON "public"."saju_records" TO "${roles.bare.name}";`,
     code: 1,
   },
+  'PostgreSQL: no right to write for the saju cube': {
+    variable: 'SAJU_CUBE_LEGACY_URL',
+    environment: () => ({ SAJU_CUBE_LEGACY_URL: as('reader') }),
+    sentence: () =>
+      "The saju cube's role may not insert, update, delete on table public.saju_records of the legacy database.",
+    remedy: () =>
+      `As the owner there: GRANT INSERT, UPDATE, DELETE ON "public"."saju_records" TO "${roles.reader.name}";`,
+    code: 1,
+  },
   'PostgreSQL: no CREATE in the cube database, where no ledger is yet': {
     variable: 'CUBE_DATABASE_URL',
     environment: cube(() => cubeRole.url(privateUrl)),
@@ -490,6 +499,7 @@ test('check says all of them at once, changes nothing, and ends as the worst of 
   expect(Object.fromEntries(findings.map(({ name, ok }) => [name, ok]))).toEqual({
     LEGACY_DATABASE_URL: false,
     CUBE_DATABASE_URL: false,
+    SAJU_CUBE_LEGACY_URL: null,
     REDIS_URL: null,
     TEMPORAL_ADDRESS: null,
     LOG_LEVEL: false,
