@@ -6,6 +6,7 @@ import { logBatches } from './ledger/batches.js';
 import { adoptableRows, disownIds, ownedAmong, ownedIds, ownershipGaps } from './ledger/ownership.js';
 import { advanceRange, type ClaimedRange } from './ledger/ranges.js';
 import { formerRejectIds } from './ledger/rejects.js';
+import { expectGone } from './left-rows.js';
 import { compareRange, differingRows, type Span } from './range-comparison.js';
 import { recopyRows } from './recopy-rows.js';
 
@@ -93,6 +94,7 @@ async function removeOwned(
       span.upto.toString(),
       owned,
     ]);
+    await expectGone(writer, target, span, owned);
     await disownIds(writer, context.mapping.kind, owned);
     await writer.query('commit');
   });

@@ -8,6 +8,7 @@ import { leastKey } from './key-space.js';
 import { type BatchOrigin, IdRuns, logBatches, logTakenOut } from './ledger/batches.js';
 import { disownIds, ownedIds } from './ledger/ownership.js';
 import { keepRejects, resolveRejects } from './ledger/rejects.js';
+import { expectGone } from './left-rows.js';
 import type { ConvertedRow, RowMapping } from './row-mapping.js';
 import { RowRefusal, readConverted, TargetTransaction, timeOfMove } from './transfer.js';
 
@@ -127,6 +128,12 @@ async function replaceRows(
         'migrated',
       );
       await resolveRejects(client, migrationId, gone, 'gone');
+      const there = new Set(moved.map((row) => row.id));
+      await expectCleared(
+        client,
+        mapping,
+        ids.filter((id) => !there.has(id)),
+      );
       context.reach('before-repair-commit');
     });
     context.reach('after-repair-commit');
@@ -167,6 +174,14 @@ export async function clearTargetRows(
     [ids.map(String), owned],
   );
   return Number(counted.rows[0]?.owned ?? 0);
+}
+
+/** In the transaction that cleared them, at its end: throws when a trigger or rule kept rows, or has put them back. */
+export async function expectCleared(client: pg.ClientBase, mapping: RowMapping, ids: readonly bigint[]): Promise<void> {
+  const [least, upto] = [ids[0], ids.at(-1)];
+  if (least === undefined || upto === undefined) return;
+  const span = { after: least === leastKey ? least : least - 1n, upto };
+  await expectGone(client, mapping.target, span, multirangeOf(ids));
 }
 
 function multirangeOf(ids: readonly bigint[]): string {

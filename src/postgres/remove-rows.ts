@@ -1,9 +1,14 @@
 import type pg from 'pg';
 import type { ReachCrashPoint } from '../crash-points.js';
+import { Failure } from '../failures.js';
 import { quoteIdentifier } from './connect.js';
 import { atSide, type Databases } from './databases.js';
+import { leastKey } from './key-space.js';
 import { confirmOperation, type OperationClaim } from './ledger/operations.js';
+import { spanLength } from './ledger/ownership.js';
+import { findLeftRows, nameIds, ownedByKind, stillThere } from './left-rows.js';
 import type { RowMapping } from './row-mapping.js';
+import { restoreSetAside } from './set-aside.js';
 
 export interface RemoveContext {
   readonly databases: Databases;
@@ -18,63 +23,83 @@ const batchesAtOnce = 20;
 /**
  * Takes out of the target every row that runs of the kind put there since the last rollback or complete, a few batches
  * a transaction, and puts back what repairs had set aside. Rows that no run owns stay. Goes on where it stopped when
- * called again; once all is gone it does nothing.
+ * called again; once all is gone it does nothing. Throws `undo_incomplete` when all was tried and something remains: the
+ * runs go on to own what is still there.
  */
 export async function removeOwnedRows(context: RemoveContext, writer: pg.Client): Promise<void> {
-  for (;;) {
-    const removed = await atSide('cube', () => removeSome(context, writer));
-    if (removed === undefined) break;
-    context.onBatch({ rows: removed });
+  let position: Position | undefined = { upto: leastKey, batch: '0' };
+  while (position !== undefined) {
+    const after: Position = position;
+    position = await atSide('cube', () => removeSome(context, writer, after));
   }
-  await atSide('cube', () => restoreSetAside(context, writer));
+  await atSide('cube', () => finishRemoval(context, writer));
 }
 
-async function removeSome(context: RemoveContext, writer: pg.Client): Promise<number | undefined> {
+/** The last batch that was looked at, in the order in which they are. */
+interface Position {
+  readonly upto: bigint;
+  readonly batch: string;
+}
+
+async function removeSome(context: RemoveContext, writer: pg.Client, after: Position): Promise<Position | undefined> {
   const { mapping, claim, reach } = context;
   const key = quoteIdentifier(mapping.target.key);
   const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
   await writer.query('begin');
   await confirmOperation(writer, claim);
-  const batches = await writer.query<{ count: string; ids: string; least: string | null; greatest: string | null }>(
-    `with removed as (
-       update ledger.batches set state = 'removed'
-        where id in (select id from ledger.batches where kind = $1 and state = 'owned' order by upto limit $2)
-       returning ids, after, upto)
-     select count(*), coalesce(range_agg(ids), '{}')::text as ids, min(after) as least, max(upto) as greatest from removed`,
-    [mapping.kind, batchesAtOnce],
+  const batches = await writer.query<{ id: string; after: string; upto: string; ids: string }>(
+    `select id, after, upto, ids::text as ids from ledger.batches
+      where kind = $1 and state = 'owned' and (upto, id) > ($2::bigint, $3::bigint) order by upto, id limit $4`,
+    [mapping.kind, after.upto.toString(), after.batch, batchesAtOnce],
   );
-  const [owned] = batches.rows;
-  if (owned === undefined || owned.count === '0') {
+  const last = batches.rows.at(-1);
+  if (last === undefined) {
     await writer.query('rollback');
     return undefined;
   }
+  const removed = batches.rows.map(({ id }) => id);
+  const owned = await writer.query<{ ids: string; after: string }>(
+    `with removed as (update ledger.batches set state = 'removed' where id = any ($1::bigint[]) returning ids, after)
+     select coalesce(range_agg(ids), '{}')::text as ids, coalesce(min(after), $2) as after from removed`,
+    [removed, last.after],
+  );
+  const ids = owned.rows[0]?.ids ?? '{}';
+  const span = { after: BigInt(owned.rows[0]?.after ?? last.after), upto: BigInt(last.upto) };
   // Bounds for the index; then the exact ids, since other hands may have put rows into the gaps.
   const deleted = await writer.query(
-    `delete from ${table} where ${key} > $1 and ${key} <= $2 and ${key} <@ $3::int8multirange`,
-    [owned.least, owned.greatest, owned.ids],
+    `delete from ${table}
+      where ${key} > $1::bigint and ${key} <= $2::bigint and ${key}::bigint <@ $3::int8multirange`,
+    [span.after.toString(), span.upto.toString(), ids],
+  );
+  const left = await findLeftRows(writer, mapping.target, span, ids);
+  // What is still there stays owned; what is gone is nobody's, and neither is a row that comes there later.
+  await writer.query(
+    `update ledger.batches set state = 'owned', ids = ids * $2::int8multirange,
+            migrated = (select sum(${spanLength('part')}) from unnest(ids * $2::int8multirange) as part)
+      where id = any ($1::bigint[]) and ids && $2::int8multirange`,
+    [removed, left.ids],
   );
   reach('before-removal-commit');
   await writer.query('commit');
   reach('after-removal-commit');
-  return deleted.rowCount ?? 0;
+  context.onBatch({ rows: deleted.rowCount ?? 0 });
+  return { upto: span.upto, batch: last.id };
 }
 
-async function restoreSetAside(context: RemoveContext, writer: pg.Client): Promise<void> {
-  const { mapping, claim } = context;
-  const key = quoteIdentifier(mapping.target.key);
-  const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
+async function finishRemoval({ mapping, claim }: RemoveContext, writer: pg.Client): Promise<void> {
   await writer.query('begin');
   await confirmOperation(writer, claim);
-  // What a completed run had set aside is final; what retention has emptied cannot come back.
-  await writer.query(
-    `with aside as materialized (
-       select id, source_id, (payload ->> 'exact')::${table} as row from ledger.set_aside
-        where kind = $1 and restored_at is null and payload ? 'exact'
-          and exists (select 1 from ledger.migrations where migrations.id = migration_id and status <> 'completed')),
-     restored as (insert into ${table} select (row).* from aside on conflict do nothing returning ${key} as source_id)
-     update ledger.set_aside set restored_at = now()
-       from aside join restored using (source_id) where set_aside.id = aside.id`,
-    [mapping.kind],
-  );
+  const notRestored = await restoreSetAside(writer, mapping);
+  const left = await ownedByKind(writer, mapping.kind);
   await writer.query('commit');
+  const sentences = [
+    ...(left.count === 0 ? [] : [stillThere(mapping.target, left)]),
+    ...(notRestored.count === 0
+      ? []
+      : [`${notRestored.count} rows that had been set aside could not be put back: ${nameIds(notRestored)}`]),
+  ];
+  if (sentences.length === 0) return;
+  throw new Failure('undo_incomplete', `${sentences.join('; ')}.`, {
+    hint: 'Look for triggers, rules and rows of other hands on the table; then delete or put back by hand what is named.',
+  });
 }

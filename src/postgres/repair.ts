@@ -7,7 +7,7 @@ import { disownIds, ownershipGaps } from './ledger/ownership.js';
 import { unresolvedRejectIds } from './ledger/rejects.js';
 import { differingRows, type Span } from './range-comparison.js';
 import { rangeEnds } from './range-ends.js';
-import { clearTargetRows, type RecopyContext, recopyRows } from './recopy-rows.js';
+import { clearTargetRows, expectCleared, type RecopyContext, recopyRows } from './recopy-rows.js';
 
 export interface RepairContext extends Omit<RecopyContext, 'confirm' | 'token' | 'origin'> {
   readonly claim: OperationClaim;
@@ -47,6 +47,7 @@ export async function repairRanges(context: RepairContext, writer: pg.Client): P
       await writer.query('begin');
       await confirmOperation(writer, claim);
       const taken = await clearTargetRows(writer, mapping, migrationId, extra);
+      await expectCleared(writer, mapping, extra);
       await logTakenOut(
         writer,
         {

@@ -135,11 +135,12 @@ export class TargetTransaction {
       await Promise.race([finished, this.refused]);
       // Bytes that the target takes for another number of rows than they are must not be committed as these.
       if (this.stream.rowCount !== this.rows) throw new RowRefusal(badCopyFormat, undefined);
+      // What waits for the commit refuses its row here, and the ledger sees what it leaves.
+      await this.cube.query('set constraints all immediate');
     });
     await ledgerWork(this.cube).catch((error: unknown) => {
       throw toFailure(error, postgresFailure('cube'));
     });
-    // A deferred constraint refuses a row only here.
     await atCube(() => this.cube.query('commit'));
   }
 

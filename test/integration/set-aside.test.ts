@@ -60,3 +60,77 @@ test('a foreign row that took the id of a source row first is told, replaced by 
   await run.rollBack();
   expect((await databases.cube.query('select charts::text from saju.charts')).rows).toEqual(before.rows);
 });
+
+const insertForeign = (user: string) =>
+  databases.cube.query(
+    "insert into saju.charts (id, user_id, birth_info, saju_chart, created_at) values (5000009, $1, '{}', '{}', now())",
+    [user],
+  );
+
+/** A foreign row comes and is set aside. */
+async function setAside(user: string): Promise<void> {
+  await insertForeign(user);
+  expect((await run.verify()).found).toEqual(['5000009 extra row']);
+  await run.repair();
+}
+
+const entries = async () =>
+  (
+    await databases.cube.query<{ user: string; restored: boolean }>(
+      `select payload ->> 'user_id' as user, restored_at is not null as restored from ledger.set_aside order by id`,
+    )
+  ).rows;
+
+test('of two rows that were set aside under one id the newer one comes back, and it alone is marked', async () => {
+  await run.copy();
+  await setAside('older');
+  await setAside('newer');
+  await run.rollBack();
+  const left = await databases.cube.query('select id, user_id from saju.charts');
+  expect(left.rows).toEqual([{ id: '5000009', user_id: 'newer' }]);
+  expect(await entries()).toEqual([
+    { user: 'older', restored: false },
+    { user: 'newer', restored: true },
+  ]);
+  // The next rollback has nothing to put back: the older one has been replaced for good.
+  const next = await RowsRun.open(databases, 'next');
+  await next.rollBack();
+  await next.close();
+  expect((await databases.cube.query('select user_id from saju.charts')).rows).toEqual([{ user_id: 'newer' }]);
+});
+
+test.each<[string, () => Promise<unknown>, () => Promise<unknown>]>([
+  [
+    'whose id is taken',
+    () => insertForeign('taker'),
+    () => databases.cube.query('delete from saju.charts where id = 5000009'),
+  ],
+  [
+    'that a trigger keeps out in silence',
+    () =>
+      databases.cube.query(`create function saju.refuse() returns trigger language plpgsql as $$ begin return null; end $$;
+        create trigger refuse before insert on saju.charts for each row execute function saju.refuse()`),
+    () => databases.cube.query('drop function saju.refuse cascade'),
+  ],
+  [
+    'that a trigger takes out at the commit',
+    () =>
+      databases.cube.query(`create function saju.refuse() returns trigger language plpgsql as
+          $$ begin delete from saju.charts where id = new.id; return null; end $$;
+        create constraint trigger refuse after insert on saju.charts deferrable initially deferred
+          for each row execute function saju.refuse()`),
+    () => databases.cube.query('drop function saju.refuse cascade'),
+  ],
+])('a row set aside %s is named, and put back by the next attempt', async (_, hinder, mend) => {
+  await run.copy();
+  await setAside('set aside');
+  await hinder();
+  await expect(run.rollBack()).rejects.toMatchObject({
+    type: 'undo_incomplete',
+    message: '1 rows that had been set aside could not be put back: id 5000009.',
+  });
+  expect(await entries()).toEqual([{ user: 'set aside', restored: false }]);
+  await mend();
+  await run.rollBack();
+  expect((await databases.cube.query('select user_id from saju.charts')).rows).toEqual([{ user_id: 'set aside' }]);
+});

@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import type { BlockReason, MigrationStage, MigrationStatus } from '../../domain/migration.js';
 import { endedStatuses } from '../../domain/migration.js';
-import type { FailureReport } from '../../failures.js';
+import { Failure, type FailureReport } from '../../failures.js';
+import { inTransaction } from '../connect.js';
 import { type AskedState, askedValues, confirmAsked, stillAsked } from './asked-state.js';
 
 /** Where a workflow says its run stands. `sequence` rises with each change; an older one never overwrites a newer. */
@@ -85,15 +86,34 @@ export async function recordUnmapped(cube: pg.Pool, asked: AskedState, columns: 
  * end and in no later state: what a next run of the kind has put there is not its to hand over.
  */
 export async function finalizeOwnership(cube: pg.Pool, asked: AskedState): Promise<void> {
-  const handed = await cube.query<{ asked: boolean }>(
-    `with asked as (${stillAsked}),
-     handed as (
-       update ledger.batches set state = 'final' from asked
-        where batches.kind = asked.kind and state = 'owned')
-     select exists (select from asked) as asked`,
-    askedValues(asked),
-  );
-  confirmAsked(handed, asked);
+  await inTransaction(cube, async (client) => {
+    await client.query("set local idle_in_transaction_session_timeout = '15s'");
+    const handed = await client.query<{ asked: boolean }>(
+      `with asked as (${stillAsked}),
+       handed as (
+         update ledger.batches set state = 'final' from asked
+          where batches.kind = asked.kind and state = 'owned')
+       select exists (select from asked) as asked`,
+      askedValues(asked),
+    );
+    confirmAsked(handed, asked);
+    await client.query('set constraints all immediate');
+    // Still owned, they would be removed by the next rollback of the kind.
+    const owned = await client.query<{ ids: string }>(
+      `select ids::text as ids from ledger.batches
+        where kind = (select kind from ledger.migrations where id = $1) and state = 'owned' order by upto limit 3`,
+      [asked.migrationId],
+    );
+    if (owned.rows.length === 0) return;
+    const some = owned.rows.map(({ ids }) => ids).join(', ');
+    throw new Failure(
+      'unexpected',
+      `The ledger did not hand over all rows: batches with the ids ${some} are still owned.`,
+      {
+        hint: 'Look for a trigger or rule on the table ledger.batches, which is for the engine alone.',
+      },
+    );
+  });
 }
 
 /** What a run did so far, counted from the log. */
