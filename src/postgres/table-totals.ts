@@ -53,13 +53,14 @@ export async function countTarget(
   const counted = await cube.query<{ rows: string; owned_rows: string; owned_ids: string; rejected: string }>(
     `with owned as materialized (
        select coalesce(range_agg(ids), '{}') as ids from ledger.batches where kind = $1 and state = 'owned')
-     select count(row.*) as rows,
-            count(row.*) filter (where row.${quoteIdentifier(target.key)}::bigint <@ owned.ids) as owned_rows,
+     select counted.rows, counted.owned_rows,
             (select coalesce(sum(${spanLength('part')}), 0) from unnest(owned.ids) as part) as owned_ids,
             (select count(*) from ledger.rejects
               where migration_id = $2 and resolution in ('open', 'accepted')) as rejected
-       from owned left join ${quoteIdentifier(target.schema, target.table)} as row on true
-      group by owned.ids`,
+       from owned
+      cross join lateral (
+        select count(*) as rows, count(*) filter (where ${quoteIdentifier(target.key)}::bigint <@ owned.ids) as owned_rows
+          from ${quoteIdentifier(target.schema, target.table)}) as counted`,
     [kind, migrationId],
   );
   const [row] = counted.rows;
