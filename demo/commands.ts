@@ -13,6 +13,8 @@ export class Commands {
     private readonly folder: string,
     /** Beside the caller's own variables. */
     private readonly variables: Readonly<Record<string, string>>,
+    /** Whether `up` may leave Temporal open to other users of the machine. */
+    private readonly sharedMachine: boolean,
   ) {}
 
   /** Runs a command and shows what it says. While a server is away the stack is mended and the command repeated. */
@@ -22,8 +24,9 @@ export class Commands {
       const { code } = await this.spawn(args, 'inherit');
       if (code === 0) return;
       if (code !== serverAway || tries === mostTries || args[0] === 'up' || args[0] === 'down') this.giveUp(args, code);
-      process.stderr.write('\n$ cubeshift up --detach\n');
-      await this.spawn(['up', '--detach'], 'inherit');
+      const up = ['up', '--detach', ...(this.sharedMachine ? ['--shared-machine'] : [])];
+      process.stderr.write(`\n$ cubeshift ${up.join(' ')}\n`);
+      await this.spawn(up, 'inherit');
     }
   }
 

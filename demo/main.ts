@@ -17,16 +17,16 @@ import { describeSwitching } from './switching-report.js';
  */
 const migrationId = 'demo';
 const folder = resolve(process.env.CUBESHIFT_HOME ?? '.cubeshift', 'demo');
-const records = recordsAsked();
+const { records, sharedMachine } = optionsAsked();
 /** Users are counted once a second instead of once in ten: the demo's ramps take seconds. */
-const cubeshift = new Commands(folder, { GATEWAY_WINDOW_SECONDS: '1' });
+const cubeshift = new Commands(folder, { GATEWAY_WINDOW_SECONDS: '1' }, sharedMachine);
 const requestsPerSecond = 200;
 
 const begun = beginning();
 if (begun !== undefined && (begun.finished || begun.records !== records)) await cubeshift.run('down', '--purge');
 remember({ records, finished: false });
 
-await cubeshift.run('up', '--detach', '--records', String(records));
+await cubeshift.run('up', '--detach', '--records', String(records), ...(sharedMachine ? ['--shared-machine'] : []));
 await cubeshift.run('migrate', 'start', 'saju-records', '--id', migrationId, '--wait');
 if (!(await isCompleted())) await cubeshift.run('migrate', 'complete', migrationId, '--wait');
 const env = (await cubeshift.read('env', '--json')) as Readonly<Record<string, string>>;
@@ -68,11 +68,13 @@ function remember(state: Beginning): void {
   writeFileSync(join(folder, 'demo.json'), `${JSON.stringify(state)}\n`);
 }
 
-function recordsAsked(): number {
-  const { values } = parseArgs({ options: { records: { type: 'string', default: '100000' } } });
+function optionsAsked() {
+  const { values } = parseArgs({
+    options: { records: { type: 'string', default: '100000' }, 'shared-machine': { type: 'boolean', default: false } },
+  });
   if (!/^[1-9]\d{0,8}$/.test(values.records)) {
     process.stderr.write('--records takes a whole number from 1 to 999999999.\n');
     process.exit(2);
   }
-  return Number(values.records);
+  return { records: Number(values.records), sharedMachine: values['shared-machine'] };
 }

@@ -28,7 +28,17 @@ const parts = [
 
 /** What the programs of a folder have in common is in `shared` beside them; folders share nothing. */
 const groups = [
-  { folder: 'src', programs: ['src/cli', 'src/workers/control', 'src/workers/bulk', ...servicePrograms(), ...parts] },
+  {
+    folder: 'src',
+    programs: [
+      'src/cli',
+      'src/workers/control',
+      'src/workers/bulk',
+      'src/stack/temporal/front',
+      ...servicePrograms(),
+      ...parts,
+    ],
+  },
   { folder: 'legacy', programs: ['legacy/main', 'legacy/saju-service'] },
   { folder: 'demo', programs: ['demo/main', 'demo/faulty-saju-cube'] },
   { folder: 'bench', programs: ['bench/main'] },

@@ -27,6 +27,17 @@ const variables = {
     parseTls,
     { fallback: 'off' },
   ),
+  TEMPORAL_TLS_CA: variable(
+    "PEM file of the authority that signed the Temporal server's certificate; turns TLS on",
+    parseCertificateFile,
+    { fallback: '' },
+  ),
+  TEMPORAL_TLS_CERT: variable(
+    'PEM file of the certificate that the Temporal server is shown, for one that asks; turns TLS on',
+    parseCertificateFile,
+    { fallback: '' },
+  ),
+  TEMPORAL_TLS_KEY: variable('PEM file of the key of TEMPORAL_TLS_CERT', parseKeyFile, { fallback: '' }),
   TEMPORAL_API_KEY: variable('API key of the Temporal namespace; with one TLS is always on', parseKey, {
     secret: true,
     fallback: '',
@@ -148,6 +159,10 @@ const variables = {
 } as const;
 
 export type VariableName = keyof typeof variables;
+
+/** One of these without the others is of no use. */
+const together: readonly (readonly VariableName[])[] = [['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY']];
+
 export type Configuration = {
   readonly [Name in VariableName]: (typeof variables)[Name] extends Variable<infer T> ? T : never;
 };
@@ -197,6 +212,12 @@ export function readConfiguration<Name extends VariableName>(
     } catch (error) {
       problems.push(`${source} ${error instanceof Error ? error.message : 'is not valid'} (${rule.text}).`);
     }
+  }
+  for (const pair of together) {
+    const asked = pair.some((name) => (names as readonly VariableName[]).includes(name));
+    const told = problems.some((problem) => pair.some((name) => problem.startsWith(`${name} `)));
+    if (asked && !told && new Set(pair.map((name) => Boolean(environment[name]))).size > 1)
+      problems.push(`${pair.join(' and ')} are needed together.`);
   }
   if (problems.length > 0) throw new Failure('configuration_invalid', problems.join('\n'));
   return values as Pick<Configuration, Name>;
@@ -273,12 +294,29 @@ function parsePort(value: string): number {
 
 function parseTls(value: string): string {
   if (value === 'on' || value === 'off') return value;
-  try {
-    if (readFileSync(value, 'utf8').includes('-----BEGIN CERTIFICATE-----')) return value;
-  } catch {
-    // A file that cannot be read is as wrong as one that holds no certificate.
-  }
+  if (holds(value, /-----BEGIN CERTIFICATE-----/)) return value;
   throw new Error('must be on, off or the path of a PEM file with a certificate');
+}
+
+function parseCertificateFile(value: string): string {
+  if (!holds(value, /-----BEGIN CERTIFICATE-----/))
+    throw new Error('must be the path of a PEM file with a certificate');
+  return value;
+}
+
+function parseKeyFile(value: string): string {
+  if (!holds(value, /-----BEGIN (?:\w+ )?PRIVATE KEY-----/))
+    throw new Error('must be the path of a PEM file with a private key');
+  return value;
+}
+
+/** A file that cannot be read is as wrong as one with something else in it. */
+function holds(path: string, what: RegExp): boolean {
+  try {
+    return what.test(readFileSync(path, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 /** It becomes a bearer token: https://www.rfc-editor.org/rfc/rfc6750#section-2.1. */

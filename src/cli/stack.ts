@@ -19,6 +19,12 @@ import { type ExitCode, exitCodes } from './exit-codes.js';
 import { LogTail } from './log-tail.js';
 import { conclude, type Output, table } from './output.js';
 
+interface UpOptions {
+  readonly records: number;
+  readonly detach?: boolean;
+  readonly sharedMachine?: boolean;
+}
+
 /** The state folder of the stack that commands without another word mean. */
 export function currentHome(): StackHome {
   return new StackHome(process.env.CUBESHIFT_HOME ?? '.cubeshift');
@@ -30,10 +36,11 @@ export function registerStackCommands(program: Command, output: Output): void {
     .description('bring up the servers, the legacy stand-in, workers, control API, cubes and gateway, and keep them up')
     .option('--records <n>', 'saju records of the legacy stand-in', parseCount, 100_000)
     .option('--detach', 'return when everything is ready')
-    .action((options: { records: number; detach?: boolean }) =>
+    .option('--shared-machine', 'go on where Temporal cannot be closed to other users of this machine')
+    .action((options: UpOptions) =>
       conclude(async () => {
         checkVariables(process.env);
-        return options.detach ? upDetached(options.records, output) : upHere(options.records, output);
+        return options.detach ? upDetached(options, output) : upHere(options, output);
       }),
     );
   program
@@ -126,7 +133,7 @@ export function liveEnvironment(): Readonly<Record<string, string>> {
   };
 }
 
-async function upHere(records: number, output: Output): Promise<ExitCode> {
+async function upHere({ records, sharedMachine }: UpOptions, output: Output): Promise<ExitCode> {
   const home = currentHome();
   if (home.supervisor() !== undefined) return awaitOther(home, output);
   const stop = new AbortController();
@@ -136,13 +143,15 @@ async function upHere(records: number, output: Output): Promise<ExitCode> {
     cacheFolder: defaultCacheFolder(process.env),
     environment: process.env,
     log: output.talk,
+    temporalAccess: sharedMachine ? 'closed_if_possible' : 'closed',
   });
   try {
     if (!stop.signal.aborted && !process.env.LEGACY_DATABASE_URL) await fillWhenEmpty(stack.env, records);
     if (!stop.signal.aborted) await stack.startPrograms();
-    showStack(stack.env, output);
-    if (process.send === undefined) output.talk('everything is up; Ctrl-C stops it');
-    else process.send('up');
+    if (process.send === undefined) {
+      showStack(stack.env, output);
+      output.talk('everything is up; Ctrl-C stops it');
+    } else process.send('up');
     await stack.watch(stop.signal);
   } finally {
     output.talk('stopping');
@@ -152,7 +161,7 @@ async function upHere(records: number, output: Output): Promise<ExitCode> {
 }
 
 /** Starts `up` as a process of its own, passes on what it says, and returns when everything is up. */
-async function upDetached(records: number, output: Output): Promise<ExitCode> {
+async function upDetached({ records, sharedMachine }: UpOptions, output: Output): Promise<ExitCode> {
   const home = currentHome();
   if (home.supervisor() !== undefined) return awaitOther(home, output);
   home.prepare();
@@ -160,7 +169,8 @@ async function upDetached(records: number, output: Output): Promise<ExitCode> {
   const log = openSync(logFile, 'a', 0o600);
   const said = new LogTail(logFile, output);
   const entry = join(packageRoot(), 'dist', 'src', 'cli.js');
-  const child = spawn(process.execPath, [entry, 'up', '--records', String(records)], {
+  const asked = ['--records', String(records), ...(sharedMachine ? ['--shared-machine'] : [])];
+  const child = spawn(process.execPath, [entry, 'up', ...asked], {
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],
     env: process.env,
@@ -189,6 +199,8 @@ async function upDetached(records: number, output: Output): Promise<ExitCode> {
   }
   child.disconnect();
   child.unref();
+  // Not through the log: the link to the Web UI is a secret.
+  showStack(liveEnvironment(), output);
   return exitCodes.done;
 }
 

@@ -96,6 +96,7 @@ async function handshakeFault(target: TemporalTarget, millis: number): Promise<N
       ? {}
       : {
           ...(tls.serverRootCACertificate === undefined ? {} : { ca: tls.serverRootCACertificate }),
+          ...(tls.clientCertPair === undefined ? {} : { cert: tls.clientCertPair.crt, key: tls.clientCertPair.key }),
         };
   const error = await handshake(target, settings, millis);
   if (error === undefined) return undefined;
@@ -114,7 +115,7 @@ async function speaksTls(target: TemporalTarget, millis: number): Promise<boolea
 /** Makes a TLS handshake and hangs up; returns what went wrong. */
 function handshake(
   { address }: TemporalTarget,
-  settings: { ca?: Buffer; rejectUnauthorized?: boolean },
+  settings: { ca?: Buffer; cert?: Buffer; key?: Buffer; rejectUnauthorized?: boolean },
   millis: number,
 ): Promise<unknown> {
   const { host, port } = hostAndPort(address);

@@ -38,11 +38,19 @@ export function askedPorts(environment: NodeJS.ProcessEnv): Partial<Record<PortN
   );
 }
 
+/** How a Temporal server of the user's own is spoken to: nothing of it fits the embedded one. */
+const temporalAccessVariables = [
+  'TEMPORAL_TLS',
+  'TEMPORAL_TLS_CA',
+  'TEMPORAL_TLS_CERT',
+  'TEMPORAL_TLS_KEY',
+  'TEMPORAL_API_KEY',
+] as const;
+
 /** What is passed on to the programs as the caller set it. */
 const passedVariables = [
   'TEMPORAL_NAMESPACE',
-  'TEMPORAL_TLS',
-  'TEMPORAL_API_KEY',
+  ...temporalAccessVariables,
   'CUBE_JWT_SECRET',
   'CUBE_JWT_SECRET_PREVIOUS',
   'USER_JWT_SECRET',
@@ -81,17 +89,22 @@ const printedDatabases: DatabaseNeeds = { LEGACY_DATABASE_URL: 'heal7', CUBE_DAT
 /** On a server of the user's own the cubes come as the engine does, where nothing else is said. */
 const printedRoles: DatabaseNeeds = { SAJU_CUBE_LEGACY_URL: 'saju_cube' };
 
-/** Every variable that the programs of a stack read, with its live value: embedded defaults where nothing else is set. */
+/**
+ * Every variable that the programs of a stack read, with its live value: embedded defaults where nothing else is set.
+ * `temporal` are those of an embedded Temporal server that is closed to others.
+ */
 export function stackEnvironment(
   settings: StackSettings,
   environment: NodeJS.ProcessEnv,
   stateFolder: string,
+  temporal: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
   const { ports } = settings;
   const own = ownServers(environment);
   const passed = passedVariables.flatMap((name) => {
     const value = environment[name];
-    return value ? [[name, value] as const] : [];
+    const fits = own.TEMPORAL_ADDRESS !== undefined || !temporalAccessVariables.some((one) => one === name);
+    return value && fits ? [[name, value] as const] : [];
   });
   const local = (port: PortName) => `http://127.0.0.1:${ports[port]}`;
   return {
@@ -114,7 +127,9 @@ export function stackEnvironment(
     MONITORING_CUBE_URL: local('monitoring'),
     SAJU_CUBE_URL: local('saju'),
     CONTROL_URL: `http://${reachableHost(environment.CONTROL_HOST)}:${ports.control}`,
-    ...(own.TEMPORAL_ADDRESS === undefined ? { TEMPORAL_UI_URL: `http://127.0.0.1:${ports.temporalUi}` } : {}),
+    ...(own.TEMPORAL_ADDRESS === undefined
+      ? { TEMPORAL_UI_URL: `http://127.0.0.1:${ports.temporalUi}`, ...temporal }
+      : {}),
   };
 }
 

@@ -42,6 +42,10 @@ export const usualPorts = {
 } as const;
 export type PortName = keyof typeof usualPorts;
 
+function isTemporal(name: PortName): boolean {
+  return name === 'temporal' || name === 'temporalUi';
+}
+
 /** Where secrets that were changed while the stack runs stand. */
 export const secretsFile = 'token-secrets.json';
 
@@ -104,9 +108,9 @@ export class StackHome {
     const taken = new Set<number>();
     for (const [name, usual] of Object.entries(usualPorts) as [PortName, number][]) {
       const wanted = kept?.ports[name] ?? usual;
-      // The Web UI is part of the Temporal process: while that lives, both its ports are the stack's own.
-      const holder = name === 'temporalUi' ? kept?.ports.temporal : wanted;
-      const own = holder !== undefined && inUse.has(holder);
+      // Temporal's two ports belong together, whichever of its processes lives.
+      const holders = kept !== undefined && isTemporal(name) ? [kept.ports.temporal, kept.ports.temporalUi] : [wanted];
+      const own = holders.some((holder) => inUse.has(holder));
       const port = asked[name] ?? (own ? wanted : await choosePort(wanted, taken));
       ports[name] = port;
       taken.add(port);

@@ -16,7 +16,7 @@ export interface ProcessSpec {
   readonly folder?: string;
   readonly port: number | null;
   readonly version: string;
-  readonly ready: () => Promise<boolean>;
+  readonly ready: (pid: number) => Promise<boolean>;
   readonly stopSignal: NodeJS.Signals;
 }
 
@@ -42,7 +42,7 @@ export class ManagedProcess {
   async adopt(left: ProcessIdentity | undefined): Promise<void> {
     if (left === undefined || !isAlive(left)) return;
     this.identity = left;
-    if (await this.spec.ready().catch(() => false)) this.state = 'ready';
+    if (await this.spec.ready(left.pid).catch(() => false)) this.state = 'ready';
     else await this.stop(5000);
   }
 
@@ -50,7 +50,7 @@ export class ManagedProcess {
   async attend(): Promise<boolean> {
     if (this.identity !== undefined && isAlive(this.identity)) {
       if (this.state === 'ready') return false;
-      if (!(await this.spec.ready().catch(() => false))) return false;
+      if (!(await this.spec.ready(this.identity.pid).catch(() => false))) return false;
       this.state = 'ready';
       this.backOff = firstBackOff;
       return true;

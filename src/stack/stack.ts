@@ -14,7 +14,7 @@ import { programProcess } from './program-process.js';
 import { isNeeded, programs, runCubes } from './programs.js';
 import { redisProcess } from './redis-server.js';
 import { Supervisor } from './supervisor.js';
-import { temporalProcess } from './temporal-server.js';
+import { embeddedTemporal, type TemporalAccess } from './temporal/embedded.js';
 
 export interface StackOptions {
   readonly home: StackHome;
@@ -23,6 +23,8 @@ export interface StackOptions {
   readonly environment: NodeJS.ProcessEnv;
   /** Talk for a person, while it takes long. */
   readonly log: (text: string) => void;
+  /** Who may reach the embedded Temporal server: this user alone by default. */
+  readonly temporalAccess?: TemporalAccess;
 }
 
 export interface RunningStack {
@@ -55,17 +57,21 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
       askedPorts(options.environment),
     );
     const own = ownServers(options.environment);
-    const env = stackEnvironment(settings, options.environment, home.folder);
     if (Object.keys(own).length > 0) await (await import('../diagnosis/servers.js')).checkServers(options.environment);
+    const temporal =
+      own.TEMPORAL_ADDRESS === undefined
+        ? await embeddedTemporal(home, settings, options.temporalAccess ?? 'closed', log)
+        : undefined;
+    const env = stackEnvironment(settings, options.environment, home.folder, temporal?.variables);
     // A secret that the caller names is the one, whatever it was changed to before.
     if (options.environment.CUBE_JWT_SECRET) home.recordSecrets({});
+    if (!isSame(home.environment(), env)) await endPrograms(home);
     home.recordEnvironment(env);
     const fetch = (name: Parameters<typeof ensureArtifact>[0]) => ensureArtifact(name, options.cacheFolder, log);
     const wanted = {
       legacy: own.LEGACY_DATABASE_URL === undefined,
       cube: own.CUBE_DATABASE_URL === undefined,
       redis: own.REDIS_URL === undefined,
-      temporal: own.TEMPORAL_ADDRESS === undefined,
     };
     const databases: Partial<Record<DatabaseSide, PostgresServer>> = {};
     if (wanted.legacy || wanted.cube) {
@@ -88,9 +94,9 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
       const server = { program: await fetch('redis'), port: settings.ports.redis, password };
       await supervisor.bringUp([redisProcess(home, server)]);
     }
-    if (wanted.temporal) {
+    if (temporal !== undefined) {
       log(`starting temporal on port ${settings.ports.temporal}, its Web UI on ${settings.ports.temporalUi}`);
-      await supervisor.bringUp([temporalProcess(home, await fetch('temporal'), settings.ports)]);
+      for (const process of temporal.processes(await fetch('temporal'))) await supervisor.bringUp([process]);
     }
     const databasesOf = (needs: DatabaseNeeds) => databaseVariables(needs, settings, own);
     return {
@@ -161,6 +167,18 @@ export function listProcesses(home: StackHome): readonly ProcessEntry[] {
   return home.processes().filter(isAlive);
 }
 
+/** Ends what an earlier supervisor left, save the servers: programs that were started with other variables would go on with those. */
+async function endPrograms(home: StackHome): Promise<void> {
+  const left = listProcesses(home).filter(({ name }) => !servers.includes(name));
+  await Promise.all(left.map(endLeftover));
+}
+
+function isSame(one: Readonly<Record<string, string>> | undefined, other: Readonly<Record<string, string>>): boolean {
+  const text = (variables: object) => JSON.stringify(Object.entries(variables).sort());
+  return one === undefined || text(one) === text(other);
+}
+
+const servers: readonly string[] = ['postgres-legacy', 'postgres-cube', 'redis', 'temporal', 'temporal-front'];
 const leftoverPatience = 10_000;
 
 async function endLeftover(entry: ProcessEntry): Promise<void> {

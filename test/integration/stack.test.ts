@@ -19,7 +19,7 @@ import { canBeStranger, everythingIn, openToStrangers } from '../support/strange
 const root = mkdtempSync(join(tmpdir(), 'cubeshift-stacks-'));
 const first: Variables = { CUBESHIFT_HOME: join(root, 'first') };
 const second: Variables = { CUBESHIFT_HOME: join(root, 'second') };
-const servers = ['postgres-cube', 'postgres-legacy', 'redis', 'temporal'];
+const servers = ['postgres-cube', 'postgres-legacy', 'redis', 'temporal', 'temporal-front'];
 const programs = [
   'api-gateway-cube',
   'control',

@@ -23,6 +23,7 @@ export class OwnServers {
       cacheFolder: defaultCacheFolder(process.env),
       environment: {},
       log: () => undefined,
+      temporalAccess: 'open',
     });
     return new OwnServers(home, stack);
   }

@@ -28,11 +28,13 @@ let stack: RunningStack | undefined;
 export async function setup(project: TestProject): Promise<void> {
   const log = (text: string) => void process.stderr.write(`${text}\n`);
   const cacheFolder = defaultCacheFolder(process.env);
+  // Open, so that each test file reaches it without certificates; what is closed is tested on stacks of its own.
   stack = await startServers({
     home: new StackHome(folder),
     cacheFolder,
     environment: { CUBESHIFT_DATABASES: dataFolder() },
     log,
+    temporalAccess: 'open',
   });
   project.provide('servers', {
     legacyUrl: stack.administratorUrls.legacy ?? '',

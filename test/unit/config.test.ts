@@ -8,6 +8,9 @@ const right = {
   TEMPORAL_ADDRESS: '127.0.0.1:7233',
   TEMPORAL_NAMESPACE: 'default',
   TEMPORAL_TLS: 'off',
+  TEMPORAL_TLS_CA: '',
+  TEMPORAL_TLS_CERT: '',
+  TEMPORAL_TLS_KEY: '',
   TEMPORAL_API_KEY: '',
   LEGACY_DATABASE_URL: 'postgres://user:word@127.0.0.1:5432/heal7',
   SAJU_CUBE_LEGACY_URL: 'postgres://user:word@127.0.0.1:5432/heal7',
@@ -120,6 +123,7 @@ describe('a right environment', () => {
     ['TEMPORAL_NAMESPACE', 'heal7-prod.a_b'],
     ['TEMPORAL_TLS', 'on'],
     ['TEMPORAL_TLS', 'test/data/tls/authority.pem'],
+    ['TEMPORAL_TLS_CA', 'test/data/tls/authority.pem'],
     ['TEMPORAL_API_KEY', 'eyJhbGciOi.eyJhdWQ.c2ln-_'],
     ['LEGACY_DATABASE_URL', 'postgres://user:p%40ss@db/heal7'],
     ['CUBE_JWT_SECRET', '열한글자로서른두바이트넘게'],
@@ -166,6 +170,10 @@ describe('a wrong value', () => {
     ['TEMPORAL_NAMESPACE', 'zanzi bar'],
     ['TEMPORAL_TLS', 'zanzibar'],
     ['TEMPORAL_TLS', 'package.json'],
+    ['TEMPORAL_TLS_CA', 'on'],
+    ['TEMPORAL_TLS_CA', 'test/data/tls/server.key'],
+    ['TEMPORAL_TLS_CERT', 'package.json'],
+    ['TEMPORAL_TLS_KEY', 'test/data/tls/authority.pem'],
     ['TEMPORAL_API_KEY', 'zanzi bar'],
     ['TEMPORAL_NAMESPACE', 'zanzibar/'],
     ['TEMPORAL_NAMESPACE', 'zanzibar'.repeat(30)],
@@ -219,6 +227,15 @@ describe('a wrong value', () => {
     const problems = problemsOf(wrong);
     expect(problems.map((problem) => problem.split(' ')[0])).toEqual(names);
     expect(problems.join()).not.toContain('zanzibar');
+  });
+
+  test('half a pair is told once, by whoever reads either half', () => {
+    const certificate = { TEMPORAL_TLS_CERT: 'test/data/tls/server.pem' };
+    const both = { ...certificate, TEMPORAL_TLS_KEY: 'test/data/tls/server.key' };
+    for (const name of ['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY'] as const) {
+      expect(problemsOf(certificate, [name])).toEqual(['TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY are needed together.']);
+      expect(readConfiguration(both, [name])).toEqual({ [name]: both[name] });
+    }
   });
 
   test('that is missing is told with what it is for', () => {

@@ -77,6 +77,24 @@ test('each program’s port can be asked for', () => {
   expect(askedPorts({ GATEWAY_PORT: '' })).toEqual({});
 });
 
+test('how a Temporal server of one’s own is spoken to goes with it, and never with the embedded one', () => {
+  const access = {
+    TEMPORAL_TLS: 'on',
+    TEMPORAL_TLS_CA: '/own/ca.pem',
+    TEMPORAL_TLS_CERT: '/own/client.pem',
+    TEMPORAL_TLS_KEY: '/own/client.key',
+    TEMPORAL_API_KEY: 'key',
+  };
+  const own = { TEMPORAL_ADDRESS: 'temporal:7233', ...access };
+  expect(stackEnvironment(settings, own)).toMatchObject(own);
+  expect(stackEnvironment(settings, access)).toEqual(stackEnvironment(settings, {}));
+  const embedded = { TEMPORAL_TLS_CA: '/state/ca.pem', TEMPORAL_UI_URL: 'http://127.0.0.1:8233/open/secret' };
+  expect(environmentOf(settings, access, '/state', embedded)).toEqual({
+    ...stackEnvironment(settings, {}),
+    ...embedded,
+  });
+});
+
 test('what else is set for the programs is passed on, and nothing that is not theirs', () => {
   const passed = {
     TEMPORAL_NAMESPACE: 'heal7',

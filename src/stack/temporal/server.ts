@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { packageVersion } from '../../package-root.js';
+import { artifacts } from '../artifacts.js';
+import type { StackHome } from '../home.js';
+import type { ProcessSpec } from '../managed-process.js';
+import { isReady, programFile } from '../program-process.js';
+import { listens } from '../reachable.js';
+import { serverEnvironment } from '../server-environment.js';
+import { temporalKeys } from './certificates.js';
+import { innerPorts } from './inner-ports.js';
+import { inNetworkOf, inOwnNetwork, isInOtherNetwork, listensInNetworkOf, type NetworkWay } from './network.js';
+import { readyPath } from './ui-front.js';
+import { uiLink } from './ui-login.js';
+
+interface Ports {
+  readonly temporal: number;
+  readonly temporalUi: number;
+}
+
+/** The server on the machine's own loopback address, as it ships: whoever has an account on the machine may steer it. */
+export function openTemporal(home: StackHome, program: string, ports: Ports): readonly ProcessSpec[] {
+  const [command, ...args] = serverCommand(home, program, { rpc: ports.temporal, ui: ports.temporalUi });
+  return [
+    {
+      ...serverSpec(home, ports),
+      command,
+      args,
+      ready: async (pid) =>
+        !isInOtherNetwork(pid) && (await listens(ports.temporal)) && (await listens(ports.temporalUi)),
+    },
+  ];
+}
+
+/**
+ * The server with all its ports in a network of its own, and the front that leads there: gRPC over mutual TLS, the Web UI
+ * behind a login. The server's process comes first; the front waits for it by itself.
+ */
+export function closedTemporal(
+  home: StackHome,
+  program: string,
+  ports: Ports,
+  way: NetworkWay,
+): readonly ProcessSpec[] {
+  const words = { server: home.path('temporal.pid'), front: home.path('temporal-front.pid') };
+  const [command = program, ...args] = inOwnNetwork(way, words, serverCommand(home, program, innerPorts));
+  const front = ['--enable-source-maps', programFile('src/stack/temporal/front.js')];
+  const [frontCommand = '', ...frontArgs] = inNetworkOf(
+    words,
+    [ports.temporal, ports.temporalUi],
+    [process.execPath, ...front],
+  );
+  return [
+    {
+      ...serverSpec(home, ports),
+      command,
+      args,
+      ready: async (pid) => isInOtherNetwork(pid) && listensInNetworkOf(pid, Object.values(innerPorts)),
+    },
+    {
+      name: 'temporal-front',
+      command: frontCommand,
+      args: frontArgs,
+      env: {
+        ...serverEnvironment(),
+        FRONT_KEYS: keysFolder(home),
+        FRONT_UI_PORT: String(ports.temporalUi),
+        FRONT_WORDS: JSON.stringify(words),
+      },
+      port: ports.temporalUi,
+      version: packageVersion(),
+      stopSignal: 'SIGTERM',
+      ready: () => isReady(`http://127.0.0.1:${ports.temporalUi}`, readyPath),
+    },
+  ];
+}
+
+/** Where the keys of a stack's closed Temporal are. */
+export function keysFolder(home: StackHome): string {
+  return home.path('temporal-keys');
+}
+
+/** What a client of the closed server needs to know beside its address. */
+export function closedTemporalVariables(home: StackHome, ports: Ports): Readonly<Record<string, string>> {
+  const keys = temporalKeys(keysFolder(home));
+  return {
+    TEMPORAL_TLS: 'on',
+    TEMPORAL_TLS_CA: keys.authority,
+    TEMPORAL_TLS_CERT: keys.clientCertificate,
+    TEMPORAL_TLS_KEY: keys.clientKey,
+    TEMPORAL_UI_URL: uiLink(ports.temporalUi, readFileSync(keys.uiSecret, 'utf8')),
+  };
+}
+
+function serverSpec(home: StackHome, ports: Ports) {
+  return {
+    name: 'temporal',
+    env: { ...serverEnvironment(), HOME: home.folder },
+    port: ports.temporal,
+    version: artifacts.temporal.version,
+    stopSignal: 'SIGTERM',
+  } as const;
+}
+
+function serverCommand(
+  home: StackHome,
+  program: string,
+  ports: { readonly rpc: number; readonly ui: number },
+): readonly [string, ...string[]] {
+  return [
+    program,
+    'server',
+    'start-dev',
+    '--ip',
+    '127.0.0.1',
+    '--port',
+    String(ports.rpc),
+    '--ui-port',
+    String(ports.ui),
+    '--ui-disable-news-fetch',
+    '--db-filename',
+    home.path('temporal.db'),
+    '--log-level',
+    'warn',
+  ];
+}
