@@ -18,7 +18,7 @@ const words = ['failures', 'crash-points', 'package-root', 'temporal-target', 'n
 /** How any database is reached, for those who keep servers up or say what is wrong with one. */
 const databaseSessions = '^src/postgres/(connect|server-address|session|log-settings)\\.ts$';
 /** What tokens look like: a format, not a service. */
-const tokenFormat = '^src/services/(tokens|token-secrets|signed-tokens|user-tokens)\\.ts$';
+const tokenFormat = '^src/services/(tokens|token-secrets|signed-tokens|user-tokens|request-proofs)\\.ts$';
 
 module.exports = {
   forbidden: [

@@ -28,7 +28,11 @@ remember({ records, finished: false });
 
 await cubeshift.run('up', '--detach', '--records', String(records), ...(sharedMachine ? ['--shared-machine'] : []));
 await cubeshift.run('migrate', 'start', 'saju-records', '--id', migrationId, '--wait');
-if (!(await isCompleted())) await cubeshift.run('migrate', 'complete', migrationId, '--wait');
+if (!(await isCompleted())) {
+  const accept = ['--accept', '--by', 'demo', '--why', 'the stand-in plants a wrong row in a hundred'];
+  await cubeshift.run('migrate', 'rejects', migrationId, ...accept, '--wait');
+  await cubeshift.run('migrate', 'complete', migrationId, '--wait');
+}
 const env = (await cubeshift.read('env', '--json')) as Readonly<Record<string, string>>;
 const report = await cubeshift.read('migrate', 'report', migrationId);
 process.stdout.write(`\n${describeReport(report, env)}\n`);

@@ -1,17 +1,23 @@
+import type { ReceivedRequest } from '../domain/plan-requests.js';
 import { type AuditedAct, appendAudit } from '../postgres/audit.js';
 import { atSide, type Databases } from '../postgres/databases.js';
 import { guarded } from './guard.js';
+import { outsideAct } from './outside-requests.js';
 
 export type { AuditedAct };
 
 /** Acts that are put on record after they were begun, since nothing may keep them waiting. */
-export function createAuditRecord({ cube }: Pick<Databases, 'cube'>) {
+export function createAuditRecord({ cube }: Pick<Databases, 'cube'>, isProven: (received: ReceivedRequest) => boolean) {
   return {
-    /** Tried until it is done; a repetition may put the act on record twice. */
-    putOnRecord: (act: AuditedAct): Promise<void> =>
+    /**
+     * Tried until it is done, and done once. What somebody else than the control API wants to have on record is told as
+     * just that: a forged entry would be worse than none.
+     */
+    putOnRecord: (act: AuditedAct, received: ReceivedRequest): Promise<void> =>
       guarded(
         async () => {
-          await atSide('cube', () => appendAudit(cube, act));
+          const once = { ...act, details: { ...act.details, once: received.workflowId } };
+          await atSide('cube', () => appendAudit(cube, isProven(received) ? once : outsideAct(received)));
         },
         { untilDone: true },
       ),

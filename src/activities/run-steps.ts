@@ -1,3 +1,4 @@
+import type { MigrationAction } from '../domain/migration.js';
 import { atSide } from '../postgres/databases.js';
 import type { AskedState } from '../postgres/ledger/asked-state.js';
 import { releaseRanges } from '../postgres/ledger/ranges.js';
@@ -8,6 +9,7 @@ import {
   type RunCounts,
   type RunState,
   recordEstimate,
+  recordPending,
   recordRunState,
   recordUnmapped,
 } from '../postgres/ledger/run-state.js';
@@ -68,6 +70,10 @@ export function createRunSteps({ databases, reach }: ActivityDependencies) {
         await recordRunState(databases.cube, run.migrationId, state);
         reach('after-state-recorded');
       }),
+
+    /** Tells the ledger of a word that the plan accepted, until a state is told in which it is carried out. */
+    recordPending: (run: RunReference, action: MigrationAction): Promise<void> =>
+      atCubeUntilDone(run, () => recordPending(databases.cube, run, action)),
 
     /** Takes every range from whoever holds it, so that a new round of lanes can share them. */
     openRanges: (run: RunReference): Promise<void> => atCubeUntilDone(run, () => releaseRanges(databases.cube, run)),

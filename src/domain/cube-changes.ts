@@ -1,3 +1,5 @@
+import type { RequestProof } from './plan-requests.js';
+
 /** The words of a cube's life as the control API and the plans share them: deployments and emergency rollbacks. */
 
 /** Who changes a cube: only the run that took it last may. */
@@ -155,12 +157,16 @@ export interface Acknowledgement {
   readonly retry: boolean;
   /** The version to go back to from now on. */
   readonly targetVersion?: string;
+  /** That the control API sent it. */
+  readonly proof?: RequestProof;
 }
 
 /** Another call for a rollback that is under way already; null: whatever version it goes to. */
 export interface RollbackCall {
   readonly by: string;
   readonly targetVersion: string | null;
+  /** That the control API sent it. */
+  readonly proof?: RequestProof;
 }
 
 /** The version that a rollback can go to: one that is warm, or can be started; or in a sentence why there is none. */

@@ -1,3 +1,5 @@
+import type { RequestProof } from './plan-requests.js';
+
 /** The words of a migration's life: kinds, stages, states, actions. The control API and the workflows share them. */
 
 export const migrationKinds = ['saju-records', 'ai-models', 'paperwork-files', 'crawler-jobs'] as const;
@@ -58,6 +60,8 @@ export interface MigrationState {
   readonly mode: MigrationMode;
   /** Set while `status` is `blocked`. */
   readonly blockedBy?: BlockReason;
+  /** Set while there are rejects that nobody accepted: nothing is completed over them. */
+  readonly openRejects?: true;
 }
 
 declare const migrationIdBrand: unique symbol;
@@ -83,11 +87,13 @@ export function actionsThatFit(state: MigrationState): readonly MigrationAction[
     case 'paused':
       return ['resume', 'cancel', 'rollback'];
     case 'blocked':
-      return actionsOfBlocked(state.blockedBy ?? 'other');
-    case 'waiting':
-      return state.stage === 'verified'
-        ? ['complete', 'verify', 'rejects/retry', 'rejects/accept', 'cancel', 'rollback']
-        : ['cancel', 'rollback'];
+      // Half a rollback can only become a whole one.
+      return state.stage === 'rolling_back' ? ['rollback'] : actionsOfBlocked(state.blockedBy ?? 'other');
+    case 'waiting': {
+      if (state.stage !== 'verified') return ['cancel', 'rollback'];
+      const others = ['verify', 'rejects/retry', 'rejects/accept', 'cancel', 'rollback'] as const;
+      return state.openRejects ? others : ['complete', ...others];
+    }
     case 'completed':
     case 'cancelled':
     case 'rolled_back':
@@ -172,6 +178,8 @@ export interface SteeringRequest {
   readonly why?: string;
   /** For `rejects/accept` and `rejects/retry`: which ones; `all` unless given. */
   readonly ids?: 'all' | readonly string[];
+  /** That the control API sent it. */
+  readonly proof?: RequestProof;
 }
 
 /** What `GET /v1/migrations/{id}` answers. */
@@ -190,6 +198,8 @@ export interface MigrationView {
   readonly ownership: { readonly owner: 'legacy' | 'cube'; readonly epoch: number; readonly since: string | null };
   readonly error: { readonly type: string; readonly message: string; readonly hint: string } | null;
   readonly actions: readonly MigrationAction[];
+  /** A word that was accepted and is not carried out yet. */
+  readonly pending: MigrationAction | null;
   readonly started_at: string;
   readonly finished_at: string | null;
 }

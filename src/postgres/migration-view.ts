@@ -2,6 +2,7 @@ import type pg from 'pg';
 import {
   actionsThatFit,
   type BlockReason,
+  type MigrationAction,
   type MigrationKind,
   type MigrationMode,
   type MigrationStage,
@@ -19,6 +20,7 @@ interface ViewRow {
   stage: MigrationStage;
   blocked_by: BlockReason | null;
   error: MigrationView['error'];
+  pending: MigrationAction | null;
   total: string;
   total_estimated: boolean;
   started_at: Date;
@@ -27,6 +29,7 @@ interface ViewRow {
   recent: string;
   recent_seconds: string;
   rejected: string;
+  open_rejects: boolean;
   verification_status: 'running' | 'clean' | 'mismatch' | 'abandoned' | null;
   compared: string | null;
   verified_at: Date | null;
@@ -36,17 +39,20 @@ interface ViewRow {
 /** One statement for one run or all: everything is counted from the ledger, nothing asked of Temporal. */
 const viewStatement = `
   select m.id, m.kind, m.mode, m.workflow_id, m.run_id, m.status, m.stage, m.blocked_by,
-         case m.status when 'running' then coalesce(m.error, m.retried_failure) else m.error end as error, m.total, m.total_estimated,
-         m.started_at, m.finished_at, moved.migrated, moved.recent, moved.recent_seconds, kept.rejected,
+         case m.status when 'running' then coalesce(m.error, m.retried_failure) else m.error end as error, m.pending, m.total, m.total_estimated,
+         m.started_at, m.finished_at, moved.migrated, moved.recent, moved.recent_seconds, kept.rejected, kept.open_rejects,
          v.status as verification_status, v.compared, v.finished_at as verified_at, differing.mismatches
     from ledger.migrations m
     cross join lateral (
+      -- The last half minute, of this stretch of work alone: what was before a pause says nothing of how fast it goes on.
+      select greatest(now() - interval '30 seconds', max(at)) as since from ledger.events where migration_id = m.id) stretch
+    cross join lateral (
       select coalesce(sum(migrated), 0) as migrated,
-             coalesce(sum(migrated + rejected) filter (where committed_at > now() - interval '10 seconds'), 0) as recent,
-             greatest(1, least(10, extract(epoch from now() - min(committed_at))))::text as recent_seconds
+             coalesce(sum(migrated + rejected) filter (where committed_at > stretch.since), 0) as recent,
+             greatest(1, extract(epoch from now() - stretch.since))::text as recent_seconds
         from ledger.batches where migration_id = m.id and state <> 'removed') moved
     cross join lateral (
-      select count(*) as rejected from ledger.rejects where migration_id = m.id and resolution in ('open', 'accepted')) kept
+      select count(*) as rejected, coalesce(bool_or(resolution = 'open'), false) as open_rejects from ledger.rejects where migration_id = m.id and resolution in ('open', 'accepted')) kept
     left join lateral (
       select * from ledger.verifications
        where migration_id = m.id and status <> 'abandoned' and m.status <> 'rolled_back' order by id desc limit 1) v on true
@@ -108,7 +114,9 @@ function toView(row: ViewRow): LedgerView {
       stage: row.stage,
       mode: row.mode,
       ...(row.blocked_by === null ? {} : { blockedBy: row.blocked_by }),
+      ...(row.open_rejects ? { openRejects: true as const } : {}),
     }),
+    pending: row.pending,
     started_at: row.started_at.toISOString(),
     finished_at: row.finished_at?.toISOString() ?? null,
   };

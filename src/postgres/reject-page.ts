@@ -22,3 +22,17 @@ export async function readRejectPage(
   );
   return found.rows;
 }
+
+/** Whether at least one of the ids is a reject of the run that is not in the target. */
+export async function hasUnresolvedReject(
+  cube: pg.Pool,
+  migrationId: string,
+  ids: readonly string[],
+): Promise<boolean> {
+  const found = await cube.query(
+    `select from ledger.rejects
+      where migration_id = $1 and source_id = any($2::bigint[]) and resolution in ('open', 'accepted') limit 1`,
+    [migrationId, ids],
+  );
+  return found.rowCount === 1;
+}

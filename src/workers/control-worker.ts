@@ -5,10 +5,12 @@ import { createCubeHealth } from '../activities/cube-health.js';
 import { createCubeTraffic } from '../activities/cube-traffic.js';
 import { createCubeVersions } from '../activities/cube-versions.js';
 import { createEscalation } from '../activities/escalation.js';
+import { createOutsideRequests } from '../activities/outside-requests.js';
 import { createRunSteps } from '../activities/run-steps.js';
 import { createTrafficLooks, createWeightSteps } from '../activities/traffic.js';
 import { type Configuration, legacyUrlsOf, legacyUrlVariables } from '../config.js';
 import { armCrashPoint } from '../crash-points.js';
+import type { ReceivedRequest } from '../domain/plan-requests.js';
 import { ownedByLegacy } from '../domain/routing.js';
 import { taskQueues } from '../domain/task-queues.js';
 import { packageVersion } from '../package-root.js';
@@ -17,6 +19,7 @@ import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger-schema.js'
 import { keepActiveVersions } from '../runtime/active-versions.js';
 import { createCubeCalls } from '../runtime/cube-calls.js';
 import { createLocalRuntime } from '../runtime/local.js';
+import { isProven } from '../services/request-proofs.js';
 import { KnownSecrets } from '../services/token-secrets.js';
 import { issueCubeToken } from '../services/tokens.js';
 import { temporalTarget, temporalVariables } from '../temporal-target.js';
@@ -78,6 +81,7 @@ export async function startControlWorker(
   // Until live sync exists, legacy owns every kind.
   const ownershipOf = async () => ownedByLegacy;
   const stopReporting = reportSecrets(redis, `worker-control/${workerIdentity()}`, () => secrets.fingerprints());
+  const proven = (received: ReceivedRequest) => isProven(secrets.cube, received);
   const stopKeeping = keepActiveVersions(config.STATE_DIR, redis);
   const worker = await createWorker({
     connection,
@@ -97,7 +101,8 @@ export async function startControlWorker(
       createCubeTraffic({ redis, ownershipOf, killSwitchFolder: join(config.STATE_DIR, 'kill-switch') }),
       createCubeConsistency({ databases, redis, admits, calls, ownershipOf, legacyUrls: legacyUrlsOf(config) }),
       createEscalation(config.ESCALATION_WEBHOOK_URL),
-      createAuditRecord(databases),
+      createAuditRecord(databases, proven),
+      createOutsideRequests(databases, proven),
     ]),
     maxConcurrentActivityTaskExecutions: activitySlots,
     // How long the plans of a worker that was killed wait for it before another takes them.

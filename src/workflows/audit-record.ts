@@ -1,5 +1,6 @@
-import { proxyActivities } from '@temporalio/workflow';
+import { proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { AuditedAct, AuditRecord } from '../activities/audit-record.js';
+import type { RequestProof } from '../domain/plan-requests.js';
 import { untilDone } from './lib/options.js';
 
 const steps = proxyActivities<AuditRecord>(untilDone);
@@ -8,6 +9,9 @@ const steps = proxyActivities<AuditRecord>(untilDone);
  * Puts on record what could not wait for it, as an emergency rollback: beside that plan, which ends when it has ended,
  * and for as long as the database is away.
  */
-export async function auditRecord(act: AuditedAct): Promise<void> {
-  await steps.putOnRecord(act);
+export async function auditRecord(act: AuditedAct, proof?: RequestProof): Promise<void> {
+  const { workflowId, runId } = workflowInfo();
+  const receivedAt = new Date().toISOString();
+  const word = 'start';
+  await steps.putOnRecord(act, { workflowId, runId, word, payload: act, proof, receivedAt, count: 1, again: false });
 }

@@ -9,9 +9,11 @@ import type { CubeHealth } from '../activities/cube-health.js';
 import type { CubeVersions } from '../activities/cube-versions.js';
 import type { DeploymentInput, DeploymentStatus, DeploymentView } from '../domain/cube-changes.js';
 import type { DesiredCube } from '../domain/desired-cubes.js';
+import type { RequestProof } from '../domain/plan-requests.js';
 import { Listing } from './lib/listing.js';
 import { deploymentQuery } from './lib/messages.js';
 import { urgentSteps, urgentWatches } from './lib/options.js';
+import { ReceivedRequests } from './lib/received-requests.js';
 import { sentenceOf, ToldRun } from './lib/told-run.js';
 
 const steps = proxyActivities<CubeVersions>(urgentSteps);
@@ -21,8 +23,9 @@ const health = proxyActivities<CubeHealth>(urgentWatches);
  * Changes what runs of a cube without a pause for its users: a new version beside the old one (blue-green), a restart, or
  * another number of instances. Whatever does not go well is taken back, and said in a sentence.
  */
-export async function cubeDeployment(input: DeploymentInput): Promise<DeploymentView> {
-  const run = new Deployment(input);
+export async function cubeDeployment(input: DeploymentInput, proof?: RequestProof): Promise<DeploymentView> {
+  const run = new Deployment(input, new ReceivedRequests(input, proof));
+  CancellationScope.current().cancelRequested.catch(() => run.received.receiveCancellation());
   try {
     // The undo is known before anything is changed: what was wanted before.
     const before = await run.do('take', `took ${input.cubeId}`, () => steps.takeCube(run.change, 'deployment'));
@@ -38,6 +41,7 @@ export async function cubeDeployment(input: DeploymentInput): Promise<Deployment
 async function end(run: Deployment, ending: Ending): Promise<DeploymentView> {
   await steps.letCubeGo(run.change).catch(() => undefined);
   run.end(ending);
+  await run.received.handOver();
   return run.view;
 }
 
@@ -133,7 +137,10 @@ class Deployment extends ToldRun {
   private ending: Ending | undefined;
   private readonly listing = new Listing('deployment');
 
-  constructor(readonly input: DeploymentInput) {
+  constructor(
+    readonly input: DeploymentInput,
+    readonly received: ReceivedRequests,
+  ) {
     super(input.cubeId);
     setHandler(deploymentQuery, () => this.view);
   }

@@ -28,8 +28,10 @@ import {
 } from '../domain/cube-changes.js';
 import { findCube } from '../domain/cubes.js';
 import { type DesiredCube, warmVersion } from '../domain/desired-cubes.js';
+import type { RequestProof } from '../domain/plan-requests.js';
 import { acknowledgeUpdate, joinUpdate, rollbackQuery } from './lib/messages.js';
 import { calls, firstLooks, untilCancelled, urgentSteps, urgentWatches } from './lib/options.js';
+import { ReceivedRequests } from './lib/received-requests.js';
 import { NotPassed, sentenceOf, ToldRun } from './lib/told-run.js';
 
 const steps = proxyActivities<CubeVersions & CubeTraffic & CubeConsistency>(urgentSteps);
@@ -43,8 +45,9 @@ const outside = proxyActivities<EscalationSteps>(calls);
  * there is a version to go back to: a cube that is closed for none helps nobody. Restoring a version never restores data. What does not go well calls a person and waits, with users kept from the cube
  * if they were sent away. Nothing cancels it: half a rollback is worse than either end.
  */
-export async function emergencyRollback(input: RollbackInput): Promise<RollbackView> {
-  const run = new Rollback(input);
+export async function emergencyRollback(input: RollbackInput, proof?: RequestProof): Promise<RollbackView> {
+  const run = new Rollback(input, new ReceivedRequests(input, proof));
+  CancellationScope.current().cancelRequested.catch(() => run.received.receiveCancellation());
   return CancellationScope.nonCancellable(async () => {
     for (;;) {
       try {
@@ -72,6 +75,7 @@ async function end(run: Rollback, status: RollbackStatus, sentence: string): Pro
   await steps.letCubeGo(run.change).catch(() => undefined);
   await run.endWaiting();
   run.become(status, sentence);
+  await run.received.handOver();
   return run.view;
 }
 
@@ -222,20 +226,26 @@ class Rollback extends ToldRun {
   private waiting: CancellationScope | undefined;
   private waited = Promise.resolve();
 
-  constructor(readonly input: RollbackInput) {
+  constructor(
+    readonly input: RollbackInput,
+    readonly received: ReceivedRequests,
+  ) {
     super(input.cubeId);
     this.named = input.targetVersion;
     setHandler(rollbackQuery, () => this.view);
     setHandler(
       acknowledgeUpdate,
       (answer: Acknowledgement) => {
+        this.received.receiveUpdate('acknowledge', answer);
         this.answer = answer;
       },
       { validator: (_answer: Acknowledgement) => this.checkEscalated() },
     );
     setHandler(
       joinUpdate,
-      ({ by, targetVersion }: RollbackCall) => {
+      (call: RollbackCall) => {
+        this.received.receiveUpdate('join', call);
+        const { by, targetVersion } = call;
         if (targetVersion === null || this.status !== 'escalated') return;
         this.answer = { by, why: `go back to ${targetVersion}`, retry: true, targetVersion };
       },

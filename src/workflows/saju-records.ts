@@ -1,7 +1,8 @@
-import { proxyActivities } from '@temporalio/workflow';
+import { patched, proxyActivities } from '@temporalio/workflow';
 import type { RowMoves, VerifyRound } from '../activities/row-moves.js';
 import type { RunSteps } from '../activities/run-steps.js';
 import type { MigrationInput } from '../domain/migration.js';
+import type { RequestProof } from '../domain/plan-requests.js';
 import { passesRejectLimit } from '../domain/reject-limit.js';
 import { type FailureReport, failureRule } from '../failures.js';
 import { conductMigration, type MigrationOutcome } from './lib/conduct.js';
@@ -15,10 +16,15 @@ const { openRanges } = proxyActivities<Pick<RunSteps, 'openRanges'>>(untilDone);
 const rows = proxyActivities<RowMoves>(longSteps);
 
 /** Moves the saju records of legacy into the saju cube: the plan, from top to bottom. */
-export async function sajuRecordsMigration(input: MigrationInput, carried?: CarriedRun): Promise<MigrationOutcome> {
-  return conductMigration(input, carried, async (run) => {
+export async function sajuRecordsMigration(
+  input: MigrationInput,
+  carried?: CarriedRun | null,
+  proof?: RequestProof,
+): Promise<MigrationOutcome> {
+  return conductMigration(input, carried ?? undefined, proof, async (run) => {
     // Before preflight already: what an earlier run of the kind left is undone by a rollback at any stage.
     run.saga.register('removeMovedRows');
+    await run.begin();
     await run.once('preflight', async () => {
       const { estimatedRows } = await run.step('preflight', () => preflight(run.reference));
       run.estimatedRows = estimatedRows;
@@ -95,12 +101,18 @@ async function compareEverything(run: MigrationRun, betweenRounds: () => Promise
 async function restUntilComplete(run: MigrationRun): Promise<void> {
   for (;;) {
     await run.once('verify', () => verifyUntilClean(run));
-    const asked = await run.rest('verified');
+    const asked = await run.rest('verified', await hasOpenRejects(run));
     if (asked.action === 'complete') return;
     if (asked.action !== 'rejects/accept') run.redo('verify');
     await takeUp(run, asked);
     await run.renewHistory();
   }
+}
+
+async function hasOpenRejects(run: MigrationRun): Promise<boolean> {
+  if (!patched('rejects-before-complete')) return false;
+  const { open } = await run.step('verifying', () => steps.countRejects(run.reference));
+  return open > 0;
 }
 
 /** Carries out what a person asked for at a rest, at the stage that the run was at. */

@@ -1,5 +1,6 @@
 import { ActivityFailure, CancellationScope, proxyActivities } from '@temporalio/workflow';
 import type { RampMove, TrafficLooks, WeightChange, WeightSteps } from '../activities/traffic.js';
+import type { RequestProof } from '../domain/plan-requests.js';
 import { countBetween, keepSilent } from '../domain/ramp/counters.js';
 import { addSeen, watchedBetween } from '../domain/ramp/evidence.js';
 import { type Decision, judge } from '../domain/ramp/gate.js';
@@ -8,6 +9,7 @@ import type { RampInput, RampView } from '../domain/ramp/ramp.js';
 import { nextStep } from '../domain/ramp/steps.js';
 import { quickLooks, quickUntilDone } from './lib/options.js';
 import { type CarriedRamp, type RampAsked, RampRun } from './lib/ramp-run.js';
+import { ReceivedRequests } from './lib/received-requests.js';
 
 const looks = proxyActivities<TrafficLooks>(quickLooks);
 const weights = proxyActivities<WeightSteps>(quickUntilDone);
@@ -16,9 +18,13 @@ const weights = proxyActivities<WeightSteps>(quickUntilDone);
  * Brings the users of a cube over step by step, each left only with proof; holds, goes on or goes back by itself. Whatever
  * ends it, the weight stays as it is; only the gate lowers it.
  */
-export async function trafficRamp(input: RampInput, carried?: CarriedRamp): Promise<RampView> {
-  const ramp = new RampRun(input, carried);
-  CancellationScope.current().cancelRequested.catch(() => ramp.ask({ action: 'stop', request: { by: 'temporal' } }));
+export async function trafficRamp(
+  input: RampInput,
+  carried?: CarriedRamp | null,
+  proof?: RequestProof,
+): Promise<RampView> {
+  const ramp = new RampRun(input, carried ?? undefined, new ReceivedRequests([input, carried ?? null], proof));
+  CancellationScope.current().cancelRequested.catch(() => ramp.cancelledFromOutside());
   return CancellationScope.nonCancellable(async () => {
     while (!ramp.ended) {
       await ramp.takeUp((asked) => carryOut(ramp, asked));

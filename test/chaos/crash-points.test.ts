@@ -112,7 +112,7 @@ test.concurrent(
     const { databases, engine } = life('finalize');
     await engine.startMigration('finalize', options);
     await expectAsUndisturbed(databases, engine, 'finalize');
-    await engine.steer('finalize', 'complete');
+    await engine.complete('finalize');
     await diesAtEach(engine, 'worker-control', ofFinalizing);
     await engine.waitFor('finalize', 'completed', (view) => view.status === 'completed', 90_000);
     await expectTargetEqualsSource(databases);

@@ -46,7 +46,7 @@ test(
     expect(verifications.rows).toEqual([{ status: 'clean' }]);
 
     const handing = proxy.stall("set state = 'final'");
-    await engine.steer('first', 'complete');
+    await engine.complete('first');
     const handingOver = await handing;
     await engine.waitFor('first', 'completed', ({ status }) => status === 'completed', patience);
     await databases.cube.query('delete from saju.charts');

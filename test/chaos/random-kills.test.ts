@@ -148,6 +148,7 @@ class Life {
     await this.kill('completing', 'worker-control', 300, async () => {
       if (this.lock !== undefined) return;
       await this.rests();
+      await this.engine.accept(this.id);
       const client = await this.databases.cube.connect();
       await client.query('begin; lock table ledger.batches in exclusive mode');
       this.lock = async () => {

@@ -185,7 +185,7 @@ test('an action that does not fit is exit code 4 and names those that do', async
     const { code, stdout } = await cubeshift('migrate', ...args);
     expect({ args, code, stdout }).toEqual({ args, code: 4, stdout: '' });
   }
-  expect((await cubeshift('migrate', 'pause', 'one')).stderr).toContain('Possible now: complete, verify');
+  expect((await cubeshift('migrate', 'pause', 'one')).stderr).toContain('Possible now: verify, rejects/retry');
 });
 
 test('a mismatch is exit code 5, and 0 again after its repair', async () => {

@@ -46,7 +46,7 @@ test('a worker waits with a clear word while the ledger is newer than it, and go
 }, 120_000);
 
 test('a completed run is final: nothing steers it any more and its rows stay', async () => {
-  await engine.steer('waiting', 'complete');
+  await engine.complete('waiting');
   const view = await engine.waitFor('waiting', 'completed', ({ status }) => status === 'completed');
   expect(view).toMatchObject({ stage: 'done', actions: [], error: null });
   for (const action of ['rollback', 'cancel', 'verify', 'complete']) {
@@ -99,6 +99,8 @@ test('the ledger alone says of each row when it was moved and by which run and w
     `select what, by from ledger.events where migration_id = 'waiting' and what <> 'step' order by id`,
   );
   expect(events.rows).toEqual([
+    { what: 'rest', by: 'engine' },
+    { what: 'rejects/accept', by: 'test' },
     { what: 'rest', by: 'engine' },
     { what: 'complete', by: 'test' },
     { what: 'complete', by: 'engine' },

@@ -575,7 +575,7 @@ describe('one run from its start to its end', () => {
     const restsVerified = ({ name, view }: (typeof stream.told)[number]) =>
       name === 'rest' && view.stage === 'verified';
     await until('the stream to tell of the rest', () => stream.told.some(restsVerified));
-    await engine.steer('one', 'complete');
+    await engine.complete('one');
     const ended = await engine.waitForRest('one');
     expect(ended).toMatchObject({ status: 'completed', stage: 'done', actions: [] });
     await stream.ended;

@@ -68,7 +68,7 @@ test('with Temporal away a run is told from the ledger, and steering it is 503 a
   await until('the API to reach Temporal again', async () =>
     JSON.stringify(await health()).includes('"temporal":"ok"'),
   );
-  await engine.steer('first', 'complete');
+  await engine.complete('first');
   expect(await engine.waitForRest('first')).toMatchObject({ status: 'completed' });
 });
 

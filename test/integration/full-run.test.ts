@@ -27,7 +27,7 @@ test('a full run carries every good row, rejects every wrong one with its reason
   });
   await expectRejectsAsForetold(databases, 'full');
   await expectTargetEqualsSource(databases);
-  await engine.steer('full', 'complete');
+  await engine.complete('full');
   const ended = await engine.waitForRest('full');
   expect(ended).toMatchObject({ status: 'completed', stage: 'done', actions: [] });
 });

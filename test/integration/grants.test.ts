@@ -117,7 +117,7 @@ describe('a role that may only read legacy, and one that may only make schemas i
     await engine.steer('kept', 'rejects/retry');
     await engine.waitFor('kept', 'verified again', ({ status, stage }) => status === 'waiting' && stage === 'verified');
     await expectTargetEqualsSource(databases);
-    await engine.steer('kept', 'complete');
+    await engine.complete('kept');
     expect(await engine.waitForRest('kept')).toMatchObject({ status: 'completed' });
   });
 

@@ -1,8 +1,11 @@
-import { Connection } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { recordRunState } from '../../src/postgres/ledger/run-state.js';
+import { readStateSequence, recordRunState } from '../../src/postgres/ledger/run-state.js';
+import { readStart } from '../../src/postgres/migration-records.js';
+import { createMigrationWorkflows } from '../../src/services/control/workflows.js';
+import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
-import { Engine } from '../support/engine.js';
+import { Engine, prove } from '../support/engine.js';
 import { expectTargetEqualsSource } from '../support/equality.js';
 
 let databases: TestDatabases;
@@ -34,6 +37,11 @@ async function terminate(id: string): Promise<void> {
   });
 }
 
+async function expectNoRows(): Promise<void> {
+  const left = await databases.cube.query('select 1 from saju.charts limit 1');
+  expect(left.rowCount).toBe(0);
+}
+
 test('a run whose plan was terminated says so, and resume goes on from the ledger', async () => {
   await startSlowly('lost');
   await terminate('lost');
@@ -55,8 +63,74 @@ test('a run whose plan Temporal has forgotten can be rolled back', async () => {
   });
   await engine.steer('lost', 'rollback');
   await engine.waitFor('lost', 'rolled back', (view) => view.status === 'rolled_back');
-  const left = await databases.cube.query('select 1 from saju.charts limit 1');
-  expect(left.rowCount).toBe(0);
+  await expectNoRows();
+});
+
+test('of requests that come at once to a run whose plan was lost each is carried out or refused', async () => {
+  for (let turn = 1; turn <= 4; turn++) {
+    const id = `at-once-${turn}`;
+    await startSlowly(id);
+    await terminate(id);
+    const words = turn % 2 === 0 ? ['resume', 'rollback'] : ['rollback', 'resume'];
+    const answers = await Promise.all(words.map((word) => engine.call('POST', `/v1/migrations/${id}/${word}`)));
+    expect(answers.map(({ status }) => [202, 409].includes(status))).toEqual([true, true]);
+    // A rollback is never refused here: no resume is too far on for it.
+    expect(answers[words.indexOf('rollback')]?.status).toBe(202);
+    await engine.waitFor(id, 'rolled back', (view) => view.status === 'rolled_back');
+    await expectNoRows();
+  }
+});
+
+test('a plan that ended in good order is not begun again, whatever the ledger says', async () => {
+  await startSlowly('over');
+  await engine.steer('over', 'rollback');
+  await engine.waitFor('over', 'rolled back', (view) => view.status === 'rolled_back');
+  const { workflow } = new Client({ connection: temporal, namespace: engine.namespace });
+  await until('the plan to be over', async () => {
+    const { status } = await workflow.getHandle('saju-records/over').describe();
+    return status.name === 'COMPLETED';
+  });
+  const workflows = createMigrationWorkflows({ address: engine.temporalAddress }, engine.namespace, prove);
+  try {
+    const input = { ...(await readStart(databases.cube, 'over')) };
+    const from = { stage: 'copying', sequence: 100 } as const;
+    expect(await workflows.startAgain(input, from, 'resume', { by: 'test' })).toBe('ended');
+  } finally {
+    await workflows.close();
+  }
+});
+
+test('a plan that is started again by a request it refuses rests blocked, and waits for one that fits', async () => {
+  await startSlowly('refused');
+  await terminate('refused');
+  const sequence = Number(await readStateSequence(databases.cube, 'refused'));
+  const workflows = createMigrationWorkflows({ address: engine.temporalAddress }, engine.namespace, prove);
+  try {
+    const input = await readStart(databases.cube, 'refused');
+    const asked = workflows.startAgain(input, { stage: 'copying', sequence }, 'complete', { by: 'test' });
+    await expect(asked).rejects.toMatchObject({ type: 'not_at_this_stage' });
+  } finally {
+    await workflows.close();
+  }
+  const blocked = await engine.waitFor('refused', 'blocked', ({ status }) => status === 'blocked');
+  expect(blocked).toMatchObject({ stage: 'copying', actions: ['resume', 'cancel', 'rollback'] });
+  expect(blocked.error?.message).toContain('was started again from the ledger');
+  await engine.steer('refused', 'rollback');
+  await engine.waitFor('refused', 'rolled back', (view) => view.status === 'rolled_back');
+  await expectNoRows();
+});
+
+test('a way out that was accepted before the plan was lost is the only one left', async () => {
+  await startSlowly('accepted');
+  await terminate('accepted');
+  await databases.cube.query("update ledger.migrations set pending = 'rollback' where id = 'accepted'");
+  const refused = await engine.call('POST', '/v1/migrations/accepted/resume');
+  expect(refused).toMatchObject({ status: 409, body: { actions: ['rollback'] } });
+  expect(await engine.view('accepted')).toMatchObject({ pending: 'rollback' });
+  await engine.steer('accepted', 'rollback');
+  const ended = await engine.waitFor('accepted', 'rolled back', (view) => view.status === 'rolled_back');
+  expect(ended.pending).toBeNull();
+  await expectNoRows();
 });
 
 test('a rollback whose plan was terminated can only be rolled back, and is', async () => {
@@ -67,6 +141,7 @@ test('a rollback whose plan was terminated can only be rolled back, and is', asy
   expect(refused).toMatchObject({ status: 409, body: { actions: ['rollback'] } });
   await engine.steer('half-back', 'rollback');
   await engine.waitFor('half-back', 'rolled back', (view) => view.status === 'rolled_back');
+  await expectNoRows();
 });
 
 test('a run that ended while a request was under way stays ended', async () => {

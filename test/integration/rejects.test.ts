@@ -160,6 +160,47 @@ async function idsOf(statement: string): Promise<readonly string[]> {
   return (await databases.legacy.query<{ id: string }>(statement)).rows.map((row) => row.id);
 }
 
+test("nothing is completed over rejects that nobody accepted, by the plan's own word as by the ledger's", async () => {
+  await engine.startMigration('unaccepted');
+  const rested = await engine.waitForRest('unaccepted');
+  expect(rested).toMatchObject({
+    stage: 'verified',
+    actions: ['verify', 'rejects/retry', 'rejects/accept', 'cancel', 'rollback'],
+  });
+  const refused = await engine.call('POST', '/v1/migrations/unaccepted/complete');
+  expect(refused).toMatchObject({ status: 409, body: { type: 'not_at_this_stage', actions: rested.actions } });
+  expect(refused.body).toMatchObject({ detail: expect.stringContaining('rejects that nobody accepted') });
+  const [first] = await rejectsOf('unaccepted');
+  // One alone is not all.
+  await engine.steer('unaccepted', 'rejects/accept', { ids: [first?.id], by: 'kim', why: 'known' });
+  await engine.waitFor('unaccepted', 'at rest again', ({ status }) => status === 'waiting');
+  expect((await engine.call('POST', '/v1/migrations/unaccepted/complete')).status).toBe(409);
+  await engine.accept('unaccepted');
+  expect((await engine.view('unaccepted')).actions[0]).toBe('complete');
+});
+
+test.each([
+  ['retry', {}],
+  ['accept', { by: 'kim', why: 'known' }],
+])('%s of ids alone that are no rejects of the run is 404 and changes nothing', async (word, body) => {
+  const id = `unknown-${word}`;
+  await engine.startMigration(id);
+  const before = await engine.waitForRest(id);
+  const good = await databases.cube.query<{ id: string }>('select min(id) as id from saju.charts');
+  const ids = [String(good.rows[0]?.id), '9223372036854775807', '-1'];
+  const refused = await engine.call('POST', `/v1/migrations/${id}/rejects/${word}`, { ids, ...body });
+  expect(refused).toMatchObject({ status: 404, body: { type: 'not_found' } });
+  expect(await engine.view(id)).toEqual(before);
+  const audit = await engine.call('GET', '/v1/audit?limit=1');
+  expect(JSON.stringify(audit.body)).not.toContain(`rejects/${word}`);
+  const [first] = await rejectsOf(id);
+  // Among others a known one is enough.
+  expect(
+    (await engine.call('POST', `/v1/migrations/${id}/rejects/${word}`, { ids: [...ids, first?.id], ...body })).status,
+  ).toBe(202);
+  await engine.waitFor(id, 'at rest again', ({ status }) => status === 'waiting');
+});
+
 test('a row that is named alone is the only one that is tried again', async () => {
   await engine.startMigration('named');
   await engine.waitForRest('named');

@@ -388,6 +388,8 @@ describe('one stack, then two', () => {
       const list = JSON.parse((await runCommand(['migrate', 'list', '--json'], first)).stdout);
       expect(list).toMatchObject([{ status: 'waiting', stage: 'verified' }]);
       const { id } = list[0];
+      const accept = ['migrate', 'rejects', id, '--accept', '--by', 'test', '--why', 'as foretold', '--wait'];
+      expect((await runCommand(accept, first)).code).toBe(0);
       expect((await runCommand(['migrate', 'complete', id, '--wait'], first)).code).toBe(0);
       await foreground.stop('SIGINT');
     },

@@ -10,6 +10,7 @@ import { packageRoot } from '../../src/package-root.js';
 import { createMigrationWorkflows } from '../../src/services/control/workflows.js';
 import { temporalTarget, temporalVariables } from '../../src/temporal-target.js';
 import { connectTemporal } from '../../src/workers/worker.js';
+import { prove } from '../support/engine.js';
 
 const folder = join(packageRoot(), 'test', 'data', 'tls');
 const authority = join(folder, 'authority.pem');
@@ -54,7 +55,7 @@ test('a worker and the control API reach a Temporal server over TLS, by the auth
   const connection = await connectTemporal(target);
   await connection.close();
   expect(handshakes).toEqual(['TLSv1.3']);
-  const workflows = createMigrationWorkflows(target, 'default');
+  const workflows = createMigrationWorkflows(target, 'default', prove);
   expect(await workflows.reachable()).toBe(true);
   await workflows.close();
   expect(handshakes).toEqual(['TLSv1.3', 'TLSv1.3']);
@@ -64,7 +65,7 @@ test('a server whose certificate nobody known has signed is not spoken to', asyn
   const { address, handshakes, refused } = await behindTls();
   const target = targetOf({ TEMPORAL_ADDRESS: address, TEMPORAL_TLS: 'on' });
   await expect(connectTemporal(target)).rejects.toMatchObject({ type: 'temporal_unreachable' });
-  const workflows = createMigrationWorkflows(target, 'default');
+  const workflows = createMigrationWorkflows(target, 'default', prove);
   expect(await workflows.reachable()).toBe(false);
   await workflows.close();
   expect(refused.length + handshakes.length).toBeGreaterThan(0);
@@ -89,7 +90,7 @@ test('an API key goes along with each call of both, and only over TLS', async ()
   await connection.close();
   expect(new Set(keys)).toEqual(new Set(['Bearer a-key']));
   keys.length = 0;
-  const workflows = createMigrationWorkflows(target, 'default');
+  const workflows = createMigrationWorkflows(target, 'default', prove);
   await workflows.reachable();
   await workflows.close();
   expect(new Set(keys)).toEqual(new Set(['Bearer a-key']));

@@ -13,7 +13,7 @@ import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { runCommand } from '../support/command-line.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
-import { testSecret } from '../support/engine.js';
+import { prove, testSecret } from '../support/engine.js';
 import { OwnRedis } from '../support/own-redis.js';
 
 /** Weights by the control API and by the command line, on a Redis of this file. */
@@ -33,9 +33,9 @@ beforeAll(async () => {
   server = await OwnRedis.start();
   redis = connectRedis(server.url, { onError: () => undefined, commandMillis: 300 });
   const temporal = { address: inject('servers').temporalAddress };
-  workflows = createMigrationWorkflows(temporal, 'default');
-  cubeWorkflows = createCubeWorkflows(temporal, 'default');
-  ramps = createRampWorkflows(temporal, 'default');
+  workflows = createMigrationWorkflows(temporal, 'default', prove);
+  cubeWorkflows = createCubeWorkflows(temporal, 'default', prove);
+  ramps = createRampWorkflows(temporal, 'default', prove);
   const clock = () => new Date();
   app = await buildControlApp({
     admits: () => true,

@@ -210,7 +210,7 @@ function rest(engine: Engine, id: string): Promise<MigrationView> {
 
 async function complete(engine: Engine, id: string): Promise<void> {
   await rest(engine, id);
-  await engine.steer(id, 'complete');
+  await engine.complete(id);
   await ended(engine, id, 'completed');
 }
 

@@ -7,6 +7,7 @@ import { Connection } from '@temporalio/client';
 import { inject } from 'vitest';
 import type { MigrationView } from '../../src/domain/migration.js';
 import { packageRoot } from '../../src/package-root.js';
+import { createRequestProofs } from '../../src/services/request-proofs.js';
 import { issueCubeToken } from '../../src/services/tokens.js';
 import { choosePort } from '../../src/stack/ports.js';
 import { until } from './conditions.js';
@@ -33,6 +34,11 @@ export interface EngineSettings {
 
 const secret = 'a secret of the tests, thirty-two bytes or more';
 export const testSecret = secret;
+/** As the control API of the tests proves its requests. */
+export const prove = createRequestProofs(
+  () => secret,
+  () => new Date(),
+);
 
 /** The engine, in a namespace of its own: its programs as they run in operation, each apart or in the test's process. */
 export class Engine {
@@ -160,6 +166,20 @@ export class Engine {
 
   async steer(id: string, action: string, body?: unknown): Promise<MigrationView> {
     return accepted(await this.call('POST', `/v1/migrations/${id}/${action}`, body));
+  }
+
+  /** Accepts the rejects of a run that rests verified, where it has open ones. */
+  async accept(id: string): Promise<void> {
+    const { actions, progress } = await this.view(id);
+    if (progress.rejected === 0 || actions.includes('complete')) return;
+    await this.steer(id, 'rejects/accept', { all: true, by: 'test', why: 'as foretold' });
+    await this.waitFor(id, 'ready to be completed', (view) => view.actions.includes('complete'));
+  }
+
+  /** Accepts a run that rests verified, and before that its rejects. */
+  async complete(id: string): Promise<MigrationView> {
+    await this.accept(id);
+    return this.steer(id, 'complete');
   }
 
   /** Waits until the run is as `fits` says; a control API that is away meanwhile is waited for. */

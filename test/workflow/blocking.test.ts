@@ -103,11 +103,12 @@ test('a mismatch blocks and names ids and fields; repair verifies again and rest
   });
   await run.steer('repair');
   expect(await run.accept()).toBe('completed');
-  expect(run.ledger.order.slice(-5)).toEqual([
+  expect(run.ledger.order.slice(-6)).toEqual([
     'verifyRows',
     'repairRows',
     'startVerification',
     'verifyRows',
+    'countRejects',
     'finalize',
   ]);
   expect(run.ledger.count('repairRows')).toBe(2);

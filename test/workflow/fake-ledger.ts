@@ -24,7 +24,9 @@ interface Call {
  * otherwise, and keeps what it was asked. Failures leave it through the engine's own door.
  */
 export class FakeLedger {
-  /** Attempts in the order in which they began, those of `recordState` apart. */
+  /** Words that the ledger was told were accepted. */
+  readonly pending: string[] = [];
+  /** Attempts in the order in which they began, those apart that only tell something. */
   readonly calls: Call[] = [];
   /** What `recordState` brought: as the ledger, only what is newer than what it has. */
   readonly states: State[] = [];
@@ -43,6 +45,9 @@ export class FakeLedger {
       if (state.sequence > (this.state?.sequence ?? 0)) {
         this.states.push({ ...state, busy: rowMoveNames.filter((name) => this.working(name) > 0) });
       }
+    },
+    recordPending: async (_run, action) => {
+      this.pending.push(action);
     },
     openRanges: async () => undefined,
     copyLane: async () => ({ outcome: { kind: 'source_exhausted' }, migrated: 500, rejected: 0 }),
@@ -74,12 +79,13 @@ export class FakeLedger {
 
   /** Carries one attempt of an activity out. */
   async perform(name: ActivityName, args: readonly unknown[]): Promise<unknown> {
-    if (name !== 'recordState') this.calls.push({ name, args, attempt: Context.current().info.attempt });
+    if (name !== 'recordState' && name !== 'recordPending')
+      this.calls.push({ name, args, attempt: Context.current().info.attempt });
     this.atWork.set(name, this.working(name) + 1);
     try {
       const work = this.once.get(name)?.shift() ?? this.always.get(name) ?? this.answers[name];
       return await guarded(async () => work(...(args as never[])), {
-        untilDone: name === 'recordState' || name === 'openRanges',
+        untilDone: name === 'recordState' || name === 'recordPending' || name === 'openRanges',
       });
     } finally {
       this.atWork.set(name, this.working(name) - 1);
@@ -126,6 +132,7 @@ export class FakeLedger {
 export const runStepNames: readonly (keyof ReturnType<typeof createRunSteps>)[] = [
   'preflight',
   'recordState',
+  'recordPending',
   'openRanges',
   'countCopied',
   'countRejects',

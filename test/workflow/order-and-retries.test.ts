@@ -21,6 +21,7 @@ test('a run without trouble takes its steps in the plan’s order and rests befo
     'countRejects',
     'startVerification',
     'verifyRows',
+    'countRejects',
     'finalize',
   ]);
   expect(run.ledger.states.map(({ stage, status, what }) => `${stage} ${status} ${what}`)).toEqual([

@@ -95,7 +95,7 @@ export class PlanServer {
         ...common,
         taskQueue: taskQueues.control,
         workflowBundle: { codePath: workflowBundlePath },
-        activities: this.activities(runStepNames),
+        activities: { ...this.activities(runStepNames), checkProof: async () => true },
       }),
       createWorker({
         ...common,

@@ -77,6 +77,7 @@ function rampWorker(
       compareUserLatencies: ask('compareUserLatencies'),
       setWeight: ask('setWeight'),
       recordMove: ask('recordMove'),
+      checkProof: async () => true,
     },
   });
 }

@@ -1,4 +1,5 @@
 import type { TrafficName } from '../cubes.js';
+import type { RequestProof } from '../plan-requests.js';
 import type { Verdict } from './gate.js';
 import type { RampSettings } from './settings.js';
 
@@ -30,6 +31,8 @@ export interface RampRequest {
   readonly percentage?: number;
   /** Of `alarm` and `stop`: one sentence. */
   readonly why?: string;
+  /** That the control API sent it. */
+  readonly proof?: RequestProof;
 }
 
 export interface Rollback {

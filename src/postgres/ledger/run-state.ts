@@ -1,9 +1,9 @@
 import type pg from 'pg';
-import type { BlockReason, MigrationStage, MigrationStatus } from '../../domain/migration.js';
+import type { BlockReason, MigrationAction, MigrationStage, MigrationStatus } from '../../domain/migration.js';
 import { endedStatuses } from '../../domain/migration.js';
 import { Failure, type FailureReport } from '../../failures.js';
 import { inTransaction } from '../connect.js';
-import { type AskedState, askedValues, confirmAsked, stillAsked } from './asked-state.js';
+import { type AskedState, askedValues, confirmAsked, notLater, stillAsked } from './asked-state.js';
 
 /** Where a workflow says its run stands. `sequence` rises with each change; an older one never overwrites a newer. */
 export interface RunState {
@@ -16,6 +16,8 @@ export interface RunState {
   /** Who or what brought it here, for the log of events. */
   readonly by: string;
   readonly what: string;
+  /** Whether no word that was accepted before waits to be carried out any more. */
+  readonly settles?: boolean;
 }
 
 /** Records the state and the event that brought it, once, however often it is called; a run that has ended stays ended. */
@@ -26,7 +28,8 @@ export async function recordRunState(cube: pg.Pool, migrationId: string, state: 
        update ledger.migrations
           set stage = $2, status = $3, blocked_by = $4, error = $5, retried_failure = null,
               state_sequence = $6, run_id = $7,
-              finished_at = case when $8 then coalesce(finished_at, now()) end
+              finished_at = case when $8 then coalesce(finished_at, now()) end,
+              pending = case when $11 or $8 then null else pending end
         where id = $1 and state_sequence < $6 and finished_at is null
         returning id)
      insert into ledger.events (migration_id, what, by, detail)
@@ -42,7 +45,19 @@ export async function recordRunState(cube: pg.Pool, migrationId: string, state: 
       ended,
       state.what,
       state.by,
+      state.settles ?? false,
     ],
+  );
+}
+
+/**
+ * Notes a word that the plan accepted in the state asked in; told late, when the run stands elsewhere already, it changes
+ * nothing.
+ */
+export async function recordPending(cube: pg.Pool, asked: AskedState, action: MigrationAction): Promise<void> {
+  await cube.query(
+    `update ledger.migrations set pending = $3 where id = $1 and finished_at is null and ${notLater('$2')}`,
+    [...askedValues(asked), action],
   );
 }
 

@@ -15,6 +15,7 @@ import { taskQueues } from '../../domain/task-queues.js';
 import { Failure } from '../../failures.js';
 import type { AuditedAct } from '../../postgres/audit.js';
 import type { TemporalTarget } from '../../temporal-target.js';
+import type { ProveRequest } from '../request-proofs.js';
 import { createTemporalCalls, notPossible } from './temporal-calls.js';
 
 /** Changes of cubes, as the control API starts and follows them. All throw `temporal_unreachable`. */
@@ -42,7 +43,7 @@ export interface CubeWorkflows {
 const callMillis = 5000;
 const recordMillis = 2000;
 
-export function createCubeWorkflows(target: TemporalTarget, namespace: string): CubeWorkflows {
+export function createCubeWorkflows(target: TemporalTarget, namespace: string, prove: ProveRequest): CubeWorkflows {
   const { workflow, bounded, within, update, look, close } = createTemporalCalls(target, namespace, callMillis);
   const isRunning = async (workflowId: string) => {
     try {
@@ -61,7 +62,8 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string): 
           });
         const workflowId = deploymentIdOf(input.cubeId);
         if (await isRunning(workflowId)) throw underWay(input.cubeId);
-        await workflow.start('cubeDeployment', { workflowId, taskQueue: taskQueues.control, args: [input] }).catch(
+        const args = [input, prove(workflowId, 'start', input)];
+        await workflow.start('cubeDeployment', { workflowId, taskQueue: taskQueues.control, args }).catch(
           // Two people asked at the same time.
           (error: unknown) => {
             throw error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError'
@@ -79,7 +81,7 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string): 
             .start('emergencyRollback', {
               workflowId,
               taskQueue: taskQueues.control,
-              args: [input],
+              args: [input, prove(workflowId, 'start', input)],
               workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
             })
             .then(
@@ -91,23 +93,29 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string): 
             ),
         );
         if (begun) return;
-        const call: RollbackCall = { by, targetVersion };
+        const call = { by, targetVersion };
         // One that has ended between the two calls is no longer there to be joined.
-        if ((await update(workflowId, 'join', call)) !== 'no_plan') return;
+        if (
+          (await update(workflowId, 'join', {
+            ...call,
+            proof: prove(workflowId, 'join', call),
+          } satisfies RollbackCall)) !== 'no_plan'
+        )
+          return;
       }
     },
     putOnRecord: async (act) => {
+      const workflowId = `audit/${randomUUID()}`;
+      const args = [act, prove(workflowId, 'start', act)];
       const handle = await bounded(() =>
-        workflow.start('auditRecord', {
-          workflowId: `audit/${randomUUID()}`,
-          taskQueue: taskQueues.control,
-          args: [act],
-        }),
+        workflow.start('auditRecord', { workflowId, taskQueue: taskQueues.control, args }),
       );
       await within(recordMillis, () => handle.result()).catch(() => undefined);
     },
     acknowledge: async (cubeId, answer) => {
-      const taken = await update(rollbackIdOf(cubeId), 'acknowledge', answer);
+      const workflowId = rollbackIdOf(cubeId);
+      const proof = prove(workflowId, 'acknowledge', answer);
+      const taken = await update(workflowId, 'acknowledge', { ...answer, proof });
       if (taken === 'no_plan') throw notPossible('No emergency rollback of this cube is under way.', []);
     },
     deployment: (cubeId) => look<DeploymentView>(deploymentIdOf(cubeId), 'deployment'),

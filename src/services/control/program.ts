@@ -11,6 +11,7 @@ import { temporalTarget, temporalVariables } from '../../temporal-target.js';
 import { createInstanceFilter } from '../../traffic/instance-networks.js';
 import { reportSecrets } from '../../traffic/known-secrets.js';
 import { connectRedis } from '../../traffic/redis.js';
+import { createRequestProofs } from '../request-proofs.js';
 import { knowSecretsOrExit } from '../token-secrets.js';
 import { createTokenVerifier } from '../tokens.js';
 import { buildControlApp } from './app.js';
@@ -49,9 +50,11 @@ export async function runControl(
   const redis = connectRedis(config.REDIS_URL, {
     onError: (error) => log.debug({ cause: kindAndPlace(error, 1) }, 'Redis is away'),
   });
-  const workflows = createMigrationWorkflows(temporalTarget(config), config.TEMPORAL_NAMESPACE);
-  const cubeWorkflows = createCubeWorkflows(temporalTarget(config), config.TEMPORAL_NAMESPACE);
-  const ramps = createRampWorkflows(temporalTarget(config), config.TEMPORAL_NAMESPACE);
+  const prove = createRequestProofs(() => secrets.cube.current, clock);
+  const temporal = [temporalTarget(config), config.TEMPORAL_NAMESPACE, prove] as const;
+  const workflows = createMigrationWorkflows(...temporal);
+  const cubeWorkflows = createCubeWorkflows(...temporal);
+  const ramps = createRampWorkflows(...temporal);
   const app = await buildControlApp({
     cube,
     redis,

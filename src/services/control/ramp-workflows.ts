@@ -10,6 +10,7 @@ import {
 import { taskQueues } from '../../domain/task-queues.js';
 import { Failure } from '../../failures.js';
 import type { TemporalTarget } from '../../temporal-target.js';
+import type { ProveRequest } from '../request-proofs.js';
 import { createTemporalCalls, notPossible } from './temporal-calls.js';
 
 /** Ramps, as the control API starts, looks at and steers them. All throw `temporal_unreachable`. */
@@ -26,14 +27,18 @@ export interface RampWorkflows {
 /** A look under way is left for a request; only a weight that Redis does not take makes one wait. */
 const callMillis = 8000;
 
-export function createRampWorkflows(target: TemporalTarget, namespace: string): RampWorkflows {
+export function createRampWorkflows(target: TemporalTarget, namespace: string, prove: ProveRequest): RampWorkflows {
   const { workflow, bounded, update, look, close } = createTemporalCalls(target, namespace, callMillis);
   return {
     start: (input) =>
       bounded(async () => {
         const workflowId = rampWorkflowId(input.cube);
         await workflow
-          .start('trafficRamp', { workflowId, taskQueue: taskQueues.control, args: [input] })
+          .start('trafficRamp', {
+            workflowId,
+            taskQueue: taskQueues.control,
+            args: [input, null, prove(workflowId, 'start', [input, null])],
+          })
           .catch((error: unknown) => {
             if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
             throw new Failure('conflict', `A ramp of ${input.cube} is under way.`, {
@@ -43,7 +48,9 @@ export function createRampWorkflows(target: TemporalTarget, namespace: string): 
       }),
     look: (cube) => look<RampView>(rampWorkflowId(cube), 'ramp'),
     steer: async (cube, action, request) => {
-      const taken = await update<RampView>(rampWorkflowId(cube), action, request);
+      const workflowId = rampWorkflowId(cube);
+      const proof = prove(workflowId, action, request);
+      const taken = await update<RampView>(workflowId, action, { ...request, proof });
       if (taken === 'no_plan') throw notPossible(`No ramp of ${cube} is under way.`, []);
       return taken.answer;
     },

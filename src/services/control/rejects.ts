@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Failure } from '../../failures.js';
-import { readRejectPage } from '../../postgres/reject-page.js';
+import { hasUnresolvedReject, readRejectPage } from '../../postgres/reject-page.js';
 import { problemResponses } from '../problem.js';
 import type { ControlDependencies } from './dependencies.js';
 import { acceptBody, idParameter, pageQuery, planRefusals, retryBody, security } from './schemas.js';
@@ -59,6 +59,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
     async (request, reply) => {
       const body = request.body as { ids?: string[] } | null;
       checkIds('body.ids', body?.ids ?? []);
+      await checkKnown(deps, request.params.id, body?.ids);
       const by = authorization.callerOf(request).cubeId;
       const asked = { by, ...(body?.ids === undefined ? {} : { ids: body.ids }) };
       return reply.code(202).send(await steer(deps, request.params.id, 'rejects/retry', asked));
@@ -82,11 +83,21 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
       if ((ids === undefined) === (all === undefined))
         throw new Failure('invalid_input', 'The body must have either ids or all.', { details: { field: 'body.ids' } });
       checkIds('body.ids', ids ?? []);
+      await checkKnown(deps, request.params.id, ids);
       const asked = { by, why, ids: ids ?? ('all' as const) };
       const actor = authorization.callerOf(request).cubeId;
       return reply.code(202).send(await steer(deps, request.params.id, 'rejects/accept', asked, actor));
     },
   );
+}
+
+/** Throws `not_found` where none of the ids is one of a reject that is not in the target: nothing would be done. */
+async function checkKnown(deps: ControlDependencies, id: string, ids: readonly string[] | undefined): Promise<void> {
+  await knownMigration(deps, id);
+  if (ids === undefined || (await hasUnresolvedReject(deps.cube, id, ids))) return;
+  throw new Failure('not_found', `None of these ids is a reject of migration ${id}; nothing was done.`, {
+    hint: `List its rejects with \`cubeshift migrate rejects ${id}\`.`,
+  });
 }
 
 /** Nineteen digits may be more than a bigint holds: refused here, not by the database in the middle of a run. */

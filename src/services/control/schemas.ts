@@ -128,6 +128,9 @@ export const migrationSchema = Type.Object(
       required: ['type', 'message', 'hint'],
     }),
     actions: Type.Array(texts(migrationActions)),
+    pending: nullable<MigrationAction>(
+      Type.String({ description: 'a word that was accepted and is not carried out yet' }),
+    ),
     started_at: Type.String(),
     finished_at: nullable<string>({ type: 'string' }),
   },

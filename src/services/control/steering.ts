@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   actionsThatFit,
   isMigrationId,
+  isWayOut,
   type MigrationAction,
   type MigrationView,
   type SteeringRequest,
@@ -68,11 +69,13 @@ async function startAgain(
     view.stage === 'rolling_back' ? ['rollback'] : ['resume', 'cancel', 'rollback'];
   if (!ways.includes(action))
     throw notPossible(`The plan of this migration is not in Temporal any more; ${ways[0]} starts it again.`, ways);
-  await deps.workflows.startAgain(await readStart(deps.cube, id), {
-    stage: view.stage,
-    sequence: Number(await readStateSequence(deps.cube, id)),
-    ...(action === 'resume' ? {} : { asked: { action, request } }),
-  });
+  const { pending } = view;
+  // It was accepted: whoever asked for it was told so.
+  if (pending !== null && isWayOut(pending) && action !== pending)
+    throw notPossible(`The plan of this migration was lost when it was about to ${pending}.`, [pending]);
+  const from = { stage: view.stage, sequence: Number(await readStateSequence(deps.cube, id)) };
+  const answer = await deps.workflows.startAgain(await readStart(deps.cube, id), from, action, request);
+  if (answer === 'ended') throw ended(await knownMigration(deps, id), action);
 }
 
 function ended(view: MigrationView, action: MigrationAction) {

@@ -5,11 +5,13 @@ import {
   Connection,
   isGrpcServiceError,
   ServiceError,
+  WithStartWorkflowOperation,
   type WorkflowClient,
+  WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, type Workflow } from '@temporalio/common';
 import { Failure } from '../../failures.js';
 import type { TemporalTarget } from '../../temporal-target.js';
 
@@ -22,11 +24,23 @@ export interface TemporalCalls {
   within<T>(millis: number, call: () => Promise<T>): Promise<T>;
   /** Asks a running plan to do something; throws `not_at_this_stage` when the plan refuses. `no_plan`: none runs. */
   update<T>(workflowId: string, update: string, request: object): Promise<{ readonly answer: T } | 'no_plan'>;
+  /**
+   * The same of a plan that is started for it where none runs, in one step: whoever else asks at the same time asks the same
+   * plan. `ended`: the plan has ended in good order and is not begun again.
+   */
+  updateStarting<T>(plan: StartedPlan, update: string, request: object): Promise<{ readonly answer: T } | 'ended'>;
   /** What a plan answers to a query; undefined when there was none, or none that is remembered. */
   look<T>(workflowId: string, query: string): Promise<T | undefined>;
   /** Whether the server answers within two seconds. */
   reachable(): Promise<boolean>;
   close(): Promise<void>;
+}
+
+export interface StartedPlan {
+  readonly type: string;
+  readonly workflowId: string;
+  readonly taskQueue: string;
+  readonly args: readonly unknown[];
 }
 
 /** Connects when first needed, so that the API starts without Temporal. */
@@ -48,7 +62,37 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
           () => true,
           () => false,
         ),
-    update: (workflowId, update, request) => bounded(() => untilTaken(workflow, workflowId, update, request)),
+    update: <T>(workflowId: string, update: string, request: object) =>
+      bounded(async () => {
+        try {
+          // Not `startUpdate`: it returns a handle even when the validator refused.
+          const ask = (options: UpdateOptions) =>
+            workflow.getHandle(workflowId).executeUpdate<T, [object]>(update, options);
+          return { answer: await untilTaken(request, ask) };
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) return 'no_plan' as const;
+          throw error;
+        }
+      }),
+    updateStarting: <T>({ type, ...plan }: StartedPlan, update: string, request: object) =>
+      bounded(async () => {
+        try {
+          const ask = (options: UpdateOptions) =>
+            workflow.executeUpdateWithStart<Workflow, T, [object]>(update, {
+              ...options,
+              startWorkflowOperation: new WithStartWorkflowOperation<Workflow>(type, {
+                ...plan,
+                args: [...plan.args],
+                workflowIdConflictPolicy: 'USE_EXISTING',
+                workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+              }),
+            });
+          return { answer: await untilTaken(request, ask) };
+        } catch (error) {
+          if (error instanceof WorkflowExecutionAlreadyStartedError) return 'ended' as const;
+          throw error;
+        }
+      }),
     look: (workflowId, query) =>
       bounded(async () => {
         try {
@@ -67,25 +111,23 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
  * ends a plan fails whenever something else happens to the plan meanwhile. Asked again under the same id it is carried out
  * once; the deadline of the call ends it.
  */
-async function untilTaken<T>(
-  workflow: WorkflowClient,
-  workflowId: string,
-  update: string,
-  request: object,
-): Promise<{ readonly answer: T } | 'no_plan'> {
-  const options: { updateId: string; args: [object] } = { updateId: randomUUID(), args: [request] };
+async function untilTaken<T>(request: object, ask: (options: UpdateOptions) => Promise<T>): Promise<T> {
+  const options: UpdateOptions = { updateId: randomUUID(), args: [request] };
   for (let pause = firstPauseMillis; ; pause = Math.min(2 * pause, longestPauseMillis)) {
     try {
-      // Not `startUpdate`: it returns a handle even when the validator refused.
-      return { answer: await workflow.getHandle(workflowId).executeUpdate<T, [object]>(update, options) };
+      return await ask(options);
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return 'no_plan';
       if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
         throw refusedByPlan(error.cause);
       if (!isGivenUp(error)) throw error;
     }
     await sleep(pause);
   }
+}
+
+interface UpdateOptions {
+  readonly updateId: string;
+  readonly args: [object];
 }
 
 const firstPauseMillis = 50;

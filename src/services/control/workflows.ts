@@ -10,6 +10,7 @@ import {
 import { taskQueues } from '../../domain/task-queues.js';
 import type { TemporalTarget } from '../../temporal-target.js';
 import type { CarriedRun } from '../../workflows/lib/run.js';
+import type { ProveRequest } from '../request-proofs.js';
 import { createTemporalCalls } from './temporal-calls.js';
 
 /** The plans, as the control API starts and steers them. */
@@ -26,8 +27,16 @@ export interface MigrationWorkflows {
     action: MigrationAction,
     request: SteeringRequest,
   ): Promise<'accepted' | 'no_plan'>;
-  /** Starts the plan of an unfinished run again whose plan Temporal has lost or ended by force. */
-  startAgain(input: MigrationInput, from: Pick<CarriedRun, 'stage' | 'sequence' | 'asked'>): Promise<void>;
+  /**
+   * Hands a request to the plan of an unfinished run whose plan Temporal has lost or ended by force, and starts it again for
+   * that; one that refuses the request rests blocked. `ended`: it has ended in good order after all.
+   */
+  startAgain(
+    input: MigrationInput,
+    from: Pick<CarriedRun, 'stage' | 'sequence'>,
+    action: MigrationAction,
+    request: SteeringRequest,
+  ): Promise<'accepted' | 'ended'>;
   reachable(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -42,8 +51,22 @@ export function hasPlan(kind: MigrationKind): boolean {
 const callMillis = 5000;
 
 /** Through Temporal's client; connects when first needed, so that the API starts without Temporal. */
-export function createMigrationWorkflows(target: TemporalTarget, namespace: string): MigrationWorkflows {
-  const { workflow, bounded, update, reachable, close } = createTemporalCalls(target, namespace, callMillis);
+export function createMigrationWorkflows(
+  target: TemporalTarget,
+  namespace: string,
+  prove: ProveRequest,
+): MigrationWorkflows {
+  const calls = createTemporalCalls(target, namespace, callMillis);
+  const { workflow, bounded, update, updateStarting, reachable, close } = calls;
+  const startArgs = (workflowId: string, input: MigrationInput, carried: CarriedRun | null) => [
+    input,
+    carried,
+    prove(workflowId, 'start', [input, carried]),
+  ];
+  const proven = (workflowId: string, action: MigrationAction, request: SteeringRequest) => ({
+    ...request,
+    proof: prove(workflowId, action, request),
+  });
   return {
     start: (input) =>
       bounded(async () => {
@@ -52,7 +75,7 @@ export function createMigrationWorkflows(target: TemporalTarget, namespace: stri
           const handle = await workflow.start(plans[input.kind] ?? '', {
             workflowId,
             taskQueue: taskQueues.control,
-            args: [input],
+            args: startArgs(workflowId, input, null),
             workflowIdReusePolicy: 'REJECT_DUPLICATE',
           });
           return { runId: handle.firstExecutionRunId };
@@ -62,31 +85,30 @@ export function createMigrationWorkflows(target: TemporalTarget, namespace: stri
         }
       }),
     steer: async (kind, id, action, request) => {
-      const taken = await update(workflowIdOf(kind, id), action, request);
+      const workflowId = workflowIdOf(kind, id);
+      const taken = await update(workflowId, action, proven(workflowId, action, request));
       return taken === 'no_plan' ? taken : 'accepted';
     },
-    startAgain: (input, from) =>
-      bounded(async () => {
-        const carried: CarriedRun = {
-          completed: [],
-          undos: [],
-          estimatedRows: 0,
-          migrated: 0,
-          rejected: 0,
-          startedAgain: true,
-          ...from,
-        };
-        await workflow
-          .start(plans[input.kind] ?? '', {
-            workflowId: workflowIdOf(input.kind, input.id),
-            taskQueue: taskQueues.control,
-            args: [input, carried],
-          })
-          .catch((error: unknown) => {
-            // Two people asked at the same time.
-            if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-          });
-      }),
+    startAgain: async (input, from, action, request) => {
+      const carried: CarriedRun = {
+        completed: [],
+        undos: [],
+        estimatedRows: 0,
+        migrated: 0,
+        rejected: 0,
+        startedAgain: true,
+        ...from,
+      };
+      const workflowId = workflowIdOf(input.kind, input.id);
+      const plan = {
+        type: plans[input.kind] ?? '',
+        workflowId,
+        taskQueue: taskQueues.control,
+        args: startArgs(workflowId, input, carried),
+      };
+      const taken = await updateStarting(plan, action, proven(workflowId, action, request));
+      return taken === 'ended' ? taken : 'accepted';
+    },
     reachable,
     close,
   };

@@ -2,8 +2,10 @@ import { CancellationScope, proxyActivities } from '@temporalio/workflow';
 import type { RowMoves } from '../../activities/row-moves.js';
 import type { RunSteps } from '../../activities/run-steps.js';
 import type { MigrationInput, MigrationStatus } from '../../domain/migration.js';
+import type { RequestProof } from '../../domain/plan-requests.js';
 import { failureRule } from '../../failures.js';
 import { undoSteps, untilDone } from './options.js';
+import { ReceivedRequests } from './received-requests.js';
 import { type CarriedRun, EndAsked, failureOf, MigrationRun } from './run.js';
 
 const steps = proxyActivities<Pick<RunSteps, 'openRanges'>>(untilDone);
@@ -24,9 +26,10 @@ export interface MigrationOutcome {
 export async function conductMigration(
   input: MigrationInput,
   carried: CarriedRun | undefined,
+  proof: RequestProof | undefined,
   plan: (run: MigrationRun) => Promise<void>,
 ): Promise<MigrationOutcome> {
-  const run = new MigrationRun(input, carried);
+  const run = new MigrationRun(input, carried, new ReceivedRequests([input, carried ?? null], proof));
   CancellationScope.current().cancelRequested.catch(() => run.cancelledFromOutside());
   return CancellationScope.nonCancellable(async () => {
     for (;;) {

@@ -29,11 +29,17 @@ import { loweredSettings } from '../../domain/ramp/settings.js';
 import type { Turn } from '../../domain/turn.js';
 import { Listing } from './listing.js';
 import { rampQuery, rampUpdate } from './messages.js';
+import type { ReceivedRequests } from './received-requests.js';
 
 /** What a person or a program asked of the ramp, as the plan takes it up. */
 export interface RampAsked {
   readonly action: RampAction;
   readonly request: RampRequest;
+}
+
+interface QueuedRequest extends RampAsked {
+  /** Where whoever asked finds what became of it; undefined until it was looked at. */
+  outcome?: 'carried_out' | 'overtaken';
 }
 
 /** Why the ramp is where it is. */
@@ -82,9 +88,7 @@ export class RampRun {
   private currentStatus: RampStatus;
   private since: number;
   private why: RampReason;
-  private readonly queue: RampAsked[] = [];
-  private accepted = 0;
-  private takenUp = 0;
+  private readonly queue: QueuedRequest[] = [];
   private workBeside = 0;
   private workScope: CancellationScope | undefined;
   private turns = 0;
@@ -95,6 +99,7 @@ export class RampRun {
   constructor(
     readonly input: RampInput,
     carried: CarriedRamp | undefined,
+    private readonly received: ReceivedRequests,
   ) {
     this.currentStatus = carried?.status ?? 'ramping';
     this.since = carried?.since ?? Date.now();
@@ -151,8 +156,9 @@ export class RampRun {
   async takeUp(carryOut: (asked: RampAsked) => Promise<void>): Promise<void> {
     for (let asked = this.queue.shift(); asked !== undefined; asked = this.queue.shift()) {
       // What was accepted may have been overtaken by what was asked before it.
-      if (rampActionsThatFit(this.status).includes(asked.action)) await carryOut(asked);
-      this.takenUp++;
+      const fits = rampActionsThatFit(this.status).includes(asked.action);
+      if (fits) await carryOut(asked);
+      asked.outcome = fits ? 'carried_out' : 'overtaken';
     }
   }
 
@@ -181,7 +187,7 @@ export class RampRun {
 
   /** Waits until nothing is at work any more that an end would cut off. */
   async finish(): Promise<void> {
-    await condition(() => allHandlersFinished() && this.workBeside === 0);
+    await condition(() => allHandlersFinished() && this.workBeside === 0 && this.received.settled);
   }
 
   /** Waits until something is asked, at most so long. */
@@ -192,10 +198,9 @@ export class RampRun {
   /** Between two looks: starts a fresh history when this one has grown long. */
   async renewHistory(): Promise<void> {
     const { continueAsNewSuggested, historyLength } = workflowInfo();
-    if ((!continueAsNewSuggested && historyLength < longHistory) || this.queue.length > 0 || this.workBeside > 0)
-      return;
+    if ((!continueAsNewSuggested && historyLength < longHistory) || this.isBusy) return;
     await condition(allHandlersFinished);
-    if (this.queue.length > 0 || this.workBeside > 0) return;
+    if (this.isBusy) return;
     await continueAsNew(this.input, {
       status: this.status,
       since: this.since,
@@ -213,11 +218,22 @@ export class RampRun {
     } satisfies CarriedRamp);
   }
 
-  /** Asks on behalf of somebody who cannot send an update. */
-  ask(asked: RampAsked): void {
-    this.queue.push(asked);
-    this.accepted++;
+  /** What a new history would cut off: requests, and what goes on beside the plan. */
+  private get isBusy(): boolean {
+    return this.queue.length > 0 || this.workBeside > 0 || !this.received.settled;
+  }
+
+  /** Temporal's own cancellation stops the ramp. */
+  cancelledFromOutside(): void {
+    this.received.receiveCancellation();
+    this.ask({ action: 'stop', request: { by: 'temporal' } });
+  }
+
+  private ask(asked: RampAsked): QueuedRequest {
+    const queued: QueuedRequest = { ...asked };
+    this.queue.push(queued);
     this.workScope?.cancel();
+    return queued;
   }
 
   get view(): RampView {
@@ -258,9 +274,11 @@ export class RampRun {
       setHandler(
         rampUpdate(action),
         async (request: RampRequest) => {
-          this.ask({ action, request });
-          const mine = this.accepted;
-          await condition(() => this.takenUp >= mine || this.ended);
+          this.received.receiveUpdate(action, request);
+          const mine = this.ask({ action, request });
+          await condition(() => mine.outcome !== undefined || this.ended);
+          // Whoever asked must not take for done what was not.
+          if (mine.outcome !== 'carried_out') throw this.refusal(action);
           return this.view;
         },
         { validator: (request: RampRequest) => this.validate(action, request) },
@@ -270,20 +288,22 @@ export class RampRun {
   }
 
   private validate(action: RampAction, { percentage }: RampRequest): void {
-    const fitting = rampActionsThatFit(this.status);
-    if (!fitting.includes(action))
-      throw ApplicationFailure.create({
-        type: 'not_at_this_stage',
-        message: `${action} is not possible while the ramp is ${this.status}.`,
-        nonRetryable: true,
-        details: [{ actions: fitting }],
-      });
+    if (!rampActionsThatFit(this.status).includes(action)) throw this.refusal(action);
     if (action === 'set' && !(Number.isInteger(percentage) && Number(percentage) >= 0 && Number(percentage) <= 100))
       throw ApplicationFailure.create({
         type: 'invalid_input',
         message: 'percentage must be a whole number from 0 to 100.',
         nonRetryable: true,
       });
+  }
+
+  private refusal(action: RampAction): ApplicationFailure {
+    return ApplicationFailure.create({
+      type: 'not_at_this_stage',
+      message: `${action} is not possible while the ramp is ${this.status}.`,
+      nonRetryable: true,
+      details: [{ actions: rampActionsThatFit(this.status) }],
+    });
   }
 
   /** What the Temporal Web UI tells without any other page open. */

@@ -18,6 +18,7 @@ import {
   actionsBefore,
   actionsThatFit,
   type BlockReason,
+  endedStatuses,
   isWayOut,
   type MigrationAction,
   type MigrationInput,
@@ -30,9 +31,10 @@ import {
 import { type FailureReport, failureRule, isFailureType } from '../../failures.js';
 import { kindAttribute, stageAttribute, statusAttribute, statusQuery, steeringUpdate } from './messages.js';
 import { untilDone } from './options.js';
+import type { ReceivedRequests } from './received-requests.js';
 import { Saga } from './saga.js';
 
-const steps = proxyActivities<Pick<RunSteps, 'recordState'>>(untilDone);
+const steps = proxyActivities<Pick<RunSteps, 'recordState' | 'recordPending'>>(untilDone);
 
 /** What an operator asked for, as the plan takes it up. */
 export interface Asked {
@@ -40,10 +42,12 @@ export interface Asked {
   readonly request: SteeringRequest;
 }
 
-/** What a blocked or failed run adds to its state. */
+/** What a blocked, failed or resting run adds to its state. */
 interface Why {
   readonly blockedBy?: BlockReason;
   readonly error?: FailureReport;
+  /** Of a run at rest: whether there are rejects that nobody accepted. */
+  readonly openRejects?: boolean;
 }
 
 /** Thrown out of the plan when the run is to end otherwise than by its last line. */
@@ -69,10 +73,11 @@ export interface CarriedRun {
   readonly verificationId?: string;
   /** What an operator asked for and the plan has not carried out to its end. */
   readonly undertaken?: Asked;
-  /** Set when the plan was lost and is started again from the ledger: it looks at everything once more. */
+  /**
+   * Set when the plan was lost and is started again from the ledger: it does nothing before it is asked to, then looks at
+   * everything once more.
+   */
   readonly startedAgain?: true;
-  /** What it is started again for, before anything else. */
-  readonly asked?: Asked;
 }
 
 /**
@@ -94,11 +99,17 @@ export class MigrationRun {
   private sequence: number;
   private asked: Asked | undefined;
   private stepScope: CancellationScope | undefined;
+  private openRejects = false;
+  private startedAgain: boolean;
   private readonly changedSomething: boolean;
+  private readonly tellsPending = patched('pending-told');
+  /** Words that are being put on record as accepted. */
+  private tellingPending = 0;
 
   constructor(
     readonly input: MigrationInput,
     carried: CarriedRun | undefined,
+    private readonly received: ReceivedRequests,
   ) {
     this.saga = new Saga([...(carried?.undos ?? [])]);
     this.completed = new Set(carried?.completed);
@@ -110,9 +121,19 @@ export class MigrationRun {
     this.verificationId = carried?.verificationId;
     this.undertakenNow = carried?.undertaken;
     this.changedSomething = carried !== undefined;
-    if (carried?.startedAgain) this.status = 'blocked';
-    this.asked = carried?.asked;
+    this.startedAgain = carried?.startedAgain === true;
+    if (this.startedAgain) this.status = 'blocked';
     this.listen();
+  }
+
+  /** Of a plan in the place of a lost one: waits until somebody asks for something that fits. */
+  async begin(): Promise<void> {
+    if (!this.startedAgain) return;
+    this.startedAgain = false;
+    // What came with the start needs no block to be told of.
+    if (this.asked === undefined)
+      await this.enter(this.stage, 'blocked', 'blocked', 'engine', { blockedBy: 'other', error: planWasLost });
+    await this.nextAsked();
   }
 
   /** The run as its steps are told of it, in the state in which it is now. */
@@ -180,9 +201,12 @@ export class MigrationRun {
     }
   }
 
-  /** At rest with nothing wrong, until an operator asks for something other than a pause. */
-  async rest(stage: MigrationStage): Promise<Asked> {
-    await this.enter(stage, 'waiting', 'rest', 'engine');
+  /**
+   * At rest with nothing wrong, until an operator asks for something other than a pause. With `openRejects`, rejects that
+   * nobody accepted, that is anything but to complete it.
+   */
+  async rest(stage: MigrationStage, openRejects: boolean): Promise<Asked> {
+    await this.enter(stage, 'waiting', 'rest', 'engine', { openRejects });
     return this.nextAsked();
   }
 
@@ -205,11 +229,15 @@ export class MigrationRun {
   ): Promise<void> {
     this.stage = stage;
     this.status = status;
+    const { openRejects = false, ...recorded } = why;
     this.blockedBy = why.blockedBy;
     this.error = why.error;
+    this.openRejects = openRejects;
     this.sequence++;
     this.show();
     await beforeTold();
+    // Behind the end nothing is told any more.
+    if (endedStatuses.has(status)) await this.allTold();
     await steps.recordState(this.reference, {
       sequence: this.sequence,
       stage,
@@ -217,7 +245,8 @@ export class MigrationRun {
       runId: workflowInfo().runId,
       what,
       by,
-      ...why,
+      settles: this.asked === undefined && (status !== 'running' || isTakenUpBy(what)),
+      ...recorded,
     });
   }
 
@@ -226,6 +255,7 @@ export class MigrationRun {
     if (!historyIsLong()) return;
     if (this.asked !== undefined) return;
     await condition(allHandlersFinished);
+    await this.allTold();
     if (this.asked !== undefined) return;
     await continueAsNew(this.input, {
       completed: [...this.completed],
@@ -293,9 +323,11 @@ export class MigrationRun {
 
   private listen(): void {
     for (const action of migrationActions) {
-      setHandler(steeringUpdate(action), (request: SteeringRequest) => this.take({ action, request }), {
-        validator: (_request: SteeringRequest) => this.validate(action),
-      });
+      const take = (request: SteeringRequest) => {
+        this.received.receiveUpdate(action, request);
+        this.take({ action, request });
+      };
+      setHandler(steeringUpdate(action), take, { validator: (_request: SteeringRequest) => this.validate(action) });
     }
     setHandler(statusQuery, () => ({
       ...this.state,
@@ -310,6 +342,7 @@ export class MigrationRun {
    * cancel does not fit any more it changes nothing.
    */
   cancelledFromOutside(): void {
+    this.received.receiveCancellation();
     if (!actionsThatFit(this.state).includes('cancel') || this.asked?.action === 'rollback') return;
     this.take({ action: 'cancel', request: { by: 'temporal' } });
   }
@@ -317,6 +350,22 @@ export class MigrationRun {
   private take(asked: Asked): void {
     this.asked = asked;
     if (interrupts(asked.action)) this.stepScope?.cancel();
+    if (this.tellsPending) this.tellPending(asked.action);
+  }
+
+  /** Beside the plan, which only its end and a new history wait for. */
+  private tellPending(action: MigrationAction): void {
+    this.tellingPending++;
+    const { reference } = this;
+    void CancellationScope.nonCancellable(() => steps.recordPending(reference, action))
+      .catch(() => undefined)
+      .finally(() => {
+        this.tellingPending--;
+      });
+  }
+
+  private async allTold(): Promise<void> {
+    await condition(() => this.tellingPending === 0 && this.received.settled);
   }
 
   private validate(action: MigrationAction): void {
@@ -324,9 +373,10 @@ export class MigrationRun {
     const fitting = actionsBefore(pending, actionsThatFit(this.state));
     if (fitting.includes(action)) return;
     const about = pending === undefined ? '' : `, about to ${pending}`;
+    const rejects = action === 'complete' && this.openRejects ? ', with rejects that nobody accepted' : '';
     throw ApplicationFailure.create({
       type: 'not_at_this_stage',
-      message: `${action} is not possible while the migration is ${this.status} at stage ${this.stage}${about}.`,
+      message: `${action} is not possible while the migration is ${this.status} at stage ${this.stage}${about}${rejects}.`,
       nonRetryable: true,
       details: [{ actions: fitting }],
     });
@@ -339,6 +389,7 @@ export class MigrationRun {
       status,
       mode: this.input.mode,
       ...(this.blockedBy === undefined ? {} : { blockedBy: this.blockedBy }),
+      ...(this.openRejects ? { openRejects: true as const } : {}),
     };
   }
 
@@ -365,6 +416,17 @@ const longHistory = 1500;
 function historyIsLong(): boolean {
   const { continueAsNewSuggested, historyLength } = workflowInfo();
   return continueAsNewSuggested || historyLength >= longHistory;
+}
+
+const planWasLost: FailureReport = {
+  type: 'unexpected',
+  message: 'The plan of this migration was not in Temporal any more, and was started again from the ledger.',
+  hint: 'Nothing is lost: resume the migration, cancel it or roll it back.',
+};
+
+/** Whether what brought a state is a word that is carried out by it; a way out is, once the run has ended. */
+function isTakenUpBy(what: string): boolean {
+  return migrationActions.some((action) => action === what && !isWayOut(action));
 }
 
 function interrupts(action: MigrationAction): boolean {

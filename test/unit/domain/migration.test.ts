@@ -19,11 +19,20 @@ const reasons: readonly (BlockReason | undefined)[] = [undefined, 'too_many_reje
 const states: readonly MigrationState[] = migrationStages.flatMap((stage) =>
   migrationStatuses.flatMap((status) =>
     migrationModes.flatMap((mode) =>
-      reasons.map((blockedBy) => ({ stage, status, mode, ...(blockedBy === undefined ? {} : { blockedBy }) })),
+      reasons.flatMap((blockedBy) =>
+        [false, true].map((openRejects) => ({
+          stage,
+          status,
+          mode,
+          ...(blockedBy === undefined ? {} : { blockedBy }),
+          ...(openRejects ? { openRejects } : {}),
+        })),
+      ),
     ),
   ),
 );
-const where = ({ stage, status, mode, blockedBy }: MigrationState) => `${stage} ${status} ${mode} ${blockedBy}`;
+const where = ({ stage, status, mode, blockedBy, openRejects }: MigrationState) =>
+  `${stage} ${status} ${mode} ${blockedBy}${openRejects ? ' with open rejects' : ''}`;
 
 /** The states, told in words, in which an action is among those that fit. */
 function statesWith(action: (typeof migrationActions)[number]): string[] {
@@ -34,8 +43,12 @@ function statesThat(fit: (state: MigrationState) => boolean): string[] {
   return states.filter(fit).map(where);
 }
 
-const isBlockedByData = ({ status, blockedBy }: MigrationState) =>
-  status === 'blocked' && (blockedBy === 'too_many_rejects' || blockedBy === 'verification_mismatch');
+/** A rollback whose plan was lost. */
+const isHalfRolledBack = ({ status, stage }: MigrationState) => status === 'blocked' && stage === 'rolling_back';
+const isBlockedByData = ({ status, stage, blockedBy }: MigrationState) =>
+  status === 'blocked' &&
+  stage !== 'rolling_back' &&
+  (blockedBy === 'too_many_rejects' || blockedBy === 'verification_mismatch');
 const restsVerified = ({ status, stage }: MigrationState) => status === 'waiting' && stage === 'verified';
 const canLeave = ({ status, stage }: MigrationState) =>
   !endedStatuses.has(status) && !(status === 'running' && (stage === 'rolling_back' || stage === 'done'));
@@ -47,17 +60,21 @@ describe('steering words fit', () => {
 
   test('resume: a paused one, and one blocked by its surroundings', () => {
     expect(statesWith('resume')).toEqual(
-      statesThat((state) => state.status === 'paused' || (state.status === 'blocked' && !isBlockedByData(state))),
+      statesThat(
+        (state) =>
+          state.status === 'paused' ||
+          (state.status === 'blocked' && !isBlockedByData(state) && !isHalfRolledBack(state)),
+      ),
     );
   });
 
   test('cancel and rollback: every one that has not ended and is not on its way out', () => {
-    expect(statesWith('cancel')).toEqual(statesThat(canLeave));
+    expect(statesWith('cancel')).toEqual(statesThat((state) => canLeave(state) && !isHalfRolledBack(state)));
     expect(statesWith('rollback')).toEqual(statesThat(canLeave));
   });
 
-  test('complete: one that rests verified, and no other', () => {
-    expect(statesWith('complete')).toEqual(statesThat(restsVerified));
+  test('complete: one that rests verified, with no reject that nobody accepted, and no other', () => {
+    expect(statesWith('complete')).toEqual(statesThat((state) => restsVerified(state) && !state.openRejects));
   });
 
   test('repair: one blocked by its data', () => {

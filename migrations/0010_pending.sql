@@ -1,0 +1,3 @@
+-- Up Migration
+-- A word of steering that a plan accepted and has not carried out yet.
+alter table ledger.migrations add column pending text;

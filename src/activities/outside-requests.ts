@@ -1,0 +1,43 @@
+import type { ReceivedRequest } from '../domain/plan-requests.js';
+import { type AuditedAct, appendAudit } from '../postgres/audit.js';
+import { atSide, type Databases } from '../postgres/databases.js';
+import { guarded } from './guard.js';
+
+/** What reaches a plan past the control API, which alone puts on record who asked. */
+export function createOutsideRequests(
+  { cube }: Pick<Databases, 'cube'>,
+  isProven: (received: ReceivedRequest) => boolean,
+) {
+  return {
+    /** Whether the control API sent a request; asks nobody. */
+    checkProof: async (received: ReceivedRequest): Promise<boolean> => isProven(received),
+
+    /** Puts a request on record that the control API did not send; tried until it is done, and done once. */
+    tellOutside: (received: ReceivedRequest): Promise<void> =>
+      guarded(
+        async () => {
+          await atSide('cube', () => appendAudit(cube, outsideAct(received)));
+        },
+        { untilDone: true },
+      ),
+  };
+}
+
+/** How it is told that a plan received what the control API did not send. */
+export function outsideAct({ workflowId, runId, word, receivedAt, count, payload }: ReceivedRequest): AuditedAct {
+  const { by }: { by?: unknown } = Object(payload);
+  const details = {
+    run_id: runId,
+    received_at: receivedAt,
+    ...(typeof by === 'string' ? { claims_to_be: by.slice(0, 200) } : {}),
+    once: `${runId}/${count}`,
+  };
+  return {
+    actor: 'temporal',
+    action: `plan.${word.slice(0, 200)}.outside`,
+    subject: workflowId.slice(0, 400),
+    details,
+  };
+}
+
+export type OutsideRequests = ReturnType<typeof createOutsideRequests>;

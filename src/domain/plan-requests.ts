@@ -1,0 +1,30 @@
+/** What is asked of a plan, as the control API sends it and the plan takes it: with a proof of where it comes from. */
+
+/** Shows that the control API sent a request: whoever reaches Temporal alone cannot make one. */
+export interface RequestProof {
+  /** Of this request alone: one that comes a second time is no proof. */
+  readonly id: string;
+  /** When it was made, ISO 8601, UTC: it is good for a minute. */
+  readonly at: string;
+  /** HMAC-SHA256, in hexadecimal, of all that the request says. */
+  readonly mac: string;
+}
+
+/** What a plan received: a start, an update, a signal, a cancellation. */
+export interface ReceivedRequest {
+  readonly workflowId: string;
+  readonly runId: string;
+  /** As the update or the signal is called; `start` and `cancel` for those. */
+  readonly word: string;
+  /** What came with it, the proof apart. */
+  readonly payload: unknown;
+  readonly proof?: RequestProof | undefined;
+  /** By the plan's own clock, ISO 8601, UTC. */
+  readonly receivedAt: string;
+  /** Numbers what a run of a plan received. */
+  readonly count: number;
+  /** Whether the run had a request of the same id before. */
+  readonly again: boolean;
+}
+
+export const proofMillis = 60_000;
