@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
+import { connectionSettings } from './connection.js';
 import { generateSajuRows } from './generator.js';
 import { type SajuRow, sajuColumns } from './saju-row.js';
 
@@ -25,7 +26,7 @@ export interface Filled {
  * Throws when the tables exist already.
  */
 export async function fillLegacy({ url, records, seed, log }: FillSettings): Promise<Filled> {
-  const client = new pg.Client({ connectionString: url, options: '-c TimeZone=UTC -c DateStyle=ISO' });
+  const client = new pg.Client(connectionSettings(url, 'legacy stand-in'));
   await client.connect();
   const rejected = new Map<string, string>();
   try {

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { connectionSettings } from './connection.js';
 import { buildSajuService } from './saju-service/app.js';
 import { Faults, faultsFromEnvironment } from './saju-service/faults.js';
 
@@ -6,12 +7,7 @@ import { Faults, faultsFromEnvironment } from './saju-service/faults.js';
 const { LEGACY_DATABASE_URL: url, PORT = '8011', HOST = '127.0.0.1' } = process.env;
 if (url === undefined) throw new Error('LEGACY_DATABASE_URL is not set.');
 
-const pool = new pg.Pool({
-  connectionString: url,
-  max: 10,
-  application_name: 'legacy saju service',
-  options: '-c TimeZone=UTC -c DateStyle=ISO -c client_encoding=UTF8',
-});
+const pool = new pg.Pool({ ...connectionSettings(url, 'legacy saju service'), max: 10 });
 pool.on('error', (error) => process.stderr.write(`legacy saju service: ${error.message}\n`));
 const app = buildSajuService(pool, new Faults(faultsFromEnvironment(process.env)));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());

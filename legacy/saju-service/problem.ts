@@ -78,8 +78,18 @@ export function problemOf(error: unknown): Problem {
   const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
   if (status >= 400 && status < 500)
     return new Problem(status, 'invalid_input', refusals[status] ?? refusals[400] ?? '', 'body');
-  console.error(error);
+  // What a server or a parser says may quote a record.
+  console.error(kindAndPlace(error));
   return new Problem(500, 'unexpected', 'Something went wrong.');
+}
+
+/** Of an error what holds no contents: its kind, its code, and where it was thrown. */
+function kindAndPlace(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const code = 'code' in error ? ` (${String(error.code)})` : '';
+  const { message, stack = '' } = error;
+  const [, ...places] = stack.slice(Math.max(0, stack.indexOf(message)) + message.length).split('\n');
+  return [`${error.name}${code}`, ...places.slice(0, 6)].join('\n');
 }
 
 const refusals: Readonly<Record<number, string>> = {

@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { FastifyInstance, FastifyServerOptions } from 'fastify';
+import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { type TraceContext, Traces, traceBindings, traceparentOf } from './trace.js';
 import { callHeader } from './upstream/upstream.js';
 
 /** The caller's request id when it can stand in a log line as it is, else a new one. */
 export function requestIdOf(header: string | string[] | undefined): string {
   return typeof header === 'string' && /^[\w.:-]{1,128}$/.test(header) ? header : randomUUID();
+}
+
+/** A request by its route's pattern: a URL may hold a token in its query, and a user's id in its path. */
+function loggedRequest({ method, routeOptions, host, ip }: FastifyRequest) {
+  return { method, endpoint: routeOptions.url ?? 'unknown', host, ip };
 }
 
 /** Every log line of a request, and its answer, carry its id and its trace; the answer also the name that its caller gave the call. */
@@ -30,7 +35,10 @@ export function createRequestContexts(): RequestContexts {
     options: {
       genReqId: (raw) => requestIdOf(raw.headers['x-request-id']),
       childLoggerFactory: (logger, bindings, options, raw) =>
-        logger.child({ request_id: bindings.reqId, ...traceBindings(traceOf(raw)) }, options),
+        logger.child(
+          { request_id: bindings.reqId, ...traceBindings(traceOf(raw)) },
+          { ...options, serializers: { ...options.serializers, req: loggedRequest } },
+        ),
     },
     register: (app) => {
       app.addHook('onRequest', async (request, reply) => {

@@ -38,6 +38,7 @@ test.each([
   ['an id that is none', ['migrate', 'start', 'saju-records', '--id', 'Not An Id']],
   ['an unknown setting', ['migrate', 'start', 'saju-records', '--option', 'lane=4']],
   ['a setting without a value', ['migrate', 'start', 'saju-records', '--option', 'lanes']],
+  ['a setting that does not know a word', ['migrate', 'start', 'saju-records', '--option', 'unmapped_columns=drop']],
   ['a missing argument', ['migrate', 'status']],
   ['a token without permissions', ['token', '--cube-id', 'x']],
   ['a count that is none', ['up', '--records', 'many']],
@@ -117,6 +118,7 @@ test('--wait bears with a control API that dies and comes back, and returns when
     'one',
     '--option',
     'rows_per_second=500',
+    'unmapped_columns=accept',
     '--wait',
     '--json',
   ];
@@ -144,6 +146,7 @@ test('the same start again is the same run; another one meanwhile is exit code 4
     'one',
     '--option',
     'rows_per_second=500',
+    'unmapped_columns=accept',
     '--json',
   );
   expect({ code: again.code, id: JSON.parse(again.stdout).id }).toEqual({ code: 0, id: 'one' });

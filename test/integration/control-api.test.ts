@@ -241,6 +241,7 @@ describe('before anything was started', () => {
     ['lanes as a truth value', { options: { lanes: true } }, 'body.options.lanes'],
     ['too many lanes', { options: { lanes: 17 } }, 'body.options.lanes'],
     ['half a lane', { options: { lanes: 1.5 } }, 'body.options.lanes'],
+    ['a choice that there is not', { options: { unmapped_columns: 'drop' } }, 'body.options.unmapped_columns'],
     ['a limit of null', { options: { reject_limit_percent: null } }, 'body.options.reject_limit_percent'],
     ['a limit beyond 100 %', { options: { reject_limit_percent: 101 } }, 'body.options.reject_limit_percent'],
     ['a body that is a list', [], 'body'],

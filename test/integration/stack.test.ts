@@ -13,11 +13,24 @@ import { listProcesses } from '../../src/stack/stack.js';
 import { runCommand, type Said, startCommand, type Variables } from '../support/command-line.js';
 import { until } from '../support/conditions.js';
 import { createDatabases } from '../support/databases.js';
+import { Markers } from '../support/markers.js';
 import { canBeStranger, everythingIn, openToStrangers } from '../support/stranger.js';
 
 /** The embedded stack as `cubeshift up`, `ps`, `env` and `down` show it, killed in every way. */
 const root = mkdtempSync(join(tmpdir(), 'cubeshift-stacks-'));
-const first: Variables = { CUBESHIFT_HOME: join(root, 'first') };
+/** With what a shell may have for other programs: none of it counts. */
+const first: Variables = {
+  CUBESHIFT_HOME: join(root, 'first'),
+  PGHOST: '127.0.0.1',
+  PGPORT: '1',
+  PGUSER: 'somebody',
+  PGPASSWORD: 'wrong',
+  PGDATABASE: 'nowhere',
+  PGSSLMODE: 'prefer',
+  PGAPPNAME: 'somebody',
+  PGOPTIONS: '-c TimeZone=Asia/Kathmandu -c default_transaction_read_only=on',
+  PGSERVICE: 'nowhere',
+};
 const second: Variables = { CUBESHIFT_HOME: join(root, 'second') };
 const servers = ['postgres-cube', 'postgres-legacy', 'redis', 'temporal', 'temporal-front'];
 const programs = [
@@ -97,7 +110,7 @@ const beyondTheDatabase = [
   'set session_replication_role = replica',
 ];
 
-async function once(url: string, statement: string): Promise<unknown> {
+async function once(url: string, statement: string): Promise<pg.QueryResult> {
   const client = new pg.Client({ connectionString: url });
   client.on('error', () => undefined);
   try {
@@ -337,6 +350,124 @@ describe('one stack, then two', () => {
       expect((await list(cubeToken(changed))).status).toBe(401);
       expect((await runCommand(['traffic', 'set', 'saju', '0', '--why', 'nobody'], first)).code).toBe(0);
       await until('the former one to be refused', async () => (await list(cubeToken(former))).status === 401);
+    },
+    limit,
+  );
+
+  test(
+    'no content of a record and no token of a URL gets into a log, a history, metrics, a command line or a file, whatever fails',
+    async () => {
+      const live = await env(first);
+      const marks = new Markers();
+      const [cube = '', legacy = ''] = [live.CUBE_DATABASE_URL, live.LEGACY_DATABASE_URL];
+      const [{ id }] = JSON.parse((await runCommand(['migrate', 'list', '--json'], first)).stdout) as [{ id: string }];
+      const migrate = async (...words: string[]) => (await runCommand(['migrate', ...words, '--wait'], first)).code;
+      const row = (key: number, user: string, pillar = '갑자') => `insert into saju_records
+        select ${key}, '${marks.of(user)}', birth_year, birth_month, birth_day, birth_hour, birth_minute, is_solar, is_leap_month,
+               '${pillar}', month_pillar, day_pillar, hour_pillar, '{"clock": "${marks.of('convention')}"}',
+               '${marks.of('interpretation')}', created_at, updated_at
+          from saju_records where hour_pillar is not null and user_id <> '' order by id limit 1`;
+      // Rows that are moved, rejected by the rules, refused by a constraint and by a trigger, and one that is in the way.
+      await once(legacy, row(900_001, 'user'));
+      await once(legacy, row(900_002, 'rejected', marks.of('pillar')));
+      await once(legacy, row(900_003, 'refused'));
+      await once(legacy, row(900_004, 'raised'));
+      await once(legacy, row(900_005, 'aside'));
+      await once(cube, `alter table saju.charts add constraint unwanted check (user_id <> '${marks.of('refused')}')`);
+      await once(
+        cube,
+        `create function saju.raises() returns trigger language plpgsql as $$ begin
+        if new.user_id = '${marks.of('raised')}' then raise exception 'no' using errcode = 'ZZ001', detail = new.user_id; end if;
+        return new; end $$`,
+      );
+      await once(
+        cube,
+        'create trigger raises before insert on saju.charts for each row execute function saju.raises()',
+      );
+      await once(
+        cube,
+        `insert into saju.charts (id, user_id, birth_info, saju_chart, interpretation, created_at)
+        values (900005, '${marks.of('in the way')}', '{}', '{}', '${marks.of('other interpretation')}', now())`,
+      );
+      expect(await migrate('verify', id)).toBe(5);
+      await migrate('repair', id);
+      const rejects = await once(cube, `select source_id from ledger.rejects where source_id > 900000`);
+      expect(rejects.rowCount).toBe(3);
+      await once(cube, `update saju.charts set interpretation = '${marks.of('changed')}' where id = 900001`);
+      expect(await migrate('verify', id)).toBe(5);
+      // Requests that fail, with a token where it does not belong, at every service.
+      await once(
+        legacy,
+        `alter table saju_records add constraint unwanted check (interpretation <> '${marks.of('unwanted')}') not valid`,
+      );
+      const token = issueCubeToken(
+        live.CUBE_JWT_SECRET ?? '',
+        { cubeId: 'test', permissions: ['migration:read', 'saju:call'] },
+        new Date(),
+      ).token;
+      const query = `?token=${marks.of('token')}&access_token=${marks.of('token')}`;
+      const user = encodeURIComponent(marks.of('user'));
+      const calls = [
+        'GATEWAY_URL',
+        'SAJU_CUBE_URL',
+        'LEGACY_SAJU_URL',
+        'CONTROL_URL',
+        'SECURITY_CUBE_URL',
+        'MONITORING_CUBE_URL',
+      ].flatMap((name) => {
+        const url = `${live[name]}${name === 'GATEWAY_URL' ? '/api/saju' : ''}`;
+        const headers = {
+          authorization: `Bearer ${token}`,
+          'x-user-id': marks.of('user'),
+          'content-type': 'application/json',
+        };
+        const body = (text: string) => ({ headers, body: text });
+        return [
+          fetch(`${url}/users/${user}/records${query}`, { headers }),
+          fetch(`${url}/records/900001${query}`, { headers }),
+          fetch(`${url}/records/900001${query}`, {
+            method: 'PATCH',
+            ...body(JSON.stringify({ interpretation: marks.of('unwanted') })),
+          }),
+          fetch(`${url}/calculate${query}`, { method: 'POST', ...body(`{"user_id": "${marks.of('body')}", `) }),
+          fetch(`${url}/calculate${query}`, {
+            method: 'POST',
+            ...body(JSON.stringify({ user_id: marks.of('body'), [marks.of('field')]: 1 })),
+          }),
+          fetch(`${url}/v1/migrations/${id}/rejects${query}`, { headers }),
+          fetch(`${url}/health${query}`, { headers }),
+          fetch(`${url}/metrics${query}`),
+        ];
+      });
+      const answers = await Promise.all(calls.map(async (call) => (await call).status));
+      expect(answers.filter((status) => status >= 500).length).toBeGreaterThan(1);
+      const metrics = await Promise.all(
+        ['GATEWAY_URL', 'CONTROL_URL', 'SECURITY_CUBE_URL', 'MONITORING_CUBE_URL', 'SAJU_CUBE_URL'].map(
+          async (name) => [`metrics of ${name}`, await (await fetch(`${live[name]}/metrics`)).text()] as const,
+        ),
+      );
+      const view = await runCommand(['migrate', 'status', id, '--json'], first);
+      // Temporal keeps histories in a file of the state folder, Redis what it is told.
+      const home = marks.filesOf(first.CUBESHIFT_HOME ?? '', ['postgres-legacy', 'postgres-cube']);
+      const places = [
+        home,
+        new Map([...metrics, ['status', view.stdout]]),
+        marks.commandLines(),
+        marks.temporaryFiles(),
+      ];
+      expect(places.flatMap((texts) => marks.foundIn(texts))).toEqual([]);
+      expect([...home.keys()].filter((path) => path.endsWith('.log')).length).toBeGreaterThanOrEqual(
+        programs.length + servers.length,
+      );
+      // A scan that finds nothing anywhere proves nothing.
+      expect(marks.foundIn(new Map([['record', marks.of('user')]]))).toEqual(['record: user']);
+      await once(
+        legacy,
+        'delete from saju_records where id > 900000; alter table saju_records drop constraint unwanted',
+      );
+      await once(cube, 'drop function saju.raises cascade; alter table saju.charts drop constraint unwanted');
+      await migrate('verify', id);
+      expect(await migrate('repair', id)).toBe(0);
     },
     limit,
   );

@@ -1,0 +1,23 @@
+import { userInfo } from 'node:os';
+import type pg from 'pg';
+import { parse } from 'pg-connection-string';
+
+/**
+ * How the stand-in connects: where the URL says, and with a session of its own making. Nothing is left to the shell's PG
+ * variables or ~/.pgpass, which the driver asks for whatever is not named.
+ */
+export function connectionSettings(url: string, applicationName: string): pg.ClientConfig {
+  const { user, password, host, port, database, ssl = false } = parse(url);
+  return {
+    user: user || userInfo().username,
+    password: password || (() => ''),
+    host: host || 'localhost',
+    port: Number(port || 5432),
+    ...(database ? { database } : {}),
+    ssl: ssl as NonNullable<pg.ClientConfig['ssl']>,
+    application_name: applicationName,
+    client_encoding: 'UTF8',
+    options:
+      '-c TimeZone=UTC -c DateStyle=ISO -c client_encoding=UTF8 -c standard_conforming_strings=on -c search_path=public',
+  };
+}
