@@ -89,11 +89,8 @@ async function removeOwned(
     await writer.query('begin');
     // Moves nothing; checks the claim within this transaction.
     await advanceRange(writer, range, range.position);
-    await writer.query(`delete from ${table} where ${key} > $1 and ${key} <= $2 and ${key} <@ $3::int8multirange`, [
-      span.after.toString(),
-      span.upto.toString(),
-      owned,
-    ]);
+    const condition = `${key} > $1::bigint and ${key} <= $2::bigint and ${key}::bigint <@ $3::int8multirange`;
+    await writer.query(`delete from ${table} where ${condition}`, [span.after.toString(), span.upto.toString(), owned]);
     await expectGone(writer, target, span, owned);
     await disownIds(writer, context.mapping.kind, owned);
     await writer.query('commit');

@@ -11,7 +11,7 @@ export function rangeEnds(databases: Databases, mapping: RowMapping, side: Side,
   const table = side === 'legacy' ? mapping.source : mapping.target;
   const key = quoteIdentifier(table.key);
   const statement = `select max(${key})::text as upto
-    from (select ${key} from ${quoteIdentifier(table.schema, table.table)} where ${key} > $1 order by ${key} limit $2) as span`;
+    from (select ${key} from ${quoteIdentifier(table.schema, table.table)} where ${key} > $1::bigint order by ${key} limit $2) as span`;
   return async (after) => {
     const found = await atSide(side, () =>
       databases[side].query<{ upto: string | null }>(statement, [after.toString(), rows]),

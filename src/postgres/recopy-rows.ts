@@ -164,7 +164,7 @@ export async function clearTargetRows(
   await client.query(
     `insert into ledger.set_aside (migration_id, kind, source_id, payload)
      select $1, $2, row.${key}, to_jsonb(row) || jsonb_build_object('exact', row::text) from ${table} as row
-      where row.${key} = any ($3::bigint[]) and not row.${key} <@ $4::int8multirange`,
+      where row.${key} = any ($3::bigint[]) and not row.${key}::bigint <@ $4::int8multirange`,
     [migrationId, mapping.kind, ids.map(String), owned],
   );
   await client.query(`delete from ${table} where ${key} = any ($1::bigint[])`, [ids.map(String)]);

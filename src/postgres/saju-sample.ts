@@ -15,7 +15,7 @@ export async function sampleSajuRows(legacy: pg.Pool): Promise<readonly Answered
     `with bounds as (select min(id) as least, max(id) as greatest from public.saju_records),
      drawn as (
        select distinct on (row.id) row.id from bounds
-        cross join lateral (select least + (random() * (greatest - least)::float8)::bigint as id
+        cross join lateral (select (least::numeric + floor(random()::numeric * (greatest::numeric - least)))::bigint as id
                               from generate_series(1, $1::int)) as point
         cross join lateral (select id from public.saju_records where id >= point.id order by id limit 1) as row)
      select ${fields} from public.saju_records
@@ -29,7 +29,7 @@ export async function sampleSajuRows(legacy: pg.Pool): Promise<readonly Answered
 /** One row as it is now; undefined when it is gone. */
 export async function readSajuRow(legacy: pg.Pool, id: string): Promise<AnsweredFields | undefined> {
   const found = await legacy.query<Record<string, string | number | boolean | null>>(
-    `select ${fields} from public.saju_records where id = $1`,
+    `select ${fields} from public.saju_records where id = $1::bigint`,
     [id],
   );
   return found.rows[0];

@@ -32,15 +32,15 @@ export interface OwnerSajuRecords {
 const columns = `id::text, user_id, birth_year, birth_month, birth_day, birth_hour, birth_minute, is_solar, is_leap_month,
   year_pillar, month_pillar, day_pillar, hour_pillar, convention::text, interpretation, created_at::text, updated_at::text`;
 
-const findText = `select ${columns} from public.saju_records where id = $1`;
+const findText = `select ${columns} from public.saju_records where id = $1::bigint`;
 const listText = `select ${columns} from public.saju_records
   where user_id = $1 and ($2::bigint is null or id < $2::bigint) order by id desc limit $3`;
 const keepText = `insert into public.saju_records (user_id, birth_year, birth_month, birth_day, birth_hour, birth_minute,
     is_solar, is_leap_month, year_pillar, month_pillar, day_pillar, hour_pillar, convention, interpretation,
     created_at, updated_at)
   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now(), now()) returning ${columns}`;
-const changeText = `update public.saju_records set interpretation = $2, updated_at = now() where id = $1 returning ${columns}`;
-const removeText = 'delete from public.saju_records where id = $1';
+const changeText = `update public.saju_records set interpretation = $2, updated_at = now() where id = $1::bigint returning ${columns}`;
+const removeText = 'delete from public.saju_records where id = $1::bigint';
 
 /** The monolith's own table: until a cutover it is the only place where records are. */
 export function legacySajuRecords(legacy: pg.Pool): OwnerSajuRecords {

@@ -52,7 +52,7 @@ function repeatedId({ source }: RowMapping, id: bigint): Failure {
   );
 }
 
-/** COPY takes no parameters: ids are bigints and enter as digits, names are quoted. */
+/** COPY takes no parameters: ids are bigints and enter as digits, names are quoted. Typed, as the least bigint is none without. */
 function copyOutStatement(mapping: RowMapping, selection: SourceSelection): string {
   const { source } = mapping;
   const key = quoteIdentifier('row', source.key);
@@ -60,7 +60,7 @@ function copyOutStatement(mapping: RowMapping, selection: SourceSelection): stri
   const columns = source.columns.map(({ name, types }) => `${quoteIdentifier(name)}::${types[0]}`).join(', ');
   const where =
     selection.kind === 'span'
-      ? `${key} > ${selection.after} and ${key} <= ${selection.upto}`
+      ? `${key} > '${selection.after}'::bigint and ${key} <= '${selection.upto}'::bigint`
       : `${key} = any (array[${selection.ids.join(',')}]::bigint[])`;
   const limit = selection.kind === 'span' && selection.limit !== undefined ? ` limit ${selection.limit}` : '';
   return `copy (select ${columns} from ${quoteIdentifier(source.schema, source.table)} as row where ${where} order by ${key}${limit}) to stdout (format binary)`;

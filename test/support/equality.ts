@@ -15,7 +15,7 @@ export async function expectTargetEqualsSource(databases: TestDatabases): Promis
   const expected = source.rows
     .filter((row) => !databases.rejected.has(String(row.id)))
     .map((row) => ({
-      id: row.id,
+      id: String(row.id),
       user_id: row.user_id,
       birth_info: {
         year: row.birth_year,

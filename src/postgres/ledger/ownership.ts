@@ -158,8 +158,8 @@ export async function holdsForeignRows(
        select coalesce(range_agg(ids), '{}') as ids from ledger.batches
         where kind = $1 and state = 'owned' and upto > $2 and after < $3)
      select exists (select 1 from ${table} as row, owned
-                     where ($2::bigint = '${leastKey}' or row.${key} > $2) and row.${key} <= $3
-                       and not row.${key} <@ owned.ids) as foreign`,
+                     where ($2::bigint = '${leastKey}' or row.${key} > $2::bigint) and row.${key} <= $3::bigint
+                       and not row.${key}::bigint <@ owned.ids) as foreign`,
     [kind, span.after.toString(), span.upto.toString()],
   );
   return found.rows[0]?.foreign ?? false;
