@@ -123,6 +123,14 @@ const variables = {
     parseRate,
     { fallback: 500 },
   ),
+  GATEWAY_TUNNELS: variable('WebSockets that a gateway holds at once; 0 for any number', parseCount, {
+    fallback: 4096,
+  }),
+  GATEWAY_TUNNELS_PER_CLIENT: variable(
+    'WebSockets of one user, or of one address without a user, at a gateway; 0 for any number',
+    parseCount,
+    { fallback: 100 },
+  ),
   ESCALATION_WEBHOOK_URL: variable('URL told of an emergency rollback that needs a person', parseHttpUrl, {
     fallback: '',
   }),
@@ -342,6 +350,11 @@ function parseInstances(value: string): number {
 
 function parseRate(value: string): number {
   if (!/^\d{1,6}$/.test(value)) throw new Error('must be a whole number of requests, 0 to 999999');
+  return Number(value);
+}
+
+function parseCount(value: string): number {
+  if (!/^\d{1,6}$/.test(value)) throw new Error('must be a whole number, 0 to 999999');
   return Number(value);
 }
 

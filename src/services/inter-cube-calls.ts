@@ -91,6 +91,7 @@ export async function createInterCubeCalls(options: InterCubeCallsOptions): Prom
       const left = timeLeft(call);
       if (left <= 0) throw tooLate();
       const headers = headersOf(call, tokenFor(trafficNameOf(cubeId)));
+      // All of them name the call; none is of who asks this cube.
       const ask = (limitMillis: number) =>
         callUpstream(upstream, {
           method: call.method,
@@ -107,7 +108,7 @@ export async function createInterCubeCalls(options: InterCubeCallsOptions): Prom
       // What others wait for too does not hang on how long this one waits.
       const fetch = () => ask(usualMillis);
       const mayKeep = () => instances.versionOf(cubeId) === version;
-      const { answer } = await withinTime(cache.get(subject, headers, fetch, mayKeep), left);
+      const { answer } = await withinTime(cache.get(subject, [], fetch, mayKeep), left);
       return answer;
     },
     async close() {

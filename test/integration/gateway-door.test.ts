@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { standardRequestHeaders } from '../../src/services/gateway/request-headers.js';
+import { RouteTable } from '../../src/services/gateway/routes.js';
 import {
   metricsOf,
   sendJson,
@@ -7,6 +9,7 @@ import {
   statusOf,
   type TestGateway,
   TestUpstream,
+  tokenOf,
 } from '../support/gateway.js';
 
 let legacy: TestUpstream;
@@ -49,6 +52,14 @@ describe('a path', () => {
     ['an absolute form', 'http://heal7/api/saju/records/1'],
     ['a byte that is not ASCII', '/api/saju/records/\u00e9'],
     ['another form', '*'],
+    ...['..;', '.;', '..;a=1', '.;a', ';', ';a=1', '%2e%2e;', '.%2E;x', '..%3b', '%2e%3Bx', '%3b'].map((segment) => [
+      `a segment that is nothing but dots and parameters, ${segment}`,
+      `/api/saju/${segment}/records/1`,
+    ]),
+    ['dots and parameters at the end', '/api/saju/records/..;'],
+    ...['c0ae', 'c0af', 'c19c', 'e080af', 'f08080af', 'f8808080af', 'eda080', 'f4908080', '80', 'e9', 'e282'].map(
+      (bytes) => [`bytes that are no UTF-8, ${bytes}`, `/api/saju/records/${bytes.replaceAll(/../g, '%$&')}`],
+    ),
   ])('with %s is 400 and reaches nobody', async (_name, target) => {
     const answer = await sendRaw(gateway.port, Buffer.from(get(target), 'latin1'));
     expect(statusOf(answer)).toBe(400);
@@ -64,6 +75,7 @@ describe('a path', () => {
     ['a percent sign', '/api/saju/users/100%25/records', '/users/100%25/records'],
     ['a hidden name', '/api/saju/.well-known', '/.well-known'],
     ['a query of any form', '/api/saju/records/1?q=//..%2f&%zz', '/records/1?q=//..%2f&%zz'],
+    ['parameters', '/api/saju/records;v=1/1;a', '/records;v=1/1;a'],
     ['delimiters', "/api/saju/a;b=c,d:@!$&'()*+~", "/a;b=c,d:@!$&'()*+~"],
   ])('escaped in part is forwarded in its one form: %s', async (_name, target, seen) => {
     expect(statusOf(await sendRaw(gateway.port, get(target)))).toBe(200);
@@ -106,11 +118,55 @@ describe('framing and limits', () => {
     ],
     ['a body over 1 MiB', post(['Content-Length: 1048577']), 413],
     ['TRACE', get('/api/saju/records/1').replace('GET', 'TRACE'), 405],
+    ['HTTP/0.9', 'GET /api/saju/records/1\r\n\r\n', 400],
+    ...['HTTP/0.9', 'HTTP/2.0', 'HTTP/1.2', 'HTTP/3', 'RTSP/1.0', 'RTSP/1.1', 'RTSP/2.0', 'ICE/1.0'].map(
+      (protocol): [string, string, number] => [protocol, get('/api/saju/records/1').replace('HTTP/1.1', protocol), 400],
+    ),
+    ...['OPTIONS', 'DESCRIBE', 'SETUP', 'PLAY', 'POST'].map((method): [string, string, number] => [
+      `${method} of RTSP`,
+      get('/api/saju/records/1').replace('GET', method).replace('HTTP/1.1', 'RTSP/1.0'),
+      400,
+    ]),
+    ['SOURCE of ICE', get('/api/saju/records/1').replace('GET', 'SOURCE').replace('HTTP/1.1', 'ICE/1.0'), 400],
+    ['RTSP by its own URL', 'OPTIONS rtsp://heal7/records/1 RTSP/1.0\r\nCSeq: 1\r\n\r\n', 400],
+    ...['gzip, chunked', 'gzip,chunked', 'chunked, chunked', 'identity', 'identity, chunked', 'gzip', '"chunked"'].map(
+      (encoding): [string, string, number] => [
+        `the encoding ${encoding}`,
+        post([`Transfer-Encoding: ${encoding}`], '2\r\n{}\r\n0\r\n\r\n'),
+        400,
+      ],
+    ),
+    ['two encodings', post(['Transfer-Encoding: gzip', 'Transfer-Encoding: chunked'], '0\r\n\r\n'), 400],
+    ['chunks in HTTP/1.0', post(['Transfer-Encoding: chunked'], '0\r\n\r\n').replace('HTTP/1.1', 'HTTP/1.0'), 400],
   ])('%s is refused and reaches nobody', async (_name, text, status) => {
     const answer = await sendRaw(gateway.port, text);
     expect(statusOf(answer)).toBe(status);
     expect(answer).toContain('application/problem+json');
     expect(legacy.seen).toEqual([]);
+  });
+
+  test('what stands behind a body whose end is not clear is no request', async () => {
+    const hidden = get('/api/saju/records/1');
+    for (const [headers, version] of [
+      [['Transfer-Encoding: gzip, chunked'], 'HTTP/1.1'],
+      [['Transfer-Encoding: chunked', 'Connection: keep-alive'], 'HTTP/1.0'],
+    ] as const) {
+      const text = post(headers, `0\r\n\r\n${hidden}`).replace('HTTP/1.1', version);
+      const answer = await sendRaw(gateway.port, text, () => false);
+      expect(answer.match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 400']);
+    }
+    expect(legacy.seen).toEqual([]);
+  });
+
+  test('chunked, in any case, and HTTP/1.0 with a length are served', async () => {
+    const chunks = '2\r\n{}\r\n0\r\n\r\n';
+    for (const text of [
+      post(['Transfer-Encoding: chunked'], chunks),
+      post(['Transfer-Encoding: Chunked'], chunks),
+      post(['Content-Length: 2'], '{}').replace('HTTP/1.1', 'HTTP/1.0'),
+      post(['Content-Type: text/plain', 'Content-Length: 31'], ' RTSP/1.0 is what this speaks of'.slice(0, 31)),
+    ])
+      expect(statusOf(await sendRaw(gateway.port, text))).toBe(200);
   });
 
   test('a chunked body that grows over 1 MiB is 413', async () => {
@@ -161,22 +217,135 @@ describe('headers', () => {
         'Connection: keep-alive, X-Private',
         'X-Private: 1',
         'X-Kept: 2',
+        'Referer: 3',
       ]),
     );
     const names = legacy.seen[0]?.rawHeaders.filter((_, place) => place % 2 === 0).map((name) => name.toLowerCase());
     expect(names?.sort()).toEqual([
       'connection',
       'host',
+      'referer',
       'traceparent',
       'x-cube-source',
       'x-forwarded-for',
       'x-forwarded-host',
       'x-forwarded-proto',
-      'x-kept',
       'x-request-deadline',
       'x-request-id',
     ]);
-    expect(legacy.seen[0]?.headers).toMatchObject({ 'x-cube-source': 'api-gateway', 'x-kept': '2' });
+    expect(legacy.seen[0]?.headers).toMatchObject({ 'x-cube-source': 'api-gateway', referer: '3' });
+  });
+
+  test('by which somebody could pass for another never go on, however they are spelt and whoever sends them', async () => {
+    const names = [
+      ...['x-user-id', 'x-user', 'x-userid', 'x-user-email', 'x-remote-user', 'remote-user', 'x-authenticated-user'],
+      ...[
+        'x-auth-request-user',
+        'x-auth-request-email',
+        'x-auth-request-access-token',
+        'x-webauth-user',
+        'x-auth-user',
+      ],
+      ...['x-forwarded-user', 'x-forwarded-email', 'x-forwarded-preferred-username', 'x-forwarded-groups'],
+      ...['x-forwarded-host', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-scheme', 'x-forwarded-server'],
+      ...['x-forwarded-client-cert', 'client-cert', 'x-client-cert', 'ssl-client-s-dn', 'x-ssl-client-verify'],
+      ...['x-goog-authenticated-user-email', 'x-amzn-oidc-identity', 'x-ms-client-principal', 'x-jwt-assertion'],
+      ...['cf-access-jwt-assertion', 'tailscale-user-login', 'x-authentik-username', 'x-consumer-id', 'x-real-ip'],
+      ...['forwarded', 'true-client-ip', 'cf-connecting-ip', 'x-client-ip', 'from', 'via', 'x-api-key', 'x-scheme'],
+      ...['x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-method-override', 'x-request-deadline'],
+      ...['x-cube-token', 'x-cube-source', 'x-cube-target', 'x-cube-shadow', 'x-cube-call', 'x-cube-synthetic'],
+      ...['proxy-authorization', 'proxy-connection', 'keep-alive', 'te', 'trailer', 'http2-settings', 'x-anything'],
+    ];
+    // Every character of a name that is neither letter nor digit (RFC 9110, section 5.6.2).
+    const spellings = [..."!#$%&'*+.^_`|~"].flatMap((character) =>
+      names.filter((name) => name.includes('-')).map((name) => name.replaceAll('-', character)),
+    );
+    const upper = names.map((name) => name.toUpperCase());
+    // An edge says who asks, by the one name.
+    const byEdge = spellings.filter((name) => name.toLowerCase() !== 'x-user-id');
+    const outside = await startGateway({ legacy: { saju: legacy.url }, trustedEdges: [] });
+    try {
+      for (const [port, sent] of [
+        [outside.port, [...names, ...upper, ...spellings]],
+        [gateway.port, byEdge],
+      ] as const)
+        for (let from = 0; from < sent.length; from += 90) {
+          const headers = sent.slice(from, from + 90).map((name) => `${name}: mallory`);
+          for (const target of ['/api/saju/records/1', '/api/saju/elsewhere'])
+            expect(statusOf(await sendRaw(port, get(target, headers)))).toBe(200);
+        }
+      const passed = legacy.seen.flatMap(({ rawHeaders }) =>
+        rawHeaders.filter((_, place) => rawHeaders[place - (place % 2) + 1]?.includes('mallory')),
+      );
+      expect(passed).toEqual([]);
+      expect(legacy.seen.length).toBeGreaterThan(20);
+    } finally {
+      await outside.stop();
+    }
+  });
+
+  test('that standards name go on, and those that the route declares, there and nowhere else', async () => {
+    const standard = [...standardRequestHeaders];
+    await sendRaw(
+      gateway.port,
+      get(
+        '/api/saju/records/1',
+        standard.map((name) => `${name}: 1`),
+      ),
+    );
+    expect(Object.keys(legacy.seen[0]?.headers ?? {})).toEqual(expect.arrayContaining(standard));
+    const table = new RouteTable();
+    const declared = [...table.declaredHeaders].filter((name) => !/^(x-request-id|trace)/.test(name));
+    expect(declared).toEqual(expect.arrayContaining(['idempotency-key', 'x-cube-client']));
+    for (const route of table.all.filter(({ label }) => label === 'saju')) {
+      const [method = 'POST'] = route.methods;
+      const target = route.endpoint.replace('*', 'elsewhere').replaceAll(/:\w+/g, '1');
+      legacy.seen.length = 0;
+      await sendRaw(
+        gateway.port,
+        get(target, [...declared.map((name) => `${name}: 1`), 'Content-Length: 0']).replace('GET', method),
+        method === 'HEAD' ? (answer) => answer.includes('\r\n\r\n') : undefined,
+      );
+      const seen = Object.keys(legacy.seen[0]?.headers ?? {}).filter((name) => declared.includes(name));
+      expect([route.endpoint, method, seen.sort()]).toEqual([
+        route.endpoint,
+        method,
+        declared.filter((name) => route.headers.has(name)).sort(),
+      ]);
+    }
+  });
+
+  test("legacy never sees a cube's token; a cube does, and both see a user's", async () => {
+    const cube = await TestUpstream.start('cube');
+    const here = await startGateway({
+      legacy: { saju: legacy.url, ai: legacy.url },
+      cubes: [['saju-cube', [cube.endpoint]]],
+    });
+    const ask = async (kind: 'user' | 'cube', path = '/api/saju/records/1', more: readonly string[] = []) => {
+      const token = tokenOf(kind);
+      const answer = await sendRaw(here.port, get(path, [`Authorization: Bearer ${token}`, ...more]));
+      const [seen] = [...legacy.seen.splice(0), ...cube.seen.splice(0)];
+      return [/X-Cube-Target: (\w+)/.exec(answer)?.[1], seen?.headers.authorization === `Bearer ${token}`];
+    };
+    try {
+      expect(await ask('cube')).toEqual(['legacy', false]);
+      expect(await ask('cube', '/api/ai/models')).toEqual(['legacy', false]);
+      expect(await ask('cube', '/api/saju/records/1', ['Connection: Upgrade', 'Upgrade: websocket'])).toEqual([
+        'legacy',
+        false,
+      ]);
+      expect(await ask('user')).toEqual(['legacy', true]);
+      expect(await ask('user', '/api/ai/models')).toEqual(['legacy', true]);
+      here.controls.weight(100);
+      expect(await ask('cube')).toEqual(['cube', true]);
+      expect(await ask('user')).toEqual(['cube', true]);
+      // A cube that is away leaves its callers to legacy.
+      here.controls.cubes.clear();
+      expect(await ask('cube')).toEqual(['legacy', false]);
+    } finally {
+      await here.stop();
+      await cube.stop();
+    }
   });
 
   test('a request id that can stand in a log is taken over, another is not', async () => {
@@ -221,6 +390,64 @@ test.each([
   const answer = await sendRaw(gateway.port, get(path).replace('GET', method));
   expect(statusOf(answer)).toBe(status);
   expect(/^Allow: (.*)\r$/m.exec(answer)?.[1] ?? null).toBe(allow);
+});
+
+describe.each([
+  '/health',
+  '/ready',
+  '/metrics',
+  '/_gateway/shadow',
+  '/_gateway/latencies?cube=saju',
+  '/api/saju/records/1',
+])('every request passes the same door: %s', (path) => {
+  const authorization = `Authorization: Bearer ${tokenOf('cube')}`;
+
+  test.each<[string, string, number]>([
+    ['two Hosts', get(path, ['Host: other']), 400],
+    ['no Host', get(path, [], 'X-A: 1'), 400],
+    ['two tokens', get(path, [authorization, authorization]), 400],
+    ['two users', get(path, ['X-User-Id: a', 'X-User-Id: b']), 400],
+    ['a bad token', get(path, ['Authorization: Bearer forged']), 401],
+    ['another scheme', get(path, ['Authorization: Basic eDp5']), 401],
+    ['an expectation', get(path, ['Expect: 100-continue']), 417],
+    ['an upgrade to something else', get(path, ['Connection: upgrade', 'Upgrade: foo']), 400],
+    ['dots', get(`/.${path}`), 400],
+    ['a long URL', get(`${path}${path.includes('?') ? '&' : '?'}${'a'.repeat(8200)}`), 414],
+    ['a large header', get(path, [`X-A: ${'a'.repeat(17_000)}`]), 431],
+    [
+      'many headers',
+      get(
+        path,
+        Array.from({ length: 100 }, (_, n) => `X-${n}: 1`),
+      ),
+      431,
+    ],
+    ['HTTP/0.9', `GET ${path}\r\n\r\n`, 400],
+    ['RTSP', get(path).replace('HTTP/1.1', 'RTSP/1.0'), 400],
+    ['an encoding', get(path, ['Transfer-Encoding: gzip, chunked']), 400],
+    ['TRACE', get(path).replace('GET', 'TRACE'), 405],
+  ])('with %s', async (_name, text, status) => {
+    const answer = await sendRaw(gateway.port, text);
+    expect(statusOf(answer)).toBe(status);
+    expect(answer).toContain('application/problem+json');
+    expect(answer.match(/\r\nX-Request-Id: /g)).toHaveLength(1);
+    expect(legacy.seen).toEqual([]);
+  });
+
+  test('by another spelling of its path too', async () => {
+    const [first = '', ...rest] = path.slice(1);
+    const escaped = `/%${first.charCodeAt(0).toString(16)}${rest.join('')}`;
+    const [plain, other] = [await sendRaw(gateway.port, get(path)), await sendRaw(gateway.port, get(escaped))];
+    expect(statusOf(other)).toBe(statusOf(plain));
+    expect(other.includes('X-Cube-Target')).toBe(plain.includes('X-Cube-Target'));
+  });
+});
+
+test('nothing that the gateway answers by itself is a WebSocket', async () => {
+  for (const path of ['/health', '/ready', '/metrics', '/_gateway/shadow', '/_gateway/x']) {
+    const hello = get(path, ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: a']);
+    expect(statusOf(await sendRaw(gateway.port, hello))).toBe(400);
+  }
 });
 
 describe('a request at which the gateway itself fails', () => {

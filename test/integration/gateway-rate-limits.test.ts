@@ -80,6 +80,17 @@ describe('a user who asks too often', () => {
     expect(legacy.seen).toHaveLength(25);
   });
 
+  test('is counted wherever it asks, also what the gateway answers by itself', async () => {
+    const gateway = await gatewayWith({ subject: limit('subject') });
+    const eager = { 'x-user-id': 'curious' };
+    const paths = ['/health', '/ready', '/metrics', '/api/saju/records/1', '/health'];
+    for (const path of [...paths, ...paths])
+      expect((await fetch(`${gateway.url}${path}`, { headers: eager })).status).toBe(200);
+    for (const path of [...paths, '/_gateway/shadow', '/health'])
+      expect((await fetch(`${gateway.url}${path}`, { headers: eager })).status).toBe(429);
+    expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
+  });
+
   test('at one gateway is refused at the next, once Redis has counted it', async () => {
     const [one, other] = [
       await gatewayWith({ subject: limit('subject') }),
@@ -126,7 +137,8 @@ describe('an address that asks too often', () => {
     expect((await ask(gateway, { authorization: 'Bearer guessed' })).status).toBe(429);
     const refused = await ask(gateway, { 'x-forwarded-for': '203.0.113.9' });
     expect(await refused.json()).toMatchObject({ status: 429, detail: 'This address asks too often.' });
-    expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
+    for (const path of ['/health', '/ready', '/metrics', '/_gateway/shadow', '/_gateway/x'])
+      expect((await fetch(`${gateway.url}${path}`)).status).toBe(429);
   });
 
   test('of an edge is not counted, but whom it forwards is, by the last one it does not trust', async () => {

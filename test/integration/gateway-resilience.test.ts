@@ -1,6 +1,17 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { standardRequestHeaders } from '../../src/services/gateway/request-headers.js';
+import { RouteTable } from '../../src/services/gateway/routes.js';
 import { until } from '../support/conditions.js';
-import { metricsOf, sendJson, startGateway, type TestGateway, TestUpstream } from '../support/gateway.js';
+import {
+  metricsOf,
+  sendJson,
+  sendRaw,
+  startGateway,
+  statusOf,
+  type TestGateway,
+  TestUpstream,
+  tokenOf,
+} from '../support/gateway.js';
 import { stoppedAfterEachTest } from '../support/running.js';
 
 const running = stoppedAfterEachTest();
@@ -158,6 +169,78 @@ describe('the cache', () => {
     gateway.controls.weight(100);
     expect(await get('alice')).toMatchObject({ body: '{"from":"cube"}', target: 'cube' });
     expect(cube.seen[0]?.headers['x-cube-token']).toBeDefined();
+  });
+
+  describe('gives nobody an answer to another request', () => {
+    const table = new RouteTable();
+    const names = [...standardRequestHeaders, ...table.declaredHeaders, 'host', 'authorization', 'x-user-id'].concat([
+      'x-forwarded-for',
+      'x-forwarded-host',
+      'x-forwarded-proto',
+      'x-forwarded-scheme',
+      'x-real-ip',
+      'x-anything',
+    ]);
+    const two: Readonly<Record<string, readonly [string, string]>> = {
+      authorization: [tokenOf('user', 600), tokenOf('user', 500)].map((token) => `Bearer ${token}`) as [string, string],
+      'x-forwarded-proto': ['http', 'https'],
+      traceparent: ['1', '2'].map((digit) => `00-${digit.repeat(32)}-${digit.repeat(16)}-01`) as [string, string],
+    };
+    let legacy: TestUpstream;
+    let gateway: TestGateway;
+
+    beforeAll(async () => {
+      // The least careful of services: all that it hears stands in its answer, and it names no header in Vary.
+      legacy = await TestUpstream.start('legacy', (req, res) => sendJson(res, req.rawHeaders));
+      gateway = await startGateway({ legacy: { ai: legacy.url } });
+    });
+    afterAll(async () => {
+      await gateway.stop();
+      await legacy.stop();
+    });
+
+    test.each(names)('that differs in %s alone', async (name) => {
+      const values = two[name] ?? ['one-of-them', 'the-other'];
+      const bodies = [];
+      for (const value of values) {
+        const lines = [
+          'GET /api/ai/models HTTP/1.1',
+          ...(name === 'host' ? [] : ['Host: heal7']),
+          `${name}: ${value}`,
+          '',
+          '',
+        ];
+        const answer = await sendRaw(gateway.port, lines.join('\r\n').replace('models', `models/${name}`));
+        expect(statusOf(answer)).toBe(200);
+        bodies.push({ value, body: answer.slice(answer.indexOf('\r\n\r\n')) });
+      }
+      const [first, second] = bodies;
+      // Who asked second got the first one's answer, or one of its own: never what the service heard of the first.
+      if (first?.body === second?.body) for (const { value, body } of bodies) expect(body).not.toContain(`"${value}"`);
+      else expect(second?.body).not.toContain(`"${values[0]}"`);
+    });
+
+    test('of its own header alone, when both ask at once', async () => {
+      const ask = (origin: string) => fetch(`${gateway.url}/api/ai/models/at-once`, { headers: { origin } });
+      const asked = ['https://a.example', 'https://b.example', 'https://a.example'].map(async (origin) => [
+        origin,
+        (await (await ask(origin)).text()).includes(origin),
+      ]);
+      expect(await Promise.all(asked)).toEqual([
+        ['https://a.example', true],
+        ['https://b.example', true],
+        ['https://a.example', true],
+      ]);
+    });
+
+    test('that has a body', async () => {
+      const echo = await running(TestUpstream.start('echo', (_, res, body) => sendJson(res, { body })));
+      const here = await running(startGateway({ legacy: { ai: echo.url } }));
+      for (const body of ['a', 'b'])
+        expect(
+          await sendRaw(here.port, `GET /api/ai/models HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n${body}`),
+        ).toContain(`{"body":"${body}"}`);
+    });
   });
 
   test('serves no answer of a version that serves no more, and what is left of the one that is back', async () => {

@@ -1,7 +1,15 @@
 import { afterEach, expect, test } from 'vitest';
 import { issueCubeToken } from '../../src/services/tokens.js';
 import { until } from '../support/conditions.js';
-import { cubeSecret, metricsOf, sendJson, startGateway, type TestGateway, TestUpstream } from '../support/gateway.js';
+import {
+  cubeSecret,
+  metricsOf,
+  sendJson,
+  startGateway,
+  type TestGateway,
+  TestUpstream,
+  tokenOf,
+} from '../support/gateway.js';
 
 /** The comparison of both sides, as clients, upstreams and operators meet it. */
 const stops: (() => Promise<void>)[] = [];
@@ -126,4 +134,16 @@ test('without comparison no side is asked twice', async () => {
   for (let count = 0; count < 5; count++) await (await ask(gateway)).text();
   expect([legacy.seen.length, cube.seen.length]).toEqual([5, 0]);
   expect((await examples(gateway, ['records:read'])).body.items).toEqual([]);
+});
+
+test("a cube's token stays with cubes in comparisons too", async () => {
+  const { legacy, cube, gateway } = await start(record, record);
+  gateway.controls.weight(100);
+  const authorization = `Bearer ${tokenOf('cube')}`;
+  expect((await ask(gateway, '/api/saju/records/7', { headers: { authorization } })).headers.get('x-cube-target')).toBe(
+    'cube',
+  );
+  await until('both to be asked again', () => legacy.seen.length >= 2 && cube.seen.length >= 2);
+  expect(cube.seen.map(({ headers }) => headers.authorization)).toEqual(cube.seen.map(() => authorization));
+  expect(legacy.seen.map(({ headers }) => headers.authorization)).toEqual(legacy.seen.map(() => undefined));
 });

@@ -15,6 +15,8 @@ import {
   statusOf,
   type TestGateway,
   TestUpstream,
+  tokenOf,
+  userSecret,
   webSocketHello,
 } from '../support/gateway.js';
 
@@ -484,5 +486,108 @@ describe('at its end', () => {
     await until('the upstream to be asked', () => upstream.sockets.size > 0);
     await gateway.stop();
     expect(await asked).toBe('broken');
+  });
+});
+
+describe('a stream of events', () => {
+  test('ends with the token it was asked for with: at its time, and with its secret', async () => {
+    const upstream = await upstreamOf((_, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      res.write('data: 1\n\n');
+    });
+    const gateway = await gatewayBefore(upstream);
+    const follow = async (...headers: readonly [string, string][]) => {
+      const answer = await fetch(`${gateway.url}/api/saju/events`, { headers: Object.fromEntries(headers) });
+      let over = false;
+      const text = answer.text().finally(() => {
+        over = true;
+      });
+      // The last one ends with the gateway.
+      text.catch(() => undefined);
+      return { text, isOver: () => over };
+    };
+    const by = (kind: 'user' | 'cube', seconds: number) =>
+      follow(['authorization', `Bearer ${tokenOf(kind, seconds)}`]);
+    const expires = Math.floor(Date.now() / 1000) + 2;
+    const short = await Promise.all([by('user', 2), by('cube', 2)]);
+    const [user, cube, none] = await Promise.all([by('user', 600), by('cube', 600), follow(['x-user-id', 'alice'])]);
+    for (const { text } of short) expect(await text).toBe('data: 1\n\n');
+    expect(Date.now() / 1000).toBeGreaterThanOrEqual(expires);
+    const changed = 'another secret, of thirty-two bytes at least';
+    gateway.userTokens.useSecrets({ current: changed, previous: userSecret });
+    expect([user.isOver(), cube.isOver(), none.isOver()]).toEqual([false, false, false]);
+    gateway.userTokens.useSecrets({ current: changed });
+    expect(await user.text).toBe('data: 1\n\n');
+    gateway.cubeTokens.useSecrets({ current: changed });
+    expect(await cube.text).toBe('data: 1\n\n');
+    expect(none.isOver()).toBe(false);
+    await until('the service to be let go', () => upstream.sockets.size === 1);
+    expect(await metricsOf(gateway)).not.toMatch(/gateway_upstream_requests_total\{.*status="(499|5\d\d)"/);
+  });
+});
+
+describe('interim answers of a service', () => {
+  const link = 'Link: </style.css>; rel=preload';
+  const head = (status: number, ...headers: readonly string[]) =>
+    [`HTTP/1.1 ${status} Interim`, ...headers, '', ''].join('\r\n');
+  const body = 'HTTP/1.1 100 Continue\r\n\r\nis what this is about';
+  const answer = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const lists: readonly (readonly number[])[] = [
+    [100],
+    [102],
+    [103],
+    [100, 103, 103],
+    [103, 100, 103],
+    [103, 103, 103],
+    [102, 102, 102, 102],
+    [199, 110],
+  ];
+  const texts = lists.map((statuses): [string, string] => [
+    statuses.join(', '),
+    statuses.map((status) => head(status, ...(status === 100 ? [] : [link, 'X-User-Id: mallory']))).join(''),
+  ]);
+  texts.push(['100 without a reason', 'HTTP/1.1 100\r\n\r\n'], ['none', '']);
+
+  test.each(texts)('are not its answer, whole or byte by byte: %s', async (_what, before) => {
+    const upstream = await rawUpstream((socket) => {
+      let asked = 0;
+      let heard = '';
+      socket.on('data', async (chunk: Buffer) => {
+        heard += chunk.toString('latin1');
+        if (!heard.includes('\r\n\r\n') || (heard.startsWith('POST') && !heard.endsWith('{}'))) return;
+        heard = '';
+        if (asked++ % 2 === 0) socket.write(before + answer);
+        else for (const byte of before + answer) await new Promise((done) => socket.write(byte, done));
+        // What the body says of itself is not looked at, also where a packet begins with it.
+        setTimeout(() => socket.write(body), 5);
+      });
+    });
+    const gateway = await gatewayBefore(upstream);
+    for (let asked = 0; asked < 4; asked++) {
+      const read = await fetch(`${gateway.url}/api/saju/records/1`);
+      expect([read.status, read.headers.get('link'), await read.text()]).toEqual([200, null, body]);
+      const sent = await fetch(`${gateway.url}/api/saju/calculate`, { method: 'POST', body: '{}' });
+      expect([sent.status, await sent.text()]).toEqual([200, body]);
+    }
+    expect(await metricsOf(gateway)).toContain(
+      'gateway_upstream_failed_attempts_total{cube="saju",target="legacy",kind="local"} 0',
+    );
+  });
+
+  test('come before a WebSocket is opened too, and one that breaks off is no answer', async () => {
+    const upstream = await rawUpstream((socket) => {
+      socket.once('data', () =>
+        socket.write(
+          `${head(100)}${head(103, link)}HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhere is legacy`,
+        ),
+      );
+    });
+    const opened = await sendRaw((await gatewayBefore(upstream)).port, webSocketHello, (said) =>
+      said.includes('here is'),
+    );
+    expect(opened).toMatch(/^HTTP\/1\.1 101/);
+    const breaking = await rawUpstream((socket) => socket.once('data', () => socket.end('HTTP/1.1 10')));
+    const broken = await fetch(`${(await gatewayBefore(breaking)).url}/api/saju/records/1`);
+    expect(broken.status).toBe(502);
   });
 });

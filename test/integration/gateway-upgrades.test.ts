@@ -3,12 +3,15 @@ import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { until } from '../support/conditions.js';
 import {
+  cubeSecret,
   metricsOf,
   sendRaw,
   startGateway,
   statusOf,
   type TestGateway,
   TestUpstream,
+  tokenOf,
+  userSecret,
   webSocketHello,
 } from '../support/gateway.js';
 import { stoppedAfterEachTest } from '../support/running.js';
@@ -22,7 +25,8 @@ async function socketService(name: string): Promise<TestUpstream> {
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhere is ${name}`,
     );
-    socket.on('error', () => undefined);
+    socket.on('error', () => undefined).on('end', () => socket.destroy());
+    socket.resume();
   });
   return upstream;
 }
@@ -219,5 +223,86 @@ test('a client that is refused a WebSocket and stays is hung up on', async () =>
     // Whoever writes to a connection that is gone hears of it.
     if (!client.destroyed) client.write('a');
     return client.destroyed;
+  });
+});
+
+/** A client's open WebSocket, and how it is told that it is over. */
+async function openTunnel(gateway: TestGateway, ...headers: readonly string[]) {
+  const socket = connect(gateway.port, '127.0.0.1').on('error', () => undefined);
+  let said = '';
+  socket.on('data', (chunk: Buffer) => {
+    said += chunk.toString('latin1');
+  });
+  const over = once(socket, 'close').then(() => Date.now() / 1000);
+  socket.write(webSocketHello.replace('Host: a', ['Host: a', ...headers].join('\r\n')));
+  await until('an answer', () => said.includes('here is') || said.includes('"status"'));
+  return { socket, over, status: statusOf(said), said };
+}
+
+describe('WebSockets', () => {
+  test('are so many of one user, of one address, and in all; who closes one may open another', async () => {
+    const legacy = await socketService('legacy');
+    const gateway = await running(
+      startGateway({ legacy: { saju: legacy.url }, limits: { tunnels: 6, tunnelsPerClient: 2 } }),
+    );
+    const by = {
+      alice: 'X-User-Id: alice',
+      token: `Authorization: Bearer ${tokenOf('user')}`,
+      bob: 'X-User-Id: bob',
+      address: 'X-Forwarded-For: 203.0.113.7',
+      edge: 'X-A: 1',
+    };
+    const first = await openTunnel(gateway, by.alice);
+    // The same user, whichever way it is known, and by whichever address.
+    expect((await openTunnel(gateway, by.token, by.address)).status).toBe(101);
+    const third = await openTunnel(gateway, by.alice);
+    expect(third.status).toBe(429);
+    expect(third.said).toMatch(/Retry-After: \d+\r\n[\s\S]*"type":"rate_limited"/);
+    for (const status of [101, 101, 429]) expect((await openTunnel(gateway, by.address)).status).toBe(status);
+    expect((await openTunnel(gateway, by.bob)).status).toBe(101);
+    // Whom an edge does not name is counted among all alone.
+    expect((await openTunnel(gateway, by.edge)).status).toBe(101);
+    const seventh = await openTunnel(gateway, by.edge);
+    expect(seventh.status).toBe(503);
+    expect(seventh.said).toMatch(/Retry-After: \d+\r\n/);
+    expect(legacy.sockets.size).toBe(6);
+    expect(await metricsOf(gateway)).toMatch(/^gateway_tunnels 6$/m);
+    first.socket.destroy();
+    await until('its place to be free', async () => (await openTunnel(gateway, by.alice)).status === 101);
+    expect((await openTunnel(gateway, by.alice)).status).toBe(503);
+  });
+
+  test('that wait count too, and those that are refused do not', async () => {
+    const legacy = await socketService('legacy');
+    const gateway = await running(
+      startGateway({ legacy: { saju: legacy.url }, limits: { tunnels: 1, tunnelsPerClient: 0 } }),
+    );
+    for (let time = 0; time < 3; time++)
+      expect((await openTunnel(gateway, 'Authorization: Bearer forged')).status).toBe(401);
+    gateway.controls.held = 'writes';
+    const waiting = openTunnel(gateway);
+    await until('it to wait', async () => (await openTunnel(gateway)).status === 503);
+    gateway.controls.lift();
+    expect((await waiting).status).toBe(101);
+  });
+
+  test.each(['user', 'cube'] as const)('end with the token of a %s: at its time, and with its secret', async (kind) => {
+    const legacy = await socketService('legacy');
+    const gateway = await running(startGateway({ legacy: { saju: legacy.url } }));
+    const verifier = kind === 'user' ? gateway.userTokens : gateway.cubeTokens;
+    const secret = kind === 'user' ? userSecret : cubeSecret;
+    const by = (seconds: number) => openTunnel(gateway, `Authorization: Bearer ${tokenOf(kind, seconds)}`);
+    const expires = Math.floor(Date.now() / 1000) + 2;
+    const [short, long, none] = await Promise.all([by(2), by(600), openTunnel(gateway)]);
+    expect([short.status, long.status, none.status]).toEqual([101, 101, 101]);
+    expect(await short.over).toBeGreaterThanOrEqual(expires);
+    const changed = 'another secret, of thirty-two bytes at least';
+    verifier.useSecrets({ current: changed, previous: secret });
+    expect([long.socket.destroyed, none.socket.destroyed]).toEqual([false, false]);
+    verifier.useSecrets({ current: changed });
+    await long.over;
+    expect(none.socket.destroyed).toBe(false);
+    await until('the service to be let go', () => legacy.sockets.size === 1);
+    none.socket.destroy();
   });
 });

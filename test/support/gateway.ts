@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
@@ -11,9 +12,9 @@ import { createGateway, type Gateway } from '../../src/services/gateway/server.j
 import { UnderWay } from '../../src/services/gateway/under-way.js';
 import type { SharedFailures } from '../../src/services/gateway/user-windows.js';
 import { createHopTokens } from '../../src/services/hop-tokens.js';
-import { createTokenVerifier } from '../../src/services/tokens.js';
+import { createTokenVerifier, type TokenVerifier } from '../../src/services/tokens.js';
 import type { Endpoint } from '../../src/services/upstream/balance.js';
-import { createUserTokenVerifier } from '../../src/services/user-tokens.js';
+import { createUserTokenVerifier, type UserTokenVerifier } from '../../src/services/user-tokens.js';
 
 export const cubeSecret = 'a secret of cubes, thirty-two bytes at least';
 export const userSecret = 'a secret of users, thirty-two bytes at least';
@@ -124,6 +125,9 @@ export interface TestGateway {
   readonly port: number;
   readonly gateway: Gateway;
   readonly controls: GatewayControls;
+  /** What it checks tokens with: a test may change their secrets. */
+  readonly userTokens: UserTokenVerifier;
+  readonly cubeTokens: TokenVerifier;
   stop(): Promise<void>;
 }
 
@@ -147,6 +151,8 @@ export async function startGateway(options: {
   controls.cubes = new Map(options.cubes ?? []);
   const clock = () => new Date();
   const nobody: readonly Endpoint[] = [];
+  const userTokens = createUserTokenVerifier({ current: userSecret }, clock);
+  const cubeTokens = createTokenVerifier({ current: cubeSecret }, clock);
   const gateway = createGateway({
     instanceId: 'gateway-under-test',
     version: '0.0.0',
@@ -168,8 +174,8 @@ export async function startGateway(options: {
     trustedEdges: options.trustedEdges ?? ['127.0.0.0/8', '::1/128'],
     rateLimits: { address: null, subject: null, ...options.rateLimits },
     failures: options.failures ?? { note: async (_label, _side, users) => users.length, forget: async () => undefined },
-    userTokens: createUserTokenVerifier({ current: userSecret }, clock),
-    cubeTokens: createTokenVerifier({ current: cubeSecret }, clock),
+    userTokens,
+    cubeTokens,
     hopToken: createHopTokens('api-gateway-cube', () => cubeSecret, clock),
     ...(options.shadow === true ? { shadow: { rules: [] } } : {}),
     log:
@@ -180,7 +186,24 @@ export async function startGateway(options: {
   gateway.server.listen(0, '127.0.0.1');
   await once(gateway.server, 'listening');
   const { port } = gateway.server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, port, gateway, controls, stop: () => gateway.close() };
+  const url = `http://127.0.0.1:${port}`;
+  return { url, port, gateway, controls, userTokens, cubeTokens, stop: () => gateway.close() };
+}
+
+/** A token of either kind that is good for some seconds, as any library makes it. */
+export function tokenOf(
+  kind: 'user' | 'cube',
+  seconds = 600,
+  secret = kind === 'user' ? userSecret : cubeSecret,
+): string {
+  const iat = Math.floor(Date.now() / 1000);
+  const claims =
+    kind === 'user'
+      ? { iss: 'heal7-users', sub: 'alice' }
+      : { iss: 'heal7-security-cube', cube_id: 'reports', permissions: ['saju:call'] };
+  const encode = (part: unknown) => Buffer.from(JSON.stringify(part)).toString('base64url');
+  const signed = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ ...claims, iat, exp: iat + seconds })}`;
+  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
 }
 
 export async function metricsOf(gateway: TestGateway): Promise<string> {

@@ -1,6 +1,7 @@
 import type { Intent, Side, UserBytes } from '../../domain/routing.js';
 import type { GatewayContext } from './context.js';
 import type { AdmittedRequest } from './door.js';
+import { headersFor } from './outgoing.js';
 import { RequestBody } from './request-body.js';
 import type { Route } from './routes.js';
 
@@ -50,7 +51,7 @@ function compare(context: GatewayContext, request: AdmittedRequest, outcome: Out
       requestId: request.requestId,
       method,
       target: request.target,
-      headers: request.passed,
+      headersFor: (side) => headersFor(request, side),
       body,
     },
     { status, millis },

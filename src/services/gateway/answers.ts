@@ -12,6 +12,8 @@ export interface GatewayRefusal {
   readonly retryAfter?: number;
   /** The methods that are served instead. */
   readonly allow?: string;
+  /** Whether the connection ends with it: nobody knows where the next request would begin. */
+  readonly closes?: boolean;
 }
 
 /** `status` where the failure's own is not the one of HTTP for it. */
@@ -40,6 +42,14 @@ export const refusals = {
     'Use one without control characters and without white space around it.',
   ),
   authorizationTwice: bad(400, 'There are two Authorization headers.', 'Send one.'),
+  protocol: {
+    ...bad(400, 'Only HTTP/1.1 and HTTP/1.0 are spoken here.', 'Send it as RFC 9112 says.'),
+    closes: true,
+  },
+  encoding: {
+    ...bad(400, 'The only transfer encoding is chunked, in HTTP/1.1.', 'Send it so, or with a Content-Length.'),
+    closes: true,
+  },
   malformed: bad(400, 'The request could not be read.', 'Send it as RFC 9112 says.'),
   expectation: bad(417, 'No expectation can be met.', 'Leave the Expect header out.'),
   url: bad(414, 'The URL is longer than 8 KiB.', 'Shorten it.'),
@@ -80,6 +90,18 @@ export function askedTooOften(by: 'address' | 'subject', waitMillis: number): Ga
   return { ...tooOften[by], retryAfter: Math.ceil(waitMillis / 1000) };
 }
 
+/** Why another WebSocket is not opened. */
+export const tooManyTunnels = {
+  gateway: refusal(new Failure('upstream_unavailable', 'As many WebSockets are open as this gateway holds.'), 503, 5),
+  one: refusal(
+    new Failure('rate_limited', 'As many WebSockets are open as one user or address may have.', {
+      hint: 'Close one first.',
+    }),
+    429,
+    5,
+  ),
+} as const;
+
 /** Why nobody on a side could be asked. */
 export type NotServed = 'nobody' | 'broken_off' | 'too_many';
 
@@ -112,13 +134,14 @@ export function heldBack(retryAfter: number): GatewayRefusal {
 
 /** The headers of a refusal, names and values in turn, and its body. */
 function rendered(
-  { problem, status, retryAfter, allow }: GatewayRefusal,
+  { problem, status, retryAfter, allow, closes }: GatewayRefusal,
   more: readonly string[],
 ): { headers: string[]; body: Buffer } {
   const body = Buffer.from(JSON.stringify(problem));
   const headers = ['Content-Type', 'application/problem+json', 'Content-Length', String(body.length), ...more];
   if (retryAfter !== undefined) headers.push('Retry-After', String(retryAfter));
   if (allow !== undefined) headers.push('Allow', allow);
+  if (closes === true && !more.includes('Connection')) headers.push('Connection', 'close');
   if (status === 401) headers.push('WWW-Authenticate', 'Bearer');
   return { headers, body };
 }

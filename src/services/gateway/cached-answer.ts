@@ -5,6 +5,7 @@ import { callUpstream } from '../upstream/call.js';
 import { type GatewayRefusal, notServed, refusal } from './answers.js';
 import type { GatewayContext, SidesOfCube } from './context.js';
 import type { AdmittedRequest } from './door.js';
+import { headersFor } from './outgoing.js';
 
 export type FoundAnswer =
   | { readonly kind: 'answer'; readonly side: Side; readonly answer: WholeAnswer; readonly headers: string[] }
@@ -26,11 +27,21 @@ const special = new Set([
   'pragma',
 ]);
 
+/** All that an upstream hears of a client at a cacheable route, beside its user: each is part of what the answer is kept under. */
+const keyed = new Set([
+  ...['accept', 'accept-charset', 'accept-encoding', 'accept-language', 'authorization', 'origin'],
+  ...['x-forwarded-host', 'x-forwarded-proto', 'x-user-id'],
+]);
+
 /** Whether a request may be answered from the cache: nothing with a bearer, unless the bearer names the user. */
 export function isCacheable({ route, method, headers, user, passed }: AdmittedRequest): boolean {
   if (!route.cacheable || method !== 'GET') return false;
   if (headers.authorization !== undefined && user === null) return false;
-  return !passed.some((name, place) => place % 2 === 0 && special.has(name.toLowerCase()));
+  return !passed.some((name, place) => place % 2 === 0 && special.has(name));
+}
+
+function keyedHeaders(headers: readonly string[]): readonly string[] {
+  return headers.filter((_, place) => keyed.has(headers[place - (place % 2)] ?? ''));
 }
 
 /** The answer of a side, kept or fetched; legacy's where the cube cannot be asked and legacy may serve. */
@@ -46,12 +57,17 @@ export async function answerFromCache(
   if (upstream === null) return { kind: 'refused', side, refused: notServed('nobody', route.cube.prefix ?? '/') };
   const epoch = route.cube.trafficName === null ? 0 : context.ownershipOf(route.cube.trafficName).epoch;
   const version = side === 'cube' ? sides.cubeVersion() : '';
-  const fetch = () =>
+  const fetch = (headers: readonly string[]) =>
     callUpstream(upstream, {
       method: request.method,
       path: request.target,
       route: route.endpoint,
-      headers: side === 'cube' ? [...request.passed, 'x-cube-token', context.hopToken(route.label)] : request.passed,
+      // The call is the gateway's own: its name is no client's, since its answer may go to others too.
+      headers: [
+        ...headers,
+        ...['x-cube-source', 'api-gateway', 'x-request-id', context.newRequestId()],
+        ...(side === 'cube' ? ['x-cube-token', context.hopToken(route.label)] : []),
+      ],
       limitMillis: context.limits.answerMillis,
       mostAnswerBytes,
     });
@@ -59,7 +75,12 @@ export async function answerFromCache(
   const mayKeep = () => side !== 'cube' || sides.cubeVersion() === version;
   try {
     const subject = { method: request.method, url: `${route.label}${request.target}`, user, side, version, epoch };
-    const { answer, ageSeconds } = await context.cache.get(subject, request.passed, fetch, mayKeep);
+    const { answer, ageSeconds } = await context.cache.get(
+      subject,
+      keyedHeaders(headersFor(request, side)),
+      fetch,
+      mayKeep,
+    );
     const { passed } = context.answerHeaders.read(
       answer.headers.map((part) => Buffer.from(part, 'latin1')),
       false,

@@ -12,14 +12,15 @@ const unreserved = /^[\w.~-]$/;
 /**
  * The target of a request in its one form, by which it is routed, authorised, cached and forwarded: escapes of letters
  * and digits are resolved, the others in capitals. Null for what two programs could read as two paths: backslashes,
- * double slashes, dot segments, escaped slashes, backslashes and NULs, what decodes twice, anything but origin form.
+ * double slashes, dot segments (with path parameters too: `/..;/`), escaped slashes, backslashes and NULs, what decodes twice, bytes
+ * that are no UTF-8 (overlong forms are other characters to some), anything but origin form.
  */
 export function canonicalTarget(url: string): CanonicalTarget | null {
   const mark = url.indexOf('?');
   const raw = mark === -1 ? url : url.slice(0, mark);
   const query = mark === -1 ? '' : url.slice(mark);
   if (query !== '' && (!visible.test(query) || query.includes('#'))) return null;
-  if (plain.test(raw) && !raw.includes('/.')) return { path: raw, query };
+  if (plain.test(raw) && !raw.includes('/.') && !raw.includes('/;')) return { path: raw, query };
   const path = canonicalPath(raw);
   return path === null ? null : { path, query };
 }
@@ -35,5 +36,19 @@ function canonicalPath(raw: string): string | null {
   });
   // An escaped percent sign before two digits is another character to whoever decodes twice.
   if (failed || path.includes('//') || /%25[0-9a-f]{2}/i.test(path)) return null;
-  return path.split('/').some((segment) => segment === '.' || segment === '..') ? null : path;
+  return isUtf8(path) && !path.split('/').some(isDots) ? path : null;
+}
+
+/** Whether a segment is nothing, or dots, to whoever takes its parameters away. An empty one without any is the path's end. */
+function isDots(segment: string): boolean {
+  return /^(?:\.{1,2}(?:;|%3B|$)|;|%3B)/.test(segment);
+}
+
+function isUtf8(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -25,6 +25,9 @@ export interface GatewayLimits extends Readonly<Record<keyof typeof limits, numb
   readonly connectMillis: number;
   readonly holdMillis: number;
   readonly held: number;
+  /** WebSockets at once: of all, and of one user or address; 0 for any number. */
+  readonly tunnels: number;
+  readonly tunnelsPerClient: number;
   /** A window of the series by user. */
   readonly windowMillis: number;
   readonly drainMillis: number;
@@ -37,6 +40,8 @@ export const gatewayLimits: GatewayLimits = {
   connectMillis: 1000,
   holdMillis: 30_000,
   held: 1000,
+  tunnels: 4096,
+  tunnelsPerClient: 100,
   windowMillis: 10_000,
   drainMillis: 30_000,
 };
@@ -67,6 +72,10 @@ export interface GatewayContext {
   /** Those in progress; looked through for deadlines. */
   readonly exchanges: InProgress<RunningExchange>;
   readonly answerHeaders: AnswerHeaderReader;
+  /** Whether what a request was let through with is still right: its token may be over, or its secret forgotten. */
+  readonly isStillRight: (authorization: string | undefined) => boolean;
+  /** Names a call that is the gateway's own. */
+  readonly newRequestId: () => string;
   readonly wholeAnswers: WholeAnswers;
   readonly log: Logger;
   /** Milliseconds of a clock that never goes back. */

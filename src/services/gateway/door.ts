@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { UserBytes } from '../../domain/routing.js';
+import type { CubeIdentity } from '../tokens.js';
 import { type TraceContext, Traces, traceparentOf } from '../trace.js';
 import { askedTooOften, type GatewayRefusal, refusals } from './answers.js';
 import { canonicalTarget } from './canonical-path.js';
@@ -8,6 +9,7 @@ import { HeaderNames, RequestHeaders } from './headers.js';
 import type { Identities } from './identity.js';
 import type { CountedBy, RateLimit } from './rate-limits.js';
 import type { Route, RouteTable } from './routes.js';
+import { speaksHttp } from './spoken-protocol.js';
 
 /** What is known of a request once it may go on. */
 export interface Admission {
@@ -18,9 +20,26 @@ export interface Admission {
   /** What goes to the upstream, names and values in turn. */
   readonly passed: readonly string[];
   readonly user: UserBytes | null;
+  /** As it came: a right bearer of a user or of a cube. */
+  readonly authorization: string | undefined;
+  /** Whether the bearer is a cube's: legacy never sees it. */
+  readonly isCube: boolean;
+  /** With whom it shares its rate; null for somebody whom an edge does not name. */
+  readonly client: string | null;
   readonly synthetic: boolean;
   readonly requestId: string;
   readonly trace: TraceContext;
+}
+
+/** A request that passed the door for something that the gateway answers by itself. */
+export interface OwnCall {
+  /** The pattern that it is counted under. */
+  readonly endpoint: string;
+  /** Canonical. */
+  readonly path: string;
+  readonly query: string;
+  readonly cube: CubeIdentity | null;
+  readonly requestId: string;
 }
 
 /** A request that passed the door. */
@@ -37,34 +56,47 @@ export type RateLimits = Readonly<Record<CountedBy, Pick<RateLimit, 'take'> | nu
 export interface DoorOptions {
   readonly limits: GatewayLimits;
   readonly routes: RouteTable;
+  /** The pattern of an endpoint of the gateway's own; null for a path that is to be routed. */
+  readonly ownEndpoint: (path: string) => string | null;
   readonly identities: Identities;
   readonly rateLimits: RateLimits;
   /** Names requests that come without a name, together with a number. */
   readonly instanceId: string;
 }
 
-/** Reads what a request says of itself, in one place and before anybody acts on it, and refuses what is not clear. */
+/**
+ * Reads what a request says of itself, in one place and before anybody acts on it, and refuses what is not clear. Every request
+ * passes it: what is forwarded, what is upgraded, and what the gateway answers by itself.
+ */
 export class Door {
-  private readonly names = new HeaderNames();
+  private readonly names: HeaderNames;
   private readonly traces = new Traces();
   private requests = 0;
 
-  constructor(private readonly options: DoorOptions) {}
+  constructor(private readonly options: DoorOptions) {
+    this.names = new HeaderNames(options.routes.declaredHeaders);
+  }
 
   /** `upgrades`: whether the connection is to become a WebSocket. */
-  admit(req: IncomingMessage, upgrades: boolean): Admission | GatewayRefusal {
-    const { limits, routes, identities, rateLimits } = this.options;
+  admit(req: IncomingMessage, upgrades: boolean): Admission | OwnCall | GatewayRefusal {
+    const { limits, routes, identities, rateLimits, ownEndpoint } = this.options;
     const { url = '', method = '', rawHeaders } = req;
     if (url.length > limits.urlBytes) return refusals.url;
     if (rawHeaders.length > limits.headers * 2) return refusals.headers;
     const headers = new RequestHeaders(rawHeaders, this.names);
     if (headers.bytes > limits.headerBytes) return refusals.headers;
     const peer = identities.peerOf(req.socket);
+    const counted = rateLimits.address !== null || upgrades;
+    const client = peer.trusted && counted ? identities.clientOf(headers.forwardedFor) : peer.client;
     if (rateLimits.address !== null) {
       // Before its token is looked at: guessing is counted too.
-      const client = peer.trusted ? identities.clientOf(headers.forwardedFor) : peer.client;
       const waitMillis = client === null ? 0 : rateLimits.address.take(client);
       if (waitMillis > 0) return askedTooOften('address', waitMillis);
+    }
+    const unclear = peer.isOver ? refusals.protocol : unclearFraming(req, headers);
+    if (unclear !== null) {
+      peer.isOver = true;
+      return unclear;
     }
     const canonical = canonicalTarget(url);
     if (canonical === null) return refusals.path;
@@ -73,15 +105,20 @@ export class Door {
     if (headers.upgrade !== undefined && !upgrades) return refusals.upgrade;
     if (upgrades && (headers.upgrade?.toLowerCase() !== 'websocket' || method !== 'GET')) return refusals.upgrade;
     if (method === 'TRACE') return refusals.method;
-    const match = routes.find(method, canonical.path);
-    if (match === null) return refusals.nothing;
     const identified = identities.identify(headers, peer.trusted);
     if ('refused' in identified) return identified.refused;
-    const { user } = identified.caller;
+    const { user, cube } = identified.caller;
     if (user !== null && rateLimits.subject !== null) {
       const waitMillis = rateLimits.subject.take(user);
       if (waitMillis > 0) return askedTooOften('subject', waitMillis);
     }
+    const endpoint = ownEndpoint(canonical.path);
+    if (endpoint !== null) {
+      return { endpoint, ...canonical, cube, requestId: this.requestIdOf(headers.requestId) };
+    }
+    const match = routes.find(method, canonical.path);
+    if (match === null) return refusals.nothing;
+    if (headers.declared.length > 0) headers.pass(match.route.headers);
     const requestId = this.requestIdOf(headers.requestId);
     const trace = this.traces.continue(headers.traceparent);
     const passed = headers.passed;
@@ -101,6 +138,9 @@ export class Door {
       headers,
       passed,
       user,
+      authorization: headers.authorization,
+      isCube: cube !== null,
+      client,
       synthetic: headers.synthetic && peer.trusted,
       requestId,
       trace,
@@ -112,7 +152,7 @@ export class Door {
     return this.requestIdOf(String(headers['x-request-id'] ?? ''));
   }
 
-  /** For a request that brings no name. */
+  /** For a request that brings no name, and for a call that is the gateway's own. */
   newName(): string {
     this.requests++;
     return `${this.options.instanceId}-${this.requests.toString(36)}`;
@@ -124,6 +164,19 @@ export class Door {
   }
 }
 
-export function isRefusal(admitted: Admission | GatewayRefusal): admitted is GatewayRefusal {
+/** Why nobody can say for sure where a request ends, and what is the next one. */
+function unclearFraming(req: IncomingMessage, { transferEncoding }: RequestHeaders): GatewayRefusal | null {
+  if (!speaksHttp(req)) return refusals.protocol;
+  if (transferEncoding === undefined) return null;
+  // The only one that everybody reads alike (RFC 9112, sections 6.1 and 6.3).
+  const isChunked = req.httpVersionMinor === 1 && transferEncoding.toLowerCase() === 'chunked';
+  return isChunked ? null : refusals.encoding;
+}
+
+export function isOwnCall(admitted: Admission | OwnCall): admitted is OwnCall {
+  return 'endpoint' in admitted;
+}
+
+export function isRefusal(admitted: Admission | OwnCall | GatewayRefusal): admitted is GatewayRefusal {
   return 'problem' in admitted;
 }

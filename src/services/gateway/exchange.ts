@@ -55,6 +55,7 @@ export class Exchange implements LegListener, RunningExchange {
   }
 
   checkDeadline(now: number): void {
+    if (this.phase === 'answering' && this.answer?.isEventStream === true) this.endWithToken(this.answer);
     if (now < this.deadline) return;
     switch (this.phase) {
       case 'reading':
@@ -82,6 +83,15 @@ export class Exchange implements LegListener, RunningExchange {
       case 'over':
         break;
     }
+  }
+
+  /** A stream of events is not longer than the token that it was asked for with is right. */
+  private endWithToken(answer: AnswerWriter): void {
+    if (this.context.isStillRight(this.request.authorization)) return;
+    this.leg?.cut('answered', true);
+    if (this.full) this.request.res.destroy();
+    else answer.end();
+    this.finish(answer.status, false);
   }
 
   breakOff(): void {
@@ -126,7 +136,7 @@ export class Exchange implements LegListener, RunningExchange {
     this.phase = 'waiting';
     if (this.request.req.complete || this.body === null || Buffer.isBuffer(this.body))
       this.allow(this.context.limits.answerMillis);
-    if (isCacheable(this.request)) void this.answerFromCache(side);
+    if (this.body === null && isCacheable(this.request)) void this.answerFromCache(side);
     else this.forward(side);
   }
 

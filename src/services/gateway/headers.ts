@@ -1,8 +1,11 @@
 import { callHeader } from '../upstream/upstream.js';
+import { standardRequestHeaders } from './request-headers.js';
 
-/** What becomes of a header at the door. Names are told apart without regard to case; an underscore is no letter of one. */
-export type HeaderKind =
+/** What becomes of a request header at the door. */
+type HeaderKind =
   | 'pass'
+  /** Goes on where the route declares it. */
+  | 'declared'
   | 'drop'
   | 'host'
   | 'authorization'
@@ -19,29 +22,7 @@ export type HeaderKind =
   | 'content-length'
   | 'transfer-encoding';
 
-/** Headers of one connection only (RFC 9110, section 7.6.1), and those by which a client could speak for somebody else. */
-const dropped = new Set([
-  ...['keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'proxy-authentication-info'],
-  ...['te', 'trailer', 'http2-settings'],
-  ...[
-    'x-cube-token',
-    'x-cube-source',
-    'x-cube-target',
-    'x-cube-shadow',
-    callHeader,
-    'x-user',
-    'x-remote-user',
-    'remote-user',
-    'x-authenticated-user',
-  ],
-  ...['forwarded', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-user'],
-  ...['x-forwarded-server', 'x-real-ip', 'x-client-ip', 'x-cluster-client-ip', 'true-client-ip', 'cf-connecting-ip'],
-  // A client that sets its own could have a side blamed for what it could not do in time.
-  'x-request-deadline',
-  ...['x-original-url', 'x-original-uri', 'x-rewrite-url', 'x-original-method'],
-  ...['x-http-method', 'x-http-method-override', 'x-method-override'],
-]);
-
+/** Those that the gateway reads itself. What of them goes on it says in its own words. */
 const told: ReadonlyMap<string, HeaderKind> = new Map([
   ['host', 'host'],
   ['authorization', 'authorization'],
@@ -62,29 +43,50 @@ const told: ReadonlyMap<string, HeaderKind> = new Map([
 const mostNames = 2000;
 const longestName = 64;
 
-/** Remembers what becomes of each spelling of a name, so that the common ones cost one look-up. */
-export class HeaderNames {
-  private readonly known = new Map<string, HeaderKind>();
+interface HeaderRule {
+  readonly kind: HeaderKind;
+  /** In lower case. */
+  readonly name: string;
+}
 
-  kindOf(name: string): HeaderKind {
-    const known = this.known.get(name);
+/**
+ * Knows what becomes of each name: standard ones go on, those that `declared` has where the route declares them, all others
+ * end here. Remembers each spelling, so that the common ones cost one look-up.
+ */
+export class HeaderNames {
+  private readonly known = new Map<string, HeaderRule>();
+
+  constructor(private readonly declared: ReadonlySet<string>) {}
+
+  ruleOf(spelling: string): HeaderRule {
+    const known = this.known.get(spelling);
     if (known !== undefined) return known;
-    const kind = kindOf(name);
-    if (name.length <= longestName && this.known.size < mostNames) this.known.set(name, kind);
-    return kind;
+    const name = spelling.toLowerCase();
+    const rule = { name, kind: this.kindOf(name) };
+    if (spelling.length <= longestName && this.known.size < mostNames) this.known.set(spelling, rule);
+    return rule;
+  }
+
+  private kindOf(name: string): HeaderKind {
+    // `X_User_Id`, `X.User.Id` and `X~User~Id` are `X-User-Id` to whoever makes variables of headers; here they are nobody's.
+    if (plainName(name) !== name) return 'drop';
+    const kind = told.get(name);
+    if (kind !== undefined) return kind;
+    if (standardRequestHeaders.has(name)) return 'pass';
+    return this.declared.has(name) ? 'declared' : 'drop';
   }
 }
 
-function kindOf(name: string): HeaderKind {
-  // `X_User_Id` is `X-User-Id` to every upstream that makes variables of headers.
-  if (name.includes('_')) return 'drop';
-  const lower = name.toLowerCase();
-  return told.get(lower) ?? (dropped.has(lower) ? 'drop' : 'pass');
+/** A name as programs read it that make variables of headers: letters and digits, everything else is a hyphen. */
+function plainName(name: string): string {
+  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '-');
 }
 
-/** What the headers of a request say, and those that go on, as name, value, name, value. */
+/** What the headers of a request say, and those that go on, as name, value, name, value; names in lower case. */
 export class RequestHeaders {
   readonly passed: string[] = [];
+  /** Those that go on if the route declares them. */
+  readonly declared: string[] = [];
   hosts = 0;
   host = '';
   authorization: string | undefined;
@@ -106,12 +108,16 @@ export class RequestHeaders {
 
   constructor(raw: readonly string[], names: HeaderNames) {
     for (let place = 0; place < raw.length; place += 2) {
-      const name = raw[place] ?? '';
+      const spelling = raw[place] ?? '';
       const value = raw[place + 1] ?? '';
-      this.bytes += name.length + value.length + 4;
-      switch (names.kindOf(name)) {
+      this.bytes += spelling.length + value.length + 4;
+      const { kind, name } = names.ruleOf(spelling);
+      switch (kind) {
         case 'pass':
           this.passed.push(name, value);
+          break;
+        case 'declared':
+          this.declared.push(name, value);
           break;
         case 'host':
           this.hosts++;
@@ -120,7 +126,6 @@ export class RequestHeaders {
         case 'authorization':
           this.authorizations++;
           this.authorization = value;
-          this.passed.push(name, value);
           break;
         case 'user-id':
           this.userIds++;
@@ -158,7 +163,7 @@ export class RequestHeaders {
           this.contentLength = value;
           break;
         case 'transfer-encoding':
-          this.transferEncoding = value;
+          this.transferEncoding = this.transferEncoding === undefined ? value : `${this.transferEncoding}, ${value}`;
           break;
         case 'drop':
           break;
@@ -171,9 +176,15 @@ export class RequestHeaders {
   private dropNamed(): void {
     const named = namedBy(this.connection);
     if (named.size === 0) return;
-    const kept = withoutNamed(this.passed, named);
-    this.passed.length = 0;
-    this.passed.push(...kept);
+    for (const headers of [this.passed, this.declared]) headers.splice(0, Infinity, ...withoutNamed(headers, named));
+  }
+
+  /** Lets what a route declares go on with the others. */
+  pass(declaredByRoute: ReadonlySet<string>): void {
+    for (let place = 0; place < this.declared.length; place += 2) {
+      const name = this.declared[place] ?? '';
+      if (declaredByRoute.has(name)) this.passed.push(name, this.declared[place + 1] ?? '');
+    }
   }
 }
 

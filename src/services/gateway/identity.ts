@@ -32,6 +32,8 @@ export interface Peer {
   readonly trusted: boolean;
   /** With whom it shares its rate; null for an edge, which speaks for many. */
   readonly client: string | null;
+  /** Whether nothing more of it is a request: nobody knows where one would begin. */
+  isOver: boolean;
 }
 
 /**
@@ -57,7 +59,7 @@ export class Identities {
     if (known !== undefined) return known;
     const address = plainAddress(socket.remoteAddress ?? '');
     const trusted = this.isEdge(address);
-    const peer = { address, trusted, client: trusted ? null : addressGroup(address) };
+    const peer = { address, trusted, client: trusted ? null : addressGroup(address), isOver: false };
     this.peers.set(socket, peer);
     return peer;
   }
@@ -94,6 +96,11 @@ export class Identities {
     if (headers.authorization !== undefined) return this.byBearer(headers.authorization);
     if (!trusted || headers.userIds === 0) return nobody;
     return headers.userId === '' ? nobody : { caller: { user: bytesOfHeader(headers.userId), cube: null } };
+  }
+
+  /** Whether it would still be let through; nothing is. */
+  isStillRight(authorization: string | undefined): boolean {
+    return authorization === undefined || !('refused' in this.byBearer(authorization));
   }
 
   private byBearer(authorization: string): Identified {

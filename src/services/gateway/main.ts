@@ -48,6 +48,8 @@ const variables = [
   'GATEWAY_SHADOW',
   'GATEWAY_RATE_PER_SECOND',
   'GATEWAY_ADDRESS_RATE_PER_SECOND',
+  'GATEWAY_TUNNELS',
+  'GATEWAY_TUNNELS_PER_CLIENT',
   'LOG_LEVEL',
 ] as const;
 const config = configureOrExit(variables);
@@ -95,7 +97,12 @@ const instances = createInstanceSource({
 const gateway = createGateway({
   instanceId,
   version,
-  limits: { ...gatewayLimits, windowMillis: config.GATEWAY_WINDOW_SECONDS * 1000 },
+  limits: {
+    ...gatewayLimits,
+    windowMillis: config.GATEWAY_WINDOW_SECONDS * 1000,
+    tunnels: config.GATEWAY_TUNNELS,
+    tunnelsPerClient: config.GATEWAY_TUNNELS_PER_CLIENT,
+  },
   flags,
   holds,
   underWay,

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import type { Side } from '../../domain/routing.js';
 import { deadlineHeader, deadlineLeft } from '../upstream/deadline.js';
 import { isSafe, retryDelay } from '../upstream/retry-budget.js';
 import { callHeader } from '../upstream/upstream.js';
@@ -15,13 +16,23 @@ export interface Outgoing {
   readonly deadline: number;
 }
 
+/** The headers of a request for a side, names and values in turn: what a client's cube token may, legacy does not hear of. */
+export function headersFor(
+  { passed, authorization, isCube }: Pick<AdmittedRequest, 'passed' | 'authorization' | 'isCube'>,
+  side: Side,
+): string[] {
+  const headers = passed.slice();
+  if (authorization !== undefined && !(isCube && side === 'legacy')) headers.push('authorization', authorization);
+  return headers;
+}
+
 /** Asks the member that `leg` was begun for; its listener hears what comes of it. */
 export function send(
   context: Pick<GatewayContext, 'hopToken' | 'now'>,
   { request, body, deadline }: Outgoing,
   leg: Leg,
 ): void {
-  const headers = request.passed.slice();
+  const headers = headersFor(request, leg.side);
   if (leg.side === 'cube') headers.push('x-cube-token', context.hopToken(request.route.label));
   if (leg.attempt.name !== '') headers.push(callHeader, leg.attempt.name);
   // A file takes as long as something comes.

@@ -3,9 +3,10 @@ import { trafficNames } from '../../domain/cubes.js';
 import type { FlagWatcher } from '../../traffic/flag-watcher.js';
 import type { Shadow } from '../../traffic/shadow.js';
 import type { Permission } from '../authorization.js';
-import type { TokenVerifier } from '../tokens.js';
+import type { CubeIdentity } from '../tokens.js';
 import { type GatewayRefusal, permissionNeeded, refusals, sendRefusal } from './answers.js';
 import type { SidesOfCube } from './context.js';
+import type { OwnCall } from './door.js';
 import { family, type GatewayMetrics } from './metrics.js';
 import { type GatewayShadowRequest, renderShadow } from './shadowing.js';
 import type { UserWindows } from './user-windows.js';
@@ -15,13 +16,14 @@ export interface OwnEndpointsOptions {
   readonly instanceId: string;
   readonly flags: Pick<FlagWatcher, 'flagsOf' | 'killed' | 'state'>;
   readonly registryStaleForMillis: () => number;
-  readonly cubeTokens: Pick<TokenVerifier, 'verify'>;
   readonly metrics: GatewayMetrics;
   readonly windows: UserWindows;
   readonly shadow: Shadow<GatewayShadowRequest> | null;
   readonly sides: ReadonlyMap<string, SidesOfCube>;
   /** Those by which both are compared. */
   readonly shadowSides: ReadonlyMap<string, SidesOfCube>;
+  /** How many WebSockets are open. */
+  readonly tunnels: () => number;
   /** Whether new requests are taken. */
   readonly ready: () => boolean;
 }
@@ -31,19 +33,18 @@ const staleMillis = 2000;
 
 const endpoints = new Set(['/health', '/ready', '/metrics', '/_gateway/latencies', '/_gateway/shadow']);
 
-/** What the gateway answers of itself, before any routing. */
+/** The pattern of an endpoint of the gateway's own, by its canonical path; null for a path that is to be routed. */
+export function ownEndpoint(path: string): string | null {
+  if (path === '/health' || path === '/ready' || path === '/metrics') return path;
+  return path.startsWith('/_gateway/') ? '/_gateway/*' : null;
+}
+
+/** What the gateway answers of itself, to who passed the door. */
 export class OwnEndpoints {
   constructor(private readonly options: OwnEndpointsOptions) {}
 
-  /** The pattern of an endpoint of the gateway's own; null for a path that is to be routed. */
-  find(path: string): string | null {
-    if (path === '/health' || path === '/ready' || path === '/metrics') return path;
-    return path.startsWith('/_gateway/') ? '/_gateway/*' : null;
-  }
-
   /** Answers and returns the status. */
-  answer(req: IncomingMessage, res: ServerResponse): number {
-    const [path = '', query = ''] = (req.url ?? '').split('?');
+  answer(req: IncomingMessage, res: ServerResponse, { path, query, cube }: OwnCall): number {
     if (req.method !== 'GET' && req.method !== 'HEAD' && endpoints.has(path)) return refuse(res, refusals.reading);
     switch (path) {
       case '/health':
@@ -55,14 +56,14 @@ export class OwnEndpoints {
       case '/metrics':
         return this.sendMetrics(res);
       case '/_gateway/latencies':
-        return this.refusedBecauseOf(req, res, 'migration:read') ?? this.sendLatencies(res, new URLSearchParams(query));
+        return refusedBecauseOf(cube, res, 'migration:read') ?? this.sendLatencies(res, new URLSearchParams(query));
       case '/_gateway/shadow':
         return (
-          this.refusedBecauseOf(req, res, 'records:read') ??
+          refusedBecauseOf(cube, res, 'records:read') ??
           sendJson(res, 200, { items: this.options.shadow?.counts.examples() ?? [] })
         );
       default:
-        return this.refusedBecauseOf(req, res, 'migration:read') ?? refuse(res, refusals.nothing);
+        return refusedBecauseOf(cube, res, 'migration:read') ?? refuse(res, refusals.nothing);
     }
   }
 
@@ -122,6 +123,8 @@ export class OwnEndpoints {
         ([label, { cube }]) =>
           `gateway_anothers_answers_total{cube="${label}"} ${cube.anothersAnswers + (shadowSides.get(label)?.cube.anothersAnswers ?? 0)}`,
       ),
+      family('gateway_tunnels', 'gauge', 'WebSockets that are open, or wait to be'),
+      `gateway_tunnels ${this.options.tunnels()}`,
       family('gateway_breakers_open', 'gauge', 'Routes that are broken off'),
       ...perSide('gateway_breakers_open', (upstream) => `} ${upstream.brokenOff().length}`),
       '',
@@ -135,19 +138,12 @@ export class OwnEndpoints {
     const found = this.options.windows.latencies(query.get('cube') ?? '', Number(seconds));
     return found === null ? refuse(res, refusals.cubeUnknown) : sendJson(res, 200, found);
   }
+}
 
-  /** The status when the caller may not see what stands under `/_gateway/`. */
-  private refusedBecauseOf(req: IncomingMessage, res: ServerResponse, needed: Permission): number | null {
-    const [, token] = /^Bearer ([^ ]+)$/i.exec(req.headers.authorization ?? '') ?? [];
-    if (token === undefined)
-      return refuse(res, req.headers.authorization === undefined ? refusals.tokenNeeded : refusals.token);
-    try {
-      const { permissions } = this.options.cubeTokens.verify(token);
-      return permissions.includes(needed) ? null : refuse(res, permissionNeeded(needed));
-    } catch {
-      return refuse(res, refusals.token);
-    }
-  }
+/** The status when the caller may not see what stands under `/_gateway/`. */
+function refusedBecauseOf(cube: CubeIdentity | null, res: ServerResponse, needed: Permission): number | null {
+  if (cube === null) return refuse(res, refusals.tokenNeeded);
+  return cube.permissions.includes(needed) ? null : refuse(res, permissionNeeded(needed));
 }
 
 function refuse(res: ServerResponse, refused: GatewayRefusal): number {

@@ -13,6 +13,8 @@ export interface RouteRule {
   readonly shadowable: boolean;
   /** Whether bodies are files: of any size, and for as long as they take. */
   readonly files: boolean;
+  /** Request headers that its service reads beside the standard ones, in lower case: no other goes on to it. */
+  readonly headers: ReadonlySet<string>;
 }
 
 /** A rule in its place: what a request is counted, broken off and cached under. */
@@ -25,9 +27,14 @@ export interface Route extends RouteRule {
   readonly matches: (path: string) => boolean;
 }
 
+/** What clients may say to every service; the request's id and trace go on as the gateway names them. */
+const headersOfEveryRoute = ['x-request-id', 'traceparent', 'tracestate', 'x-cube-client'] as const;
+/** A creation that is sent again under the same key is to be the same one. */
+const creation = { headers: ['idempotency-key'] } as const;
+
 const rules: Readonly<Record<TrafficName, readonly RouteRule[]>> = {
   saju: [
-    rule(['POST'], '/calculate', 'by save', { shadowable: true }),
+    rule(['POST'], '/calculate', 'by save', { shadowable: true, ...creation }),
     rule(['GET', 'HEAD'], '/records/:id', 'reads', { shadowable: true }),
     rule(['PATCH', 'DELETE'], '/records/:id', 'writes'),
     rule(['GET', 'HEAD'], '/users/:user_id/records', 'reads', { shadowable: true }),
@@ -38,7 +45,7 @@ const rules: Readonly<Record<TrafficName, readonly RouteRule[]>> = {
     rule(['POST'], '/models/:name/predict', 'reads', { shadowable: true }),
   ],
   paperwork: [
-    rule(['POST'], '/files', 'writes', { files: true }),
+    rule(['POST'], '/files', 'writes', { files: true, ...creation }),
     rule(['GET', 'HEAD'], '/files/:id', 'reads', { shadowable: true }),
     rule(['GET', 'HEAD'], '/files/:id/content', 'reads', { files: true }),
     rule(['DELETE'], '/files/:id', 'writes'),
@@ -47,7 +54,7 @@ const rules: Readonly<Record<TrafficName, readonly RouteRule[]>> = {
   ],
   crawler: [
     rule(['GET', 'HEAD'], '/jobs', 'reads', { shadowable: true }),
-    rule(['POST'], '/jobs', 'writes'),
+    rule(['POST'], '/jobs', 'writes', creation),
     rule(['GET', 'HEAD'], '/jobs/:id', 'reads', { shadowable: true }),
     rule(['POST'], '/jobs/:id/start', 'writes'),
     rule(['POST'], '/jobs/:id/pause', 'writes'),
@@ -72,6 +79,8 @@ export interface RouteMatch {
 export class RouteTable {
   private readonly cubes: readonly CubeRoutes[];
   readonly all: readonly Route[];
+  /** The headers that any of them declares. */
+  readonly declaredHeaders: ReadonlySet<string>;
 
   constructor() {
     this.cubes = cubeDefinitions
@@ -79,6 +88,7 @@ export class RouteTable {
       // The longest prefix first: the shortest is the root.
       .sort((a, b) => b.prefix.length - a.prefix.length);
     this.all = this.cubes.flatMap(({ routes, rest }) => [...routes, rest]);
+    this.declaredHeaders = new Set(this.all.flatMap(({ headers }) => [...headers]));
   }
 
   /** The route of a canonical path; null where no cube has a prefix of it. */
@@ -121,7 +131,21 @@ function rule(
   methods: readonly string[],
   pattern: string,
   intent: RouteRule['intent'],
-  { cacheable = false, shadowable = false, files = false } = {},
+  more: {
+    readonly cacheable?: boolean;
+    readonly shadowable?: boolean;
+    readonly files?: boolean;
+    readonly headers?: readonly string[];
+  } = {},
 ): RouteRule {
-  return { methods, pattern, intent, cacheable, shadowable, files };
+  const { cacheable = false, shadowable = false, files = false, headers = [] } = more;
+  return {
+    methods,
+    pattern,
+    intent,
+    cacheable,
+    shadowable,
+    files,
+    headers: new Set([...headersOfEveryRoute, ...headers]),
+  };
 }

@@ -15,18 +15,19 @@ import type { InstanceSource } from '../upstream/instance-source.js';
 import type { UserTokenVerifier } from '../user-tokens.js';
 import { type GatewayRefusal, refusals, sendRawRefusal, sendRefusal } from './answers.js';
 import type { GatewayContext, GatewayLimits } from './context.js';
-import { Door, isRefusal, type RateLimits } from './door.js';
+import { Door, isOwnCall, isRefusal, type RateLimits } from './door.js';
 import { Exchange } from './exchange.js';
 import { AnswerHeaderReader } from './headers.js';
 import { Identities } from './identity.js';
 import { InProgress, type RunningExchange } from './in-progress.js';
 import { createListener, shutDown } from './listener.js';
 import { GatewayMetrics } from './metrics.js';
-import { OwnEndpoints } from './own-endpoints.js';
+import { OwnEndpoints, ownEndpoint } from './own-endpoints.js';
 import { drainRest } from './request-body.js';
 import { RouteTable } from './routes.js';
 import { createShadowing } from './shadowing.js';
 import { Sides } from './sides.js';
+import { Tunnels } from './tunnels.js';
 import type { UnderWay } from './under-way.js';
 import { UpgradeExchange } from './upgrade-exchange.js';
 import { type SharedFailures, UserWindows } from './user-windows.js';
@@ -95,6 +96,8 @@ export function createGateway(options: GatewayOptions): Gateway {
           rules: options.shadow.rules,
         });
 
+  const identities = new Identities(options);
+  const door = new Door({ ...options, routes, identities, ownEndpoint });
   const context: GatewayContext = {
     limits,
     flags: options.flags,
@@ -110,13 +113,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     waitingRoom: new WaitingRoom(options.holds, limits.held),
     exchanges,
     answerHeaders: new AnswerHeaderReader(),
+    isStillRight: (authorization) => identities.isStillRight(authorization),
+    newRequestId: () => door.newName(),
     wholeAnswers: new WholeAnswers(),
     log,
     now,
     random,
   };
-  const identities = new Identities(options);
-  const door = new Door({ ...options, routes, identities });
+  const tunnels = new Tunnels(limits);
   const own = new OwnEndpoints({
     ...options,
     registryStaleForMillis: () => options.instances.staleForMillis(),
@@ -125,6 +129,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     shadow,
     sides: sides.all,
     shadowSides: shadowSides.all,
+    tunnels: () => tunnels.size,
     ready: () => !closing,
   });
 
@@ -156,23 +161,38 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   function take(req: IncomingMessage, res: ServerResponse, startedAt: number): void {
-    const mark = req.url?.indexOf('?') ?? -1;
-    const endpoint = own.find(mark === -1 ? (req.url ?? '') : (req.url ?? '').slice(0, mark));
-    if (endpoint !== null) {
-      res.setHeader('X-Request-Id', door.nameOf(req));
-      const status = own.answer(req, res);
-      metrics.count(req.method ?? '', endpoint, status, (now() - startedAt) / 1000);
-      return;
-    }
     const admitted = door.admit(req, false);
     if (isRefusal(admitted)) {
       refuse(req, res, admitted, startedAt);
       return;
     }
+    if (isOwnCall(admitted)) {
+      res.setHeader('X-Request-Id', admitted.requestId);
+      const status = own.answer(req, res, admitted);
+      metrics.count(req.method ?? '', admitted.endpoint, status, (now() - startedAt) / 1000);
+      return;
+    }
     // Each by its name: V8 puts what is spread from another object into its old generation, a kilobyte a request.
-    const { route, target, headers, passed, user, synthetic, requestId, trace } = admitted;
+    const { route, target, headers, passed, user, authorization, isCube, client, synthetic, requestId, trace } =
+      admitted;
     const method = req.method ?? 'GET';
-    const request = { route, target, headers, passed, user, synthetic, requestId, trace, req, res, method, startedAt };
+    const request = {
+      route,
+      target,
+      headers,
+      passed,
+      user,
+      authorization,
+      isCube,
+      client,
+      synthetic,
+      requestId,
+      trace,
+      req,
+      res,
+      method,
+      startedAt,
+    };
     new Exchange(context, request).start();
   }
 
@@ -197,22 +217,33 @@ export function createGateway(options: GatewayOptions): Gateway {
     metrics.count('CONNECT', 'refused', refusals.method.status, 0);
     sendRawRefusal(socket, refusals.method, ['X-Request-Id', door.nameOf(req)]);
   });
-  const upgraded = new Set<Socket>();
-
   function takeUpgrade(req: IncomingMessage, socket: Socket, first: Buffer, startedAt: number): void {
-    upgraded.add(socket);
-    socket.once('close', () => upgraded.delete(socket));
     const admitted = door.admit(req, true);
-    if (isRefusal(admitted)) {
-      metrics.count('GET', 'refused', admitted.status, 0);
-      sendRawRefusal(socket, admitted, ['X-Request-Id', door.nameOf(req)]);
+    if (isRefusal(admitted) || isOwnCall(admitted)) {
+      // Nothing that the gateway answers by itself is a WebSocket.
+      refuseUpgrade(req, socket, isRefusal(admitted) ? admitted : refusals.upgrade);
+      return;
+    }
+    const { user, client, authorization } = admitted;
+    const refused = tunnels.enter(socket, {
+      who: user === null ? client && `address ${client}` : `user ${user}`,
+      isStillRight: () => identities.isStillRight(authorization),
+    });
+    if (refused !== null) {
+      refuseUpgrade(req, socket, refused);
       return;
     }
     new UpgradeExchange(context, { ...admitted, req, socket, first, startedAt }).start();
   }
 
+  function refuseUpgrade(req: IncomingMessage, socket: Socket, refused: GatewayRefusal): void {
+    metrics.count('GET', 'refused', refused.status, 0);
+    sendRawRefusal(socket, refused, ['X-Request-Id', door.nameOf(req)]);
+  }
+
   const sweep = setInterval(() => {
     const at = now();
+    tunnels.endThoseWithoutRight();
     for (const exchange of context.exchanges.snapshot()) exchange.checkDeadline(at);
   }, sweepMillis);
   sweep.unref();
@@ -223,7 +254,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       closing = true;
       await shutDown(server, limits.drainMillis, () => {
         for (const exchange of context.exchanges.snapshot()) exchange.breakOff();
-        for (const socket of upgraded) socket.destroy();
+        tunnels.endAll();
       });
       clearInterval(sweep);
       windows.close();

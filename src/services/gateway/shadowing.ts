@@ -10,7 +10,7 @@ export interface GatewayShadowRequest extends ShadowRequest {
   readonly method: string;
   readonly target: string;
   /** Names and values in turn. */
-  readonly headers: readonly string[];
+  readonly headersFor: (side: Side) => readonly string[];
   readonly body: Buffer | null;
 }
 
@@ -28,7 +28,7 @@ export function createShadowing(options: ShadowingOptions): Shadow<GatewayShadow
   const fetchLeg = async (side: Side, request: GatewayShadowRequest, limits: LegLimits): Promise<ComparableAnswer> => {
     const upstream = sides.get(request.cube)?.[side];
     if (!upstream) throw new Error('this side is not there');
-    const headers = plain(request.headers);
+    const headers = plain(request.headersFor(side));
     headers.push('x-cube-shadow', '1');
     if (side === 'cube') headers.push('x-cube-token', hopToken(request.cube));
     const answer = await callUpstream(upstream, {

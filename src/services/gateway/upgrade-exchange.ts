@@ -6,6 +6,7 @@ import { type GatewayRefusal, heldBack, notServed, sendRawRefusal } from './answ
 import type { GatewayContext } from './context.js';
 import type { Admission } from './door.js';
 import { logFailure } from './log.js';
+import { headersFor } from './outgoing.js';
 import { legacyMayServe, sideFor } from './side-choice.js';
 import { forwardUpgrade } from './upgrade.js';
 
@@ -78,7 +79,9 @@ export class UpgradeExchange {
 
   private forward(side: Side): void {
     const { context, request } = this;
-    const { route, req, socket, first, target, passed } = request;
+    const { route, req, socket, first, target } = request;
+    const headers = headersFor(request, side);
+    if (side === 'cube') headers.push('x-cube-token', context.hopToken(route.label));
     this.side = side;
     const upstream = context.sidesOf(route.label)[side];
     const attempt = upstream?.begin(route.endpoint) ?? 'nobody';
@@ -92,7 +95,7 @@ export class UpgradeExchange {
       socket,
       first,
       target,
-      headers: side === 'cube' ? [...passed, 'x-cube-token', context.hopToken(route.label)] : passed,
+      headers,
       side,
       requestId: request.requestId,
       attempt,

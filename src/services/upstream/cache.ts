@@ -16,7 +16,7 @@ export interface CacheOptions {
   readonly mostBytes: number;
 }
 
-/** What tells answers apart, beside the headers that an answer itself names. */
+/** What tells answers apart, beside the headers that the upstream is sent. */
 export interface CacheSubject {
   readonly method: string;
   /** Scheme-less canonical URL: cube, path and query. */
@@ -37,25 +37,20 @@ interface Kept {
   readonly freshUntil: number;
 }
 
-interface Flight {
-  readonly headers: readonly string[];
-  readonly answer: Promise<WholeAnswer>;
-}
-
 const ttlMillis = 300_000;
 const ttlJitter = 0.1;
 const staleWhileRevalidateMillis = 30_000;
 const staleIfErrorMillis = 300_000;
 
 /**
- * Whole answers by method, URL, `Vary`, user, side, version and ownership epoch. A thousand who miss at once make one call; an
- * old answer serves for half a minute while a new one is fetched, and for five when that fails. Only 200 is kept, and
- * nothing that its sender, or a cookie in it, marks as one person's.
+ * Whole answers by method, URL, user, side, version and ownership epoch, and by all that the upstream hears of who asks: an
+ * answer can vary by nothing else, whether it says so or not. A thousand who miss at once make one call; an old answer
+ * serves for half a minute while a new one is fetched, and for five when that fails. Only 200 is kept, and nothing that its
+ * sender, or a cookie in it, marks as one person's.
  */
 export class AnswerCache {
   private readonly kept: LRUCache<string, Kept>;
-  private readonly varies = new LRUCache<string, readonly string[]>({ max: 10_000 });
-  private readonly flights = new Map<string, Flight>();
+  private readonly flights = new Map<string, Promise<WholeAnswer>>();
 
   constructor(private readonly options: CacheOptions) {
     this.kept = new LRUCache({
@@ -65,17 +60,18 @@ export class AnswerCache {
   }
 
   /**
-   * The answer to `subject` asked with `headers`: a kept one, that of a call under way, or that of `fetch`. Rejects as
-   * `fetch` does when there is no old answer to serve instead. An answer that may not be shared goes to the one who
-   * asked; the others ask for themselves. An answer is kept only if `mayKeep` says so once it is there.
+   * The answer to `subject` asked with `headers`: a kept one, that of a call under way, or that of `fetch`, which is given the
+   * headers and sends nothing else that depends on who asks. Rejects as `fetch` does when there is no old answer to serve
+   * instead. An answer that may not be shared goes to the one who asked; the others ask for themselves. An answer is kept
+   * only if `mayKeep` says so once it is there.
    */
   async get(
     subject: CacheSubject,
     headers: readonly string[],
-    fetch: () => Promise<WholeAnswer>,
+    fetch: (headers: readonly string[]) => Promise<WholeAnswer>,
     mayKeep: () => boolean = () => true,
   ): Promise<Cached> {
-    const base = framed([
+    const key = framed([
       subject.method,
       subject.url,
       subject.user ?? '',
@@ -83,24 +79,19 @@ export class AnswerCache {
       subject.side,
       subject.version,
       String(subject.epoch),
+      ...headers,
     ]);
-    const key = this.keyOf(base, headers);
     const now = this.options.now();
     const kept = this.kept.get(key);
     if (kept !== undefined && now < kept.freshUntil) return this.serve(kept);
     if (kept !== undefined && now < kept.freshUntil + staleWhileRevalidateMillis) {
-      this.fly(key, base, headers, fetch, mayKeep).catch(() => undefined);
+      this.fly(key, () => fetch(headers), mayKeep).catch(() => undefined);
       return this.serve(kept);
     }
-    const joined = this.flights.get(key);
+    const joined = this.flights.has(key);
     try {
-      const answer = await this.fly(key, base, headers, fetch, mayKeep);
-      if (joined !== undefined) {
-        if (!mayShare(answer)) return { answer: await fetch(), ageSeconds: 0 };
-        // Only now is it known which headers tell answers apart.
-        if (this.keyOf(base, headers) !== this.keyOf(base, joined.headers))
-          return this.get(subject, headers, fetch, mayKeep);
-      }
+      const answer = await this.fly(key, () => fetch(headers), mayKeep);
+      if (joined && !mayShare(answer)) return { answer: await fetch(headers), ageSeconds: 0 };
       if (answer.status >= 500 && kept !== undefined && this.servesOnError(kept)) return this.serve(kept);
       return { answer, ageSeconds: 0 };
     } catch (error) {
@@ -118,55 +109,30 @@ export class AnswerCache {
   }
 
   /** One call for a key at a time. */
-  private fly(
-    key: string,
-    base: string,
-    headers: readonly string[],
-    fetch: () => Promise<WholeAnswer>,
-    mayKeep: () => boolean,
-  ): Promise<WholeAnswer> {
+  private fly(key: string, fetch: () => Promise<WholeAnswer>, mayKeep: () => boolean): Promise<WholeAnswer> {
     const flying = this.flights.get(key);
-    if (flying !== undefined) return flying.answer;
+    if (flying !== undefined) return flying;
     const answer = fetch()
       .then((whole) => {
-        if (mayKeep()) this.keep(base, headers, whole);
+        if (mayKeep()) this.keep(key, whole);
         return whole;
       })
       .finally(() => this.flights.delete(key));
-    this.flights.set(key, { headers, answer });
+    this.flights.set(key, answer);
     return answer;
   }
 
-  private keep(base: string, headers: readonly string[], answer: WholeAnswer): void {
+  private keep(key: string, answer: WholeAnswer): void {
     if (answer.status !== 200 || !mayShare(answer)) return;
-    const vary = valuesOf(answer.headers, 'vary').flatMap((value) => value.split(','));
-    this.varies.set(
-      base,
-      vary
-        .map((name) => name.trim().toLowerCase())
-        .filter((name) => name !== '')
-        .sort(),
-    );
     const at = this.options.now();
     const ttl = ttlMillis * (1 - ttlJitter + 2 * ttlJitter * this.options.random());
-    this.kept.set(this.keyOf(base, headers), { answer, at, freshUntil: at + ttl });
-  }
-
-  private keyOf(base: string, headers: readonly string[]): string {
-    const vary = this.varies.get(base);
-    if (vary === undefined || vary.length === 0) return base;
-    return base + framed(vary.flatMap((name) => [name, ...framedValues(headers, name)]));
+    this.kept.set(key, { answer, at, freshUntil: at + ttl });
   }
 }
 
 /** Fields with their lengths before them: no field can run into the next. */
 function framed(fields: readonly string[]): string {
   return fields.map((field) => `${field.length}:${field}`).join('');
-}
-
-function framedValues(headers: readonly string[], name: string): readonly string[] {
-  const values = valuesOf(headers, name);
-  return [String(values.length), ...values];
 }
 
 function mayShare({ status, headers }: WholeAnswer): boolean {

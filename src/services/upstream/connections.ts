@@ -1,4 +1,5 @@
-import { type Dispatcher, Pool } from 'undici';
+import { buildConnector, type Dispatcher, Pool } from 'undici';
+import { withoutInterimAnswers } from './interim-answers.js';
 
 export interface ConnectionLimits {
   /** How long a connection may take to come about. */
@@ -12,12 +13,18 @@ export interface ConnectionLimits {
  * are off: whoever calls has its own.
  */
 export function connectEndpoint(url: string, { connectMillis, perEndpoint }: ConnectionLimits): Dispatcher {
+  const connect = buildConnector({ timeout: connectMillis });
   return new Pool(new URL(url).origin, {
     connections: perEndpoint,
     pipelining: 1,
     headersTimeout: 0,
     bodyTimeout: 0,
     keepAliveTimeout: 4000,
-    connect: { timeout: connectMillis },
+    connect: (options, callback) =>
+      connect(options, (...[error, socket]) => {
+        // One that fails gives no socket, whatever its type says.
+        if (error !== null) callback(error, null);
+        else callback(null, withoutInterimAnswers(socket));
+      }),
   });
 }
