@@ -5,6 +5,7 @@ import type { Turn } from '../domain/turn.js';
 import { Failure } from '../failures.js';
 import { appendAudit } from '../postgres/audit.js';
 import { atSide, type Databases } from '../postgres/databases.js';
+import type { StoredFlags } from '../traffic/flag-texts.js';
 import { readFlags, writeFlags } from '../traffic/flags.js';
 import { type InstanceEntry, type InstanceFilter, readActiveVersion, readInstances } from '../traffic/instances.js';
 import type { RedisConnection } from '../traffic/redis.js';
@@ -108,7 +109,7 @@ export function createWeightSteps({ redis, databases }: Omit<TrafficDependencies
       turn,
       by,
       why,
-    }: WeightChange): Promise<{ done: boolean; revision: number }> =>
+    }: WeightChange): Promise<{ done: boolean; revision: number; before?: number }> =>
       guarded(
         async () => {
           const terms = {
@@ -122,7 +123,7 @@ export function createWeightSteps({ redis, databases }: Omit<TrafficDependencies
           // An attempt whose answer was lost has made the change already.
           return 'conflict' in answer
             ? { done: answer.conflict.percentage === percentage, revision: answer.conflict.revision }
-            : { done: true, revision: answer.revision };
+            : { done: true, revision: answer.revision, ...readableWeight(answer.before) };
         },
         { untilDone: true },
       ),
@@ -138,6 +139,12 @@ export function createWeightSteps({ redis, databases }: Omit<TrafficDependencies
       ),
   };
 }
+/** The weight that a change replaced; of a closed cube 0, and nothing of one that nobody could go by. */
+function readableWeight({ enabled, percentage }: StoredFlags): { before?: number } {
+  if (!enabled) return { before: 0 };
+  return percentage === null ? {} : { before: percentage };
+}
+
 export type WeightSteps = ReturnType<typeof createWeightSteps>;
 
 async function readState(redis: RedisConnection, admits: InstanceFilter, cube: TrafficName) {

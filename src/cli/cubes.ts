@@ -4,6 +4,7 @@ import type { DeploymentView, RollbackView, ToldStep } from '../domain/cube-chan
 import { Failure } from '../failures.js';
 import { type ControlClient, createControlClient } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
+import { nextLines } from './next-lines.js';
 import { conclude, type Output, table } from './output.js';
 import { currentHome } from './stack.js';
 
@@ -81,7 +82,7 @@ export function registerCubeCommands(program: Command, output: Output): void {
         const path = `/v1/cubes/${encodeURIComponent(cube)}/rollback`;
         const first = await askRollback(client, path, version, options);
         const view = await follow(client, path, first, options, output);
-        if (!options.json) for (const { command, what } of view.next) output.print(`next: ${command}\n      ${what}`);
+        if (!options.json) for (const line of nextLines(view.next)) output.print(line);
         return view.status === 'escalated' ? exitCodes.failed : exitCodes.done;
       }),
     );

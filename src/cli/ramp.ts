@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { RampView } from '../domain/ramp/ramp.js';
+import type { RampAnswer } from '../domain/ramp/ramp.js';
 import { type ControlClient, createControlClient } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
+import { nextLines } from './next-lines.js';
 import { conclude, type Output } from './output.js';
 
 interface RampOptions {
@@ -54,17 +55,17 @@ export function registerRampCommands(traffic: Command, output: Output): void {
     .action((cube: string, options: { json?: boolean }) =>
       conclude(async () => {
         const client = createControlClient();
-        return show(client, await client.call<RampView>('DELETE', pathOf(cube)), options, output);
+        return show(client, await client.call<RampAnswer>('DELETE', pathOf(cube)), options, output);
       }),
     );
 }
 
-function ask(client: ControlClient, cube: string, options: RampOptions): Promise<RampView> {
-  if (options.status) return client.call<RampView>('GET', pathOf(cube));
-  if (options.pause) return client.call<RampView>('POST', `${pathOf(cube)}/pause`);
-  if (options.resume) return client.call<RampView>('POST', `${pathOf(cube)}/resume`);
+function ask(client: ControlClient, cube: string, options: RampOptions): Promise<RampAnswer> {
+  if (options.status) return client.call<RampAnswer>('GET', pathOf(cube));
+  if (options.pause) return client.call<RampAnswer>('POST', `${pathOf(cube)}/pause`);
+  if (options.resume) return client.call<RampAnswer>('POST', `${pathOf(cube)}/resume`);
   const { target, step, steps, interval, checkInterval, minRequests, minUsers, slowSeconds } = options;
-  return client.call<RampView>('POST', pathOf(cube), {
+  return client.call<RampAnswer>('POST', pathOf(cube), {
     target_percentage: target,
     step,
     steps,
@@ -80,7 +81,7 @@ const lookEveryMillis = 1000;
 
 async function show(
   client: ControlClient,
-  first: RampView,
+  first: RampAnswer,
   { wait, json }: { wait?: boolean; json?: boolean },
   output: Output,
 ): Promise<ExitCode> {
@@ -90,7 +91,7 @@ async function show(
     if (view.sentence !== told) output.talk(view.sentence);
     told = view.sentence;
     await sleep(lookEveryMillis);
-    view = await client.readPatiently<RampView>(pathOf(view.cube));
+    view = await client.readPatiently<RampAnswer>(pathOf(view.cube));
   }
   if (json) output.json(view);
   else
@@ -103,6 +104,7 @@ async function show(
           ({ at, from_percentage, sentence }) => `went back from ${from_percentage} % at ${at}: ${sentence}`,
         ),
         ...(view.actions.length === 0 ? [] : [`possible now: ${view.actions.join(', ')}`]),
+        ...nextLines(view.next),
       ].join('\n'),
     );
   return wait && view.status === 'waiting' ? exitCodes.failed : exitCodes.done;

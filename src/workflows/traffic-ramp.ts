@@ -79,7 +79,8 @@ function notCompared(error: unknown): { readonly missing: string } {
 function noticeWeight(ramp: RampRun, { enabled, percentage, changedBy }: NonNullable<Looked['weight']>): void {
   const found = enabled ? percentage : 0;
   if (!ramp.began && found !== null) {
-    ramp.stand(found);
+    // A person let it go on from whatever weight this is.
+    if (found !== ramp.percentage) ramp.takeOver(found);
     ramp.began = true;
   }
   if (found === ramp.percentage && enabled) {
@@ -148,10 +149,11 @@ async function advance(ramp: RampRun, { sentence }: Decision): Promise<void> {
  */
 async function goBack(ramp: RampRun, { reason, sentence }: { reason: string; sentence: string }): Promise<void> {
   const { cube } = ramp.input;
-  const from = ramp.found;
   const turn = ramp.nextTurn();
-  const { revision } = await weights.setWeight({ cube, percentage: 0, turn, by: byRamp(ramp), why: sentence });
+  const { revision, before } = await weights.setWeight({ cube, percentage: 0, turn, by: byRamp(ramp), why: sentence });
   ramp.revision = revision;
+  // Steps before this version did not say; an attempt that came after the change finds what it left.
+  const from = before === undefined || before === 0 ? ramp.found : before;
   record(ramp, { action: 'ramp.back', from, to: 0, why: sentence });
   const at = Date.now();
   ramp.rollbacks = [
@@ -200,15 +202,17 @@ async function carryOut(ramp: RampRun, { action, request }: RampAsked): Promise<
       ramp.enter('paused', {
         verdict: 'hold',
         reason: 'paused',
-        sentence: `${by} paused it at ${ramp.found} %; it still goes back when it must.`,
+        sentence: `${by} paused it; it still goes back when it must.`,
       });
       return;
     case 'resume':
       ramp.stand(ramp.found, ramp.found === 0);
+      // What was found last may no longer be so: the next look says where it goes on from.
+      ramp.began = false;
       ramp.enter('ramping', {
         verdict: 'hold',
         reason: 'resumed',
-        sentence: `${by} let it go on from ${ramp.found} %.`,
+        sentence: `${by} let it go on from the weight as it is.`,
       });
       return;
     case 'set': {
@@ -227,10 +231,11 @@ async function carryOut(ramp: RampRun, { action, request }: RampAsked): Promise<
     case 'alarm':
       return goBack(ramp, { reason: 'alarm', sentence: `${by} raised an alarm.${because}` });
     case 'stop':
+      // Who tells of it adds the weight that stands: what was found last may no longer be so.
       ramp.enter('stopped', {
         verdict: null,
         reason: 'stopped',
-        sentence: `${by} stopped it; the weight stays at ${ramp.found} %.${because}`,
+        sentence: `${by} stopped it; the weight stays as it is.${because}`,
       });
   }
 }

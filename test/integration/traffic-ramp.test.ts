@@ -81,6 +81,30 @@ test('a ramp goes up to its target with proof, and the audit tells each step', a
     ...Array(3).fill('ramp/saju ramp.advance'),
   ]);
   expect(acts.at(-1)?.details).toMatchObject({ from: 50, to: 100 });
+  await redis.set('saju_cube_user_percentage', '0');
+  expect(await look()).toMatchObject({
+    status: 'completed',
+    percentage: 0,
+    sentence: expect.stringMatching(/ The weight is 0 % now\.$/),
+  });
+});
+
+test('each answer tells the weight that stands in Redis, whatever the ramp found at its last look', async () => {
+  await begin({ interval_seconds: 600, check_interval_seconds: 600 });
+  await redis.set('saju_cube_user_percentage', '60');
+  const sentence = expect.stringMatching(/ The weight is 60 % now\.$/);
+  await until('the first look', async () => (await look()).checks === 1);
+  expect(await look()).toMatchObject({ percentage: 60, weight: { enabled: true, percentage: 60 } });
+  await redis.set('saju_cube_user_percentage', '60');
+  expect((await call('POST', '/ramp/pause')).view).toMatchObject({ status: 'paused', percentage: 60 });
+  await redis.set('saju_cube_user_percentage', '45');
+  expect((await call('DELETE', '/ramp')).view).toMatchObject({
+    status: 'stopped',
+    percentage: 45,
+    sentence: 'test stopped it; the weight stays as it is. The weight is 45 % now.',
+  });
+  await redis.set('saju_cube_user_percentage', '60');
+  expect(await look()).toMatchObject({ status: 'stopped', percentage: 60, sentence });
 });
 
 test('a bad cube is left within seconds of its first bad answer', async () => {

@@ -337,7 +337,7 @@ test('stop ends it in the middle of a look, the weight stays; so does a cancella
   const stopped = await ramp.ask('stop', { by: 'ops', why: 'enough.' });
   open();
   expect(stopped).toMatchObject({ status: 'stopped', percentage: 10, actions: [] });
-  expect((await ramp.end()).sentence).toBe('ops stopped it; the weight stays at 10 %. enough.');
+  expect((await ramp.end()).sentence).toBe('ops stopped it; the weight stays as it is. enough.');
   const again = await server.begin(new FakeTraffic());
   await again.handle.cancel();
   expect(await again.end()).toMatchObject({
@@ -360,4 +360,17 @@ test('the Web UI finds a ramp by kind, weight and status', async () => {
   expect(await attributes()).toMatchObject({ MigrationStatus: ['paused'] });
   await ramp.stop();
   expect(await attributes()).toMatchObject({ MigrationStage: ['10 %'], MigrationStatus: ['stopped'] });
+});
+
+test('resumed, it goes on from the weight that stands, not from the one it found last', async () => {
+  const traffic = new FakeTraffic();
+  const ramp = await server.begin(traffic);
+  await ramp.fly('at 10 %', ({ percentage }) => percentage === 10);
+  traffic.setByHand(30);
+  await ramp.flyTo('waiting');
+  traffic.setByHand(60);
+  await ramp.ask('resume');
+  expect(await ramp.view()).toMatchObject({ status: 'ramping', percentage: 60 });
+  expect((await ramp.end()).status).toBe('completed');
+  expect(traffic.weights).toEqual([10, 100]);
 });

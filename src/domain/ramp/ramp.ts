@@ -1,3 +1,4 @@
+import type { NextCommand } from '../cube-changes.js';
 import type { TrafficName } from '../cubes.js';
 import type { RequestProof } from '../plan-requests.js';
 import type { Verdict } from './gate.js';
@@ -77,6 +78,62 @@ export interface RampView {
   readonly lowered: readonly string[];
   readonly started_by: string;
   readonly actions: readonly RampAction[];
+}
+
+/** The flags of a ramp's cube as they stand. */
+export interface StandingWeight {
+  readonly enabled: boolean;
+  /** Null for a value that nobody can go by. */
+  readonly percentage: number | null;
+  /** Who made the last change through the engine. */
+  readonly changedBy: string | null;
+}
+
+/** A ramp as the control API answers: what it did and found, beside the weight that stands at this moment. */
+export interface RampAnswer extends RampView {
+  /** Null where Redis does not answer. */
+  readonly weight: { readonly enabled: boolean; readonly percentage: number | null } | null;
+  /** What a person may type now; empty while nobody is waited for. */
+  readonly next: readonly NextCommand[];
+}
+
+/**
+ * Puts the weight that stands beside what a ramp tells: `percentage` is the share of users on the cube now, and where the
+ * ramp tells of another one, or has ended, the sentence says so.
+ */
+export function besideTheWeight(view: RampView, standing: StandingWeight | null): RampAnswer {
+  const next = nextOf(view);
+  if (standing === null) {
+    const sentence = `${view.sentence} Redis does not answer; the weight was ${view.percentage} % when it was seen last.`;
+    return { ...view, sentence, weight: null, next };
+  }
+  const { enabled, percentage, changedBy } = standing;
+  const effective = !enabled ? 0 : (percentage ?? view.percentage);
+  // While a step of its own is on its way to the plan the ramp is not contradicted.
+  const own = view.status === 'ramping' && changedBy === rampWorkflowId(view.cube);
+  const ended = view.status === 'completed' || view.status === 'stopped';
+  const asTold = !ended && enabled && percentage === view.percentage;
+  const told = own || asTold ? '' : ` ${standingText(standing)}`;
+  return {
+    ...view,
+    percentage: effective,
+    sentence: `${view.sentence}${told}`,
+    weight: { enabled, percentage },
+    next,
+  };
+}
+
+function standingText({ enabled, percentage }: StandingWeight): string {
+  const weight = percentage === null ? 'none that anybody can go by' : `${percentage} %`;
+  return enabled ? `The weight is ${weight} now.` : `The cube is closed now, and its weight ${weight}.`;
+}
+
+function nextOf({ cube, status }: RampView): readonly NextCommand[] {
+  if (status !== 'waiting') return [];
+  return [
+    { command: `cubeshift traffic ramp ${cube} --resume`, what: 'let it go on from the weight as it is' },
+    { command: `cubeshift traffic stop ${cube}`, what: 'end it; the weight stays' },
+  ];
 }
 
 export function rampWorkflowId(cube: TrafficName): string {

@@ -8,7 +8,7 @@ import {
   type CubeChange,
   type DeploymentView,
   deploymentDefaults,
-  type NextCommand,
+  type RollbackView,
   rollbackDefaults,
   type ToldStep,
 } from '../../domain/cube-changes.js';
@@ -17,8 +17,9 @@ import { checkInstances } from '../../domain/desired-cubes.js';
 import { noSuchRelease } from '../../domain/releases.js';
 import { Failure, isFailureType, toFailure } from '../../failures.js';
 import { type AuditedAct, appendAudit } from '../../postgres/audit.js';
+import { besideTheCube, type CubeStanding } from './cube-standing.js';
 import type { ControlDependencies } from './dependencies.js';
-import { idParameter, nullable, planRefusals, security } from './schemas.js';
+import { idParameter, nextCommands, nullable, planRefusals, security } from './schemas.js';
 
 const version = Type.String({ pattern: '^[A-Za-z0-9][\\w.-]{0,62}$' });
 const instances = Type.Integer({
@@ -55,6 +56,17 @@ const acknowledgeBody = Type.Object(
 const steps = Type.Unsafe<readonly ToldStep[]>(
   Type.Array(Type.Object({ step: Type.String(), at: Type.String(), sentence: Type.String() })),
 );
+const standing = nullable<CubeStanding>(
+  Type.Object(
+    {
+      active_version: nullable<string>(Type.String()),
+      traffic: nullable<CubeStanding['traffic']>(
+        Type.Object({ enabled: Type.Boolean(), percentage: nullable<number>(Type.Integer()) }),
+      ),
+    },
+    { description: 'how the cube stands now; null where Redis does not answer' },
+  ),
+);
 const deploymentSchema = Type.Object({
   cube_id: Type.String(),
   change: Type.String({ description: 'deploy, restart or scale' }),
@@ -66,6 +78,7 @@ const deploymentSchema = Type.Object({
   sentence: Type.String(),
   by: Type.String(),
   steps,
+  now: standing,
 });
 const rollbackSchema = Type.Object({
   cube_id: Type.String(),
@@ -79,11 +92,8 @@ const rollbackSchema = Type.Object({
   traffic_stopped_at: nullable<string>(Type.String()),
   traffic_restored_at: nullable<string>(Type.String()),
   acknowledged_by: nullable<string>(Type.String()),
-  next: Type.Unsafe<readonly NextCommand[]>(
-    Type.Array(Type.Object({ command: Type.String(), what: Type.String() }), {
-      description: 'what a person may type now',
-    }),
-  ),
+  next: nextCommands,
+  now: standing,
 });
 
 /** Deployments, restarts, scaling and emergency rollbacks of cubes. */
@@ -97,7 +107,7 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
     by: string,
     asked: CubeChange,
     { readySeconds, watchSeconds } = deploymentDefaults,
-  ): Promise<DeploymentView> => {
+  ) => {
     checkKnown(cubeId);
     if (asked.kind === 'deploy') await checkKept(deps, cubeId, asked.version);
     // What runs beside them the plan knows; what is too many by itself begins nothing.
@@ -106,7 +116,7 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
     await appendAudit(deps.cube, { actor: by, action: `cube.${asked.kind}`, subject: cubeId, details: { ...asked } });
     const input = { cubeId, change: asked, by, readySeconds, watchSeconds };
     await cubeWorkflows.deploy(input);
-    return begun(deps, cubeId).catch(unlessSilent(begunDeployment(input)));
+    return deploymentNow(deps, await begun(deps, cubeId).catch(unlessSilent(begunDeployment(input))));
   };
 
   routes.post(
@@ -182,7 +192,8 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
     },
     async (request) => {
       checkKnown(request.params.id);
-      return { ...found(await cubeWorkflows.deployment(request.params.id), 'deployment', request.params.id) };
+      const view = found(await cubeWorkflows.deployment(request.params.id), 'deployment', request.params.id);
+      return deploymentNow(deps, view);
     },
   );
 
@@ -235,7 +246,7 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
         throw error;
       });
       await record();
-      return reply.code(202).send({ ...(await look(id).catch(unlessSilent(begunRollback(input)))) });
+      return reply.code(202).send(await rollbackNow(deps, await look(id).catch(unlessSilent(begunRollback(input)))));
     },
   );
 
@@ -266,7 +277,7 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
       await appendAudit(deps.cube, { actor: by, action: 'cube.rollback.acknowledge', subject: id, details });
       const answer = { by, why, retry, ...(target_version === undefined ? {} : { targetVersion: target_version }) };
       await cubeWorkflows.acknowledge(id, answer);
-      return reply.code(202).send({ ...(await look(id)) });
+      return reply.code(202).send(await rollbackNow(deps, await look(id)));
     },
   );
 
@@ -281,8 +292,23 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
         response: { 200: rollbackSchema, ...planRefusals },
       },
     },
-    async (request) => ({ ...(await look(request.params.id)) }),
+    async (request) => rollbackNow(deps, await look(request.params.id)),
   );
+}
+
+/** The version that a change of a cube left with the traffic goes by how it ended. */
+function deploymentNow(deps: ControlDependencies, view: DeploymentView) {
+  const { change, status, version, previous_version } = view;
+  const left = status === 'done' && change === 'deploy' ? version : previous_version;
+  const knows = left !== null && (status === 'done' || status === 'taken_back');
+  return besideTheCube(deps, view, knows ? { version: left, serves: false } : null);
+}
+
+function rollbackNow(deps: ControlDependencies, view: RollbackView) {
+  const { status, target_version: version, traffic_restored_at: restored } = view;
+  // One that a person kept closed says so itself.
+  const serves = restored !== null && !view.sentence.includes('stays closed');
+  return besideTheCube(deps, view, status === 'completed' && version !== null ? { version, serves } : null);
 }
 
 /** An emergency does not wait for the record, and is not given up where it cannot be kept. Never throws. */

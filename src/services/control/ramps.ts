@@ -1,15 +1,23 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { type RampAction, type RampRequest, type RampView, rampActions, rampStatuses } from '../../domain/ramp/ramp.js';
+import {
+  besideTheWeight,
+  type RampAction,
+  type RampAnswer,
+  type RampRequest,
+  type RampView,
+  rampActions,
+  rampStatuses,
+} from '../../domain/ramp/ramp.js';
 import { type RampSettings, usualSettings } from '../../domain/ramp/settings.js';
 import { planSteps } from '../../domain/ramp/steps.js';
-import { Failure } from '../../failures.js';
+import { Failure, toFailure } from '../../failures.js';
 import { appendAudit } from '../../postgres/audit.js';
 import { readFlags } from '../../traffic/flags.js';
 import { problemResponses } from '../problem.js';
 import type { ControlDependencies } from './dependencies.js';
-import { nullable, planRefusals, security } from './schemas.js';
+import { nextCommands, nullable, planRefusals, security } from './schemas.js';
 import { cubeParameter, trafficNameOf } from './traffic.js';
 
 const weight = Type.Integer({ minimum: 1, maximum: 100 });
@@ -56,7 +64,15 @@ const rampSchema = Type.Object(
     cube: Type.String(),
     workflow_id: Type.String(),
     status: Type.Unsafe<RampView['status']>({ type: 'string', enum: [...rampStatuses] }),
-    percentage: Type.Integer({ description: 'the weight as it was seen last' }),
+    percentage: Type.Integer({
+      description: 'the share of users on the cube now; where Redis does not answer, as it was seen last',
+    }),
+    weight: nullable<RampAnswer['weight']>(
+      Type.Object(
+        { enabled: Type.Boolean(), percentage: nullable<number>(Type.Integer()) },
+        { description: 'the flags as they stand; null where Redis does not answer' },
+      ),
+    ),
     target_percentage: Type.Integer(),
     steps: Type.Array(Type.Integer()),
     verdict: nullable<string>(Type.String()),
@@ -97,6 +113,7 @@ const rampSchema = Type.Object(
     lowered: Type.Array(Type.String(), { description: 'settings under which less proof is asked for than usual' }),
     started_by: Type.String(),
     actions: Type.Array(Type.Unsafe<RampAction>({ type: 'string', enum: [...rampActions] })),
+    next: nextCommands,
   },
   { $id: 'Ramp' },
 );
@@ -107,6 +124,13 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
   const routes = app.withTypeProvider<TypeBoxTypeProvider>();
   const writes = authorization.require('migration:write');
   app.addSchema(rampSchema);
+  const answerOf = async (view: RampView): Promise<RampAnswer> => {
+    const flags = await readFlags(redis, view.cube).catch((error: unknown) => {
+      if (toFailure(error).type === 'redis_unreachable') return null;
+      throw error;
+    });
+    return besideTheWeight(view, flags === null ? null : { ...flags, changedBy: flags.changed?.by ?? null });
+  };
   const look = async (cube: string): Promise<RampView> => {
     const name = trafficNameOf(cube);
     const view = await ramps.look(name);
@@ -116,14 +140,14 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
       });
     return view;
   };
-  const steer = async (cube: string, action: RampAction, request: RampRequest): Promise<RampView> => {
+  const steer = async (cube: string, action: RampAction, request: RampRequest): Promise<RampAnswer> => {
     const { actions } = await look(cube);
     const name = trafficNameOf(cube);
     const { by, ...details } = request;
     // What does not fit is not put on record; the plan itself has the last word.
     if (actions.includes(action))
       await appendAudit(deps.cube, { actor: by, action: `ramp.${action}`, subject: name, details });
-    return ramps.steer(name, action, request);
+    return answerOf(await ramps.steer(name, action, request));
   };
 
   routes.post(
@@ -157,7 +181,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
         details: { steps: planned, settings: input.settings },
       });
       await ramps.start(input);
-      return reply.code(202).send(await look(cube));
+      return reply.code(202).send(await answerOf(await look(cube)));
     },
   );
 
@@ -172,7 +196,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
         response: { 200: { $ref: 'Ramp#' }, ...planRefusals },
       },
     },
-    (request) => look(request.params.cube),
+    async (request) => answerOf(await look(request.params.cube)),
   );
 
   routes.delete(

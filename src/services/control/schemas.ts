@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import type { NextCommand } from '../../domain/cube-changes.js';
 import {
   type MigrationAction,
   migrationActions,
@@ -12,6 +13,13 @@ import { problemResponses } from '../problem.js';
 
 const texts = <const T extends readonly string[]>(values: T) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
+/** What a person may type now. */
+export const nextCommands = Type.Unsafe<readonly NextCommand[]>(
+  Type.Array(Type.Object({ command: Type.String(), what: Type.String() }), {
+    description: 'what a person may type now, and what it does; empty while nobody is waited for',
+  }),
+);
+
 export const nullable = <T>(schema: object) => Type.Unsafe<T | null>({ anyOf: [schema, { type: 'null' }] });
 
 /** How OpenAPI says that a route wants a cube token. */

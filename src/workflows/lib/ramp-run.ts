@@ -146,6 +146,14 @@ export class RampRun {
     this.evidence = afresh ? this.fresh : atNewStep(this.evidence);
   }
 
+  /** A weight that was found, which the ramp goes on from. At 0 % nothing that was seen of the cube before counts. */
+  takeOver(percentage: number): void {
+    const { missing, unreadyTimes } = this.evidence;
+    this.stand(percentage, percentage === 0);
+    // What this very look saw of the cube does count.
+    if (percentage === 0) this.evidence = { ...this.evidence, missing, unreadyTimes };
+  }
+
   /** What a change is counted by that is made once. A run has turns of its own, so that a new history, or one reset, has too. */
   nextTurn(): Turn {
     const { workflowId, runId } = workflowInfo();

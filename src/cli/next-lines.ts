@@ -1,0 +1,6 @@
+import type { NextCommand } from '../domain/cube-changes.js';
+
+/** What a person may type now, a command and what it does on each two lines. */
+export function nextLines(next: readonly NextCommand[]): readonly string[] {
+  return next.flatMap(({ command, what }) => [`next: ${command}`, `      ${what}`]);
+}
