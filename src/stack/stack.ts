@@ -1,11 +1,13 @@
 import { renameSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ArtifactName } from './artifacts.js';
+import { checkCachedProgram } from './cached-program.js';
 import { CubeSupervisor } from './cubes.js';
 import { embeddedServer, grantOnLegacy, prepareDatabase } from './embedded-database.js';
 import { askedPorts, ownServers, stackEnvironment } from './environment.js';
 import { ensureArtifact } from './fetch.js';
 import { type ProcessEntry, passwordFrom, type StackHome } from './home.js';
-import { preparePlace, removePlace, usualDatabasesFolder } from './postgres-place.js';
+import { checkPlace, preparePlace, removePlace, usualDatabasesFolder } from './postgres-place.js';
 import type { DatabaseSide } from './postgres-roles.js';
 import { administratorUrl, initializePostgres, type PostgresServer, postgresProcess } from './postgres-server.js';
 import { isAlive, signalProcess } from './process-identity.js';
@@ -67,7 +69,8 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
     if (options.environment.CUBE_JWT_SECRET) home.recordSecrets({});
     if (!isSame(home.environment(), env)) await endPrograms(home);
     home.recordEnvironment(env);
-    const fetch = (name: Parameters<typeof ensureArtifact>[0]) => ensureArtifact(name, options.cacheFolder, log);
+    const fetch = (name: ArtifactName) => ensureArtifact(name, options.cacheFolder, log);
+    const check = (name: ArtifactName) => () => checkCachedProgram(name, options.cacheFolder);
     const wanted = {
       legacy: own.LEGACY_DATABASE_URL === undefined,
       cube: own.CUBE_DATABASE_URL === undefined,
@@ -84,7 +87,7 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
         const server = await embeddedServer(home, settings, place, side);
         log(`starting ${server.name} on port ${server.port}`);
         await initializePostgres(server);
-        await supervisor.bringUp([postgresProcess(server)]);
+        await supervisor.bringUp([{ ...postgresProcess(server), check: () => checkPlace(place, check('postgres')) }]);
         await prepareDatabase(server, settings, side);
         databases[side] = server;
       }
@@ -92,11 +95,12 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
     if (wanted.redis) {
       const password = passwordFrom(settings, 'redis');
       const server = { program: await fetch('redis'), port: settings.ports.redis, password };
-      await supervisor.bringUp([redisProcess(home, server)]);
+      await supervisor.bringUp([{ ...redisProcess(home, server), check: check('redis') }]);
     }
     if (temporal !== undefined) {
       log(`starting temporal on port ${settings.ports.temporal}, its Web UI on ${settings.ports.temporalUi}`);
-      for (const process of temporal.processes(await fetch('temporal'))) await supervisor.bringUp([process]);
+      for (const process of temporal.processes(await fetch('temporal')))
+        await supervisor.bringUp([{ ...process, check: check('temporal') }]);
     }
     const databasesOf = (needs: DatabaseNeeds) => databaseVariables(needs, settings, own);
     return {

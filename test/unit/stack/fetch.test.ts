@@ -85,16 +85,28 @@ describe.each(['postgres', 'temporal'] as const)('%s', (name) => {
 
   test('that is in the cache is used without fetching', async () => {
     replaceDownloaders('exit 1');
+    const told: string[] = [];
+    // The cache that the servers of these tests are from.
+    const real = defaultCacheFolder(process.env);
+    const program = await ensureArtifact(name, real, (text) => told.push(text));
+    expect(program).toBe(programOf(name).replace(cache, real));
+    expect([told, existsSync(join(folder, 'calls'))]).toEqual([[], false]);
+  });
+
+  test('that is another program in the cache is refused, and neither used nor fetched over', async () => {
+    replaceDownloaders('exit 1');
     mkdirSync(dirname(programOf(name)), { recursive: true });
     writeFileSync(programOf(name), '');
-    const told: string[] = [];
-    expect(await ensureArtifact(name, cache, (text) => told.push(text))).toBe(programOf(name));
-    expect([told, existsSync(join(folder, 'calls'))]).toEqual([[], false]);
+    await expect(ensureArtifact(name, cache, silent)).rejects.toMatchObject({
+      message: expect.stringContaining('is not what was fetched'),
+    });
+    expect(existsSync(join(folder, 'calls'))).toBe(false);
   });
 });
 
-test('every artifact is pinned to a version and a SHA-256', () => {
-  for (const { version, sha256 } of Object.values(artifacts)) {
+test('every artifact is pinned to a version, a SHA-256 and that of its contents', () => {
+  for (const { version, sha256, contentSum } of Object.values(artifacts)) {
+    expect(contentSum).toMatch(/^[0-9a-f]{64}$/);
     expect(version).toMatch(/^\d+\.\d+\.\d+/);
     expect(sha256).toMatch(/^[0-9a-f]{64}$/);
   }
