@@ -25,6 +25,7 @@ import { innerPorts } from '../../src/stack/temporal/inner-ports.js';
 import { temporalTarget, temporalVariables } from '../../src/temporal-target.js';
 import { connectTemporal } from '../../src/workers/worker.js';
 import { until } from '../support/conditions.js';
+import { createDatabases } from '../support/databases.js';
 
 /** The embedded Temporal, closed to every other user of the machine; the other servers are the shared ones. */
 const root = mkdtempSync(join(tmpdir(), 'cubeshift-closed-'));
@@ -32,10 +33,12 @@ const home = new StackHome(join(root, 'state'));
 const run = promisify(execFile);
 const isRoot = process.getuid?.() === 0;
 let stack: RunningStack;
+let databases: Awaited<ReturnType<typeof createDatabases>>;
 let said: string[] = [];
 
 function start(temporalAccess: TemporalAccess, into: StackHome = home): Promise<RunningStack> {
-  const { legacyUrl, cubeUrl, redisUrl } = inject('servers');
+  const { legacyUrl, cubeUrl } = databases;
+  const { redisUrl } = inject('servers');
   return startServers({
     home: into,
     cacheFolder: defaultCacheFolder(process.env),
@@ -46,10 +49,12 @@ function start(temporalAccess: TemporalAccess, into: StackHome = home): Promise<
 }
 
 beforeAll(async () => {
+  databases = await createDatabases(10);
   stack = await start('closed');
 });
 afterAll(async () => {
   await stack.stop();
+  await databases.drop();
   rmSync(root, { recursive: true, force: true });
 });
 
