@@ -34,14 +34,18 @@ export class MeasuredGateway {
     if (redis.status !== 'ready') await new Promise((resolve) => redis.once('ready', resolve));
     await redis.set('saju_cube_user_percentage', String(weight));
     const url = `http://127.0.0.1:${upstream.port}`;
-    const registration = registerInstance(redis, {
-      cube_id: 'saju-cube',
-      instance_id: 'measured',
-      url,
-      version: '0',
-      state: 'ready',
-      started_at: Date.now(),
-    });
+    const registration = registerInstance(
+      redis,
+      {
+        cube_id: 'saju-cube',
+        instance_id: 'measured',
+        url,
+        version: '0',
+        state: 'ready',
+        started_at: Date.now(),
+      },
+      { secret: () => cubeSecret },
+    );
     await registration.setState('ready');
     const start = async () => startProcess(folder, `redis://127.0.0.1:${redisPort}`, url);
     return new MeasuredGateway(await start(), start, redisPeer, redis, registration);

@@ -13,6 +13,7 @@ import type { Turn } from '../domain/turn.js';
 import { toFailure } from '../failures.js';
 import { readFlags, writeFlags } from '../traffic/flags.js';
 import { liftHold, liftHoldInTurn, placeHold, placeHoldInTurn, readHoldOn } from '../traffic/holds.js';
+import type { InstanceFilter } from '../traffic/instances.js';
 import type { RedisConnection } from '../traffic/redis.js';
 import { removeSwitch, throwSwitch } from '../traffic/thrown-switch.js';
 import { lastTurn } from '../traffic/turns.js';
@@ -21,6 +22,8 @@ import { guarded } from './guard.js';
 
 export interface CubeTrafficDependencies {
   readonly redis: RedisConnection;
+  /** Whether an instance of the registry is one of this house, wherever it stands. */
+  readonly known: InstanceFilter;
   /** Who owns the data behind a cube now. */
   readonly ownershipOf: (name: TrafficName) => Promise<Ownership>;
   /** Where kill switches lie: files that gateways obey without Redis. */
@@ -35,7 +38,7 @@ const lookMillis = 1000;
 const switchMillis = 500;
 
 /** Keeping users from a cube and letting them in again. Each step may be repeated. */
-export function createCubeTraffic({ redis, ownershipOf, killSwitchFolder }: CubeTrafficDependencies) {
+export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder }: CubeTrafficDependencies) {
   const killSwitch = (name: TrafficName) => join(killSwitchFolder, name);
   /** Undoes what an attempt did that came after a later step of its rollback. */
   const unlessLate = async (turn: Turn | undefined, undo: () => Promise<unknown>) => {
@@ -52,7 +55,7 @@ export function createCubeTraffic({ redis, ownershipOf, killSwitchFolder }: Cube
       ...(turn === undefined ? {} : { turn }),
     } as const;
     const answer = await writeFlags(redis, name, { enabled: false }, terms);
-    return untilSeen(redis, name, 'conflict' in answer ? answer.conflict.revision : answer.revision);
+    return untilSeen(redis, known, name, 'conflict' in answer ? answer.conflict.revision : answer.revision);
   };
   /** Takes away what this very step has thrown, in this attempt or one before. */
   const takeBackSwitch = (name: TrafficName, by: string, turn: Turn | undefined) =>
@@ -104,7 +107,7 @@ export function createCubeTraffic({ redis, ownershipOf, killSwitchFolder }: Cube
           return { unheard };
         }
         const placed = await hold(name, change, turn);
-        if (placed !== null) await untilAcknowledged(redis, placed.id);
+        if (placed !== null) await untilAcknowledged(redis, known, placed.id);
         return heardByAll;
       }),
 

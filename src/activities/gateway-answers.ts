@@ -3,7 +3,7 @@ import type { TrafficName } from '../domain/cubes.js';
 import { Failure } from '../failures.js';
 import { notSeenBy } from '../traffic/flags-seen.js';
 import { acknowledgements } from '../traffic/holds.js';
-import { readInstances } from '../traffic/instances.js';
+import { type InstanceFilter, readInstances } from '../traffic/instances.js';
 import type { RedisConnection } from '../traffic/redis.js';
 import { redisFailure } from '../traffic/redis-failure.js';
 
@@ -17,9 +17,9 @@ const gatewayCube = 'api-gateway-cube';
  * Waits until every gateway that is there holds. Throws `step_stalled` when one does not say so in time: the step is tried
  * again.
  */
-export async function untilAcknowledged(redis: RedisConnection, holdId: string): Promise<void> {
+export async function untilAcknowledged(redis: RedisConnection, known: InstanceFilter, holdId: string): Promise<void> {
   const missing = await untilNobody(async () => {
-    const gateways = await gatewayIds(redis);
+    const gateways = await gatewayIds(redis, known);
     const said = await acknowledgements(redis, holdId);
     return gateways.filter((id) => !said.has(id));
   });
@@ -31,8 +31,13 @@ export async function untilAcknowledged(redis: RedisConnection, holdId: string):
  * Waits until every gateway that is there goes by the flags of this revision, or time is up; how many then do not, and
  * null where Redis was too slow to tell.
  */
-export function untilSeen(redis: RedisConnection, name: TrafficName, revision: number): Promise<number | null> {
-  return untilNobody(async () => notSeenBy(redis, name, await gatewayIds(redis), revision));
+export function untilSeen(
+  redis: RedisConnection,
+  known: InstanceFilter,
+  name: TrafficName,
+  revision: number,
+): Promise<number | null> {
+  return untilNobody(async () => notSeenBy(redis, name, await gatewayIds(redis, known), revision));
 }
 
 async function untilNobody(look: () => Promise<readonly string[]>): Promise<number | null> {
@@ -56,9 +61,9 @@ async function untilNobody(look: () => Promise<readonly string[]>): Promise<numb
 }
 
 /** One that drains is among them: it has requests under way, and takes new ones on connections that are open. */
-async function gatewayIds(redis: RedisConnection): Promise<readonly string[]> {
+async function gatewayIds(redis: RedisConnection, known: InstanceFilter): Promise<readonly string[]> {
   // Nobody calls them: what a gateway says is waited for wherever it says that it stands.
-  const gateways = await readInstances(redis, gatewayCube).catch((error: unknown) => {
+  const gateways = await readInstances(redis, gatewayCube, known).catch((error: unknown) => {
     throw redisFailure(error);
   });
   return gateways.map(({ instance_id: id }) => id);

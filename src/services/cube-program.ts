@@ -3,7 +3,7 @@ import pino from 'pino';
 import { type Configuration, configureOrExit, type VariableName } from '../config.js';
 import { type CubeId, cubeDefinitions } from '../domain/cubes.js';
 import { packageVersion } from '../package-root.js';
-import { createInstanceFilter } from '../traffic/instance-networks.js';
+import { admittedInstances } from '../traffic/admitted-instances.js';
 import type { InstanceFilter } from '../traffic/instances.js';
 import { reportSecrets } from '../traffic/known-secrets.js';
 import { connectRedis, type RedisConnection } from '../traffic/redis.js';
@@ -79,7 +79,7 @@ export async function runCubeProgram<Name extends VariableName>(
   const tokens = createTokenVerifier(secrets.cube, clock);
   secrets.whenChanged(({ cube }) => tokens.useSecrets(cube));
   const redis = connectRedis(config.REDIS_URL, { onError: (error) => logger.warn({ reason: error.name }, 'Redis') });
-  const admits = createInstanceFilter(config.INSTANCE_NETWORKS, (sentence) => logger.error(sentence));
+  const { admits } = admittedInstances(config.INSTANCE_NETWORKS, secrets, (sentence) => logger.error(sentence));
   const ended: (() => Promise<void>)[] = [];
   const callsOf = async (cubeIds: readonly CubeId[]) => {
     const caller = { callerId: cubeId, secret: () => secrets.cube.current, clock };
@@ -100,6 +100,7 @@ export async function runCubeProgram<Name extends VariableName>(
   const stopReporting = reportSecrets(redis, `${cubeId}/${instanceId}`, () => secrets.fingerprints());
   await runCube(app, {
     redis,
+    secret: () => secrets.cube.current,
     host: config.CUBE_HOST,
     port: config.CUBE_PORT,
     ...(config.CUBE_URL === '' ? {} : { url: config.CUBE_URL }),

@@ -3,7 +3,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { CubeDefinition } from '../domain/cubes.js';
 import type { Rate } from '../domain/token-bucket.js';
 import type { Failure } from '../failures.js';
-import { type InstanceState, registerInstance } from '../traffic/instances.js';
+import { type InstanceState, type NewInstance, registerInstance } from '../traffic/instances.js';
 import type { RedisConnection } from '../traffic/redis.js';
 import { type Authorization, createAuthorization, type Permission } from './authorization.js';
 import { type CubeSelf, registerCubeHealth } from './cube-health.js';
@@ -101,6 +101,8 @@ function requireEverywhere(app: FastifyInstance, authorization: Authorization, p
 
 export interface RunOptions {
   readonly redis: RedisConnection;
+  /** What cube tokens are signed with, as it is now. */
+  readonly secret: () => string;
   readonly host: string;
   /** 0 takes any that is free. */
   readonly port: number;
@@ -124,14 +126,15 @@ const mostFailedLooks = 3;
 export async function runCube(app: CubeApp, options: RunOptions): Promise<void> {
   const { cube } = app;
   await app.listen({ host: options.host, port: options.port });
-  const registration = registerInstance(options.redis, {
+  const entry: NewInstance = {
     cube_id: cube.definition.cubeId,
     instance_id: cube.instanceId,
     url: options.url ?? ownUrl(app.server),
     version: cube.version,
     state: cube.state,
     started_at: cube.startedAt.getTime(),
-  });
+  };
+  const registration = registerInstance(options.redis, entry, { secret: options.secret });
   const enter = async (state: InstanceState) => {
     if (cube.state === state) return;
     cube.state = state;

@@ -1,3 +1,4 @@
+import { signEntry } from './entry-signature.js';
 import type { RedisConnection } from './redis.js';
 
 export type InstanceState = 'starting' | 'ready' | 'draining';
@@ -35,20 +36,20 @@ export interface Registration {
   close(): Promise<void>;
 }
 
-const beatScript = `
-  local now = redis.call('TIME')
-  local entry = cjson.decode(ARGV[2])
-  entry.heartbeat_at = now[1] * 1000 + math.floor(now[2] / 1000)
-  redis.call('HSET', KEYS[1], ARGV[1], cjson.encode(entry))`;
+export interface RegistrationOptions {
+  /** What cube tokens are signed with, as it is now: entries are signed by a key made of it. */
+  readonly secret: () => string;
+  readonly everyMillis?: number;
+}
 
 /**
- * Enters an instance in the registry and keeps it there by heartbeats: while Redis is away it goes on trying, and a
+ * Enters an instance in the registry and keeps it there by heartbeats, each signed: while Redis is away it goes on trying, and a
  * registry that was flushed has it again after the next beat.
  */
 export function registerInstance(
   redis: RedisConnection,
   instance: NewInstance,
-  { everyMillis = 1000 }: { everyMillis?: number } = {},
+  { secret, everyMillis = 1000 }: RegistrationOptions,
 ): Registration {
   const key = instancesKey(instance.cube_id);
   let { state } = instance;
@@ -62,7 +63,11 @@ export function registerInstance(
     );
     return last;
   };
-  const beat = () => redis.eval(beatScript, 1, key, instance.instance_id, JSON.stringify({ ...instance, state }));
+  const beat = async () => {
+    const entry = { ...instance, state, heartbeat_at: await redisTime(redis) };
+    const signed = { ...entry, signature: signEntry(secret(), entry) };
+    await redis.hset(key, instance.instance_id, JSON.stringify(signed));
+  };
   const announced = async (command: () => Promise<unknown>) => {
     await write(command);
     await write(() => redis.publish(changedChannel, instance.cube_id));
@@ -89,7 +94,7 @@ export function registerInstance(
 export async function readInstances(
   redis: RedisConnection,
   cubeId: string,
-  admits: InstanceFilter = () => true,
+  admits: InstanceFilter,
 ): Promise<readonly InstanceEntry[]> {
   return (await readRegistry(redis, cubeId, admits)).alive;
 }
@@ -102,15 +107,10 @@ export interface Registry {
 }
 
 /** As `readInstances`, with those that are silent for less than a minute. */
-export async function readRegistry(
-  redis: RedisConnection,
-  cubeId: string,
-  admits: InstanceFilter = () => true,
-): Promise<Registry> {
+export async function readRegistry(redis: RedisConnection, cubeId: string, admits: InstanceFilter): Promise<Registry> {
   const key = instancesKey(cubeId);
-  const [[seconds, micros], texts] = await Promise.all([redis.time(), redis.hgetall(key)]);
-  const now = Number(seconds) * 1000 + Number(micros) / 1000;
-  const entries = Object.entries(texts).map(([id, text]) => ({ id, entry: parseEntry(text) }));
+  const [now, texts] = await Promise.all([redisTime(redis), redis.hgetall(key)]);
+  const entries = Object.entries(texts).map(([id, text]) => ({ id, entry: parseEntry(text, cubeId, id) }));
   const age = (entry: InstanceEntry | undefined) => (entry === undefined ? Infinity : now - entry.heartbeat_at);
   const forgotten = entries.filter(({ entry }) => age(entry) > forgottenAfter).map(({ id }) => id);
   if (forgotten.length > 0) await redis.hdel(key, ...forgotten);
@@ -122,7 +122,16 @@ export async function readRegistry(
   return { alive: known.filter(isAlive), silent: known.filter((entry) => !isAlive(entry)) };
 }
 
-/** The version of a cube that takes its traffic; null while any may. */
+/** Milliseconds since 1970 by the clock of Redis. */
+async function redisTime(redis: RedisConnection): Promise<number> {
+  const [seconds, micros] = await redis.time();
+  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+}
+
+/**
+ * The version of a cube that takes its traffic; null while any may. As the flags it is not signed: it chooses among instances
+ * that are.
+ */
 export function readActiveVersion(redis: RedisConnection, cubeId: string): Promise<string | null> {
   return redis.get(versionKey(cubeId));
 }
@@ -141,13 +150,16 @@ function versionKey(cubeId: string): string {
 }
 
 /** What another program, or another version of this one, wrote there may be anything. */
-function parseEntry(text: string): InstanceEntry | undefined {
+function parseEntry(text: string, cubeId: string, id: string): InstanceEntry | undefined {
   try {
     const entry: Partial<InstanceEntry> | null = JSON.parse(text);
     const right =
       typeof entry === 'object' &&
       entry !== null &&
-      [entry.cube_id, entry.instance_id, entry.version].every((value) => typeof value === 'string') &&
+      // One that stands in another's place is none, whoever signed it.
+      entry.cube_id === cubeId &&
+      entry.instance_id === id &&
+      typeof entry.version === 'string' &&
       typeof entry.url === 'string' &&
       isWebAddress(entry.url) &&
       ['starting', 'ready', 'draining'].some((state) => state === entry.state) &&

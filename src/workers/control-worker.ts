@@ -23,7 +23,7 @@ import { isProven } from '../services/request-proofs.js';
 import { KnownSecrets } from '../services/token-secrets.js';
 import { issueCubeToken } from '../services/tokens.js';
 import { temporalTarget, temporalVariables } from '../temporal-target.js';
-import { createInstanceFilter } from '../traffic/instance-networks.js';
+import { admittedInstances } from '../traffic/admitted-instances.js';
 import { reportSecrets } from '../traffic/known-secrets.js';
 import { connectRedis } from '../traffic/redis.js';
 import { joinActivities } from './join-activities.js';
@@ -37,6 +37,7 @@ export const controlWorkerVariables = [
   'CUBE_DATABASE_URL',
   'REDIS_URL',
   'CUBE_JWT_SECRET',
+  'CUBE_JWT_SECRET_PREVIOUS',
   'TOKEN_SECRETS_FILE',
   'PROMETHEUS_URL',
   'STATE_DIR',
@@ -69,7 +70,7 @@ export async function startControlWorker(
   const tokenOf = (permission: string) => tokenWith(secrets.cube.current, permission);
   // Without Redis migrations go on; ramps say what they miss.
   const redis = connectRedis(config.REDIS_URL, { onError: (error) => log.debug({ error: error.name }, 'redis') });
-  const admits = createInstanceFilter(config.INSTANCE_NETWORKS, (sentence) => log.error(sentence));
+  const { known, admits } = admittedInstances(config.INSTANCE_NETWORKS, secrets, (sentence) => log.error(sentence));
   const traffic = {
     redis,
     admits,
@@ -98,7 +99,7 @@ export async function startControlWorker(
       createWeightSteps(traffic),
       createCubeVersions({ runtime, redis, admits, maxInstances: config.MAX_INSTANCES_PER_CUBE }),
       createCubeHealth({ runtime, redis, admits, calls }),
-      createCubeTraffic({ redis, ownershipOf, killSwitchFolder: join(config.STATE_DIR, 'kill-switch') }),
+      createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder: join(config.STATE_DIR, 'kill-switch') }),
       createCubeConsistency({ databases, redis, admits, calls, ownershipOf, legacyUrls: legacyUrlsOf(config) }),
       createEscalation(config.ESCALATION_WEBHOOK_URL),
       createAuditRecord(databases, proven),

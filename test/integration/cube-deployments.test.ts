@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packageVersion } from '../../src/package-root.js';
-import { readActiveVersion, readInstances, registerInstance } from '../../src/traffic/instances.js';
+import { readActiveVersion } from '../../src/traffic/instances.js';
 import { until } from '../support/conditions.js';
 import { CubeStack } from '../support/cube-stack.js';
 import { fakeRelease } from '../support/fake-cube.js';
+import { readInstances, registerInstance } from '../support/registry.js';
 
 /** Versions of a cube deployed through the control API, with real processes, Redis and Temporal. */
 const first = packageVersion();

@@ -9,10 +9,10 @@ import { findCube } from '../../src/domain/cubes.js';
 import { Failure } from '../../src/failures.js';
 import { buildCube, type CubeApp, type CubeOptions, runCube } from '../../src/services/cube.js';
 import { createTokenVerifier, issueCubeToken } from '../../src/services/tokens.js';
-import { readInstances } from '../../src/traffic/instances.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { readInstances } from '../support/registry.js';
 
 /** What every cube has, on a cube that has next to nothing of its own. */
 const secret = 'a secret of the tests, thirty-two bytes or more';
@@ -88,7 +88,14 @@ async function build(more: Partial<CubeOptions> = {}): Promise<CubeApp> {
 async function run(more: Partial<CubeOptions> = {}): Promise<{ app: CubeApp; url: string; stop: () => Promise<void> }> {
   const app = await build(more);
   const end = new AbortController();
-  const ended = runCube(app, { redis, host: '127.0.0.1', port: 0, signal: end.signal, drainMillis: 100 });
+  const ended = runCube(app, {
+    redis,
+    secret: () => secret,
+    host: '127.0.0.1',
+    port: 0,
+    signal: end.signal,
+    drainMillis: 100,
+  });
   await until('the cube to listen', () => app.server.listening);
   const address = app.server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');

@@ -11,11 +11,11 @@ import { createLocalRuntime } from '../../src/runtime/local.js';
 import { createFlagWatcher } from '../../src/traffic/flag-watcher.js';
 import { readFlags, writeFlags } from '../../src/traffic/flags.js';
 import { acknowledgements, readHoldOn } from '../../src/traffic/holds.js';
-import { readInstances, registerInstance } from '../../src/traffic/instances.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { endTurns } from '../../src/traffic/turns.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { readInstances, registerInstance } from '../support/registry.js';
 import { SlowProxy } from '../support/slow-proxy.js';
 
 /** Keeping users from a cube and letting them in again, on a real Redis. */
@@ -39,9 +39,11 @@ afterAll(async () => {
   await server.stop();
 });
 
+const known = () => true;
+
 function traffic(owner: 'legacy' | 'cube' = 'legacy', killSwitchFolder = '/nowhere'): CubeTraffic {
   const ownershipOf = async () => ({ ...ownedByLegacy, owner });
-  return createCubeTraffic({ redis, ownershipOf, killSwitchFolder });
+  return createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder });
 }
 
 function run<T>(step: () => Promise<T>): Promise<T> {
@@ -175,6 +177,7 @@ describe('an attempt that wakes up after its step was done by another, and', () 
           name === 'eval' ? () => Promise.reject(new Error('away')) : Reflect.get(of, name).bind?.(of),
       }),
       ownershipOf: async () => ownedByLegacy,
+      known,
       killSwitchFolder: folder,
     });
 
@@ -246,7 +249,7 @@ describe('a gateway that does not go by what was written', () => {
     const ownershipOf = async () => ownedByLegacy;
     const begun = performance.now();
     const stopped = await run(() =>
-      createCubeTraffic({ redis: slow, ownershipOf, killSwitchFolder: folder }).stopTraffic(change, before, 1),
+      createCubeTraffic({ redis: slow, known, ownershipOf, killSwitchFolder: folder }).stopTraffic(change, before, 1),
     );
     // Five seconds are all that the step has.
     expect(performance.now() - begun).toBeLessThan(4900);

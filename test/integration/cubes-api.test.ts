@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { cubeDefinitions } from '../../src/domain/cubes.js';
-import { type InstanceState, readInstances, registerInstance, setActiveVersion } from '../../src/traffic/instances.js';
+import { type InstanceState, setActiveVersion } from '../../src/traffic/instances.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine } from '../support/engine.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { readInstances, registerInstance } from '../support/registry.js';
 
 /** What the control API tells of cubes. */
 let server: OwnRedis;

@@ -4,12 +4,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { RollbackView } from '../../src/domain/cube-changes.js';
 import type { AuditEntry } from '../../src/postgres/audit.js';
 import { readFlags, writeFlags } from '../../src/traffic/flags.js';
-import { readActiveVersion, readInstances } from '../../src/traffic/instances.js';
+import { readActiveVersion } from '../../src/traffic/instances.js';
 import { runCommand } from '../support/command-line.js';
 import { until } from '../support/conditions.js';
 import { CubeStack } from '../support/cube-stack.js';
 import { testSecret } from '../support/engine.js';
 import { type FakeBehaviour, fakeRelease } from '../support/fake-cube.js';
+import { readInstances } from '../support/registry.js';
 
 /** Emergency rollbacks through the control API, with real processes, Redis, databases and Temporal. */
 let stack: CubeStack;

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { acknowledgements, liftHold, placeHold } from '../../src/traffic/holds.js';
-import { type Registration, readInstances, registerInstance } from '../../src/traffic/instances.js';
+import type { Registration } from '../../src/traffic/instances.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { cubeSecret, TestUpstream, userSecret } from '../support/gateway.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { readInstances, registerInstance } from '../support/registry.js';
 import { ServiceProcess } from '../support/service-process.js';
 import { SlowProxy } from '../support/slow-proxy.js';
 
@@ -31,14 +32,18 @@ beforeAll(async () => {
   await until('redis', () => connection.status === 'ready');
   legacy = await TestUpstream.start('legacy');
   cube = await TestUpstream.start('cube');
-  registration = registerInstance(connection, {
-    cube_id: 'saju-cube',
-    instance_id: 'saju-1',
-    url: cube.url,
-    version: '1.0.0',
-    state: 'ready',
-    started_at: Date.now(),
-  });
+  registration = registerInstance(
+    connection,
+    {
+      cube_id: 'saju-cube',
+      instance_id: 'saju-1',
+      url: cube.url,
+      version: '1.0.0',
+      state: 'ready',
+      started_at: Date.now(),
+    },
+    { secret: cubeSecret },
+  );
   await registration.setState('ready');
   await startGateway();
 });
@@ -119,7 +124,7 @@ test('an instance outside of INSTANCE_NETWORKS is not there for it, and told of 
     state: 'ready',
     started_at: 0,
   } as const;
-  const entered = registerInstance(connection, { ...entry, url: `http://localhost:${port}` });
+  const entered = registerInstance(connection, { ...entry, url: `http://localhost:${port}` }, { secret: cubeSecret });
   try {
     await until('the sentence', () => told() > 0);
     for (let place = 0; place < 20; place++) expect(await targetOf('user-2')).toBe('cube');
@@ -156,6 +161,31 @@ async function usualMillis(): Promise<number> {
   }
   return took.sort((a, b) => a - b)[10] ?? Infinity;
 }
+
+test('an instance that bears no signature of this house is sent no request, and told of once', async () => {
+  const rogue = await TestUpstream.start('rogue');
+  const entry = { cube_id: 'saju-cube', instance_id: 'rogue', url: rogue.url, version: '1.0.0', started_at: 0 };
+  const beat = async () => {
+    const text = JSON.stringify({
+      ...entry,
+      state: 'ready',
+      heartbeat_at: Number((await connection.time())[0]) * 1000,
+    });
+    await connection.hset('cubeshift:instances:saju-cube', 'rogue', text);
+  };
+  await connection.set('saju_cube_user_percentage', '13');
+  await until('user-2 to be on the cube', async () => (await targetOf('user-2')) === 'cube');
+  await beat();
+  await until('the alarm', () => gateway.said.includes('Instance rogue of saju-cube is ignored'));
+  for (let request = 0; request < 30; request++) {
+    if (request % 10 === 0) await beat();
+    expect(await targetOf('user-2')).toBe('cube');
+  }
+  expect(rogue.seen).toEqual([]);
+  expect(gateway.said.split('Instance rogue of saju-cube is ignored')).toHaveLength(2);
+  await connection.hdel('cubeshift:instances:saju-cube', 'rogue');
+  await rogue.stop();
+});
 
 test('a Redis that answers slowly slows no request down, and changes take effect', async () => {
   wayToRedis.delayMillis = 400;

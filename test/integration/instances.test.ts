@@ -1,16 +1,20 @@
+import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { admittedInstances } from '../../src/traffic/admitted-instances.js';
+import { signEntry } from '../../src/traffic/entry-signature.js';
 import {
   changedChannel,
   type NewInstance,
   readActiveVersion,
-  readInstances,
-  registerInstance,
+  readInstances as readAdmitted,
+  registerInstance as register,
   setActiveVersion,
 } from '../../src/traffic/instances.js';
 import { readSecretsReports, reportSecrets } from '../../src/traffic/known-secrets.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { readInstances, registerInstance } from '../support/registry.js';
 
 /** The registry of instances on a real Redis. */
 let server: OwnRedis;
@@ -147,6 +151,104 @@ describe('an entry', () => {
     expect(await statesNow()).toEqual(['ready']);
     expect(await redis.hkeys(key)).toEqual(['one']);
     await registration.close();
+  });
+});
+
+describe('an instance is one of this house', () => {
+  const [former, current] = ['a former secret, thirty-two bytes or more', 'a secret of now, thirty-two bytes or more'];
+  let told: string[];
+  const readBy = async (cubeId: string, secrets: { current: string; previous?: string }) => {
+    const { admits } = admittedInstances([], { cube: secrets }, (sentence) => told.push(sentence));
+    return (await readAdmitted(redis, cubeId, admits)).map(({ instance_id }) => instance_id);
+  };
+  const now = async () => Number((await redis.time())[0]) * 1000;
+  const signed = (secret: string, fields: NewInstance & { heartbeat_at: number }) => ({
+    ...fields,
+    signature: signEntry(secret, { ...fields }),
+  });
+  const put = (place: string, entry: object, cubeId = 'saju-cube') =>
+    redis.hset(`cubeshift:instances:${cubeId}`, place, JSON.stringify(entry));
+  beforeEach(() => {
+    told = [];
+  });
+
+  test('when it signs with the secret of now, or with the former one while that is good', async () => {
+    for (const [id, secret] of Object.entries({ new: current, old: former }))
+      await put(id, signed(secret, { ...instance, instance_id: id, heartbeat_at: await now() }));
+    expect(await readBy('saju-cube', { current, previous: former })).toEqual(['new', 'old']);
+    expect(told).toEqual([]);
+    expect(await readBy('saju-cube', { current })).toEqual(['new']);
+    expect(await readBy('saju-cube', { current: former })).toEqual(['old']);
+    expect(await readBy('saju-cube', { current: '', previous: '' })).toEqual([]);
+  });
+
+  test('as it registers itself, at each beat, with the secret as it is then', async () => {
+    let secret = former;
+    const registration = register(redis, instance, { secret: () => secret, everyMillis: 50 });
+    await expect.poll(() => readBy('saju-cube', { current: former })).toEqual(['one']);
+    secret = current;
+    await expect.poll(() => readBy('saju-cube', { current })).toEqual(['one']);
+    await registration.setState('ready');
+    expect(await readBy('saju-cube', { current })).toEqual(['one']);
+    await registration.close();
+  });
+
+  test('and no entry counts in which anything was changed, added or left out, nor in another’s place', async () => {
+    const right = signed(current, { ...instance, state: 'ready', heartbeat_at: await now() });
+    const changed = Object.entries(right).map(([name, value]) => ({
+      ...right,
+      [name]: typeof value === 'number' ? value + 1 : name === 'state' ? 'draining' : `${value}0`,
+    }));
+    const without = Object.keys(right).map((name) => ({ ...right, [name]: undefined }));
+    const { signature, ...unsigned } = right;
+    const wrong = [
+      ...changed,
+      ...without,
+      unsigned,
+      { ...right, more: 'of it' },
+      { ...right, more: null },
+      { ...right, signature: null },
+      { ...right, signature: signature.toUpperCase() },
+      { ...right, signature: signEntry(former, unsigned) },
+      { ...unsigned, url: 'http://127.0.0.1:666', signature },
+      // Parts that run into each other when they are put in a row.
+      { ...right, instance_id: 'one3', url: right.url.slice(1) },
+    ];
+    for (const entry of wrong) {
+      await redis.flushall();
+      await put('one', entry);
+      expect(await readBy('saju-cube', { current }), JSON.stringify(entry)).toEqual([]);
+    }
+    await put('two', right);
+    await put('one', right, 'ai-cube');
+    expect([await readBy('saju-cube', { current }), await readBy('ai-cube', { current })]).toEqual([[], []]);
+    await put('one', right);
+    expect(await readBy('saju-cube', { current })).toEqual(['one']);
+  });
+
+  test('and one that is gone does not live on in a copy of its entry', async () => {
+    const old = { ...instance, heartbeat_at: (await now()) - 6000 };
+    await put('one', { ...signed(current, old), heartbeat_at: await now() });
+    expect(await readBy('saju-cube', { current })).toEqual([]);
+    await put('one', signed(current, old));
+    expect(await readBy('saju-cube', { current })).toEqual([]);
+  });
+
+  test('and of each other one an alarm is told, once', async () => {
+    const { admits } = admittedInstances([], { cube: { current } }, (sentence) => told.push(sentence));
+    await put('one', { ...instance, heartbeat_at: await now() });
+    for (let look = 0; look < 3; look++) await readAdmitted(redis, 'saju-cube', admits);
+    expect(told).toEqual([
+      'Instance one of saju-cube is ignored: its entry in Redis bears no signature of this house.',
+    ]);
+  });
+
+  test('by a signature that another program can make', () => {
+    expect(signEntry('s'.repeat(32), { b: 'é', a: 7 })).toBe(
+      createHmac('sha256', createHmac('sha256', 's'.repeat(32)).update('cubeshift registry of instances').digest())
+        .update('1:a,1:7,1:b,2:é,')
+        .digest('hex'),
+    );
   });
 });
 

@@ -5,10 +5,10 @@ import { findCube } from '../../src/domain/cubes.js';
 import { buildCube, type CubeApp, runCube } from '../../src/services/cube.js';
 import { createInterCubeCalls, type InterCubeCall, type InterCubeCalls } from '../../src/services/inter-cube-calls.js';
 import { createTokenVerifier, issueCubeToken } from '../../src/services/tokens.js';
-import { readInstances } from '../../src/traffic/instances.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { readInstances } from '../support/registry.js';
 
 /** One cube that asks another, with real instances in a real registry. */
 const secret = 'a secret of the tests, thirty-two bytes or more';
@@ -49,7 +49,14 @@ async function built(cubeId: string, instanceId: string): Promise<CubeApp> {
 
 async function run(app: CubeApp): Promise<string> {
   const end = new AbortController();
-  const ended = runCube(app, { redis, host: '127.0.0.1', port: 0, signal: end.signal, drainMillis: 10 });
+  const ended = runCube(app, {
+    redis,
+    secret: () => secret,
+    host: '127.0.0.1',
+    port: 0,
+    signal: end.signal,
+    drainMillis: 10,
+  });
   stops.push(() => {
     end.abort();
     return ended;

@@ -10,18 +10,12 @@ import { type CubeMetricsCollector, createCubeMetricsCollector } from '../../src
 import { createCollectorMetrics } from '../../src/services/monitoring/collector-metrics.js';
 import { askCube } from '../../src/services/monitoring/poll.js';
 import { createTokenVerifier } from '../../src/services/tokens.js';
-import {
-  heartbeatLimit,
-  type InstanceEntry,
-  type Registration,
-  readInstances,
-  readRegistry,
-  registerInstance,
-} from '../../src/traffic/instances.js';
+import { heartbeatLimit, type InstanceEntry, type Registration, readRegistry } from '../../src/traffic/instances.js';
 import { readMetricsText } from '../../src/traffic/metrics-text.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { readInstances, registerInstance } from '../support/registry.js';
 
 /** The collector with a real registry and real cubes, of which some are ill. */
 const secret = 'a secret of the tests, thirty-two bytes or more';
@@ -51,7 +45,7 @@ afterAll(async () => {
 function collecting() {
   const metrics = createCollectorMetrics('monitoring-cube');
   const collector = createCubeMetricsCollector({
-    readRegistry: (cubeId) => readRegistry(redis, cubeId),
+    readRegistry: (cubeId) => readRegistry(redis, cubeId, () => true),
     ask: askCube,
     metrics,
     clock: () => now,
@@ -78,7 +72,14 @@ async function startCube(instanceId: string): Promise<string> {
   });
   app.get('/things/:id', async () => ({}));
   const end = new AbortController();
-  const ended = runCube(app, { redis, host: '127.0.0.1', port: 0, signal: end.signal, drainMillis: 0 });
+  const ended = runCube(app, {
+    redis,
+    secret: () => secret,
+    host: '127.0.0.1',
+    port: 0,
+    signal: end.signal,
+    drainMillis: 0,
+  });
   endings.push(() => {
     end.abort();
     return ended;

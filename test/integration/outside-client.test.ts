@@ -6,11 +6,11 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { packageRoot } from '../../src/package-root.js';
 import { defaultCacheFolder } from '../../src/stack/fetch.js';
-import { registerInstance } from '../../src/traffic/instances.js';
 import { connectRedis } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { cubeSecret, TestUpstream, userSecret } from '../support/gateway.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { registerInstance } from '../support/registry.js';
 import { ServiceProcess } from '../support/service-process.js';
 
 /** A program in another language, by its own libraries, against gateway and security cube as processes. */
@@ -31,7 +31,7 @@ beforeAll(async () => {
     () => cube.stop(),
   );
   const entry = { cube_id: 'saju-cube', instance_id: 'one', version: '1.0.0', state: 'ready', started_at: 0 } as const;
-  const registration = registerInstance(connection, { ...entry, url: cube.url });
+  const registration = registerInstance(connection, { ...entry, url: cube.url }, { secret: cubeSecret });
   stops.push(() => registration.close());
   const secrets = { REDIS_URL: redis.url, CUBE_JWT_SECRET: cubeSecret, USER_JWT_SECRET: userSecret };
   const gateway = await ServiceProcess.start('gateway', {

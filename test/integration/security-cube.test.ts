@@ -15,12 +15,12 @@ import type { CubeApp } from '../../src/services/cube.js';
 import { createRateLimiter } from '../../src/services/rate-limit.js';
 import { buildSecurityCube, type SecurityCubeOptions } from '../../src/services/security/app.js';
 import { createTokenVerifier, issueCubeToken } from '../../src/services/tokens.js';
-import { readInstances } from '../../src/traffic/instances.js';
 import { takeSharedToken } from '../../src/traffic/rate-counter.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { createDatabase, dropDatabase } from '../support/databases.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { readInstances } from '../support/registry.js';
 
 /** The security cube, its limits on a real Redis, its audit in a real database. */
 const secret = 'a secret of the tests, thirty-two bytes or more';

@@ -1,9 +1,9 @@
 import type { RampView } from '../../src/domain/ramp/ramp.js';
-import { registerInstance } from '../../src/traffic/instances.js';
 import { connectRedis } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import type { Engine } from '../support/engine.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { registerInstance } from '../support/registry.js';
 import { SeriesServer } from '../support/series-server.js';
 
 /** What is done to a ramp, from its start to its end; by scenario. */

@@ -9,7 +9,7 @@ import { Supervisor } from '../../src/stack/supervisor.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from './conditions.js';
 import { createDatabases, type TestDatabases } from './databases.js';
-import { Engine } from './engine.js';
+import { Engine, testSecret } from './engine.js';
 import { OwnRedis } from './own-redis.js';
 import type { Program } from './programs-here.js';
 
@@ -52,7 +52,9 @@ export class CubeStack {
     home.addRelease(first);
     const redis = connectRedis(ownRedis.url, { onError: () => undefined });
     const supervisor = new Supervisor(home);
-    await supervisor.bringUpCubes(new CubeSupervisor(home, () => ({ REDIS_URL: ownRedis.url }), [], []));
+    await supervisor.bringUpCubes(
+      new CubeSupervisor(home, () => ({ REDIS_URL: ownRedis.url, CUBE_JWT_SECRET: testSecret }), [], []),
+    );
     const engine = await Engine.start({
       ...databases,
       redisUrl: ownRedis.url,

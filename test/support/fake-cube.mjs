@@ -1,9 +1,18 @@
 // A cube for tests of versions and rollbacks: it registers, answers and misbehaves as FAKE_CUBE tells it.
+import { createHmac } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { Redis } from 'ioredis';
 
-const { CUBE_PORT, CUBE_VERSION, INSTANCE_ID, REDIS_URL, FAKE_CUBE = 'good', FAKE_CUBE_FILE = '' } = process.env;
+const {
+  CUBE_PORT,
+  CUBE_VERSION,
+  INSTANCE_ID,
+  REDIS_URL,
+  CUBE_JWT_SECRET = '',
+  FAKE_CUBE = 'good',
+  FAKE_CUBE_FILE = '',
+} = process.env;
 const startedAt = Date.now();
 const registry = 'cubeshift:instances:saju-cube';
 const ready = () => FAKE_CUBE !== 'never_ready' && !(FAKE_CUBE === 'ready_once_told' && !existsSync(FAKE_CUBE_FILE));
@@ -42,8 +51,8 @@ server.listen(Number(CUBE_PORT), '127.0.0.1', () => {
 
 const redis = REDIS_URL ? new Redis(REDIS_URL, { maxRetriesPerRequest: 0 }) : undefined;
 redis?.on('error', () => undefined);
-const entry = (state) =>
-  JSON.stringify({
+const entry = (state) => {
+  const fields = {
     cube_id: 'saju-cube',
     instance_id: INSTANCE_ID,
     url: `http://127.0.0.1:${CUBE_PORT}`,
@@ -51,7 +60,12 @@ const entry = (state) =>
     state,
     started_at: startedAt,
     heartbeat_at: Date.now(),
-  });
+  };
+  const text = Object.entries(fields).sort().flat().map(String);
+  const framed = text.map((part) => `${Buffer.byteLength(part)}:${part},`).join('');
+  const key = createHmac('sha256', CUBE_JWT_SECRET).update('cubeshift registry of instances').digest();
+  return JSON.stringify({ ...fields, signature: createHmac('sha256', key).update(framed).digest('hex') });
+};
 const beat = () => redis?.hset(registry, INSTANCE_ID, entry(ready() ? 'ready' : 'starting')).catch(() => undefined);
 beat();
 const beating = setInterval(beat, 200);

@@ -1,11 +1,12 @@
 import { writeFlags } from '../../src/traffic/flags.js';
-import { type Registration, registerInstance } from '../../src/traffic/instances.js';
+import type { Registration } from '../../src/traffic/instances.js';
 import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from './conditions.js';
 import { createDatabases, type TestDatabases } from './databases.js';
 import { Engine } from './engine.js';
 import { OwnRedis } from './own-redis.js';
 import type { Program } from './programs-here.js';
+import { registerInstance } from './registry.js';
 
 interface RampStackOptions {
   /** Programs of the engine that run as processes of their own. */

@@ -2,9 +2,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createTokenVerifier } from '../../src/services/tokens.js';
 import { readFlags } from '../../src/traffic/flags.js';
-import { type Registration, registerInstance } from '../../src/traffic/instances.js';
+import type { Registration } from '../../src/traffic/instances.js';
 import type { RedisConnection } from '../../src/traffic/redis.js';
 import { testSecret } from './engine.js';
+import { registerInstance } from './registry.js';
 
 /** What the users of one side meet in a tenth of a second. */
 export interface Moment {

@@ -8,7 +8,7 @@ import { forgetContents } from '../../postgres/ledger/retention.js';
 import { upgradeLedger } from '../../postgres/ledger-schema.js';
 import { findOrphans, recordRunId } from '../../postgres/migration-records.js';
 import { temporalTarget, temporalVariables } from '../../temporal-target.js';
-import { createInstanceFilter } from '../../traffic/instance-networks.js';
+import { admittedInstances } from '../../traffic/admitted-instances.js';
 import { reportSecrets } from '../../traffic/known-secrets.js';
 import { connectRedis } from '../../traffic/redis.js';
 import { createRequestProofs } from '../request-proofs.js';
@@ -58,7 +58,7 @@ export async function runControl(
   const app = await buildControlApp({
     cube,
     redis,
-    admits: createInstanceFilter(config.INSTANCE_NETWORKS, (sentence) => log.error(sentence)),
+    admits: admittedInstances(config.INSTANCE_NETWORKS, secrets, (sentence) => log.error(sentence)).admits,
     workflows,
     cubeWorkflows,
     ramps,

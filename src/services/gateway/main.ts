@@ -6,11 +6,11 @@ import { configureOrExit, legacyUrlsOf, legacyUrlVariables, refuseToStart } from
 import { cubeDefinitions, trafficNames } from '../../domain/cubes.js';
 import { ownedByLegacy } from '../../domain/routing.js';
 import { packageVersion } from '../../package-root.js';
+import { admittedInstances } from '../../traffic/admitted-instances.js';
 import { forgetFailedUsers, noteFailedUsers } from '../../traffic/failed-users.js';
 import { createFlagWatcher } from '../../traffic/flag-watcher.js';
 import { createHoldWatch } from '../../traffic/hold-watch.js';
-import { createInstanceFilter } from '../../traffic/instance-networks.js';
-import { readActiveVersion, readInstances, registerInstance } from '../../traffic/instances.js';
+import { type NewInstance, readActiveVersion, readInstances, registerInstance } from '../../traffic/instances.js';
 import { reportSecrets } from '../../traffic/known-secrets.js';
 import { countInShared } from '../../traffic/rate-counter.js';
 import { connectRedis } from '../../traffic/redis.js';
@@ -87,7 +87,7 @@ const holds = createHoldWatch({
   settled: (name, scope) => underWay.settled(name, scope),
 });
 const served = cubeDefinitions.filter(({ prefix }) => prefix !== null).map((definition) => definition.cubeId);
-const admits = createInstanceFilter(config.INSTANCE_NETWORKS, (sentence) => log.error(sentence));
+const { admits } = admittedInstances(config.INSTANCE_NETWORKS, secrets, (sentence) => log.error(sentence));
 const instances = createInstanceSource({
   cubeIds: served,
   read: (id) => readInstances(redis, id, admits),
@@ -130,14 +130,15 @@ const gateway = createGateway({
 await Promise.all([flags.start(), instances.start(), holds.start()]);
 gateway.server.listen(config.CUBE_PORT, config.CUBE_HOST);
 await once(gateway.server, 'listening');
-const registration = registerInstance(redis, {
+const self: NewInstance = {
   cube_id: cubeId,
   instance_id: instanceId,
   url: config.CUBE_URL === '' ? ownUrl(gateway.server) : config.CUBE_URL,
   version,
   state: 'ready',
   started_at: Date.now(),
-});
+};
+const registration = registerInstance(redis, self, { secret: () => secrets.cube.current });
 const stopReporting = reportSecrets(redis, `${cubeId}/${instanceId}`, () => secrets.fingerprints());
 log.info({ address: gateway.server.address() }, 'gateway listens');
 if (!stop.signal.aborted) await once(stop.signal, 'abort');
