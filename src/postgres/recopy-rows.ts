@@ -10,6 +10,7 @@ import { disownIds, ownedIds } from './ledger/ownership.js';
 import { keepRejects, resolveRejects } from './ledger/rejects.js';
 import { expectGone } from './left-rows.js';
 import type { ConvertedRow, RowMapping } from './row-mapping.js';
+import { rowShape } from './set-aside.js';
 import { RowRefusal, readConverted, TargetTransaction, timeOfMove } from './transfer.js';
 
 export interface RecopyContext {
@@ -163,7 +164,8 @@ export async function clearTargetRows(
   const owned = await ownedIds(client, mapping.kind, least === leastKey ? least : least - 1n, greatest);
   await client.query(
     `insert into ledger.set_aside (migration_id, kind, source_id, payload)
-     select $1, $2, row.${key}, to_jsonb(row) || jsonb_build_object('exact', row::text) from ${table} as row
+     select $1, $2, row.${key}, to_jsonb(row) || jsonb_build_object('exact', row::text, 'shape', ${rowShape(table)})
+       from ${table} as row
       where row.${key} = any ($3::bigint[]) and not row.${key}::bigint <@ $4::int8multirange`,
     [migrationId, mapping.kind, ids.map(String), owned],
   );

@@ -4,9 +4,18 @@ import { mostNamed, type SomeIds } from './left-rows.js';
 import type { RowMapping } from './row-mapping.js';
 
 /**
+ * SQL of how a table's rows are written: PostgreSQL's text of a row is read back by the columns the table has then, and a text that
+ * does not fit is an error that quotes it whole.
+ */
+export function rowShape(table: string): string {
+  return `(select string_agg(quote_ident(attname) || ' ' || format_type(atttypid, atttypmod), ', ' order by attnum)
+             from pg_attribute where attrelid = '${table.replaceAll("'", "''")}'::regclass and attnum > 0 and not attisdropped)`;
+}
+
+/**
  * Puts back, in the caller's transaction, the rows that repairs of the kind had set aside, of each id the one that was set
  * aside last, and marks those that are then there as they were. Returns the ids of the others: something else stands there,
- * or the table refuses them in silence. What a completed run had set aside is final; what retention has emptied cannot come
+ * or the table refuses them in silence, or its columns are others now. What a completed run had set aside is final; what retention has emptied cannot come
  * back.
  */
 export async function restoreSetAside(client: pg.ClientBase, { kind, target }: RowMapping): Promise<SomeIds> {
@@ -24,7 +33,8 @@ export async function restoreSetAside(client: pg.ClientBase, { kind, target }: R
   if (entries.length === 0) return { count: 0, first: [] };
   await client.query(
     `insert into ${table} select (row).*
-       from (select (payload ->> 'exact')::${table} as row from ledger.set_aside where id = any ($1::bigint[])) as aside
+       from (select (payload ->> 'exact')::${table} as row from ledger.set_aside
+              where id = any ($1::bigint[]) and coalesce(payload ->> 'shape' = ${rowShape(table)}, true)) as aside
      on conflict do nothing`,
     [entries],
   );

@@ -99,6 +99,19 @@ test('of two rows that were set aside under one id the newer one comes back, and
   expect((await databases.cube.query('select user_id from saju.charts')).rows).toEqual([{ user_id: 'newer' }]);
 });
 
+test('a row whose table has other columns now is named, and its text is never read as it does not fit', async () => {
+  await run.copy();
+  await setAside('narrow');
+  await databases.cube.query('alter table saju.charts add column note text');
+  await expect(run.rollBack()).rejects.toMatchObject({
+    type: 'undo_incomplete',
+    message: expect.stringContaining('5000009'),
+  });
+  await databases.cube.query('alter table saju.charts drop column note');
+  await run.rollBack();
+  expect((await databases.cube.query('select user_id from saju.charts')).rows).toEqual([{ user_id: 'narrow' }]);
+});
+
 test.each<[string, () => Promise<unknown>, () => Promise<unknown>]>([
   [
     'whose id is taken',
