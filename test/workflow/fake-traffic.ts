@@ -8,6 +8,8 @@ export interface Counted {
   readonly failedUsers?: number;
   readonly requests?: number;
   readonly failed?: number;
+  /** Users whom the side refused (4xx). */
+  readonly refusedUsers?: number;
 }
 
 /**
@@ -100,7 +102,9 @@ export class FakeTraffic {
   }
 
   private count(target: string, counted: Counted): void {
-    const { users, failedUsers = 0, requests = users, failed = failedUsers } = counted;
+    const { users, failedUsers = 0, requests = users, failed = failedUsers, refusedUsers = 0 } = counted;
+    this.add('gateway_route_users_total', ['POST /api/saju/calculate', target], users);
+    this.add('gateway_route_refused_users_total', ['POST /api/saju/calculate', target], refusedUsers);
     this.add('gateway_window_users_total', [target], users);
     this.add('gateway_window_failed_users_total', [target], failedUsers);
     this.add('gateway_window_requests_total', [target], requests);

@@ -374,3 +374,22 @@ test('resumed, it goes on from the weight that stands, not from the one it found
   expect((await ramp.end()).status).toBe('completed');
   expect(traffic.weights).toEqual([10, 100]);
 });
+
+test('a cube that refuses what legacy accepts is left; users whom both refuse alike stop nothing', async () => {
+  const traffic = new FakeTraffic();
+  const both = (share: number, ofLegacy: number) => (percentage: number) => ({
+    cube: { users: percentage * 10, refusedUsers: percentage * 10 * share },
+    legacy: { users: 1000 - percentage * 10, refusedUsers: (1000 - percentage * 10) * ofLegacy },
+  });
+  traffic.traffic = both(0.4, 0.4);
+  const ramp = await server.begin(traffic);
+  await ramp.fly('at 50 %', ({ percentage }) => percentage === 50);
+  traffic.traffic = both(0.9, 0.01);
+  expect(await ramp.flyTo('holding_off')).toMatchObject({
+    reason: 'more_refusals',
+    sentence: expect.stringContaining(
+      'The cube refuses users at POST /api/saju/calculate (4xx) more often than legacy',
+    ),
+  });
+  await ramp.stop();
+});

@@ -11,6 +11,8 @@ export const rampSeries = {
   gateway_window_failed_users_total: ['target'],
   gateway_window_requests_total: ['target'],
   gateway_window_failed_requests_total: ['target'],
+  gateway_route_users_total: ['route', 'target'],
+  gateway_route_refused_users_total: ['route', 'target'],
   gateway_shadow_compared_total: ['route'],
   gateway_shadow_mismatched_total: ['route', 'field'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
@@ -29,6 +31,8 @@ export interface Increment {
   /** Requests of users in closed windows; those that were let in by name or made by machines are left out. */
   readonly windows: Readonly<Record<'cube' | 'legacy', RequestCounts>>;
   readonly users: UserCounts;
+  /** By route: users whom a side refused (4xx) count as failed. */
+  readonly refused: Readonly<Record<string, UserCounts>>;
   readonly durations: Readonly<Record<'cube' | 'legacy', Durations>>;
   /** Answers of the cube that belonged to another call. */
   readonly anothers: number;
@@ -104,6 +108,7 @@ function incrementOf(counters: readonly Counter[]): Increment {
       legacyUsers: total('gateway_window_users_total', of('legacy')),
       legacyFailedUsers: total('gateway_window_failed_users_total', of('legacy')),
     },
+    refused: refusedByRoute(counters),
     anothers: total('gateway_anothers_answers_total', () => true),
     durations: { cube: durations('cube'), legacy: durations('legacy') },
     shadow: {
@@ -117,4 +122,18 @@ function incrementOf(counters: readonly Counter[]): Increment {
       ),
     },
   };
+}
+
+function refusedByRoute(counters: readonly Counter[]): Readonly<Record<string, UserCounts>> {
+  const none: UserCounts = { cubeUsers: 0, cubeFailedUsers: 0, legacyUsers: 0, legacyFailedUsers: 0 };
+  const byRoute: Record<string, UserCounts> = {};
+  for (const [series, [route = '', target], value] of counters) {
+    const refused = series === 'gateway_route_refused_users_total';
+    if (!refused && series !== 'gateway_route_users_total') continue;
+    const side = target === 'cube' ? 'cube' : 'legacy';
+    const member = `${side}${refused ? 'Failed' : ''}Users` as const;
+    const known = byRoute[route] ?? none;
+    byRoute[route] = { ...known, [member]: known[member] + value };
+  }
+  return byRoute;
 }

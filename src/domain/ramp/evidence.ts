@@ -3,6 +3,7 @@ import { addRequests, type BurnHistory } from './burn-rate.js';
 import type { Increment } from './counters.js';
 import { addRecent, type RecentRequests } from './error-burst.js';
 import { addDurations, freshLatencyLine, type LatencyLine } from './latency-line.js';
+import { addRefusals, type Refusals } from './refusals.js';
 import { addShadow, freshShadowEvidence, type ShadowEvidence } from './shadow-limit.js';
 
 /** All that a ramp has seen and is judged by; plain data, small enough to be carried along. */
@@ -12,6 +13,8 @@ export interface Evidence {
   /** Since the weight was set. */
   readonly step: { readonly watchedMillis: number; readonly requests: number; readonly failed: number };
   readonly errors: ErrorTest;
+  /** Whom the cube refused; not there in a ramp that began before that was judged. */
+  readonly refusals?: Refusals;
   readonly recent: RecentRequests;
   readonly burn: BurnHistory;
   readonly latency: LatencyLine;
@@ -28,6 +31,7 @@ export const freshEvidence: Evidence = {
   watchedMillis: 0,
   step: { watchedMillis: 0, requests: 0, failed: 0 },
   errors: freshErrorTest,
+  refusals: {},
   recent: [],
   burn: [],
   latency: freshLatencyLine,
@@ -63,6 +67,7 @@ export function addSeen(
       failed: evidence.step.failed + windows.cube.failed,
     },
     errors: addUsers(evidence.errors, increment.users),
+    refusals: addRefusals(evidence.refusals ?? {}, increment.refused),
     recent: addRecent(evidence.recent, { atMillis: watchedMillis, ...answered.cube }),
     burn: addRequests(evidence.burn, watchedMillis, windows.cube),
     latency: addDurations(evidence.latency, increment.durations, elapsedMillis, slowSeconds),

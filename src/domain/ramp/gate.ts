@@ -3,6 +3,7 @@ import { pagingBurnRate } from './burn-rate.js';
 import { findBurst } from './error-burst.js';
 import type { Evidence } from './evidence.js';
 import { type LatencyComparison, showsSlower } from './mann-whitney.js';
+import { findRefusing } from './refusals.js';
 import type { RampSettings } from './settings.js';
 import { findAnotherUser, findMismatch } from './shadow-limit.js';
 
@@ -16,6 +17,10 @@ export type Reason =
   /** An answer that belonged to another call, or a record of another user than legacy's. */
   | 'anothers_answer'
   | 'more_errors'
+  /** The cube refuses what legacy accepts. */
+  | 'more_refusals'
+  /** The cube cannot write where its users' writes go. */
+  | 'cannot_write'
   | 'not_ready'
   | 'too_slow'
   | 'shadow_mismatch'
@@ -78,6 +83,12 @@ function reasonToGoBack(evidence: Evidence, percentage: number, settings: RampSe
     return back(
       'more_errors',
       `Users of the cube meet more errors than users of legacy at the same time: ${ratioText(evidence)} times as likely as chance, the line is ${1 / falseStopShare}.`,
+    );
+  const refusing = findRefusing(evidence.refusals ?? {});
+  if (refusing !== undefined)
+    return back(
+      'more_refusals',
+      `The cube refuses users at ${refusing.route} (4xx) more often than legacy does at the same time: ${refusing.users} users so far.`,
     );
   if (latency.aboveMillis >= settings.slow_seconds * 1000)
     return back('too_slow', `${lineText(evidence)} for ${secondsText(latency.aboveMillis)}.`);

@@ -28,8 +28,10 @@ export function account(context: GatewayContext, request: AdmittedRequest, outco
   context.metrics.count(method, route.endpoint, status, millis / 1000);
   if (side === null) return;
   context.metrics.seriesOf(route, side).count(status, millis / 1000);
-  if (user !== null && !request.synthetic && status !== clientClosedRequest && !isAllowListed(context, route, user))
+  if (user !== null && !request.synthetic && status !== clientClosedRequest && !isAllowListed(context, route, user)) {
     context.windows.count(route.label, side, user, outcome.failed, millis);
+    context.refused.count(route, side, user, status);
+  }
   compare(context, request, outcome, millis);
 }
 

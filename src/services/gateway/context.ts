@@ -10,6 +10,7 @@ import type { Upstream } from '../upstream/upstream.js';
 import type { AnswerHeaderReader } from './headers.js';
 import type { InProgress, RunningExchange } from './in-progress.js';
 import type { GatewayMetrics } from './metrics.js';
+import type { RefusedUsers } from './refused-users.js';
 import type { GatewayShadowRequest } from './shadowing.js';
 import type { UnderWay } from './under-way.js';
 import type { UserWindows } from './user-windows.js';
@@ -65,6 +66,7 @@ export interface GatewayContext {
   readonly cache: AnswerCache;
   readonly metrics: GatewayMetrics;
   readonly windows: UserWindows;
+  readonly refused: RefusedUsers;
   /** Null where the sides are not compared. */
   readonly shadow: Shadow<GatewayShadowRequest> | null;
   readonly underWay: UnderWay;

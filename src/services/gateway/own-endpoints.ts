@@ -8,6 +8,7 @@ import { type GatewayRefusal, permissionNeeded, refusals, sendRefusal } from './
 import type { SidesOfCube } from './context.js';
 import type { OwnCall } from './door.js';
 import { family, type GatewayMetrics } from './metrics.js';
+import type { RefusedUsers } from './refused-users.js';
 import { type GatewayShadowRequest, renderShadow } from './shadowing.js';
 import type { UserWindows } from './user-windows.js';
 
@@ -18,6 +19,7 @@ export interface OwnEndpointsOptions {
   readonly registryStaleForMillis: () => number;
   readonly metrics: GatewayMetrics;
   readonly windows: UserWindows;
+  readonly refused: RefusedUsers;
   readonly shadow: Shadow<GatewayShadowRequest> | null;
   readonly sides: ReadonlyMap<string, SidesOfCube>;
   /** Those by which both are compared. */
@@ -82,7 +84,7 @@ export class OwnEndpoints {
   }
 
   private sendMetrics(res: ServerResponse): number {
-    const { flags, metrics, windows, shadow, registryStaleForMillis, sides, shadowSides } = this.options;
+    const { flags, metrics, windows, refused, shadow, registryStaleForMillis, sides, shadowSides } = this.options;
     const { source, staleForMillis, alarms } = flags.state();
     const perName = (value: (name: (typeof trafficNames)[number]) => number | boolean, metric: string) =>
       trafficNames.map((name) => `${metric}{cube="${name}"} ${Number(value(name))}`);
@@ -94,6 +96,7 @@ export class OwnEndpoints {
     const text = [
       metrics.render() +
         windows.render() +
+        refused.render() +
         (shadow === null ? '' : renderShadow(shadow)) +
         family('gateway_traffic_weight', 'gauge', 'Percentage of users on the cube'),
       ...perName((name) => flags.flagsOf(name).percentage, 'gateway_traffic_weight'),

@@ -23,6 +23,7 @@ import { InProgress, type RunningExchange } from './in-progress.js';
 import { createListener, shutDown } from './listener.js';
 import { GatewayMetrics } from './metrics.js';
 import { OwnEndpoints, ownEndpoint } from './own-endpoints.js';
+import { RefusedUsers } from './refused-users.js';
 import { drainRest } from './request-body.js';
 import { RouteTable } from './routes.js';
 import { createShadowing } from './shadowing.js';
@@ -73,13 +74,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   const routes = new RouteTable();
   const metrics = new GatewayMetrics(routes.all);
   const sides = new Sides(routes.all, { ...options, now, random }, true);
-  const windows = new UserWindows({
-    labels: [...sides.all.keys()],
+  const counting = {
     windowMillis: limits.windowMillis,
-    weightOf: (label) => (isTrafficName(label) ? options.flags.flagsOf(label).percentage : 100),
+    weightOf: (label: string) => (isTrafficName(label) ? options.flags.flagsOf(label).percentage : 100),
     failures: options.failures,
     now,
-  });
+  };
+  const windows = new UserWindows({ ...counting, labels: [...sides.all.keys()] });
+  const refused = new RefusedUsers(routes.all, counting);
   let closing = false;
 
   const exchanges = new InProgress<RunningExchange>();
@@ -108,6 +110,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     cache: new AnswerCache({ now, random, mostBytes: cacheBytes }),
     metrics,
     windows,
+    refused,
     shadow,
     underWay: options.underWay,
     waitingRoom: new WaitingRoom(options.holds, limits.held),
@@ -126,6 +129,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     registryStaleForMillis: () => options.instances.staleForMillis(),
     metrics,
     windows,
+    refused,
     shadow,
     sides: sides.all,
     shadowSides: shadowSides.all,
@@ -258,6 +262,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       });
       clearInterval(sweep);
       windows.close();
+      refused.close();
       await Promise.all([sides.destroy(), shadowSides.destroy()]);
     },
   };

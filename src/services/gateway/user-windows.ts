@@ -75,6 +75,8 @@ export interface UserWindowsOptions {
   readonly failures: SharedFailures;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
+  /** Whether latencies are kept too; they are unless said otherwise. */
+  readonly keepsLatencies?: boolean;
 }
 
 /**
@@ -150,7 +152,7 @@ export class UserWindows {
       window.failedUsers.add(user);
       window.failed++;
     }
-    window.latencies.add(user, millis, this.options.now());
+    if (this.options.keepsLatencies !== false) window.latencies.add(user, millis, this.options.now());
   }
 
   /**
@@ -165,6 +167,11 @@ export class UserWindows {
       this.weights.get(label)?.since ?? 0,
     );
     return { cube: window.cube.latencies.medians(from), legacy: window.legacy.latencies.medians(from) };
+  }
+
+  /** What all closed windows of one side saw together. */
+  totalsOf(label: string, side: Side): Readonly<Counts> {
+    return this.cubes.get(label)?.[side].totals ?? { users: 0, failedUsers: 0, requests: 0, failed: 0 };
   }
 
   render(): string {
