@@ -158,6 +158,13 @@ describe('framing and limits', () => {
     expect(legacy.seen).toEqual([]);
   });
 
+  test('RTSP is refused behind a request of HTTP on the same connection too', async () => {
+    const text = get('/api/saju/records/1') + get('/api/saju/records/2').replace('HTTP/1.1', 'RTSP/1.0');
+    const answer = await sendRaw(gateway.port, text, () => false);
+    expect(answer.match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400']);
+    expect(legacy.seen.map(({ url }) => url)).toEqual(['/records/1']);
+  });
+
   test('chunked, in any case, and HTTP/1.0 with a length are served', async () => {
     const chunks = '2\r\n{}\r\n0\r\n\r\n';
     for (const text of [

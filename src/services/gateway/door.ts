@@ -93,7 +93,8 @@ export class Door {
       const waitMillis = client === null ? 0 : rateLimits.address.take(client);
       if (waitMillis > 0) return askedTooOften('address', waitMillis);
     }
-    const unclear = peer.isOver ? refusals.protocol : unclearFraming(req, headers);
+    const unclear = peer.isOver ? refusals.protocol : unclearFraming(req, headers, !peer.hasAsked);
+    peer.hasAsked = true;
     if (unclear !== null) {
       peer.isOver = true;
       return unclear;
@@ -165,8 +166,12 @@ export class Door {
 }
 
 /** Why nobody can say for sure where a request ends, and what is the next one. */
-function unclearFraming(req: IncomingMessage, { transferEncoding }: RequestHeaders): GatewayRefusal | null {
-  if (!speaksHttp(req)) return refusals.protocol;
+function unclearFraming(
+  req: IncomingMessage,
+  { transferEncoding }: RequestHeaders,
+  first: boolean,
+): GatewayRefusal | null {
+  if (!speaksHttp(req, first)) return refusals.protocol;
   if (transferEncoding === undefined) return null;
   // The only one that everybody reads alike (RFC 9112, sections 6.1 and 6.3).
   const isChunked = req.httpVersionMinor === 1 && transferEncoding.toLowerCase() === 'chunked';

@@ -7,10 +7,12 @@ interface Reading {
 
 /**
  * Whether a request is one of HTTP/1.0 or 1.1. Node's parser takes RTSP and ICE too, and says of them what it says of HTTP;
- * the request line tells them apart, where it is among the bytes that came with the end of the headers.
+ * the request line tells them apart, where it is among the bytes that came with the end of the headers. They have no version
+ * 1.1: looking for a made-up one at the `first` request of a connection is enough, as each look copies those bytes.
  */
-export function speaksHttp(req: IncomingMessage): boolean {
+export function speaksHttp(req: IncomingMessage, first: boolean): boolean {
   if (req.httpVersionMajor !== 1) return false;
+  if (req.httpVersionMinor === 1 && !first) return true;
   const { parser } = req.socket as Reading;
   const bytes = parser?.getCurrentBuffer?.();
   if (bytes === undefined) return true;

@@ -12,6 +12,8 @@ channel('undici:client:sendHeaders').subscribe((message) => {
 const interim = /^HTTP\/1\.[01] 1(?!01)\d\d[ \r\n]/;
 /** How the shortest of them begins. */
 const anInterim = 'HTTP/1.1 100 ';
+const placeOfStatus = 'HTTP/1.1 '.length;
+const one = '1'.charCodeAt(0);
 const mostBytes = 16 * 1024;
 
 /**
@@ -44,6 +46,11 @@ class InterimAnswers {
     for (;;) {
       const chunk: Buffer | null = this.readRaw();
       if (chunk === null) return null;
+      // Nearly every answer: the first digit of its status says that it is none of them.
+      if (this.held === null && chunk.length > placeOfStatus && chunk[placeOfStatus] !== one) {
+        this.expecting = false;
+        return chunk;
+      }
       const bytes = this.held === null ? chunk : Buffer.concat([this.held, chunk]);
       const rest = withoutInterim(bytes);
       this.held = rest !== null && isUndecided(rest) ? rest : null;
