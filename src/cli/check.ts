@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { conclude, type Output, table } from './output.js';
+import { ownEnvironment } from './stack.js';
 
 /** `cubeshift check`: whether what is configured can be used. */
 export function registerCheckCommand(program: Command, output: Output): void {
@@ -12,7 +13,7 @@ export function registerCheckCommand(program: Command, output: Output): void {
       conclude(async () => {
         // Loaded here: no other command needs what speaks to every kind of server.
         const { lookAtConfiguration, worst } = await import('../diagnosis/servers.js');
-        const findings = await lookAtConfiguration(process.env);
+        const findings = await lookAtConfiguration(ownEnvironment());
         if (options.json) output.json(findings);
         else
           output.print(

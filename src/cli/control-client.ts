@@ -4,14 +4,15 @@ import type { MigrationView } from '../domain/migration.js';
 import { Failure, isFailureType } from '../failures.js';
 import { readSecretsFile } from '../services/token-secrets.js';
 import { issueCubeToken } from '../services/tokens.js';
-import { currentHome, liveEnvironment } from './stack.js';
+import type { Output } from './output.js';
+import { currentHome, liveEnvironment, ownEnvironment } from './stack.js';
 
 /** The control API as the command line uses it. */
 export interface ControlClient {
   /** What is undefined in `body` is left out. */
   call<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T>;
-  /** Reads what is waited for: again for a minute while a server, or the worker, is away. */
-  readPatiently<T>(path: string): Promise<T>;
+  /** Reads what is waited for: again for a minute while a server, or the worker, is away, and says so. */
+  readPatiently<T>(path: string, output: Output): Promise<T>;
 }
 
 /** A worker that was killed may leave a look unanswered for ten seconds; its successor answers the next. */
@@ -44,13 +45,14 @@ export function createControlClient(): ControlClient {
       if (!response.ok) throw failureOf(answer, response.status);
       return answer as T;
     },
-    readPatiently: async <T>(path: string) => {
+    readPatiently: async <T>(path: string, output: Output) => {
       const deadline = Date.now() + patienceMillis;
-      for (;;) {
+      for (let told = false; ; told = true) {
         try {
           return await client.call<T>('GET', path);
         } catch (error) {
           if (!(error instanceof Failure && error.retryable) || Date.now() > deadline) throw error;
+          if (!told) output.talk(`${error.message} Trying again for ${patienceMillis / 1000} s.`);
           await sleep(againAfterMillis);
         }
       }
@@ -67,7 +69,7 @@ export function readMigrationView(client: ControlClient, id: string): Promise<Mi
 export function cubeSecret(): string {
   const changed = readSecretsFile(process.env.TOKEN_SECRETS_FILE ?? '').cube;
   if (changed !== undefined) return changed.current;
-  return readConfiguration({ ...stackUnlessSet('CUBE_JWT_SECRET'), ...process.env }, ['CUBE_JWT_SECRET'])
+  return readConfiguration({ ...stackUnlessSet('CUBE_JWT_SECRET'), ...ownEnvironment() }, ['CUBE_JWT_SECRET'])
     .CUBE_JWT_SECRET;
 }
 
@@ -79,13 +81,15 @@ export function knownCubeSecrets(): readonly string[] {
 }
 
 function whereToCall(): string {
-  const { CONTROL_URL: url } = readConfiguration({ ...stackUnlessSet('CONTROL_URL'), ...process.env }, ['CONTROL_URL']);
+  const { CONTROL_URL: url } = readConfiguration({ ...stackUnlessSet('CONTROL_URL'), ...ownEnvironment() }, [
+    'CONTROL_URL',
+  ]);
   return url;
 }
 
 /** The stack's variables, where the environment does not name the one that is needed. */
 function stackUnlessSet(name: 'CONTROL_URL' | 'CUBE_JWT_SECRET'): Readonly<Record<string, string>> {
-  return process.env[name] === undefined ? liveEnvironment() : {};
+  return ownEnvironment()[name] === undefined ? liveEnvironment() : {};
 }
 
 function failureOf(answer: unknown, status: number): Failure {

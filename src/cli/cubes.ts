@@ -1,9 +1,14 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { DeploymentView, RollbackView, ToldStep } from '../domain/cube-changes.js';
 import { Failure } from '../failures.js';
+import type { StackHome } from '../stack/home.js';
+import { lastLines } from '../stack/last-lines.js';
 import { type ControlClient, createControlClient } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
+import { awaitInterruptibly } from './interrupt.js';
 import { nextLines } from './next-lines.js';
 import { conclude, type Output, table } from './output.js';
 import { currentHome } from './stack.js';
@@ -52,6 +57,8 @@ export function registerCubeCommands(program: Command, output: Output): void {
               ]),
             ]),
           );
+        for (const { instanceId, state, lastEnd } of home.instances())
+          if (state === 'ended' && !options.json) tellEnd(home, instanceId, lastEnd, output);
         return exitCodes.done;
       }),
     );
@@ -112,13 +119,29 @@ function change(cube: string, verb: string, body: unknown, options: Following, o
     const client = createControlClient();
     const path = `/v1/cubes/${encodeURIComponent(cube)}`;
     const first = await client.call<DeploymentView>('POST', `${path}/${verb}`, body);
+    const began = Date.now();
     const view = await follow(client, `${path}/deployment`, first, options, output);
+    if (options.wait && view.status !== 'done') tellLogs(cube, began, output);
     return view.status === 'running' || view.status === 'done' ? exitCodes.done : exitCodes.failed;
   });
 }
 
 /** Shows a run, and with `--wait` its steps as they come until it is over or needs a person. */
 async function follow<T extends { status: string; sentence: string; steps: readonly ToldStep[] }>(
+  client: ControlClient,
+  path: string,
+  first: T,
+  options: Following,
+  output: Output,
+): Promise<T> {
+  const goesOn = `It goes on. Look at it with \`cubeshift cubes list\`.`;
+  const view = await awaitInterruptibly(goesOn, output, () => followed(client, path, first, options, output));
+  if (options.json) output.json(view);
+  else output.print(`${view.status}: ${view.sentence}`);
+  return view;
+}
+
+async function followed<T extends { status: string; steps: readonly ToldStep[] }>(
   client: ControlClient,
   path: string,
   first: T,
@@ -134,12 +157,25 @@ async function follow<T extends { status: string; sentence: string; steps: reado
   while (options.wait && view.status === 'running') {
     tell();
     await sleep(lookEveryMillis);
-    view = await client.readPatiently<T>(path);
+    view = await client.readPatiently<T>(path, output);
   }
   if (options.wait) tell();
-  if (options.json) output.json(view);
-  else output.print(`${view.status}: ${view.sentence}`);
   return view;
+}
+
+/** What the instances of a cube said last that wrote something since then: of a version that does not come up, why. */
+function tellLogs(cube: string, since: number, output: Output): void {
+  const home = currentHome();
+  const folder = home.path('logs');
+  for (const name of existsSync(folder) ? readdirSync(folder) : [])
+    if (name.startsWith(`${cube}-`) && name.endsWith('.log') && statSync(join(folder, name)).mtimeMs >= since)
+      tellEnd(home, name.slice(0, -'.log'.length), null, output);
+}
+
+function tellEnd(home: StackHome, instanceId: string, lastEnd: string | null, output: Output): void {
+  const file = home.path('logs', `${instanceId}.log`);
+  output.talk(`${instanceId}${lastEnd === null ? '' : ` ${lastEnd}`}; the last lines of its log ${file}:`);
+  for (const line of lastLines(file)) output.talk(`  ${line}`);
 }
 
 function parseCount(text: string): number {

@@ -1,15 +1,46 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { endedStatuses, type MigrationAction, type MigrationView, migrationKinds } from '../domain/migration.js';
 import { Failure } from '../failures.js';
 import { type ControlClient, createControlClient, readMigrationView } from './control-client.js';
 import { type ExitCode, exitCodeOf as exitCodeOfFailure, exitCodes } from './exit-codes.js';
+import { awaitInterruptibly } from './interrupt.js';
 import { conclude, type Output, table } from './output.js';
+import { isConfirmed } from './question.js';
 
 interface Waiting {
   readonly wait?: boolean;
   readonly json?: boolean;
 }
+
+interface SteeringWord {
+  readonly word: Exclude<MigrationAction, 'rejects/retry' | 'rejects/accept'>;
+  readonly text: string;
+  readonly flag?: string;
+  readonly hidden?: boolean;
+  /** Asked at a terminal, for what cannot be taken back. */
+  readonly question?: (id: string) => string;
+}
+
+const steeringWords: readonly SteeringWord[] = [
+  { word: 'verify', text: 'read both databases again, every row and every field, and compare them' },
+  { word: 'repair', text: 'move again what differs, then verify' },
+  { word: 'pause', text: 'stop moving rows until it is resumed; nothing is undone' },
+  { word: 'resume', text: 'go on after a pause, or after what blocked it was mended' },
+  { word: 'cancel', text: 'end it; the rows stay, and the next migration of the kind adopts them' },
+  { word: 'cutover', text: 'make the cube the owner; not available in mode copy', flag: '--dry-run', hidden: true },
+  {
+    word: 'rollback',
+    text: 'remove every row that migrations of the kind put there, and none besides',
+    flag: '--rehearse',
+  },
+  {
+    word: 'complete',
+    text: 'accept it for good: there is no way back from here',
+    question: (id) =>
+      `Completing ${id} is final: it can never be rolled back, and its kind not be migrated there again.`,
+  },
+];
 
 /** `cubeshift migrate …`: the control API, a word a call. */
 export function registerMigrateCommands(program: Command, output: Output): void {
@@ -17,8 +48,9 @@ export function registerMigrateCommands(program: Command, output: Output): void 
 
   migrate
     .command('start <kind>')
+    .description('start a migration of a kind, as saju-records')
     .option('--id <id>', 'its id; the same id again is the same run')
-    .option('--mode <mode>', 'copy or live', 'copy')
+    .addOption(new Option('--mode <mode>', 'how it moves').choices(['copy']).default('copy'))
     .option('--option <name=value...>', 'a setting, as in --option lanes=4')
     .option('--wait', 'return when it rests or ends')
     .option('--json', 'as JSON')
@@ -41,6 +73,7 @@ export function registerMigrateCommands(program: Command, output: Output): void 
 
   migrate
     .command('list')
+    .description('every migration, and where it stands')
     .option('--json', 'as JSON')
     .action((options: Waiting) =>
       conclude(async () => {
@@ -66,6 +99,7 @@ export function registerMigrateCommands(program: Command, output: Output): void 
 
   migrate
     .command('status <id>')
+    .description('where a migration stands, why, and what can be done now')
     .option('--json', 'as JSON')
     .action((id: string, options: Waiting) =>
       conclude(async () => {
@@ -87,26 +121,23 @@ export function registerMigrateCommands(program: Command, output: Output): void 
       }),
     );
 
-  const words: readonly { word: Exclude<MigrationAction, 'rejects/retry' | 'rejects/accept'>; flag?: string }[] = [
-    { word: 'verify' },
-    { word: 'repair' },
-    { word: 'pause' },
-    { word: 'resume' },
-    { word: 'cancel' },
-    { word: 'cutover', flag: '--dry-run' },
-    { word: 'rollback', flag: '--rehearse' },
-    { word: 'complete' },
-  ];
-  for (const { word, flag } of words) {
+  for (const { word, text, flag, hidden = false, question } of steeringWords) {
     const command = migrate
-      .command(`${word} <id>`)
+      .command(`${word} <id>`, { hidden })
+      .description(text)
       .option('--wait', 'return when it rests or ends')
       .option('--json', 'as JSON');
-    if (flag !== undefined) command.option(flag, 'only say what it would do');
-    command.action((id: string, options: Waiting & { dryRun?: boolean; rehearse?: boolean }) =>
+    // Of mode live, which does not exist yet.
+    if (flag !== undefined) command.addOption(new Option(flag, 'only say what it would do').hideHelp());
+    if (question !== undefined) command.option('--yes', 'do not ask');
+    command.action((id: string, options: Waiting & { dryRun?: boolean; rehearse?: boolean; yes?: boolean }) =>
       conclude(async () => {
         if (options.dryRun || options.rehearse)
           throw new Failure('not_at_this_stage', `${flag} is not available in mode copy.`, { hint: 'Leave it out.' });
+        if (question !== undefined && !options.yes && !(await isConfirmed(question(id), output))) {
+          output.talk('nothing was done');
+          return exitCodes.failed;
+        }
         return ask(createControlClient(), id, word, undefined, options, output);
       }),
     );
@@ -160,6 +191,16 @@ async function ask(
 }
 
 async function show(client: ControlClient, first: MigrationView, options: Waiting, output: Output): Promise<ExitCode> {
+  const goesOn = `${first.id} goes on. Watch it with \`cubeshift migrate watch ${first.id}\`, stop it with \`cubeshift migrate pause ${first.id}\`.`;
+  return awaitInterruptibly(goesOn, output, () => followed(client, first, options, output));
+}
+
+async function followed(
+  client: ControlClient,
+  first: MigrationView,
+  options: Waiting,
+  output: Output,
+): Promise<ExitCode> {
   let view = first;
   let told = '';
   while (options.wait && view.status === 'running') {

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { RampAnswer } from '../domain/ramp/ramp.js';
 import { type ControlClient, createControlClient } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
+import { awaitInterruptibly } from './interrupt.js';
 import { nextLines } from './next-lines.js';
 import { conclude, type Output } from './output.js';
 
@@ -85,14 +86,8 @@ async function show(
   { wait, json }: { wait?: boolean; json?: boolean },
   output: Output,
 ): Promise<ExitCode> {
-  let view = first;
-  let told = '';
-  while (wait && ['ramping', 'holding_off'].includes(view.status)) {
-    if (view.sentence !== told) output.talk(view.sentence);
-    told = view.sentence;
-    await sleep(lookEveryMillis);
-    view = await client.readPatiently<RampAnswer>(pathOf(view.cube));
-  }
+  const goesOn = `The ramp of ${first.cube} goes on. Watch it with \`cubeshift traffic ramp ${first.cube} --status\`, end it with \`cubeshift traffic stop ${first.cube}\`.`;
+  const view = await awaitInterruptibly(goesOn, output, () => follow(client, first, wait ?? false, output));
   if (json) output.json(view);
   else
     output.print(
@@ -108,6 +103,18 @@ async function show(
       ].join('\n'),
     );
   return wait && view.status === 'waiting' ? exitCodes.failed : exitCodes.done;
+}
+
+async function follow(client: ControlClient, first: RampAnswer, wait: boolean, output: Output): Promise<RampAnswer> {
+  let view = first;
+  let told = '';
+  while (wait && ['ramping', 'holding_off'].includes(view.status)) {
+    if (view.sentence !== told) output.talk(view.sentence);
+    told = view.sentence;
+    await sleep(lookEveryMillis);
+    view = await client.readPatiently<RampAnswer>(pathOf(view.cube), output);
+  }
+  return view;
 }
 
 function pathOf(cube: string): string {

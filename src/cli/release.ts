@@ -4,6 +4,7 @@ import { isVersion } from '../domain/releases.js';
 import { Failure } from '../failures.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output, table } from './output.js';
+import { withWholePaths } from './release-paths.js';
 import { currentHome } from './stack.js';
 
 /**
@@ -27,11 +28,14 @@ export function registerReleaseCommands(program: Command, output: Output): void 
         const home = currentHome();
         home.prepare();
         const env = Object.fromEntries(options.env.map(parsePair));
+        const [whole = command, ...wholeArgs] = withWholePaths([command, ...args], process.cwd());
         const created_at = new Date().toISOString();
-        if (!home.addRelease({ cube_id: cube, version, command, args, env, created_at }))
+        if (!home.addRelease({ cube_id: cube, version, command: whole, args: wholeArgs, env, created_at }))
           throw new Failure('conflict', `There is a release ${version} of ${cube} already.`, {
             hint: 'A release stays what it is; give the new one another version.',
           });
+        if ([whole, ...wholeArgs].join(' ') !== [command, ...args].join(' '))
+          output.talk(`it will run ${[whole, ...wholeArgs].join(' ')}`);
         output.talk(`kept ${version} of ${cube}; deploy it with \`cubeshift cubes deploy ${cube} ${version}\``);
         return exitCodes.done;
       }),

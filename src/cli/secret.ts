@@ -6,6 +6,7 @@ import { fingerprintOf, lookForSecretsMillis, readSecretsFile } from '../service
 import { cubeTokenSeconds } from '../services/tokens.js';
 import { createControlClient } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
+import { awaitInterruptibly } from './interrupt.js';
 import { forgetOnceKnown, type KnowingProgram } from './known-secrets.js';
 import { conclude, type Output } from './output.js';
 import { currentHome } from './stack.js';
@@ -31,7 +32,11 @@ export function registerSecretCommand(program: Command, output: Output): void {
     )
     .action(({ forgetFormer = false }: { forgetFormer?: boolean }) =>
       conclude(async () => {
-        const goodUntil = await currentHome().alone('secret-change', () => changeCubeSecret(forgetFormer, output));
+        const goesOn =
+          'The change is not over: until `cubeshift secret change` is called again, tokens of both secrets are good.';
+        const goodUntil = await awaitInterruptibly(goesOn, output, () =>
+          currentHome().alone('secret-change', () => changeCubeSecret(forgetFormer, output)),
+        );
         output.talk(`the secret of cube tokens is changed; tokens of the former one are good ${goodUntil}`);
         return exitCodes.done;
       }),

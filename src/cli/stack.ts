@@ -13,9 +13,11 @@ import { diagnose } from '../stack/doctor.js';
 import { unheardVariables } from '../stack/environment.js';
 import { defaultCacheFolder } from '../stack/fetch.js';
 import { StackHome } from '../stack/home.js';
+import { checkNotOfRemovedStack, withoutOwnValues } from '../stack/own-environment.js';
 import { namesOfEveryStack, runCubes } from '../stack/programs.js';
 import { listProcesses, startServers, stopStack } from '../stack/stack.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
+import { awaitInterruptibly } from './interrupt.js';
 import { LogTail } from './log-tail.js';
 import { conclude, type Output, table } from './output.js';
 
@@ -30,6 +32,11 @@ export function currentHome(): StackHome {
   return new StackHome(process.env.CUBESHIFT_HOME ?? '.cubeshift');
 }
 
+/** What the caller has set, without what this stack's own `env` has put into the shell. */
+export function ownEnvironment(): NodeJS.ProcessEnv {
+  return withoutOwnValues(currentHome(), process.env);
+}
+
 export function registerStackCommands(program: Command, output: Output): void {
   program
     .command('up')
@@ -39,7 +46,8 @@ export function registerStackCommands(program: Command, output: Output): void {
     .option('--shared-machine', 'go on where Temporal cannot be closed to other users of this machine')
     .action((options: UpOptions) =>
       conclude(async () => {
-        checkVariables(process.env);
+        checkNotOfRemovedStack(currentHome(), process.env);
+        checkVariables(ownEnvironment());
         return options.detach ? upDetached(options, output) : upHere(options, output);
       }),
     );
@@ -51,6 +59,8 @@ export function registerStackCommands(program: Command, output: Output): void {
       conclude(async () => {
         const home = currentHome();
         const there = home.exists;
+        if (home.supervisor() !== undefined)
+          output.talk('stopping; what is under way is finished first, up to half a minute');
         const lived = await stopStack(home, { purge: options.purge ?? false });
         const stopped = lived ? 'stopped' : `there was no stack running in ${home.folder}`;
         output.talk(options.purge && there ? `${stopped}; all its data was removed` : stopped);
@@ -107,7 +117,7 @@ export function registerStackCommands(program: Command, output: Output): void {
     .option('--json', 'as JSON')
     .action((options: { json?: boolean }) =>
       conclude(async () => {
-        const findings = await diagnose(currentHome(), defaultCacheFolder(process.env), process.env);
+        const findings = await diagnose(currentHome(), defaultCacheFolder(process.env), ownEnvironment());
         if (options.json) output.json(findings);
         else
           for (const finding of findings)
@@ -136,17 +146,18 @@ export function liveEnvironment(): Readonly<Record<string, string>> {
 async function upHere({ records, sharedMachine }: UpOptions, output: Output): Promise<ExitCode> {
   const home = currentHome();
   if (home.supervisor() !== undefined) return awaitOther(home, output);
+  const environment = ownEnvironment();
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
   const stack = await startServers({
     home,
     cacheFolder: defaultCacheFolder(process.env),
-    environment: process.env,
+    environment,
     log: output.talk,
     temporalAccess: sharedMachine ? 'closed_if_possible' : 'closed',
   });
   try {
-    if (!stop.signal.aborted && !process.env.LEGACY_DATABASE_URL) await fillWhenEmpty(stack.env, records);
+    if (!stop.signal.aborted && !environment.LEGACY_DATABASE_URL) await fillWhenEmpty(stack.env, records);
     if (!stop.signal.aborted) await stack.startPrograms();
     if (process.send === undefined) {
       showStack(stack.env, output);
@@ -186,10 +197,13 @@ async function upDetached({ records, sharedMachine }: UpOptions, output: Output)
     code = exitCode;
   });
   output.talk(`bringing up the stack in ${home.folder}`);
-  while (outcome === undefined) {
-    said.passOn();
-    await sleep(50);
-  }
+  const goesOn = 'The stack goes on coming up. Look at it with `cubeshift ps`, stop it with `cubeshift down`.';
+  await awaitInterruptibly(goesOn, output, async () => {
+    while (outcome === undefined) {
+      said.passOn();
+      await sleep(50);
+    }
+  });
   said.passOn();
   if (outcome === 'ended') {
     // It has said why, in one sentence, and its code says what kind of failure it was.
@@ -207,6 +221,7 @@ async function upDetached({ records, sharedMachine }: UpOptions, output: Output)
 /** Another process keeps the stack up and mends what is missing: waits until it has. */
 async function awaitOther(home: StackHome, output: Output): Promise<ExitCode> {
   const deadline = Date.now() + 180_000;
+  if (!isUp(home)) output.talk(`another process brings up the stack in ${home.folder}; waiting until it has`);
   while (!isUp(home)) {
     if (home.supervisor() === undefined)
       throw new Failure('unexpected', 'The stack went down while this command waited for it.', {
@@ -218,7 +233,7 @@ async function awaitOther(home: StackHome, output: Output): Promise<ExitCode> {
   }
   const live = liveEnvironment();
   showStack(live, output);
-  const unheard = unheardVariables(process.env, live);
+  const unheard = unheardVariables(ownEnvironment(), live);
   if (unheard.length > 0)
     output.talk(
       `not changed: ${unheard.join(', ')}; \`cubeshift down\`, then \`up\`, starts the stack with what is set here`,

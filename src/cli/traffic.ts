@@ -31,6 +31,7 @@ export function registerTrafficCommands(program: Command, output: Output): void 
 
   traffic
     .command('get <cube>')
+    .description('who is served by a cube now')
     .option('--json', 'as JSON')
     .action((cube: string, options: { json?: boolean }) =>
       conclude(async () => {
@@ -97,7 +98,7 @@ function parseBoolean(text: string): boolean {
 function parseUsers(user: string, before: readonly string[] = []): readonly string[] {
   if (user.startsWith('-'))
     throw new InvalidArgumentError(
-      'A user is missing. "" stands for none; an id that begins with a dash is set by PUT /v1/traffic/{cube} alone.',
+      'A user is missing. "" stands for none; an id that begins with a dash can be set over the control API alone.',
     );
   return user === '' ? before : [...before, user];
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../package-root.js';
 import { type Artifact, artifacts } from './artifacts.js';
-import type { StackHome } from './home.js';
+import { ownServers } from './environment.js';
+import type { ProcessEntry, StackHome } from './home.js';
 import { listProcesses } from './stack.js';
 
 /** One thing the stack needs. */
@@ -22,12 +23,13 @@ export async function diagnose(
   environment: NodeJS.ProcessEnv,
 ): Promise<readonly Finding[]> {
   const major = Number(process.versions.node.split('.')[0]);
-  const fetched = Object.values(artifacts).map((artifact: Artifact) => ({
+  const running = listProcesses(home);
+  const fetched = neededArtifacts(running, environment).map((artifact) => ({
     what: `${artifact.name} ${artifact.version} in the cache`,
     ok: existsSync(join(cacheFolder, `${artifact.name}-${artifact.version}`, artifact.program)),
     mend: '`cubeshift up` fetches it',
   }));
-  const running = listProcesses(home);
+  const fetches = fetched.some(({ ok }) => !ok);
   return [
     { what: 'Node.js 20 or newer', ok: major >= 20, mend: 'install Node.js 20' },
     {
@@ -35,12 +37,17 @@ export async function diagnose(
       ok: existsSync(join(packageRoot(), 'dist', 'workflow-bundle.js')),
       mend: 'run `node scripts/prepare.mjs`',
     },
-    {
-      what: 'python3 with pip',
-      ok: await works('python3', ['-m', 'pip', '--version']),
-      mend: 'install python3-pip; it fetches Temporal and Redis',
-    },
-    { what: 'tar', ok: await works('tar', ['--version']), mend: 'install tar' },
+    // What fetches is of no use any more once everything was.
+    ...(fetches
+      ? [
+          {
+            what: 'python3 with pip',
+            ok: await works('python3', ['-m', 'pip', '--version']),
+            mend: 'install python3-pip; it fetches Temporal and Redis',
+          },
+          { what: 'tar', ok: await works('tar', ['--version']), mend: 'install tar' },
+        ]
+      : []),
     ...(process.getuid?.() === 0
       ? [
           {
@@ -64,6 +71,18 @@ export async function diagnose(
     ...(environment.CUBE_JWT_SECRET !== undefined && Buffer.byteLength(environment.CUBE_JWT_SECRET) < 32
       ? [{ what: 'CUBE_JWT_SECRET of 32 bytes', ok: false, mend: 'make it longer, or leave it out' }]
       : []),
+  ];
+}
+
+/** The servers that a stack brings along: of one that runs those that it started, else those that the environment does not name. */
+function neededArtifacts(running: readonly ProcessEntry[], environment: NodeJS.ProcessEnv): readonly Artifact[] {
+  const own = ownServers(environment);
+  const runs = (name: string, embedded: boolean) =>
+    running.length > 0 ? running.some((entry) => entry.name.startsWith(name)) : embedded;
+  return [
+    ...(runs('postgres', !own.LEGACY_DATABASE_URL || !own.CUBE_DATABASE_URL) ? [artifacts.postgres] : []),
+    ...(runs('redis', !own.REDIS_URL) ? [artifacts.redis] : []),
+    ...(runs('temporal', !own.TEMPORAL_ADDRESS) ? [artifacts.temporal] : []),
   ];
 }
 

@@ -135,6 +135,15 @@ export class StackHome {
     this.write('environment.json', environment);
   }
 
+  /** Every value that a variable had because this stack chose it, by the variable's name. */
+  embeddedValues(): Readonly<Record<string, readonly string[]>> {
+    return this.read<Record<string, readonly string[]>>('embedded-values.json') ?? {};
+  }
+
+  recordEmbeddedValues(values: Readonly<Record<string, readonly string[]>>): void {
+    this.write('embedded-values.json', values);
+  }
+
   get secretsPath(): string {
     return this.path(secretsFile);
   }
@@ -142,6 +151,12 @@ export class StackHome {
   /** The secret that was made for this stack; undefined before its first start. */
   get madeCubeSecret(): string | undefined {
     return this.read<StackSettings>('settings.json')?.cubeJwtSecret;
+  }
+
+  /** The secrets of cube tokens that were made while the stack ran, the former one too. */
+  secretsInUse(): readonly string[] {
+    const { cube } = this.read<{ cube?: { current?: string; previous?: string } }>(secretsFile) ?? {};
+    return [cube?.current, cube?.previous].filter((secret) => secret !== undefined);
   }
 
   /** Puts secrets of tokens where the programs of this stack look for them. */
@@ -307,7 +322,7 @@ export class StackHome {
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
       throw new Failure('unexpected', `The file ${file} is not readable as JSON.`, {
-        hint: 'Remove it, or start over with `cubeshift down --purge`.',
+        hint: 'Put it back from a copy. `cubeshift down --purge` would start over, and delete all data of the stack.',
       });
     }
   }

@@ -3,6 +3,7 @@ import { appendFileSync, closeSync, openSync, renameSync, statSync } from 'node:
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure, toFailure } from '../failures.js';
 import type { ProcessEntry, StackHome } from './home.js';
+import { lastLines } from './last-lines.js';
 import { identify, isAlive, type ProcessIdentity, signalProcess } from './process-identity.js';
 
 /** One process of the stack: how it is started, told to be ready, and stopped. */
@@ -34,6 +35,7 @@ export class ManagedProcess {
   private retryAt = 0;
   private started = 0;
   private ended: string | null = null;
+  private refused = false;
 
   constructor(
     readonly spec: ProcessSpec,
@@ -70,12 +72,11 @@ export class ManagedProcess {
     while (!this.isReady) {
       if (await this.attend()) onChange();
       if (this.isReady) return;
+      if (this.refused) throw this.notReady(`${this.spec.name} refused to start.`);
       if (Date.now() > deadline) {
         const ended =
           this.ended === null ? '' : ` It was started ${this.started} times; the last time it ${this.ended}.`;
-        throw new Failure('unexpected', `${this.spec.name} did not become ready within ${millis / 1000} s.${ended}`, {
-          hint: `Its log is ${this.logFile}.`,
-        });
+        throw this.notReady(`${this.spec.name} did not become ready within ${millis / 1000} s.${ended}`);
       }
       await sleep(50);
     }
@@ -93,6 +94,13 @@ export class ManagedProcess {
     }
     this.identity = undefined;
     this.state = 'stopped';
+  }
+
+  private notReady(sentence: string): Failure {
+    const lines = lastLines(this.logFile);
+    return new Failure('unexpected', sentence, {
+      hint: [`Its log is ${this.logFile}${lines.length === 0 ? '.' : '; it ends so:'}`, ...lines].join('\n'),
+    });
   }
 
   private get isReady(): boolean {
@@ -152,6 +160,8 @@ export class ManagedProcess {
     });
     child.on('exit', (code, signal) => {
       this.ended = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+      // A program of this package says so of surroundings that only a person can mend.
+      this.refused = code === 2;
     });
     this.started++;
     this.identity = child.pid === undefined ? undefined : identify(child.pid);

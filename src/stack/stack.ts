@@ -7,6 +7,7 @@ import { embeddedServer, grantOnLegacy, prepareDatabase } from './embedded-datab
 import { askedPorts, ownServers, stackEnvironment } from './environment.js';
 import { ensureArtifact } from './fetch.js';
 import { type ProcessEntry, passwordFrom, type StackHome } from './home.js';
+import { recordOwnValues } from './own-environment.js';
 import { checkPlace, preparePlace, removePlace, usualDatabasesFolder } from './postgres-place.js';
 import type { DatabaseSide } from './postgres-roles.js';
 import { administratorUrl, initializePostgres, type PostgresServer, postgresProcess } from './postgres-server.js';
@@ -69,6 +70,7 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
     if (options.environment.CUBE_JWT_SECRET) home.recordSecrets({});
     if (!isSame(home.environment(), env)) await endPrograms(home);
     home.recordEnvironment(env);
+    recordOwnValues(home, env, options.environment);
     const fetch = (name: ArtifactName) => ensureArtifact(name, options.cacheFolder, log);
     const check = (name: ArtifactName) => () => checkCachedProgram(name, options.cacheFolder);
     const wanted = {

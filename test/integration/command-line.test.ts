@@ -1,10 +1,13 @@
+import { spawnSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MigrationView } from '../../src/domain/migration.js';
-import { runCommand, type Said, startCommand, type Variables } from '../support/command-line.js';
+import { packageRoot } from '../../src/package-root.js';
+import { runAtTerminal, runCommand, type Said, startCommand, type Variables } from '../support/command-line.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine, testSecret } from '../support/engine.js';
@@ -36,6 +39,8 @@ test.each([
   ['a kind nobody knows', ['migrate', 'start', 'users']],
   ['a kind of a later version', ['migrate', 'start', 'ai-models']],
   ['an id that is none', ['migrate', 'start', 'saju-records', '--id', 'Not An Id']],
+  ['a mode that does not exist', ['migrate', 'start', 'saju-records', '--mode', 'live']],
+  ['a release of a file that is not there', ['release', 'add', 'saju-cube', '2', './missing']],
   ['an unknown setting', ['migrate', 'start', 'saju-records', '--option', 'lane=4']],
   ['a setting without a value', ['migrate', 'start', 'saju-records', '--option', 'lanes']],
   ['a setting that does not know a word', ['migrate', 'start', 'saju-records', '--option', 'unmapped_columns=drop']],
@@ -109,6 +114,17 @@ test('a token can be checked by hand', async () => {
   });
 });
 
+test('a reader who leaves before the end of the output is no error', async () => {
+  const script = `'${process.execPath}' '${join(packageRoot(), 'bin', 'cubeshift.mjs')}' "$@" | true; echo \${PIPESTATUS[0]}`;
+  for (const args of [['--help'], ['migrate', 'list'], ['migrate', 'list', '--json']]) {
+    const { stdout, stderr } = spawnSync('bash', ['-c', script, 'bash', ...args], {
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...variables },
+      encoding: 'utf8',
+    });
+    expect({ args, stdout, stderr }).toEqual({ args, stdout: '0\n', stderr: '' });
+  }
+});
+
 test('--wait bears with a control API that dies and comes back, and returns when the run rests: exit code 0', async () => {
   const args = [
     'migrate',
@@ -126,6 +142,13 @@ test('--wait bears with a control API that dies and comes back, and returns when
   await until('the run to be on record', async () => {
     const found = await databases.cube.query("select 1 from ledger.batches where migration_id = 'one'");
     return found.rowCount !== 0;
+  });
+  const watching = startCommand(['migrate', 'watch', 'one'], variables);
+  await once(watching.child.stderr ?? watching.child, 'data');
+  watching.child.kill('SIGINT');
+  expect(await watching.said).toMatchObject({
+    code: null,
+    stderr: expect.stringContaining('one goes on. Watch it with `cubeshift migrate watch one`'),
   });
   await engine.kill('control');
   const gone = startCommand(['migrate', 'watch', 'one'], variables);
@@ -224,6 +247,14 @@ test('report verify tells a report as it was signed from one that was changed', 
   expect(changed).not.toBe(stdout);
   writeFileSync(file, changed);
   expect(await cubeshift('report', 'verify', file)).toMatchObject({ code: 1 });
+});
+
+test('complete asks at a terminal, and does nothing without a yes', async () => {
+  const { code, stdout } = runAtTerminal(['migrate', 'complete', 'one', '--wait'], variables, 'no\n');
+  expect(stdout).toContain('Completing one is final');
+  expect(stdout).toContain('nothing was done');
+  expect(code).toBe(1);
+  expect((await cubeshift('migrate', 'status', 'one')).stdout).toContain('waiting at verified');
 });
 
 test('complete ends it; what is asked afterwards is exit code 4, what is unknown 1', async () => {

@@ -202,7 +202,9 @@ describe('a cube database that cannot be used', () => {
       type: 'target_occupied',
       message:
         'The table saju.charts of the cube database already holds rows that no migration of this ledger put there.',
-      hint: expect.stringContaining('Empty the target table'),
+      hint: expect.stringMatching(
+        /^Point CUBE_DATABASE_URL at a database of its own for the cubes, .*they were left as they are\.$/,
+      ),
     });
     const left = await databases.cube.query<{ id: string; user_id: string }>('select id, user_id from saju.charts');
     expect(left.rows).toEqual([{ id: '-7', user_id: 'somebody' }]);

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/package-root.js';
 
@@ -28,6 +28,21 @@ export function startCommand(
     ),
   );
   return { child, said };
+}
+
+/**
+ * Runs `cubeshift` at a terminal of its own, where `typed` is typed: what a person would see, both streams together.
+ * Python has a pseudo-terminal at hand; Node has none.
+ */
+export function runAtTerminal(args: readonly string[], variables: Variables, typed: string): Said {
+  const script = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
+  const command = [process.execPath, join(packageRoot(), 'bin', 'cubeshift.mjs'), ...args];
+  const { status, stdout } = spawnSync('python3', ['-c', script, ...command], {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...variables },
+    input: typed,
+    encoding: 'utf8',
+  });
+  return { code: status, stdout, stderr: '' };
 }
 
 export function runCommand(args: readonly string[], variables: Variables): Promise<Said> {

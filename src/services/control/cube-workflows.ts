@@ -126,6 +126,6 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
 
 function underWay(cubeId: string): Failure {
   return new Failure('conflict', `Another change of ${cubeId} is under way.`, {
-    hint: `Look at it with GET /v1/cubes/${cubeId}/deployment.`,
+    hint: 'Look at it with `cubeshift cubes list`.',
   });
 }

@@ -328,7 +328,7 @@ async function recordRollback(
 
 function checkKnown(cubeId: string): void {
   if (findCube(cubeId) === undefined)
-    throw new Failure('not_found', `There is no cube ${cubeId}.`, { hint: 'List them with GET /v1/cubes.' });
+    throw new Failure('not_found', `There is no cube ${cubeId}.`, { hint: 'List them with `cubeshift cubes list`.' });
 }
 
 /** Throws `not_found` for a version that is not kept. Where nobody can say, the plan finds out. */

@@ -42,7 +42,7 @@ export function createRampWorkflows(target: TemporalTarget, namespace: string, p
           .catch((error: unknown) => {
             if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
             throw new Failure('conflict', `A ramp of ${input.cube} is under way.`, {
-              hint: `Look at it with GET /v1/traffic/${input.cube}/ramp, or stop it first.`,
+              hint: `Look at it with \`cubeshift traffic ramp ${input.cube} --status\`, or end it with \`cubeshift traffic stop ${input.cube}\` first.`,
             });
           });
       }),

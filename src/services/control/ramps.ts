@@ -136,7 +136,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
     const view = await ramps.look(name);
     if (view === undefined)
       throw new Failure('not_found', `There was no ramp of ${name}.`, {
-        hint: `Start one with POST /v1/traffic/${name}/ramp.`,
+        hint: `Start one with \`cubeshift traffic ramp ${name}\`.`,
       });
     return view;
   };
@@ -170,7 +170,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
       const { percentage } = await readFlags(redis, cube);
       if (percentage !== null && percentage >= target)
         throw new Failure('conflict', `The weight of ${cube} is ${percentage} % already.`, {
-          hint: `Set it by PUT /v1/traffic/${cube}, or ramp to more.`,
+          hint: `Set it with \`cubeshift traffic set ${cube}\`, or ramp to more.`,
         });
       const by = authorization.callerOf(request).cubeId;
       const input = { cube, steps: planned, settings: completeSettings(settings), by };

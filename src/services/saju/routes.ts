@@ -88,5 +88,5 @@ function noRecord(): Failure {
 }
 
 function nothing(detail: string): Failure {
-  return new Failure('not_found', detail, { hint: 'List what exists with GET /users/{user_id}/records.' });
+  return new Failure('not_found', detail, { hint: "List the user's records to see what exists." });
 }

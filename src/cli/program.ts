@@ -1,0 +1,38 @@
+import { Command } from 'commander';
+import { packageVersion } from '../package-root.js';
+import { registerAuditCommands } from './audit.js';
+import { registerCheckCommand } from './check.js';
+import { registerCubeCommands } from './cubes.js';
+import { registerMigrateCommands } from './migrate.js';
+import type { Output } from './output.js';
+import { registerReleaseCommands } from './release.js';
+import { registerReportCommand } from './report.js';
+import { registerSecretCommand } from './secret.js';
+import { registerStackCommands } from './stack.js';
+import { registerTokenCommand } from './token.js';
+import { registerTrafficCommands } from './traffic.js';
+
+/** Every command of `cubeshift`, writing to `output`. */
+export function createProgram(output: Output): Command {
+  const program = new Command('cubeshift')
+    .description('moves a monolith to cubes, verified and reversible')
+    .version(packageVersion());
+  program.exitOverride().configureOutput({ writeOut: output.print, writeErr: (text) => output.talk(text.trimEnd()) });
+  registerStackCommands(program, output);
+  registerCheckCommand(program, output);
+  registerMigrateCommands(program, output);
+  registerTokenCommand(program, output);
+  registerReportCommand(program, output);
+  registerSecretCommand(program, output);
+  registerCubeCommands(program, output);
+  registerReleaseCommands(program, output);
+  registerAuditCommands(program, output);
+  registerTrafficCommands(program, output);
+  for (const command of allCommands(program)) command.exitOverride().copyInheritedSettings(program);
+  return program;
+}
+
+/** The commands below a command, theirs too. */
+export function allCommands(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...allCommands(child)]);
+}

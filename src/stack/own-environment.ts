@@ -1,0 +1,65 @@
+import { resolve } from 'node:path';
+import { Failure } from '../failures.js';
+import type { StackHome } from './home.js';
+
+/**
+ * The caller's environment without what `cubeshift env` of this stack has put there: a shell that took those variables over
+ * keeps them when the stack is stopped, and they are not the caller's own servers, services and secrets.
+ */
+export function withoutOwnValues(home: StackHome, environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const known = home.embeddedValues();
+  const secrets = home.secretsInUse();
+  return Object.fromEntries(
+    Object.entries(environment).filter(
+      ([name, value = '']) => !known[name]?.includes(value) && !(name === 'CUBE_JWT_SECRET' && secrets.includes(value)),
+    ),
+  );
+}
+
+/**
+ * Throws `configuration_invalid` when the caller's variables are of a stack whose folder was removed meanwhile: nothing
+ * tells any more which of them the stack chose.
+ */
+export function checkNotOfRemovedStack(home: StackHome, environment: NodeJS.ProcessEnv): void {
+  if (!environment.STATE_DIR || resolve(environment.STATE_DIR) !== home.folder) return;
+  if (Object.keys(home.embeddedValues()).length > 0) return;
+  const names = ownNames.filter((name) => environment[name]);
+  throw new Failure(
+    'configuration_invalid',
+    `This shell has the variables of a stack in ${home.folder} that is no longer there.`,
+    { hint: `Open a new shell, or type: unset ${names.join(' ')}` },
+  );
+}
+
+/** Keeps in mind what the stack chose by itself: `env` prints it from now on. */
+export function recordOwnValues(
+  home: StackHome,
+  chosen: Readonly<Record<string, string>>,
+  environment: NodeJS.ProcessEnv,
+): void {
+  const known = home.embeddedValues();
+  const fresh = Object.entries(chosen).flatMap(([name, value]) =>
+    environment[name] ? [] : [[name, [...new Set([...(known[name] ?? []), value])]] as const],
+  );
+  home.recordEmbeddedValues({ ...known, ...Object.fromEntries(fresh) });
+}
+
+/** What of the variables that `env` prints would be taken for the caller's own. */
+const ownNames = [
+  'STATE_DIR',
+  'LEGACY_DATABASE_URL',
+  'SAJU_CUBE_LEGACY_URL',
+  'CUBE_DATABASE_URL',
+  'REDIS_URL',
+  'TEMPORAL_ADDRESS',
+  'TEMPORAL_TLS',
+  'TEMPORAL_TLS_CA',
+  'TEMPORAL_TLS_CERT',
+  'TEMPORAL_TLS_KEY',
+  'LEGACY_SAJU_URL',
+  'CUBE_JWT_SECRET',
+  'USER_JWT_SECRET',
+  'TOKEN_SECRETS_FILE',
+  'CONTROL_PORT',
+  'CONTROL_URL',
+];

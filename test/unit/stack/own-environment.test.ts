@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { stackEnvironment } from '../../../src/stack/environment.js';
+import { StackHome } from '../../../src/stack/home.js';
+import { checkNotOfRemovedStack, recordOwnValues, withoutOwnValues } from '../../../src/stack/own-environment.js';
+
+let home: StackHome;
+beforeEach(() => {
+  home = new StackHome(mkdtempSync(join(tmpdir(), 'cubeshift-own-')));
+});
+afterEach(() => rmSync(home.folder, { recursive: true, force: true }));
+
+async function started(environment: NodeJS.ProcessEnv): Promise<Record<string, string>> {
+  const env = stackEnvironment(await home.settings(new Set()), environment, home.folder);
+  recordOwnValues(home, env, environment);
+  return env;
+}
+
+test('every variable of a stack is taken for its own again, and for nobody else’s', async () => {
+  const env = await started({});
+  expect(withoutOwnValues(home, { ...env, PATH: '/bin' })).toEqual({ PATH: '/bin' });
+});
+
+test('what the caller named stays the caller’s, at the next start too', async () => {
+  const own = { LEGACY_DATABASE_URL: 'postgres://u:p@h/x', LOG_LEVEL: 'debug', CUBE_JWT_SECRET: 'x'.repeat(32) };
+  const env = await started(own);
+  expect(withoutOwnValues(home, env)).toEqual(own);
+  await started(withoutOwnValues(home, env));
+  expect(withoutOwnValues(home, env)).toEqual(own);
+});
+
+test('values of an earlier start count as well, as those of a port that another took', async () => {
+  const env = await started({});
+  recordOwnValues(home, { ...env, REDIS_URL: 'redis://127.0.0.1:1' }, {});
+  expect(withoutOwnValues(home, env)).toEqual({});
+});
+
+test('a secret that was changed is the stack’s own, before and after', async () => {
+  home.recordSecrets({ cube: { current: 'new', previous: 'old' } });
+  expect(withoutOwnValues(home, { CUBE_JWT_SECRET: 'new' })).toEqual({});
+  expect(withoutOwnValues(home, { CUBE_JWT_SECRET: 'another' })).toEqual({ CUBE_JWT_SECRET: 'another' });
+});
+
+test('variables of a stack that is gone are refused, with what to type', async () => {
+  const env = await started({});
+  const purged = new StackHome(home.folder);
+  rmSync(home.folder, { recursive: true });
+  expect(() => checkNotOfRemovedStack(purged, { STATE_DIR: env.STATE_DIR, REDIS_URL: env.REDIS_URL })).toThrow(
+    expect.objectContaining({
+      type: 'configuration_invalid',
+      hint: 'Open a new shell, or type: unset STATE_DIR REDIS_URL',
+    }),
+  );
+  expect(() => checkNotOfRemovedStack(purged, { REDIS_URL: env.REDIS_URL })).not.toThrow();
+});
