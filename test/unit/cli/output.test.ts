@@ -63,7 +63,7 @@ describe('a command', () => {
       stderr: 'It cannot be reached.\nStart it.\n',
     });
     expect(run('throw new Failure("conflict", "It exists.", { hint: "" });').stderr).toBe(
-      'It exists.\nLook at the named migration first.\n',
+      'It exists.\nLook at it with `cubeshift migrate status ID` first.\n',
     );
   });
 
