@@ -1,3 +1,4 @@
+import type { Verdict } from '../domain/cube-changes.js';
 import { cubeDefinitions, type TrafficName } from '../domain/cubes.js';
 import type { Snapshot } from '../domain/ramp/counters.js';
 import type { LatencyComparison } from '../domain/ramp/mann-whitney.js';
@@ -5,6 +6,8 @@ import type { Turn } from '../domain/turn.js';
 import { Failure } from '../failures.js';
 import { appendAudit } from '../postgres/audit.js';
 import { atSide, type Databases } from '../postgres/databases.js';
+import type { CubeCalls } from '../runtime/cube-calls.js';
+import { checkWrites } from '../runtime/write-checks.js';
 import type { StoredFlags } from '../traffic/flag-texts.js';
 import { readFlags, writeFlags } from '../traffic/flags.js';
 import { type InstanceEntry, type InstanceFilter, readActiveVersion, readInstances } from '../traffic/instances.js';
@@ -65,8 +68,16 @@ export interface RampMove {
 }
 
 /** Looks at traffic, which change nothing: what cannot be read is said to be missing. */
-export function createTrafficLooks({ redis, admits, sources }: Omit<TrafficDependencies, 'databases'>) {
+export function createTrafficLooks({
+  redis,
+  admits,
+  sources,
+  calls,
+}: Omit<TrafficDependencies, 'databases'> & { readonly calls: CubeCalls }) {
   return {
+    /** Whether the cube can write where its users' writes go; what cannot be found out is no proof. */
+    checkWrites: (cube: TrafficName): Promise<Verdict> => guarded(() => checkWrites({ redis, admits, calls }, cube)),
+
     observeTraffic: (cube: TrafficName): Promise<TrafficLook> =>
       guarded(async () => {
         const state = await readState(redis, admits, cube).catch((error: unknown) => {

@@ -27,6 +27,8 @@ export interface OwnerSajuRecords {
   changeInterpretation(id: string, interpretation: string | null): Promise<StoredSajuRecord | undefined>;
   /** Whether there was one. */
   remove(id: string): Promise<boolean>;
+  /** Keeps, changes and removes a record in a transaction that is taken back: throws what would meet a user's write. */
+  checkWrites(): Promise<void>;
 }
 
 const columns = `id::text, user_id, birth_year, birth_month, birth_day, birth_hour, birth_minute, is_solar, is_leap_month,
@@ -58,8 +60,45 @@ export function legacySajuRecords(legacy: pg.Pool): OwnerSajuRecords {
     },
     changeInterpretation: async (id, interpretation) => (await ask(changeText, [id, interpretation])).rows[0],
     remove: async (id) => (await ask(removeText, [id])).rowCount === 1,
+    checkWrites: () => atSide('legacy', () => tryWrites(legacy)),
   };
 }
+
+async function tryWrites(legacy: pg.Pool): Promise<void> {
+  const client = await legacy.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('begin');
+    const kept = await client.query<{ id: string }>(keepText, [...columnValues(triedValues)]);
+    const id = kept.rows[0]?.id;
+    await client.query(changeText, [id, null]);
+    await client.query(removeText, [id]);
+  } finally {
+    // A connection that cannot take it back is given up, and the server takes it back.
+    await client.query('rollback').catch((error: Error) => {
+      broken = error;
+    });
+    client.release(broken);
+  }
+}
+
+/** A record that anybody could have; it is never committed. */
+const triedValues: SajuRecordValues = {
+  user_id: 'cubeshift-write-check',
+  birth_year: 1990,
+  birth_month: 1,
+  birth_day: 26,
+  birth_hour: 14,
+  birth_minute: 24,
+  is_solar: true,
+  is_leap_month: false,
+  year_pillar: '기사',
+  month_pillar: '정축',
+  day_pillar: '신묘',
+  hour_pillar: '을미',
+  convention: null,
+  interpretation: null,
+};
 
 /** Rights, tables and settings of the database are the operator's to mend: a user has done nothing wrong. */
 function asOurs(error: unknown): unknown {

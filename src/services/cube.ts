@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { CubeDefinition } from '../domain/cubes.js';
 import type { Rate } from '../domain/token-bucket.js';
+import { writeCheckPath } from '../domain/write-check.js';
 import type { Failure } from '../failures.js';
 import { type InstanceState, type NewInstance, registerInstance } from '../traffic/instances.js';
 import type { RedisConnection } from '../traffic/redis.js';
@@ -16,6 +17,7 @@ import { limitByAddress, type RateLimiter } from './rate-limit.js';
 import { createRequestContexts } from './request-context.js';
 import { type RouteMethods, registerNotFound } from './route-methods.js';
 import type { TokenVerifier } from './tokens.js';
+import { registerWriteCheck } from './write-check.js';
 
 /** What every cube is built from. */
 export interface CubeOptions {
@@ -38,6 +40,8 @@ export interface CubeOptions {
   /** Knows the errors of the technology behind the cube, as `registerProblems` asks. */
   readonly translate?: (error: unknown) => Failure | undefined;
   readonly moreMetrics?: MoreMetrics;
+  /** Tries a write as one of a user's is made, and takes it back; throws what a user would meet. */
+  readonly tryWrite?: () => Promise<void>;
 }
 
 export interface Cube extends CubeSelf {
@@ -87,12 +91,13 @@ export async function buildCube(options: CubeOptions): Promise<CubeApp> {
   };
   registerMetrics(app, definition.cubeId, options.moreMetrics);
   registerCubeHealth(app, cube, options.clock);
+  registerWriteCheck(app, authorization, options.tryWrite);
   return Object.assign(app, { cube });
 }
 
 /** Closed by default: a route that forgets to ask for a permission must not be open to everybody. */
 function requireEverywhere(app: FastifyInstance, authorization: Authorization, permission: Permission): void {
-  const open = new Set(['/health', '/ready', '/metrics']);
+  const open = new Set(['/health', '/ready', '/metrics', writeCheckPath]);
   const check = authorization.require(permission);
   app.addHook('onRequest', async (request) => {
     if (!open.has(request.routeOptions.url ?? '')) await check(request);

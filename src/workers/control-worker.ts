@@ -95,7 +95,7 @@ export async function startControlWorker(
         worker: workerIdentity(),
         reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT),
       }),
-      createTrafficLooks(traffic),
+      createTrafficLooks({ ...traffic, calls }),
       createWeightSteps(traffic),
       createCubeVersions({ runtime, redis, admits, maxInstances: config.MAX_INSTANCES_PER_CUBE }),
       createCubeHealth({ runtime, redis, admits, calls }),

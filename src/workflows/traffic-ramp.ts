@@ -1,5 +1,6 @@
 import { ActivityFailure, CancellationScope, proxyActivities } from '@temporalio/workflow';
 import type { RampMove, TrafficLooks, WeightChange, WeightSteps } from '../activities/traffic.js';
+import type { Verdict } from '../domain/cube-changes.js';
 import type { RequestProof } from '../domain/plan-requests.js';
 import { countBetween, keepSilent } from '../domain/ramp/counters.js';
 import { addSeen, watchedBetween } from '../domain/ramp/evidence.js';
@@ -134,6 +135,14 @@ async function advance(ramp: RampRun, { sentence }: Decision): Promise<void> {
     ramp.enter('completed', { verdict: 'advance', reason: 'target_reached', sentence: all });
     return;
   }
+  const unwritable = ramp.checksWrites ? await whyNotWritable(ramp) : undefined;
+  if (unwritable === 'asked meanwhile') return;
+  if (unwritable !== undefined)
+    return ramp.enter('ramping', {
+      verdict: 'hold',
+      reason: 'cannot_write',
+      sentence: `Nobody more is brought to the cube: ${unwritable}.`,
+    });
   const why = `${sentence} On to ${next} %.`;
   const { done } = await setWeight(ramp, { percentage: next, onlyIf: ramp.percentage, by: byRamp(ramp), why });
   // Somebody was faster: the next look tells who.
@@ -141,6 +150,18 @@ async function advance(ramp: RampRun, { sentence }: Decision): Promise<void> {
   record(ramp, { action: 'ramp.advance', from: ramp.percentage, to: next, why: sentence });
   ramp.stand(next);
   ramp.enter('ramping', { verdict: 'advance', reason: 'all_clear', sentence: why });
+}
+
+/** Why the cube cannot write where its users' writes go; undefined where it was seen to. */
+async function whyNotWritable(ramp: RampRun): Promise<string | undefined> {
+  const verdict = await ramp
+    .unlessAsked(() => looks.checkWrites(ramp.input.cube))
+    .catch((error: unknown): Verdict => {
+      if (!(error instanceof ActivityFailure)) throw error;
+      return { passed: false, sentence: `whether it can write is unknown (${error.cause?.message ?? 'unknown'})` };
+    });
+  if (verdict === undefined) return 'asked meanwhile';
+  return verdict.passed ? undefined : verdict.sentence;
 }
 
 /**

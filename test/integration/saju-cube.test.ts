@@ -75,6 +75,35 @@ describe('the routes', () => {
     }
   });
 
+  test('a write check keeps, changes and removes a record, leaves nothing behind, and says what a role may not', async () => {
+    const check = (permission: string) =>
+      app.inject({
+        method: 'POST',
+        url: '/_cube/write-check',
+        headers: { authorization: `Bearer ${tokenOf('control', permission)}` },
+      });
+    const left = async () =>
+      (await databases.legacy.query(`select * from saju_records where user_id like 'cubeshift%'`)).rows;
+    await build(databases.legacyUrl);
+    expect((await check('migration:write')).json()).toEqual({ writable: true, sentence: null });
+    expect(await left()).toEqual([]);
+    expect((await check('saju:call')).statusCode).toBe(404);
+    expect((await app.inject({ method: 'POST', url: '/_cube/write-check', headers: gateway })).statusCode).toBe(404);
+    const reader = await createRole(databases.legacy);
+    closing.push(() => reader.drop());
+    for (const grants of ['select', 'select, insert', 'select, insert, update']) {
+      await databases.legacy.query(`grant ${grants} on saju_records to ${reader.name}`);
+      if (grants.includes('insert'))
+        await databases.legacy.query(`grant usage on sequence saju_records_id_seq to ${reader.name}`);
+      await build(reader.url(databases.legacyUrl));
+      expect((await check('migration:write')).json()).toMatchObject({ writable: false, sentence: expect.any(String) });
+    }
+    await databases.legacy.query(`grant delete on saju_records to ${reader.name}`);
+    await build(reader.url(databases.legacyUrl));
+    expect((await check('migration:write')).json()).toEqual({ writable: true, sentence: null });
+    expect(await left()).toEqual([]);
+  });
+
   test('are for the gateway, and for others with a token for them', async () => {
     await build(databases.legacyUrl);
     expect((await calculate({})).statusCode).toBe(401);

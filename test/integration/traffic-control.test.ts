@@ -47,6 +47,7 @@ beforeAll(async () => {
     keptVersions: async () => undefined,
     warmVersionOf: async () => undefined,
     maxInstances: 8,
+    calls: { call: async () => undefined },
     secret: () => testSecret,
     tokens,
     clock,

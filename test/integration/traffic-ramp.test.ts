@@ -208,3 +208,22 @@ test('gateways that fall silent, and a cube without a ready instance, hold it or
   expect(await waitFor('back', ({ rollbacks }) => rollbacks.length === 1)).toMatchObject({ reason: 'not_ready' });
   expect(await weightNow()).toBe(0);
 });
+
+test('a ramp of a cube that cannot write does not begin, and one that loses its grant brings nobody more', async () => {
+  stack.cube.refusal = 'The legacy database refuses it: permission denied.';
+  const { status, view } = await call('POST', '/ramp', quick);
+  expect([status, view.detail]).toEqual([
+    409,
+    "The ramp does not begin: saju-1 cannot write where its users' writes go: The legacy database refuses it: permission denied.",
+  ]);
+  stack.cube.refusal = null;
+  await begin();
+  await waitFor('at 5 %', ({ percentage }) => percentage === 5);
+  stack.cube.refusal = 'Revoked.';
+  expect(await waitFor('holding', ({ reason }) => reason === 'cannot_write')).toMatchObject({
+    percentage: 5,
+    sentence: "Nobody more is brought to the cube: saju-1 cannot write where its users' writes go: Revoked.",
+  });
+  stack.cube.refusal = null;
+  await waitFor('completed', ({ status }) => status === 'completed');
+});

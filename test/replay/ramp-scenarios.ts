@@ -5,6 +5,7 @@ import type { Engine } from '../support/engine.js';
 import { OwnRedis } from '../support/own-redis.js';
 import { registerInstance } from '../support/registry.js';
 import { SeriesServer } from '../support/series-server.js';
+import { WritableCube } from '../support/writable-cube.js';
 
 /** What is done to a ramp, from its start to its end; by scenario. */
 export const rampScenarios: Readonly<Record<string, (engine: Engine, gateway: SeriesServer) => Promise<unknown>>> = {
@@ -38,11 +39,13 @@ export async function startRampWorld() {
   const redis = connectRedis(server.url, { onError: () => undefined });
   await until('a connection', () => redis.status === 'ready');
   const gateway = await SeriesServer.start(redis, 'gateway-1');
-  const instance = { instance_id: 'saju-1', url: 'http://127.0.0.1:1', version: '1', started_at: Date.now() };
+  const writable = await WritableCube.start();
+  const instance = { instance_id: 'saju-1', url: writable.url, version: '1', started_at: Date.now() };
   const cube = registerInstance(redis, { cube_id: 'saju-cube', state: 'ready', ...instance });
   const stop = async () => {
     await gateway.stop();
     await cube.close();
+    await writable.stop();
     redis.disconnect();
     await server.stop();
   };

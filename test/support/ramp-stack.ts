@@ -7,6 +7,7 @@ import { Engine } from './engine.js';
 import { OwnRedis } from './own-redis.js';
 import type { Program } from './programs-here.js';
 import { registerInstance } from './registry.js';
+import { WritableCube } from './writable-cube.js';
 
 interface RampStackOptions {
   /** Programs of the engine that run as processes of their own. */
@@ -22,6 +23,7 @@ export class RampStack {
     readonly ownRedis: OwnRedis,
     readonly redis: RedisConnection,
     readonly engine: Engine,
+    readonly cube: WritableCube,
   ) {}
 
   static async start({ apart = [], environment = {} }: RampStackOptions = {}): Promise<RampStack> {
@@ -36,7 +38,7 @@ export class RampStack {
       apart,
       environment: { 'worker-control': environment },
     });
-    return new RampStack(databases, ownRedis, redis, engine);
+    return new RampStack(databases, ownRedis, redis, engine, await WritableCube.start());
   }
 
   /** Nobody on the saju cube. */
@@ -47,12 +49,13 @@ export class RampStack {
   /** A ready instance of the saju cube, as the registry knows it. */
   registerCube(): Registration {
     const ready = { version: '1', state: 'ready', started_at: Date.now() } as const;
-    const place = { cube_id: 'saju-cube', instance_id: 'saju-1', url: 'http://127.0.0.1:1' } as const;
+    const place = { cube_id: 'saju-cube', instance_id: 'saju-1', url: this.cube.url } as const;
     return registerInstance(this.redis, { ...place, ...ready });
   }
 
   async stop(): Promise<void> {
     await this.engine.stop();
+    await this.cube.stop();
     this.redis.disconnect();
     await this.ownRedis.stop();
     await this.databases.drop();

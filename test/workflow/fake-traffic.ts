@@ -1,4 +1,5 @@
 import type { RampMove, TrafficLook, TrafficLooks, WeightChange, WeightSteps } from '../../src/activities/traffic.js';
+import type { Verdict } from '../../src/domain/cube-changes.js';
 import type { Counter, RampSeries } from '../../src/domain/ramp/counters.js';
 import type { LatencyComparison } from '../../src/domain/ramp/mann-whitney.js';
 
@@ -39,6 +40,9 @@ export class FakeTraffic {
     pValue: 0.5,
   };
   comparisons = 0;
+  /** What a write check of the cube comes to. */
+  writes: Verdict = { passed: true };
+  writeChecks = 0;
   /** Awaited by every look: a gate that a test opens. */
   beforeLook: () => Promise<void> = async () => undefined;
   beforeRecord: () => Promise<void> = async () => undefined;
@@ -67,6 +71,10 @@ export class FakeTraffic {
         listed: ['gateway'],
         missing: this.missing,
       } satisfies TrafficLook;
+    },
+    checkWrites: async () => {
+      this.writeChecks++;
+      return this.writes;
     },
     compareUserLatencies: async () => {
       this.comparisons++;

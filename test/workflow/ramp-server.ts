@@ -75,6 +75,7 @@ function rampWorker(
     activities: {
       observeTraffic: ask('observeTraffic'),
       compareUserLatencies: ask('compareUserLatencies'),
+      checkWrites: ask('checkWrites'),
       setWeight: ask('setWeight'),
       recordMove: ask('recordMove'),
       checkProof: async () => true,

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type pg from 'pg';
+import type { CubeCalls } from '../../runtime/cube-calls.js';
 import type { InstanceFilter } from '../../traffic/instances.js';
 import type { LastWeights } from '../../traffic/last-weights.js';
 import type { RedisConnection } from '../../traffic/redis.js';
@@ -17,6 +18,8 @@ export interface ControlSettings {
   readonly redis: RedisConnection;
   /** Which instances of the registry are asked how they are. */
   readonly admits: InstanceFilter;
+  /** Calls of instances, with a token of their own. */
+  readonly calls: CubeCalls;
   readonly workflows: MigrationWorkflows;
   readonly cubeWorkflows: CubeWorkflows;
   readonly ramps: RampWorkflows;

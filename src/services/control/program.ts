@@ -7,13 +7,14 @@ import { createPool } from '../../postgres/connect.js';
 import { forgetContents } from '../../postgres/ledger/retention.js';
 import { upgradeLedger } from '../../postgres/ledger-schema.js';
 import { findOrphans, recordRunId } from '../../postgres/migration-records.js';
+import { createCubeCalls } from '../../runtime/cube-calls.js';
 import { temporalTarget, temporalVariables } from '../../temporal-target.js';
 import { admittedInstances } from '../../traffic/admitted-instances.js';
 import { reportSecrets } from '../../traffic/known-secrets.js';
 import { connectRedis } from '../../traffic/redis.js';
 import { createRequestProofs } from '../request-proofs.js';
 import { knowSecretsOrExit } from '../token-secrets.js';
-import { createTokenVerifier } from '../tokens.js';
+import { createTokenVerifier, issueCubeToken } from '../tokens.js';
 import { buildControlApp } from './app.js';
 import { createCubeWorkflows } from './cube-workflows.js';
 import { createKeptVersions, createWarmVersionOf } from './kept-versions.js';
@@ -62,6 +63,10 @@ export async function runControl(
     workflows,
     cubeWorkflows,
     ramps,
+    calls: createCubeCalls(
+      (permission) =>
+        issueCubeToken(secrets.cube.current, { cubeId: 'control', permissions: [permission] }, clock()).token,
+    ),
     maxInstances: config.MAX_INSTANCES_PER_CUBE,
     keptVersions: createKeptVersions(config.STATE_DIR),
     warmVersionOf: createWarmVersionOf(config.STATE_DIR),

@@ -14,6 +14,7 @@ import { type RampSettings, usualSettings } from '../../domain/ramp/settings.js'
 import { planSteps } from '../../domain/ramp/steps.js';
 import { Failure, toFailure } from '../../failures.js';
 import { appendAudit } from '../../postgres/audit.js';
+import { checkWrites } from '../../runtime/write-checks.js';
 import { readFlags } from '../../traffic/flags.js';
 import { problemResponses } from '../problem.js';
 import type { ControlDependencies } from './dependencies.js';
@@ -171,6 +172,11 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
       if (percentage !== null && percentage >= target)
         throw new Failure('conflict', `The weight of ${cube} is ${percentage} % already.`, {
           hint: `Set it with \`cubeshift traffic set ${cube}\`, or ramp to more.`,
+        });
+      const writes = await checkWrites(deps, cube);
+      if (!writes.passed)
+        throw new Failure('conflict', `The ramp does not begin: ${writes.sentence}.`, {
+          hint: `Give the cube's role its grants (README), then type \`cubeshift traffic ramp ${cube}\` again.`,
         });
       const by = authorization.callerOf(request).cubeId;
       const input = { cube, steps: planned, settings: completeSettings(settings), by };

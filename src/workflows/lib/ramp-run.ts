@@ -95,6 +95,8 @@ export class RampRun {
   private readonly listing = new Listing('ramp');
   /** Ramps that began before it are not judged by answers of one user to another. */
   private readonly fresh: Evidence = patched('anothers-answer') ? freshEvidence : withoutAnothers;
+  /** Ramps that began before it do not ask whether the cube can write. */
+  readonly checksWrites = patched('checks-writes');
 
   constructor(
     readonly input: RampInput,

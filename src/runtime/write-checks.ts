@@ -1,0 +1,41 @@
+import type { Verdict } from '../domain/cube-changes.js';
+import { cubeDefinitions, type TrafficName } from '../domain/cubes.js';
+import { readWriteCheck, writeCheckPath, writeCheckPermission } from '../domain/write-check.js';
+import { type InstanceFilter, readActiveVersion, readInstances } from '../traffic/instances.js';
+import type { RedisConnection } from '../traffic/redis.js';
+import { redisFailure } from '../traffic/redis-failure.js';
+import type { CubeCalls } from './cube-calls.js';
+
+export interface WriteCheckSources {
+  readonly redis: RedisConnection;
+  /** Which instances of the registry are asked. */
+  readonly admits: InstanceFilter;
+  readonly calls: CubeCalls;
+}
+
+/**
+ * Whether every ready instance of a cube, of the version that takes the traffic, can write where its users' writes go: each is
+ * asked to try, as its own role. Passes where none is ready: that is told otherwise. Throws `redis_unreachable`.
+ */
+export async function checkWrites({ redis, admits, calls }: WriteCheckSources, cube: TrafficName): Promise<Verdict> {
+  const cubeId = cubeDefinitions.find(({ trafficName }) => trafficName === cube)?.cubeId ?? '';
+  const [instances, version] = await Promise.all([
+    readInstances(redis, cubeId, admits),
+    readActiveVersion(redis, cubeId),
+  ]).catch((error: unknown) => {
+    throw redisFailure(error);
+  });
+  const asked = instances.filter((one) => one.state === 'ready' && (version === null || one.version === version));
+  const looks = asked.map(async ({ instance_id, url }): Promise<Verdict> => {
+    const request = { method: 'POST', path: writeCheckPath, permission: writeCheckPermission } as const;
+    const answer = await calls.call(url, request);
+    if (answer === undefined) return { passed: false, sentence: `${instance_id} did not answer the write check` };
+    const check = answer.status === 200 ? readWriteCheck(answer.body) : undefined;
+    if (check === undefined)
+      return { passed: false, sentence: `${instance_id} answered the write check with ${answer.status}` };
+    if (check.writable) return { passed: true };
+    const why = (check.sentence ?? 'it gave no reason').replace(/\.$/, '');
+    return { passed: false, sentence: `${instance_id} cannot write where its users' writes go: ${why}` };
+  });
+  return (await Promise.all(looks)).find(({ passed }) => !passed) ?? { passed: true };
+}
