@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync } from 'node:fs';
+import { mkdtempSync, rmdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -24,7 +24,7 @@ test.skipIf(!canMount())(
     timeout: patience,
   },
   async () => {
-    const disk = smallDisk();
+    const disk = smallDisk(await ownerOfData());
     const { databases, engine } = await begin();
     const space = `small_${process.pid}`;
     await databases.cube.query(`create tablespace ${space} location '${disk.folder}'`);
@@ -71,7 +71,7 @@ async function goesOnOnceThereIsRoom(databases: TestDatabases, engine: Engine, m
     ),
   );
   expect(engine.logOf('worker-bulk-1')).toContain('"type":"disk_full"');
-  expect(await engine.view('run')).toMatchObject({ status: 'running', stage: 'copying' });
+  expect(await engine.view('run')).toMatchObject({ status: 'running', stage: 'copying', error: { type: 'disk_full' } });
   await makeRoom();
   await engine.waitFor('run', 'verified', (view) => view.status === 'waiting', 90_000);
   await expectRejectsAsForetold(databases, 'run');
@@ -79,10 +79,16 @@ async function goesOnOnceThereIsRoom(databases: TestDatabases, engine: Engine, m
   await expectLedgerAddsUp(databases, 'run');
 }
 
-/** A disk of two megabytes that can be made larger; owned by the user under whom PostgreSQL runs for root. */
-function smallDisk(): { folder: string; grow: () => void } {
+/** The user under whom PostgreSQL runs for root. */
+async function ownerOfData(): Promise<number> {
+  const found = await onCubeServer("select current_setting('data_directory') as folder");
+  return statSync(String(found.rows[0]?.folder)).uid;
+}
+
+/** A disk of two megabytes that can be made larger. */
+function smallDisk(owner: number): { folder: string; grow: () => void } {
   const folder = mkdtempSync(join(tmpdir(), 'cubeshift-disk-'));
-  asRoot('mount', '-t', 'tmpfs', '-o', 'size=2m,mode=700,uid=65534,gid=65534', 'tmpfs', folder);
+  asRoot('mount', '-t', 'tmpfs', '-o', `size=2m,mode=700,uid=${owner},gid=${owner}`, 'tmpfs', folder);
   ends.push(() => {
     asRoot('umount', folder);
     rmdirSync(folder);
@@ -109,8 +115,8 @@ function asRoot(program: string, ...args: readonly string[]): void {
   execFileSync(program, args, { stdio: 'ignore' });
 }
 
-async function onCubeServer(statement: string): Promise<void> {
+async function onCubeServer(statement: string): Promise<pg.QueryResult> {
   const client = new pg.Client({ connectionString: inject('servers').cubeUrl });
   await client.connect();
-  await client.query(statement).finally(() => client.end());
+  return client.query(statement).finally(() => client.end());
 }
