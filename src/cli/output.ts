@@ -9,14 +9,32 @@ export interface Output {
   talk(text: string): void;
 }
 
+/** Everything that is shown goes through one of these: what it shows may come from a database, a server or a cube. */
 export const output: Output = {
-  json: (document) => void process.stdout.write(`${JSON.stringify(document, null, 2)}\n`),
-  print: (text) => void process.stdout.write(`${text}\n`),
-  talk: (text) => void process.stderr.write(`${text}\n`),
+  json: (document) => void process.stdout.write(`${escaped(JSON.stringify(document, null, 2))}\n`),
+  print: (text) => void process.stdout.write(`${plain(text)}\n`),
+  talk: (text) => void process.stderr.write(`${plain(text)}\n`),
 };
 
+/**
+ * Text without the characters that a terminal carries out instead of showing them: those of C0 but for the end of a line and
+ * the tabulator, DEL and those of C1; and without those that turn the direction of writing.
+ */
+export function plain(text: string): string {
+  return text.replaceAll(commands, '');
+}
+
+/** The same of JSON, where nothing may be lost: JSON itself escapes C0. */
+function escaped(json: string): string {
+  return json.replaceAll(commands, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+const commands = /(?![\n\t])[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
 /** A table with aligned columns, the first row its head. */
-export function table(rows: readonly (readonly string[])[]): string {
+export function table(given: readonly (readonly string[])[]): string {
+  // A cell that held the end of a line could show a row that there is not.
+  const rows = given.map((row) => row.map((cell) => plain(cell.replaceAll(/[\n\t]/g, ' '))));
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   return rows
     .map((row) =>

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { Failure } from '../failures.js';
-import { issueCubeToken } from '../services/tokens.js';
+import { issueCubeToken, isTokenHolder } from '../services/tokens.js';
 import { cubeSecret } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output } from './output.js';
@@ -14,8 +14,11 @@ export function registerTokenCommand(program: Command, output: Output): void {
     .action((options: { cubeId: string; permissions: string }) =>
       conclude(async () => {
         const permissions = options.permissions.split(',').map((one) => one.trim());
-        if (options.cubeId === '' || permissions.includes(''))
-          throw new Failure('invalid_input', 'Cube id and permissions must not be empty.');
+        if (!isTokenHolder(options.cubeId) || permissions.includes(''))
+          throw new Failure(
+            'invalid_input',
+            'A cube id is letters, digits, dots, dashes and underscores; no permission is empty.',
+          );
         const { token } = issueCubeToken(cubeSecret(), { cubeId: options.cubeId, permissions }, new Date());
         output.print(token);
         return exitCodes.done;

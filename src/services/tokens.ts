@@ -51,6 +51,13 @@ export function createTokenVerifier(secrets: TokenSecrets, clock: () => Date): T
   return createSignedTokens(secrets, { issuer: cubeTokenIssuer, read: identityOf, clock });
 }
 
+/** What a token may name as its holder, letters and digits of any script with dots, dashes and underscores: it comes to logs, terminals and the audit. */
+export const tokenHolderPattern = '^[\\p{L}\\p{N}][\\p{L}\\p{N}._-]{0,199}$';
+
+export function isTokenHolder(text: string): boolean {
+  return new RegExp(tokenHolderPattern, 'u').test(text);
+}
+
 function identityOf({
   cube_id: cubeId,
   permissions,
@@ -60,7 +67,7 @@ function identityOf({
 }: Claims): CubeIdentity | undefined {
   const complete =
     typeof cubeId === 'string' &&
-    cubeId !== '' &&
+    isTokenHolder(cubeId) &&
     Array.isArray(permissions) &&
     permissions.every((one) => typeof one === 'string');
   if (!complete || !isTime(iat) || !isTime(exp) || exp - iat > cubeTokenSeconds) return undefined;

@@ -8,7 +8,7 @@ import { postgresFailure } from '../../postgres/errors.js';
 import { buildCube, type CubeApp, type CubeOptions } from '../cube.js';
 import { problemResponses } from '../problem.js';
 import { limitRate, type RateLimiter } from '../rate-limit.js';
-import { issueCubeToken } from '../tokens.js';
+import { issueCubeToken, tokenHolderPattern } from '../tokens.js';
 import { refuseOldIssuer, refuseWrongIssue } from './issuing.js';
 
 export interface SecurityCubeOptions extends Omit<CubeOptions, 'addressRate' | 'permission'> {
@@ -27,7 +27,7 @@ const usualRates = { address: { perSecond: 20, burst: 100 }, subject: { perSecon
 
 const issueBody = Type.Object(
   {
-    cube_id: Type.String({ minLength: 1, maxLength: 200 }),
+    cube_id: Type.String({ pattern: tokenHolderPattern }),
     permissions: Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: 100, uniqueItems: true }),
   },
   { additionalProperties: false },

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { table } from '../../../src/cli/output.js';
+import { plain, table } from '../../../src/cli/output.js';
 import { packageRoot } from '../../../src/package-root.js';
 
 describe('a table', () => {
@@ -73,4 +74,66 @@ describe('a command', () => {
     expect(stderr).toContain('RangeError');
     expect(stderr).not.toContain('홍길동');
   });
+});
+
+describe('what is shown', () => {
+  /** What makes a terminal do something: a title, a link, colours, a move of the cursor, a question that it answers. */
+  const tricks = [
+    '\u001b]0;x\u0007',
+    '\u001b]8;;http://x\u001b\\\\',
+    '\u001b[2J',
+    '\u009b31m',
+    '\u009d0;x\u009c',
+    '\r',
+    '\b',
+    '\u007f',
+    '\u202e',
+  ];
+  const shows = (text: string) => !/(?![\n\t])[\p{Cc}\u202a-\u202e\u2066-\u2069]/u.test(text);
+
+  test.each(tricks)('has nothing left of %j that a terminal carries out', (trick) => {
+    expect(shows(plain(`before${trick}after`))).toBe(true);
+    expect(plain(`before${trick}after`)).toMatch(/^before.*after$/);
+    expect(
+      shows(
+        table([
+          ['ID', 'WHY'],
+          [trick, `a\n9${trick}`],
+        ]),
+      ),
+    ).toBe(true);
+    expect(
+      table([
+        ['ID', 'WHY'],
+        ['1', `a\n9${trick}`],
+      ]).split('\n').length,
+    ).toBe(2);
+  });
+
+  test('is otherwise as it was', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (text) => {
+        expect(plain(plain(text))).toBe(plain(text));
+        if (shows(text) && !/[\u061c\u200e\u200f]/.test(text)) expect(plain(text)).toBe(text);
+      }),
+    );
+  });
+
+  test.each(['json', 'print', 'talk'])('by %s holds no such character, and JSON loses none', (way) => {
+    const module = pathToFileURL(join(packageRoot(), 'dist', 'src', 'cli', 'output.js')).href;
+    const value = tricks.join('');
+    const script = `import { output } from ${JSON.stringify(module)}; output.${way}(${JSON.stringify(value)});`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    expect(shows(stdout + stderr)).toBe(true);
+    if (way === 'json') expect(JSON.parse(stdout)).toBe(value);
+  });
+});
+
+test('no command shows anything but through these', () => {
+  const folder = join(packageRoot(), 'src', 'cli');
+  const files = [join(packageRoot(), 'src', 'cli.ts'), ...readdirSync(folder).map((name) => join(folder, name))];
+  const others = files.filter((file) => !file.endsWith('/output.ts'));
+  expect(others.length).toBeGreaterThan(10);
+  for (const file of others)
+    expect([file, readFileSync(file, 'utf8').match(/process\.std(out|err)\.write|console\./)]).toEqual([file, null]);
 });

@@ -119,6 +119,9 @@ const wrong: readonly (readonly [string, string])[] = [
     (name) => [`no ${name}`, handMade(without(name))] as const,
   ),
   ['cube_id empty', handMade({ ...claims, cube_id: '' })],
+  ...['a b', '-a', 'a\n', 'a\u001b]0;x\u0007', 'a\u009b31m', 'a/b', 'a\u202eb', 'x'.repeat(201)].map(
+    (odd) => [`cube_id ${JSON.stringify(odd)}`, handMade({ ...claims, cube_id: odd })] as const,
+  ),
   ['cube_id a number', handMade({ ...claims, cube_id: 7 })],
   ['permissions a text', handMade({ ...claims, permissions: 'migration:write' })],
   ['permissions of objects', handMade({ ...claims, permissions: [{}] })],
