@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { Failure } from '../failures.js';
 
 /** What is put on record. `details` holds settings, ids and counts; never a secret, never the contents of a record. */
 export interface AuditedAct {
@@ -52,6 +53,13 @@ export async function appendAudit(pool: pg.Pool, act: AuditedAct): Promise<Audit
   const [entry] = added.rows;
   if (entry === undefined) throw new Error('a function returned no row');
   return { seq: Number(entry.seq), hash: entry.hash };
+}
+
+/** Throws when entries cannot be appended: the function is not there, or its EXECUTE is not given. */
+export async function mayAppend(pool: pg.Pool): Promise<void> {
+  const asked = "has_function_privilege('audit.append(text, text, text, jsonb)', 'execute')";
+  const found = await pool.query<{ may: boolean }>(`select ${asked} as may`);
+  if (found.rows[0]?.may !== true) throw new Failure('permission_denied', 'The role may not execute audit.append.');
 }
 
 /** Entries older than `before`, the newest first. */

@@ -58,9 +58,15 @@ export async function prepareDatabase(
     await client.query(`alter role ${administrator} password ${pg.escapeLiteral(verifierOf(administrator))}`);
     await ensureRoles(client, side, verifierOf);
   });
-  await asAdministrator(administratorUrl(server, databaseRoles[side].database), async (client) => {
+  const { database, owner } = databaseRoles[side];
+  await prepareTables(administratorUrl(server, database), roleUrl(settings, side, owner), side);
+}
+
+/** The part of `prepareDatabase` that is one database's alone. */
+export async function prepareTables(administratorUrl: string, ownerUrl: string, side: DatabaseSide): Promise<void> {
+  await asAdministrator(administratorUrl, async (client) => {
     await giveToOwner(client, side);
-    if (side === 'cube') await withAuditOpen(client, () => upgradeLedger(roleUrl(settings, side, 'cubes')));
+    if (side === 'cube') await withAuditOpen(client, () => upgradeLedger(ownerUrl));
     await grantRights(client, side);
   });
 }

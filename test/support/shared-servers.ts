@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { defaultCacheFolder, ensureArtifact } from '../../src/stack/fetch.js';
 import { StackHome } from '../../src/stack/home.js';
+import { programs, runCubes } from '../../src/stack/programs.js';
 import { type RunningStack, startServers, stopStack } from '../../src/stack/stack.js';
 
 declare module 'vitest' {
@@ -14,6 +15,9 @@ declare module 'vitest' {
       readonly cubeUrl: string;
       readonly temporalAddress: string;
       readonly redisUrl: string;
+      /** What each program of a stack is told of the databases, by its name and by variable. */
+      readonly programDatabases: Readonly<Record<string, Readonly<Record<string, string>>>>;
+      readonly owners: Readonly<{ legacy: string; cube: string }>;
     };
     timeSkippingServer: string;
   }
@@ -41,8 +45,18 @@ export async function setup(project: TestProject): Promise<void> {
     cubeUrl: stack.administratorUrls.cube ?? '',
     temporalAddress: stack.env.TEMPORAL_ADDRESS ?? '',
     redisUrl: stack.env.REDIS_URL ?? '',
+    programDatabases: Object.fromEntries(
+      [...programs.map(({ name, databases }) => [name, databases] as const), ...runCubes.map(byCube)].map(
+        ([name, needs]) => [name, stack?.databasesOf(needs) ?? {}],
+      ),
+    ),
+    owners: { legacy: stack.env.LEGACY_DATABASE_URL ?? '', cube: stack.env.CUBE_DATABASE_URL ?? '' },
   });
   project.provide('timeSkippingServer', await ensureArtifact('temporal-test-server', cacheFolder, log));
+}
+
+function byCube({ cubeId, databases }: (typeof runCubes)[number]) {
+  return [cubeId, databases] as const;
 }
 
 export async function teardown(): Promise<void> {

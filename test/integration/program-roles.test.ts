@@ -1,0 +1,192 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { prepareTables } from '../../src/stack/embedded-database.js';
+import { createDatabases, type TestDatabases } from '../support/databases.js';
+import { Engine } from '../support/engine.js';
+import { expectTargetEqualsSource } from '../support/equality.js';
+
+/** The roles by which the programs of a stack come to its databases: what each may is enough, and no more than that. */
+const { programDatabases, owners } = inject('servers');
+let databases: TestDatabases;
+
+const onTest = (url: string) => {
+  const at = new URL(url);
+  at.pathname = new URL(isLegacy(url) ? databases.legacyUrl : databases.cubeUrl).pathname;
+  return at.href;
+};
+const isLegacy = (url: string) => new URL(url).port === new URL(owners.legacy).port;
+const variablesOf = (program: string) =>
+  Object.fromEntries(Object.entries(programDatabases[program] ?? {}).map(([name, url]) => [name, onTest(url)]));
+/** Every role of a program on every server, once. */
+const roles = [...new Set(Object.values(programDatabases).flatMap((variables) => Object.values(variables)))].map(
+  (url) => [`${new URL(url).username} at ${isLegacy(url) ? 'legacy' : 'cube'}`, url] as const,
+);
+const programRoles = roles.filter(([name]) => name !== 'heal7 at legacy');
+
+beforeAll(async () => {
+  databases = await createDatabases(800);
+  const name = new URL(databases.cubeUrl).pathname.slice(1);
+  await databases.legacy.query(`alter database ${name} owner to heal7`);
+  await databases.cube.query(`alter database ${name} owner to cubes`);
+  await prepareTables(databases.legacyUrl, onTest(owners.legacy), 'legacy');
+  await prepareTables(databases.cubeUrl, onTest(owners.cube), 'cube');
+});
+afterAll(() => databases.drop());
+
+async function ask(url: string, statement: string): Promise<readonly Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: onTest(url) });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return (await client.query(statement)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** What a role may do with tables, by schema; only that a schema's tables all allow. */
+async function rightsOf(url: string) {
+  const found = await ask(
+    url,
+    `select nspname || '.' || relname as name, array_to_string(array(select privilege from unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE',
+         'TRUNCATE', 'TRIGGER', 'REFERENCES']) as privilege where has_table_privilege(c.oid, privilege)), ' ') as rights
+       from pg_class c join pg_namespace n on n.oid = relnamespace
+      where relkind in ('r', 'p', 'v') and nspname !~ '^pg_' and nspname <> 'information_schema' and has_schema_privilege(n.oid, 'usage')`,
+  );
+  const rights: Record<string, string> = {};
+  for (const { name, rights: all } of found) if (all !== '') rights[String(name)] = String(all);
+  return rights;
+}
+
+const everyTable = async (schema: string, rights: string) => {
+  const side = schema === 'public' ? databases.legacy : databases.cube;
+  const found = await side.query(
+    "select relname from pg_class where relnamespace = $1::regnamespace and relkind in ('r', 'p', 'v')",
+    [schema],
+  );
+  return Object.fromEntries(found.rows.map(({ relname }) => [`${schema}.${relname}`, rights]));
+};
+
+test('each role has the rights on tables that its program needs, and no others', async () => {
+  const found = Object.fromEntries(
+    await Promise.all(programRoles.map(async ([name, url]) => [name, await rightsOf(url)])),
+  );
+  const moves = 'SELECT INSERT UPDATE DELETE';
+  const engine = { ...(await everyTable('ledger', moves)), ...(await everyTable('saju', moves)) };
+  expect(found).toEqual({
+    'engine_reader at legacy': await everyTable('public', 'SELECT'),
+    'saju_cube at legacy': { 'public.saju_records': moves },
+    'control_api at cube': { ...(await everyTable('ledger', 'SELECT INSERT UPDATE')), 'audit.entries': 'SELECT' },
+    'control_worker at cube': engine,
+    'bulk_worker at cube': engine,
+    'security_cube at cube': {},
+    'saju_cube at cube': {},
+  });
+});
+
+describe.each([...roles, ...Object.entries(owners).map(([side, url]) => [`the owner at ${side}`, url] as const)])(
+  '%s',
+  (_, url) => {
+    test('is no superuser, and makes neither roles nor databases', async () => {
+      const found = await ask(
+        url,
+        'select rolsuper, rolreplication, rolcreaterole, rolcreatedb, rolbypassrls from pg_roles where rolname = current_user',
+      );
+      expect(Object.values(found[0] ?? {})).toEqual([false, false, false, false, false]);
+    });
+
+    test.each([
+      "copy (select 1) to program 'id'",
+      "copy (select 1) to '/tmp/cubeshift-was-here'",
+      "select pg_read_file('/etc/passwd')",
+      "select pg_ls_dir('/')",
+      "select lo_import('/etc/passwd')",
+      'create role stranger',
+      'create database strangers',
+      'set role cubeshift',
+      'set session_replication_role = replica',
+      "alter system set log_statement = 'all'",
+      'drop extension plpgsql',
+    ])('may not: %s', async (statement) => {
+      await expect(ask(url, statement)).rejects.toMatchObject({ code: '42501' });
+    });
+  },
+);
+
+test('nobody but the audit’s own function adds an entry, and it is there for who acts', async () => {
+  const acts: Record<string, boolean> = {};
+  for (const [name, url] of [...programRoles, ['the owner', owners.cube] as const]) {
+    if (isLegacy(url)) continue;
+    const insert = `insert into audit.entries select 9000000000, now(), 'a', 'b', 'c', '{}', repeat('0', 64), repeat('0', 64)`;
+    await expect(ask(url, insert), name).rejects.toMatchObject({ code: '42501' });
+    acts[name] = await ask(url, "select audit.append('a', 'b', 'c', '{}')").then(
+      () => true,
+      () => false,
+    );
+  }
+  expect(acts).toEqual({
+    'control_api at cube': true,
+    'control_worker at cube': true,
+    'security_cube at cube': true,
+    'bulk_worker at cube': false,
+    'saju_cube at cube': false,
+    'the owner': false,
+  });
+});
+
+test('tables that a later version adds are theirs too', async () => {
+  await ask(owners.cube, 'create table ledger.later (id int)');
+  const found = Object.fromEntries(
+    await Promise.all(programRoles.map(async ([name, url]) => [name, (await rightsOf(url))['ledger.later']])),
+  );
+  expect(found).toMatchObject({
+    'control_api at cube': 'SELECT INSERT UPDATE',
+    'control_worker at cube': 'SELECT INSERT UPDATE DELETE',
+    'bulk_worker at cube': 'SELECT INSERT UPDATE DELETE',
+    'security_cube at cube': undefined,
+  });
+});
+
+test('with these roles a run is killed, goes on, is repaired, retried, rolled back, and another one completes', async () => {
+  const bulk = variablesOf('worker-bulk-1');
+  const engine = await Engine.start({
+    legacyUrl: bulk.LEGACY_DATABASE_URL ?? '',
+    cubeUrl: bulk.CUBE_DATABASE_URL ?? '',
+    apart: ['worker-bulk'],
+    environment: { control: variablesOf('control'), 'worker-control': variablesOf('worker-control') },
+  });
+  const rests = (id: string) =>
+    engine.waitFor(id, 'verified', ({ status, stage }) => status === 'waiting' && stage === 'verified');
+  try {
+    await engine.startMigration('undone', { rows_per_second: 400 });
+    await engine.waitFor('undone', 'copying', ({ progress }) => progress.migrated > 0);
+    await engine.kill('worker-bulk-1', 'SIGKILL');
+    engine.startProgram('worker-bulk-1');
+    await rests('undone');
+    await databases.cube.query(
+      "update saju.charts set user_id = user_id || '!' where id = (select max(id) from saju.charts)",
+    );
+    await engine.steer('undone', 'verify');
+    await engine.waitFor('undone', 'blocked', ({ status }) => status === 'blocked');
+    await engine.steer('undone', 'repair');
+    await rests('undone');
+    await engine.steer('undone', 'rejects/retry');
+    await rests('undone');
+    await expectTargetEqualsSource(databases);
+    await engine.steer('undone', 'rollback');
+    expect(await engine.waitForRest('undone')).toMatchObject({ status: 'rolled_back' });
+    await engine.startMigration('kept');
+    await rests('kept');
+    await engine.steer('kept', 'rejects/accept', { all: true, by: 'kim', why: 'known' });
+    await engine.waitFor(
+      'kept',
+      'rid of open rejects',
+      ({ actions, status }) => status === 'waiting' && actions.includes('complete'),
+    );
+    await engine.steer('kept', 'complete');
+    expect(await engine.waitForRest('kept')).toMatchObject({ status: 'completed' });
+    expect((await engine.call('GET', '/v1/audit')).status).toBe(200);
+  } finally {
+    await engine.stop();
+  }
+}, 180_000);
