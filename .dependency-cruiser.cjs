@@ -91,7 +91,18 @@ module.exports = {
       ...words,
     ]),
     only('services-serve', src('services'), [
-      src('postgres', 'storage', 'models', 'documents', 'crawling', 'traffic', 'domain', 'config', 'workflows'),
+      src(
+        'postgres',
+        'storage',
+        'models',
+        'documents',
+        'crawling',
+        'traffic',
+        'runtime',
+        'domain',
+        'config',
+        'workflows',
+      ),
       ...words,
     ]),
     {

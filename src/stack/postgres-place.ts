@@ -195,8 +195,11 @@ function takenAccounts(databases: string): ReadonlySet<number> {
 }
 
 function namedAccounts(): readonly number[] {
-  const named = readFileSync('/etc/passwd', 'utf8').matchAll(/^[^:\n]*:[^:\n]*:(\d+):/gm);
-  return [...named].map(([, account]) => Number(account));
+  const lines = readFileSync('/etc/passwd', 'utf8').split('\n');
+  return lines.flatMap((line) => {
+    const account = line.split(':')[2];
+    return account ? [Number(account)] : [];
+  });
 }
 
 function runningAccounts(): ReadonlySet<number> {
