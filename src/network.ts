@@ -16,30 +16,30 @@ export interface ServerAddress {
 }
 
 /**
- * How long a look at a server may take, milliseconds: more than the second after which a lost first packet is sent
+ * How long a look at the network may take, milliseconds: more than the second after which a lost first packet is sent
  * again, and less than the two after which a person should know.
  */
 export const lookMillis = 1300;
 
+/** How long a server that accepts connections may take to answer, milliseconds: one that is busy is none that is away. */
+export const answerMillis = 4000;
+
 /** Looks whether something listens at an address; undefined when it does. */
 export async function lookAtPort(address: ServerAddress, millis = lookMillis): Promise<NetworkFault | undefined> {
-  const { host, port, variable } = address;
+  const { host, port } = address;
   const deadline = Date.now() + millis;
   // A socket's path.
   if (host.startsWith('/')) return undefined;
-  const resolved = await Promise.race([
+  const isResolved = await Promise.race([
     lookup(host).then(
-      ({ address: found }) => found,
-      () => undefined,
+      () => true,
+      () => false,
     ),
-    sleep(millis, undefined, { ref: false }),
+    sleep(millis, false, { ref: false }),
   ]);
-  if (resolved === undefined)
-    return {
-      reason: `the host name ${host} cannot be resolved`,
-      remedy: `Correct the host in ${variable}, or this machine's name server.`,
-    };
-  return connectFault(await connectCode(resolved, port, Math.max(100, deadline - Date.now())), address);
+  if (!isResolved) return connectFault('ENOTFOUND', address);
+  // By its name: a name may have several addresses, of which one is enough.
+  return connectFault(await connectCode(host, port, Math.max(100, deadline - Date.now())), address);
 }
 
 /** What a system's error code says of a connection; undefined for none, and for codes that say nothing of it. */
@@ -91,7 +91,7 @@ function connectCode(host: string, port: number, millis: number): Promise<string
       resolve(code);
     };
     socket.once('connect', () => answer(undefined));
-    socket.once('error', (error: NodeJS.ErrnoException) => answer(error.code ?? 'ETIMEDOUT'));
+    socket.once('error', (error: Error) => answer(codeOf(error) || 'ETIMEDOUT'));
   });
 }
 

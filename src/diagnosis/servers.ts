@@ -1,7 +1,7 @@
 import { connect as connectTls } from 'node:tls';
 import { readConfiguration, type VariableName, variableTexts } from '../config.js';
 import { Failure, toFailure } from '../failures.js';
-import { codeOf, lookAtPort, lookMillis, tlsFault } from '../network.js';
+import { answerMillis, codeOf, lookAtPort, tlsFault } from '../network.js';
 import { temporalTarget, temporalVariables } from '../temporal-target.js';
 import { lookAtRedis } from '../traffic/redis-look.js';
 import { checkApart, type LookedAt, lookAtCube, lookAtLegacy, lookAtSajuCubesLegacy } from './databases.js';
@@ -61,8 +61,8 @@ const serviceVariables = [
 ] as const satisfies readonly VariableName[];
 
 /**
- * Looks at every variable that is set and at every server that one names, all at the same time, within two seconds, and
- * changes nothing.
+ * Looks at every variable that is set and at every server that one names, all at the same time, and changes nothing. What is
+ * wrong is there within two seconds; only a server that accepts and says nothing is given four.
  */
 export async function lookAtConfiguration(environment: Environment): Promise<readonly ServerFinding[]> {
   const set = (Object.keys(variableTexts) as VariableName[]).filter((name) => environment[name]);
@@ -168,7 +168,7 @@ async function lookAtService(variable: VariableName, url: string): Promise<Looke
 async function handshakeFault(address: { host: string; port: number; variable: string }) {
   const { host, port, variable } = address;
   const error = await new Promise<unknown>((resolve) => {
-    const socket = connectTls({ host, port, servername: host, timeout: lookMillis });
+    const socket = connectTls({ host, port, servername: host, timeout: answerMillis });
     const end = (thrown: unknown) => {
       socket.destroy();
       resolve(thrown);

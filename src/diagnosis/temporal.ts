@@ -1,7 +1,7 @@
 import { connect as connectTls } from 'node:tls';
 import { Connection } from '@temporalio/client';
 import { Failure, type FailureType } from '../failures.js';
-import { codeOf, lookAtPort, lookMillis, type NetworkFault, tlsFault } from '../network.js';
+import { answerMillis, codeOf, lookAtPort, type NetworkFault, tlsFault } from '../network.js';
 import type { TemporalTarget } from '../temporal-target.js';
 
 const variable = 'TEMPORAL_ADDRESS';
@@ -11,22 +11,19 @@ const soonMillis = 400;
 const statusCodes = { notFound: 5, permissionDenied: 7, unauthenticated: 16 } as const;
 
 /**
- * Throws why the programs cannot use a Temporal server, in one sentence with its remedy and within two seconds: the
- * network, TLS, the API key, the namespace.
+ * Throws why the programs cannot use a Temporal server, in one sentence with its remedy: the network, within two seconds,
+ * TLS, the API key, the namespace.
  */
-export async function lookAtTemporal(target: TemporalTarget, namespace: string, millis = lookMillis): Promise<void> {
-  const deadline = Date.now() + millis;
-  const left = () => Math.max(300, deadline - Date.now());
+export async function lookAtTemporal(target: TemporalTarget, namespace: string): Promise<void> {
   const { host, port } = hostAndPort(target.address);
   const address = { host, port, variable };
   const fault =
-    (await lookAtPort(address, left())) ??
-    (target.tls === undefined ? undefined : await handshakeFault(target, left()));
+    (await lookAtPort(address)) ?? (target.tls === undefined ? undefined : await handshakeFault(target, answerMillis));
   if (fault !== undefined) throw unreachable(target, fault);
   // The library would try again for as long as there is time, and beyond.
   const connection = Connection.lazy({ ...target, interceptors: [] });
   try {
-    await connection.withDeadline(Date.now() + left(), () =>
+    await connection.withDeadline(Date.now() + answerMillis, () =>
       connection.workflowService.describeNamespace({ namespace }),
     );
   } catch (error) {

@@ -14,7 +14,8 @@ export interface PoolSettings extends SessionChoices {
   readonly statementMillis?: number;
 }
 
-const connectMillis = 10_000;
+/** How long a connection may take that work waits for. */
+export const connectMillis = 10_000;
 
 /**
  * How a connection is begun: from the URL where the server is, and nothing else. Every setting is named, also those that

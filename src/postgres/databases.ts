@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { toFailure } from '../failures.js';
-import { connectClient, createPool, type Side } from './connect.js';
+import { connectClient, connectMillis, createPool, type Side } from './connect.js';
 import { databaseOf, lookAtDatabase } from './diagnosis.js';
 import { postgresFailure } from './errors.js';
 
@@ -38,7 +38,7 @@ export function openDatabases(urls: DatabaseUrls, applicationName: string, conne
           ...(side === 'legacy' ? { readOnly: true } : { runsForeignCode: true }),
         }),
       ),
-    look: (side) => lookAtDatabase(databaseOf(side, addresses[side]), async () => undefined),
+    look: (side) => lookAtDatabase(databaseOf(side, addresses[side]), async () => undefined, connectMillis),
     close: async () => {
       await Promise.all([pools.legacy.end(), pools.cube.end()]);
     },

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { Failure, type FailureType } from '../failures.js';
-import { codeOf, connectFault, lookAtPort, lookMillis, type NetworkFault, tlsFault } from '../network.js';
+import { answerMillis, codeOf, connectFault, lookAtPort, lookMillis, type NetworkFault, tlsFault } from '../network.js';
 import { clientSettings, connectClient, type Side } from './connect.js';
 
 /** A database of the user's, and how to speak of it. */
@@ -25,17 +25,20 @@ export interface DatabaseFacts {
 }
 
 /**
- * Runs `look` on a connection to a database. A connection that cannot be had is explained within two seconds, in one
- * sentence with its remedy: by what the server answered, and by a look at the network where it did not.
+ * Runs `look` on a connection to a database. A connection that cannot be had is explained in one sentence with its remedy:
+ * by a look at the network, within two seconds, or by what the server answers. One that accepts and says nothing is given
+ * `patience` milliseconds.
  */
 export async function lookAtDatabase<T>(
   database: NamedDatabase,
   look: (client: pg.Client, facts: DatabaseFacts) => Promise<T>,
-  millis = lookMillis,
+  patience = answerMillis,
 ): Promise<T> {
-  const deadline = Date.now() + millis;
-  const { client, facts } = await openForLook(database, millis).catch(async (error: unknown) => {
-    throw await explainConnection(database, error, Math.max(300, deadline - Date.now()));
+  const { host, port } = partsOf(database.url);
+  const fault = await lookAtPort({ host, port, variable: database.variable });
+  if (fault !== undefined) throw unreachable(database, fault);
+  const { client, facts } = await openForLook(database, patience).catch(async (error: unknown) => {
+    throw await explainConnection(database, error);
   });
   try {
     return await look(client, facts);
@@ -59,25 +62,15 @@ async function openForLook({ url }: NamedDatabase, millis: number) {
   }
 }
 
-/** Why a connection to a database could not be had: what was thrown, and a look at the network where that says too little. */
-export async function explainConnection(
-  database: NamedDatabase,
-  error: unknown,
-  millis = lookMillis,
-): Promise<Failure> {
+/** Why a connection to a database that listens could not be had. */
+async function explainConnection(database: NamedDatabase, error: unknown): Promise<Failure> {
   if (error instanceof Failure) return error;
-  const { name, variable, side } = database;
+  const { name, variable } = database;
   const { host, port, user } = partsOf(database.url);
   const failed = (type: FailureType, sentence: string, hint: string) =>
     new Failure(type, sentence, { hint, cause: error, details: { refused: 'connection' } });
-  const unreachable = ({ reason, remedy }: NetworkFault) =>
-    failed(
-      side === 'legacy' ? 'legacy_unreachable' : 'cube_unreachable',
-      `The ${name} cannot be reached: ${reason}.`,
-      remedy,
-    );
   if (error instanceof pg.DatabaseError)
-    return (await explainRefusal(database, error, millis)) ?? unreachable(serverFault(error));
+    return (await explainRefusal(database, error)) ?? unreachable(database, serverFault(error), error);
   const address = { host, port, variable };
   const withoutTls = `sslmode=disable in ${variable}`;
   const known =
@@ -88,14 +81,22 @@ export async function explainConnection(
       nameCertificate: `sslcert=FILE&sslkey=FILE in ${variable}`,
       withoutTls,
     });
-  if (known !== undefined) return unreachable(known);
+  if (known !== undefined) return unreachable(database, known, error);
   if (error instanceof Error && /password must be a .*string|no password/i.test(error.message))
     return failed(
       'permission_denied',
       `The ${name} wants a password of role ${user}, and ${variable} has none.`,
       `Write it into ${variable}: postgres://${user}:PASSWORD@${host}:${port}/….`,
     );
-  return unreachable((await lookAtPort(address, millis)) ?? silentServer(address));
+  return unreachable(database, silentServer(address), error);
+}
+
+function unreachable({ name, side }: NamedDatabase, { reason, remedy }: NetworkFault, cause?: unknown): Failure {
+  return new Failure(
+    side === 'legacy' ? 'legacy_unreachable' : 'cube_unreachable',
+    `The ${name} cannot be reached: ${reason}.`,
+    { hint: remedy, cause },
+  );
 }
 
 function silentServer({ host, port, variable }: { host: string; port: number; variable: string }): NetworkFault {
@@ -118,11 +119,7 @@ function serverFault(error: pg.DatabaseError): NetworkFault {
 }
 
 /** What the server said to whoever connects (https://www.postgresql.org/docs/16/errcodes-appendix.html); undefined when it said something else. */
-async function explainRefusal(
-  database: NamedDatabase,
-  error: pg.DatabaseError,
-  millis: number,
-): Promise<Failure | undefined> {
+async function explainRefusal(database: NamedDatabase, error: pg.DatabaseError): Promise<Failure | undefined> {
   const { name, variable, side, url } = database;
   const { host, port, user, database: base } = partsOf(url);
   const failed = (type: FailureType, sentence: string, hint: string) =>
@@ -141,7 +138,7 @@ async function explainRefusal(
           `The ${name} has no role ${user} that may log in.`,
           `Correct the user in ${variable}, or make it there: CREATE ROLE ${quoted(user)} LOGIN PASSWORD '…';`,
         );
-      if (!usesTls(url) && (await takesRoleOverTls(url, millis)))
+      if (!usesTls(url) && (await takesRoleOverTls(url, lookMillis)))
         return failed(
           'permission_denied',
           `The ${name} takes role ${user} over TLS alone, and ${variable} asks for none.`,
@@ -204,7 +201,7 @@ function usesTls(url: string): boolean {
 function partsOf(url: string) {
   const { hostname, port, username, pathname, searchParams } = new URL(url);
   return {
-    host: searchParams.get('host') ?? decodeURIComponent(hostname.replace(/^\[(.+)\]$/, '$1')),
+    host: searchParams.get('host') ?? (decodeURIComponent(hostname.replace(/^\[(.+)\]$/, '$1')) || 'localhost'),
     port: Number(searchParams.get('port') ?? (port || 5432)),
     user: searchParams.get('user') ?? decodeURIComponent(username),
     database: decodeURIComponent(pathname.slice(1)),

@@ -2,25 +2,36 @@ import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { trafficNames } from '../domain/cubes.js';
 import { Failure, type FailureType } from '../failures.js';
-import { codeOf, connectFault, lookAtPort, lookMillis, type NetworkFault, tlsFault } from '../network.js';
+import {
+  answerMillis,
+  codeOf,
+  connectFault,
+  lookAtPort,
+  lookMillis,
+  type NetworkFault,
+  type ServerAddress,
+  type TlsSettings,
+  tlsFault,
+} from '../network.js';
 import { flagKeys } from './keys.js';
 import { connectRedisOnce } from './redis.js';
 
 const variable = 'REDIS_URL';
 
 /**
- * Throws why the programs cannot use a Redis server, in one sentence with its remedy and within two seconds: the network,
- * the password, and the rights its user needs. What it sends changes nothing there. Returns the server's version.
+ * Throws why the programs cannot use a Redis server, in one sentence with its remedy: the network, within two seconds, the
+ * password, and the rights its user needs. What it sends changes nothing there. Returns the server's version.
  */
-export async function lookAtRedis(url: string, millis = lookMillis): Promise<string> {
-  const deadline = Date.now() + millis;
-  const { connection, connected } = connectRedisOnce(url, millis);
+export async function lookAtRedis(url: string): Promise<string> {
+  const fault = await lookAtPort(addressOf(url));
+  if (fault !== undefined) throw unreachable(fault);
+  const { connection, connected } = connectRedisOnce(url, answerMillis);
   try {
-    await connected;
+    await (url.startsWith('rediss:') ? Promise.race([connected, refusePlain(url)]) : connected);
     for (const [command, ...args] of harmlessCommands()) await connection.call(command, args);
     return /redis_version:(\S+)/.exec(await connection.info('server').catch(() => ''))?.[1] ?? '';
   } catch (error) {
-    throw await explain(url, error, Math.max(300, deadline - Date.now()));
+    throw explain(url, error);
   } finally {
     connection.disconnect();
   }
@@ -41,21 +52,35 @@ function harmlessCommands(): readonly (readonly [string, ...string[]])[] {
   ];
 }
 
-async function explain(url: string, error: unknown, millis: number): Promise<Failure> {
-  const { hostname, port: written, username } = new URL(url);
-  const address = { host: hostname.replace(/^\[(.+)\]$/, '$1'), port: Number(written || 6379), variable };
-  const user = username === '' ? 'default' : decodeURIComponent(username);
-  const failed = (type: FailureType, sentence: string, hint: string) =>
-    new Failure(type, sentence, { hint, cause: error });
-  const unreachable = ({ reason, remedy }: NetworkFault) =>
-    failed('redis_unreachable', `The Redis server that REDIS_URL names cannot be reached: ${reason}.`, remedy);
-  const message = error instanceof Error ? error.message : '';
-  const tlsSettings = {
+function addressOf(url: string): ServerAddress {
+  const { hostname, port } = new URL(url);
+  return { host: hostname.replace(/^\[(.+)\]$/, '$1'), port: Number(port || 6379), variable };
+}
+
+function unreachable({ reason, remedy }: NetworkFault, cause?: unknown): Failure {
+  return new Failure('redis_unreachable', `The Redis server that REDIS_URL names cannot be reached: ${reason}.`, {
+    hint: remedy,
+    cause,
+  });
+}
+
+function tlsSettingsOf(address: ServerAddress): TlsSettings {
+  return {
     ...address,
     nameAuthority: 'NODE_EXTRA_CA_CERTS=FILE',
     nameCertificate: 'a server that wants one cannot be used',
     withoutTls: `redis:// in ${variable}`,
   };
+}
+
+function explain(url: string, error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const { hostname, username } = new URL(url);
+  const address = addressOf(url);
+  const user = username === '' ? 'default' : decodeURIComponent(username);
+  const failed = (type: FailureType, sentence: string, hint: string) =>
+    new Failure(type, sentence, { hint, cause: error });
+  const message = error instanceof Error ? error.message : '';
   if (message.startsWith('WRONGPASS'))
     return failed(
       'configuration_invalid',
@@ -80,22 +105,26 @@ async function explain(url: string, error: unknown, millis: number): Promise<Fai
         : `As an administrator there: ACL SETUSER ${user} +${command.toLowerCase()}`,
     );
   }
+  // The library says ETIMEDOUT of a server that is silent, too.
+  const code = codeOf(error);
   const known =
-    // The library says so of a server that is silent, too.
-    (codeOf(error) === 'ETIMEDOUT' ? undefined : connectFault(codeOf(error), address)) ?? tlsFault(error, tlsSettings);
-  return unreachable(
-    known ??
-      (await lookAtPort(address, millis)) ??
-      (url.startsWith('rediss:') && (await answersPlainly(address, millis))
-        ? tlsFault(noTls, tlsSettings)
-        : undefined) ?? {
-        reason: `what listens on port ${address.port} of ${address.host} does not answer as Redis does`,
-        remedy: `Correct host and port in ${variable}; a server that speaks TLS is named rediss://….`,
-      },
-  );
+    (code === 'ETIMEDOUT' ? undefined : connectFault(code, address)) ?? tlsFault(error, tlsSettingsOf(address));
+  const silent = {
+    reason: `what listens on port ${address.port} of ${address.host} does not answer as Redis does`,
+    remedy: `Correct host and port in ${variable}; a server that speaks TLS is named rediss://….`,
+  };
+  return unreachable(known ?? silent, error);
 }
 
 const noTls = new Error('The server does not support SSL connections');
+
+/** Throws when it answers to who speaks no TLS, else never ends: such a Redis waits in silence for the rest of what begins a handshake. */
+async function refusePlain(url: string): Promise<never> {
+  const address = addressOf(url);
+  const fault = (await answersPlainly(address, lookMillis)) ? tlsFault(noTls, tlsSettingsOf(address)) : undefined;
+  if (fault !== undefined) throw unreachable(fault);
+  return new Promise(() => undefined);
+}
 
 /** Whether it answers to who speaks no TLS: a Redis waits in silence for the rest of what begins a handshake. */
 function answersPlainly({ host, port }: { host: string; port: number }, millis: number): Promise<boolean> {
