@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -469,6 +478,20 @@ describe('one stack, then two', () => {
       await once(cube, 'drop function saju.raises cascade; alter table saju.charts drop constraint unwanted');
       await migrate('verify', id);
       expect(await migrate('repair', id)).toBe(0);
+    },
+    limit,
+  );
+
+  test(
+    'a version that dies shows its last lines and its log',
+    async () => {
+      const program = join(root, 'dies.mjs');
+      writeFileSync(program, "console.error('its last words'); process.exit(3);");
+      expect((await runCommand(['release', 'add', 'saju-cube', '9', 'node', program], first)).code).toBe(0);
+      const { code, stdout, stderr } = await runCommand(['cubes', 'deploy', 'saju-cube', '9', '--wait'], first);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: expect.stringMatching(/^taken_back: /) });
+      expect(stderr).toContain(`its log ${join(first.CUBESHIFT_HOME ?? '', 'logs', 'saju-cube-9-1.log')}:`);
+      expect(stderr).toContain('  its last words');
     },
     limit,
   );
