@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { GuardedClient } from './guarded-client.js';
 import { serverAddress } from './server-address.js';
 import { pinSession, type SessionChoices } from './session.js';
 
@@ -45,6 +46,7 @@ export function clientSettings(
 export function createPool(url: string, settings: PoolSettings): pg.Pool {
   const pool = new pg.Pool({
     ...clientSettings(url, settings),
+    Client: GuardedClient,
     max: settings.max,
     idleTimeoutMillis: 30_000,
     onConnect: (client) => pinSession(client, settings, connectMillis),
@@ -62,7 +64,7 @@ export async function connectClient(
   choices: SessionChoices,
   connectionTimeoutMillis: number = connectMillis,
 ): Promise<pg.Client> {
-  const client = new pg.Client(clientSettings(url, choices, connectionTimeoutMillis));
+  const client = new GuardedClient(clientSettings(url, choices, connectionTimeoutMillis));
   // Without a listener a connection lost while idle would end the process; the next query reports it.
   client.on('error', () => undefined);
   await client.connect();

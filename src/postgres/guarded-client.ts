@@ -1,0 +1,47 @@
+import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import pg from 'pg';
+import { Failure } from '../failures.js';
+
+/** How a server may ask for a password so that it learns more than that the client knows it, by the driver's events. */
+const openRequests = {
+  authenticationCleartextPassword: 'the password itself',
+  authenticationMD5Password: 'the password as MD5',
+} as const;
+
+/**
+ * A client that does not give its password away. The driver tells it to any server that asks, and where the right one is
+ * down whoever listens at its address may ask. So without TLS the password itself is told to nobody, and its MD5 to
+ * nobody on this machine, where any user can listen. SCRAM proves to know a password, and tells it to nobody.
+ */
+export class GuardedClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    // Before the driver's own listeners, which come with `connect`.
+    for (const [request, asked] of Object.entries(openRequests))
+      this.connection.on(request, () => {
+        const { stream } = this.connection;
+        if (stream instanceof TLSSocket || (request === 'authenticationMD5Password' && !isThisMachine(stream))) return;
+        // What the driver still writes to it goes nowhere.
+        stream.destroy();
+        this.connection.emit('error', refusal(`${this.host}:${this.port}`, asked));
+      });
+  }
+}
+
+function refusal(address: string, asked: string): Failure {
+  return new Failure(
+    'permission_denied',
+    `The server at ${address} asked for ${asked} over a connection without TLS, and was told nothing.`,
+    {
+      hint: `See that your PostgreSQL server runs and that no other program listens at ${address}. If it is yours: set scram-sha-256 in its pg_hba.conf and the role's password anew, or add ?sslmode=verify-full to the URL.`,
+    },
+  );
+}
+
+/** Of two ends with one address, or with none, as a Unix socket has them, both are here; or the other is on loopback. */
+function isThisMachine(stream: object): boolean {
+  if (!(stream instanceof Socket)) return true;
+  const { remoteAddress = '', localAddress } = stream;
+  return remoteAddress === (localAddress ?? '') || /^(::ffff:)?127\./.test(remoteAddress);
+}
