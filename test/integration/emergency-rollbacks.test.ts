@@ -271,7 +271,7 @@ describe('a person is called, with users kept from the cube, when', () => {
     expect(await stack.rollback()).toMatchObject({
       status: 'completed',
       target_version: good,
-      acknowledged_by: 'test',
+      acknowledged_by: 'command-line',
     });
     expect((await stack.engine.call('POST', path, { why: 'again' })).status).toBe(409);
   });

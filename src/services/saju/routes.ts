@@ -88,5 +88,6 @@ function noRecord(): Failure {
 }
 
 function nothing(detail: string): Failure {
-  return new Failure('not_found', detail, { hint: "List the user's records to see what exists." });
+  // Word for word the monolith's: a client cannot tell who served it.
+  return new Failure('not_found', detail, { hint: 'List what exists with GET /users/{user_id}/records.' });
 }
