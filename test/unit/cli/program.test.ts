@@ -30,9 +30,12 @@ test('no help offers a mode that does not exist', () => {
     expect(command.helpInformation()).not.toMatch(/or live|mode live|cutover|rehearse|dry-run/);
 });
 
-/** Every hint that stands in a source file, with what fills it left as it is written there. */
+/**
+ * Every hint that stands in a source file, with what fills it left as it is written there. Those of the saju cube are told to
+ * clients of its routes, in the monolith's own words (saju-cube-contract.test.ts).
+ */
 const hints = readdirSync(join(packageRoot(), 'src'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
+  .filter((file) => file.endsWith('.ts') && !file.startsWith(join('services', 'saju')))
   .flatMap((file) => {
     const source = readFileSync(join(packageRoot(), 'src', file), 'utf8');
     return [...source.matchAll(/\bhint:\s*(?:\n\s*)?('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)/g)].map(
