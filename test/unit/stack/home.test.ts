@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { packageRoot } from '../../../src/package-root.js';
-import { StackHome, usualPorts } from '../../../src/stack/home.js';
+import { passwordFrom, StackHome, usualPorts } from '../../../src/stack/home.js';
 import { identify } from '../../../src/stack/process-identity.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'cubeshift-home-'));
@@ -73,10 +73,12 @@ describe('settings', () => {
   test('hold secrets of their own, long enough to sign with', async () => {
     const [one, other] = [await home.settings(new Set()), await newHome().settings(new Set())];
     expect(one.cubeJwtSecret).not.toBe(other.cubeJwtSecret);
-    expect(one.postgresPassword).not.toBe(other.postgresPassword);
+    expect(one.passwordSecret).not.toBe(other.passwordSecret);
     expect(Buffer.byteLength(one.cubeJwtSecret)).toBeGreaterThanOrEqual(32);
-    // It stands in URLs.
-    expect(one.postgresPassword).toMatch(/^[\w-]{32}$/);
+    expect(one.passwordSecret).toMatch(/^[\w-]{43}$/);
+    // It stands in URLs, and each role has another.
+    expect(passwordFrom(one, 'a role')).toMatch(/^[\w-]{43}$/);
+    expect(passwordFrom(one, 'a role')).not.toBe(passwordFrom(one, 'another'));
   });
 
   test('give every part a port of its own', async () => {
