@@ -136,11 +136,13 @@ export function liveEnvironment(): Readonly<Record<string, string>> {
     throw new Failure('control_unreachable', `There is no stack in ${currentHome().folder}.`);
   }
   const changed = readSecretsFile(environment.TOKEN_SECRETS_FILE ?? '').cube;
-  return {
+  const live = {
     ...environment,
     ...(changed === undefined ? {} : { CUBE_JWT_SECRET: changed.current }),
     ...servingCubeUrls(currentHome()),
   };
+  // A shell reads what is printed: there a name can be a command.
+  return Object.fromEntries(Object.entries(live).filter(([name]) => /^[A-Z][A-Z0-9_]*$/.test(name)));
 }
 
 async function upHere({ records, sharedMachine }: UpOptions, output: Output): Promise<ExitCode> {

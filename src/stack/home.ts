@@ -23,6 +23,7 @@ import {
 import { type Release, readRelease, releasePath } from '../domain/releases.js';
 import { Failure } from '../failures.js';
 import { linkNew } from './exclusive-link.js';
+import { whyNotOwn } from './own-folder.js';
 import { choosePort } from './ports.js';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.js';
 
@@ -76,12 +77,15 @@ export interface ProcessEntry extends ProcessIdentity {
 /** The state folder of one stack: private to its user, and the only thing that survives its processes. */
 export class StackHome {
   readonly folder: string;
+  private trusted = false;
 
   constructor(folder: string) {
     this.folder = resolve(folder);
   }
 
+  /** Of something in it. Throws `configuration_invalid` when others may have put there what it is. */
   path(...parts: string[]): string {
+    this.trust();
     return join(this.folder, ...parts);
   }
 
@@ -90,7 +94,9 @@ export class StackHome {
   }
 
   prepare(): void {
+    this.trust();
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    this.trust();
     chmodSync(this.folder, 0o700);
     mkdirSync(this.path('logs'), { recursive: true, mode: 0o700 });
   }
@@ -313,6 +319,18 @@ export class StackHome {
     if (holder?.pid === dead.pid && holder.startTime === dead.startTime) rmSync(this.path(name), { force: true });
     rmSync(this.path(right), { force: true });
     return undefined;
+  }
+
+  /** Its files name programs to start, processes to end and folders to remove: nobody else's are believed. */
+  private trust(): void {
+    if (this.trusted || !this.exists) return;
+    const reason = whyNotOwn(this.folder, 0o022);
+    if (reason !== undefined) {
+      throw new Failure('configuration_invalid', `The state folder ${this.folder} ${reason}; nothing in it was used.`, {
+        hint: 'See who made it and what is in it. Close your own with `chmod go-w`, or name another by CUBESHIFT_HOME.',
+      });
+    }
+    this.trusted = true;
   }
 
   private read<T>(name: string): T | undefined {

@@ -13,7 +13,7 @@ import {
   rmSync,
   statSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Failure } from '../failures.js';
@@ -43,7 +43,7 @@ export interface PostgresPlace {
  */
 export async function preparePlace(home: StackHome, program: string, databases: string): Promise<PostgresPlace> {
   if (process.getuid?.() !== 0) return { folder: home.folder, program, account: null };
-  const kept = home.databasePlace() ?? chooseFolder(databases);
+  const kept = recordedPlace(home) ?? chooseFolder(resolve(databases));
   // On record first: a folder that nobody knows of would never be removed.
   home.recordDatabasePlace(kept);
   if (!existsSync(dirname(kept.folder))) {
@@ -62,9 +62,23 @@ export async function checkPlace(place: PostgresPlace, checkFetched: () => Promi
   else await checkFetched();
 }
 
+/** What is on record. Throws `unexpected` for what `up` never makes: root would give that away, or remove it. */
+function recordedPlace(home: StackHome): { readonly folder: string; readonly account: number } | undefined {
+  const place = home.databasePlace();
+  if (place === undefined) return undefined;
+  const { folder, account } = place;
+  const ofNobody = Number.isInteger(account) && account >= leastAccount && account <= mostAccount;
+  const named = typeof folder === 'string' && folder === resolve(folder) ? basename(folder) : '';
+  if (ofNobody && named.startsWith(`${account}-`) && /^\d+-[0-9a-f]{12}$/.test(named)) return place;
+  throw new Failure('unexpected', `The file ${home.path('databases.json')} names a folder that \`up\` did not make.`, {
+    hint: 'Nothing was changed there. Find out who wrote it; without that file, a new place is chosen.',
+  });
+}
+
 /** Removes root's databases of a stack, if it has any. */
 export function removePlace(home: StackHome): void {
-  const place = home.databasePlace();
+  // Nobody but root's stacks have any.
+  const place = process.getuid?.() === 0 ? recordedPlace(home) : undefined;
   if (place === undefined) return;
   const removed = `${place.folder}.removed`;
   // Out of the way at once: killed in between, the next start does not find half of it.

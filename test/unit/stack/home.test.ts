@@ -1,6 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,6 +36,11 @@ beforeEach(() => {
 });
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
+function instead(folder: string, make: () => void): void {
+  rmSync(folder, { recursive: true });
+  make();
+}
+
 const modeOf = (path: string) => statSync(path).mode & 0o777;
 
 describe('the state folder', () => {
@@ -43,6 +59,40 @@ describe('the state folder', () => {
     const open = new StackHome(scratch);
     open.prepare();
     expect(modeOf(open.folder)).toBe(0o700);
+  });
+
+  test.each<[string, (folder: string) => void, boolean]>([
+    ['can be written by its group', (folder) => chmodSync(folder, 0o770), true],
+    ['can be written by everybody', (folder) => chmodSync(folder, 0o1777), true],
+    ['is another user’s', (folder) => chownSync(folder, 65_534, 65_534), process.getuid?.() === 0],
+    ['is a link', (folder) => instead(folder, () => symlinkSync(home.folder, folder)), true],
+    ['is a file', (folder) => instead(folder, () => writeFileSync(folder, '')), true],
+  ])('that %s is neither read nor made one’s own', async (_, open, can) => {
+    if (!can) return;
+    const folder = join(scratch, `open-${made++}`);
+    mkdirSync(folder, { mode: 0o700 });
+    writeFileSync(join(folder, 'environment.json'), '{"NAME":"planted"}');
+    open(folder);
+    const before = statSync(folder);
+    const refused = expect.objectContaining({
+      type: 'configuration_invalid',
+      message: expect.stringContaining(`The state folder ${folder}`),
+      hint: expect.stringContaining('CUBESHIFT_HOME'),
+    });
+    const opened = new StackHome(folder);
+    for (const use of [
+      () => opened.prepare(),
+      () => opened.environment(),
+      () => opened.processes(),
+      () => opened.desiredCubes(),
+      () => opened.releases(),
+      () => opened.databasePlace(),
+      () => opened.lock(),
+      () => opened.recordProcesses([]),
+    ])
+      expect(use).toThrow(refused);
+    await expect(opened.settings(new Set())).rejects.toEqual(refused);
+    expect(statSync(folder)).toMatchObject({ mode: before.mode, uid: before.uid, mtimeMs: before.mtimeMs });
   });
 
   test('says which file is broken, and what to do', async () => {
