@@ -73,7 +73,7 @@ export async function prepareTables(administratorUrl: string, ownerUrl: string, 
 
 /** Gives the programs their rights on legacy's tables, which may have come after the server. */
 export async function grantOnLegacy(server: PostgresServer): Promise<void> {
-  await asAdministrator(administratorUrl(server, databaseRoles.legacy.database), (client) =>
+  await asAdministrator(await administratorsUrl(server, databaseRoles.legacy.database), (client) =>
     grantRights(client, 'legacy'),
   );
 }

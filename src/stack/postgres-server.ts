@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { Failure } from '../failures.js';
 import { artifacts } from './artifacts.js';
 import type { ProcessSpec } from './managed-process.js';
+import { isOurs } from './port-holder.js';
 import { asServerUser, makeDataFolder, type PostgresPlace } from './postgres-place.js';
 import { answers } from './reachable.js';
 import { serverEnvironment } from './server-environment.js';
@@ -110,8 +111,12 @@ export function postgresProcess(server: PostgresServer): ProcessSpec {
   };
 }
 
-/** With the first of the administrator's passwords that opens the server; undefined while none does. */
+/**
+ * With the first of the administrator's passwords that opens the server; undefined while none does. Throws when another
+ * user's program listens on its port.
+ */
 export async function administratorsUrl(server: PostgresServer, database?: string): Promise<string | undefined> {
+  if (!isOurs(server.port, server.place.account)) return undefined;
   for (const password of server.passwords)
     if (await answers(administratorUrl(server, 'postgres', password)))
       return administratorUrl(server, database, password);

@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { StackHome } from './home.js';
 import type { ProcessSpec } from './managed-process.js';
+import { isOurs } from './port-holder.js';
 import { serverEnvironment } from './server-environment.js';
 
 const user = 'cubeshift';
@@ -50,7 +51,9 @@ export function redisProcess(home: StackHome, server: RedisServer): ProcessSpec 
     stopSignal: 'SIGTERM',
     // One that lets everybody in, as older versions of this program started it, is started anew.
     ready: async () =>
-      (await answer(server.port, `AUTH ${user} ${server.password}`)) === '+OK' && (await isClosed(server)),
+      isOurs(server.port) &&
+      (await answer(server.port, `AUTH ${user} ${server.password}`)) === '+OK' &&
+      (await isClosed(server)),
   };
 }
 

@@ -8,6 +8,7 @@ import { askedPorts, ownServers, stackEnvironment } from './environment.js';
 import { ensureArtifact } from './fetch.js';
 import { type ProcessEntry, passwordFrom, type StackHome } from './home.js';
 import { recordOwnValues } from './own-environment.js';
+import { refuseStranger } from './port-holder.js';
 import { checkPlace, preparePlace, removePlace, usualDatabasesFolder } from './postgres-place.js';
 import type { DatabaseSide } from './postgres-roles.js';
 import { administratorUrl, initializePostgres, type PostgresServer, postgresProcess } from './postgres-server.js';
@@ -89,7 +90,11 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
         const server = await embeddedServer(home, settings, place, side);
         log(`starting ${server.name} on port ${server.port}`);
         await initializePostgres(server);
-        await supervisor.bringUp([{ ...postgresProcess(server), check: () => checkPlace(place, check('postgres')) }]);
+        const checkServer = async () => {
+          await refuseStranger(server.port, place.account);
+          await checkPlace(place, check('postgres'));
+        };
+        await supervisor.bringUp([{ ...postgresProcess(server), check: checkServer }]);
         await prepareDatabase(server, settings, side);
         databases[side] = server;
       }
@@ -97,7 +102,11 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
     if (wanted.redis) {
       const password = passwordFrom(settings, 'redis');
       const server = { program: await fetch('redis'), port: settings.ports.redis, password };
-      await supervisor.bringUp([{ ...redisProcess(home, server), check: check('redis') }]);
+      const checkServer = async () => {
+        await refuseStranger(server.port);
+        await check('redis')();
+      };
+      await supervisor.bringUp([{ ...redisProcess(home, server), check: checkServer }]);
     }
     if (temporal !== undefined) {
       log(`starting temporal on port ${settings.ports.temporal}, its Web UI on ${settings.ports.temporalUi}`);

@@ -15,10 +15,16 @@ const look = `
     process.stdout.write(JSON.stringify(open));
   });`;
 
+/** A command as another local user, without any right of root's. */
+export function asStranger(command: readonly string[]): [string, ...string[]] {
+  const drop = ['--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all', '--inh-caps=-all'];
+  return ['setpriv', ...drop, '--', ...command];
+}
+
 /** Those of the paths, files and folders, that another local user can read or write. */
 export async function openToStrangers(paths: readonly string[]): Promise<readonly string[]> {
-  const stranger = ['--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all', '--inh-caps=-all'];
-  const running = promisify(execFile)('setpriv', [...stranger, '--', process.execPath, '-e', look], {
+  const [command, ...args] = asStranger([process.execPath, '-e', look]);
+  const running = promisify(execFile)(command, args, {
     cwd: '/',
     maxBuffer: 64 * 1024 * 1024,
   });
