@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import pg from 'pg';
 import { Failure } from '../failures.js';
 
 /** What is put on record. `details` holds settings, ids and counts; never a secret, never the contents of a record. */
@@ -13,6 +13,8 @@ export interface AuditedAct {
 }
 
 export interface AuditEntry extends AuditedAct {
+  /** The database role that wrote it; null when it is from before that was kept. */
+  readonly writer: string | null;
   readonly seq: number;
   /** ISO 8601, UTC, six digits. */
   readonly at: string;
@@ -41,18 +43,32 @@ const atText = `to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
 
 /**
  * Adds an entry to the chain; whoever adds at the same time waits for its turn, four seconds at most. Called before the act:
- * what cannot be put on record is not done. Of entries with the same action, subject and `details.once` there is one: the
- * first is returned again.
+ * what cannot be put on record is not done. Of a role's entries with the same action, subject and `details.once` there is one:
+ * the first is returned again.
  */
 export async function appendAudit(pool: pg.Pool, act: AuditedAct): Promise<AuditAnchor> {
   // One statement: a client that gave up, or is frozen, holds the chain no longer than the server takes for it.
-  const added = await pool.query<{ seq: string; hash: string }>('select seq, hash from audit.append($1, $2, $3, $4)', [
-    ...[act.actor, act.action, act.subject].map(storable),
-    JSON.stringify(act.details, storableValue),
-  ]);
+  const added = await pool
+    .query<{ seq: string; hash: string }>('select seq, hash from audit.append($1, $2, $3, $4)', [
+      ...[act.actor, act.action, act.subject].map(storable),
+      JSON.stringify(act.details, storableValue),
+    ])
+    .catch((error: unknown) => {
+      throw turnFailure(error) ?? error;
+    });
   const [entry] = added.rows;
   if (entry === undefined) throw new Error('a function returned no row');
   return { seq: Number(entry.seq), hash: entry.hash };
+}
+
+/** Who has the turn and may not be ended by the audit's owner has to be ended by an operator: the function names it. */
+function turnFailure(error: unknown): Failure | undefined {
+  if (!(error instanceof pg.DatabaseError) || error.code !== '55P03') return undefined;
+  return new Failure('database_overloaded', `The audit in the cube database cannot be added to: ${error.message}.`, {
+    cause: error,
+    details: { sqlstate: error.code },
+    hint: 'Where a session is named, end it as a superuser: select pg_terminate_backend(PID).',
+  });
 }
 
 /** Throws when entries cannot be appended: the function is not there, or its EXECUTE is not given. */
@@ -68,7 +84,7 @@ export async function readAudit(
   { before, limit }: { before: string; limit: number },
 ): Promise<readonly AuditEntry[]> {
   const found = await pool.query<Omit<AuditEntry, 'seq'> & { seq: string }>(
-    `select seq, ${atText} as at, actor, action, subject, details, hash
+    `select seq, ${atText} as at, actor, action, subject, details, hash, writer
        from audit.entries where seq < $1 order by seq desc limit $2`,
     [before, limit],
   );
@@ -98,7 +114,7 @@ async function firstBrokenLink(pool: pg.Pool): Promise<AuditCheck['broken']> {
        select seq, case
          when seq <> coalesce(lag(seq) over chain, 0) + 1 then 'missing_before'
          when previous_hash <> coalesce(lag(hash) over chain, $1)
-           or hash <> audit.entry_hash(seq, at, actor, action, subject, details, previous_hash) then 'changed'
+           or hash <> audit.entry_hash(seq, at, actor, action, subject, details, previous_hash, writer) then 'changed'
        end as reason
        from audit.entries window chain as (order by seq)) as links
      where reason is not null order by seq limit 1`,

@@ -115,6 +115,8 @@ export async function ensureRoles(
     await administrator.query(`alter role ${role} login ${plain} password ${pg.escapeLiteral(verifierOf(role))}`);
   for (const { name, memberOf = [] } of programs)
     for (const group of memberOf) await administrator.query(`grant ${group} to ${name}`);
+  // Ends sessions that keep the audit's turn.
+  await administrator.query(`grant pg_signal_backend to ${auditOwner}`);
   const found = await administrator.query('select from pg_database where datname = $1', [database]);
   if (found.rowCount === 0) await administrator.query(`create database ${database} owner ${owner}`);
   await administrator.query(`alter database ${database} owner to ${owner}`);

@@ -7,6 +7,7 @@ import { packageRoot } from '../../src/package-root.js';
 import { appendAudit, checkAudit, readAudit } from '../../src/postgres/audit.js';
 import { createPool } from '../../src/postgres/connect.js';
 import { upgradeLedger } from '../../src/postgres/ledger-schema.js';
+import { until } from '../support/conditions.js';
 import { createDatabase, dropDatabase } from '../support/databases.js';
 import { createRole, type TestRole } from '../support/roles.js';
 
@@ -62,6 +63,7 @@ describe('an entry', () => {
       seq: 5,
       at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
       hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+      writer: new URL(url).username,
       ...act(5),
     });
   });
@@ -90,30 +92,13 @@ describe('an entry', () => {
     const [second, first] = await readAudit(pool, { before: newest, limit: 2 });
     const found = await pool.query<{ details: string }>('select details::text from audit.entries where seq = 2');
     const parts = [`2`, `"${second?.at}"`, '"operator"', '"traffic.set"', '"saju"', found.rows[0]?.details];
-    const text = `[${[...parts, `"${first?.hash}"`].join(', ')}]`;
+    const text = `[${[...parts, `"${first?.hash}"`, `"${second?.writer}"`].join(', ')}]`;
     expect(createHash('sha256').update(text).digest('hex')).toBe(second?.hash);
   });
 });
 
 test('an empty audit is intact', async () => {
   expect(await checkAudit(pool)).toEqual({ entries: 0, head: null, broken: null });
-});
-
-test('somebody who hangs with the chain in hand holds up nobody for long, and leaves no session that waits', async () => {
-  const frozen = new pg.Client({ connectionString: url });
-  await frozen.connect();
-  try {
-    await frozen.query('begin');
-    await frozen.query('select from audit.turn for update');
-    await expect(appendAudit(pool, act(1))).rejects.toMatchObject({ code: '55P03' });
-    const waiting = await pool.query("select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'", [
-      name,
-    ]);
-    expect(waiting.rowCount).toBe(0);
-  } finally {
-    await frozen.end();
-  }
-  await appendAudit(pool, act(2));
 });
 
 describe('a program that has only the right to append', () => {
@@ -142,6 +127,7 @@ describe('a program that has only the right to append', () => {
     ['empty it', 'truncate audit.entries'],
     ['hold its table', 'do $$ begin lock table audit.entries in share mode; end $$'],
     ['take the turn', 'select from audit.turn for update'],
+    ['take the turn by its table', 'do $$ begin lock table audit.turn in access share mode; end $$'],
     ['change the turn', 'delete from audit.turn'],
     [
       'put itself in the way of what the function calls',
@@ -175,18 +161,68 @@ describe('a program that has only the right to append', () => {
       await expect(appendAudit(program, too)).rejects.toMatchObject({ code: '54000' });
   });
 
+  test('does not say beforehand, in another program’s name, what that one has to say once', async () => {
+    const once = { ...act(1), details: { once: 'claimed' } };
+    const [claimed, told] = [await appendAudit(program, once), await appendAudit(pool, once)];
+    expect(await appendAudit(pool, once)).toEqual(told);
+    expect([claimed.seq, told.seq]).toEqual([1, 2]);
+    const writers = (await readAudit(pool, { before: newest, limit: 2 })).map(({ writer }) => writer);
+    expect(writers).toEqual([new URL(url).username, role.name]);
+  });
+
   test('goes on appending when an administrator gives the audit to a role of its own', async () => {
     const owner = await createRole(pool);
+    const [frozen, superuser] = [role.url(url), url].map((connectionString) => new pg.Client({ connectionString }));
+    if (frozen === undefined || superuser === undefined) expect.fail('no clients');
     try {
       await pool.query(separateOwner(owner.name));
       await appendAudit(program, act(1));
       await appendAudit(program, act(2));
       expect(await checkAudit(pool)).toMatchObject({ entries: 2, broken: null });
+
+      // Somebody who hangs with the chain in hand is ended; in the second statement of the same message it is never idle.
+      const ended = new Promise((resolve) => frozen.once('error', resolve));
+      await frozen.connect();
+      const hanging = frozen.query("begin; select audit.append('a', 'b', 'c', '{}'); select pg_sleep(60)");
+      hanging.catch(() => undefined);
+      await until('the turn is held', async () => (await heldTurns()) === 1);
+      expect(await appendAudit(program, act(3))).toMatchObject({ seq: 3 });
+      await ended;
+      await expect(hanging).rejects.toMatchObject({ code: '57P01' });
+
+      // A superuser it may not end: it says whom an operator has to. Nobody is left waiting.
+      await superuser.connect();
+      await superuser.query("set application_name = 'a dump'; begin; select from audit.turn for update");
+      const { pid } = (await superuser.query('select pg_backend_pid() as pid')).rows[0];
+      await expect(appendAudit(program, act(4))).rejects.toMatchObject({
+        type: 'database_overloaded',
+        message: expect.stringContaining(`[pid ${pid}, role ${new URL(url).username}, a dump]`),
+      });
+      const waiting = "select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'";
+      expect((await pool.query(waiting, [name])).rowCount).toBe(0);
+      await superuser.query('rollback');
+      expect(await appendAudit(program, act(4))).toMatchObject({ seq: 4 });
+      expect(await checkAudit(pool)).toMatchObject({ entries: 4, broken: null });
     } finally {
+      await Promise.all([frozen, superuser].map((client) => client.end().catch(() => undefined)));
       await pool.query(separateOwner('current_user'));
       await owner.drop();
     }
   });
+});
+
+async function heldTurns(): Promise<number> {
+  const held = "select from pg_locks where relation = 'audit.turn'::regclass and mode = 'ExclusiveLock' and granted";
+  return (await pool.query(held)).rowCount ?? 0;
+}
+
+test('entries from before their writer was kept stay checkable', async () => {
+  await tampering(`insert into audit.entries (seq, at, actor, action, subject, details, previous_hash, hash)
+    select 1, at, 'a', 'b', 'c', '{}', none, audit.entry_hash(1, at, 'a', 'b', 'c', '{}', none)
+      from (select now() as at, repeat('0', 64) as none) as former`);
+  await append(1);
+  expect(await checkAudit(pool)).toMatchObject({ entries: 2, broken: null });
+  expect(await readAudit(pool, { before: '2', limit: 1 })).toMatchObject([{ writer: null }]);
 });
 
 /** What docs/audit.md has an administrator type. */
@@ -221,11 +257,13 @@ describe('who gets past the trigger is found out', () => {
     ['another subject', "update audit.entries set subject = 'x' where seq = 3", 3, 'changed'],
     ['another time', "update audit.entries set at = at + interval '1 microsecond' where seq = 3", 3, 'changed'],
     ['other details', `update audit.entries set details = '{"percentage": 4}' where seq = 3`, 3, 'changed'],
+    ['another writer', "update audit.entries set writer = 'x' where seq = 3", 3, 'changed'],
+    ['no writer', 'update audit.entries set writer = null where seq = 3', 3, 'changed'],
     ['another hash before', 'update audit.entries set previous_hash = hash where seq = 3', 3, 'changed'],
     [
       'a change with a fitting hash',
       `update audit.entries set actor = 'nobody',
-         hash = audit.entry_hash(seq, at, 'nobody', action, subject, details, previous_hash) where seq = 3`,
+         hash = audit.entry_hash(seq, at, 'nobody', action, subject, details, previous_hash, writer) where seq = 3`,
       4,
       'changed',
     ],

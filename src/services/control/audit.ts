@@ -17,6 +17,9 @@ const entrySchema = Type.Object({
   subject: Type.String(),
   details: Type.Object({}, { additionalProperties: true }),
   hash: Type.String(),
+  writer: Type.Union([Type.String(), Type.Null()], {
+    description: 'the database role of the program that wrote it; null in an entry from before that was kept',
+  }),
 });
 const anchorSchema = Type.Object({ seq: Type.Integer(), hash: Type.String() });
 const pageSchema = Type.Object({
