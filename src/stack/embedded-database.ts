@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { Failure } from '../failures.js';
 import { connectClient } from '../postgres/connect.js';
-import { upgradeLedger } from '../postgres/ledger-schema.js';
+import { knownLedgerVersion, ledgerVersion, upgradeLedger } from '../postgres/ledger-schema.js';
+import { asMigrator, endMigrator } from './audit-owner.js';
 import { passwordFrom, type StackHome, type StackSettings } from './home.js';
 import { adoptFormerData, type PostgresPlace } from './postgres-place.js';
 import {
@@ -12,7 +13,6 @@ import {
   giveToOwner,
   grantRights,
   type LegacyRole,
-  withAuditOpen,
 } from './postgres-roles.js';
 import { administrator, administratorsUrl, administratorUrl, type PostgresServer } from './postgres-server.js';
 import { scramVerifier } from './scram.js';
@@ -65,8 +65,11 @@ export async function prepareDatabase(
 /** The part of `prepareDatabase` that is one database's alone. */
 export async function prepareTables(administratorUrl: string, ownerUrl: string, side: DatabaseSide): Promise<void> {
   await asAdministrator(administratorUrl, async (client) => {
+    const { owner } = databaseRoles[side];
+    if (side === 'cube') await endMigrator(client, owner);
     await giveToOwner(client, side);
-    if (side === 'cube') await withAuditOpen(client, () => upgradeLedger(ownerUrl));
+    if (side === 'cube' && (await ledgerVersion(client)) < knownLedgerVersion())
+      await asMigrator(client, owner, ownerUrl, (url) => upgradeLedger(url));
     await grantRights(client, side);
   });
 }

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { auditOwner, closeAudit } from './audit-owner.js';
 
 /** The two embedded database servers. */
 export type DatabaseSide = 'legacy' | 'cube';
@@ -22,7 +23,15 @@ const appendsToAudit = (role: string) => [
   `grant usage on schema audit to ${role}`,
   `grant execute on function audit.append(text, text, text, jsonb) to ${role}`,
 ];
-const auditReader = (role: string) => [...appendsToAudit(role), `grant select on audit.entries to ${role}`];
+const auditReader = (role: string) => [
+  ...appendsToAudit(role),
+  `grant select on audit.entries to ${role}`,
+  // An entry from before its writer was kept is checked by the former function.
+  ...['', ', text'].map(
+    (writer) =>
+      `grant execute on function audit.entry_hash(bigint, timestamptz, text, text, text, jsonb, text${writer}) to ${role}`,
+  ),
+];
 
 /** `what` on every table of the ledger, and on those that a later version adds. */
 const onLedger = (what: string) => (role: string) => [
@@ -95,9 +104,6 @@ export const databaseRoles = {
 export type LegacyRole = 'heal7' | (typeof databaseRoles)['legacy']['programs'][number]['name'];
 export type CubeRole = 'cubes' | (typeof databaseRoles)['cube']['programs'][number]['name'];
 
-/** Owns the audit, and nobody logs in as it: entries come by its function alone. */
-const auditOwner = 'audit_owner';
-
 /** Makes the owner, the programs' roles and the database, each as it should be; `verifierOf` tells what a role's password is known by. */
 export async function ensureRoles(
   administrator: pg.Client,
@@ -132,21 +138,10 @@ export async function giveToOwner(administrator: pg.Client, side: DatabaseSide):
   await administrator.query(ownership(owner));
 }
 
-/** While it holds, the owner may change the audit's tables: for migrations alone. */
-export async function withAuditOpen<T>(administrator: pg.Client, work: () => Promise<T>): Promise<T> {
-  const { owner } = databaseRoles.cube;
-  await administrator.query(`grant ${auditOwner} to ${owner}`);
-  try {
-    return await work();
-  } finally {
-    await administrator.query(`revoke ${auditOwner} from ${owner}`);
-  }
-}
-
 /** Gives each program its rights in a database, those on tables that came since included. Repeatable. */
 export async function grantRights(administrator: pg.Client, side: DatabaseSide): Promise<void> {
   await administrator.query('begin');
-  if (side === 'cube') await administrator.query(closeAudit);
+  if (side === 'cube') await closeAudit(administrator);
   for (const { name, rights } of databaseRoles[side].programs)
     for (const statement of rights(name)) await administrator.query(statement);
   await administrator.query('commit');
@@ -174,14 +169,3 @@ function ownership(owner: string): string {
     loop execute change; end loop;
   end $$`;
 }
-
-const closeAudit = `do $$ declare change text; begin
-    alter schema audit owner to ${auditOwner};
-    for change in
-      select format('alter table %s owner to ${auditOwner}', oid::regclass) from pg_class
-       where relnamespace = 'audit'::regnamespace and relkind in ('r', 'p', 'v')
-      union all
-      select format('alter routine %s owner to ${auditOwner}', oid::regprocedure) from pg_proc
-       where pronamespace = 'audit'::regnamespace
-    loop execute change; end loop;
-  end $$`;

@@ -134,6 +134,64 @@ test('nobody but the audit’s own function adds an entry, and it is there for w
   });
 });
 
+describe('a start of the stack', () => {
+  // Nothing is to be migrated: nobody logs in to do it.
+  const prepare = () => prepareTables(databases.cubeUrl, 'postgres://nobody:x@127.0.0.1:1/none', 'cube');
+  const openings = [
+    'grant audit_owner to cubes',
+    'create role cubeshift_migration login in role cubes, audit_owner',
+    'grant all on all tables in schema audit to security_cube with grant option',
+    'grant update (actor) on audit.entries to public',
+    'grant all on schema audit to bulk_worker',
+    'grant execute on all functions in schema audit to saju_cube, public',
+    'alter table audit.entries owner to cubes',
+  ];
+  const state = `select array(select format('%s in %s', member::regrole, roleid::regrole) from pg_auth_members
+       where roleid = 'audit_owner'::regrole or member = 'audit_owner'::regrole) as members,
+     to_regrole('cubeshift_migration') as migrator,
+     (select nspacl::text from pg_namespace where nspname = 'audit') as schema,
+     array(select format('%s %s %s %s', relname, relowner::regrole, relacl, array(select attname || attacl::text from pg_attribute
+       where attrelid = c.oid and attacl is not null)) from pg_class c
+       where relnamespace = 'audit'::regnamespace and relkind = 'r' order by 1) as tables,
+     array(select format('%s %s %s', oid::regprocedure, proowner::regrole, proacl) from pg_proc
+       where pronamespace = 'audit'::regnamespace order by 1) as functions`;
+
+  test('closes the audit again, whoever was let in, and opens it only for a migration', async () => {
+    const before = (await databases.cube.query(state)).rows;
+    expect(before).toMatchObject([{ members: ['audit_owner in pg_signal_backend'], migrator: null }]);
+    for (const opening of openings) await databases.cube.query(opening);
+    await prepare();
+    expect((await databases.cube.query(state)).rows).toEqual(before);
+  });
+
+  test.each([
+    [
+      'function audit.mine()',
+      'create function audit.mine() returns int language sql security definer as $$ select 1 $$',
+    ],
+    ['relation audit.mine', 'create view audit.mine as select 1 as one'],
+    ['rule mine on audit.entries', 'create rule mine as on insert to audit.entries do instead nothing'],
+    ['trigger only_added_to is gone or off', 'alter table audit.entries disable trigger only_added_to'],
+  ])('refuses an audit with: %s', async (what, statement) => {
+    const undo = {
+      function: 'drop function audit.mine()',
+      relation: 'drop view audit.mine',
+      rule: 'drop rule mine on audit.entries',
+      trigger: 'alter table audit.entries enable trigger only_added_to',
+    }[what.split(' ')[0] ?? ''];
+    await databases.cube.query(statement);
+    try {
+      await expect(prepare()).rejects.toMatchObject({
+        type: 'cube_schema_mismatch',
+        message: expect.stringContaining(what),
+      });
+    } finally {
+      await databases.cube.query(undo ?? '');
+    }
+    await prepare();
+  });
+});
+
 test('tables that a later version adds are theirs too', async () => {
   await ask(owners.cube, 'create table ledger.later (id int)');
   const found = Object.fromEntries(
