@@ -12,7 +12,7 @@ export interface CacheOptions {
   readonly now: () => number;
   /** 0 to 1, for the jitter that keeps answers from growing old all at once. */
   readonly random: () => number;
-  /** Bytes of all bodies together. */
+  /** Bytes of all answers together: bodies, headers, keys. */
   readonly mostBytes: number;
 }
 
@@ -55,7 +55,7 @@ export class AnswerCache {
   constructor(private readonly options: CacheOptions) {
     this.kept = new LRUCache({
       maxSize: options.mostBytes,
-      sizeCalculation: ({ answer }, key) => answer.body.length + key.length + 1000,
+      sizeCalculation: ({ answer }, key) => answer.body.length + answer.headers.join('').length + key.length + 1000,
     });
   }
 

@@ -69,6 +69,18 @@ describe('a cache', () => {
     expect(await bench.ask()).toBe('3');
   });
 
+  test.each<[string, Partial<WholeAnswer>]>([
+    ['headers', { headers: ['X-Long', 'x'.repeat(300_000)] }],
+    ['a body', { body: Buffer.alloc(300_000) }],
+  ])('holds no more than it may of answers with large %s', async (_name, answer) => {
+    const bench = new Bench();
+    for (const url of ['a', 'b', 'c', 'd']) await bench.ask({ url }, answer);
+    await bench.ask({ url: 'd' }, answer);
+    expect(bench.fetched).toBe(4);
+    await bench.ask({ url: 'a' }, answer);
+    expect(bench.fetched).toBe(5);
+  });
+
   test('serves what is old for five minutes when the new one fails', async () => {
     const bench = new Bench();
     await bench.ask();
