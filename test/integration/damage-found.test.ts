@@ -71,9 +71,9 @@ describe('a row that is another one in whole reads, and itself when it is looked
             BigInt(after) < BigInt(id) && BigInt(id) <= BigInt(upto);
           const isItsRange = text.includes('string_agg') && isWithin(values);
           if (!isItsRange || left-- <= 0) return pool.query(text, [...values]);
-          await pool.query("update saju_records set user_id = user_id || 'x' where id = $1", [id]);
+          await databases.legacy.query("update saju_records set user_id = user_id || 'x' where id = $1", [id]);
           const found = await pool.query(text, [...values]);
-          await pool.query('update saju_records set user_id = left(user_id, -1) where id = $1', [id]);
+          await databases.legacy.query('update saju_records set user_id = left(user_id, -1) where id = $1', [id]);
           return found;
         };
       },

@@ -59,16 +59,17 @@ test('a legacy database that answers slowly slows the copy down, and a quick one
   const pace = { lanes: 1, rows_per_second: 2000, batch_rows: 100 };
   const quick = await copyTime('quick', { ...pace, legacy_latency_limit_ms: 5000 });
   await rollBack();
-  // The first row takes its time, as it does behind a million dead ones: what the probe reads is really slow.
-  await databases.legacy.query(`
-    alter table saju_records rename to saju_rows;
-    create function slow(id bigint, first bigint) returns boolean language plpgsql volatile cost 1000 as
-      $$ begin if id = first then perform pg_sleep(0.2); end if; return true; end $$;
-    create view saju_records as select * from saju_rows where slow(id, (select min(id) from saju_rows))`);
   try {
     started = 'slow';
     const begun = performance.now();
     await engine.startMigration('slow', { ...pace, legacy_latency_limit_ms: 100 });
+    await engine.waitFor('slow', 'copying', ({ stage }) => stage === 'copying');
+    // The first row takes its time, as it does behind a million dead ones: what the probe reads is really slow.
+    await databases.legacy.query(`
+      alter table saju_records rename to saju_rows;
+      create function slow(id bigint, first bigint) returns boolean language plpgsql volatile cost 1000 as
+        $$ begin if id = first then perform pg_sleep(0.2); end if; return true; end $$;
+      create view saju_records as select * from saju_rows where slow(id, (select min(id) from saju_rows))`);
     const late = () => performance.now() - begun > quick * 1500;
     const view = await engine.waitFor('slow', 'late or done', ({ stage }) => stage === 'verified' || late(), 110_000);
     expect(view).toMatchObject({ status: 'running', stage: 'copying' });
