@@ -1,7 +1,9 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { Failure } from '../failures.js';
 import { linkNew } from './exclusive-link.js';
+import { whyNotOwn } from './own-folder.js';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.js';
 
 /** Where the stacks of one user tell each other which ports they are about to use. */
@@ -11,15 +13,24 @@ export function reservationsFolder(): string {
 
 /**
  * Reserves a port for the calling process as long as it lives: between looking whether a port is free and a server's binding
- * it, another stack may look as well. False when another living process has it.
+ * it, another stack may look as well. False when another living process has it. Throws `configuration_invalid` for a folder
+ * that another user made or may write to.
  */
 export function reservePort(port: number, folder: string = reservationsFolder()): boolean {
   const own = identify(process.pid);
   if (own === undefined) return true;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const reason = whyNotOwn(folder, 0o077);
+  if (reason !== undefined) {
+    throw new Failure('configuration_invalid', `The folder of reserved ports, ${folder}, ${reason}.`, {
+      hint: 'Find out who made it, and remove it; or name a folder of your own by TMPDIR.',
+    });
+  }
   const file = join(folder, String(port));
   const candidate = `${file}.${own.pid}`;
-  writeFileSync(candidate, JSON.stringify(own), { mode: 0o600 });
+  // One that was killed with the same number left its own.
+  rmSync(candidate, { force: true });
+  writeFileSync(candidate, JSON.stringify(own), { mode: 0o600, flag: 'wx' });
   try {
     for (;;) {
       if (linkNew(candidate, file)) return true;

@@ -1,6 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -29,4 +39,36 @@ test('a process may reserve its own port again, and leaves nothing but the reser
 test('a reservation that cannot be read holds nothing', () => {
   writeFileSync(join(folder, '4002'), 'half a');
   expect(reservePort(4002, folder)).toBe(true);
+});
+
+test.each<[string, (made: string) => void, boolean]>([
+  ['that others may write to', (made) => chmodSync(made, 0o777), true],
+  ['that others may read', (made) => chmodSync(made, 0o755), true],
+  ['of another user', (made) => chownSync(made, 65_534, 65_534), process.getuid?.() === 0],
+])('a folder %s is not written to', (_, open, can) => {
+  if (!can) return;
+  const made = mkdtempSync(join(folder, 'made-'));
+  open(made);
+  expect(() => reservePort(4003, made)).toThrow(
+    expect.objectContaining({ type: 'configuration_invalid', message: expect.stringContaining(made) }),
+  );
+  expect(readdirSync(made)).toEqual([]);
+});
+
+test('a link to a folder is not written through, nor one in place of the file', () => {
+  const [mine, link] = [mkdtempSync(join(folder, 'mine-')), join(folder, 'link')];
+  symlinkSync(mine, link);
+  expect(() => reservePort(4004, link)).toThrow(/is no folder/);
+  const precious = join(folder, 'precious');
+  writeFileSync(precious, 'mine');
+  symlinkSync(precious, join(mine, `4005.${process.pid}`));
+  expect(reservePort(4005, mine)).toBe(true);
+  expect(readFileSync(precious, 'utf8')).toBe('mine');
+});
+
+test('a folder that is not there is made, for its user alone', () => {
+  const made = join(folder, 'not', 'there');
+  expect([reservePort(4006, made), reservePort(4006, made)]).toEqual([true, true]);
+  mkdirSync(made, { recursive: true });
+  expect(readdirSync(made)).toEqual(['4006']);
 });
