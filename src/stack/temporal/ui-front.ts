@@ -8,6 +8,7 @@ import {
 } from 'node:http';
 import { connect } from 'node:net';
 import { pipeline } from 'node:stream';
+import { mostConnections } from './rpc-front.js';
 import type { UiLogin } from './ui-login.js';
 
 /** Where the front says whether the server answers. */
@@ -32,7 +33,7 @@ const corsHeader = /^access-control-/;
 export function createUiFront(login: UiLogin, ports: UiPorts): Server {
   const { outside, ui: port, rpc: rpcPort } = ports;
   const hosts = [`127.0.0.1:${outside}`, `localhost:${outside}`];
-  return createServer({ requireHostHeader: true }, (incoming, answer) => {
+  const server = createServer({ requireHostHeader: true }, (incoming, answer) => {
     // What a page of this one may do is decided here for every answer, whoever made it.
     answer.setHeader('x-frame-options', 'SAMEORIGIN');
     answer.setHeader('referrer-policy', 'same-origin');
@@ -48,6 +49,8 @@ export function createUiFront(login: UiLogin, ports: UiPorts): Server {
     if (!isOfOwnPage(incoming, host)) return say(answer, 403, wrongPage);
     return passOn(incoming, answer, { host: '127.0.0.1', port, headers: headersFor(incoming, login, port) });
   });
+  server.maxConnections = mostConnections;
+  return server;
 }
 
 const wrongHost = 'The Web UI is not served under this name.';

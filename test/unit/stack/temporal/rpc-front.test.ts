@@ -107,6 +107,10 @@ describe('who is let in', () => {
   });
 });
 
+test('there is a most of connections, whoever opens them', () => {
+  expect(front.maxConnections).toBe(512);
+});
+
 describe('what is passed on', () => {
   test('an end, and what the other side says after it', async () => {
     const { near, far } = await enter(asClient());

@@ -74,6 +74,10 @@ async function send({ method = 'GET', path = '/', headers = {}, body }: Sent) {
 
 const own = () => `127.0.0.1:${port}`;
 
+test('there is a most of connections, whoever opens them', () => {
+  expect(front.maxConnections).toBe(512);
+});
+
 describe('who is let in', () => {
   test('the link gives a cookie that only this front reads, and goes on to the page behind it without the secret', async () => {
     const { status, headers } = await send({ path: `/open/${secret}/namespaces/default/workflows/a%2Fb?x=1` });
