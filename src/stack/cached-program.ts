@@ -1,4 +1,4 @@
-import { chmodSync, type Stats, statSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync, realpathSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../failures.js';
 import { type Artifact, type ArtifactName, artifacts } from './artifacts.js';
@@ -18,7 +18,8 @@ export function artifactFolder(artifact: Artifact, cacheFolder: string): string 
  */
 export async function checkCachedProgram(name: ArtifactName, cacheFolder: string): Promise<void> {
   const artifact: Artifact = artifacts[name];
-  closeToOthers(cacheFolder, [{ path: '', stats: statSync(cacheFolder) }]);
+  const real = realpathSync(cacheFolder);
+  closeToOthers(real, [{ path: '', stats: lstatSync(real) }]);
   await checkFolder(artifactFolder(artifact, cacheFolder), artifact.contentSum);
 }
 
@@ -45,12 +46,22 @@ function closeToOthers(folder: string, entries: readonly Entry[]): void {
     const file = join(folder, path);
     const writable = !stats.isSymbolicLink() && (stats.mode & 0o022) !== 0;
     if (stats.uid === own) {
-      if (writable) chmodSync(file, stats.mode & 0o7755);
+      if (writable) closeFile(file);
     } else if (stats.uid !== 0 || writable) {
       throw new Failure('unexpected', `${file} is another user's to change; nothing was started from there.`, {
         hint: 'Remove it, or name a folder of your own by CUBESHIFT_CACHE.',
       });
     }
+  }
+}
+
+/** Never through a link that has come in its place meanwhile: of what was opened, and with the rights that this has. */
+function closeFile(file: string): void {
+  const opened = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    fchmodSync(opened, fstatSync(opened).mode & 0o7755);
+  } finally {
+    closeSync(opened);
   }
 }
 
