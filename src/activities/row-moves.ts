@@ -111,7 +111,8 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
           reach,
         });
         if (outcome !== 'finished') return { kind: outcome };
-        const concluding = { databases, mapping, migrationId, verificationId, claim, signal };
+        const onRange = ({ position }: { position: bigint }) => tell({ position: position.toString() });
+        const concluding = { databases, mapping, migrationId, verificationId, claim, signal, onRange };
         return { kind: 'concluded', verdict: await concludeVerification(concluding) };
       }),
 

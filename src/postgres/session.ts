@@ -40,6 +40,10 @@ const pinned: Readonly<Record<string, string>> = {
   default_transaction_deferrable: 'off',
   // What the ledger says was committed must outlast the server.
   synchronous_commit: 'on',
+  // An error ends a statement, not the session.
+  exit_on_error: 'off',
+  // A statement whose client is gone is given up, and with it the locks it has.
+  client_connection_check_interval: '1s',
   // A server that is told to log parameters would write record contents into its log.
   log_parameter_max_length_on_error: '0',
   debug_print_parse: 'off',
@@ -65,7 +69,10 @@ const pin = `
              else wanted.value
            end, false)
     from rows from (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) as wanted (name, value)
-   where pg_catalog.current_setting(wanted.name, true) is not null`;
+   where pg_catalog.current_setting(wanted.name, true) is not null
+     -- Not every system can tell that a client is gone; servers on others refuse any value but 0.
+     and (wanted.name operator(pg_catalog.<>) 'client_connection_check_interval'
+          or pg_catalog.strpos(pg_catalog.version(), 'linux') operator(pg_catalog.>) 0)`;
 
 /**
  * Makes a new connection a session of the engine. One that this fails for must not be used; it fails after `patienceMillis`

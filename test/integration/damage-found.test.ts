@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../support/conditions.js';
 import { type Damage, type DamagedIds, damageableRow, damages } from '../support/damages.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { expectTargetEqualsSource } from '../support/equality.js';
@@ -12,7 +13,8 @@ let holes: string[];
 beforeAll(async () => {
   databases = await createDatabases(3000);
   run = await RowsRun.open(databases, 'damaged');
-  await run.copy();
+  // More batches than are looked at in one span of the last count.
+  await run.copy({ batchRows: 10 });
   const rows = await databases.legacy.query<{ id: string }>(
     `select id from saju_records where ${damageableRow} order by id`,
   );
@@ -40,6 +42,78 @@ function idsFor(): DamagedIds {
 test('an undamaged copy is clean, and every row of the source is accounted for', async () => {
   const { clean, compared, rejected, found } = await run.verify();
   expect({ clean, compared, rejected, found }).toEqual({ clean: true, compared: 2970, rejected: 30, found: [] });
+});
+
+describe('the last count of both whole tables', () => {
+  /** Holds the target as a statement does that takes long, while `meanwhile` runs. */
+  async function whileTargetIsHeld(meanwhile: () => Promise<unknown>): Promise<void> {
+    const holder = await databases.cube.connect();
+    try {
+      await holder.query('begin; lock table saju.charts in access exclusive mode');
+      await meanwhile();
+    } finally {
+      await holder.query('rollback');
+      holder.release();
+    }
+  }
+  const isCounting = () =>
+    until('the count to wait for the target', async () => {
+      const waiting = await databases.cube.query(
+        `select from pg_stat_activity where wait_event_type = 'Lock' and application_name like 'cubeshift claim %'
+            and datname = current_database()`,
+      );
+      return waiting.rowCount === 1;
+    });
+
+  test('holds nothing that a pause waits for, tells how far it is, and is made once', async () => {
+    const verificationId = await run.startVerification();
+    await run.goOnVerifying(verificationId);
+    const told: bigint[] = [];
+    let concluding: ReturnType<typeof run.conclude> | undefined;
+    await whileTargetIsHeld(async () => {
+      concluding = run.conclude(verificationId, ({ position }) => told.push(position));
+      await isCounting();
+      const pausing = await databases.cube.connect();
+      await pausing.query("set lock_timeout = '2s'");
+      await pausing.query('update ledger.migrations set pending = null where id = $1', [run.id]);
+      pausing.release(true);
+    });
+    const verdict = await concluding;
+    expect(verdict).toMatchObject({ clean: true, compared: 2970 });
+    // One span of legacy; then the target's, of a hundred batches each.
+    const spans = told.slice(1);
+    expect(spans.length).toBeGreaterThanOrEqual(3);
+    expect(spans).toEqual([...spans].sort((a, b) => (a < b ? -1 : 1)));
+    await whileTargetIsHeld(async () => expect(await run.conclude(verificationId)).toEqual(verdict));
+  });
+
+  test('is left off at once when it is aborted, and decides nothing under a claim that was lost', async () => {
+    const verificationId = await run.startVerification();
+    await run.goOnVerifying(verificationId);
+    await whileTargetIsHeld(async () => {
+      const abort = new AbortController();
+      const aborted = run.conclude(verificationId, () => undefined, abort.signal);
+      aborted.catch(() => undefined);
+      await isCounting();
+      abort.abort();
+      await expect(aborted).rejects.toMatchObject({ type: 'cube_unreachable' });
+    });
+    let late: ReturnType<typeof run.conclude> | undefined;
+    await whileTargetIsHeld(async () => {
+      late = run.conclude(verificationId);
+      late.catch(() => undefined);
+      await isCounting();
+      await databases.cube.query(
+        "update ledger.migrations set operation_token = nextval('ledger.claim_tokens') where id = $1",
+        [run.id],
+      );
+    });
+    await expect(late).rejects.toMatchObject({ type: 'claim_lost' });
+    const open = await databases.cube.query('select from ledger.verifications where id = $1 and finished_at is null', [
+      verificationId,
+    ]);
+    expect(open.rowCount).toBe(1);
+  });
 });
 
 describe('finds each damage alone, names id and field, and is clean again after a repair:', () => {

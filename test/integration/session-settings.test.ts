@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectClient, createPool } from '../../src/postgres/connect.js';
 import { unsafeLogSettings } from '../../src/postgres/log-settings.js';
+import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { expectTargetEqualsSource } from '../support/equality.js';
 import { createRole, type TestRole } from '../support/roles.js';
@@ -32,6 +33,8 @@ const hostile: Readonly<Record<string, string>> = {
   default_transaction_deferrable: 'on',
   default_transaction_read_only: 'on',
   synchronous_commit: 'off',
+  exit_on_error: 'on',
+  client_connection_check_interval: '0',
   log_parameter_max_length_on_error: '-1',
   debug_print_parse: 'on',
   debug_print_rewritten: 'on',
@@ -225,6 +228,19 @@ test('a session on legacy cannot write', async () => {
     await expect(client.query('delete from public.saju_records')).rejects.toMatchObject({ code: '25006' });
   await reader.end();
   await run.close();
+});
+
+test('a statement whose client is gone is given up', async () => {
+  const client = await connectClient(urlOf('legacy'), { applicationName: 'cubeshift gone' });
+  const sleeping = client.query('select pg_sleep(600)');
+  sleeping.catch(() => undefined);
+  const sleepers = () =>
+    databases.legacy.query(
+      "select from pg_stat_activity where application_name = 'cubeshift gone' and state = 'active'",
+    );
+  await until('the statement to run', async () => (await sleepers()).rowCount === 1);
+  await client.end();
+  await until('the statement to be over', async () => (await sleepers()).rowCount === 0);
 });
 
 test('a connection that cannot be pinned is not handed out', async () => {

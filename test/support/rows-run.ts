@@ -121,19 +121,30 @@ export class RowsRun {
   async verify(databases = this.databases): Promise<Verdict & { readonly found: readonly string[] }> {
     const verificationId = await this.startVerification();
     await this.goOnVerifying(verificationId, { databases });
-    const verdict = await concludeVerification({
-      databases: this.databases,
-      mapping: sajuRecordsMapping,
-      migrationId: this.id,
-      verificationId,
-      claim: await this.claim(),
-      signal: new AbortController().signal,
-    });
+    const verdict = await this.conclude(verificationId);
     const found = await this.databases.cube.query<{ found: string }>(
       `select source_id || ' ' || field as found from ledger.mismatches where verification_id = $1 order by source_id, field`,
       [verificationId],
     );
     return { ...verdict, found: found.rows.map((row) => row.found) };
+  }
+
+  async conclude(
+    verificationId: string,
+    onRange: (counted: { position: bigint }) => void = () => undefined,
+    signal = new AbortController().signal,
+  ): Promise<Verdict> {
+    const { databases, id: migrationId } = this;
+    const claim = await this.claim();
+    return concludeVerification({
+      databases,
+      mapping: sajuRecordsMapping,
+      migrationId,
+      verificationId,
+      claim,
+      signal,
+      onRange,
+    });
   }
 
   async repair(): Promise<void> {

@@ -140,7 +140,7 @@ export function spanLength(part: string): string {
 }
 
 /** SQL of the int8range (after, upto]: PostgreSQL writes it with the successor of `upto`, which the greatest bigint lacks. */
-function spanRange(after: string, upto: string): string {
+export function spanRange(after: string, upto: string): string {
   return `int8range(${after}::bigint, nullif(${upto}::bigint, 9223372036854775807), '(]')`;
 }
 

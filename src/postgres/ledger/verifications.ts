@@ -145,15 +145,26 @@ export async function endVerification(cube: pg.ClientBase, id: string, totals: V
       where id = $1 and finished_at is null`,
     [id, totals.source, totals.target, totals.owned, totals.disagreement ?? null],
   );
+  const verdict = await endedVerdict(cube, id);
+  if (verdict === undefined) throw new Failure('not_found', `The ledger knows no verification ${id} that has ended.`);
+  return verdict;
+}
+
+/** How a verification went; undefined of one that has not ended. */
+export async function endedVerdict(cube: pg.Pool | pg.ClientBase, id: string): Promise<Verdict | undefined> {
   const ended = await cube.query<{
     status: string;
     compared: string;
     mismatched: string;
     rejected_rows: string;
     disagreement: string | null;
-  }>('select status, compared, mismatched, rejected_rows, disagreement from ledger.verifications where id = $1', [id]);
+  }>(
+    `select status, compared, mismatched, rejected_rows, disagreement from ledger.verifications
+      where id = $1 and finished_at is not null`,
+    [id],
+  );
   const [row] = ended.rows;
-  if (row === undefined) throw new Failure('not_found', `The ledger knows no verification ${id}.`);
+  if (row === undefined) return undefined;
   const examples = await cube.query<{ id: string; field: string }>(
     'select source_id as id, field from ledger.mismatches where verification_id = $1 order by source_id, field limit 3',
     [id],
