@@ -86,13 +86,24 @@ async function removeSome(context: RemoveContext, writer: pg.Client, after: Posi
   return { upto: span.upto, batch: last.id };
 }
 
+/** Rows that became final: a run of which there are some is completed, and nothing of it can be undone. */
+async function handedOverBy(writer: pg.Client, migrationId: string): Promise<number> {
+  const found = await writer.query<{ rows: string }>(
+    "select coalesce(sum(migrated), 0) as rows from ledger.batches where migration_id = $1 and state = 'final'",
+    [migrationId],
+  );
+  return Number(found.rows[0]?.rows);
+}
+
 async function finishRemoval({ mapping, claim }: RemoveContext, writer: pg.Client): Promise<void> {
   await writer.query('begin');
   await confirmOperation(writer, claim);
   const notRestored = await restoreSetAside(writer, mapping);
   const left = await ownedByKind(writer, mapping.kind);
+  const handedOver = await handedOverBy(writer, claim.migrationId);
   await writer.query('commit');
   const sentences = [
+    ...(handedOver === 0 ? [] : [`${handedOver} rows of this migration were handed over for good and stay`]),
     ...(left.count === 0 ? [] : [stillThere(mapping.target, left)]),
     ...(notRestored.count === 0
       ? []

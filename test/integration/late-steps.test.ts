@@ -90,3 +90,17 @@ test('an acceptance takes what was rejected when it was asked for, and nothing t
   );
   expect(await acceptRejects(databases.cube, asked, 'all', 'tester', 'foretold')).toBe(0);
 });
+
+test('a handing over completes the run with it, and says so once however often it is done', async () => {
+  const asked = { migrationId: 'run', sequence: 3 };
+  await finalizeOwnership(databases.cube, asked);
+  const after = await onRecord();
+  expect(after).toMatchObject([{ run: [{ status: 'completed', stage: 'done', pending: null }] }]);
+  await finalizeOwnership(databases.cube, asked);
+  const told = { sequence: 4, stage: 'done', status: 'completed', runId: 'r', by: 'engine', what: 'complete' } as const;
+  await recordRunState(databases.cube, 'run', told);
+  expect(await onRecord()).toEqual(after);
+  const events = await databases.cube.query("select by from ledger.events where what = 'complete'");
+  expect(events.rows).toEqual([{ by: 'engine' }]);
+  await expect(claimOperation(databases.cube, current, 'undo')).rejects.toMatchObject({ type: 'claim_lost' });
+});

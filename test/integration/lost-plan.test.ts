@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readStateSequence, recordRunState } from '../../src/postgres/ledger/run-state.js';
+import { finalizeOwnership, readStateSequence, recordRunState } from '../../src/postgres/ledger/run-state.js';
 import { readStart } from '../../src/postgres/migration-records.js';
 import { createMigrationWorkflows } from '../../src/services/control/workflows.js';
 import { until } from '../support/conditions.js';
@@ -161,4 +161,20 @@ test('a run that ended while a request was under way stays ended', async () => {
     by: 'test',
   });
   expect(await engine.view('ended')).toMatchObject({ status: 'cancelled', stage: 'done' });
+});
+
+test('a run whose plan was lost just when it had handed its rows over is completed, and offers no way back', async () => {
+  await engine.startMigration('handed-over');
+  await engine.waitForRest('handed-over');
+  await terminate('handed-over');
+  await databases.cube.query(
+    "update ledger.migrations set status = 'running', stage = 'done' where id = 'handed-over'",
+  );
+  await finalizeOwnership(databases.cube, { migrationId: 'handed-over' });
+  for (const action of ['rollback', 'cancel', 'resume']) {
+    const refused = await engine.call('POST', `/v1/migrations/handed-over/${action}`);
+    expect(refused).toMatchObject({ status: 409, body: { type: 'not_at_this_stage', actions: [] } });
+  }
+  expect(await engine.view('handed-over')).toMatchObject({ status: 'completed', stage: 'done' });
+  await expectTargetEqualsSource(databases);
 });

@@ -121,3 +121,15 @@ test('rows that the ledger does not hand over are no completed migration', async
   // Nor is a rollback one that cannot write down what it removed.
   await expect(run.rollBack()).rejects.toMatchObject({ type: 'undo_incomplete' });
 });
+
+test('a rollback of rows that were handed over already says that they stay', async () => {
+  const there = await thereNow();
+  const owned = 'update ledger.batches set state = $2 where migration_id = $1 and state = any ($3)';
+  await databases.cube.query(owned, [run.id, 'final', ['owned']]);
+  await expect(run.rollBack()).rejects.toMatchObject({
+    type: 'undo_incomplete',
+    message: `${there.length} rows of this migration were handed over for good and stay.`,
+  });
+  expect(await thereNow()).toEqual(there);
+  await databases.cube.query(owned, [run.id, 'owned', ['final']]);
+});

@@ -97,12 +97,17 @@ export async function recordUnmapped(cube: pg.Pool, asked: AskedState, columns: 
 }
 
 /**
- * Hands the rows over for good: no later rollback touches what runs of the kind put there. Only for a run that is at its
- * end and in no later state: what a next run of the kind has put there is not its to hand over.
+ * Hands the rows over for good and completes the run, both or neither: no later rollback touches what runs of the kind put
+ * there, and none is begun for a run that owns nothing any more, though its plan be lost. Only for a run that is at its end
+ * and in no later state: what a next run of the kind has put there is not its to hand over. Done again it does nothing.
  */
 export async function finalizeOwnership(cube: pg.Pool, asked: AskedState): Promise<void> {
   await inTransaction(cube, async (client) => {
     await client.query("set local idle_in_transaction_session_timeout = '15s'");
+    const done = await client.query("select from ledger.migrations where id = $1 and status = 'completed'", [
+      asked.migrationId,
+    ]);
+    if (done.rowCount === 1) return;
     const handed = await client.query<{ asked: boolean }>(
       `with asked as (${stillAsked}),
        handed as (
@@ -119,7 +124,7 @@ export async function finalizeOwnership(cube: pg.Pool, asked: AskedState): Promi
         where kind = (select kind from ledger.migrations where id = $1) and state = 'owned' order by upto limit 3`,
       [asked.migrationId],
     );
-    if (owned.rows.length === 0) return;
+    if (owned.rows.length === 0) return completeRun(client, asked.migrationId);
     const some = owned.rows.map(({ ids }) => ids).join(', ');
     throw new Failure(
       'unexpected',
@@ -129,6 +134,21 @@ export async function finalizeOwnership(cube: pg.Pool, asked: AskedState): Promi
       },
     );
   });
+}
+
+/** As the plan tells it afterwards, which then changes nothing. */
+async function completeRun(client: pg.ClientBase, migrationId: string): Promise<void> {
+  await client.query(
+    `with completed as (
+       update ledger.migrations
+          set stage = 'done', status = 'completed', blocked_by = null, error = null, retried_failure = null, pending = null,
+              state_sequence = state_sequence + 1, finished_at = now()
+        where id = $1
+        returning id)
+     insert into ledger.events (migration_id, what, by, detail)
+     select id, 'complete', 'engine', jsonb_build_object('stage', 'done', 'status', 'completed', 'error', null) from completed`,
+    [migrationId],
+  );
 }
 
 /** What a run did so far, counted from the log. */
