@@ -11,9 +11,9 @@ const user = 'cubeshift';
 /**
  * Everything that flags, registry and counters need, and nothing that reaches beyond the data: no configuration, modules,
  * scripts of the server's own, users, replication or shutdown, and not all data gone by one word. INFO and KEYS, which
- * Redis counts among the dangerous, only tell.
+ * Redis counts among the dangerous, only tell. A script comes with the call that runs it (EVAL): none is kept for others.
  */
-const rights = '~* &* +@all -@admin -@dangerous +info +keys';
+const rights = '~* &* +@all -@admin -@dangerous +info +keys -function -script';
 
 export interface RedisServer {
   readonly program: string;

@@ -108,6 +108,10 @@ const refusedCommands = [
   ['SAVE'],
   ['FLUSHALL'],
   ['CLIENT', 'LIST'],
+  ['FUNCTION', 'FLUSH'],
+  ['FUNCTION', 'LOAD', '#!lua name=stranger\nredis.register_function("stranger", function() return 1 end)'],
+  ['SCRIPT', 'FLUSH'],
+  ['SCRIPT', 'KILL'],
 ] as const;
 const beyondTheDatabase = [
   "copy (select 1) to program 'id'",
