@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { packageRoot, packageVersion } from '../package-root.js';
 import type { ProcessSpec } from './managed-process.js';
 import { withoutDatabases } from './program-databases.js';
+import { withoutOtherSecrets } from './program-secrets.js';
 import type { StackProgram } from './programs.js';
 
 /** A program of this package as a process of the stack; `databases` are the variables of those that it alone is told of. */
@@ -10,13 +11,17 @@ export function programProcess(
   env: Readonly<Record<string, string>>,
   databases: Readonly<Record<string, string>>,
 ): ProcessSpec {
-  const { listens } = program;
+  const { listens, secrets = [] } = program;
   const url = listens === null ? undefined : env[listens.url];
   return {
     name: program.name,
     command: process.execPath,
     args: ['--enable-source-maps', ...(program.nodeFlags ?? []), programFile(program.entry)],
-    env: { ...programEnvironment(withoutDatabases(env)), ...databases, ...listens?.environment(env) },
+    env: {
+      ...programEnvironment(withoutOtherSecrets(withoutDatabases(env), secrets)),
+      ...databases,
+      ...listens?.environment(env),
+    },
     port: url === undefined ? null : Number(new URL(url).port),
     version: packageVersion(),
     stopSignal: 'SIGTERM',

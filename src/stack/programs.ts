@@ -1,5 +1,6 @@
 import type { PortName } from './home.js';
 import type { DatabaseNeeds } from './program-databases.js';
+import type { SecretNeed } from './program-secrets.js';
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -17,6 +18,7 @@ export interface StackProgram {
   readonly entry: string;
   readonly nodeFlags?: readonly string[];
   readonly databases: DatabaseNeeds;
+  readonly secrets?: readonly SecretNeed[];
   /** Null for one that listens on no port. */
   readonly listens: {
     /** The variable that says where others reach it. */
@@ -40,6 +42,7 @@ export const programs: readonly StackProgram[] = [
     name: 'worker-control',
     entry: 'src/workers/control.js',
     databases: { LEGACY_DATABASE_URL: 'engine_reader', CUBE_DATABASE_URL: 'control_worker' },
+    secrets: ['temporal'],
     listens: null,
   },
   {
@@ -47,6 +50,7 @@ export const programs: readonly StackProgram[] = [
     entry: 'src/workers/bulk.js',
     nodeFlags: bulkWorkerFlags,
     databases: { LEGACY_DATABASE_URL: 'engine_reader', CUBE_DATABASE_URL: 'bulk_worker' },
+    secrets: ['temporal'],
     listens: null,
   },
   cubeProgram('security-cube', 'security', 'SECURITY_CUBE_URL', { AUDIT_DATABASE_URL: 'security_cube' }),
@@ -65,10 +69,11 @@ export const programs: readonly StackProgram[] = [
     name: 'control',
     entry: 'src/services/control/main.js',
     databases: { CUBE_DATABASE_URL: 'control_api' },
+    secrets: ['temporal'],
     listens: { url: 'CONTROL_URL', environment: () => ({}) },
   },
   cubeProgram('monitoring-cube', 'monitoring', 'MONITORING_CUBE_URL'),
-  cubeProgram('api-gateway-cube', 'gateway', 'GATEWAY_URL'),
+  { ...cubeProgram('api-gateway-cube', 'gateway', 'GATEWAY_URL'), secrets: ['userTokens'] },
 ];
 
 /** What every stack runs, whatever servers and services of the user's own it is told of. */

@@ -15,6 +15,7 @@ import { administratorUrl, initializePostgres, type PostgresServer, postgresProc
 import { isAlive, signalProcess } from './process-identity.js';
 import { type DatabaseNeeds, databaseVariables, withoutDatabases } from './program-databases.js';
 import { programProcess } from './program-process.js';
+import { withoutOtherSecrets } from './program-secrets.js';
 import { isNeeded, programs, runCubes } from './programs.js';
 import { redisProcess } from './redis-server.js';
 import { Supervisor } from './supervisor.js';
@@ -128,7 +129,7 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
         const cubes = runCubes.map((cube) => ({ ...cube, port: settings.ports[cube.portName] }));
         const envOf = (id: string) => {
           const needs = runCubes.find(({ cubeId }) => cubeId === id)?.databases ?? {};
-          return { ...withoutDatabases(env), ...databasesOf(needs) };
+          return { ...withoutOtherSecrets(withoutDatabases(env), []), ...databasesOf(needs) };
         };
         const portsOfCubes = new Set(cubes.map(({ port }) => port));
         const portsOfOthers = Object.values(settings.ports).filter((port) => !portsOfCubes.has(port));

@@ -113,6 +113,15 @@ const refusedCommands = [
   ['SCRIPT', 'FLUSH'],
   ['SCRIPT', 'KILL'],
 ] as const;
+/** What opens more than a database: not every program is told of it. */
+const secretVariables = [
+  'TEMPORAL_TLS_CERT',
+  'TEMPORAL_TLS_KEY',
+  'TEMPORAL_API_KEY',
+  'TEMPORAL_UI_URL',
+  'USER_JWT_SECRET',
+  'USER_JWT_SECRET_PREVIOUS',
+];
 const beyondTheDatabase = [
   "copy (select 1) to program 'id'",
   "copy (select 1) to '/tmp/cubeshift-was-here'",
@@ -266,23 +275,26 @@ describe('one stack, then two', () => {
     }
   });
 
-  test('each program is told of the databases that it needs, as the role that is its own', async () => {
+  test('each program is told of the databases that it needs, as the role that is its own, and of no secret beside', async () => {
     const told = Object.fromEntries(
       (await ps(first)).map(({ name, pid }) => {
         const variables = readFileSync(`/proc/${pid}/environ`, 'utf8')
           .split('\0')
           .map((one) => one.split(/=(.*)/s));
-        const databases = variables.flatMap(([variable, value = '']) =>
-          value.startsWith('postgres') ? [`${variable}: ${new URL(value).username}`] : [],
-        );
-        return [name, databases.sort()];
+        const kept = variables.flatMap(([variable = '', value = '']) => {
+          if (value.startsWith('postgres')) return [`${variable}: ${new URL(value).username}`];
+          return secretVariables.includes(variable) ? [variable] : [];
+        });
+        return [name, kept.sort()];
       }),
     );
+    const ofTemporal = ['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY'];
     expect(told).toEqual({
-      ...Object.fromEntries([...servers, 'api-gateway-cube', 'monitoring-cube'].map((name) => [name, []])),
-      'worker-control': ['CUBE_DATABASE_URL: control_worker', 'LEGACY_DATABASE_URL: engine_reader'],
-      'worker-bulk-1': ['CUBE_DATABASE_URL: bulk_worker', 'LEGACY_DATABASE_URL: engine_reader'],
-      control: ['CUBE_DATABASE_URL: control_api'],
+      ...Object.fromEntries([...servers, 'monitoring-cube'].map((name) => [name, []])),
+      'api-gateway-cube': ['USER_JWT_SECRET'],
+      'worker-control': ['CUBE_DATABASE_URL: control_worker', 'LEGACY_DATABASE_URL: engine_reader', ...ofTemporal],
+      'worker-bulk-1': ['CUBE_DATABASE_URL: bulk_worker', 'LEGACY_DATABASE_URL: engine_reader', ...ofTemporal],
+      control: ['CUBE_DATABASE_URL: control_api', ...ofTemporal],
       'security-cube': ['AUDIT_DATABASE_URL: security_cube'],
       'legacy-saju': ['LEGACY_DATABASE_URL: heal7'],
       [`saju-cube-${packageVersion()}-1`]: [

@@ -32,6 +32,28 @@ describe('the programs of a stack', () => {
     expect(programProcess(gateway, env, {}).env).toMatchObject({ CUBE_HOST: '127.0.0.1', CUBE_PORT: '4' });
   });
 
+  test('each is told of the secrets that it needs, and of no other', () => {
+    const [temporal, user] = [
+      ['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY', 'TEMPORAL_API_KEY'],
+      ['USER_JWT_SECRET', 'USER_JWT_SECRET_PREVIOUS'],
+    ];
+    const secrets = [...temporal, ...user, 'TEMPORAL_UI_URL'];
+    const all = { ...env, ...Object.fromEntries(secrets.map((name) => [name, 'a secret'])) };
+    const told = programs.map((program) => {
+      const { env: own } = programProcess(program, all, {});
+      return [program.name, secrets.filter((name) => name in own)];
+    });
+    expect(Object.fromEntries(told)).toEqual({
+      'worker-control': temporal,
+      'worker-bulk-1': temporal,
+      control: temporal,
+      'api-gateway-cube': user,
+      'security-cube': [],
+      'monitoring-cube': [],
+      'legacy-saju': [],
+    });
+  });
+
   test('no secret is in an argument', () => {
     for (const program of programs) expect(programProcess(program, env, {}).args.join(' ')).not.toContain('a secret');
   });
