@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine } from '../support/engine.js';
+import { holdTable, untilSomebodyWaitsFor } from '../support/held-lock.js';
 
 /** Seconds the look at the whole target takes here: longer than a short step may, shorter than one that tells nothing. */
 const lookSeconds = 17;
@@ -21,23 +23,14 @@ test('a preflight that looks at its target for longer than a short step may take
   await engine.waitFor('first', 'verified', ({ status }) => status === 'waiting');
   await engine.steer('first', 'cancel');
   await engine.waitFor('first', 'cancelled', ({ status }) => status === 'cancelled');
-  await makeTargetSlow();
+  // As a disk does that is slow: whatever looks at the rows takes so long.
+  const release = await holdTable(databases.cube, 'saju.charts');
   await engine.startMigration('second');
+  await untilSomebodyWaitsFor(databases.cube, 'saju.charts');
+  await sleep(lookSeconds * 1000);
+  expect(await engine.view('second')).toMatchObject({ status: 'running', stage: 'preflight' });
+  await release();
   await engine.waitFor('second', 'beyond its preflight', ({ stage }) => stage !== 'preflight', 90_000);
+  expect(await engine.view('second')).not.toMatchObject({ status: 'failed' });
   expect(engine.logOf('worker-control')).not.toContain('step_stalled');
 }, 120_000);
-
-/** Behind a view that lingers at each row, as a disk does that is slow: only where preflight asks who owns the rows. */
-async function makeTargetSlow(): Promise<void> {
-  await databases.cube.query(
-    `alter table saju.charts rename to quick_charts;
-     create function saju.linger() returns boolean language plpgsql volatile as $$
-       begin
-         if current_query() like '%ledger.batches%' and current_setting('application_name') like 'cubeshift%' then
-           perform pg_sleep(${lookSeconds}.0 / (select count(*) from saju.quick_charts));
-         end if;
-         return true;
-       end $$;
-     create view saju.charts with (security_barrier) as select * from saju.quick_charts where saju.linger();`,
-  );
-}
