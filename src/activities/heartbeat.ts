@@ -1,20 +1,27 @@
 import { Context } from '@temporalio/activity';
 import { Failure } from '../failures.js';
+import type { Databases } from '../postgres/databases.js';
+import { stoppable } from '../postgres/stoppable.js';
 
 /** Tells how far a long step has come; call it after each commit or comparison. */
 export type TellProgress = (position: unknown) => void;
 
-const beatEveryMillis = 1000;
+/** A cancellation comes with the answer to a heartbeat: this often, so that a pause takes no longer than it may. */
+const beatEveryMillis = 400;
 const firstPatienceMillis = 30_000;
 const longestPatienceMillis = 10 * 60_000;
 
 /**
  * Heartbeats with the position last told while `work` runs, so that one long statement neither counts as a death nor keeps
  * a cancellation from arriving. A step without progress is given up, and tried again with twice the patience: its worker
- * lives, but what it waits for may not. `signal` aborts on cancellation and when the step is given up; the next attempt
- * ends whatever session of this one is left.
+ * lives, but what it waits for may not. `signal` aborts on cancellation and when the step is given up: what it has the
+ * servers do through its `databases` is cancelled then; the next attempt ends whatever session of this one is left.
  */
-export async function heartbeating<T>(work: (tell: TellProgress, signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function heartbeating<T>(
+  databases: Databases,
+  work: (step: { databases: Databases; tell: TellProgress; signal: AbortSignal }) => Promise<T>,
+  { isShort = false } = {},
+): Promise<T> {
   const context = Context.current();
   const patience = Math.min(longestPatienceMillis, firstPatienceMillis * 2 ** (context.info.attempt - 1));
   const givenUp = new AbortController();
@@ -30,18 +37,22 @@ export async function heartbeating<T>(work: (tell: TellProgress, signal: AbortSi
     else givenUp.abort();
   };
   const timer = setInterval(beat, beatEveryMillis);
-  beat();
+  // Most short steps are over before there is anything to hear.
+  if (!isShort) beat();
+  const signal = AbortSignal.any([context.cancellationSignal, givenUp.signal]);
+  const stopping = stoppable(databases, signal);
   try {
-    const working = work(
-      (next) => {
+    const working = work({
+      databases: stopping.databases,
+      tell: (next) => {
         position = next;
         toldAt = performance.now();
         context.heartbeat(position);
       },
-      AbortSignal.any([context.cancellationSignal, givenUp.signal]),
-    );
+      signal,
+    });
     // What a step that was given up still throws is nobody's any more.
-    working.catch(() => undefined);
+    working.catch(() => undefined).finally(stopping.release);
     return await Promise.race([working, stalled]);
   } finally {
     clearInterval(timer);

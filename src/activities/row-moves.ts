@@ -2,7 +2,7 @@ import type { MigrationOptions } from '../domain/migration.js';
 import { concludeVerification } from '../postgres/conclude.js';
 import { type LaneOutcome, runCopyLane } from '../postgres/copy-lane.js';
 import type { CopyContext, CopySettings } from '../postgres/copy-range.js';
-import { atSide, dropConnection } from '../postgres/databases.js';
+import { atSide, type Databases, dropConnection } from '../postgres/databases.js';
 import {
   claimOperation,
   confirmOperation,
@@ -21,7 +21,7 @@ import { repairRanges } from '../postgres/repair.js';
 import { verifyRanges } from '../postgres/verify.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
-import { heartbeating, type TellProgress } from './heartbeat.js';
+import { heartbeating } from './heartbeat.js';
 import { notingRetries } from './retries.js';
 import { mappingOf } from './row-kinds.js';
 import type { RunReference } from './run-steps.js';
@@ -50,14 +50,14 @@ const mostRangeRows = 50_000;
 
 /**
  * The long steps: they stream rows and heartbeat their position. Cancelled, they stop at the next commit and return what
- * was done; killed, their next attempt goes on from the ledger.
+ * was done, or fail when a statement had to be cancelled; then, as when killed, their next attempt goes on from the ledger.
  */
-export function createRowMoves({ databases, worker, reach }: ActivityDependencies) {
-  const checkLedger = createLedgerCheck(databases.cube);
+export function createRowMoves({ databases: all, worker, reach }: ActivityDependencies) {
+  const checkLedger = createLedgerCheck(all.cube);
   return {
     /** Copies ranges as one of the run's lanes until the source is exhausted or the round is over. */
     copyLane: (assignment: LaneAssignment): Promise<LaneRound> =>
-      longStep(assignment, async (tell, signal) => {
+      longStep(assignment, async ({ databases, tell, signal }) => {
         const { migrationId, kind, lane, options } = assignment;
         const mapping = mappingOf(kind);
         const done = { migrated: 0, rejected: 0 };
@@ -93,7 +93,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
 
     /** Compares both databases from where the verification stands. */
     verifyRows: (run: RunReference, verificationId: string): Promise<VerifyRound> =>
-      longStep(run, async (tell, signal) => {
+      longStep(run, async ({ databases, tell, signal }) => {
         const { migrationId, kind } = run;
         const mapping = mappingOf(kind);
         const claim = await atSide('cube', () => claimOperation(databases.cube, run));
@@ -118,8 +118,8 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
 
     /** Makes the target equal to the source where the last verification found it different. */
     repairRows: (run: RunReference, options: MigrationOptions): Promise<{ finished: boolean }> =>
-      longStep(run, (tell, signal) =>
-        withClaim(run, async (claim, writer) => ({
+      longStep(run, ({ databases, tell, signal }) =>
+        withClaim(databases, run, async (claim, writer) => ({
           finished: await repairRanges(
             {
               databases,
@@ -143,8 +143,8 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
       options: MigrationOptions,
       ids: 'all' | readonly string[],
     ): Promise<{ finished: boolean }> =>
-      longStep(run, (tell, signal) =>
-        withClaim(run, async (claim, writer) => {
+      longStep(run, ({ databases, tell, signal }) =>
+        withClaim(databases, run, async (claim, writer) => {
           const mapping = mappingOf(run.kind);
           const context = {
             databases,
@@ -179,7 +179,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
 
     /** The undo of every move: removes what runs of the kind put there. */
     removeMovedRows: (run: RunReference): Promise<void> =>
-      longStep(run, async (tell) => {
+      longStep(run, async ({ databases, tell }) => {
         await atSide('cube', () => releaseRanges(databases.cube, run));
         const remove = (claim: OperationClaim, writer: Writer) =>
           removeOwnedRows(
@@ -192,16 +192,16 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
             },
             writer,
           );
-        await withClaim(run, remove, 'undo');
+        await withClaim(databases, run, remove, 'undo');
       }),
   };
 
-  function longStep<T>(run: RunReference, work: (tell: TellProgress, signal: AbortSignal) => Promise<T>): Promise<T> {
+  function longStep<T>(run: RunReference, work: (step: Step) => Promise<T>): Promise<T> {
     return guarded(() =>
-      notingRetries(databases, run, () =>
-        heartbeating(async (tell, signal) => {
+      notingRetries(all, run, () =>
+        heartbeating(all, async (step) => {
           await atSide('cube', checkLedger);
-          return work(tell, signal);
+          return work(step);
         }),
       ),
     );
@@ -209,6 +209,7 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
 
   /** A writing connection under the run's operation token, ended afterwards. */
   async function withClaim<T>(
+    databases: Databases,
     run: RunReference,
     work: (claim: OperationClaim, writer: Writer) => Promise<T>,
     purpose: OperationPurpose = 'work',
@@ -225,7 +226,8 @@ export function createRowMoves({ databases, worker, reach }: ActivityDependencie
   }
 }
 
-type Writer = Awaited<ReturnType<ActivityDependencies['databases']['connect']>>;
+type Step = Parameters<Parameters<typeof heartbeating>[1]>[0];
+type Writer = Awaited<ReturnType<Databases['connect']>>;
 
 export type RowMoves = ReturnType<typeof createRowMoves>;
 

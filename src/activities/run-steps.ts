@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import type { MigrationAction } from '../domain/migration.js';
 import { atSide } from '../postgres/databases.js';
 import type { AskedState } from '../postgres/ledger/asked-state.js';
@@ -33,21 +34,27 @@ export interface RunReference extends AskedState {
 /** Steps of a run that move no rows: each but `preflight` a statement or two on the ledger, and all safe to repeat. */
 export function createRunSteps({ databases, reach }: ActivityDependencies) {
   const checkLedger = createLedgerCheck(databases.cube);
-  const atLedger = <T>(work: () => Promise<T>) =>
-    atSide('cube', async () => {
-      await checkLedger();
-      return work();
-    });
-  const atCube = <T>(run: RunReference, work: () => Promise<T>) =>
+  // A step that a pause can stop gives up what it waits for.
+  const atLedger = <T>(work: (cube: pg.Pool) => Promise<T>) =>
+    heartbeating(
+      databases,
+      ({ databases: { cube } }) =>
+        atSide('cube', async () => {
+          await checkLedger();
+          return work(cube);
+        }),
+      { isShort: true },
+    );
+  const atCube = <T>(run: RunReference, work: (cube: pg.Pool) => Promise<T>) =>
     guarded(() => notingRetries(databases, run, () => atLedger(work)));
-  const atCubeUntilDone = <T>(run: RunReference, work: () => Promise<T>) =>
+  const atCubeUntilDone = <T>(run: RunReference, work: (cube: pg.Pool) => Promise<T>) =>
     guarded(() => notingRetries(databases, run, () => atLedger(work)), { untilDone: true });
   return {
     /** Everything that can be found wrong before anything is changed; looks at the whole target. */
     preflight: (run: RunReference): Promise<{ estimatedRows: number }> =>
       guarded(() =>
         notingRetries(databases, run, () =>
-          heartbeating(async (tell, signal) => {
+          heartbeating(databases, async ({ databases, tell, signal }) => {
             const mapping = mappingOf(run.kind);
             const onRange = ({ position }: { position: bigint }) => tell({ position: position.toString() });
             await checkDatabases(databases, mapping, { signal, onRange });
@@ -65,41 +72,40 @@ export function createRunSteps({ databases, reach }: ActivityDependencies) {
 
     /** Tells the ledger where the run stands. */
     recordState: (run: RunReference, state: RunState): Promise<void> =>
-      atCubeUntilDone(run, async () => {
+      atCubeUntilDone(run, async (cube) => {
         reach('before-state-recorded');
-        await recordRunState(databases.cube, run.migrationId, state);
+        await recordRunState(cube, run.migrationId, state);
         reach('after-state-recorded');
       }),
 
     /** Tells the ledger of a word that the plan accepted, until a state is told in which it is carried out. */
     recordPending: (run: RunReference, action: MigrationAction): Promise<void> =>
-      atCubeUntilDone(run, () => recordPending(databases.cube, run, action)),
+      atCubeUntilDone(run, (cube) => recordPending(cube, run, action)),
 
     /** Takes every range from whoever holds it, so that a new round of lanes can share them. */
-    openRanges: (run: RunReference): Promise<void> => atCubeUntilDone(run, () => releaseRanges(databases.cube, run)),
+    openRanges: (run: RunReference): Promise<void> => atCubeUntilDone(run, (cube) => releaseRanges(cube, run)),
 
     /** What the log says was moved; from here on the total is a count. */
     countCopied: (run: RunReference): Promise<RunCounts> =>
-      atCube(run, async () => {
-        const counts = await countRun(databases.cube, run.migrationId);
-        await recordEstimate(databases.cube, run, counts.migrated + counts.rejected, false);
+      atCube(run, async (cube) => {
+        const counts = await countRun(cube, run.migrationId);
+        await recordEstimate(cube, run, counts.migrated + counts.rejected, false);
         return counts;
       }),
 
     countRejects: (run: RunReference): Promise<RejectCounts> =>
-      atCube(run, () => countRejects(databases.cube, run.migrationId)),
+      atCube(run, (cube) => countRejects(cube, run.migrationId)),
 
-    startVerification: (run: RunReference): Promise<string> =>
-      atCube(run, () => startVerification(databases.cube, run)),
+    startVerification: (run: RunReference): Promise<string> => atCube(run, (cube) => startVerification(cube, run)),
 
     acceptRejects: (run: RunReference, ids: 'all' | readonly string[], by: string, why: string): Promise<number> =>
-      atCube(run, () => acceptRejects(databases.cube, run, ids, by, why)),
+      atCube(run, (cube) => acceptRejects(cube, run, ids, by, why)),
 
     /** Hands the moved rows over for good. */
     finalize: (run: RunReference): Promise<void> =>
-      atCube(run, async () => {
+      atCube(run, async (cube) => {
         reach('before-finalize');
-        await finalizeOwnership(databases.cube, run);
+        await finalizeOwnership(cube, run);
         reach('after-finalize');
       }),
   };
