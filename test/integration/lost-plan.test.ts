@@ -133,6 +133,51 @@ test('a way out that was accepted before the plan was lost is the only one left'
   await expectNoRows();
 });
 
+test('what reaches a plan past the control API is carried out and told in the audit; what comes through it is not', async () => {
+  await startSlowly('outside');
+  const { workflow } = new Client({ connection: temporal, namespace: engine.namespace });
+  const plan = workflow.getHandle('saju-records/outside');
+  await engine.steer('outside', 'pause');
+  await engine.waitFor('outside', 'paused', ({ status }) => status === 'paused');
+  expect(await toldOutside('outside')).toEqual([]);
+  // A request of the control API, taken from the history and sent again, is none of it.
+  const { events } = await plan.fetchHistory();
+  const sent = events?.flatMap((event) => event.workflowExecutionUpdateAcceptedEventAttributes ?? [])[0];
+  const [payload] = sent?.acceptedRequest?.input?.args?.payloads ?? [];
+  const copied: unknown = JSON.parse(Buffer.from(payload?.data ?? []).toString('utf8'));
+  expect(copied).toMatchObject({ by: 'test', proof: { mac: expect.any(String) } });
+  await plan.executeUpdate('resume', { args: [copied] });
+  await engine.waitFor('outside', 'at work', ({ status }) => status === 'running');
+  await plan.executeUpdate('pause', { args: [copied] });
+  await engine.waitFor('outside', 'paused', ({ status }) => status === 'paused');
+  await plan.executeUpdate('resume', { args: [{ by: 'root' }] });
+  await plan.signal('anything');
+  await plan.cancel();
+  await engine.waitFor('outside', 'cancelled', ({ status }) => status === 'cancelled');
+  const told = await toldOutside('outside');
+  expect(told.map(({ action }) => action)).toEqual([
+    'plan.resume.outside',
+    'plan.pause.outside',
+    'plan.resume.outside',
+    'plan.signal anything.outside',
+    'plan.cancel.outside',
+  ]);
+  expect(told[2]).toMatchObject({
+    actor: 'temporal',
+    details: { claims_to_be: 'root', run_id: expect.any(String), received_at: expect.any(String) },
+  });
+});
+
+/** What the audit tells of the plan of a run that the control API did not send, the oldest first. */
+async function toldOutside(id: string) {
+  const found = await databases.cube.query<{ actor: string; action: string; details: Record<string, unknown> }>(
+    `select actor, action, details from audit.entries where subject = $1 and action like '%.outside'
+      order by details ->> 'received_at'`,
+    [`saju-records/${id}`],
+  );
+  return found.rows;
+}
+
 test('a rollback whose plan was terminated can only be rolled back, and is', async () => {
   await startSlowly('half-back');
   await databases.cube.query(`update ledger.migrations set stage = 'rolling_back' where id = 'half-back'`);

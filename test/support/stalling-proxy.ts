@@ -32,7 +32,8 @@ export class StallingProxy extends LoopbackProxy {
       near.pause();
       tell({
         letGo: async () => {
-          const answered = once(far, 'data');
+          // A server that has ended the session meanwhile takes nothing any more.
+          const answered = far.destroyed || Promise.race([once(far, 'data'), once(far, 'close')]);
           far.write(chunk);
           await answered;
           near.resume();
