@@ -9,7 +9,7 @@ import { parse } from 'pg-connection-string';
 export function connectionSettings(url: string, applicationName: string): pg.ClientConfig {
   const { user, password, host, port, database, ssl = false } = parse(url);
   return {
-    user: user || userInfo().username,
+    user: user || accountName(),
     password: password || (() => ''),
     host: host || 'localhost',
     port: Number(port || 5432),
@@ -20,4 +20,13 @@ export function connectionSettings(url: string, applicationName: string): pg.Cli
     options:
       '-c TimeZone=UTC -c DateStyle=ISO -c client_encoding=UTF8 -c standard_conforming_strings=on -c search_path=public',
   };
+}
+
+/** An account without a name, as in a container, goes by its number. */
+function accountName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.());
+  }
 }

@@ -29,14 +29,23 @@ type ServerAddress = Required<Pick<pg.ClientConfig, 'user' | 'password' | 'host'
 export function serverAddress(url: string): ServerAddress {
   const { user, password, host, port, database, ssl = false, sslnegotiation = 'postgres' } = parsed(url);
   return {
-    user: user || userInfo().username,
+    user: user || accountName(),
     password: password || (() => ''),
     host: host || 'localhost',
     port: Number(port || 5432),
-    database: database || user || userInfo().username,
+    database: database || user || accountName(),
     ssl: ssl as NonNullable<pg.ClientConfig['ssl']>,
     sslnegotiation,
   };
+}
+
+/** As PostgreSQL's own programs do without a user; an account without a name, as in a container, goes by its number. */
+function accountName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.());
+  }
 }
 
 function parsed(url: string): ReturnType<typeof parse> {

@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Failure } from '../failures.js';
 import { linkNew } from './exclusive-link.js';
@@ -8,7 +8,7 @@ import { identify, isAlive, type ProcessIdentity } from './process-identity.js';
 
 /** Where the stacks of one user tell each other which ports they are about to use. */
 export function reservationsFolder(): string {
-  return join(tmpdir(), `cubeshift-ports-${userInfo().uid}`);
+  return join(tmpdir(), `cubeshift-ports-${process.getuid?.() ?? 'own'}`);
 }
 
 /**
