@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CancelledFailure } from '@temporalio/activity';
+import { CancelledFailure, Context } from '@temporalio/activity';
 import { type Failure, reportFailure, toFailure } from '../failures.js';
 import type { Databases } from '../postgres/databases.js';
 import type { AskedState } from '../postgres/ledger/asked-state.js';
@@ -21,7 +21,7 @@ export async function notingRetries<T>(
   try {
     result = await work();
   } catch (error) {
-    if (!(error instanceof CancelledFailure)) {
+    if (!(error instanceof CancelledFailure || wasCancelled())) {
       const failure = toFailure(error);
       if (isWorthANote(failure)) await soon(noteRetriedFailure(cube, asked, reportFailure(failure)));
     }
@@ -29,6 +29,11 @@ export async function notingRetries<T>(
   }
   await soon(forgetRetriedFailure(cube, asked.migrationId));
   return result;
+}
+
+/** Who gave a step up is not told that it fails: it is not tried again. Whatever it failed by then may come of that. */
+function wasCancelled(): boolean {
+  return Context.current().cancellationSignal.aborted;
 }
 
 /** An attempt that was overtaken holds nothing up, and where the ledger cannot be reached nothing can be noted. */

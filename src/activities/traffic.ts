@@ -4,7 +4,7 @@ import type { Snapshot } from '../domain/ramp/counters.js';
 import type { LatencyComparison } from '../domain/ramp/mann-whitney.js';
 import type { Turn } from '../domain/turn.js';
 import { Failure } from '../failures.js';
-import { appendAudit } from '../postgres/audit.js';
+import { type AuditOutcome, appendAudit } from '../postgres/audit.js';
 import { atSide, type Databases } from '../postgres/databases.js';
 import type { CubeCalls } from '../runtime/cube-calls.js';
 import { checkWrites } from '../runtime/write-checks.js';
@@ -139,11 +139,16 @@ export function createWeightSteps({ redis, databases }: Omit<TrafficDependencies
         { untilDone: true },
       ),
 
-    /** Puts a move that a ramp made by itself on record; a repetition may put it there twice. */
+    /** Puts a move that a ramp has made by itself on record; a repetition may put it there twice. */
     recordMove: ({ cube, by, action, from, to, why }: RampMove): Promise<void> =>
       guarded(
         async () => {
-          const act = { actor: by, action, subject: cube, details: { from, to, why } };
+          const act = {
+            actor: by,
+            action,
+            subject: cube,
+            details: { from, to, why, outcome: 'done' satisfies AuditOutcome },
+          };
           await atSide('cube', () => appendAudit(databases.cube, act));
         },
         { untilDone: true },

@@ -10,6 +10,7 @@ interface Entry {
   readonly action: string;
   readonly subject: string;
   readonly details: Readonly<Record<string, unknown>>;
+  readonly outcome?: { readonly what: string; readonly reason?: string };
 }
 
 interface Check {
@@ -45,12 +46,13 @@ export function registerAuditCommands(program: Command, output: Output): void {
           const rows = items.map((entry) => [
             String(entry.seq),
             entry.at,
-            entry.actor,
+            who(entry),
             entry.action,
             entry.subject,
+            outcomeOf(entry),
             JSON.stringify(entry.details),
           ]);
-          output.print(table([['SEQ', 'AT', 'WHO', 'WHAT', 'OF', 'DETAILS'], ...rows]));
+          output.print(table([['SEQ', 'AT', 'WHO', 'WHAT', 'OF', 'OUTCOME', 'DETAILS'], ...rows]));
         }
         return exitCodes.done;
       }),
@@ -70,6 +72,18 @@ export function registerAuditCommands(program: Command, output: Output): void {
         return check.intact ? exitCodes.done : exitCodes.mismatch;
       }),
     );
+}
+
+/** The token's holder, and who the client says it was. */
+function who({ actor, details: { claimed_by: claimed, os_user: osUser } }: Entry): string {
+  const says = [claimed, osUser === undefined ? undefined : `${osUser}@`].filter((one) => one !== undefined);
+  return says.length === 0 ? actor : `${actor} (says: ${says.join(', ')})`;
+}
+
+/** Plans put on record what they did or received themselves; of anything else nobody knows where nothing tells. */
+function outcomeOf({ actor, action, outcome }: Entry): string {
+  if (outcome !== undefined) return outcome.reason === undefined ? outcome.what : `${outcome.what}: ${outcome.reason}`;
+  return actor === 'temporal' || action.startsWith('plan.') ? '-' : 'unknown';
 }
 
 function told({ entries, head, broken }: Check): string {

@@ -5,6 +5,7 @@ import { Failure, isFailureType } from '../failures.js';
 import { readSecretsFile } from '../services/token-secrets.js';
 import { issueCubeToken } from '../services/tokens.js';
 import type { Output } from './output.js';
+import { claims } from './person.js';
 import { currentHome, liveEnvironment, ownEnvironment } from './stack.js';
 
 /** The control API as the command line uses it. */
@@ -34,6 +35,7 @@ export function createControlClient(): ControlClient {
         method,
         headers: {
           authorization: `Bearer ${token}`,
+          ...claims(),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),

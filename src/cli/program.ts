@@ -5,6 +5,7 @@ import { registerCheckCommand } from './check.js';
 import { registerCubeCommands } from './cubes.js';
 import { registerMigrateCommands } from './migrate.js';
 import type { Output } from './output.js';
+import { claimToBe, personNamed } from './person.js';
 import { registerReleaseCommands } from './release.js';
 import { registerReportCommand } from './report.js';
 import { registerSecretCommand } from './secret.js';
@@ -16,7 +17,9 @@ import { registerTrafficCommands } from './traffic.js';
 export function createProgram(output: Output): Command {
   const program = new Command('cubeshift')
     .description('moves a monolith to cubes, verified and reversible')
-    .version(packageVersion());
+    .version(packageVersion())
+    .option('--as <name>', 'who you are, for the audit; any command that changes something takes it', personNamed)
+    .hook('preAction', () => claimToBe(program.opts<{ as?: string }>().as));
   program.exitOverride().configureOutput({ writeOut: output.print, writeErr: (text) => output.talk(text.trimEnd()) });
   registerStackCommands(program, output);
   registerCheckCommand(program, output);

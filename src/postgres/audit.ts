@@ -12,6 +12,10 @@ export interface AuditedAct {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
+/** `unknown`: whoever was asked did not answer, and may have acted. */
+export const auditOutcomes = ['done', 'refused', 'unknown'] as const;
+export type AuditOutcome = (typeof auditOutcomes)[number];
+
 export interface AuditEntry extends AuditedAct {
   /** The database role that wrote it; null when it is from before that was kept. */
   readonly writer: string | null;
@@ -19,6 +23,14 @@ export interface AuditEntry extends AuditedAct {
   /** ISO 8601, UTC, six digits. */
   readonly at: string;
   readonly hash: string;
+  /** What became of it; undefined where nothing tells. */
+  readonly outcome?: {
+    readonly what: AuditOutcome;
+    /** The failure's type, of what was not done. */
+    readonly reason?: string;
+    /** The entry that tells it; undefined where the act was put on record when it was over. */
+    readonly entry?: { readonly seq: number; readonly at: string; readonly hash: string };
+  };
 }
 
 /** Names one entry for good: noted outside of the database, it shows later that nothing up to it was rewritten. */
@@ -39,7 +51,7 @@ export type BrokenReason = 'changed' | 'missing_before' | 'anchor_differs' | 'an
 
 /** What the first entry names as the hash before it. */
 const beginning = '0'.repeat(64);
-const atText = `to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+const atText = (entry: string) => `to_char(${entry}.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 /**
  * Adds an entry to the chain; whoever adds at the same time waits for its turn, four seconds at most. Called before the act:
@@ -78,17 +90,71 @@ export async function mayAppend(pool: pg.Pool): Promise<void> {
   if (found.rows[0]?.may !== true) throw new Failure('permission_denied', 'The role may not execute audit.append.');
 }
 
-/** Entries older than `before`, the newest first. */
+/** Whether entry `o` tells what became of entry `a`, as SQL; it names it, is of the same actor and subject, and comes after it. */
+const tells = `(o.details ->> 'of' = a.seq::text and not a.details ? 'of' and o.seq > a.seq and o.actor = a.actor
+  and o.subject = a.subject and o.action in (${auditOutcomes.map((what) => `a.action || '.${what}'`).join(', ')}))`;
+
+/** The entry that `e` names, as SQL; whoever may append may have it name anything. */
+const named = `case when e.details ->> 'of' ~ '^[1-9][0-9]{0,17}$' then (e.details ->> 'of')::bigint end`;
+
+/**
+ * Entries older than `before`, the newest first, each with the entry that tells what became of it. That one is not listed
+ * by itself; whatever else names an entry is.
+ */
 export async function readAudit(
   pool: pg.Pool,
   { before, limit }: { before: string; limit: number },
 ): Promise<readonly AuditEntry[]> {
-  const found = await pool.query<Omit<AuditEntry, 'seq'> & { seq: string }>(
-    `select seq, ${atText} as at, actor, action, subject, details, hash, writer
-       from audit.entries where seq < $1 order by seq desc limit $2`,
+  const found = await pool.query<AuditRow>(
+    `with a as materialized (
+       select * from audit.entries e
+        where seq < $1 and not (e.details ? 'of' and exists (
+          select from audit.entries a where a.seq = ${named} and e.seq = (
+            select min(o.seq) from audit.entries o where o.seq > a.seq and o.seq <= e.seq and ${tells})))
+        order by seq desc limit $2),
+     told as (
+       select distinct on (a.seq) a.seq as of, o.seq, o.at, o.action, o.details, o.hash
+         from a join audit.entries o on ${tells}
+        where o.seq > (select min(seq) from a) and o.details ? 'of' order by a.seq, o.seq)
+     select a.seq, ${atText('a')} as at, a.actor, a.action, a.subject, a.details, a.hash, a.writer,
+            told.seq as told_seq, ${atText('told')} as told_at, told.hash as told_hash,
+            substr(told.action, length(a.action) + 2) as told_what, told.details ->> 'reason' as told_reason
+       from a left join told on told.of = a.seq order by a.seq desc`,
     [before, limit],
   );
-  return found.rows.map((row) => ({ ...row, seq: Number(row.seq) }));
+  return found.rows.map(({ told_seq, told_at, told_hash, told_what, told_reason, ...row }) => {
+    const outcome =
+      told_seq === null || told_at === null || told_hash === null
+        ? { what: row.details.outcome, reason: row.details.reason }
+        : { what: told_what, reason: told_reason, entry: { seq: Number(told_seq), at: told_at, hash: told_hash } };
+    return { ...row, seq: Number(row.seq), ...outcomeOf(outcome) };
+  });
+}
+
+interface AuditRow extends Omit<AuditEntry, 'seq' | 'outcome'> {
+  readonly seq: string;
+  readonly told_seq: string | null;
+  readonly told_at: string | null;
+  readonly told_hash: string | null;
+  readonly told_what: string | null;
+  readonly told_reason: string | null;
+}
+
+type Outcome = NonNullable<AuditEntry['outcome']>;
+
+function outcomeOf(told: Pick<Outcome, 'entry'> & { readonly what: unknown; readonly reason: unknown }): {
+  outcome?: Outcome;
+} {
+  const what = auditOutcomes.find((one) => one === told.what);
+  if (what === undefined) return {};
+  const { reason, entry } = told;
+  return {
+    outcome: {
+      what,
+      ...(typeof reason === 'string' ? { reason } : {}),
+      ...(entry === undefined ? {} : { entry }),
+    },
+  };
 }
 
 /**

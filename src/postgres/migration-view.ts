@@ -39,7 +39,7 @@ interface ViewRow {
 /** One statement for one run or all: everything is counted from the ledger, nothing asked of Temporal. */
 const viewStatement = `
   select m.id, m.kind, m.mode, m.workflow_id, m.run_id, m.status, m.stage, m.blocked_by,
-         case m.status when 'running' then coalesce(m.error, m.retried_failure) else m.error end as error, m.pending, m.total, m.total_estimated,
+         coalesce(m.error, case when m.finished_at is null then m.retried_failure end) as error, m.pending, m.total, m.total_estimated,
          m.started_at, m.finished_at, moved.migrated, moved.recent, moved.recent_seconds, kept.rejected, kept.open_rejects,
          v.status as verification_status, v.compared, v.finished_at as verified_at, differing.mismatches
     from ledger.migrations m

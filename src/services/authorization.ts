@@ -14,6 +14,8 @@ export interface Authorization {
   readonly require: (permission: Permission) => (request: FastifyRequest) => Promise<void>;
   /** Who asked; only after `require`. */
   readonly callerOf: (request: FastifyRequest) => CubeIdentity;
+  /** The token that it asked with; never for a log. */
+  readonly tokenOf: (request: FastifyRequest) => string;
   /** As `callerOf`, by its token as it is now: throws `unauthorized` once that is over, or its secret forgotten. */
   readonly inspect: (request: FastifyRequest) => VerifiedCubeToken;
   /** Whether `inspect` still finds it right: an answer that goes on for long ends with the token it was asked with. */
@@ -66,6 +68,7 @@ export function createAuthorization(
         throw new Failure('forbidden', `This call needs the permission ${permission}.`);
     },
     callerOf: (request) => known(request).identity,
+    tokenOf: (request) => known(request).token,
     inspect,
     isStillRight: (request) => {
       try {

@@ -10,8 +10,9 @@ const steps = proxyActivities<AuditRecord>(untilDone);
  * and for as long as the database is away.
  */
 export async function auditRecord(act: AuditedAct, proof?: RequestProof): Promise<void> {
-  const { workflowId, runId } = workflowInfo();
-  const receivedAt = new Date().toISOString();
+  const { workflowId, runId, startTime } = workflowInfo();
+  // Not when a worker came to it: it may have waited for one longer than its proof is good.
+  const receivedAt = startTime.toISOString();
   const word = 'start';
   await steps.putOnRecord(act, { workflowId, runId, word, payload: act, proof, receivedAt, count: 1, again: false });
 }

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
@@ -149,15 +149,21 @@ describe('POST /tokens', () => {
   test('stands in the audit before it is handed out: who, for whom, what, until when, never the token', async () => {
     const before = await checkAudit(pool);
     const asked = { cube_id: 'reports', permissions: ['saju:call', 'migration:read'] };
-    const { body } = await post('/tokens', asked, holder());
+    const token = holder();
+    const { body } = await post('/tokens', asked, token);
     const [entry, older] = await readAudit(pool, { before: String(2 ** 50), limit: 2 });
     expect(entry).toMatchObject({
       actor: 'operator',
       action: 'token.issue',
       subject: 'reports',
-      details: { permissions: asked.permissions, expires_at: body.expires_at },
+      details: {
+        permissions: asked.permissions,
+        expires_at: body.expires_at,
+        token_sha256: createHash('sha256').update(token).digest('hex').slice(0, 16),
+      },
+      outcome: { what: 'done' },
     });
-    expect(Object.keys(entry?.details ?? {})).toEqual(['expires_at', 'permissions']);
+    expect(Object.keys(entry?.details ?? {})).toEqual(['outcome', 'expires_at', 'permissions', 'token_sha256']);
     expect(older?.hash ?? null).toBe(before.head?.hash ?? null);
     expect(await checkAudit(pool)).toMatchObject({ entries: before.entries + 1, broken: null });
     await post('/tokens', { ...asked, cube_id: 'api-gateway-cube' }, holder());

@@ -2,10 +2,10 @@ import type pg from 'pg';
 import type { FailureReport } from '../../failures.js';
 import { type AskedState, askedValues, notLater } from './asked-state.js';
 
-/** Notes by what a step of a run failed that is about to be tried again; a run that has gone on is left as it is. */
+/** Notes by what a step of a run failed that is about to be tried again; a run that has gone on, or has ended, is left as it is. */
 export async function noteRetriedFailure(cube: pg.Pool, asked: AskedState, failure: FailureReport): Promise<void> {
   await cube.query(
-    `update ledger.migrations set retried_failure = $3 where id = $1 and status = 'running' and ${notLater('$2')}`,
+    `update ledger.migrations set retried_failure = $3 where id = $1 and finished_at is null and ${notLater('$2')}`,
     [...askedValues(asked), JSON.stringify(failure)],
   );
 }

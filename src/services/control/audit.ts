@@ -2,7 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { Failure } from '../../failures.js';
-import { checkAudit, readAudit } from '../../postgres/audit.js';
+import { type AuditOutcome, auditOutcomes, checkAudit, readAudit } from '../../postgres/audit.js';
 import { problemResponses } from '../problem.js';
 import type { ControlDependencies } from './dependencies.js';
 import { pageQuery, security } from './schemas.js';
@@ -15,11 +15,32 @@ const entrySchema = Type.Object({
   actor: Type.String({ description: 'the cube id of the token that asked for it' }),
   action: Type.String(),
   subject: Type.String(),
-  details: Type.Object({}, { additionalProperties: true }),
+  details: Type.Object(
+    {},
+    {
+      additionalProperties: true,
+      description: 'claimed_by and os_user are claims of the client; token_sha256 begins the SHA-256 of its token',
+    },
+  ),
   hash: Type.String(),
   writer: Type.Union([Type.String(), Type.Null()], {
     description: 'the database role of the program that wrote it; null in an entry from before that was kept',
   }),
+  outcome: Type.Optional(
+    Type.Object(
+      {
+        what: Type.Unsafe<AuditOutcome>({ type: 'string', enum: [...auditOutcomes] }),
+        reason: Type.Optional(Type.String({ description: 'the failure type, of what was not done' })),
+        entry: Type.Optional(
+          Type.Object(
+            { seq: Type.Integer(), at: Type.String(), hash: Type.String() },
+            { description: 'the entry that tells it, which is not listed by itself' },
+          ),
+        ),
+      },
+      { description: 'what became of it; where it is missing nobody knows' },
+    ),
+  ),
 });
 const anchorSchema = Type.Object({ seq: Type.Integer(), hash: Type.String() });
 const pageSchema = Type.Object({

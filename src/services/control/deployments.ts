@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import {
   begunDeployment,
@@ -16,7 +16,9 @@ import { findCube } from '../../domain/cubes.js';
 import { checkInstances } from '../../domain/desired-cubes.js';
 import { noSuchRelease } from '../../domain/releases.js';
 import { Failure, isFailureType, toFailure } from '../../failures.js';
-import { type AuditedAct, appendAudit } from '../../postgres/audit.js';
+import { type AuditedAct, type AuditOutcome, appendAudit } from '../../postgres/audit.js';
+import { askerHeaders } from '../asker.js';
+import { actOf, audited, outcomeOf, reasonOf } from './audited.js';
 import { besideTheCube, type CubeStanding } from './cube-standing.js';
 import type { ControlDependencies } from './dependencies.js';
 import { idParameter, nextCommands, nullable, planRefusals, security } from './schemas.js';
@@ -103,8 +105,8 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
   const reads = authorization.require('migration:read');
   const writes = authorization.require('migration:write');
   const change = async (
+    request: FastifyRequest,
     cubeId: string,
-    by: string,
     asked: CubeChange,
     { readySeconds, watchSeconds } = deploymentDefaults,
   ) => {
@@ -113,10 +115,14 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
     // What runs beside them the plan knows; what is too many by itself begins nothing.
     const after = asked.kind === 'restart' ? 0 : (asked.instances ?? 0);
     checkInstances(cubeId, { now: 0, after, most: deps.maxInstances });
-    await appendAudit(deps.cube, { actor: by, action: `cube.${asked.kind}`, subject: cubeId, details: { ...asked } });
+    const by = authorization.callerOf(request).cubeId;
     const input = { cubeId, change: asked, by, readySeconds, watchSeconds };
-    await cubeWorkflows.deploy(input);
-    return deploymentNow(deps, await begun(deps, cubeId).catch(unlessSilent(begunDeployment(input))));
+    const act = { action: `cube.${asked.kind}`, subject: cubeId, details: { ...asked } };
+    const view = await audited(deps, request, act, async () => {
+      await cubeWorkflows.deploy(input);
+      return begun(deps, cubeId).catch(unlessSilent(begunDeployment(input)));
+    });
+    return deploymentNow(deps, view);
   };
 
   routes.post(
@@ -127,6 +133,7 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
         security,
         summary: 'Deploy a released version beside the one that runs, and give it the traffic when it is well',
         params: idParameter,
+        headers: askerHeaders,
         body: deployBody,
         response: { 202: deploymentSchema, ...planRefusals },
       },
@@ -138,8 +145,7 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
         watchSeconds: watch_seconds ?? deploymentDefaults.watchSeconds,
       };
       const asked = { kind: 'deploy', version, instances } as const;
-      const { cubeId: by } = authorization.callerOf(request);
-      return reply.code(202).send(await change(request.params.id, by, asked, patience));
+      return reply.code(202).send(await change(request, request.params.id, asked, patience));
     },
   );
 
@@ -151,14 +157,12 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
         security,
         summary: 'Replace every instance by a new one, each once its successor is ready',
         params: idParameter,
+        headers: askerHeaders,
         body: { anyOf: [nothing, { type: 'null' }] },
         response: { 202: deploymentSchema, ...planRefusals },
       },
     },
-    async (request, reply) =>
-      reply
-        .code(202)
-        .send(await change(request.params.id, authorization.callerOf(request).cubeId, { kind: 'restart' })),
+    async (request, reply) => reply.code(202).send(await change(request, request.params.id, { kind: 'restart' })),
   );
 
   routes.post(
@@ -169,13 +173,14 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
         security,
         summary: 'Run so many instances of the version that takes traffic',
         params: idParameter,
+        headers: askerHeaders,
         body: scaleBody,
         response: { 202: deploymentSchema, ...planRefusals },
       },
     },
     async (request, reply) => {
       const asked = { kind: 'scale', instances: request.body.instances } as const;
-      return reply.code(202).send(await change(request.params.id, authorization.callerOf(request).cubeId, asked));
+      return reply.code(202).send(await change(request, request.params.id, asked));
     },
   );
 
@@ -215,6 +220,7 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
         security,
         summary: 'Emergency rollback; a second one joins the first, or answers it with the version it names',
         params: idParameter,
+        headers: askerHeaders,
         body: { anyOf: [rollbackBody, { type: 'null' }] },
         response: { 202: rollbackSchema, ...planRefusals },
       },
@@ -236,16 +242,17 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
         readySeconds: rollbackDefaults.readySeconds,
         watchSeconds: watch_seconds,
       };
-      // It may come on record later than it was asked for.
+      // It may come on record later than it was asked for, and then with what became of it.
       const details = { target_version, asked_at: deps.clock().toISOString() };
-      const record = () =>
-        recordRollback(deps, request.log, { actor: by, action: 'cube.rollback', subject: id, details });
+      const act = actOf(deps, request, { action: 'cube.rollback', subject: id, details });
+      const record = (outcome: object) =>
+        recordRollback(deps, request.log, { ...act, details: { ...act.details, ...outcome } });
       await cubeWorkflows.rollBack(input).catch(async (error: unknown) => {
         // One that was answered too late may be carried out all the same.
-        if (toFailure(error).type === 'temporal_unreachable') await record();
+        await record({ outcome: outcomeOf(error), ...reasonOf(error) });
         throw error;
       });
-      await record();
+      await record({ outcome: 'done' satisfies AuditOutcome });
       return reply.code(202).send(await rollbackNow(deps, await look(id).catch(unlessSilent(begunRollback(input)))));
     },
   );
@@ -258,6 +265,7 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
         security,
         summary: 'Take over a rollback that needs a person, or have it tried again',
         params: idParameter,
+        headers: askerHeaders,
         body: acknowledgeBody,
         response: { 202: rollbackSchema, ...planRefusals },
       },
@@ -274,9 +282,9 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
       }
       const by = authorization.callerOf(request).cubeId;
       const details = { why, retry, ...(target_version === undefined ? {} : { target_version }) };
-      await appendAudit(deps.cube, { actor: by, action: 'cube.rollback.acknowledge', subject: id, details });
       const answer = { by, why, retry, ...(target_version === undefined ? {} : { targetVersion: target_version }) };
-      await cubeWorkflows.acknowledge(id, answer);
+      const act = { action: 'cube.rollback.acknowledge', subject: id, details };
+      await audited(deps, request, act, () => cubeWorkflows.acknowledge(id, answer));
       return reply.code(202).send(await rollbackNow(deps, await look(id)));
     },
   );

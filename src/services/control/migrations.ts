@@ -10,10 +10,11 @@ import {
 } from '../../domain/migration.js';
 import { trafficNameOfKind } from '../../domain/traffic-of-kinds.js';
 import { Failure } from '../../failures.js';
-import { appendAudit } from '../../postgres/audit.js';
 import { findStart, recordRunId, recordStart } from '../../postgres/migration-records.js';
 import { listMigrations } from '../../postgres/migration-view.js';
+import { askerHeaders } from '../asker.js';
 import { problemResponses } from '../problem.js';
+import { audited } from './audited.js';
 import type { ControlDependencies } from './dependencies.js';
 import { idParameter, kindParameter, planRefusals, security, startBody, steeringBodies } from './schemas.js';
 import { knownMigration, steer } from './steering.js';
@@ -72,7 +73,14 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
     '/v1/migrations/:id',
     {
       onRequest: writes,
-      schema: { security, summary: 'Start a migration', params: kindParameter, body: startBody, response: accepted },
+      schema: {
+        security,
+        summary: 'Start a migration',
+        params: kindParameter,
+        headers: askerHeaders,
+        body: startBody,
+        response: accepted,
+      },
     },
     async (request, reply) => {
       const kind = migrationKinds.find((known) => known === request.params.id);
@@ -91,20 +99,23 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
         idempotencyKey,
         by: authorization.callerOf(request).cubeId,
       };
+      const begin = async () => {
+        const input = await recordStart(cube, start);
+        const known = await knownMigration(deps, input.id);
+        if (known.run_id === null && known.finished_at === null) {
+          const { runId } = await workflows.start(input);
+          await recordRunId(cube, input.id, runId);
+        }
+        return input.id;
+      };
       // A run that cannot be started is not put on record either; one on record is answered from there.
-      if ((await findStart(cube, start)) === undefined) {
-        if (!(await workflows.reachable()))
-          throw new Failure('temporal_unreachable', 'The Temporal server cannot be reached; nothing was started.');
-        const details = { kind, mode, options: start.options };
-        await appendAudit(cube, { actor: start.by, action: 'migration.start', subject: start.id, details });
-      }
-      const input = await recordStart(cube, start);
-      const known = await knownMigration(deps, input.id);
-      if (known.run_id === null && known.finished_at === null) {
-        const { runId } = await workflows.start(input);
-        await recordRunId(cube, input.id, runId);
-      }
-      return reply.code(202).send(await knownMigration(deps, input.id));
+      if ((await findStart(cube, start)) !== undefined)
+        return reply.code(202).send(await knownMigration(deps, await begin()));
+      if (!(await workflows.reachable()))
+        throw new Failure('temporal_unreachable', 'The Temporal server cannot be reached; nothing was started.');
+      const details = { kind, mode, options: start.options };
+      const begun = await audited(deps, request, { action: 'migration.start', subject: start.id, details }, begin);
+      return reply.code(202).send(await knownMigration(deps, begun));
     },
   );
 
@@ -117,6 +128,7 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
           security,
           summary: `Ask for ${action}`,
           params: idParameter,
+          headers: askerHeaders,
           body: { anyOf: [body, { type: 'null' }] },
           response: accepted,
         },
@@ -127,7 +139,7 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
             hint: 'Leave rehearse or dry_run out to do it.',
           });
         const by = authorization.callerOf(request).cubeId;
-        return reply.code(202).send(await steer(deps, request.params.id, action, { by }));
+        return reply.code(202).send(await steer(deps, request, request.params.id, action, { by }));
       },
     );
   }

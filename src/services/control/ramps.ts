@@ -1,5 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import {
   besideTheWeight,
@@ -13,10 +13,11 @@ import {
 import { type RampSettings, usualSettings } from '../../domain/ramp/settings.js';
 import { planSteps } from '../../domain/ramp/steps.js';
 import { Failure, toFailure } from '../../failures.js';
-import { appendAudit } from '../../postgres/audit.js';
 import { checkWrites } from '../../runtime/write-checks.js';
 import { readFlags } from '../../traffic/flags.js';
+import { askerHeaders } from '../asker.js';
 import { problemResponses } from '../problem.js';
+import { audited } from './audited.js';
 import type { ControlDependencies } from './dependencies.js';
 import { nextCommands, nullable, planRefusals, security } from './schemas.js';
 import { cubeParameter, trafficNameOf } from './traffic.js';
@@ -141,14 +142,13 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
       });
     return view;
   };
-  const steer = async (cube: string, action: RampAction, request: RampRequest): Promise<RampAnswer> => {
-    const { actions } = await look(cube);
+  const steer = async (call: FastifyRequest, cube: string, action: RampAction, request: RampRequest) => {
+    // Whether there was one; which actions fit the plan itself knows best.
+    await look(cube);
     const name = trafficNameOf(cube);
-    const { by, ...details } = request;
-    // What does not fit is not put on record; the plan itself has the last word.
-    if (actions.includes(action))
-      await appendAudit(deps.cube, { actor: by, action: `ramp.${action}`, subject: name, details });
-    return answerOf(await ramps.steer(name, action, request));
+    const { by: _by, ...details } = request;
+    const act = { action: `ramp.${action}`, subject: name, details };
+    return answerOf(await audited(deps, call, act, () => ramps.steer(name, action, request)));
   };
 
   routes.post(
@@ -159,6 +159,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
         security,
         summary: 'Ramp users over to the cube, step by step, with proof',
         params: cubeParameter,
+        headers: askerHeaders,
         body: { anyOf: [startBody, { type: 'null' }] },
         response: { 202: { $ref: 'Ramp#' }, ...planRefusals, ...problemResponses('redis_unreachable') },
       },
@@ -180,13 +181,8 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
         });
       const by = authorization.callerOf(request).cubeId;
       const input = { cube, steps: planned, settings: completeSettings(settings), by };
-      await appendAudit(deps.cube, {
-        actor: by,
-        action: 'ramp.start',
-        subject: cube,
-        details: { steps: planned, settings: input.settings },
-      });
-      await ramps.start(input);
+      const act = { action: 'ramp.start', subject: cube, details: { steps: planned, settings: input.settings } };
+      await audited(deps, request, act, () => ramps.start(input));
       return reply.code(202).send(await answerOf(await look(cube)));
     },
   );
@@ -213,12 +209,13 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
         security,
         summary: 'Stop the ramp; the weight stays',
         params: cubeParameter,
+        headers: askerHeaders,
         response: { 202: { $ref: 'Ramp#' }, ...planRefusals },
       },
     },
     async (request, reply) => {
       const by = authorization.callerOf(request).cubeId;
-      return reply.code(202).send(await steer(request.params.cube, 'stop', { by }));
+      return reply.code(202).send(await steer(request, request.params.cube, 'stop', { by }));
     },
   );
 
@@ -231,6 +228,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
           security,
           summary: summaries[action],
           params: cubeParameter,
+          headers: askerHeaders,
           body: body === noBody ? { anyOf: [body, { type: 'null' }] } : body,
           response: { 202: { $ref: 'Ramp#' }, ...planRefusals },
         },
@@ -238,7 +236,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
       async (request, reply) => {
         const by = authorization.callerOf(request).cubeId;
         const asked = { ...((request.body ?? {}) as Omit<RampRequest, 'by'>), by };
-        return reply.code(202).send(await steer(request.params.cube, action, asked));
+        return reply.code(202).send(await steer(request, request.params.cube, action, asked));
       },
     );
   }

@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Failure } from '../../failures.js';
 import { hasUnresolvedReject, readRejectPage } from '../../postgres/reject-page.js';
+import { askerHeaders } from '../asker.js';
 import { problemResponses } from '../problem.js';
 import type { ControlDependencies } from './dependencies.js';
 import { acceptBody, idParameter, pageQuery, planRefusals, retryBody, security } from './schemas.js';
@@ -52,6 +53,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
         security,
         summary: 'Try rejects again',
         params: idParameter,
+        headers: askerHeaders,
         body: { anyOf: [retryBody, { type: 'null' }] },
         response: accepted,
       },
@@ -62,7 +64,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
       await checkKnown(deps, request.params.id, body?.ids);
       const by = authorization.callerOf(request).cubeId;
       const asked = { by, ...(body?.ids === undefined ? {} : { ids: body.ids }) };
-      return reply.code(202).send(await steer(deps, request.params.id, 'rejects/retry', asked));
+      return reply.code(202).send(await steer(deps, request, request.params.id, 'rejects/retry', asked));
     },
   );
 
@@ -74,6 +76,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
         security,
         summary: 'Accept rejects as they are',
         params: idParameter,
+        headers: askerHeaders,
         body: acceptBody,
         response: accepted,
       },
@@ -85,8 +88,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
       checkIds('body.ids', ids ?? []);
       await checkKnown(deps, request.params.id, ids);
       const asked = { by, why, ids: ids ?? ('all' as const) };
-      const actor = authorization.callerOf(request).cubeId;
-      return reply.code(202).send(await steer(deps, request.params.id, 'rejects/accept', asked, actor));
+      return reply.code(202).send(await steer(deps, request, request.params.id, 'rejects/accept', asked));
     },
   );
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyRequest } from 'fastify';
 import {
   actionsThatFit,
   isMigrationId,
@@ -9,10 +10,10 @@ import {
 } from '../../domain/migration.js';
 import { trafficNameOfKind } from '../../domain/traffic-of-kinds.js';
 import { Failure } from '../../failures.js';
-import { appendAudit } from '../../postgres/audit.js';
 import { readStateSequence } from '../../postgres/ledger/run-state.js';
 import { readStart } from '../../postgres/migration-records.js';
 import { readMigration } from '../../postgres/migration-view.js';
+import { audited } from './audited.js';
 import type { ControlDependencies } from './dependencies.js';
 import { notPossible } from './temporal-calls.js';
 
@@ -25,29 +26,25 @@ export async function knownMigration({ cube, weights }: ControlDependencies, id:
 
 /**
  * Asks the plan; what does not fit now is refused with what does. The plan itself has the last word. Returns the run as
- * the plan left it when it took the request up, or as it is when that takes longer than a pause may. `actor` holds the token
- * that asked, where the request names a person.
+ * the plan left it when it took the request up, or as it is when that takes longer than a pause may.
  */
 export async function steer(
   deps: ControlDependencies,
+  call: FastifyRequest,
   id: string,
   action: MigrationAction,
   request: SteeringRequest,
-  actor = request.by,
 ): Promise<MigrationView> {
   const view = await knownMigration(deps, id);
   // Only an ended run is refused on the ledger's word: while one lives, the plan may be a moment ahead of it.
   if (view.finished_at !== null) throw ended(view, action);
   if (!isMigrationId(id)) throw new Failure('not_found', `There is no migration ${id.slice(0, 80)}.`);
   const before = await readStateSequence(deps.cube, id);
-  await appendAudit(deps.cube, {
-    actor,
-    action: `migration.${action}`,
-    subject: id,
-    details: auditDetails(view, request),
+  const act = { action: `migration.${action}`, subject: id, details: auditDetails(view, request) };
+  await audited(deps, call, act, async () => {
+    const answer = await deps.workflows.steer(view.kind, id, action, request);
+    if (answer === 'no_plan') await startAgain(deps, id, action, request);
   });
-  const answer = await deps.workflows.steer(view.kind, id, action, request);
-  if (answer === 'no_plan') await startAgain(deps, id, action, request);
   await untilTakenUp(deps, id, before);
   return knownMigration(deps, id);
 }

@@ -3,10 +3,11 @@ import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { cubeDefinitions, findCube, isTrafficName, type TrafficName, trafficNames } from '../../domain/cubes.js';
 import { Failure } from '../../failures.js';
-import { appendAudit } from '../../postgres/audit.js';
 import type { StoredFlags } from '../../traffic/flag-texts.js';
 import { type FlagsChange, type FlagsRecord, readFlags, writeFlags } from '../../traffic/flags.js';
+import { askerHeaders } from '../asker.js';
 import { problemResponses } from '../problem.js';
+import { audited } from './audited.js';
 import type { ControlDependencies } from './dependencies.js';
 import { security } from './schemas.js';
 
@@ -86,6 +87,7 @@ export function registerTrafficRoutes(app: FastifyInstance, deps: ControlDepende
         security,
         summary: 'Set the traffic flags of a cube now',
         params: cubeParameter,
+        headers: askerHeaders,
         body: changeBody,
         response: { 200: { $ref: 'Traffic#' }, ...problemResponses(...problems, 'conflict') },
       },
@@ -100,14 +102,12 @@ export function registerTrafficRoutes(app: FastifyInstance, deps: ControlDepende
       const terms = { by, why, ...(onlyIfPercentage === undefined ? {} : { onlyIfPercentage }) };
       if (onlyIfPercentage !== undefined && before.percentage !== onlyIfPercentage)
         throw anotherPercentage(before, onlyIfPercentage);
-      await appendAudit(deps.cube, {
-        actor: by,
-        action: 'traffic.set',
-        subject: name,
-        details: { ...auditedChange(change), was: { enabled: before.enabled, percentage: before.percentage }, why },
+      const was = { enabled: before.enabled, percentage: before.percentage };
+      const act = { action: 'traffic.set', subject: name, details: { ...auditedChange(change), was, why } };
+      await audited(deps, request, act, async () => {
+        const answer = await writeFlags(redis, name, change, terms);
+        if ('conflict' in answer) throw anotherPercentage(answer.conflict, onlyIfPercentage);
       });
-      const answer = await writeFlags(redis, name, change, terms);
-      if ('conflict' in answer) throw anotherPercentage(answer.conflict, onlyIfPercentage);
       return viewOf(name, await readFlags(redis, name));
     },
   );

@@ -3,8 +3,9 @@ import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Rate } from '../../domain/token-bucket.js';
 import { Failure, toFailure } from '../../failures.js';
-import type { AuditedAct } from '../../postgres/audit.js';
+import type { AuditedAct, AuditOutcome } from '../../postgres/audit.js';
 import { postgresFailure } from '../../postgres/errors.js';
+import { askerHeaders, askerOf } from '../asker.js';
 import { buildCube, type CubeApp, type CubeOptions } from '../cube.js';
 import { problemResponses } from '../problem.js';
 import { limitRate, type RateLimiter } from '../rate-limit.js';
@@ -59,6 +60,7 @@ export async function buildSecurityCube(options: SecurityCubeOptions): Promise<C
       onRequest: [mayIssue, mayLeadOn, notTooOften],
       schema: {
         summary: 'A token with what the caller holds, or less',
+        headers: askerHeaders,
         body: issueBody,
         response: {
           201: issued,
@@ -75,8 +77,10 @@ export async function buildSecurityCube(options: SecurityCubeOptions): Promise<C
       refuseOldIssuer(issuer, clock());
       const { token, expiresAt } = issueCubeToken(secret(), { cubeId, permissions }, clock(), issuer.startedAt);
       const expires_at = expiresAt.toISOString().replace('Z', '000Z');
-      const details = { permissions, expires_at };
-      await record({ actor: caller.cubeId, action: 'token.issue', subject: cubeId, details }).catch(notOnRecord);
+      const { actor, about } = askerOf(authorization, request);
+      // It is made already, and nothing but this entry stands between it and its holder.
+      const details = { permissions, expires_at, ...about, outcome: 'done' satisfies AuditOutcome };
+      await record({ actor, action: 'token.issue', subject: cubeId, details }).catch(notOnRecord);
       request.log.info({ by: caller.cubeId, for: cubeId, permissions }, 'issued a token');
       return reply.code(201).header('cache-control', 'no-store').send({ token, expires_at });
     },

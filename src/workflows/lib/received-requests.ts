@@ -60,11 +60,13 @@ export class ReceivedRequests {
 
   private receive(word: string, payload: unknown, proof: RequestProof | undefined): void {
     if (!this.looks) return;
-    const { workflowId, runId } = workflowInfo();
+    const { workflowId, runId, startTime } = workflowInfo();
     const count = ++this.count;
     const again = proof !== undefined && this.known.has(proof.id);
     if (proof !== undefined) this.known.add(proof.id);
-    const received = { workflowId, runId, word, payload, proof, receivedAt: new Date().toISOString(), count, again };
+    // Temporal had a start when it took it, however long that waited for a worker.
+    const receivedAt = (word === 'start' ? startTime : new Date()).toISOString();
+    const received = { workflowId, runId, word, payload, proof, receivedAt, count, again };
     this.untold.set(count, received);
     void CancellationScope.nonCancellable(async () => {
       if (!(await proofs.checkProof(received))) await outside.tellOutside(received);
