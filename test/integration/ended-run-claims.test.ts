@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openDatabases } from '../../src/postgres/databases.js';
 import { claimOperation } from '../../src/postgres/ledger/operations.js';
-import { claimRange } from '../../src/postgres/ledger/ranges.js';
+import { claimRange, claimSessionName } from '../../src/postgres/ledger/ranges.js';
 import { upgradeLedger } from '../../src/postgres/ledger-schema.js';
+import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
+import { createRole } from '../support/roles.js';
 
 let databases: TestDatabases;
 
@@ -44,4 +47,41 @@ test('a worker that wakes up late takes no rollback its claim', async () => {
     'removing',
   ]);
   expect(held.rows).toEqual([{ token: undo.token.toString() }]);
+});
+
+test('a claim ends the sessions of the one before it also where the role becomes another at its login', async () => {
+  await putRun('became', 'copying', 'running');
+  const [owner, login] = [await createRole(databases.cube), await createRole(databases.cube)];
+  await databases.cube.query(
+    `grant usage on schema ledger to ${owner.name};
+     grant select, update on all tables in schema ledger to ${owner.name};
+     grant usage on all sequences in schema ledger to ${owner.name};
+     grant ${owner.name} to ${login.name};
+     alter role ${login.name} set role to ${owner.name}`,
+  );
+  const { legacyUrl } = databases;
+  const opened = openDatabases({ legacyUrl, cubeUrl: login.url(databases.cubeUrl) }, 'cubeshift test', 2);
+  try {
+    const became = await opened.cube.query('select current_user::text as role');
+    expect(became.rows).toEqual([{ role: owner.name }]);
+    const former = await claimOperation(opened.cube, { migrationId: 'became' });
+    const frozen = await opened.connect('cube', claimSessionName(former.token));
+    await claimOperation(opened.cube, { migrationId: 'became' });
+    await until(
+      'the former session to end',
+      async () => {
+        const left = await databases.cube.query('select from pg_stat_activity where application_name = $1', [
+          claimSessionName(former.token),
+        ]);
+        return left.rowCount === 0;
+      },
+      5000,
+    );
+    await expect(frozen.query('select 1')).rejects.toThrow();
+    const after = await opened.cube.query('select current_user::text as role');
+    expect(after.rows).toEqual([{ role: owner.name }]);
+  } finally {
+    await opened.close();
+    for (const role of [login, owner]) await role.drop();
+  }
 });

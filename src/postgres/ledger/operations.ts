@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { Failure } from '../../failures.js';
 import { type AskedState, askedValues, notLater } from './asked-state.js';
-import { claimSessionName } from './ranges.js';
+import { endClaimSessions } from './ranges.js';
 
 /**
  * Verifying, repairing, retrying and removing work on a whole run, one at a time. Each takes the run's operation token;
@@ -33,11 +33,7 @@ export async function claimOperation(
   const [run] = former.rows;
   if (run === undefined) throw new Failure('not_found', `The ledger knows no migration ${migrationId}.`);
   if (!run.fits) throw claimLost(migrationId);
-  await cube.query(
-    `select pg_terminate_backend(pid) from pg_stat_activity
-      where application_name = $1 and datname = current_database() and usename = current_user`,
-    [claimSessionName(BigInt(run.operation_token))],
-  );
+  await endClaimSessions(cube, [{ token: run.operation_token }]);
   const claimed = await cube.query<{ token: string }>(
     `update ledger.migrations set operation_token = nextval('ledger.claim_tokens') where id = $1 and ${atWork}
      returning operation_token as token`,

@@ -78,7 +78,7 @@ export async function releaseRanges(cube: pg.Pool, asked: AskedState): Promise<v
     `select token from ledger.ranges where migration_id = $1 and state = 'claimed' and exists (${run}) union ${run}`,
     askedValues(asked),
   );
-  await endSessions(cube, held.rows);
+  await endClaimSessions(cube, held.rows);
   await cube.query(
     `update ledger.ranges set state = 'open', token = nextval('ledger.claim_tokens')
       where migration_id = $1 and state = 'claimed' and exists (${run})`,
@@ -108,16 +108,21 @@ async function endFormerHolders(cube: pg.Pool, claimant: Claimant): Promise<void
     "select token from ledger.ranges where migration_id = $1 and lane = $2 and state = 'claimed'",
     [claimant.migrationId, claimant.lane],
   );
-  await endSessions(cube, held.rows);
+  await endClaimSessions(cube, held.rows);
 }
 
-async function endSessions(cube: pg.Pool, held: readonly { token: string }[]): Promise<void> {
+/** Ends the sessions that write for these claims, whoever froze with them. */
+export async function endClaimSessions(cube: pg.Pool, held: readonly { token: string }[]): Promise<void> {
   if (held.length === 0) return;
-  await cube.query(
-    `select pg_terminate_backend(pid) from pg_stat_activity
-      where application_name = any($1) and datname = current_database() and usename = current_user`,
-    [held.map(({ token }) => claimSessionName(BigInt(token)))],
-  );
+  await inTransaction(cube, async (client) => {
+    // A role may be set to become another one at its login; sessions belong to the one that logs in, which may end its own.
+    await client.query('set local role none');
+    await client.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+        where application_name = any($1) and datname = current_database() and usename = session_user`,
+      [held.map(({ token }) => claimSessionName(BigInt(token)))],
+    );
+  });
 }
 
 interface RangeRow {
