@@ -5,6 +5,8 @@ import {
   chownSync,
   cpSync,
   existsSync,
+  lchownSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -12,6 +14,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -50,9 +53,24 @@ export async function preparePlace(home: StackHome, program: string, databases: 
     mkdirSync(dirname(kept.folder), { recursive: true });
     chmodSync(dirname(kept.folder), 0o711);
   }
-  mkdirSync(kept.folder, { recursive: true, mode: 0o700 });
-  chownSync(kept.folder, kept.account, kept.account);
+  makeFolder(kept.folder, kept.account);
   return { ...kept, program: await runnableProgram(program, kept.account) };
+}
+
+/** The account's own folder, where others may write to the one above it, too: what they put in its place is refused. */
+function makeFolder(folder: string, account: number): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+  const stats = lstatSync(folder);
+  if (!stats.isDirectory() || (stats.uid !== 0 && stats.uid !== account)) {
+    throw new Failure('configuration_invalid', `The folder ${folder} was not made by \`up\`; nothing was put there.`, {
+      hint: 'Find out who made it, and remove it; or let CUBESHIFT_DATABASES name a folder that root alone may write to.',
+    });
+  }
+  lchownSync(folder, account, account);
 }
 
 /** Sees that the program is still what was fetched: `checkFetched` that of the cache, and here its copy. */
@@ -86,8 +104,11 @@ export function removePlace(home: StackHome): void {
   rmSync(removed, { recursive: true, force: true });
 }
 
+/** The file of a data folder that says that it was made whole. */
+export const readyMark = 'PG_VERSION.ready';
+
 /**
- * Makes a data folder: `make` fills it, as the account that it is told. initdb refuses to run as a user without a name, so
+ * Makes a data folder: `make` fills it, as the account that it is told, which may not write next to it. initdb refuses to run as a user without a name, so
  * one fills root's that has a name and no process, and the servers' user is given what came of it.
  */
 export async function makeDataFolder(
@@ -99,27 +120,31 @@ export async function makeDataFolder(
   rmSync(data, { recursive: true, force: true });
   if (place.account === null) {
     mkdirSync(data, { mode: 0o700 });
-    return make(data, null);
+    await make(data, null);
+    return writeFileSync(join(data, readyMark), '', { flag: 'wx' });
   }
   const scratch = `${place.folder}.init`;
   const maker = idleAccount();
   rmSync(scratch, { recursive: true, force: true });
   try {
-    for (const folder of [scratch, join(scratch, name)]) {
-      mkdirSync(folder, { mode: 0o700 });
-      chownSync(folder, maker, maker);
-    }
-    await make(join(scratch, name), maker);
-    chownSync(scratch, 0, 0);
-    await giveFolder(join(scratch, name), place.account);
-    renameSync(join(scratch, name), data);
+    const made = join(scratch, name);
+    mkdirSync(scratch, { mode: 0o700 });
+    chmodSync(scratch, 0o711);
+    mkdirSync(made, { mode: 0o700 });
+    chownSync(made, maker, maker);
+    await make(made, maker);
+    // Root's again before root writes there: no link of the maker's leads elsewhere.
+    chownSync(made, 0, 0);
+    writeFileSync(join(made, readyMark), '', { flag: 'wx' });
+    await giveFolder(made, place.account);
+    renameSync(made, data);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
 async function giveFolder(folder: string, account: number): Promise<void> {
-  await run('chown', ['-R', `${account}:${account}`, folder]);
+  await run('chown', ['-hR', `${account}:${account}`, folder]);
 }
 
 /** A user with a name whom nothing runs as, so that nobody can meddle; `nobody` where there is none. */

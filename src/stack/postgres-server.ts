@@ -6,7 +6,7 @@ import { Failure } from '../failures.js';
 import { artifacts } from './artifacts.js';
 import type { ProcessSpec } from './managed-process.js';
 import { isOurs } from './port-holder.js';
-import { asServerUser, makeDataFolder, type PostgresPlace } from './postgres-place.js';
+import { asServerUser, makeDataFolder, type PostgresPlace, readyMark } from './postgres-place.js';
 import { answers } from './reachable.js';
 import { serverEnvironment } from './server-environment.js';
 
@@ -34,11 +34,12 @@ export function administratorUrl(
 /** Makes the data folder of a server at its first start: UTF-8, passwords required, data checksums on. */
 export async function initializePostgres(server: PostgresServer): Promise<void> {
   const { place, passwords } = server;
-  if (existsSync(join(dataFolder(server), 'PG_VERSION.ready'))) return;
+  if (existsSync(join(dataFolder(server), readyMark))) return;
   try {
     await makeDataFolder(place, server.name, async (folder, account) => {
       const passwordFile = `${folder}.password`;
-      writeFileSync(passwordFile, passwords[0], { mode: 0o600 });
+      rmSync(passwordFile, { force: true });
+      writeFileSync(passwordFile, passwords[0], { mode: 0o600, flag: 'wx' });
       if (account !== null) chownSync(passwordFile, account, account);
       const initdb = join(dirname(place.program), 'initdb');
       const locale = ['-E', 'UTF8', '--locale=C.UTF-8'];
@@ -53,7 +54,6 @@ export async function initializePostgres(server: PostgresServer): Promise<void> 
       ]);
       try {
         await run(command, args, { env: serverEnvironment(), cwd: '/' });
-        writeFileSync(join(folder, 'PG_VERSION.ready'), '');
       } finally {
         rmSync(passwordFile, { force: true });
       }
