@@ -52,6 +52,7 @@ test('a run whose plan was terminated says so, and resume goes on from the ledge
   const rested = await engine.waitFor('lost', 'verified', (view) => view.stage === 'verified');
   expect(rested).toMatchObject({ status: 'waiting', progress: { migrated: 11_880, rejected: 120 } });
   expect(rested.run_id).not.toBe(before.run_id);
+  expect(await toldOutside('lost')).toMatchObject([{ actor: 'temporal', action: 'plan.lost.outside' }]);
   await expectTargetEqualsSource(databases);
 });
 

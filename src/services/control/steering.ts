@@ -10,6 +10,7 @@ import {
 } from '../../domain/migration.js';
 import { trafficNameOfKind } from '../../domain/traffic-of-kinds.js';
 import { Failure } from '../../failures.js';
+import { appendAudit } from '../../postgres/audit.js';
 import { readStateSequence } from '../../postgres/ledger/run-state.js';
 import { readStart } from '../../postgres/migration-records.js';
 import { readMigration } from '../../postgres/migration-view.js';
@@ -71,6 +72,13 @@ async function startAgain(
   if (pending !== null && isWayOut(pending) && action !== pending)
     throw notPossible(`The plan of this migration was lost when it was about to ${pending}.`, [pending]);
   const from = { stage: view.stage, sequence: Number(await readStateSequence(deps.cube, id)) };
+  // Nobody asked the control API to end it; told once, however often a request finds no plan.
+  await appendAudit(deps.cube, {
+    actor: 'temporal',
+    action: 'plan.lost.outside',
+    subject: view.workflow_id,
+    details: { kind: view.kind, ...from, once: `${id}/${from.sequence}` },
+  });
   const answer = await deps.workflows.startAgain(await readStart(deps.cube, id), from, action, request);
   if (answer === 'ended') throw ended(await knownMigration(deps, id), action);
 }
