@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { InvalidArgumentError } from 'commander';
-import { isReadable } from '../services/asker.js';
+import { isReadableName } from '../domain/person-name.js';
 
 /** Whom `--as` names, of the command that runs. */
 let claimed: string | undefined;
@@ -11,7 +11,7 @@ export function claimToBe(name: string | undefined): void {
 
 /** The value of `--as`. */
 export function personNamed(text: string): string {
-  if (!isReadable(text))
+  if (!isReadableName(text))
     throw new InvalidArgumentError('must be a name of 1 to 100 characters, none of them invisible');
   return text;
 }
@@ -21,7 +21,7 @@ export function claims(): Readonly<Record<string, string>> {
   const user = operatingSystemUser();
   return {
     ...(claimed === undefined ? {} : { 'x-claimed-by': encodeURIComponent(claimed) }),
-    ...(isReadable(user) ? { 'x-os-user': encodeURIComponent(user) } : {}),
+    ...(isReadableName(user) ? { 'x-os-user': encodeURIComponent(user) } : {}),
   };
 }
 

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { isReadableName, maxNameCharacters } from '../domain/person-name.js';
 import { Failure } from '../failures.js';
 import type { Authorization } from './authorization.js';
 
-const mostCharacters = 100;
 /** As `encodeURIComponent` writes up to a hundred characters. */
-const encoded = { pattern: "^(?:[A-Za-z0-9_.!~*'()-]|%[0-9A-Fa-f]{2})+$", maxLength: 12 * mostCharacters };
-const told = `percent-encoded UTF-8, ${mostCharacters} characters at most; a claim of the client, put into the audit as such`;
+const encoded = { pattern: "^(?:[A-Za-z0-9_.!~*'()-]|%[0-9A-Fa-f]{2})+$", maxLength: 12 * maxNameCharacters };
+const told = `percent-encoded UTF-8, ${maxNameCharacters} characters at most; a claim of the client, put into the audit as such`;
 
 /** What a client may say of the person behind a call, of each route that puts one on record. */
 export const askerHeaders = Type.Object({
@@ -46,15 +46,10 @@ function claimOf(request: FastifyRequest, header: string): string | undefined {
   const given = request.headers[header];
   if (given === undefined) return undefined;
   const claim = decoded(String(given));
-  if (claim !== undefined && isReadable(claim)) return claim;
+  if (claim !== undefined && isReadableName(claim)) return claim;
   throw new Failure('invalid_input', `headers.${header} must be a name in percent-encoded UTF-8.`, {
     details: { field: `headers.${header}` },
   });
-}
-
-/** Whether it can stand in a list as a name: no control or invisible characters, and not blank. */
-export function isReadable(name: string): boolean {
-  return [...name].length <= mostCharacters && name.trim() !== '' && !/\p{C}|\p{Zl}|\p{Zp}/u.test(name);
 }
 
 function decoded(text: string): string | undefined {
