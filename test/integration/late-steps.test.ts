@@ -1,9 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { isWayOut, migrationActions } from '../../src/domain/migration.js';
 import { inTransaction } from '../../src/postgres/connect.js';
 import { claimOperation } from '../../src/postgres/ledger/operations.js';
 import { claimRange, releaseRanges } from '../../src/postgres/ledger/ranges.js';
 import { acceptRejects, keepRejects } from '../../src/postgres/ledger/rejects.js';
-import { finalizeOwnership, recordEstimate, recordRunState } from '../../src/postgres/ledger/run-state.js';
+import {
+  finalizeOwnership,
+  recordEstimate,
+  recordPending,
+  recordRunState,
+} from '../../src/postgres/ledger/run-state.js';
 import { startVerification } from '../../src/postgres/ledger/verifications.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { RowsRun } from '../support/rows-run.js';
@@ -61,6 +67,19 @@ test('ranges that a later state has claimed are not taken away by an earlier one
   const open = await databases.cube.query("select from ledger.ranges where state <> 'open'");
   expect(open.rowCount).toBe(0);
 });
+
+test.each(migrationActions.filter((action) => !isWayOut(action)))(
+  'a way out that was accepted after %s stays on record when the note of that is repeated late',
+  async (earlier) => {
+    for (const wayOut of migrationActions.filter(isWayOut)) {
+      await databases.cube.query('update ledger.migrations set pending = null');
+      for (const action of [earlier, wayOut, earlier]) await recordPending(databases.cube, current, action);
+      const noted = await databases.cube.query('select pending from ledger.migrations');
+      expect(noted.rows).toEqual([{ pending: wayOut }]);
+    }
+    await databases.cube.query('update ledger.migrations set pending = null');
+  },
+);
 
 test('a comparison that is asked for twice in one state is one, and the next state begins another', async () => {
   const first = await startVerification(databases.cube, current);

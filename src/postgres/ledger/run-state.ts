@@ -57,7 +57,7 @@ export async function recordRunState(cube: pg.Pool, migrationId: string, state: 
 export async function recordPending(cube: pg.Pool, asked: AskedState, action: MigrationAction): Promise<void> {
   await cube.query(
     // A note that is repeated may come after that of a later word; no other word is taken after a way out.
-    `update ledger.migrations set pending = case when pending in ('cancel', 'rollback') and $3 = 'pause' then pending else $3 end
+    `update ledger.migrations set pending = case when pending in ('cancel', 'rollback') and $3 not in ('cancel', 'rollback') then pending else $3 end
       where id = $1 and finished_at is null and ${notLater('$2')}`,
     [...askedValues(asked), action],
   );
