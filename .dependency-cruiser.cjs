@@ -1,32 +1,84 @@
 /** Which way arrows point; the picture is in docs/architecture.md. */
-const src = (...folders) => `^src/(${folders.join('|')})(/|\\.ts$)`;
+
+/**
+ * The floors of the house, lowest first. A folder imports itself and folders of lower floors; folders of one floor do not
+ * import each other.
+ */
+const floors = [
+  ['base'],
+  ['domain'],
+  ['config'],
+  ['state'],
+  ['redis', 'postgres'],
+  ['metrics', 'storage'],
+  ['registry'],
+  ['traffic'],
+  ['auth'],
+  ['models', 'documents', 'crawling'],
+  ['upstream'],
+  ['kinds'],
+  ['http'],
+  ['runtime'],
+  ['activities'],
+  ['diagnosis'],
+  ['services', 'workers'],
+  ['stack'],
+  ['cli'],
+];
+/** Folders off the staircase: what each may import is said one by one below. */
+const apart = ['workflows', 'api', 'client'];
+
+const src = (...folders) => `^src/(${folders.join('|')})/`;
+
+const staircase = floors.flatMap((floor, level) =>
+  floor.map((folder) => ({
+    name: `floor-of-${folder}`,
+    comment: 'A file imports its own folder and lower floors.',
+    severity: 'error',
+    from: { path: src(folder) },
+    to: {
+      path: '^src/',
+      pathNot: [
+        src(
+          folder,
+          ...floors.slice(0, level).flat(),
+          // HTTP schemas know the domain alone; whoever speaks HTTP may know them.
+          ...(['http', 'services', 'cli'].includes(folder) ? ['api'] : []),
+          // Services start plans, workers host them.
+          ...(['services', 'workers'].includes(folder) ? ['workflows'] : []),
+        ),
+      ],
+    },
+  })),
+);
 
 /** `from` may import only what `to` lists, of all that is under src. */
 function only(name, from, to, comment) {
-  return {
-    name,
-    comment,
-    severity: 'error',
-    from: { path: from },
-    to: { path: '^src/', pathNot: [from, ...to] },
-  };
+  return { name, comment, severity: 'error', from: { path: from }, to: { path: '^src/', pathNot: [from, ...to] } };
 }
 
-const words = ['failures', 'crash-points', 'package-root', 'temporal-target', 'network', 'server-urls'].map((name) =>
-  src(name),
-);
+/** `from` may import `to` by type alone. */
+function byType(name, from, to) {
+  return { name, severity: 'error', from: { path: from }, to: { path: to, dependencyTypesNot: ['type-only'] } };
+}
+
 /** How any database is reached, for those who keep servers up or say what is wrong with one. */
 const databaseSessions = '^src/postgres/(connect|server-address|session|log-settings)\\.ts$';
-/** What tokens look like: a format, not a service. */
-const tokenFormat = '^src/services/(tokens|token-secrets|signed-tokens|user-tokens|request-proofs)\\.ts$';
 
 module.exports = {
   forbidden: [
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: ['^src/workflows/index\\.ts$'] }, to: {} },
     {
-      name: 'legacy-stands-apart',
-      comment: 'The stand-in of the monolith is another program: neither side imports the other.',
+      name: 'every-folder-has-a-floor',
+      comment: 'A new folder of src is listed above, or nothing would be said of its arrows.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: [src(...floors.flat(), ...apart)] },
+      to: {},
+    },
+    {
+      name: 'legacy-is-another-program',
+      comment: 'The stand-in of the monolith: neither side imports the other.',
       severity: 'error',
       from: { path: '^src/' },
       to: { path: '^(legacy|bench|demo|test)/' },
@@ -37,34 +89,10 @@ module.exports = {
       from: { path: '^legacy/' },
       to: { path: '^(src|bench|demo|test)/' },
     },
-    only(
-      'domain-is-pure',
-      src('domain'),
-      [src('failures')],
-      'Decisions without I/O: importable from anywhere, importing nothing that acts.',
-    ),
-    only('failures-stand-alone', src('failures'), [], 'The closed set of failures imports nothing.'),
-    only(
-      'workflows-decide',
-      src('workflows'),
-      [src('domain'), src('failures'), src('activities')],
-      'Deterministic code.',
-    ),
-    {
-      name: 'workflows-know-activities-by-type',
-      severity: 'error',
-      from: { path: '^src/workflows/' },
-      to: { path: '^src/activities/', dependencyTypesNot: ['type-only'] },
-    },
-    {
-      name: 'workflows-import-temporal-alone',
-      comment: 'Nothing that could read a clock, a file or a socket enters the sandbox.',
-      severity: 'error',
-      from: { path: '^src/workflows/' },
-      to: { path: 'node_modules|^node:', pathNot: 'node_modules/@temporalio/(workflow|common)/' },
-    },
+    ...staircase,
     {
       name: 'domain-imports-no-package',
+      comment: 'Decisions without I/O: importable from anywhere, importing nothing that acts.',
       severity: 'error',
       from: { path: '^src/domain/', pathNot: '^src/domain/saju/' },
       to: { path: 'node_modules|^node:' },
@@ -76,68 +104,43 @@ module.exports = {
       from: { path: '^src/domain/saju/' },
       to: { path: 'node_modules|^node:', pathNot: 'node_modules/(manseryeok|korean-lunar-calendar)/' },
     },
-    only('postgres-speaks-sql', src('postgres'), [src('domain'), ...words], 'SQL knows rules, and nobody above it.'),
-    only('traffic-steers', src('traffic'), [src('domain'), ...words], 'Flags, instances, holds and shadows in Redis.'),
-    only('runtime-runs-cubes', src('runtime'), [src('domain', 'traffic'), ...words], 'How instances come and go.'),
-    only(
-      'diagnosis-looks',
-      src('diagnosis'),
-      [src('postgres', 'traffic', 'domain', 'config'), ...words],
-      'What is wrong with servers and variables, before anything is started.',
-    ),
-    only('client-stands-alone', src('client'), [], 'Runs in a browser.'),
-    only('activities-touch-the-world', src('activities'), [
-      src('postgres', 'domain', 'storage', 'models', 'documents', 'crawling', 'traffic', 'runtime'),
-      ...words,
-    ]),
-    only('services-serve', src('services'), [
-      src(
-        'postgres',
-        'storage',
-        'models',
-        'documents',
-        'crawling',
-        'traffic',
-        'runtime',
-        'domain',
-        'config',
-        'workflows',
-      ),
-      ...words,
-    ]),
+    only('workflows-decide', src('workflows'), [src('base', 'domain', 'activities')], 'Deterministic code.'),
+    byType('workflows-know-activities-by-type', src('workflows'), src('activities')),
     {
-      name: 'services-know-workflows-by-type',
+      name: 'workflows-import-temporal-alone',
+      comment: 'Nothing that could read a clock, a file or a socket enters the sandbox.',
       severity: 'error',
-      from: { path: '^src/services/' },
-      to: { path: '^src/workflows/', dependencyTypesNot: ['type-only'] },
+      from: { path: '^src/workflows/' },
+      to: { path: 'node_modules|^node:', pathNot: 'node_modules/@temporalio/(workflow|common)/' },
     },
-    only('workers-host', src('workers'), [
-      src('workflows', 'activities', 'postgres', 'traffic', 'runtime', 'domain', 'config'),
-      tokenFormat,
-      ...words,
-    ]),
-    only(
-      'stack-starts',
-      src('stack'),
-      [src('domain', 'diagnosis'), databaseSessions, '^src/postgres/ledger-schema\\.ts$', ...words],
-      'Servers and programs; it knows none of what they do. Of the ledger it knows how its owner upgrades it.',
-    ),
+    byType('services-know-workflows-by-type', src('services'), src('workflows')),
+    only('api-describes', src('api'), [src('base', 'domain')], 'Schemas of requests and answers, once.'),
+    only('client-runs-in-a-browser', src('client'), [src('api')], 'It imports nothing of the engine that acts.'),
+    byType('client-knows-api-by-type', src('client'), src('api')),
+    {
+      name: 'services-are-nobodys-library',
+      comment: 'Programs; what they share lies on a lower floor.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: [src('services')] },
+      to: { path: src('services') },
+    },
     {
       name: 'stack-is-the-command-lines',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/(cli\\.ts|cli/|stack/)'] },
-      to: { path: '^src/(stack|cli)(/|\\.ts$)' },
+      from: { path: '^src/', pathNot: [src('cli', 'stack')] },
+      to: { path: src('stack', 'cli') },
     },
     only(
+      'stack-starts',
+      src('stack'),
+      [src('base', 'domain', 'config', 'state', 'diagnosis'), databaseSessions, '^src/postgres/ledger/schema\\.ts$'],
+      'Servers and programs; it knows none of what they do. Of the ledger it knows how its owner upgrades it.',
+    ),
+    only(
       'command-line-calls',
-      '^src/cli(/|\\.ts$)',
-      [
-        src('stack', 'domain', 'diagnosis', 'config'),
-        databaseSessions,
-        '^src/services/(tokens|token-secrets|report-signature)\\.ts$',
-        ...words,
-      ],
-      'The control API is reached over HTTP only; tokens and report signatures are formats, not services.',
+      src('cli'),
+      [src('stack', 'base', 'domain', 'config', 'state', 'diagnosis', 'api', 'auth'), databaseSessions],
+      'The control API is reached over HTTP only.',
     ),
   ],
   options: {

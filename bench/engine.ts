@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MigrationView } from '../src/domain/migration.js';
-import { packageRoot } from '../src/package-root.js';
-import { issueCubeToken } from '../src/services/tokens.js';
-import { choosePort } from '../src/stack/ports.js';
-import { bulkWorkerFlags } from '../src/stack/programs.js';
+import { issueCubeToken } from '../src/auth/tokens.js';
+import { packageRoot } from '../src/base/package-root.js';
+import type { MigrationView } from '../src/domain/migration/migration.js';
+import { bulkWorkerFlags } from '../src/stack/programs/programs.js';
+import { choosePort } from '../src/state/ports.js';
 import { type Contender, type EngineParts, limitMillis } from './contender.js';
 import { type Lab, type Source, type Target, withClient } from './lab.js';
 

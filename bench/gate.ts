@@ -5,7 +5,7 @@ import {
   freshErrorTest,
   likelihoodRatio,
   showsMoreErrors,
-} from '../src/domain/ramp/always-valid.js';
+} from '../src/domain/traffic/ramp/always-valid.js';
 
 /** The error test as a ramp meets it: users in buckets, steps, looks. Every figure is told with its seed. */
 const steps = [1, 5, 10, 25, 50, 100];

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { fillLegacy } from '../legacy/fill.js';
-import { upgradeLedger } from '../src/postgres/ledger-schema.js';
-import { defaultCacheFolder } from '../src/stack/fetch.js';
-import { StackHome } from '../src/stack/home.js';
+import { upgradeLedger } from '../src/postgres/ledger/schema.js';
+import { defaultCacheFolder } from '../src/stack/downloads/fetch.js';
 import { type RunningStack, startServers, stopStack } from '../src/stack/stack.js';
+import { StackHome } from '../src/state/home.js';
 import { prepareTransform, type RejectedIds } from './transform.js';
 
 /** A legacy database with its rows, ready to be moved by anyone. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { arch, cpus, loadavg, release, totalmem } from 'node:os';
-import { packageVersion } from '../src/package-root.js';
+import { packageVersion } from '../src/base/package-root.js';
 import { type Lab, withClient } from './lab.js';
 import { type PeerProgram, versionOf } from './programs.js';
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../src/package-root.js';
+import { packageRoot } from '../src/base/package-root.js';
 import type { Contender, Measured } from './contender.js';
 import { engine, stopEngines } from './engine.js';
 import { serveHttpProxy } from './gateway/http-proxy.js';

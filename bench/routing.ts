@@ -1,4 +1,4 @@
-import { chooseSide, initialFlags, ownedByLegacy, type UserBytes } from '../src/domain/routing.js';
+import { chooseSide, initialFlags, ownedByLegacy, type UserBytes } from '../src/domain/traffic/routing.js';
 import { bucketOf, bytesOfText, createBuckets } from '../src/traffic/bucket.js';
 import { median } from './statistics.js';
 

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { packageRoot } from '../src/base/package-root.js';
 import type { Birth } from '../src/domain/saju/birth.js';
 import { calculateChart } from '../src/domain/saju/four-pillars.js';
-import { packageRoot } from '../src/package-root.js';
 
 /** One row of the reference: an instant as Seoul's clocks showed it, a convention, and the pillars that are right. */
 export interface ReferenceRow {

@@ -1,5 +1,5 @@
 import { jwtVerify } from 'jose';
-import { createTokenVerifier, issueCubeToken } from '../src/services/tokens.js';
+import { createTokenVerifier, issueCubeToken } from '../src/auth/tokens.js';
 import { median } from './statistics.js';
 
 /** Microseconds that one check of a token takes; the median of the rounds. */

@@ -8,4 +8,4 @@ if (existsSync(fileURLToPath(prepareScript))) {
   const { prepare } = await import(prepareScript.href);
   prepare();
 }
-await import(new URL('../dist/src/cli.js', import.meta.url).href);
+await import(new URL('../dist/src/cli/main.js', import.meta.url).href);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { packageRoot } from '../src/package-root.js';
+import { packageRoot } from '../src/base/package-root.js';
 
 const cli = join(packageRoot(), 'dist', 'src', 'cli.js');
 const serverAway = 3;

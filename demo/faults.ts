@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StoredSajuRecord } from '../src/postgres/saju-service.js';
+import type { StoredSajuRecord } from '../src/services/saju/record-store.js';
 
 interface Fault {
   /** As reports name it. */

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import type { OwnerSajuRecords } from '../src/postgres/saju-service.js';
-import { runCubeProgram } from '../src/services/cube-program.js';
+import { runCubeProgram } from '../src/http/cube-program.js';
 import { buildSajuProgram, sajuCubeVariables } from '../src/services/saju/program.js';
+import type { OwnerSajuRecords } from '../src/services/saju/record-store.js';
 import { faultNames, faults } from './faults.js';
 
 /**

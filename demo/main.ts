@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { plantedAt } from '../legacy/planted.js';
-import { packageVersion } from '../src/package-root.js';
+import { packageVersion } from '../src/base/package-root.js';
 import { Commands } from './commands.js';
 import { findUsers } from './demo-users.js';
 import { describeReport, farewell } from './report.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { packageRoot } from '../src/package-root.js';
+import { packageRoot } from '../src/base/package-root.js';
 import type { Commands } from './commands.js';
 import { faultNames } from './faults.js';
 import type { Phase, SteadyUsers } from './steady-users.js';

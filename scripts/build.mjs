@@ -21,9 +21,9 @@ const parts = [
   'src/workers/control-worker',
   'src/workers/bulk-worker',
   'src/workers/run-worker',
-  'src/stack/home',
+  'src/state/home',
   'src/cli/output',
-  'src/failures',
+  'src/base/failures',
 ];
 
 /** What the programs of a folder have in common is in `shared` beside them; folders share nothing. */
@@ -31,7 +31,7 @@ const groups = [
   {
     folder: 'src',
     programs: [
-      'src/cli',
+      'src/cli/main',
       'src/workers/control',
       'src/workers/bulk',
       'src/stack/temporal/front',

@@ -1,4 +1,4 @@
-// Writes src/domain/lunar-months.ts from the KASI table of lunar months: node scripts/lunar-months.mjs TABLE.csv.gz
+// Writes src/domain/saju/lunar-months.ts from the KASI table of lunar months: node scripts/lunar-months.mjs TABLE.csv.gz
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 
@@ -17,7 +17,7 @@ const lengths = months.map(({ day }, place) => (months[place + 1]?.day ?? day + 
 const codes = months.map(({ leap }, place) => (lengths[place] === 30 ? (leap ? 'L' : 'l') : leap ? 'S' : 's')).join('');
 const lines = codes.match(/.{1,100}/g).map((line) => `  '${line}'`);
 writeFileSync(
-  'src/domain/lunar-months.ts',
+  'src/domain/saju/lunar-months.ts',
   `/**
  * The lunar months of Korea as the Korea Astronomy and Space Science Institute (KASI) lists them, 1900 to 2050, made by
  * scripts/lunar-months.mjs. One letter a month: s 29 days, l 30 days; a capital is a leap month.

@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/package-root.js';
-import { defaultCacheFolder, ensureArtifact } from '../../src/stack/fetch.js';
-import { choosePort } from '../../src/stack/ports.js';
-import { type Registration, registerInstance } from '../../src/traffic/instances.js';
-import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
+import { packageRoot } from '../../src/base/package-root.js';
+import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
+import { type Registration, registerInstance } from '../../src/registry/instances.js';
+import { defaultCacheFolder, ensureArtifact } from '../../src/stack/downloads/fetch.js';
+import { choosePort } from '../../src/state/ports.js';
 import { Peer } from './peers.js';
 
 const cubeSecret = 'a secret of cubes for measuring, 32 bytes';

@@ -5,7 +5,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { request } from 'undici';
-import { choosePort } from '../../src/stack/ports.js';
+import { choosePort } from '../../src/state/ports.js';
 import { median } from '../statistics.js';
 import { MeasuredGateway, userSecret } from './gateway-process.js';
 import {

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { packageRoot } from '../../src/package-root.js';
-import { choosePort } from '../../src/stack/ports.js';
-import { listens } from '../../src/stack/reachable.js';
+import { packageRoot } from '../../src/base/package-root.js';
+import { listens } from '../../src/stack/servers/reachable.js';
+import { choosePort } from '../../src/state/ports.js';
 
 /** A program that answers on a port, and the processor time it has used. */
 export class Peer {

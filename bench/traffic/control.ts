@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { issueCubeToken } from '../../src/services/tokens.js';
+import { issueCubeToken } from '../../src/auth/tokens.js';
 
 /** The control API of a stack, asked as its operators ask it. */
 export class Control {

@@ -1,6 +1,6 @@
 import { type DemoUser, SteadyUsers } from '../../demo/steady-users.js';
 import { plantedAt } from '../../legacy/planted.js';
-import { packageVersion } from '../../src/package-root.js';
+import { packageVersion } from '../../src/base/package-root.js';
 import { type AccuracyFigures, measureAccuracy } from '../accuracy.js';
 import { type Detection, detections, equalWorlds, falseRollbacks } from '../gate.js';
 import { measureRouting, type RoutingFigures } from '../routing.js';

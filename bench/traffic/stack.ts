@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DemoUser } from '../../demo/steady-users.js';
 import { fillLegacy } from '../../legacy/fill.js';
-import { packageRoot } from '../../src/package-root.js';
-import { defaultCacheFolder } from '../../src/stack/fetch.js';
-import { StackHome } from '../../src/stack/home.js';
+import { packageRoot } from '../../src/base/package-root.js';
+import { defaultCacheFolder } from '../../src/stack/downloads/fetch.js';
 import { type RunningStack, startServers, stopStack } from '../../src/stack/stack.js';
+import { StackHome } from '../../src/state/home.js';
 import { withClient } from '../lab.js';
 import { Control } from './control.js';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DemoUser, SteadyUsers } from '../../demo/steady-users.js';
-import { packageVersion } from '../../src/package-root.js';
+import { packageVersion } from '../../src/base/package-root.js';
 import { untilTrue } from './control.js';
 import { badVersion, cubeId, type TrafficStack } from './stack.js';
 

@@ -1,15 +1,15 @@
-import type { ChangeReference, Verdict } from '../domain/cube-changes.js';
 import { findCube, type TrafficName } from '../domain/cubes.js';
-import type { MigrationKind } from '../domain/migration.js';
-import type { Ownership } from '../domain/routing.js';
+import type { ChangeReference, Verdict } from '../domain/deployment/cube-changes.js';
+import type { MigrationKind } from '../domain/migration/migration.js';
+import type { Ownership } from '../domain/traffic/routing.js';
+import { countOwnedRows } from '../kinds/rows/owned-rows.js';
+import { type AnsweredFields, readSajuRow, sampleSajuRows } from '../kinds/saju-records/sample.js';
 import { atSide, type Databases } from '../postgres/databases.js';
-import { createLedgerCheck } from '../postgres/ledger-schema.js';
-import { countOwnedRows } from '../postgres/owned-rows.js';
-import { type AnsweredFields, readSajuRow, sampleSajuRows } from '../postgres/saju-sample.js';
+import { createLedgerCheck } from '../postgres/ledger/schema.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { redisFailure } from '../redis/failure.js';
+import { type InstanceEntry, type InstanceFilter, readInstances } from '../registry/instances.js';
 import type { CubeCalls } from '../runtime/cube-calls.js';
-import { type InstanceEntry, type InstanceFilter, readInstances } from '../traffic/instances.js';
-import type { RedisConnection } from '../traffic/redis.js';
-import { redisFailure } from '../traffic/redis-failure.js';
 import { guarded } from './guard.js';
 import { mappingOf } from './row-kinds.js';
 

@@ -1,13 +1,13 @@
 import { Context } from '@temporalio/activity';
-import type { ChangeReference, Verdict } from '../domain/cube-changes.js';
-import { instancesOf } from '../domain/desired-cubes.js';
+import { Failure } from '../base/failures.js';
+import type { ChangeReference, Verdict } from '../domain/deployment/cube-changes.js';
+import { instancesOf } from '../domain/deployment/desired-cubes.js';
 import { type SmokeCall, smokeCallsOf, wrongField } from '../domain/smoke-calls.js';
-import { Failure } from '../failures.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { redisFailure } from '../redis/failure.js';
+import { type InstanceEntry, type InstanceFilter, readInstances } from '../registry/instances.js';
 import type { CubeCalls } from '../runtime/cube-calls.js';
 import type { CubeRuntime, CubeStatus, VersionStatus } from '../runtime/runtime.js';
-import { type InstanceEntry, type InstanceFilter, readInstances } from '../traffic/instances.js';
-import type { RedisConnection } from '../traffic/redis.js';
-import { redisFailure } from '../traffic/redis-failure.js';
 import { guarded } from './guard.js';
 
 export interface CubeHealthDependencies {

@@ -1,22 +1,22 @@
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
+import { toFailure } from '../base/failures.js';
+import { findCube, type TrafficName } from '../domain/cubes.js';
 import {
   type ChangeReference,
   type LetIn,
   rollbackIdOf,
   type StopOutcome,
   type TrafficBefore,
-} from '../domain/cube-changes.js';
-import { findCube, type TrafficName } from '../domain/cubes.js';
-import type { Ownership } from '../domain/routing.js';
+} from '../domain/deployment/cube-changes.js';
+import type { Ownership } from '../domain/traffic/routing.js';
 import type { Turn } from '../domain/turn.js';
-import { toFailure } from '../failures.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { lastTurn } from '../redis/fencing.js';
+import type { InstanceFilter } from '../registry/instances.js';
 import { readFlags, writeFlags } from '../traffic/flags.js';
 import { liftHold, liftHoldInTurn, placeHold, placeHoldInTurn, readHoldOn } from '../traffic/holds.js';
-import type { InstanceFilter } from '../traffic/instances.js';
-import type { RedisConnection } from '../traffic/redis.js';
 import { removeSwitch, throwSwitch } from '../traffic/thrown-switch.js';
-import { lastTurn } from '../traffic/turns.js';
 import { untilAcknowledged, untilSeen } from './gateway-answers.js';
 import { guarded } from './guard.js';
 

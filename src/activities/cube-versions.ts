@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ChangeReference, rollbackIdOf, type TargetFound } from '../domain/cube-changes.js';
-import { checkInstances, type DesiredCube, instancesOf, warmVersion } from '../domain/desired-cubes.js';
+import { type ChangeReference, rollbackIdOf, type TargetFound } from '../domain/deployment/cube-changes.js';
+import { checkInstances, type DesiredCube, instancesOf, warmVersion } from '../domain/deployment/desired-cubes.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { redisFailure } from '../redis/failure.js';
+import { endTurns } from '../redis/fencing.js';
+import { type InstanceFilter, readActiveVersion, readInstances, setActiveVersion } from '../registry/instances.js';
 import type { CubeRuntime, CubeStatus, VersionStatus } from '../runtime/runtime.js';
-import { type InstanceFilter, readActiveVersion, readInstances, setActiveVersion } from '../traffic/instances.js';
-import type { RedisConnection } from '../traffic/redis.js';
-import { redisFailure } from '../traffic/redis-failure.js';
-import { endTurns } from '../traffic/turns.js';
 import { guarded } from './guard.js';
 
 /** Gateways look every 400 ms, and a look may take a moment. */

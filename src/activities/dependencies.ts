@@ -1,4 +1,4 @@
-import type { ReachCrashPoint } from '../crash-points.js';
+import type { ReachCrashPoint } from '../base/crash-points.js';
 import type { Databases } from '../postgres/databases.js';
 
 /** What activities need of the world. */

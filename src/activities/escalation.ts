@@ -1,5 +1,5 @@
-import type { Escalation } from '../domain/cube-changes.js';
-import { Failure } from '../failures.js';
+import { Failure } from '../base/failures.js';
+import type { Escalation } from '../domain/deployment/cube-changes.js';
 import { guarded } from './guard.js';
 
 const answerMillis = 10_000;

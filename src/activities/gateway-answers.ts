@@ -1,11 +1,11 @@
 import { Context } from '@temporalio/activity';
+import { Failure } from '../base/failures.js';
 import type { TrafficName } from '../domain/cubes.js';
-import { Failure } from '../failures.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { redisFailure } from '../redis/failure.js';
+import { type InstanceFilter, readInstances } from '../registry/instances.js';
 import { notSeenBy } from '../traffic/flags-seen.js';
 import { acknowledgements } from '../traffic/holds.js';
-import { type InstanceFilter, readInstances } from '../traffic/instances.js';
-import type { RedisConnection } from '../traffic/redis.js';
-import { redisFailure } from '../traffic/redis-failure.js';
 
 /** What gateways say of a change that every one of them is to go by before a plan goes on. */
 

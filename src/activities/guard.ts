@@ -1,6 +1,6 @@
 import { CancelledFailure, Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import { type Failure, kindAndPlace, toFailure } from '../failures.js';
+import { type Failure, kindAndPlace, toFailure } from '../base/failures.js';
 
 /**
  * Runs an activity's work so that only known failures leave it: type, sentence and hint, never a cause or a server's

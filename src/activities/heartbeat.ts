@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { Failure } from '../failures.js';
+import { Failure } from '../base/failures.js';
 import type { Databases } from '../postgres/databases.js';
 import { stoppable } from '../postgres/stoppable.js';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelledFailure, Context } from '@temporalio/activity';
-import { type Failure, reportFailure, toFailure } from '../failures.js';
+import { type Failure, reportFailure, toFailure } from '../base/failures.js';
 import type { Databases } from '../postgres/databases.js';
 import type { AskedState } from '../postgres/ledger/asked-state.js';
 import { forgetRetriedFailure, noteRetriedFailure } from '../postgres/ledger/retried-failure.js';

@@ -1,6 +1,6 @@
-import { Failure } from '../failures.js';
-import type { RowMapping } from '../postgres/row-mapping.js';
-import { sajuRecordsMapping } from '../postgres/saju-records.js';
+import { Failure } from '../base/failures.js';
+import type { RowMapping } from '../kinds/rows/row-mapping.js';
+import { sajuRecordsMapping } from '../kinds/saju-records/mapping.js';
 
 const mappings: readonly RowMapping[] = [sajuRecordsMapping];
 

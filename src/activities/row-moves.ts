@@ -1,24 +1,24 @@
-import type { MigrationOptions } from '../domain/migration.js';
-import { concludeVerification } from '../postgres/conclude.js';
-import { type LaneOutcome, runCopyLane } from '../postgres/copy-lane.js';
-import type { CopyContext, CopySettings } from '../postgres/copy-range.js';
+import type { MigrationOptions } from '../domain/migration/migration.js';
+import { concludeVerification } from '../kinds/rows/compare/conclude.js';
+import { verifyRanges } from '../kinds/rows/compare/verify.js';
+import { type LaneOutcome, runCopyLane } from '../kinds/rows/copy/copy-lane.js';
+import type { CopyContext, CopySettings } from '../kinds/rows/copy/copy-range.js';
+import { createPace } from '../kinds/rows/copy/pace.js';
+import { removeOwnedRows } from '../kinds/rows/remove/remove-rows.js';
+import { recopyRows } from '../kinds/rows/repair/recopy-rows.js';
+import { repairRanges } from '../kinds/rows/repair/repair.js';
 import { atSide, type Databases, dropConnection } from '../postgres/databases.js';
+import { meetsOwnedRows } from '../postgres/ledger/moved-rows.js';
 import {
   claimOperation,
   confirmOperation,
   type OperationClaim,
   type OperationPurpose,
 } from '../postgres/ledger/operations.js';
-import { meetsOwnedRows } from '../postgres/ledger/ownership.js';
 import { claimSessionName, releaseRanges } from '../postgres/ledger/ranges.js';
 import { unresolvedRejectIds } from '../postgres/ledger/rejects.js';
+import { createLedgerCheck } from '../postgres/ledger/schema.js';
 import type { Verdict } from '../postgres/ledger/verifications.js';
-import { createLedgerCheck } from '../postgres/ledger-schema.js';
-import { createPace } from '../postgres/pace.js';
-import { recopyRows } from '../postgres/recopy-rows.js';
-import { removeOwnedRows } from '../postgres/remove-rows.js';
-import { repairRanges } from '../postgres/repair.js';
-import { verifyRanges } from '../postgres/verify.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
 import { heartbeating } from './heartbeat.js';

@@ -1,5 +1,8 @@
 import type pg from 'pg';
-import type { MigrationAction } from '../domain/migration.js';
+import type { MigrationAction } from '../domain/migration/migration.js';
+import { checkDatabases } from '../kinds/rows/preflight/preflight.js';
+import { estimateRows } from '../kinds/rows/preflight/source-estimate.js';
+import { checkUnmapped } from '../kinds/rows/preflight/unmapped-columns.js';
 import { atSide } from '../postgres/databases.js';
 import type { AskedState } from '../postgres/ledger/asked-state.js';
 import { releaseRanges } from '../postgres/ledger/ranges.js';
@@ -14,12 +17,9 @@ import {
   recordRunState,
   recordUnmapped,
 } from '../postgres/ledger/run-state.js';
+import { readStart } from '../postgres/ledger/runs.js';
+import { createLedgerCheck } from '../postgres/ledger/schema.js';
 import { startVerification } from '../postgres/ledger/verifications.js';
-import { createLedgerCheck } from '../postgres/ledger-schema.js';
-import { readStart } from '../postgres/migration-records.js';
-import { checkDatabases } from '../postgres/preflight.js';
-import { estimateRows } from '../postgres/source-estimate.js';
-import { checkUnmapped } from '../postgres/unmapped-columns.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
 import { heartbeating } from './heartbeat.js';

@@ -1,18 +1,18 @@
-import type { Verdict } from '../domain/cube-changes.js';
+import { Failure } from '../base/failures.js';
 import { cubeDefinitions, type TrafficName } from '../domain/cubes.js';
-import type { Snapshot } from '../domain/ramp/counters.js';
-import type { LatencyComparison } from '../domain/ramp/mann-whitney.js';
+import type { Verdict } from '../domain/deployment/cube-changes.js';
+import type { Snapshot } from '../domain/traffic/ramp/counters.js';
+import type { LatencyComparison } from '../domain/traffic/ramp/mann-whitney.js';
 import type { Turn } from '../domain/turn.js';
-import { Failure } from '../failures.js';
 import { type AuditOutcome, appendAudit } from '../postgres/audit.js';
 import { atSide, type Databases } from '../postgres/databases.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { redisFailure } from '../redis/failure.js';
+import { type InstanceEntry, type InstanceFilter, readActiveVersion, readInstances } from '../registry/instances.js';
 import type { CubeCalls } from '../runtime/cube-calls.js';
 import { checkWrites } from '../runtime/write-checks.js';
 import type { StoredFlags } from '../traffic/flag-texts.js';
 import { readFlags, writeFlags } from '../traffic/flags.js';
-import { type InstanceEntry, type InstanceFilter, readActiveVersion, readInstances } from '../traffic/instances.js';
-import type { RedisConnection } from '../traffic/redis.js';
-import { redisFailure } from '../traffic/redis-failure.js';
 import { readLatencies, readSignals, type SignalSources } from '../traffic/signals.js';
 import { guarded } from './guard.js';
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readConfiguration } from '../config.js';
-import type { MigrationView } from '../domain/migration.js';
-import { Failure, isFailureType } from '../failures.js';
-import { readSecretsFile } from '../services/token-secrets.js';
-import { issueCubeToken } from '../services/tokens.js';
+import { readSecretsFile } from '../auth/token-secrets.js';
+import { issueCubeToken } from '../auth/tokens.js';
+import { Failure, isFailureType } from '../base/failures.js';
+import { readConfiguration } from '../config/config.js';
+import type { MigrationView } from '../domain/migration/migration.js';
 import type { Output } from './output.js';
 import { claims } from './person.js';
 import { currentHome, liveEnvironment, ownEnvironment } from './stack.js';

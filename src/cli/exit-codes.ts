@@ -1,4 +1,4 @@
-import type { FailureType } from '../failures.js';
+import type { FailureType } from '../base/failures.js';
 
 /** What the command line's exit code says. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, unreachable: 3, notPossible: 4, mismatch: 5 } as const;

@@ -1,7 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import { endedStatuses, type MigrationAction, type MigrationView, migrationKinds } from '../domain/migration.js';
-import { Failure } from '../failures.js';
+import { Failure } from '../base/failures.js';
+import {
+  endedStatuses,
+  type MigrationAction,
+  type MigrationView,
+  migrationKinds,
+} from '../domain/migration/migration.js';
 import { type ControlClient, createControlClient, readMigrationView } from './control-client.js';
 import { type ExitCode, exitCodeOf as exitCodeOfFailure, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';

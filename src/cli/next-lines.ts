@@ -1,4 +1,4 @@
-import type { NextCommand } from '../domain/cube-changes.js';
+import type { NextCommand } from '../domain/deployment/cube-changes.js';
 
 /** What a person may type now, a command and what it does on each two lines. */
 export function nextLines(next: readonly NextCommand[]): readonly string[] {

@@ -1,4 +1,4 @@
-import { failureRule, toFailure } from '../failures.js';
+import { failureRule, toFailure } from '../base/failures.js';
 import { type ExitCode, exitCodeOf } from './exit-codes.js';
 
 /** Where a command writes: results to stdout, talk to stderr. */

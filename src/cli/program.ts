@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { packageVersion } from '../package-root.js';
+import { packageVersion } from '../base/package-root.js';
 import { registerAuditCommands } from './audit.js';
 import { registerCheckCommand } from './check.js';
 import { registerCubeCommands } from './cubes.js';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { RampAnswer } from '../domain/ramp/ramp.js';
+import type { RampAnswer } from '../domain/traffic/ramp/ramp.js';
 import { type ControlClient, createControlClient } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';

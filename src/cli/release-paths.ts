@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
-import { Failure } from '../failures.js';
+import { Failure } from '../base/failures.js';
 
 /** What follows an option's `=` may be a path as well. */
 const optionWithValue = /^(--?[\w.-]+=)(.+)$/s;

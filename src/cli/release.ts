@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import { Failure } from '../base/failures.js';
 import { findCube } from '../domain/cubes.js';
-import { isVersion } from '../domain/releases.js';
-import { Failure } from '../failures.js';
+import { isVersion } from '../domain/deployment/releases.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output, table } from './output.js';
 import { withWholePaths } from './release-paths.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { Failure } from '../failures.js';
-import { isSignedReport } from '../services/report-signature.js';
+import { isSignedReport } from '../auth/report-signature.js';
+import { Failure } from '../base/failures.js';
 import { knownCubeSecrets } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output } from './output.js';

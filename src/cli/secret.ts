@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { Failure } from '../failures.js';
-import { fingerprintOf, lookForSecretsMillis, readSecretsFile } from '../services/token-secrets.js';
-import { cubeTokenSeconds } from '../services/tokens.js';
+import { fingerprintOf, lookForSecretsMillis, readSecretsFile } from '../auth/token-secrets.js';
+import { cubeTokenSeconds } from '../auth/tokens.js';
+import { Failure } from '../base/failures.js';
 import { createControlClient } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { Failure } from '../failures.js';
-import { issueCubeToken, isTokenHolder } from '../services/tokens.js';
+import { issueCubeToken, isTokenHolder } from '../auth/tokens.js';
+import { Failure } from '../base/failures.js';
 import { cubeSecret } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output } from './output.js';

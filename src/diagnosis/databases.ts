@@ -1,13 +1,13 @@
 import type pg from 'pg';
-import { Failure } from '../failures.js';
+import { Failure } from '../base/failures.js';
+import { checkGrants, checkMayCreate } from '../kinds/rows/preflight/grants.js';
+import { checkSource, checkTarget } from '../kinds/rows/preflight/preflight.js';
+import { isSameDatabase } from '../kinds/rows/preflight/same-database.js';
+import type { RowMapping } from '../kinds/rows/row-mapping.js';
+import { sajuRecordsMapping } from '../kinds/saju-records/mapping.js';
 import { type DatabaseFacts, databaseOf, lookAtDatabase, type NamedDatabase } from '../postgres/diagnosis.js';
-import { checkGrants, checkMayCreate } from '../postgres/grants.js';
-import { checkLedgerVersion, knownLedgerVersion, ledgerVersion } from '../postgres/ledger-schema.js';
+import { checkLedgerVersion, knownLedgerVersion, ledgerVersion } from '../postgres/ledger/schema.js';
 import { type UnsafeLogSetting, unsafeLogSettings } from '../postgres/log-settings.js';
-import { checkSource, checkTarget } from '../postgres/preflight.js';
-import type { RowMapping } from '../postgres/row-mapping.js';
-import { sajuRecordsMapping } from '../postgres/saju-records.js';
-import { isSameDatabase } from '../postgres/same-database.js';
 
 /** A database that can be used, and by which settings contents of records may come into its server's log. */
 export interface LookedAt extends DatabaseFacts {

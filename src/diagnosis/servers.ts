@@ -1,9 +1,9 @@
 import { connect as connectTls } from 'node:tls';
-import { readConfiguration, type VariableName, variableTexts } from '../config.js';
-import { Failure, toFailure } from '../failures.js';
-import { answerMillis, codeOf, lookAtPort, tlsFault } from '../network.js';
-import { temporalTarget, temporalVariables } from '../temporal-target.js';
-import { lookAtRedis } from '../traffic/redis-look.js';
+import { Failure, toFailure } from '../base/failures.js';
+import { answerMillis, codeOf, lookAtPort, tlsFault } from '../base/network.js';
+import { readConfiguration, type VariableName, variableTexts } from '../config/config.js';
+import { temporalTarget, temporalVariables } from '../config/temporal-address.js';
+import { lookAtRedis } from '../redis/look.js';
 import { checkApart, type LookedAt, lookAtCube, lookAtLegacy, lookAtSajuCubesLegacy } from './databases.js';
 import { lookAtTemporal } from './temporal.js';
 

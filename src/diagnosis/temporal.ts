@@ -1,8 +1,8 @@
 import { connect as connectTls } from 'node:tls';
 import { Connection } from '@temporalio/client';
-import { Failure, type FailureType } from '../failures.js';
-import { answerMillis, codeOf, lookAtPort, type NetworkFault, tlsFault } from '../network.js';
-import type { TemporalTarget } from '../temporal-target.js';
+import { Failure, type FailureType } from '../base/failures.js';
+import { answerMillis, codeOf, lookAtPort, type NetworkFault, tlsFault } from '../base/network.js';
+import type { TemporalTarget } from '../config/temporal-address.js';
 
 const variable = 'TEMPORAL_ADDRESS';
 /** Most servers answer sooner. */

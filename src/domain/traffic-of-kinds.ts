@@ -1,5 +1,5 @@
 import type { TrafficName } from './cubes.js';
-import type { MigrationKind } from './migration.js';
+import type { MigrationKind } from './migration/migration.js';
 
 const names = {
   'saju-records': 'saju',

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { Failure } from '../failures.js';
+import { Failure } from '../base/failures.js';
 
 /** What is put on record. `details` holds settings, ids and counts; never a secret, never the contents of a record. */
 export interface AuditedAct {

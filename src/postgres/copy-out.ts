@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { Failure } from '../failures.js';
+import { Failure } from '../base/failures.js';
 
 /** The messages of the protocol that matter here: https://www.postgresql.org/docs/16/protocol-message-formats.html */
 const copyData = 'd'.charCodeAt(0);

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { toFailure } from '../failures.js';
+import { toFailure } from '../base/failures.js';
 import { connectClient, connectMillis, createPool, type Side } from './connect.js';
 import { databaseOf, lookAtDatabase } from './diagnosis.js';
 import { postgresFailure } from './errors.js';

@@ -1,6 +1,14 @@
 import pg from 'pg';
-import { Failure, type FailureType } from '../failures.js';
-import { answerMillis, codeOf, connectFault, lookAtPort, lookMillis, type NetworkFault, tlsFault } from '../network.js';
+import { Failure, type FailureType } from '../base/failures.js';
+import {
+  answerMillis,
+  codeOf,
+  connectFault,
+  lookAtPort,
+  lookMillis,
+  type NetworkFault,
+  tlsFault,
+} from '../base/network.js';
 import { clientSettings, connectClient, type Side } from './connect.js';
 
 /** A database of the user's, and how to speak of it. */

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { Failure, type FailureType } from '../failures.js';
+import { Failure, type FailureType } from '../base/failures.js';
 import type { Side } from './connect.js';
 
 const names: Record<Side, string> = { legacy: 'legacy database', cube: 'cube database' };

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import pg from 'pg';
-import { Failure } from '../failures.js';
+import { Failure } from '../base/failures.js';
 
 /** How a server may ask for a password so that it learns more than that the client knows it, by the driver's events. */
 const openRequests = {

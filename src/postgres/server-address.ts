@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import type pg from 'pg';
 import { parse } from 'pg-connection-string';
-import { Failure } from '../failures.js';
+import { Failure } from '../base/failures.js';
 
 /** The parameters of a URL that say how a server is reached; what a session is like is never a URL's to say. */
 const reaching: ReadonlySet<string> = new Set([

@@ -1,4 +1,4 @@
-import { askBounded } from '../traffic/bounded-answer.js';
+import { askBounded } from '../metrics/bounded-answer.js';
 
 /** Calls of the engine to an instance of a cube. */
 export interface CubeCalls {

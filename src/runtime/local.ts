@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ChangeReference } from '../domain/cube-changes.js';
+import type { ChangeReference } from '../domain/deployment/cube-changes.js';
 import {
   checkHeld,
   type DesiredCube,
@@ -13,10 +13,17 @@ import {
   withActive,
   withVersion,
   withWanted,
-} from '../domain/desired-cubes.js';
-import { isVersion, noSuchRelease, readRelease, releasePath, releasesFolder, versionsOf } from '../domain/releases.js';
+} from '../domain/deployment/desired-cubes.js';
+import {
+  isVersion,
+  noSuchRelease,
+  readRelease,
+  releasePath,
+  releasesFolder,
+  versionsOf,
+} from '../domain/deployment/releases.js';
+import { changeDesired, readDesired, readJson } from '../state/state-files.js';
 import type { CubeRuntime } from './runtime.js';
-import { changeDesired, readDesired, readJson } from './state-files.js';
 
 /** A supervisor that has not written for so long is not there. It writes at least once a second. */
 const silentMillis = 5000;

@@ -1,5 +1,5 @@
-import type { ChangeReference } from '../domain/cube-changes.js';
-import type { CubeHolder, DesiredCube, ObservedInstance } from '../domain/desired-cubes.js';
+import type { ChangeReference } from '../domain/deployment/cube-changes.js';
+import type { CubeHolder, DesiredCube, ObservedInstance } from '../domain/deployment/desired-cubes.js';
 
 /** A version of a cube: what should run of it and what does. */
 export interface VersionStatus {

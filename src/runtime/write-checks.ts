@@ -1,9 +1,9 @@
-import type { Verdict } from '../domain/cube-changes.js';
 import { cubeDefinitions, type TrafficName } from '../domain/cubes.js';
-import { readWriteCheck, writeCheckPath, writeCheckPermission } from '../domain/write-check.js';
-import { type InstanceFilter, readActiveVersion, readInstances } from '../traffic/instances.js';
-import type { RedisConnection } from '../traffic/redis.js';
-import { redisFailure } from '../traffic/redis-failure.js';
+import type { Verdict } from '../domain/deployment/cube-changes.js';
+import { readWriteCheck, writeCheckPath, writeCheckPermission } from '../domain/traffic/write-check.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { redisFailure } from '../redis/failure.js';
+import { type InstanceFilter, readActiveVersion, readInstances } from '../registry/instances.js';
 import type { CubeCalls } from './cube-calls.js';
 
 export interface WriteCheckSources {

@@ -2,11 +2,11 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { packageRoot } from '../package-root.js';
-import { type Artifact, artifacts } from './artifacts.js';
+import { packageRoot } from '../base/package-root.js';
+import type { ProcessEntry, StackHome } from '../state/home.js';
+import { type Artifact, artifacts } from './downloads/artifacts.js';
+import { isolatedPython } from './downloads/isolated-python.js';
 import { ownServers } from './environment.js';
-import type { ProcessEntry, StackHome } from './home.js';
-import { isolatedPython } from './isolated-python.js';
 import { listProcesses } from './stack.js';
 
 /** One thing the stack needs. */

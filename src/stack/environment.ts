@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
-import { type PortName, passwordFrom, type StackSettings, secretsFile } from './home.js';
-import { type DatabaseNeeds, databaseVariables } from './program-databases.js';
-import { redisUrl } from './redis-server.js';
+import { type PortName, passwordFrom, type StackSettings, secretsFile } from '../state/home.js';
+import { type DatabaseNeeds, databaseVariables } from './programs/program-databases.js';
+import { redisUrl } from './servers/redis-server.js';
 
 /** The servers a user may bring instead of the embedded ones, by their variables. */
 export type OwnServers = Readonly<Partial<Record<(typeof serverVariables)[number], string>>>;

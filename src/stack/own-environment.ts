@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { Failure } from '../failures.js';
-import type { StackHome } from './home.js';
+import { Failure } from '../base/failures.js';
+import type { StackHome } from '../state/home.js';
 
 /**
  * The caller's environment without what `cubeshift env` of this stack has put there: a shell that took those variables over

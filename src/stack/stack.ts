@@ -1,24 +1,29 @@
 import { renameSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ArtifactName } from './artifacts.js';
-import { checkCachedProgram } from './cached-program.js';
-import { CubeSupervisor } from './cubes.js';
-import { embeddedServer, grantOnLegacy, prepareDatabase } from './embedded-database.js';
+import { type ProcessEntry, passwordFrom, type StackHome } from '../state/home.js';
+import { isAlive, signalProcess } from '../state/process-identity.js';
+import type { ArtifactName } from './downloads/artifacts.js';
+import { checkCachedProgram } from './downloads/cached-program.js';
+import { ensureArtifact } from './downloads/fetch.js';
 import { askedPorts, ownServers, stackEnvironment } from './environment.js';
-import { ensureArtifact } from './fetch.js';
-import { type ProcessEntry, passwordFrom, type StackHome } from './home.js';
 import { recordOwnValues } from './own-environment.js';
-import { refuseStranger } from './port-holder.js';
-import { checkPlace, preparePlace, removePlace, usualDatabasesFolder } from './postgres-place.js';
-import type { DatabaseSide } from './postgres-roles.js';
-import { administratorUrl, initializePostgres, type PostgresServer, postgresProcess } from './postgres-server.js';
-import { isAlive, signalProcess } from './process-identity.js';
-import { type DatabaseNeeds, databaseVariables, withoutDatabases } from './program-databases.js';
-import { programProcess } from './program-process.js';
-import { withoutOtherSecrets } from './program-secrets.js';
-import { isNeeded, programs, runCubes } from './programs.js';
-import { redisProcess } from './redis-server.js';
-import { Supervisor } from './supervisor.js';
+import { CubeSupervisor } from './programs/cubes.js';
+import { type DatabaseNeeds, databaseVariables, withoutDatabases } from './programs/program-databases.js';
+import { programProcess } from './programs/program-process.js';
+import { withoutOtherSecrets } from './programs/program-secrets.js';
+import { isNeeded, programs, runCubes } from './programs/programs.js';
+import { Supervisor } from './programs/supervisor.js';
+import { embeddedServer, grantOnLegacy, prepareDatabase } from './servers/embedded-database.js';
+import { refuseStranger } from './servers/port-holder.js';
+import { checkPlace, preparePlace, removePlace, usualDatabasesFolder } from './servers/postgres-place.js';
+import type { DatabaseSide } from './servers/postgres-roles.js';
+import {
+  administratorUrl,
+  initializePostgres,
+  type PostgresServer,
+  postgresProcess,
+} from './servers/postgres-server.js';
+import { redisProcess } from './servers/redis-server.js';
 import { embeddedTemporal, type TemporalAccess } from './temporal/embedded.js';
 
 export interface StackOptions {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { UserBytes } from '../domain/routing.js';
+import type { UserBytes } from '../domain/traffic/routing.js';
 
 /** The bytes of an id that came as text, such as a token's `sub`: its UTF-8, neither trimmed nor normalised. */
 export function bytesOfText(id: string): UserBytes {

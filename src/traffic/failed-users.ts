@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { Side, UserBytes } from '../domain/routing.js';
-import { failedUsersKey } from './keys.js';
-import type { RedisConnection } from './redis.js';
-import { redisFailure } from './redis-failure.js';
+import type { Side, UserBytes } from '../domain/traffic/routing.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { redisFailure } from '../redis/failure.js';
+import { failedUsersKey } from '../redis/keys.js';
 
 /** For so long a user who goes on failing is not counted again, milliseconds. */
 export const failedOnceMillis = 3_600_000;

@@ -1,4 +1,4 @@
-import { type Flags, readPercentage, type UserBytes } from '../domain/routing.js';
+import { type Flags, readPercentage, type UserBytes } from '../domain/traffic/routing.js';
 import { bytesOfText } from './bucket.js';
 
 /** The keys of one cube as they stand in Redis; null is absent, and a key of another type is the empty text. */

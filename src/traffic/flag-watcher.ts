@@ -1,15 +1,15 @@
 import { once } from 'node:events';
 import type { TrafficName } from '../domain/cubes.js';
-import { type Flags, initialFlags } from '../domain/routing.js';
+import { type Flags, initialFlags } from '../domain/traffic/routing.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { flagKeys } from '../redis/keys.js';
+import { createPolling, listenForChanges } from '../registry/polling.js';
 import { type Alarms, createAlarms } from './alarms.js';
 import { readSnapshot, type Snapshot, writeSnapshot } from './flag-snapshot.js';
 import { absentTexts, type FlagTexts, flagsOfTexts, goodTexts, readFlagTexts, sameTexts } from './flag-texts.js';
 import { readRevision, readTexts } from './flags.js';
 import { noteSeen, saidAgainMillis } from './flags-seen.js';
-import { flagKeys } from './keys.js';
 import { createKillSwitch } from './kill-switch.js';
-import { createPolling, listenForChanges } from './polling.js';
-import type { RedisConnection } from './redis.js';
 
 export interface FlagWatcherOptions {
   readonly redis: RedisConnection;

@@ -1,7 +1,7 @@
 import type { TrafficName } from '../domain/cubes.js';
-import { flagsSeenKey } from './keys.js';
-import type { RedisConnection } from './redis.js';
-import { redisFailure } from './redis-failure.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { redisFailure } from '../redis/failure.js';
+import { flagsSeenKey } from '../redis/keys.js';
 
 /** A gateway that is gone leaves nothing behind; one that is there says it again before. */
 const keptSeconds = 3600;

@@ -1,11 +1,11 @@
 import type { TrafficName } from '../domain/cubes.js';
 import type { Turn } from '../domain/turn.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { redisFailure } from '../redis/failure.js';
+import { turnsKeptSeconds } from '../redis/fencing.js';
+import { flagKeys, turnKey } from '../redis/keys.js';
+import { changedChannel } from '../registry/instances.js';
 import { type FlagTexts, readFlagTexts, type StoredFlags } from './flag-texts.js';
-import { changedChannel } from './instances.js';
-import { flagKeys, turnKey } from './keys.js';
-import type { RedisConnection } from './redis.js';
-import { redisFailure } from './redis-failure.js';
-import { turnsKeptSeconds } from './turns.js';
 
 /** The last change made through us; one made by another program's plain SET is not in it. */
 export interface FlagChange {

@@ -1,9 +1,9 @@
 import type { TrafficName } from '../domain/cubes.js';
-import type { Intent } from '../domain/routing.js';
+import type { Intent } from '../domain/traffic/routing.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { holdAcknowledgementsKey, holdKey } from '../redis/keys.js';
+import { createPolling, listenForChanges } from '../registry/polling.js';
 import { type Hold, type HoldScope, readHold, tellsOfLift } from './holds.js';
-import { holdAcknowledgementsKey, holdKey } from './keys.js';
-import { createPolling, listenForChanges } from './polling.js';
-import type { RedisConnection } from './redis.js';
 
 export interface HoldWatchOptions {
   readonly redis: RedisConnection;

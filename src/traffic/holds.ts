@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { Failure } from '../base/failures.js';
 import type { TrafficName } from '../domain/cubes.js';
 import type { Turn } from '../domain/turn.js';
-import { Failure } from '../failures.js';
-import { changedChannel } from './instances.js';
-import { holdAcknowledgementsKey, holdKey, turnKey } from './keys.js';
-import type { RedisConnection } from './redis.js';
-import { redisFailure } from './redis-failure.js';
-import { turnsKeptSeconds } from './turns.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { redisFailure } from '../redis/failure.js';
+import { turnsKeptSeconds } from '../redis/fencing.js';
+import { holdAcknowledgementsKey, holdKey, turnKey } from '../redis/keys.js';
+import { changedChannel } from '../registry/instances.js';
 
 /** What waits at the gateways: the writes of a kind, or everything. */
 export type HoldScope = 'writes' | 'all';

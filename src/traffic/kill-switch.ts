@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { isTrafficName, type TrafficName } from '../domain/cubes.js';
+import { createPolling, type Polling } from '../registry/polling.js';
 import type { Alarms } from './alarms.js';
-import { createPolling, type Polling } from './polling.js';
 
 export interface KillSwitch extends Polling {
   /** Whether the cube is switched off here. */

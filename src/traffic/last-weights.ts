@@ -1,6 +1,6 @@
 import type { TrafficName } from '../domain/cubes.js';
+import type { RedisConnection } from '../redis/connection.js';
 import { readFlags } from './flags.js';
-import type { RedisConnection } from './redis.js';
 
 export interface Weight {
   readonly enabled: boolean;

@@ -1,7 +1,7 @@
-import type { Rate } from '../domain/token-bucket.js';
-import type { RedisConnection } from './redis.js';
+import type { Rate } from '../domain/traffic/token-bucket.js';
+import type { RedisConnection } from '../redis/connection.js';
 
-/** As `takeToken` of src/domain/token-bucket.ts, by the clock of Redis and in one step however many processes ask. */
+/** As `takeToken` of src/domain/traffic/token-bucket.ts, by the clock of Redis and in one step however many processes ask. */
 const takeScript = `
   local time = redis.call('TIME')
   local now = time[1] * 1000 + time[2] / 1000

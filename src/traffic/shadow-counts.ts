@@ -1,4 +1,4 @@
-import type { Difference } from '../domain/shadow-comparison.js';
+import type { Difference } from '../domain/traffic/shadow-comparison.js';
 
 export type SkipReason = 'busy' | 'old_failed' | 'new_failed' | 'too_nested';
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import type { ShadowRule } from '../domain/shadow-comparison.js';
-import { Failure } from '../failures.js';
+import { Failure } from '../base/failures.js';
+import type { ShadowRule } from '../domain/traffic/shadow-comparison.js';
 
 const names = ['route', 'field', 'owner', 'why', 'expires'] as const;
 

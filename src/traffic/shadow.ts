@@ -1,5 +1,10 @@
-import type { Side } from '../domain/routing.js';
-import { type ComparableAnswer, compareAnswers, isIgnored, type ShadowRule } from '../domain/shadow-comparison.js';
+import type { Side } from '../domain/traffic/routing.js';
+import {
+  type ComparableAnswer,
+  compareAnswers,
+  isIgnored,
+  type ShadowRule,
+} from '../domain/traffic/shadow-comparison.js';
 import { ShadowCounts } from './shadow-counts.js';
 
 /** What is known of a request that both sides may be asked. */

@@ -1,10 +1,10 @@
+import { Failure } from '../base/failures.js';
 import type { TrafficName } from '../domain/cubes.js';
-import { type Counter, type RampSeries, rampSeries, type Snapshot } from '../domain/ramp/counters.js';
-import { compareLatencies, type LatencyComparison } from '../domain/ramp/mann-whitney.js';
-import { Failure } from '../failures.js';
-import { boundedAnswer } from './bounded-answer.js';
-import { type MetricSample, readMetricsText } from './metrics-text.js';
-import { queryPrometheus } from './prometheus.js';
+import { type Counter, type RampSeries, rampSeries, type Snapshot } from '../domain/traffic/ramp/counters.js';
+import { compareLatencies, type LatencyComparison } from '../domain/traffic/ramp/mann-whitney.js';
+import { boundedAnswer } from '../metrics/bounded-answer.js';
+import { type MetricSample, readMetricsText } from '../metrics/metrics-text.js';
+import { queryPrometheus } from '../metrics/prometheus.js';
 
 const answerMillis = 2000;
 

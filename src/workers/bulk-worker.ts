@@ -1,10 +1,10 @@
 import { createRowMoves } from '../activities/row-moves.js';
-import type { Configuration } from '../config.js';
-import { armCrashPoint } from '../crash-points.js';
+import { armCrashPoint } from '../base/crash-points.js';
+import type { Configuration } from '../config/config.js';
+import { temporalTarget, temporalVariables } from '../config/temporal-address.js';
 import { taskQueues } from '../domain/task-queues.js';
 import { openDatabases } from '../postgres/databases.js';
-import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger-schema.js';
-import { temporalTarget, temporalVariables } from '../temporal-target.js';
+import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger/schema.js';
 import type { StartedWorker } from './run-worker.js';
 import { connectTemporal, createWorker, workerIdentity } from './worker.js';
 

@@ -1,4 +1,4 @@
-import { configureOrExit } from '../config.js';
+import { configureOrExit } from '../config/config.js';
 import { bulkWorkerVariables, startBulkWorker } from './bulk-worker.js';
 import { runWorker, startLog } from './run-worker.js';
 

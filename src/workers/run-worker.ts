@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { NativeConnection, Worker } from '@temporalio/worker';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import pino from 'pino';
-import { failureRule, reportFailure, toFailure } from '../failures.js';
+import { failureRule, reportFailure, toFailure } from '../base/failures.js';
 
 export type Log = pino.Logger;
 

@@ -1,6 +1,6 @@
 import proto from '@temporalio/proto';
 import type { NativeConnection } from '@temporalio/worker';
-import { Failure } from '../failures.js';
+import { Failure } from '../base/failures.js';
 
 /** By these the Web UI and `temporal workflow list` filter migrations. The plans upsert them. */
 const keywords = ['MigrationKind', 'MigrationStage', 'MigrationStatus'] as const;

@@ -1,9 +1,9 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import { Failure, toFailure } from '../failures.js';
-import { packageRoot } from '../package-root.js';
-import type { TemporalTarget } from '../temporal-target.js';
+import { Failure, toFailure } from '../base/failures.js';
+import { packageRoot } from '../base/package-root.js';
+import type { TemporalTarget } from '../config/temporal-address.js';
 
 /** Plans are bundled when the package is built: a worker starts in a second and runs just what was tested. */
 export const workflowBundlePath = join(packageRoot(), 'dist', 'workflow-bundle.js');

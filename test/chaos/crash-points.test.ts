@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type CrashPoint, crashPoints } from '../../src/crash-points.js';
+import { type CrashPoint, crashPoints } from '../../src/base/crash-points.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine, type ProgramName, programOf } from '../support/engine.js';

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { RampView } from '../../src/domain/ramp/ramp.js';
+import type { RampView } from '../../src/domain/traffic/ramp/ramp.js';
+import type { RedisConnection } from '../../src/redis/connection.js';
+import type { Registration } from '../../src/registry/instances.js';
 import { readFlags, writeFlags } from '../../src/traffic/flags.js';
-import type { Registration } from '../../src/traffic/instances.js';
-import type { RedisConnection } from '../../src/traffic/redis.js';
 import { runCommand, type Said, startCommand, type Variables } from '../support/command-line.js';
 import { until } from '../support/conditions.js';
 import { testSecret } from '../support/engine.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { knownLedgerVersion } from '../../src/postgres/ledger-schema.js';
+import { knownLedgerVersion } from '../../src/postgres/ledger/schema.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine } from '../support/engine.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { packageVersion } from '../../src/package-root.js';
-import { readActiveVersion } from '../../src/traffic/instances.js';
+import { packageVersion } from '../../src/base/package-root.js';
+import { readActiveVersion } from '../../src/registry/instances.js';
 import { until } from '../support/conditions.js';
 import { CubeStack } from '../support/cube-stack.js';
 import { fakeRelease } from '../support/fake-cube.js';

@@ -2,14 +2,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ChangeReference } from '../../src/domain/cube-changes.js';
-import type { ObservedInstance } from '../../src/domain/desired-cubes.js';
+import type { ChangeReference } from '../../src/domain/deployment/cube-changes.js';
+import type { ObservedInstance } from '../../src/domain/deployment/desired-cubes.js';
 import { createLocalRuntime } from '../../src/runtime/local.js';
 import type { CubeRuntime } from '../../src/runtime/runtime.js';
-import { CubeSupervisor, servingCubeUrls } from '../../src/stack/cubes.js';
-import { StackHome } from '../../src/stack/home.js';
-import { identify } from '../../src/stack/process-identity.js';
-import { Supervisor } from '../../src/stack/supervisor.js';
+import { CubeSupervisor, servingCubeUrls } from '../../src/stack/programs/cubes.js';
+import { Supervisor } from '../../src/stack/programs/supervisor.js';
+import { StackHome } from '../../src/state/home.js';
+import { identify } from '../../src/state/process-identity.js';
 import { until } from '../support/conditions.js';
 import { fakeRelease } from '../support/fake-cube.js';
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDatabases } from '../../src/postgres/databases.js';
 import { claimOperation } from '../../src/postgres/ledger/operations.js';
 import { claimRange, claimSessionName } from '../../src/postgres/ledger/ranges.js';
-import { upgradeLedger } from '../../src/postgres/ledger-schema.js';
+import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { createRole } from '../support/roles.js';

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type LegacySajuRecord, transformSajuRecord } from '../../src/domain/saju-records.js';
+import { greatestKey, leastKey } from '../../src/domain/migration/key-range.js';
+import { type LegacySajuRecord, transformSajuRecord } from '../../src/domain/saju/record.js';
+import { fieldMismatches } from '../../src/kinds/rows/compare/field-comparison.js';
+import { compareRange, differingRows } from '../../src/kinds/rows/compare/range-comparison.js';
+import { sajuRecordsMapping as mapping } from '../../src/kinds/saju-records/mapping.js';
 import { type Databases, openDatabases } from '../../src/postgres/databases.js';
-import { fieldMismatches } from '../../src/postgres/field-comparison.js';
-import { greatestKey, leastKey } from '../../src/postgres/key-space.js';
-import { upgradeLedger } from '../../src/postgres/ledger-schema.js';
-import { compareRange, differingRows } from '../../src/postgres/range-comparison.js';
-import { sajuRecordsMapping as mapping } from '../../src/postgres/saju-records.js';
+import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { timestampMicros, timestampOfMicros } from '../support/copy-rows.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { cleanRecord } from '../support/legacy-records.js';

@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { UserBytes } from '../../src/domain/routing.js';
+import type { UserBytes } from '../../src/domain/traffic/routing.js';
+import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
 import { failedOnceMillis, forgetFailedUsers, noteFailedUsers } from '../../src/traffic/failed-users.js';
-import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { metricsOf, startGateway, type TestGateway } from '../support/gateway.js';
 import { OwnRedis } from '../support/own-redis.js';

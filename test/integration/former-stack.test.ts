@@ -8,11 +8,11 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fillLegacy } from '../../legacy/fill.js';
-import { upgradeLedger } from '../../src/postgres/ledger-schema.js';
-import { defaultCacheFolder, ensureArtifact } from '../../src/stack/fetch.js';
-import { StackHome, usualPorts } from '../../src/stack/home.js';
-import { choosePort } from '../../src/stack/ports.js';
+import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
+import { defaultCacheFolder, ensureArtifact } from '../../src/stack/downloads/fetch.js';
 import { type RunningStack, startServers, stopStack } from '../../src/stack/stack.js';
+import { StackHome, usualPorts } from '../../src/state/home.js';
+import { choosePort } from '../../src/state/ports.js';
 import { until } from '../support/conditions.js';
 
 /**

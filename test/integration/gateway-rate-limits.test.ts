@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { RateLimits } from '../../src/services/gateway/door.js';
-import { type CountedBy, RateLimit } from '../../src/services/gateway/rate-limits.js';
+import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
+import type { RateLimits } from '../../src/services/gateway/admission/admission.js';
+import { type CountedBy, RateLimit } from '../../src/services/gateway/admission/rate-limits.js';
 import { countInShared } from '../../src/traffic/rate-counter.js';
-import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { metricsOf, startGateway, type TestGateway, TestUpstream } from '../support/gateway.js';
 import { OwnRedis } from '../support/own-redis.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { standardRequestHeaders } from '../../src/services/gateway/request-headers.js';
-import { RouteTable } from '../../src/services/gateway/routes.js';
+import { standardRequestHeaders } from '../../src/services/gateway/admission/request-headers.js';
+import { RouteTable } from '../../src/services/gateway/routing/routes.js';
 import { until } from '../support/conditions.js';
 import {
   metricsOf,

@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { issueCubeToken } from '../../src/services/tokens.js';
+import { issueCubeToken } from '../../src/auth/tokens.js';
 import {
   cubeSecret,
   metricsOf,

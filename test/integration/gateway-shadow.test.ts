@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { issueCubeToken } from '../../src/services/tokens.js';
+import { issueCubeToken } from '../../src/auth/tokens.js';
 import { until } from '../support/conditions.js';
 import {
   cubeSecret,

@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { admittedInstances } from '../../src/traffic/admitted-instances.js';
-import { signEntry } from '../../src/traffic/entry-signature.js';
+import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
+import { admittedInstances } from '../../src/registry/admitted-instances.js';
+import { signEntry } from '../../src/registry/entry-signature.js';
 import {
   changedChannel,
   type NewInstance,
@@ -9,9 +10,8 @@ import {
   readInstances as readAdmitted,
   registerInstance as register,
   setActiveVersion,
-} from '../../src/traffic/instances.js';
-import { readSecretsReports, reportSecrets } from '../../src/traffic/known-secrets.js';
-import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
+} from '../../src/registry/instances.js';
+import { readSecretsReports, reportSecrets } from '../../src/registry/known-secrets.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
 import { readInstances, registerInstance } from '../support/registry.js';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { rangeDigest } from '../../src/postgres/row-digest.js';
-import { sajuRecordsMapping as mapping } from '../../src/postgres/saju-records.js';
-import { readSajuRow, sampleSajuRows } from '../../src/postgres/saju-sample.js';
-import { legacySajuRecords } from '../../src/postgres/saju-service.js';
+import { rangeDigest } from '../../src/kinds/rows/compare/row-digest.js';
+import { sajuRecordsMapping as mapping } from '../../src/kinds/saju-records/mapping.js';
+import { readSajuRow, sampleSajuRows } from '../../src/kinds/saju-records/sample.js';
+import { legacySajuRecords } from '../../src/services/saju/record-store.js';
 import { type Damage, damageableRow, damages } from '../support/damages.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { expectTargetEqualsSource } from '../support/equality.js';

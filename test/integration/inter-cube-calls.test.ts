@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import type { FastifyReply } from 'fastify';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createTokenVerifier, issueCubeToken } from '../../src/auth/tokens.js';
 import { findCube } from '../../src/domain/cubes.js';
-import { buildCube, type CubeApp, runCube } from '../../src/services/cube.js';
-import { createInterCubeCalls, type InterCubeCall, type InterCubeCalls } from '../../src/services/inter-cube-calls.js';
-import { createTokenVerifier, issueCubeToken } from '../../src/services/tokens.js';
-import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
+import { buildCube, type CubeApp, runCube } from '../../src/http/cube.js';
+import { createInterCubeCalls, type InterCubeCall, type InterCubeCalls } from '../../src/http/inter-cube-calls.js';
+import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
 import { readInstances } from '../support/registry.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { proveKey } from '../../src/postgres/key-proof.js';
+import { proveKey } from '../../src/kinds/rows/preflight/key-proof.js';
 import { damageableRow } from '../support/damages.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { expectTargetEqualsSource } from '../support/equality.js';

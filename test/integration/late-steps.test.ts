@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { isWayOut, migrationActions } from '../../src/domain/migration.js';
+import { isWayOut, migrationActions } from '../../src/domain/migration/migration.js';
 import { inTransaction } from '../../src/postgres/connect.js';
 import { claimOperation } from '../../src/postgres/ledger/operations.js';
 import { claimRange, releaseRanges } from '../../src/postgres/ledger/ranges.js';

@@ -8,11 +8,11 @@ import { plantedAt } from '../../legacy/planted.js';
 import { buildSajuService } from '../../legacy/saju-service/app.js';
 import { chartOf } from '../../legacy/saju-service/chart.js';
 import { Faults } from '../../legacy/saju-service/faults.js';
+import { packageRoot } from '../../src/base/package-root.js';
 import { defaultConvention } from '../../src/domain/saju/birth.js';
 import { calculateChart } from '../../src/domain/saju/four-pillars.js';
 import { readCalculateRequest } from '../../src/domain/saju/request.js';
-import { packageRoot } from '../../src/package-root.js';
-import { choosePort } from '../../src/stack/ports.js';
+import { choosePort } from '../../src/state/ports.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 

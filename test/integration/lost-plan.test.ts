@@ -1,8 +1,8 @@
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { finalizeOwnership, readStateSequence, recordRunState } from '../../src/postgres/ledger/run-state.js';
-import { readStart } from '../../src/postgres/migration-records.js';
-import { createMigrationWorkflows } from '../../src/services/control/workflows.js';
+import { readStart } from '../../src/postgres/ledger/runs.js';
+import { createMigrationWorkflows } from '../../src/services/control/migrations/workflows.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine, prove } from '../support/engine.js';

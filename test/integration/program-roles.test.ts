@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { prepareTables } from '../../src/stack/embedded-database.js';
+import { prepareTables } from '../../src/stack/servers/embedded-database.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine } from '../support/engine.js';
 import { expectTargetEqualsSource } from '../support/equality.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { rampSeries } from '../../src/domain/ramp/counters.js';
+import { rampSeries } from '../../src/domain/traffic/ramp/counters.js';
 import { readSignals } from '../../src/traffic/signals.js';
 import { PrometheusServer, sendError, sendJson } from '../support/prometheus-server.js';
 

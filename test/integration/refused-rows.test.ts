@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { Failure } from '../../src/failures.js';
+import { Failure } from '../../src/base/failures.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { expectTargetEqualsSource } from '../support/equality.js';
 import { RowsRun } from '../support/rows-run.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { forgetContents } from '../../src/postgres/ledger/retention.js';
-import { upgradeLedger } from '../../src/postgres/ledger-schema.js';
+import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 
 let databases: TestDatabases;

@@ -1,13 +1,13 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createRunSteps } from '../../src/activities/run-steps.js';
+import { countOwnedRows } from '../../src/kinds/rows/owned-rows.js';
+import { estimateRows } from '../../src/kinds/rows/preflight/source-estimate.js';
+import { sajuRecordsMapping } from '../../src/kinds/saju-records/mapping.js';
+import { readSajuRow, sampleSajuRows } from '../../src/kinds/saju-records/sample.js';
 import { createPool } from '../../src/postgres/connect.js';
 import { atSide } from '../../src/postgres/databases.js';
-import { countOwnedRows } from '../../src/postgres/owned-rows.js';
-import { sajuRecordsMapping } from '../../src/postgres/saju-records.js';
-import { readSajuRow, sampleSajuRows } from '../../src/postgres/saju-sample.js';
-import { legacySajuRecords } from '../../src/postgres/saju-service.js';
-import { estimateRows } from '../../src/postgres/source-estimate.js';
+import { legacySajuRecords } from '../../src/services/saju/record-store.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { createRole, type TestRole } from '../support/roles.js';
 import { RowsRun } from '../support/rows-run.js';

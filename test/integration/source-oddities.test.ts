@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { MigrationView } from '../../src/domain/migration.js';
+import type { MigrationView } from '../../src/domain/migration/migration.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine } from '../support/engine.js';
 import { expectTargetEqualsSource } from '../support/equality.js';

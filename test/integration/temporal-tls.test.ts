@@ -5,10 +5,10 @@ import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { createServer, type TLSSocket } from 'node:tls';
 import { afterEach, expect, inject, test } from 'vitest';
-import { readConfiguration } from '../../src/config.js';
-import { packageRoot } from '../../src/package-root.js';
-import { createMigrationWorkflows } from '../../src/services/control/workflows.js';
-import { temporalTarget, temporalVariables } from '../../src/temporal-target.js';
+import { packageRoot } from '../../src/base/package-root.js';
+import { readConfiguration } from '../../src/config/config.js';
+import { temporalTarget, temporalVariables } from '../../src/config/temporal-address.js';
+import { createMigrationWorkflows } from '../../src/services/control/migrations/workflows.js';
 import { connectTemporal } from '../../src/workers/worker.js';
 import { prove } from '../support/engine.js';
 

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { trafficNames } from '../../src/domain/cubes.js';
-import { initialFlags } from '../../src/domain/routing.js';
+import { initialFlags } from '../../src/domain/traffic/routing.js';
+import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
 import { bytesOfText } from '../../src/traffic/bucket.js';
 import { createFlagWatcher, type FlagWatcher } from '../../src/traffic/flag-watcher.js';
 import { readFlags, writeFlags } from '../../src/traffic/flags.js';
-import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
 

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { trafficNames } from '../../src/domain/cubes.js';
+import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
 import { createHoldWatch, type HoldWatch } from '../../src/traffic/hold-watch.js';
 import { acknowledgements, liftHold, placeHold, readHoldOn } from '../../src/traffic/holds.js';
-import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
 

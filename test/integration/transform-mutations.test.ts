@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ConvertedRow, RowMapping } from '../../src/postgres/row-mapping.js';
-import { sajuRecordsMapping } from '../../src/postgres/saju-records.js';
+import type { ConvertedRow, RowMapping } from '../../src/kinds/rows/row-mapping.js';
+import { sajuRecordsMapping } from '../../src/kinds/saju-records/mapping.js';
 import {
   framedRow,
   microsOfTimestamp,

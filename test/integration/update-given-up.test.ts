@@ -1,6 +1,6 @@
 import { Client } from '@temporalio/client';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { rampWorkflowId } from '../../src/domain/ramp/ramp.js';
+import { rampWorkflowId } from '../../src/domain/traffic/ramp/ramp.js';
 import { readFlags } from '../../src/traffic/flags.js';
 import { until } from '../support/conditions.js';
 import { RampStack } from '../support/ramp-stack.js';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { History } from '@temporalio/common/lib/proto-utils.js';
 import proto from '@temporalio/proto';
-import { packageRoot } from '../../src/package-root.js';
+import { packageRoot } from '../../src/base/package-root.js';
 
 /** The version of the engine whose histories scripts/record-histories.mjs records; those of released ones stay. */
 export const planVersion = '0.1.0';

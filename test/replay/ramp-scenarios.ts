@@ -1,5 +1,5 @@
-import type { RampView } from '../../src/domain/ramp/ramp.js';
-import { connectRedis } from '../../src/traffic/redis.js';
+import type { RampView } from '../../src/domain/traffic/ramp/ramp.js';
+import { connectRedis } from '../../src/redis/connection.js';
 import { until } from '../support/conditions.js';
 import type { Engine } from '../support/engine.js';
 import { OwnRedis } from '../support/own-redis.js';

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { Runtime, Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { describe, expect, test } from 'vitest';
-import { packageRoot } from '../../src/package-root.js';
+import { packageRoot } from '../../src/base/package-root.js';
 import { workflowBundlePath } from '../../src/workers/worker.js';
 import { quietRuntime } from '../support/quiet-runtime.js';
 import { fromText, historiesFolder, planVersion } from './histories.js';

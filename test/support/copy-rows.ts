@@ -1,7 +1,7 @@
-import type { LegacySajuRecord } from '../../src/domain/saju-records.js';
+import type { ColumnRule } from '../../src/domain/migration/table-rule.js';
+import type { LegacySajuRecord } from '../../src/domain/saju/record.js';
+import { sajuRecordsMapping as mapping } from '../../src/kinds/saju-records/mapping.js';
 import { type CopyRow, CopyRowSplitter } from '../../src/postgres/copy-binary.js';
-import type { ColumnRule } from '../../src/postgres/row-mapping.js';
-import { sajuRecordsMapping as mapping } from '../../src/postgres/saju-records.js';
 
 /**
  * What PostgreSQL sends and takes by binary COPY, written apart from the engine, so that one can judge the other.

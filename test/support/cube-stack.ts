@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DeploymentView, RollbackView } from '../../src/domain/cube-changes.js';
-import type { Release } from '../../src/domain/releases.js';
-import { CubeSupervisor } from '../../src/stack/cubes.js';
-import { StackHome } from '../../src/stack/home.js';
-import { Supervisor } from '../../src/stack/supervisor.js';
-import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
+import type { DeploymentView, RollbackView } from '../../src/domain/deployment/cube-changes.js';
+import type { Release } from '../../src/domain/deployment/releases.js';
+import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
+import { CubeSupervisor } from '../../src/stack/programs/cubes.js';
+import { Supervisor } from '../../src/stack/programs/supervisor.js';
+import { StackHome } from '../../src/state/home.js';
 import { until } from './conditions.js';
 import { createDatabases, type TestDatabases } from './databases.js';
 import { Engine, testSecret } from './engine.js';

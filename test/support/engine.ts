@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { inject } from 'vitest';
-import type { MigrationView } from '../../src/domain/migration.js';
-import { packageRoot } from '../../src/package-root.js';
-import { createRequestProofs } from '../../src/services/request-proofs.js';
-import { issueCubeToken } from '../../src/services/tokens.js';
-import { choosePort } from '../../src/stack/ports.js';
+import { createRequestProofs } from '../../src/auth/request-proofs.js';
+import { issueCubeToken } from '../../src/auth/tokens.js';
+import { packageRoot } from '../../src/base/package-root.js';
+import type { MigrationView } from '../../src/domain/migration/migration.js';
+import { choosePort } from '../../src/state/ports.js';
 import { until } from './conditions.js';
 import { type Program, ProgramHere } from './programs-here.js';
 

@@ -1,4 +1,4 @@
-import { issueCubeToken } from '../../src/services/tokens.js';
+import { issueCubeToken } from '../../src/auth/tokens.js';
 import { type Engine, testSecret } from './engine.js';
 
 /** What the event stream of a run says from now until an event of this name, as text. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { Release } from '../../src/domain/releases.js';
-import { packageRoot } from '../../src/package-root.js';
+import { packageRoot } from '../../src/base/package-root.js';
+import type { Release } from '../../src/domain/deployment/releases.js';
 
 /** How a version of the tests' cube behaves. */
 export type FakeBehaviour =

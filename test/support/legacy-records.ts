@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { LegacySajuRecord } from '../../src/domain/saju-records.js';
-import { sixtyPillars } from '../../src/domain/sexagenary.js';
+import type { LegacySajuRecord } from '../../src/domain/saju/record.js';
+import { sixtyPillars } from '../../src/domain/saju/sexagenary.js';
 import { timestampMicros, timestampOfMicros } from './copy-rows.js';
 
 /** A record with nothing odd about it: 2000-01-01 is a 무오 day of the year 기묘. */

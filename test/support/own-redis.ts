@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defaultCacheFolder, ensureArtifact } from '../../src/stack/fetch.js';
-import { choosePort } from '../../src/stack/ports.js';
-import { listens } from '../../src/stack/reachable.js';
+import { defaultCacheFolder, ensureArtifact } from '../../src/stack/downloads/fetch.js';
+import { listens } from '../../src/stack/servers/reachable.js';
+import { choosePort } from '../../src/state/ports.js';
 import { until } from './conditions.js';
 
 /** A real Redis of one test file, to be killed, frozen and started again as it likes. */

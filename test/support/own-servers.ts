@@ -1,10 +1,10 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defaultCacheFolder } from '../../src/stack/fetch.js';
-import { StackHome } from '../../src/stack/home.js';
-import { signalProcess } from '../../src/stack/process-identity.js';
+import { defaultCacheFolder } from '../../src/stack/downloads/fetch.js';
 import { listProcesses, type RunningStack, startServers, stopStack } from '../../src/stack/stack.js';
+import { StackHome } from '../../src/state/home.js';
+import { signalProcess } from '../../src/state/process-identity.js';
 import { until } from './conditions.js';
 
 export type ServerName = 'temporal' | 'postgres-legacy' | 'postgres-cube';

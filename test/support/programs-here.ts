@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Runtime } from '@temporalio/worker';
 import pino from 'pino';
-import { readConfiguration } from '../../src/config.js';
-import { packageRoot } from '../../src/package-root.js';
+import { packageRoot } from '../../src/base/package-root.js';
+import { readConfiguration } from '../../src/config/config.js';
 import { quietRuntime } from './quiet-runtime.js';
 
 export type Program = 'control' | 'worker-control' | 'worker-bulk';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { readMetricsText } from '../../src/traffic/metrics-text.js';
+import { readMetricsText } from '../../src/metrics/metrics-text.js';
 
 interface Series {
   readonly metric: Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
+import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
+import type { Registration } from '../../src/registry/instances.js';
 import { writeFlags } from '../../src/traffic/flags.js';
-import type { Registration } from '../../src/traffic/instances.js';
-import { connectRedis, type RedisConnection } from '../../src/traffic/redis.js';
 import { until } from './conditions.js';
 import { createDatabases, type TestDatabases } from './databases.js';
 import { Engine } from './engine.js';

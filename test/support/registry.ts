@@ -1,11 +1,11 @@
+import type { RedisConnection } from '../../src/redis/connection.js';
 import {
   type InstanceEntry,
   type NewInstance,
   type Registration,
   readInstances as read,
   registerInstance as register,
-} from '../../src/traffic/instances.js';
-import type { RedisConnection } from '../../src/traffic/redis.js';
+} from '../../src/registry/instances.js';
 import { testSecret } from './engine.js';
 
 /** The registry as tests look at it, whoever signed what stands there. */

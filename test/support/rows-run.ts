@@ -1,19 +1,19 @@
-import { defaultMigrationOptions, isMigrationId } from '../../src/domain/migration.js';
-import { concludeVerification } from '../../src/postgres/conclude.js';
-import { runCopyLane } from '../../src/postgres/copy-lane.js';
+import { defaultMigrationOptions, isMigrationId } from '../../src/domain/migration/migration.js';
+import { concludeVerification } from '../../src/kinds/rows/compare/conclude.js';
+import { type VerifyOutcome, verifyRanges } from '../../src/kinds/rows/compare/verify.js';
+import { runCopyLane } from '../../src/kinds/rows/copy/copy-lane.js';
+import { removeOwnedRows } from '../../src/kinds/rows/remove/remove-rows.js';
+import { recopyRows } from '../../src/kinds/rows/repair/recopy-rows.js';
+import { repairRanges } from '../../src/kinds/rows/repair/repair.js';
+import type { RowMapping } from '../../src/kinds/rows/row-mapping.js';
+import { sajuRecordsMapping } from '../../src/kinds/saju-records/mapping.js';
 import { type Databases, openDatabases } from '../../src/postgres/databases.js';
 import { claimOperation, confirmOperation, type OperationClaim } from '../../src/postgres/ledger/operations.js';
 import { claimSessionName } from '../../src/postgres/ledger/ranges.js';
 import { unresolvedRejectIds } from '../../src/postgres/ledger/rejects.js';
+import { recordStart } from '../../src/postgres/ledger/runs.js';
+import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { startVerification, type Verdict } from '../../src/postgres/ledger/verifications.js';
-import { upgradeLedger } from '../../src/postgres/ledger-schema.js';
-import { recordStart } from '../../src/postgres/migration-records.js';
-import { recopyRows } from '../../src/postgres/recopy-rows.js';
-import { removeOwnedRows } from '../../src/postgres/remove-rows.js';
-import { repairRanges } from '../../src/postgres/repair.js';
-import type { RowMapping } from '../../src/postgres/row-mapping.js';
-import { sajuRecordsMapping } from '../../src/postgres/saju-records.js';
-import { type VerifyOutcome, verifyRanges } from '../../src/postgres/verify.js';
 import type { TestDatabases } from './databases.js';
 
 export interface CopyChoices {

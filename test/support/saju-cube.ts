@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type pg from 'pg';
 import { expect } from 'vitest';
+import { createTokenVerifier } from '../../src/auth/tokens.js';
 import { findCube } from '../../src/domain/cubes.js';
-import { legacySajuRecords } from '../../src/postgres/saju-service.js';
 import { buildSajuCube } from '../../src/services/saju/app.js';
-import { createTokenVerifier } from '../../src/services/tokens.js';
+import { legacySajuRecords } from '../../src/services/saju/record-store.js';
 import { testSecret } from './engine.js';
 
 /** The saju cube on the owner's records, without a registry. */

@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createTokenVerifier } from '../../src/services/tokens.js';
+import { createTokenVerifier } from '../../src/auth/tokens.js';
+import type { RedisConnection } from '../../src/redis/connection.js';
+import type { Registration } from '../../src/registry/instances.js';
 import { readFlags } from '../../src/traffic/flags.js';
-import type { Registration } from '../../src/traffic/instances.js';
-import type { RedisConnection } from '../../src/traffic/redis.js';
 import { testSecret } from './engine.js';
 import { registerInstance } from './registry.js';
 

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/package-root.js';
-import { choosePort } from '../../src/stack/ports.js';
+import { packageRoot } from '../../src/base/package-root.js';
+import { choosePort } from '../../src/state/ports.js';
 import { until } from './conditions.js';
 
 /** A service of this project as a process of its own, as other programs meet it. */

@@ -2,10 +2,10 @@ import { existsSync, mkdtempSync, statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { defaultCacheFolder, ensureArtifact } from '../../src/stack/fetch.js';
-import { StackHome } from '../../src/stack/home.js';
-import { programs, runCubes } from '../../src/stack/programs.js';
+import { defaultCacheFolder, ensureArtifact } from '../../src/stack/downloads/fetch.js';
+import { programs, runCubes } from '../../src/stack/programs/programs.js';
 import { type RunningStack, startServers, stopStack } from '../../src/stack/stack.js';
+import { StackHome } from '../../src/state/home.js';
 
 declare module 'vitest' {
   interface ProvidedContext {

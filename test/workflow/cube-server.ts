@@ -8,6 +8,7 @@ import type { CubeTraffic } from '../../src/activities/cube-traffic.js';
 import type { CubeVersions } from '../../src/activities/cube-versions.js';
 import type { EscalationSteps } from '../../src/activities/escalation.js';
 import { guarded } from '../../src/activities/guard.js';
+import { Failure, type FailureType } from '../../src/base/failures.js';
 import type {
   Acknowledgement,
   CubeChange,
@@ -15,10 +16,9 @@ import type {
   RollbackCall,
   RollbackInput,
   RollbackView,
-} from '../../src/domain/cube-changes.js';
-import type { DesiredCube } from '../../src/domain/desired-cubes.js';
+} from '../../src/domain/deployment/cube-changes.js';
+import type { DesiredCube } from '../../src/domain/deployment/desired-cubes.js';
 import { taskQueues } from '../../src/domain/task-queues.js';
-import { Failure, type FailureType } from '../../src/failures.js';
 import { createWorker, workflowBundlePath } from '../../src/workers/worker.js';
 import { until } from '../support/conditions.js';
 import { quietRuntime } from '../support/quiet-runtime.js';

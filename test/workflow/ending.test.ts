@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { MigrationAction } from '../../src/domain/migration.js';
+import type { MigrationAction } from '../../src/domain/migration/migration.js';
 import { until } from '../support/conditions.js';
 import { type FakeLedger, failing, mismatch, stoppedLane, workUntilStopped } from './fake-ledger.js';
 import { type PlanRun, PlanServer } from './plan-server.js';

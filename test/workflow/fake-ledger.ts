@@ -2,8 +2,8 @@ import { Context } from '@temporalio/activity';
 import { guarded } from '../../src/activities/guard.js';
 import type { createRowMoves, RowMoves } from '../../src/activities/row-moves.js';
 import type { createRunSteps, RunSteps } from '../../src/activities/run-steps.js';
-import type { MigrationStage, MigrationStatus } from '../../src/domain/migration.js';
-import { Failure, type FailureType } from '../../src/failures.js';
+import { Failure, type FailureType } from '../../src/base/failures.js';
+import type { MigrationStage, MigrationStatus } from '../../src/domain/migration/migration.js';
 import { until } from '../support/conditions.js';
 
 type Activities = RunSteps & RowMoves;

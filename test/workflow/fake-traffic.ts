@@ -1,7 +1,7 @@
 import type { RampMove, TrafficLook, TrafficLooks, WeightChange, WeightSteps } from '../../src/activities/traffic.js';
-import type { Verdict } from '../../src/domain/cube-changes.js';
-import type { Counter, RampSeries } from '../../src/domain/ramp/counters.js';
-import type { LatencyComparison } from '../../src/domain/ramp/mann-whitney.js';
+import type { Verdict } from '../../src/domain/deployment/cube-changes.js';
+import type { Counter, RampSeries } from '../../src/domain/traffic/ramp/counters.js';
+import type { LatencyComparison } from '../../src/domain/traffic/ramp/mann-whitney.js';
 
 /** What gateways count between two looks, per side. */
 export interface Counted {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { FailureType } from '../../src/failures.js';
+import type { FailureType } from '../../src/base/failures.js';
 import { type ActivityName, failing, stoppedLane, workUntilStopped } from './fake-ledger.js';
 import { PlanServer } from './plan-server.js';
 

@@ -10,13 +10,13 @@ import {
   type MigrationStatus,
   type SteeringRequest,
   workflowIdOf,
-} from '../../src/domain/migration.js';
+} from '../../src/domain/migration/migration.js';
 import { taskQueues } from '../../src/domain/task-queues.js';
 import { registerSearchAttributes } from '../../src/workers/search-attributes.js';
 import { createWorker, workflowBundlePath } from '../../src/workers/worker.js';
-import type { MigrationOutcome } from '../../src/workflows/lib/conduct.js';
 import { statusQuery } from '../../src/workflows/lib/messages.js';
 import type { CarriedRun } from '../../src/workflows/lib/run.js';
+import type { MigrationOutcome } from '../../src/workflows/lib/run-migration.js';
 import { until } from '../support/conditions.js';
 import { createNamespace } from '../support/engine.js';
 import { quietRuntime } from '../support/quiet-runtime.js';

@@ -1,10 +1,10 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Runtime, type Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
-import type { RampAction, RampInput, RampRequest, RampStatus, RampView } from '../../src/domain/ramp/ramp.js';
-import { rampWorkflowId } from '../../src/domain/ramp/ramp.js';
-import { usualSettings } from '../../src/domain/ramp/settings.js';
 import { taskQueues } from '../../src/domain/task-queues.js';
+import type { RampAction, RampInput, RampRequest, RampStatus, RampView } from '../../src/domain/traffic/ramp/ramp.js';
+import { rampWorkflowId } from '../../src/domain/traffic/ramp/ramp.js';
+import { usualSettings } from '../../src/domain/traffic/ramp/settings.js';
 import { createWorker, workflowBundlePath } from '../../src/workers/worker.js';
 import { rampQuery, rampUpdate } from '../../src/workflows/lib/messages.js';
 import { until } from '../support/conditions.js';

@@ -1,7 +1,7 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type MigrationAction, migrationActions } from '../../src/domain/migration.js';
+import { type MigrationAction, migrationActions } from '../../src/domain/migration/migration.js';
 import { type FakeLedger, failing, mismatch, stoppedLane, workUntilStopped } from './fake-ledger.js';
 import { type PlanRun, PlanServer } from './plan-server.js';
 

@@ -1,7 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { rampActions } from '../../src/domain/ramp/ramp.js';
-import { usualSettings } from '../../src/domain/ramp/settings.js';
+import { rampActions } from '../../src/domain/traffic/ramp/ramp.js';
+import { usualSettings } from '../../src/domain/traffic/ramp/settings.js';
 import { rampUpdate } from '../../src/workflows/lib/messages.js';
 import { until } from '../support/conditions.js';
 import { FakeTraffic } from './fake-traffic.js';

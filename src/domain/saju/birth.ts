@@ -1,4 +1,4 @@
-import { epochDayOfLunar, epochDayOfSolar, isRealLunarDate, isRealSolarDate } from '../lunar.js';
+import { epochDayOfLunar, epochDayOfSolar, isRealLunarDate, isRealSolarDate } from './lunar.js';
 
 /** Which clock day and hour follow; the service's default is `wall`. */
 export const clocks = ['wall', 'std135', 'lmt', 'true'] as const;

@@ -1,5 +1,5 @@
-import { isBlank } from '../saju-records.js';
 import { type Birth, birthDay, clocks, dayBoundaries, defaultConvention } from './birth.js';
+import { isBlank } from './record.js';
 
 /**
  * What a body of `POST /calculate` may be. Malformed is what no birth could mend (a text for a number, a member missing

@@ -1,6 +1,6 @@
 import { apparentSolarLongitude, getSolarTerm } from 'manseryeok';
-import { yearAndMonthPillar } from '../sexagenary.js';
 import { jeolCorrectionCodes, jeolCorrectionYears } from './jeol-corrections.js';
+import { yearAndMonthPillar } from './sexagenary.js';
 
 /**
  * The twelve 절, at which months (and with 입춘 years) of a chart change. Instants are seconds UTC. The library knows

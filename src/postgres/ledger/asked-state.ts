@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { Failure } from '../../failures.js';
+import { Failure } from '../../base/failures.js';
 
 /**
  * The state in which a plan asked for a step. An attempt may be frozen before its statement and act long after another

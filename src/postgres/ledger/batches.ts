@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { greatestKey, leastKey } from '../key-space.js';
+import { greatestKey, leastKey } from '../../domain/migration/key-range.js';
 
 /** What one batch moved: at most `batch_rows` source rows with ids in (after, upto]. */
 export interface BatchEntry {

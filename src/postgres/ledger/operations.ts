@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { Failure } from '../../failures.js';
+import { Failure } from '../../base/failures.js';
 import { type AskedState, askedValues, notLater } from './asked-state.js';
 import { endClaimSessions } from './ranges.js';
 

@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { Failure } from '../../failures.js';
+import { Failure } from '../../base/failures.js';
+import { greatestKey } from '../../domain/migration/key-range.js';
 import { inTransaction } from '../connect.js';
-import { greatestKey } from '../key-space.js';
 import { type AskedState, askedValues, notLater } from './asked-state.js';
 
 /**

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { FailureReport } from '../../failures.js';
+import type { FailureReport } from '../../base/failures.js';
 import { type AskedState, askedValues, notLater } from './asked-state.js';
 
 /** Notes by what a step of a run failed that is about to be tried again; a run that has gone on, or has ended, is left as it is. */

@@ -1,7 +1,12 @@
 import type pg from 'pg';
-import type { BlockReason, MigrationAction, MigrationStage, MigrationStatus } from '../../domain/migration.js';
-import { endedStatuses } from '../../domain/migration.js';
-import { Failure, type FailureReport } from '../../failures.js';
+import { Failure, type FailureReport } from '../../base/failures.js';
+import type {
+  BlockReason,
+  MigrationAction,
+  MigrationStage,
+  MigrationStatus,
+} from '../../domain/migration/migration.js';
+import { endedStatuses } from '../../domain/migration/migration.js';
 import { inTransaction } from '../connect.js';
 import { type AskedState, askedValues, confirmAsked, notLater, stillAsked } from './asked-state.js';
 

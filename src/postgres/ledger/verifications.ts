@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { Failure } from '../../failures.js';
-import { greatestKey } from '../key-space.js';
-import type { RangeComparison, Span } from '../range-comparison.js';
+import { Failure } from '../../base/failures.js';
+import { greatestKey } from '../../domain/migration/key-range.js';
+import type { RangeComparison, Span } from '../../domain/migration/range-comparison.js';
 import { type AskedState, askedValues, confirmAsked, stillAsked } from './asked-state.js';
 import { confirmOperation, type OperationClaim } from './operations.js';
 

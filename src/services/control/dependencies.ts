@@ -1,15 +1,15 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type pg from 'pg';
+import type { TokenVerifier } from '../../auth/tokens.js';
+import type { Authorization } from '../../http/authorization.js';
+import type { RedisConnection } from '../../redis/connection.js';
+import type { InstanceFilter } from '../../registry/instances.js';
 import type { CubeCalls } from '../../runtime/cube-calls.js';
-import type { InstanceFilter } from '../../traffic/instances.js';
 import type { LastWeights } from '../../traffic/last-weights.js';
-import type { RedisConnection } from '../../traffic/redis.js';
-import type { Authorization } from '../authorization.js';
-import type { TokenVerifier } from '../tokens.js';
-import type { CubeWorkflows } from './cube-workflows.js';
-import type { KeptVersions, WarmVersionOf } from './kept-versions.js';
-import type { RampWorkflows } from './ramp-workflows.js';
-import type { MigrationWorkflows } from './workflows.js';
+import type { CubeWorkflows } from './cubes/cube-workflows.js';
+import type { KeptVersions, WarmVersionOf } from './cubes/kept-versions.js';
+import type { MigrationWorkflows } from './migrations/workflows.js';
+import type { RampWorkflows } from './traffic/ramp-workflows.js';
 
 /** What the control API is built from. */
 export interface ControlSettings {

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import { packageVersion } from '../../package-root.js';
-import { checkLedgerVersion, knownLedgerVersion, ledgerVersion } from '../../postgres/ledger-schema.js';
+import { packageVersion } from '../../base/package-root.js';
+import { checkLedgerVersion, knownLedgerVersion, ledgerVersion } from '../../postgres/ledger/schema.js';
 import type { ControlDependencies } from './dependencies.js';
 
 const healthSchema = Type.Object({

@@ -1,5 +1,5 @@
 import pino from 'pino';
-import { configureOrExit } from '../../config.js';
+import { configureOrExit } from '../../config/config.js';
 import { controlVariables, runControl } from './program.js';
 
 /** Entry point of the control API. */

@@ -1,25 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type pino from 'pino';
-import type { Configuration } from '../../config.js';
-import { failureRule, kindAndPlace, toFailure } from '../../failures.js';
+import { createRequestProofs } from '../../auth/request-proofs.js';
+import { knowSecretsOrExit } from '../../auth/token-secrets.js';
+import { createTokenVerifier, issueCubeToken } from '../../auth/tokens.js';
+import { failureRule, kindAndPlace, toFailure } from '../../base/failures.js';
+import type { Configuration } from '../../config/config.js';
+import { temporalTarget, temporalVariables } from '../../config/temporal-address.js';
 import { createPool } from '../../postgres/connect.js';
 import { forgetContents } from '../../postgres/ledger/retention.js';
-import { upgradeLedger } from '../../postgres/ledger-schema.js';
-import { findOrphans, recordRunId } from '../../postgres/migration-records.js';
+import { findOrphans, recordRunId } from '../../postgres/ledger/runs.js';
+import { upgradeLedger } from '../../postgres/ledger/schema.js';
+import { connectRedis } from '../../redis/connection.js';
+import { admittedInstances } from '../../registry/admitted-instances.js';
+import { reportSecrets } from '../../registry/known-secrets.js';
 import { createCubeCalls } from '../../runtime/cube-calls.js';
-import { temporalTarget, temporalVariables } from '../../temporal-target.js';
-import { admittedInstances } from '../../traffic/admitted-instances.js';
-import { reportSecrets } from '../../traffic/known-secrets.js';
-import { connectRedis } from '../../traffic/redis.js';
-import { createRequestProofs } from '../request-proofs.js';
-import { knowSecretsOrExit } from '../token-secrets.js';
-import { createTokenVerifier, issueCubeToken } from '../tokens.js';
 import { buildControlApp } from './app.js';
-import { createCubeWorkflows } from './cube-workflows.js';
-import { createKeptVersions, createWarmVersionOf } from './kept-versions.js';
-import { createRampWorkflows } from './ramp-workflows.js';
-import { createMigrationWorkflows, type MigrationWorkflows } from './workflows.js';
+import { createCubeWorkflows } from './cubes/cube-workflows.js';
+import { createKeptVersions, createWarmVersionOf } from './cubes/kept-versions.js';
+import { createMigrationWorkflows, type MigrationWorkflows } from './migrations/workflows.js';
+import { createRampWorkflows } from './traffic/ramp-workflows.js';
 
 export const controlVariables = [
   ...temporalVariables,

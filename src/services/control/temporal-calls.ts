@@ -12,8 +12,8 @@ import {
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
 import { ApplicationFailure, type Workflow } from '@temporalio/common';
-import { Failure } from '../../failures.js';
-import type { TemporalTarget } from '../../temporal-target.js';
+import { Failure } from '../../base/failures.js';
+import type { TemporalTarget } from '../../config/temporal-address.js';
 
 /** Temporal's client as the control API reaches plans by it. */
 export interface TemporalCalls {

@@ -1,21 +1,21 @@
 import type { Logger } from 'pino';
 import type { TrafficName } from '../../domain/cubes.js';
-import type { Ownership } from '../../domain/routing.js';
+import type { Ownership } from '../../domain/traffic/routing.js';
+import { limits } from '../../http/limits.js';
 import type { Buckets } from '../../traffic/bucket.js';
 import type { FlagWatcher } from '../../traffic/flag-watcher.js';
 import type { Shadow } from '../../traffic/shadow.js';
-import { limits } from '../limits.js';
-import type { AnswerCache } from '../upstream/cache.js';
-import type { Upstream } from '../upstream/upstream.js';
-import type { AnswerHeaderReader } from './headers.js';
-import type { InProgress, RunningExchange } from './in-progress.js';
-import type { GatewayMetrics } from './metrics.js';
-import type { RefusedUsers } from './refused-users.js';
-import type { GatewayShadowRequest } from './shadowing.js';
-import type { UnderWay } from './under-way.js';
-import type { UserWindows } from './user-windows.js';
-import type { WaitingRoom } from './waiting-room.js';
-import type { WholeAnswers } from './whole-answers.js';
+import type { AnswerCache } from '../../upstream/cache.js';
+import type { Upstream } from '../../upstream/upstream.js';
+import type { AnswerHeaderReader } from './admission/headers.js';
+import type { WaitingRoom } from './admission/waiting-room.js';
+import type { InProgress, RunningExchange } from './exchange/open-exchanges.js';
+import type { WholeAnswers } from './exchange/whole-answers.js';
+import type { UnderWay } from './observation/in-flight-counter.js';
+import type { GatewayMetrics } from './observation/metrics.js';
+import type { RefusedUsers } from './observation/refused-users.js';
+import type { GatewayShadowRequest } from './observation/shadowing.js';
+import type { UserWindows } from './observation/user-windows.js';
 
 /** TRAFFIC, "Limits and identity", and how long upstreams may take. Milliseconds and bytes. */
 export interface GatewayLimits extends Readonly<Record<keyof typeof limits, number>> {

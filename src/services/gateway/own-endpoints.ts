@@ -1,16 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CubeIdentity } from '../../auth/tokens.js';
 import { trafficNames } from '../../domain/cubes.js';
+import type { Permission } from '../../http/authorization.js';
 import type { FlagWatcher } from '../../traffic/flag-watcher.js';
 import type { Shadow } from '../../traffic/shadow.js';
-import type { Permission } from '../authorization.js';
-import type { CubeIdentity } from '../tokens.js';
-import { type GatewayRefusal, permissionNeeded, refusals, sendRefusal } from './answers.js';
+import type { OwnCall } from './admission/admission.js';
 import type { SidesOfCube } from './context.js';
-import type { OwnCall } from './door.js';
-import { family, type GatewayMetrics } from './metrics.js';
-import type { RefusedUsers } from './refused-users.js';
-import { type GatewayShadowRequest, renderShadow } from './shadowing.js';
-import type { UserWindows } from './user-windows.js';
+import { type GatewayRefusal, permissionNeeded, refusals, sendRefusal } from './exchange/answers.js';
+import { family, type GatewayMetrics } from './observation/metrics.js';
+import type { RefusedUsers } from './observation/refused-users.js';
+import { type GatewayShadowRequest, renderShadow } from './observation/shadowing.js';
+import type { UserWindows } from './observation/user-windows.js';
 
 export interface OwnEndpointsOptions {
   readonly version: string;

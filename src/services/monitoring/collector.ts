@@ -1,5 +1,5 @@
 import { type CubeId, cubeDefinitions } from '../../domain/cubes.js';
-import { forgottenAfter, type InstanceEntry, type Registry } from '../../traffic/instances.js';
+import { forgottenAfter, type InstanceEntry, type Registry } from '../../registry/instances.js';
 import type { CollectorMetrics } from './collector-metrics.js';
 import type { CubeAnswer } from './poll.js';
 import type { Watched } from './watched.js';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readRegistry } from '../../traffic/instances.js';
-import { buildCube } from '../cube.js';
-import { runCubeProgram } from '../cube-program.js';
+import { buildCube } from '../../http/cube.js';
+import { runCubeProgram } from '../../http/cube-program.js';
+import { readRegistry } from '../../registry/instances.js';
 import { createCubeMetricsCollector } from './collector.js';
 import { createCollectorMetrics } from './collector-metrics.js';
 import { askCube } from './poll.js';

@@ -1,5 +1,5 @@
-import { boundedAnswer } from '../../traffic/bounded-answer.js';
-import { type MetricSample, readMetricsText } from '../../traffic/metrics-text.js';
+import { boundedAnswer } from '../../metrics/bounded-answer.js';
+import { type MetricSample, readMetricsText } from '../../metrics/metrics-text.js';
 
 /** What a cube said of itself. */
 export interface CubeAnswer {

@@ -1,5 +1,5 @@
-import type { InstanceEntry } from '../../traffic/instances.js';
-import type { MetricSample } from '../../traffic/metrics-text.js';
+import type { MetricSample } from '../../metrics/metrics-text.js';
+import type { InstanceEntry } from '../../registry/instances.js';
 
 /** An instance as the collector knows it. */
 export interface Watched {

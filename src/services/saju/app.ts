@@ -1,5 +1,5 @@
-import type { OwnerSajuRecords } from '../../postgres/saju-service.js';
-import { buildCube, type CubeApp, type CubeOptions } from '../cube.js';
+import { buildCube, type CubeApp, type CubeOptions } from '../../http/cube.js';
+import type { OwnerSajuRecords } from './record-store.js';
 import { registerSajuRoutes } from './routes.js';
 
 /** What the saju cube is built from: the host's part, and the records of whoever owns them. */

@@ -1,4 +1,4 @@
-import { runCubeProgram } from '../cube-program.js';
+import { runCubeProgram } from '../../http/cube-program.js';
 import { buildSajuProgram, sajuCubeVariables } from './program.js';
 
 /** Entry point of the saju cube. */

@@ -1,7 +1,7 @@
+import type { BuiltCube, CubeProgram } from '../../http/cube-program.js';
 import { createPool } from '../../postgres/connect.js';
-import { legacySajuRecords, type OwnerSajuRecords } from '../../postgres/saju-service.js';
-import type { BuiltCube, CubeProgram } from '../cube-program.js';
 import { buildSajuCube } from './app.js';
+import { legacySajuRecords, type OwnerSajuRecords } from './record-store.js';
 
 /** What the saju cube reads beside the variables of every cube. */
 export const sajuCubeVariables = ['SAJU_CUBE_LEGACY_URL', 'CUBE_DATABASE_URL'] as const;

@@ -1,6 +1,6 @@
 import type { Chart } from '../../domain/saju/four-pillars.js';
 import type { CalculateRequest } from '../../domain/saju/request.js';
-import type { SajuRecordValues, StoredSajuRecord } from '../../postgres/saju-service.js';
+import type { SajuRecordValues, StoredSajuRecord } from './record-store.js';
 
 /** What a calculation says, before it is kept. Members stand as the monolith writes them: a client compares bytes. */
 export function newRecord({ user_id, birth }: CalculateRequest, { pillars, convention }: Chart): SajuRecordValues {

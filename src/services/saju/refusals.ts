@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { Failure } from '../../failures.js';
-import { sendProblem } from '../problem.js';
+import { Failure } from '../../base/failures.js';
+import { sendProblem } from '../../http/problem.js';
 
 /** A request that the saju service refuses: 400 when no birth could mend it, 422 when it can be read and cannot be. */
 export class Refused extends Failure {

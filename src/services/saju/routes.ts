@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { Failure } from '../../base/failures.js';
 import { calculateChart } from '../../domain/saju/four-pillars.js';
 import {
   isRecordId,
@@ -8,9 +9,8 @@ import {
   readPageQuery,
   type Verdict,
 } from '../../domain/saju/request.js';
-import { Failure } from '../../failures.js';
-import type { OwnerSajuRecords } from '../../postgres/saju-service.js';
-import type { RouteMethods } from '../route-methods.js';
+import type { RouteMethods } from '../../http/route-methods.js';
+import type { OwnerSajuRecords } from './record-store.js';
 import { newRecord, writeRecord } from './records.js';
 import { Refused, registerBodies, registerRefusals } from './refusals.js';
 

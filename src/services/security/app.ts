@@ -1,15 +1,15 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { Rate } from '../../domain/token-bucket.js';
-import { Failure, toFailure } from '../../failures.js';
+import { problemResponses } from '../../api/problem.js';
+import { issueCubeToken, tokenHolderPattern } from '../../auth/tokens.js';
+import { Failure, toFailure } from '../../base/failures.js';
+import type { Rate } from '../../domain/traffic/token-bucket.js';
+import { askerHeaders, askerOf } from '../../http/asker.js';
+import { buildCube, type CubeApp, type CubeOptions } from '../../http/cube.js';
+import { limitRate, type RateLimiter } from '../../http/rate-limit.js';
 import type { AuditedAct, AuditOutcome } from '../../postgres/audit.js';
 import { postgresFailure } from '../../postgres/errors.js';
-import { askerHeaders, askerOf } from '../asker.js';
-import { buildCube, type CubeApp, type CubeOptions } from '../cube.js';
-import { problemResponses } from '../problem.js';
-import { limitRate, type RateLimiter } from '../rate-limit.js';
-import { issueCubeToken, tokenHolderPattern } from '../tokens.js';
 import { refuseOldIssuer, refuseWrongIssue } from './issuing.js';
 
 export interface SecurityCubeOptions extends Omit<CubeOptions, 'addressRate' | 'permission'> {

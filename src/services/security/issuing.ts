@@ -1,6 +1,6 @@
+import type { CubeIdentity, VerifiedCubeToken } from '../../auth/tokens.js';
+import { Failure } from '../../base/failures.js';
 import type { CubeId } from '../../domain/cubes.js';
-import { Failure } from '../../failures.js';
-import type { CubeIdentity, VerifiedCubeToken } from '../tokens.js';
 
 const gatewayCubeId: CubeId = 'api-gateway-cube';
 

@@ -1,8 +1,8 @@
+import { runCubeProgram } from '../../http/cube-program.js';
+import { createRateLimiter } from '../../http/rate-limit.js';
 import { appendAudit, mayAppend } from '../../postgres/audit.js';
 import { createPool } from '../../postgres/connect.js';
-import { connectRedis } from '../../traffic/redis.js';
-import { runCubeProgram } from '../cube-program.js';
-import { createRateLimiter } from '../rate-limit.js';
+import { connectRedis } from '../../redis/connection.js';
 import { buildSecurityCube } from './app.js';
 
 /** A caller waits for its count: better a count of one's own than a late answer. */

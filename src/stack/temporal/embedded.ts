@@ -1,7 +1,7 @@
-import { Failure } from '../../failures.js';
-import type { StackHome, StackSettings } from '../home.js';
-import type { ProcessSpec } from '../managed-process.js';
-import { serverEnvironment } from '../server-environment.js';
+import { Failure } from '../../base/failures.js';
+import type { StackHome, StackSettings } from '../../state/home.js';
+import type { ProcessSpec } from '../programs/managed-process.js';
+import { serverEnvironment } from '../servers/server-environment.js';
 import { ensureTemporalKeys } from './certificates.js';
 import { findNetworkWay } from './network.js';
 import { closedTemporal, closedTemporalVariables, keysFolder, openTemporal } from './server.js';

@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
-import { identify, isAlive } from '../process-identity.js';
+import { identify, isAlive } from '../../state/process-identity.js';
 import { temporalKeys } from './certificates.js';
 import { innerPorts } from './inner-ports.js';
 import type { NetworkWords } from './network.js';

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { isolatedPython } from '../isolated-python.js';
+import { isolatedPython } from '../downloads/isolated-python.js';
 
 /** How a process gets a network of its own: as root without more, else inside a user namespace. */
 export type NetworkWay = 'root' | 'user';

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { packageVersion } from '../../package-root.js';
-import { artifacts } from '../artifacts.js';
-import type { StackHome } from '../home.js';
-import type { ProcessSpec } from '../managed-process.js';
-import { isReady, programFile } from '../program-process.js';
-import { listens } from '../reachable.js';
-import { serverEnvironment } from '../server-environment.js';
+import { packageVersion } from '../../base/package-root.js';
+import type { StackHome } from '../../state/home.js';
+import { artifacts } from '../downloads/artifacts.js';
+import type { ProcessSpec } from '../programs/managed-process.js';
+import { isReady, programFile } from '../programs/program-process.js';
+import { listens } from '../servers/reachable.js';
+import { serverEnvironment } from '../servers/server-environment.js';
 import { temporalKeys } from './certificates.js';
 import { innerPorts } from './inner-ports.js';
 import { inNetworkOf, inOwnNetwork, isInOtherNetwork, listensInNetworkOf, type NetworkWay } from './network.js';

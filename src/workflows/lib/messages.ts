@@ -1,9 +1,14 @@
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
-import type { Acknowledgement, DeploymentView, RollbackCall, RollbackView } from '../../domain/cube-changes.js';
-import type { MigrationAction, MigrationState, SteeringRequest } from '../../domain/migration.js';
-import type { RampAction, RampRequest, RampView } from '../../domain/ramp/ramp.js';
-import type { FailureReport } from '../../failures.js';
+import type { FailureReport } from '../../base/failures.js';
+import type {
+  Acknowledgement,
+  DeploymentView,
+  RollbackCall,
+  RollbackView,
+} from '../../domain/deployment/cube-changes.js';
+import type { MigrationAction, MigrationState, SteeringRequest } from '../../domain/migration/migration.js';
+import type { RampAction, RampRequest, RampView } from '../../domain/traffic/ramp/ramp.js';
 
 /** The update of each action is named after it: what the control API sends is what an operator reads in the history. */
 export function steeringUpdate(action: MigrationAction) {

@@ -1,7 +1,7 @@
 import type { RetryPolicy } from '@temporalio/common';
 import { ActivityCancellationType, type ActivityOptions } from '@temporalio/workflow';
+import { nonRetryableFailureTypes } from '../../base/failures.js';
 import { taskQueues } from '../../domain/task-queues.js';
-import { nonRetryableFailureTypes } from '../../failures.js';
 
 /** The few ways in which activities are tried, timed and cancelled; every plan picks from these. */
 

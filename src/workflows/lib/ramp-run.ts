@@ -10,10 +10,10 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { likelihoodRatio } from '../../domain/ramp/always-valid.js';
-import type { Snapshot } from '../../domain/ramp/counters.js';
-import { atNewStep, type Evidence, freshEvidence } from '../../domain/ramp/evidence.js';
-import type { Verdict } from '../../domain/ramp/gate.js';
+import { likelihoodRatio } from '../../domain/traffic/ramp/always-valid.js';
+import type { Snapshot } from '../../domain/traffic/ramp/counters.js';
+import { atNewStep, type Evidence, freshEvidence } from '../../domain/traffic/ramp/evidence.js';
+import type { Verdict } from '../../domain/traffic/ramp/gate.js';
 import {
   type RampAction,
   type RampInput,
@@ -24,8 +24,8 @@ import {
   rampActions,
   rampActionsThatFit,
   rampWorkflowId,
-} from '../../domain/ramp/ramp.js';
-import { loweredSettings } from '../../domain/ramp/settings.js';
+} from '../../domain/traffic/ramp/ramp.js';
+import { loweredSettings } from '../../domain/traffic/ramp/settings.js';
 import type { Turn } from '../../domain/turn.js';
 import { Listing } from './listing.js';
 import { rampQuery, rampUpdate } from './messages.js';

@@ -14,6 +14,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { RunReference, RunSteps } from '../../activities/run-steps.js';
+import { type FailureReport, failureRule, isFailureType } from '../../base/failures.js';
 import {
   actionsBefore,
   actionsThatFit,
@@ -27,8 +28,7 @@ import {
   type MigrationStatus,
   migrationActions,
   type SteeringRequest,
-} from '../../domain/migration.js';
-import { type FailureReport, failureRule, isFailureType } from '../../failures.js';
+} from '../../domain/migration/migration.js';
 import { kindAttribute, stageAttribute, statusAttribute, statusQuery, steeringUpdate } from './messages.js';
 import { untilDone } from './options.js';
 import type { ReceivedRequests } from './received-requests.js';

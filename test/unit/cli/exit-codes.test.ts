@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { failureTypes } from '../../../src/base/failures.js';
 import { exitCodeOf } from '../../../src/cli/exit-codes.js';
-import { failureTypes } from '../../../src/failures.js';
 
 test('every failure ends the command line as the contract says', () => {
   const named = {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { liveEnvironment } from '../../../src/cli/stack.js';
-import { StackHome } from '../../../src/stack/home.js';
+import { StackHome } from '../../../src/state/home.js';
 
 const former = process.env.CUBESHIFT_HOME;
 const folder = mkdtempSync(join(tmpdir(), 'cubeshift-env-'));

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { failureRule, failureTypes } from '../../../src/base/failures.js';
+import { packageRoot } from '../../../src/base/package-root.js';
 import { allCommands, createProgram } from '../../../src/cli/program.js';
-import { failureRule, failureTypes } from '../../../src/failures.js';
-import { packageRoot } from '../../../src/package-root.js';
 
 const program = createProgram({ json: () => undefined, print: () => undefined, talk: () => undefined });
 const commands = allCommands(program);

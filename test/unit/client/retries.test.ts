@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type CallFailure, CubeAPIError } from '../../../src/client/cube-api-error.js';
 import { RetryBudget, retryDelay } from '../../../src/client/retries.js';
-import { choosePort } from '../../../src/stack/ports.js';
+import { choosePort } from '../../../src/state/ports.js';
 
 const least = () => 0;
 const most = () => 1;

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import type { FailureType } from '../../../src/failures.js';
+import type { FailureType } from '../../../src/base/failures.js';
 import type { Side } from '../../../src/postgres/connect.js';
 import { isRowRefusal, postgresFailure } from '../../../src/postgres/errors.js';
 

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
-import { toFailure } from '../../../src/failures.js';
+import { toFailure } from '../../../src/base/failures.js';
 import { connectClient, createPool } from '../../../src/postgres/connect.js';
 
 const password = 'not-for-everybody';

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { readConfiguration, type VariableName, variableTexts } from '../../../src/config.js';
+import { readConfiguration, type VariableName, variableTexts } from '../../../src/config/config.js';
 import {
   askedPorts,
   stackEnvironment as environmentOf,
   ownServers,
   unheardVariables,
 } from '../../../src/stack/environment.js';
-import { type StackSettings, usualPorts } from '../../../src/stack/home.js';
+import { type StackSettings, usualPorts } from '../../../src/state/home.js';
 
 const settings: StackSettings = {
   ports: usualPorts,

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { stackEnvironment } from '../../../src/stack/environment.js';
-import { StackHome } from '../../../src/stack/home.js';
 import { checkNotOfRemovedStack, recordOwnValues, withoutOwnValues } from '../../../src/stack/own-environment.js';
+import { StackHome } from '../../../src/state/home.js';
 
 let home: StackHome;
 beforeEach(() => {

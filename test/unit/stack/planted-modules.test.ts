@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { diagnose } from '../../../src/stack/doctor.js';
-import { StackHome } from '../../../src/stack/home.js';
-import { isolatedPython } from '../../../src/stack/isolated-python.js';
+import { isolatedPython } from '../../../src/stack/downloads/isolated-python.js';
 import { findNetworkWay, inNetworkOf, inOwnNetwork } from '../../../src/stack/temporal/network.js';
+import { StackHome } from '../../../src/state/home.js';
 
 /** The folder that `up` is typed in may be somebody else's: what lies there is not run. */
 const caller = process.cwd();

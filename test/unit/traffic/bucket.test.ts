@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { chooseSide, initialFlags, ownedByLegacy, type UserBytes } from '../../../src/domain/routing.js';
+import { chooseSide, initialFlags, ownedByLegacy, type UserBytes } from '../../../src/domain/traffic/routing.js';
 import { bucketOf, bytesOfHeader, bytesOfText, createBuckets } from '../../../src/traffic/bucket.js';
 
 test.each([

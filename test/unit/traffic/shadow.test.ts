@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Side } from '../../../src/domain/routing.js';
-import type { ComparableAnswer, ShadowRule } from '../../../src/domain/shadow-comparison.js';
+import type { Side } from '../../../src/domain/traffic/routing.js';
+import type { ComparableAnswer, ShadowRule } from '../../../src/domain/traffic/shadow-comparison.js';
 import { createShadow, type LegLimits } from '../../../src/traffic/shadow.js';
 import { parseShadowRules } from '../../../src/traffic/shadow-rules.js';
 

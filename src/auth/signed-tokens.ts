@@ -1,0 +1,147 @@
+import { createVerifier, TokenError } from 'fast-jwt';
+import { LRUCache } from 'lru-cache';
+import { Failure } from '../base/failures.js';
+
+/**
+ * What tokens of one kind are signed with. While a secret is being changed both the new and the old one are right;
+ * an empty text is no secret.
+ */
+export interface TokenSecrets {
+  readonly current: string;
+  readonly previous?: string;
+}
+
+export type Claims = Readonly<Record<string, unknown>>;
+
+/** A right token, and what of it is not about whom it speaks for. */
+export interface VerifiedToken<Identity> {
+  readonly identity: Identity;
+  /** Whether it is signed with the current secret; else it is with the previous one. */
+  readonly isCurrent: boolean;
+  /** Milliseconds since 1970: when the first of the tokens was issued that each led to the next, this one the last. */
+  readonly startedAt: number;
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
+export interface SignedTokens<Identity> {
+  /**
+   * Whom a token speaks for. Throws `unauthorized`: `Token expired` for one that is right in all but its time,
+   * `Invalid token` for anything else. Remembers right tokens until they expire.
+   */
+  verify(token: string): Identity;
+  /** As `verify`, with all that is known of the token. */
+  inspect(token: string): VerifiedToken<Identity>;
+  /** Takes other secrets from now on, and forgets what was verified with the former ones. */
+  useSecrets(secrets: TokenSecrets): void;
+}
+
+export interface TokenRules<Identity> {
+  readonly issuer: string;
+  /** What the claims say beside issuer and times; undefined when a claim is missing or wrong. */
+  readonly read: (claims: Claims) => Identity | undefined;
+  readonly clock: () => Date;
+}
+
+const mostTokenLength = 8192;
+/** A signer's clock may be ahead by this much, seconds. Never added to `exp`: an hour is an hour. */
+const clockSkew = 60;
+const cachedTokens = { max: 10_000, maxSize: 16 * 1024 * 1024 };
+
+/** HS256 and nothing else (RFC 8725, 3.1), with an issuer and an end. Without any secret every token is invalid. */
+export function createSignedTokens<Identity extends object>(
+  secrets: TokenSecrets,
+  { issuer, read, clock }: TokenRules<Identity>,
+): SignedTokens<Identity> {
+  const verified = new LRUCache<string, VerifiedToken<Identity>>({
+    ...cachedTokens,
+    sizeCalculation: (_entry, token) => token.length,
+  });
+  let verifiers = verifiersOf(secrets, issuer);
+  const check = (token: string, now: number): VerifiedToken<Identity> => {
+    if (token.length > mostTokenLength) throw invalid();
+    const { claims, isCurrent } = claimsOf(token, verifiers);
+    const identity = read(claims);
+    const { exp, iat, nbf, orig_iat: first = iat } = claims;
+    const begun = [iat, nbf].every((time) => time === undefined || begins(time, now));
+    if (identity === undefined || !begun || !isTime(exp)) throw invalid();
+    return { identity, isCurrent, startedAt: isTime(first) ? first * 1000 : now, expiresAt: exp * 1000 };
+  };
+  const inspect = (token: string): VerifiedToken<Identity> => {
+    const now = clock().getTime();
+    let entry = verified.get(token);
+    if (entry === undefined) {
+      entry = check(token, now);
+      if (now < entry.expiresAt) verified.set(token, entry);
+    }
+    if (now < entry.expiresAt) return entry;
+    verified.delete(token);
+    throw new Failure('unauthorized', 'Token expired');
+  };
+  return {
+    verify: (token) => inspect(token).identity,
+    inspect,
+    useSecrets(changed) {
+      verifiers = verifiersOf(changed, issuer);
+      verified.clear();
+    },
+  };
+}
+
+interface Verifier {
+  readonly verify: (token: string) => Claims;
+  readonly isCurrent: boolean;
+}
+
+function verifiersOf({ current, previous = '' }: TokenSecrets, issuer: string): readonly Verifier[] {
+  // An empty key would let anybody sign.
+  return [
+    { secret: current, isCurrent: true },
+    { secret: previous, isCurrent: previous === current },
+  ]
+    .filter(({ secret }) => secret !== '')
+    .map(({ secret, isCurrent }) => ({
+      isCurrent,
+      verify: createVerifier({
+        key: Buffer.from(secret, 'utf8'),
+        algorithms: ['HS256'],
+        requiredClaims: ['iss', 'exp'],
+        allowedIss: issuer,
+        cache: false,
+        // Times are judged here, by the clock that was given and after all other claims.
+        ignoreExpiration: true,
+        ignoreNotBefore: true,
+      }),
+    }));
+}
+
+function claimsOf(
+  token: string,
+  verifiers: readonly Verifier[],
+): { readonly claims: Claims; readonly isCurrent: boolean } {
+  for (const { verify, isCurrent } of verifiers) {
+    try {
+      const claims = verify(token);
+      // The library takes a list that holds the issuer for the issuer.
+      if (typeof claims.iss !== 'string') throw invalid();
+      return { claims, isCurrent };
+    } catch (error) {
+      const otherKey = error instanceof TokenError && error.code === TokenError.codes.invalidSignature;
+      if (!otherKey) throw invalid();
+    }
+  }
+  throw invalid();
+}
+
+function begins(time: unknown, now: number): boolean {
+  return isTime(time) && (time - clockSkew) * 1000 <= now;
+}
+
+/** Whether a claim is a time: seconds since 1970, by RFC 7519 whole or not. */
+export function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
+
+function invalid(): Failure {
+  return new Failure('unauthorized', 'Invalid token');
+}

@@ -1,0 +1,170 @@
+import { createHmac } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Failure } from '../base/failures.js';
+import { type Configuration, refuseToStart } from '../config/config.js';
+import type { TokenSecrets } from './signed-tokens.js';
+
+const kinds = ['cube', 'user'] as const;
+type Kind = (typeof kinds)[number];
+
+/** The secrets of both kinds of tokens. */
+export type Secrets = Readonly<Record<Kind, TokenSecrets>>;
+
+/** One kind in a file of secrets; `previous` is good until a time, ISO 8601, or for as long as it stands there. */
+export interface SecretsOfKind extends TokenSecrets {
+  readonly previous_until?: string;
+}
+export type SecretsFile = Readonly<Partial<Record<Kind, SecretsOfKind>>>;
+
+export type SecretVariables = Pick<Configuration, 'CUBE_JWT_SECRET' | 'TOKEN_SECRETS_FILE'> &
+  Partial<Pick<Configuration, 'CUBE_JWT_SECRET_PREVIOUS' | 'USER_JWT_SECRET' | 'USER_JWT_SECRET_PREVIOUS'>>;
+
+/** Tells secrets apart without telling them: part of what the secret makes of a text that is no token. */
+export function fingerprintOf(secret: string): string {
+  return createHmac('sha256', secret).update('cubeshift fingerprint of a secret').digest('hex').slice(0, 16);
+}
+
+/** Programs look so often: whoever changes a secret waits longer than that between two steps. */
+export const lookForSecretsMillis = 1000;
+const leastBytes = 32;
+
+/** The secrets as they are now: by TOKEN_SECRETS_FILE where it has them, else by the other variables. */
+export class KnownSecrets {
+  private now: Secrets;
+  private readonly heard: ((secrets: Secrets) => void)[] = [];
+  private readonly timer: NodeJS.Timeout;
+  private told = '';
+  /** Whether there was a file: one that is gone must not bring a former secret back. */
+  private wasThere = false;
+
+  /** Throws `configuration_invalid` for a file that is wrong; one that turns wrong later changes nothing, and `alarm` is told once. */
+  constructor(
+    private readonly variables: SecretVariables,
+    private readonly clock: () => Date,
+    private readonly alarm: (sentence: string) => void,
+  ) {
+    this.now = this.read();
+    this.timer = setInterval(() => this.look(), lookForSecretsMillis);
+    this.timer.unref();
+  }
+
+  get cube(): TokenSecrets {
+    return this.now.cube;
+  }
+
+  get user(): TokenSecrets {
+    return this.now.user;
+  }
+
+  /** Of the secrets of cube tokens, the one that is signed with first. */
+  fingerprints(): readonly string[] {
+    const { current, previous = '' } = this.cube;
+    return [current, previous].filter((secret) => secret !== '').map(fingerprintOf);
+  }
+
+  /** `listener` is given every change from now on. */
+  whenChanged(listener: (secrets: Secrets) => void): void {
+    this.heard.push(listener);
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Reads the file now, as it does every second by itself. */
+  look(): void {
+    try {
+      const read = this.read();
+      this.told = '';
+      if (JSON.stringify(read) === JSON.stringify(this.now)) return;
+      this.now = read;
+      for (const listener of this.heard) listener(read);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      if (this.told !== error.message) this.alarm(error.message);
+      this.told = error.message;
+    }
+  }
+
+  private read(): Secrets {
+    const { TOKEN_SECRETS_FILE: path, ...set } = this.variables;
+    const found = findSecretsFile(path);
+    if (found === undefined && this.wasThere) throw wrong('is gone');
+    this.wasThere = found !== undefined;
+    const file = found ?? {};
+    const now = this.clock().getTime();
+    return {
+      cube: atTime(file.cube, now) ?? { current: set.CUBE_JWT_SECRET, previous: set.CUBE_JWT_SECRET_PREVIOUS ?? '' },
+      user: atTime(file.user, now) ?? {
+        current: set.USER_JWT_SECRET ?? '',
+        previous: set.USER_JWT_SECRET_PREVIOUS ?? '',
+      },
+    };
+  }
+}
+
+/** `KnownSecrets` for a program's start: a file that is wrong ends the process with code 2 and a sentence. */
+export function knowSecretsOrExit(...known: ConstructorParameters<typeof KnownSecrets>): KnownSecrets {
+  try {
+    return new KnownSecrets(...known);
+  } catch (error) {
+    return refuseToStart(error);
+  }
+}
+
+function atTime(kind: SecretsOfKind | undefined, now: number): TokenSecrets | undefined {
+  if (kind === undefined) return undefined;
+  const { current, previous = '', previous_until: until } = kind;
+  return { current, previous: until !== undefined && Date.parse(until) <= now ? '' : previous };
+}
+
+/** What a file of secrets says; nothing where there is no file. Throws `configuration_invalid`, never with a secret in it. */
+export function readSecretsFile(path: string): SecretsFile {
+  return findSecretsFile(path) ?? {};
+}
+
+function findSecretsFile(path: string): SecretsFile | undefined {
+  if (path === '') return undefined;
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw wrong('cannot be read');
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    throw wrong('is no JSON');
+  }
+  if (typeof parsed !== 'object' || parsed === null) throw wrong('must be an object');
+  const entries = Object.entries(parsed).map(([kind, value]) => {
+    if (!kinds.some((known) => known === kind)) throw wrong('has a part that is neither cube nor user');
+    return [kind, readKind(value)];
+  });
+  return Object.fromEntries(entries) as SecretsFile;
+}
+
+function readKind(value: unknown): SecretsOfKind {
+  if (typeof value !== 'object' || value === null) throw wrong('must have an object for each kind');
+  const { current, previous, previous_until: until, ...others } = value as Record<string, unknown>;
+  if (Object.keys(others).length > 0) throw wrong('has parts beside current, previous and previous_until');
+  if (!isSecret(current) || (previous !== undefined && !isSecret(previous)))
+    throw wrong(`needs secrets of ${leastBytes} bytes or more`);
+  if (until !== undefined && (typeof until !== 'string' || Number.isNaN(Date.parse(until))))
+    throw wrong('needs a time as previous_until');
+  return {
+    current,
+    ...(previous === undefined ? {} : { previous }),
+    ...(until === undefined ? {} : { previous_until: until }),
+  };
+}
+
+function isSecret(value: unknown): value is string {
+  return typeof value === 'string' && Buffer.byteLength(value) >= leastBytes;
+}
+
+function wrong(sentence: string): Failure {
+  return new Failure('configuration_invalid', `The file that TOKEN_SECRETS_FILE names ${sentence}.`);
+}

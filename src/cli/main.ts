@@ -1,0 +1,23 @@
+import { CommanderError } from 'commander';
+import { Failure } from '../base/failures.js';
+import { exitCodes } from './exit-codes.js';
+import { output } from './output.js';
+import { createProgram } from './program.js';
+
+/** Entry point of `cubeshift`. */
+
+// Whoever reads the output may leave before its end, as `head` does: nothing is wrong then, and the work goes on to its end.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+
+try {
+  await createProgram(output).parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  else if (error instanceof Failure) {
+    output.talk(error.message);
+    process.exitCode = exitCodes.usage;
+  } else throw error;
+}

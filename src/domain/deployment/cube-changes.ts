@@ -1,0 +1,212 @@
+import type { RequestProof } from '../plan-requests.js';
+
+/** The words of a cube's life as the control API and the plans share them: deployments and emergency rollbacks. */
+
+/** Who changes a cube: only the run that took it last may. */
+export interface ChangeReference {
+  readonly cubeId: string;
+  /** The workflow's id and run id. */
+  readonly holderId: string;
+}
+
+export type CubeChange =
+  | { readonly kind: 'deploy'; readonly version: string; readonly instances: number | null }
+  | { readonly kind: 'restart' }
+  | { readonly kind: 'scale'; readonly instances: number };
+
+export interface DeploymentInput {
+  readonly cubeId: string;
+  readonly change: CubeChange;
+  readonly by: string;
+  /** How long new instances may take to be ready, seconds. */
+  readonly readySeconds: number;
+  /** How long their health must hold before the change counts as done, seconds. */
+  readonly watchSeconds: number;
+}
+
+export const deploymentDefaults: Readonly<Record<'readySeconds' | 'watchSeconds', number>> = {
+  readySeconds: 60,
+  watchSeconds: 3,
+};
+
+/** One thing that a plan did or found, told in a sentence. */
+export interface ToldStep {
+  readonly step: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly sentence: string;
+}
+
+/**
+ * `taken_back`: it did not go well, and what ran before runs again; `refused`: nothing was changed; `superseded`: an
+ * emergency rollback took the cube over; `undo_incomplete`: what ran before could not be put back.
+ */
+export type DeploymentStatus = 'running' | 'done' | 'taken_back' | 'refused' | 'superseded' | 'undo_incomplete';
+
+export interface DeploymentView {
+  readonly cube_id: string;
+  readonly change: CubeChange['kind'];
+  readonly version: string | null;
+  readonly previous_version: string | null;
+  readonly status: DeploymentStatus;
+  /** The type of what went wrong; null when nothing did. */
+  readonly failure: string | null;
+  readonly step: string;
+  /** Why it is where it is. */
+  readonly sentence: string;
+  readonly by: string;
+  readonly steps: readonly ToldStep[];
+}
+
+export interface RollbackInput {
+  readonly cubeId: string;
+  /** Null: the version that took the traffic before, where it is still warm. */
+  readonly targetVersion: string | null;
+  readonly by: string;
+  /** How long the restored version may take to be ready, seconds. */
+  readonly readySeconds: number;
+  /** How long its health must hold once traffic is let in, seconds. */
+  readonly watchSeconds: number;
+}
+
+/** Ten looks at its health; whoever is not in a hurry asks for more. */
+export const rollbackDefaults = { readySeconds: 30, watchSeconds: 2 } as const;
+
+export type RollbackStatus = 'running' | 'escalated' | 'completed' | 'acknowledged';
+
+export interface RollbackView {
+  readonly cube_id: string;
+  readonly target_version: string | null;
+  /** What took the traffic when the rollback began. */
+  readonly from_version: string | null;
+  readonly status: RollbackStatus;
+  readonly step: string;
+  readonly sentence: string;
+  readonly by: string;
+  readonly steps: readonly ToldStep[];
+  /** ISO 8601, UTC: when users were sent away from the cube, and when they were let in again. */
+  readonly traffic_stopped_at: string | null;
+  readonly traffic_restored_at: string | null;
+  readonly acknowledged_by: string | null;
+  /** What a person may type now, each with what it does; empty while nobody is waited for. */
+  readonly next: readonly NextCommand[];
+}
+
+/** A command of `cubeshift`, and what it does. */
+export interface NextCommand {
+  readonly command: string;
+  readonly what: string;
+}
+
+/** What answers a rollback that waits for a person. `served`: users are still served by the cube. */
+export function rollbackAnswers(cubeId: string, trafficName: string | null, served: boolean): readonly NextCommand[] {
+  const rollback = `cubeshift cubes rollback ${cubeId}`;
+  return [
+    {
+      command: `${rollback} VERSION --wait`,
+      what: 'go back to that version; `cubeshift release list` names those kept',
+    },
+    { command: `${rollback} --retry "WHY" --wait`, what: 'try the steps again, once the cause is mended' },
+    { command: `${rollback} --acknowledge "WHY"`, what: 'end it here and take over' },
+    ...(served && trafficName !== null
+      ? [{ command: `cubeshift traffic set ${trafficName} --enabled false`, what: 'send users to legacy meanwhile' }]
+      : []),
+  ];
+}
+
+const notTakenUp = 'It is begun; its plan has told nothing yet. Where that stays so, no control worker runs.';
+
+/** A deployment that was begun and that no worker has taken up yet. */
+export function begunDeployment({ cubeId, change, by }: DeploymentInput): DeploymentView {
+  return {
+    cube_id: cubeId,
+    change: change.kind,
+    version: change.kind === 'deploy' ? change.version : null,
+    previous_version: null,
+    status: 'running',
+    failure: null,
+    step: 'begin',
+    sentence: notTakenUp,
+    by,
+    steps: [],
+  };
+}
+
+/** The same of an emergency rollback. */
+export function begunRollback({ cubeId, targetVersion, by }: RollbackInput): RollbackView {
+  return {
+    cube_id: cubeId,
+    target_version: targetVersion,
+    from_version: null,
+    status: 'running',
+    step: 'begin',
+    sentence: notTakenUp,
+    by,
+    steps: [],
+    traffic_stopped_at: null,
+    traffic_restored_at: null,
+    acknowledged_by: null,
+    next: [],
+  };
+}
+
+/** What a person answers to an escalated rollback: `retry` has the steps tried again, else it ends there. */
+export interface Acknowledgement {
+  readonly by: string;
+  readonly why: string;
+  readonly retry: boolean;
+  /** The version to go back to from now on. */
+  readonly targetVersion?: string;
+  /** That the control API sent it. */
+  readonly proof?: RequestProof;
+}
+
+/** Another call for a rollback that is under way already; null: whatever version it goes to. */
+export interface RollbackCall {
+  readonly by: string;
+  readonly targetVersion: string | null;
+  /** That the control API sent it. */
+  readonly proof?: RequestProof;
+}
+
+/** The version that a rollback can go to: one that is warm, or can be started; or in a sentence why there is none. */
+export type TargetFound =
+  | { readonly found: true; readonly version: string }
+  | { readonly found: false; readonly sentence: string };
+
+export function deploymentIdOf(cubeId: string): string {
+  return `deployment/${cubeId}`;
+}
+
+export function rollbackIdOf(cubeId: string): string {
+  return `rollback/${cubeId}`;
+}
+
+/** What a look found: passed, or in a sentence why not. */
+export type Verdict = { readonly passed: true } | { readonly passed: false; readonly sentence: string };
+
+/** How letting users in went: `closedBy` names who keeps the cube closed; null when it is open. */
+export type LetIn = Verdict | { readonly passed: true; readonly closedBy: string | null };
+
+/** How users were kept from a cube, as it was found before: enough to let them in again. */
+export interface TrafficBefore {
+  /** `flags`: legacy owns the data and serves them; `hold`: the cube does, and they wait; `none`: users do not reach it. */
+  readonly way: 'flags' | 'hold' | 'none';
+  /** Whether the cube was open; null where that could not be read, or says nothing. */
+  readonly enabled: boolean | null;
+}
+
+/** What came of keeping users from a cube. */
+export interface StopOutcome {
+  /** How many gateways did not say that they go by it; null where Redis could not be reached. */
+  readonly unheard: number | null;
+}
+
+/** What an escalation tells whoever is called. */
+export interface Escalation {
+  readonly cube_id: string;
+  readonly workflow_id: string;
+  readonly sentence: string;
+  readonly next: readonly NextCommand[];
+  readonly steps: readonly ToldStep[];
+}

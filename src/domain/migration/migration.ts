@@ -1,0 +1,223 @@
+import type { RequestProof } from '../plan-requests.js';
+
+/** The words of a migration's life: kinds, stages, states, actions. The control API and the workflows share them. */
+
+export const migrationKinds = ['saju-records', 'ai-models', 'paperwork-files', 'crawler-jobs'] as const;
+export type MigrationKind = (typeof migrationKinds)[number];
+
+export const migrationModes = ['copy', 'live'] as const;
+export type MigrationMode = (typeof migrationModes)[number];
+
+export const migrationStages = [
+  'preflight',
+  'copying',
+  'verifying',
+  'verified',
+  'synchronizing',
+  'cutting_over',
+  'cut_over',
+  'rolling_back',
+  'done',
+] as const;
+export type MigrationStage = (typeof migrationStages)[number];
+
+export const migrationStatuses = [
+  'running',
+  'waiting',
+  'paused',
+  'blocked',
+  'completed',
+  'cancelled',
+  'rolled_back',
+  'failed',
+] as const;
+export type MigrationStatus = (typeof migrationStatuses)[number];
+
+/** The states from which a migration never moves again. */
+export const endedStatuses: ReadonlySet<MigrationStatus> = new Set(['completed', 'cancelled', 'rolled_back', 'failed']);
+
+export const migrationActions = [
+  'pause',
+  'resume',
+  'cancel',
+  'verify',
+  'repair',
+  'rejects/retry',
+  'rejects/accept',
+  'rollback',
+  'cutover',
+  'complete',
+] as const;
+export type MigrationAction = (typeof migrationActions)[number];
+
+/** Why a migration stopped by itself; decides which ways out are open. */
+export type BlockReason = 'too_many_rejects' | 'verification_mismatch' | 'other';
+
+/** Where a migration stands, as far as steering cares. */
+export interface MigrationState {
+  readonly stage: MigrationStage;
+  readonly status: MigrationStatus;
+  readonly mode: MigrationMode;
+  /** Set while `status` is `blocked`. */
+  readonly blockedBy?: BlockReason;
+  /** Set while there are rejects that nobody accepted: nothing is completed over them. */
+  readonly openRejects?: true;
+}
+
+declare const migrationIdBrand: unique symbol;
+/** The id of one migration, unique over all kinds. */
+export type MigrationId = string & { readonly [migrationIdBrand]: true };
+
+export function isMigrationId(value: string): value is MigrationId {
+  return /^[a-z0-9][a-z0-9-]{0,62}$/.test(value);
+}
+
+export function workflowIdOf(kind: MigrationKind, id: MigrationId): string {
+  return `${kind}/${id}`;
+}
+
+/**
+ * The steering words that fit a state, in the order an operator would consider them.
+ * The one rule for the workflow's validators, the control API's 409 and the command line's hints.
+ */
+export function actionsThatFit(state: MigrationState): readonly MigrationAction[] {
+  switch (state.status) {
+    case 'running':
+      return state.stage === 'rolling_back' || state.stage === 'done' ? [] : ['pause', 'cancel', 'rollback'];
+    case 'paused':
+      return ['resume', 'cancel', 'rollback'];
+    case 'blocked':
+      // Half a rollback can only become a whole one.
+      return state.stage === 'rolling_back' ? ['rollback'] : actionsOfBlocked(state.blockedBy ?? 'other');
+    case 'waiting': {
+      if (state.stage !== 'verified') return ['cancel', 'rollback'];
+      const others = ['verify', 'rejects/retry', 'rejects/accept', 'cancel', 'rollback'] as const;
+      return state.openRejects ? others : ['complete', ...others];
+    }
+    case 'completed':
+    case 'cancelled':
+    case 'rolled_back':
+    case 'failed':
+      return [];
+  }
+}
+
+/**
+ * The steering words that fit while a request that was accepted waits to be taken up: nothing of it was done yet, so that a
+ * way out comes before it. Of two ways out the first stands, since whoever asked for it was told so.
+ */
+export function actionsBefore(
+  pending: MigrationAction | undefined,
+  fitting: readonly MigrationAction[],
+): readonly MigrationAction[] {
+  if (pending === undefined) return fitting;
+  return isWayOut(pending) ? [] : fitting.filter(isWayOut);
+}
+
+/** Whether a steering word ends the run. */
+export function isWayOut(action: MigrationAction): action is 'cancel' | 'rollback' {
+  return action === 'cancel' || action === 'rollback';
+}
+
+function actionsOfBlocked(reason: BlockReason): readonly MigrationAction[] {
+  switch (reason) {
+    case 'too_many_rejects':
+      return ['rejects/retry', 'rejects/accept', 'verify', 'repair', 'cancel', 'rollback'];
+    case 'verification_mismatch':
+      return ['repair', 'verify', 'rejects/retry', 'rejects/accept', 'cancel', 'rollback'];
+    case 'other':
+      return ['resume', 'cancel', 'rollback'];
+  }
+}
+
+export const unmappedColumnChoices = ['refuse', 'accept'] as const;
+export type UnmappedColumns = (typeof unmappedColumnChoices)[number];
+
+/** The settings of one migration; every one has a default. */
+export interface MigrationOptions {
+  /** Rows in a batch: the unit of rejects and of the log. */
+  readonly batch_rows: number;
+  /** Bytes at which a batch closes early. */
+  readonly batch_bytes: number;
+  /** Copies that run at the same time. */
+  readonly lanes: number;
+  /** Share of rows, in percent, past which rejects block the run. */
+  readonly reject_limit_percent: number;
+  /** Rows a second over all lanes; null is no limit. */
+  readonly rows_per_second: number | null;
+  /** Milliseconds a probe of legacy may take before the copy slows down; null is no limit. */
+  readonly legacy_latency_limit_ms: number | null;
+  /** Whether a run begins although legacy's table has columns that the cube's has no place for: they stay behind. */
+  readonly unmapped_columns: UnmappedColumns;
+}
+
+export const defaultMigrationOptions: MigrationOptions = {
+  batch_rows: 1000,
+  batch_bytes: 4 * 1024 * 1024,
+  lanes: 2,
+  reject_limit_percent: 2,
+  rows_per_second: null,
+  legacy_latency_limit_ms: 500,
+  unmapped_columns: 'refuse',
+};
+
+/** What a workflow of a migration is started with. */
+export interface MigrationInput {
+  readonly id: MigrationId;
+  readonly kind: MigrationKind;
+  readonly mode: MigrationMode;
+  readonly options: MigrationOptions;
+}
+
+/**
+ * What steering sends along: the Temporal update named after the action takes one of these.
+ * `by` is the cube id of the token that asked.
+ */
+export interface SteeringRequest {
+  readonly by: string;
+  readonly why?: string;
+  /** For `rejects/accept` and `rejects/retry`: which ones; `all` unless given. */
+  readonly ids?: 'all' | readonly string[];
+  /** That the control API sent it. */
+  readonly proof?: RequestProof;
+}
+
+/** What `GET /v1/migrations/{id}` answers. */
+export interface MigrationView {
+  readonly id: string;
+  readonly kind: MigrationKind;
+  readonly mode: MigrationMode;
+  readonly workflow_id: string;
+  readonly run_id: string | null;
+  readonly status: MigrationStatus;
+  readonly stage: MigrationStage;
+  readonly progress: MigrationProgress;
+  readonly verification: VerificationView;
+  /** The weight of the kind's cube, as it is now. */
+  readonly traffic: { readonly enabled: boolean; readonly percentage: number };
+  readonly ownership: { readonly owner: 'legacy' | 'cube'; readonly epoch: number; readonly since: string | null };
+  readonly error: { readonly type: string; readonly message: string; readonly hint: string } | null;
+  readonly actions: readonly MigrationAction[];
+  /** A word that was accepted and is not carried out yet. */
+  readonly pending: MigrationAction | null;
+  readonly started_at: string;
+  readonly finished_at: string | null;
+}
+
+export interface MigrationProgress {
+  readonly total: number;
+  readonly total_estimated: boolean;
+  readonly migrated: number;
+  readonly rejected: number;
+  readonly verified: number;
+  readonly rate_per_second: number;
+  readonly eta_seconds: number | null;
+}
+
+export interface VerificationView {
+  readonly status: 'none' | 'running' | 'clean' | 'mismatch';
+  readonly compared: number;
+  /** The first hundred; the differing values stay in the ledger. */
+  readonly mismatches: readonly { readonly id: string; readonly field: string }[];
+  readonly finished_at: string | null;
+}

@@ -1,0 +1,17 @@
+/** What the engine relies on of a table that it reads or writes. */
+
+export interface ColumnRule {
+  readonly name: string;
+  /** Types, as format_type names them, that the mapping reads or writes without loss; the first is what a converter gets. */
+  readonly types: readonly string[];
+  /** What the contract reads a NULL as, in SQL: both are one value to the comparison. Left out, NULL is like nothing else. */
+  readonly nullIs?: string;
+}
+
+export interface TableRule {
+  readonly schema: string;
+  readonly table: string;
+  /** A bigint or integer column that identifies rows on both sides. */
+  readonly key: string;
+  readonly columns: readonly ColumnRule[];
+}

@@ -1,0 +1,156 @@
+import type { TrafficName } from '../../cubes.js';
+import type { NextCommand } from '../../deployment/cube-changes.js';
+import type { RequestProof } from '../../plan-requests.js';
+import type { Verdict } from './gate.js';
+import type { RampSettings } from './settings.js';
+
+/** One ramp of one cube: what is asked for, and what is told of it. */
+
+/** What a ramp is started with; plain data. */
+export interface RampInput {
+  readonly cube: TrafficName;
+  /** Rising, the last one the target. */
+  readonly steps: readonly number[];
+  readonly settings: RampSettings;
+  readonly by: string;
+}
+
+/**
+ * `ramping`: goes on by itself. `paused`: keeps its weight, and still goes back when it must. `holding_off`: went back, and
+ * starts again by itself. `waiting`: a person decides. `completed` and `stopped` are its ends; the weight stays.
+ */
+export const rampStatuses = ['ramping', 'paused', 'holding_off', 'waiting', 'completed', 'stopped'] as const;
+export type RampStatus = (typeof rampStatuses)[number];
+
+/** What may be asked of a ramp, each an update of the workflow. */
+export const rampActions = ['pause', 'resume', 'set', 'stop', 'alarm'] as const;
+export type RampAction = (typeof rampActions)[number];
+
+export interface RampRequest {
+  readonly by: string;
+  /** Of `set`: the weight to go on from. */
+  readonly percentage?: number;
+  /** Of `alarm` and `stop`: one sentence. */
+  readonly why?: string;
+  /** That the control API sent it. */
+  readonly proof?: RequestProof;
+}
+
+export interface Rollback {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly from_percentage: number;
+  readonly reason: string;
+  readonly sentence: string;
+}
+
+/** A ramp as it is told to people and programs. */
+export interface RampView {
+  readonly cube: TrafficName;
+  readonly workflow_id: string;
+  readonly status: RampStatus;
+  /** The weight that the ramp set or found. */
+  readonly percentage: number;
+  readonly target_percentage: number;
+  readonly steps: readonly number[];
+  readonly verdict: Verdict | null;
+  readonly reason: string;
+  /** Why it is where it is. */
+  readonly sentence: string;
+  /** Since when the status holds, ISO 8601, UTC. */
+  readonly since: string;
+  readonly checks: number;
+  readonly checked_at: string | null;
+  readonly evidence: {
+    readonly step_watched_seconds: number;
+    readonly step_requests: number;
+    readonly step_failed_requests: number;
+    readonly likelihood_ratio: number;
+    readonly cube_p99_ms: number | null;
+    readonly legacy_p99_ms: number | null;
+    readonly shadow_compared: number;
+    readonly shadow_mismatched: number;
+  };
+  readonly rollbacks: readonly Rollback[];
+  readonly hold_off_until: string | null;
+  readonly settings: RampSettings;
+  /** Settings under which less proof is asked for than usual, a sentence each. */
+  readonly lowered: readonly string[];
+  readonly started_by: string;
+  readonly actions: readonly RampAction[];
+}
+
+/** The flags of a ramp's cube as they stand. */
+export interface StandingWeight {
+  readonly enabled: boolean;
+  /** Null for a value that nobody can go by. */
+  readonly percentage: number | null;
+  /** Who made the last change through the engine. */
+  readonly changedBy: string | null;
+}
+
+/** A ramp as the control API answers: what it did and found, beside the weight that stands at this moment. */
+export interface RampAnswer extends RampView {
+  /** Null where Redis does not answer. */
+  readonly weight: { readonly enabled: boolean; readonly percentage: number | null } | null;
+  /** What a person may type now; empty while nobody is waited for. */
+  readonly next: readonly NextCommand[];
+}
+
+/**
+ * Puts the weight that stands beside what a ramp tells: `percentage` is the share of users on the cube now, and where the
+ * ramp tells of another one, or has ended, the sentence says so.
+ */
+export function besideTheWeight(view: RampView, standing: StandingWeight | null): RampAnswer {
+  const next = nextOf(view);
+  if (standing === null) {
+    const sentence = `${view.sentence} Redis does not answer; the weight was ${view.percentage} % when it was seen last.`;
+    return { ...view, sentence, weight: null, next };
+  }
+  const { enabled, percentage, changedBy } = standing;
+  const effective = !enabled ? 0 : (percentage ?? view.percentage);
+  // While a step of its own is on its way to the plan the ramp is not contradicted.
+  const own = view.status === 'ramping' && changedBy === rampWorkflowId(view.cube);
+  const ended = view.status === 'completed' || view.status === 'stopped';
+  const asTold = !ended && enabled && percentage === view.percentage;
+  const told = own || asTold ? '' : ` ${standingText(standing)}`;
+  return {
+    ...view,
+    percentage: effective,
+    sentence: `${view.sentence}${told}`,
+    weight: { enabled, percentage },
+    next,
+  };
+}
+
+function standingText({ enabled, percentage }: StandingWeight): string {
+  const weight = percentage === null ? 'none that anybody can go by' : `${percentage} %`;
+  return enabled ? `The weight is ${weight} now.` : `The cube is closed now, and its weight ${weight}.`;
+}
+
+function nextOf({ cube, status }: RampView): readonly NextCommand[] {
+  if (status !== 'waiting') return [];
+  return [
+    { command: `cubeshift traffic ramp ${cube} --resume`, what: 'let it go on from the weight as it is' },
+    { command: `cubeshift traffic stop ${cube}`, what: 'end it; the weight stays' },
+  ];
+}
+
+export function rampWorkflowId(cube: TrafficName): string {
+  return `ramp/${cube}`;
+}
+
+/** What fits at a status; `alarm` fits wherever traffic may be on the cube. */
+export function rampActionsThatFit(status: RampStatus): readonly RampAction[] {
+  switch (status) {
+    case 'ramping':
+      return ['pause', 'set', 'stop', 'alarm'];
+    case 'paused':
+    case 'waiting':
+      return ['resume', 'set', 'stop', 'alarm'];
+    case 'holding_off':
+      return ['resume', 'stop'];
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,57 @@
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import type { CubeDefinition } from '../domain/cubes.js';
+import type { InstanceState } from '../registry/instances.js';
+import type { DependencyHealth } from './dependency-health.js';
+
+/** What a cube tells of itself. */
+export interface CubeSelf {
+  readonly definition: CubeDefinition;
+  readonly version: string;
+  readonly instanceId: string;
+  readonly startedAt: Date;
+  /** What it cannot serve without. */
+  readonly needed: DependencyHealth;
+  readonly optional: DependencyHealth;
+  state: InstanceState;
+}
+
+const dependencies = Type.Record(Type.String(), Type.String({ description: 'ok or unreachable' }));
+const healthSchema = Type.Object({
+  status: Type.String({ description: 'ok, or degraded while a dependency does not answer' }),
+  cube_id: Type.String(),
+  instance_id: Type.String(),
+  version: Type.String(),
+  state: Type.String({ description: 'starting, ready or draining' }),
+  uptime_seconds: Type.Integer(),
+  dependencies,
+});
+const readySchema = Type.Object({
+  ready: Type.Boolean(),
+  state: Type.String(),
+  waiting_for: Type.Array(Type.String(), { description: 'dependencies that do not answer' }),
+});
+
+/** `GET /health` says how the cube and each dependency is, always with 200; `GET /ready` is 503 while it cannot serve. */
+export function registerCubeHealth(app: FastifyInstance, cube: CubeSelf, clock: () => Date): void {
+  const health = { summary: 'Liveness, dependencies, version', response: { 200: healthSchema } };
+  app.get('/health', { schema: health }, async () => {
+    const [needed, optional] = await Promise.all([cube.needed.look(), cube.optional.look()]);
+    const states = { ...needed, ...optional };
+    return {
+      status: Object.values(states).every((state) => state === 'ok') ? 'ok' : 'degraded',
+      cube_id: cube.definition.cubeId,
+      instance_id: cube.instanceId,
+      version: cube.version,
+      state: cube.state,
+      uptime_seconds: Math.floor((clock().getTime() - cube.startedAt.getTime()) / 1000),
+      dependencies: states,
+    };
+  });
+  const readiness = { summary: '200 once it can serve', response: { 200: readySchema, 503: readySchema } };
+  app.get('/ready', { schema: readiness }, async (_request, reply) => {
+    const waiting = Object.entries(await cube.needed.look()).flatMap(([name, state]) => (state === 'ok' ? [] : [name]));
+    const ready = waiting.length === 0 && cube.state !== 'draining';
+    return reply.code(ready ? 200 : 503).send({ ready, state: cube.state, waiting_for: waiting });
+  });
+}

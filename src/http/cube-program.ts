@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import pino from 'pino';
+import { knowSecretsOrExit } from '../auth/token-secrets.js';
+import { createTokenVerifier } from '../auth/tokens.js';
+import { packageVersion } from '../base/package-root.js';
+import { type Configuration, configureOrExit, type VariableName } from '../config/config.js';
+import { type CubeId, cubeDefinitions } from '../domain/cubes.js';
+import { connectRedis, type RedisConnection } from '../redis/connection.js';
+import { admittedInstances } from '../registry/admitted-instances.js';
+import type { InstanceFilter } from '../registry/instances.js';
+import { reportSecrets } from '../registry/known-secrets.js';
+import { type CubeApp, type CubeOptions, runCube } from './cube.js';
+import { createInterCubeCalls, type InterCubeCalls } from './inter-cube-calls.js';
+
+const variablesOfEveryCube = [
+  'REDIS_URL',
+  'CUBE_JWT_SECRET',
+  'CUBE_JWT_SECRET_PREVIOUS',
+  'TOKEN_SECRETS_FILE',
+  'CUBE_HOST',
+  'CUBE_PORT',
+  'CUBE_URL',
+  'CUBE_VERSION',
+  'INSTANCE_ID',
+  'INSTANCE_NETWORKS',
+  'LOG_LEVEL',
+] as const satisfies readonly VariableName[];
+
+/** What a cube's own part is given. */
+export interface CubeProgram<Name extends VariableName> {
+  readonly config: Pick<Configuration, Name | (typeof variablesOfEveryCube)[number]>;
+  /** What `buildCube` needs of every cube. */
+  readonly basics: Pick<CubeOptions, 'definition' | 'version' | 'instanceId' | 'clock' | 'tokens'> & {
+    readonly logger: pino.Logger;
+  };
+  /** What cube tokens are signed with, as it is now. */
+  readonly secret: () => string;
+  /** Looks for a changed secret now, not within a second. */
+  readonly lookForSecrets: () => void;
+  readonly redis: RedisConnection;
+  readonly admits: InstanceFilter;
+  /** Its calls of these other cubes; ended with the cube. */
+  readonly callsOf: (cubeIds: readonly CubeId[]) => Promise<InterCubeCalls>;
+  /** Aborted when the program is told to end. */
+  readonly signal: AbortSignal;
+}
+
+/** A cube that is ready to listen, and what is left to close after its last answer. */
+export interface BuiltCube {
+  readonly app: CubeApp;
+  readonly close?: () => Promise<void>;
+}
+
+/**
+ * The whole life of a cube's process, from its environment to its last answer after SIGTERM. `names` are the variables it
+ * reads beside those of every cube. A wrong environment ends it with code 2 and a sentence for each variable.
+ */
+export async function runCubeProgram<Name extends VariableName>(
+  cubeId: CubeId,
+  names: readonly Name[],
+  build: (program: CubeProgram<Name>) => Promise<BuiltCube>,
+): Promise<void> {
+  const definition = cubeDefinitions.find((known) => known.cubeId === cubeId) ?? cubeDefinitions[0];
+  const config = configureOrExit([...variablesOfEveryCube, ...names], {
+    CUBE_PORT: String(definition.port),
+    ...process.env,
+  });
+  const version = config.CUBE_VERSION || packageVersion();
+  const instanceId = config.INSTANCE_ID || randomUUID();
+  const logger = pino({
+    name: cubeId,
+    level: config.LOG_LEVEL,
+    base: { cube_id: cubeId, instance_id: instanceId, version },
+  });
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const clock = () => new Date();
+  const secrets = knowSecretsOrExit(config, clock, (sentence) => logger.error(sentence));
+  const tokens = createTokenVerifier(secrets.cube, clock);
+  secrets.whenChanged(({ cube }) => tokens.useSecrets(cube));
+  const redis = connectRedis(config.REDIS_URL, { onError: (error) => logger.warn({ reason: error.name }, 'Redis') });
+  const { admits } = admittedInstances(config.INSTANCE_NETWORKS, secrets, (sentence) => logger.error(sentence));
+  const ended: (() => Promise<void>)[] = [];
+  const callsOf = async (cubeIds: readonly CubeId[]) => {
+    const caller = { callerId: cubeId, secret: () => secrets.cube.current, clock };
+    const calls = await createInterCubeCalls({ ...caller, redis, admits, cubeIds });
+    ended.push(() => calls.close());
+    return calls;
+  };
+  const { app, close } = await build({
+    config,
+    basics: { definition, version, instanceId, logger, clock, tokens },
+    secret: () => secrets.cube.current,
+    lookForSecrets: () => secrets.look(),
+    redis,
+    admits,
+    callsOf,
+    signal: stop.signal,
+  });
+  const stopReporting = reportSecrets(redis, `${cubeId}/${instanceId}`, () => secrets.fingerprints());
+  await runCube(app, {
+    redis,
+    secret: () => secrets.cube.current,
+    host: config.CUBE_HOST,
+    port: config.CUBE_PORT,
+    ...(config.CUBE_URL === '' ? {} : { url: config.CUBE_URL }),
+    signal: stop.signal,
+  });
+  await stopReporting();
+  await close?.();
+  for (const end of ended) await end();
+  secrets.close();
+  redis.disconnect();
+}

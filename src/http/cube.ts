@@ -1,0 +1,174 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { problemSchema } from '../api/problem.js';
+import type { TokenVerifier } from '../auth/tokens.js';
+import type { Failure } from '../base/failures.js';
+import type { CubeDefinition } from '../domain/cubes.js';
+import type { Rate } from '../domain/traffic/token-bucket.js';
+import { writeCheckPath } from '../domain/traffic/write-check.js';
+import type { RedisConnection } from '../redis/connection.js';
+import { type InstanceState, type NewInstance, registerInstance } from '../registry/instances.js';
+import { type Authorization, createAuthorization, type Permission } from './authorization.js';
+import { type CubeSelf, registerCubeHealth } from './cube-health.js';
+import { type DependencyCheck, watchDependencies } from './dependency-health.js';
+import { limitOptions, limits, registerLimits } from './limits.js';
+import { type MoreMetrics, registerMetrics } from './metrics.js';
+import { ownUrl } from './own-url.js';
+import { registerProblems } from './problem.js';
+import { limitByAddress, type RateLimiter } from './rate-limit.js';
+import { createRequestContexts } from './request-context.js';
+import { type RouteMethods, registerNotFound } from './route-methods.js';
+import { registerWriteCheck } from './write-check.js';
+
+/** What every cube is built from. */
+export interface CubeOptions {
+  readonly definition: CubeDefinition;
+  readonly version: string;
+  readonly instanceId: string;
+  readonly logger: FastifyBaseLogger | false;
+  readonly clock: () => Date;
+  readonly tokens: TokenVerifier;
+  /** What the cube cannot serve without: it is not ready while one of them does not answer. */
+  readonly dependencies: Readonly<Record<string, DependencyCheck>>;
+  /** What it can do without: told in /health, without a say in /ready. */
+  readonly optionalDependencies?: Readonly<Record<string, DependencyCheck>>;
+  /** What a caller must hold on every route of the cube's own; without it each route asks for what it needs. */
+  readonly permission?: Permission;
+  /** How often one address may ask; without it as often as it likes. */
+  readonly addressRate?: { readonly limiter: RateLimiter; readonly rate: Rate };
+  /** Bytes; a mebibyte by default. */
+  readonly bodyLimit?: number;
+  /** Knows the errors of the technology behind the cube, as `registerProblems` asks. */
+  readonly translate?: (error: unknown) => Failure | undefined;
+  readonly moreMetrics?: MoreMetrics;
+  /** Tries a write as one of a user's is made, and takes it back; throws what a user would meet. */
+  readonly tryWrite?: () => Promise<void>;
+}
+
+export interface Cube extends CubeSelf {
+  readonly authorization: Authorization;
+  /** For routes that take whatever is left over. */
+  readonly methods: RouteMethods;
+}
+
+export type CubeApp = FastifyInstance & { readonly cube: Cube };
+
+/**
+ * A cube without its listener, for its routes to be added: health, readiness, metrics, problems, request ids and traces,
+ * limits and token checks are there.
+ */
+export async function buildCube(options: CubeOptions): Promise<CubeApp> {
+  const { definition, version, instanceId, permission } = options;
+  const contexts = createRequestContexts();
+  const app: FastifyInstance = Fastify({
+    ...(options.logger === false ? { logger: false } : { loggerInstance: options.logger }),
+    ...limitOptions(options.bodyLimit),
+    ...contexts.options,
+    // What arrives while the last requests are answered is answered too: the caller cannot know.
+    return503OnClosing: false,
+    // A user id may be as long as the URL that names it.
+    routerOptions: { maxParamLength: limits.urlBytes },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
+  });
+  app.removeContentTypeParser('text/plain');
+  contexts.register(app);
+  registerLimits(app);
+  if (options.addressRate !== undefined) limitByAddress(app, options.addressRate);
+  const methods = registerNotFound(app, 'See the documentation of this cube for what there is.');
+  registerProblems(app, options.translate ?? (() => undefined));
+  app.addSchema(problemSchema);
+  const authorization = createAuthorization(app, options.tokens, { behindGateway: true });
+  if (permission !== undefined) requireEverywhere(app, authorization, permission);
+  const cube: Cube = {
+    definition,
+    version,
+    instanceId,
+    startedAt: options.clock(),
+    authorization,
+    methods,
+    needed: watchDependencies(options.dependencies),
+    optional: watchDependencies(options.optionalDependencies ?? {}),
+    state: 'starting',
+  };
+  registerMetrics(app, definition.cubeId, options.moreMetrics);
+  registerCubeHealth(app, cube, options.clock);
+  registerWriteCheck(app, authorization, options.tryWrite);
+  return Object.assign(app, { cube });
+}
+
+/** Closed by default: a route that forgets to ask for a permission must not be open to everybody. */
+function requireEverywhere(app: FastifyInstance, authorization: Authorization, permission: Permission): void {
+  const open = new Set(['/health', '/ready', '/metrics', writeCheckPath]);
+  const check = authorization.require(permission);
+  app.addHook('onRequest', async (request) => {
+    if (!open.has(request.routeOptions.url ?? '')) await check(request);
+  });
+}
+
+export interface RunOptions {
+  readonly redis: RedisConnection;
+  /** What cube tokens are signed with, as it is now. */
+  readonly secret: () => string;
+  readonly host: string;
+  /** 0 takes any that is free. */
+  readonly port: number;
+  /** Where others reach it, when not at its own address. */
+  readonly url?: string;
+  /** Aborted when the cube is to end. */
+  readonly signal: AbortSignal;
+  /** How long gateways get to see that it drains: two of their polls. */
+  readonly drainMillis?: number;
+}
+
+const closeMillis = 30_000;
+const lookEveryMillis = 250;
+/** A single lost answer of a dependency is no reason to send everybody away. */
+const mostFailedLooks = 3;
+
+/**
+ * Serves until aborted: listens, enters the registry, is ready once its dependencies answer and not while they do not.
+ * Then drains: gateways see it, requests under way are answered within thirty seconds, it leaves the registry.
+ */
+export async function runCube(app: CubeApp, options: RunOptions): Promise<void> {
+  const { cube } = app;
+  await app.listen({ host: options.host, port: options.port });
+  const entry: NewInstance = {
+    cube_id: cube.definition.cubeId,
+    instance_id: cube.instanceId,
+    url: options.url ?? ownUrl(app.server),
+    version: cube.version,
+    state: cube.state,
+    started_at: cube.startedAt.getTime(),
+  };
+  const registration = registerInstance(options.redis, entry, { secret: options.secret });
+  const enter = async (state: InstanceState) => {
+    if (cube.state === state) return;
+    cube.state = state;
+    app.log.info({ state }, 'cube changed its state');
+    await registration.setState(state);
+  };
+  let failed = 0;
+  while (!options.signal.aborted) {
+    const states = Object.values(await cube.needed.look());
+    failed = states.every((state) => state === 'ok') ? 0 : failed + 1;
+    if (failed === 0) await enter('ready');
+    else if (failed >= mostFailedLooks) await enter('starting');
+    await sleep(lookEveryMillis, undefined, { signal: options.signal }).catch(() => undefined);
+  }
+  await enter('draining');
+  await sleep(options.drainMillis ?? 1000);
+  await closeGracefully(app);
+  await registration.close();
+}
+
+async function closeGracefully(app: FastifyInstance): Promise<void> {
+  // A connection whose last answer was under way when the listener closed would stay open for its keep-alive time.
+  const idle = setInterval(() => app.server.closeIdleConnections(), lookEveryMillis);
+  const late = setTimeout(() => app.server.closeAllConnections(), closeMillis);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(idle);
+    clearTimeout(late);
+  }
+}

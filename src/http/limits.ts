@@ -1,0 +1,71 @@
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyHttpOptions, FastifyInstance, FastifyReply } from 'fastify';
+import { Failure } from '../base/failures.js';
+import { problemOf, sendProblem } from './problem.js';
+
+/** What a request may be, for every service that speaks HTTP through Fastify. */
+export const limits = {
+  headerBytes: 16 * 1024,
+  headers: 100,
+  urlBytes: 8 * 1024,
+  bodyBytes: 1024 * 1024,
+  headersMillis: 10_000,
+  requestMillis: 30_000,
+} as const;
+
+/** Server options that enforce the limits, and answer with a problem what never reaches a route. */
+export function limitOptions(bodyLimit: number = limits.bodyBytes) {
+  return {
+    bodyLimit,
+    requestTimeout: limits.requestMillis,
+    http: {
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headersMillis,
+      requestTimeout: limits.requestMillis,
+      // Node looks for slow requests every thirty seconds otherwise: ten seconds would be forty.
+      connectionsCheckingInterval: 1000,
+    },
+    frameworkErrors: (_error: Error, _request: unknown, reply: FastifyReply) =>
+      void sendProblem(reply, refusal(400, 'The path of the request cannot be read.')),
+    clientErrorHandler: answerUnreadable,
+  } satisfies FastifyHttpOptions<Server>;
+}
+
+/** Refuses what is too long or too much, before anything else looks at it. */
+export function registerLimits(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.raw.rawHeaders.length / 2 > limits.headers)
+      return sendProblem(reply, refusal(431, `The request has more than ${limits.headers} headers.`), 431);
+    if (request.url.length > limits.urlBytes)
+      return sendProblem(reply, refusal(414, `The URL is longer than ${limits.urlBytes} bytes.`), 414);
+  });
+}
+
+/** What Node's parser refuses has no request and no reply: only a connection to say it on and to close. */
+function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, sentence] = unreadable[error.code ?? ''] ?? [400, 'The request is not valid HTTP.'];
+  const body = JSON.stringify(problemOf(refusal(status, sentence), status));
+  const head = [
+    `HTTP/1.1 ${status} ${status === 408 ? 'Request Timeout' : 'Bad Request'}`,
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+const unreadable: Readonly<Record<string, readonly [number, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, `The headers are larger than ${limits.headerBytes / 1024} KiB.`],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request took too long to arrive.'],
+};
+
+function refusal(status: number, sentence: string): Failure {
+  return new Failure('invalid_input', sentence, {
+    hint: status === 408 ? 'Send the whole request within the time limit.' : 'Send a smaller, well-formed request.',
+  });
+}

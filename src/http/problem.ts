@@ -1,0 +1,86 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Problem } from '../api/problem.js';
+import { Failure, failureRule, kindAndPlace, toFailure } from '../base/failures.js';
+
+export function problemOf(failure: Failure, status: number = failureRule(failure.type).httpStatus): Problem {
+  const { field, actions } = failure.details;
+  return {
+    type: failure.type,
+    title: failure.type.replaceAll('_', ' '),
+    status,
+    detail: failure.message,
+    hint: failure.hint,
+    ...(typeof field === 'string' ? { field } : {}),
+    ...(Array.isArray(actions) ? { actions: actions.map(String) } : {}),
+  };
+}
+
+export async function sendProblem(reply: FastifyReply, failure: Failure, status?: number): Promise<void> {
+  const problem = problemOf(failure, status);
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
+  await reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+}
+
+/**
+ * Every error of an app leaves as a problem: never a stack, never a server's own text. `translate` knows the errors of
+ * the technology behind the app.
+ */
+export function registerProblems(app: FastifyInstance, translate: (error: unknown) => Failure | undefined): void {
+  app.setErrorHandler(async (error, request, reply) => {
+    const failure = requestFailure(error) ?? toFailure(error, translate);
+    const status = requestStatus(error);
+    const known = { type: failure.type, detail: failure.message };
+    if ((status ?? failureRule(failure.type).httpStatus) >= 500)
+      request.log.error({ ...known, cause: causeOf(failure) }, 'request failed');
+    else request.log.info(known, 'request refused');
+    await sendProblem(reply, failure, status);
+  });
+}
+
+function causeOf(failure: Failure): string | undefined {
+  return failure.cause instanceof Error ? kindAndPlace(failure.cause, 1) : undefined;
+}
+
+interface RequestError {
+  readonly code: string;
+  readonly statusCode: number;
+  readonly validation?: readonly {
+    readonly instancePath: string;
+    readonly message?: string;
+    readonly params?: Record<string, unknown>;
+  }[];
+  readonly validationContext?: string;
+}
+
+function asRequestError(error: unknown): RequestError | undefined {
+  return error instanceof Error && 'statusCode' in error && 'code' in error && typeof error.statusCode === 'number'
+    ? (error as Error & RequestError)
+    : undefined;
+}
+
+function requestStatus(error: unknown): number | undefined {
+  const known = asRequestError(error);
+  return known !== undefined && known.statusCode < 500 ? known.statusCode : undefined;
+}
+
+/** Fastify's own refusals, in one sentence each; the field is named, its value is not repeated. */
+function requestFailure(error: unknown): Failure | undefined {
+  const known = asRequestError(error);
+  if (known === undefined || known.statusCode >= 500) return undefined;
+  const [first] = known.validation ?? [];
+  if (first !== undefined) {
+    const extra = first.params?.additionalProperty ?? first.params?.missingProperty;
+    const field = [
+      known.validationContext ?? 'body',
+      ...first.instancePath.split('/').filter((part) => part !== ''),
+      ...(typeof extra === 'string' ? [extra] : []),
+    ].join('.');
+    return new Failure('invalid_input', `${field} ${first.message ?? 'is not valid'}.`, { details: { field } });
+  }
+  const sentences: Readonly<Record<number, string>> = {
+    400: 'The request could not be read: its body is not valid JSON, or its headers contradict it.',
+    413: 'The body is larger than 1 MiB.',
+    415: 'The body must be application/json.',
+  };
+  return new Failure('invalid_input', sentences[known.statusCode] ?? 'The request could not be read.');
+}

@@ -1,0 +1,58 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Failure } from '../base/failures.js';
+import { sendProblem } from './problem.js';
+
+/**
+ * A path that is not served is 404, one that is served by other methods 405. For all routes that are added after it.
+ */
+export function registerNotFound(app: FastifyInstance, hint = 'See /openapi.json for what there is.'): RouteMethods {
+  const methods = watchRouteMethods(app);
+  app.setNotFoundHandler(async (request, reply) => {
+    if (await methods.refuse(request, reply)) return;
+    const sentence = `There is nothing at ${request.method} ${request.routeOptions.url ?? request.url.split('?')[0]}.`;
+    await sendProblem(reply, new Failure('not_found', sentence, { hint }));
+  });
+  return methods;
+}
+
+/** Which methods an app serves at a path. */
+export interface RouteMethods {
+  /** Answers 405 with `Allow` where the path is served by other methods; false, and nothing sent, where it is not served. */
+  refuse(request: FastifyRequest, reply: FastifyReply): Promise<boolean>;
+}
+
+/** Listens for routes from now on; routes that take whatever is left over, ending in `*`, are none. */
+function watchRouteMethods(app: FastifyInstance): RouteMethods {
+  const served = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    if (url.endsWith('*')) return;
+    const methods = served.get(url) ?? new Set();
+    for (const one of [method].flat()) methods.add(one);
+    served.set(url, methods);
+  });
+  const methodsAt = (path: string) =>
+    new Set([...served].flatMap(([pattern, methods]) => (matches(pattern, path) ? [...methods] : [])));
+  return {
+    async refuse(request, reply) {
+      const [path = ''] = request.url.split('?');
+      const methods = [...methodsAt(path)].sort();
+      if (methods.length === 0) return false;
+      const allow = methods.join(', ');
+      reply.header('allow', allow);
+      await sendProblem(
+        reply,
+        new Failure('invalid_input', `This path takes ${allow}.`, { hint: 'Use one of them.' }),
+        405,
+      );
+      return true;
+    },
+  };
+}
+
+function matches(pattern: string, path: string): boolean {
+  const [wanted, given] = [pattern.split('/'), path.split('/')];
+  return (
+    wanted.length === given.length &&
+    wanted.every((part, place) => (part.startsWith(':') ? given[place] !== '' : part === given[place]))
+  );
+}

@@ -1,0 +1,99 @@
+import type pg from 'pg';
+import type { Span } from '../../../domain/migration/range-comparison.js';
+import { quoteIdentifier } from '../../../postgres/connect.js';
+import { atSide } from '../../../postgres/databases.js';
+import { logBatches } from '../../../postgres/ledger/batches.js';
+import { adoptableRows, disownIds, ownedAmong, ownedIds, ownershipGaps } from '../../../postgres/ledger/moved-rows.js';
+import { advanceRange, type ClaimedRange } from '../../../postgres/ledger/ranges.js';
+import { formerRejectIds } from '../../../postgres/ledger/rejects.js';
+import { compareRange, differingRows } from '../compare/range-comparison.js';
+import type { CopyContext } from '../copy/copy-range.js';
+import { expectGone } from '../remaining-rows.js';
+import { recopyRows } from '../repair/recopy-rows.js';
+
+/** Past this share of differing rows a range is quicker copied whole than row by row. */
+const mostRecopiedShare = 0.2;
+
+/**
+ * Takes over what earlier, cancelled runs of the kind left in a claimed range: compares both sides and moves again only
+ * the rows that differ, those that were rejected then, and those that legacy deleted since. True: the range is done.
+ * False: too much differs, or nothing was there; the owned rows are gone and the caller copies the range. Rows that
+ * nobody owns stay where they are.
+ */
+export async function adoptRange(context: CopyContext, range: ClaimedRange, writer: pg.Client): Promise<boolean> {
+  const { databases, mapping, migrationId, worker } = context;
+  const rest: Span = { after: range.position, upto: range.upto };
+  const owned = await atSide('cube', () => ownedIds(databases.cube, mapping.kind, rest.after, rest.upto));
+  if (owned === '{}') return false;
+  const rejected = await atSide('cube', () =>
+    formerRejectIds(databases.cube, mapping.kind, migrationId, rest.after, rest.upto),
+  );
+  const comparison = await compareRange(databases, mapping, rest, rejected);
+  const most = comparison.sourceRows * mostRecopiedShare;
+  // Where the counts alone tell that too much differs, no row is looked at.
+  const apart = Math.abs(comparison.targetRows - comparison.sourceRows);
+  const differences = comparison.equal || apart > most ? [] : await differingRows(databases, mapping, rest, rejected);
+  if (apart > most || differences.length > most) {
+    await removeOwned(context, range, writer, rest, owned);
+    return false;
+  }
+  const wrong = differences.filter((row) => row.kind !== 'extra').map((row) => row.id);
+  const extra = differences.filter((row) => row.kind === 'extra').map((row) => row.id);
+  // Rows that legacy deleted since: moving them again takes them out.
+  const deleted = await atSide('cube', () => ownedAmong(databases.cube, mapping.kind, extra));
+  const again = [...new Set([...wrong, ...rejected, ...deleted])].sort((a, b) => (a < b ? -1 : 1));
+  const recopied = await recopyRows(
+    {
+      ...context,
+      token: range.token,
+      origin: 'copied',
+      confirm: (client) => advanceRange(client, range, range.position),
+    },
+    writer,
+    again,
+  );
+  const adopted = await atSide('cube', async () => {
+    await writer.query('begin');
+    await advanceRange(writer, range, range.upto);
+    // What an earlier run moved and nobody has any more is nobody's.
+    const { absent } = await ownershipGaps(writer, mapping.kind, mapping.target, rest);
+    await disownIds(writer, mapping.kind, absent);
+    const { ids, rows } = await adoptableRows(writer, mapping.kind, migrationId, mapping.target, rest);
+    const batch = { ...rest, migrated: rows, rejected: 0, warned: 0, bytes: 0, ids };
+    const origin = {
+      migrationId,
+      kind: mapping.kind,
+      worker,
+      token: range.token,
+      rangeId: range.id,
+      origin: 'adopted' as const,
+    };
+    await logBatches(writer, origin, [batch]);
+    await writer.query('commit');
+    return rows;
+  });
+  context.onCommit({ position: range.upto, migrated: adopted + recopied.migrated, rejected: recopied.rejected });
+  return true;
+}
+
+async function removeOwned(
+  context: CopyContext,
+  range: ClaimedRange,
+  writer: pg.Client,
+  span: Span,
+  owned: string,
+): Promise<void> {
+  const { target } = context.mapping;
+  const key = quoteIdentifier(target.key);
+  const table = quoteIdentifier(target.schema, target.table);
+  await atSide('cube', async () => {
+    await writer.query('begin');
+    // Moves nothing; checks the claim within this transaction.
+    await advanceRange(writer, range, range.position);
+    const condition = `${key} > $1::bigint and ${key} <= $2::bigint and ${key}::bigint <@ $3::int8multirange`;
+    await writer.query(`delete from ${table} where ${condition}`, [span.after.toString(), span.upto.toString(), owned]);
+    await expectGone(writer, target, span, owned);
+    await disownIds(writer, context.mapping.kind, owned);
+    await writer.query('commit');
+  });
+}

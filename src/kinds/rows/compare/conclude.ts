@@ -1,0 +1,56 @@
+import { atSide, type Databases, dropConnection } from '../../../postgres/databases.js';
+import { confirmOperation, type OperationClaim } from '../../../postgres/ledger/operations.js';
+import { claimSessionName } from '../../../postgres/ledger/ranges.js';
+import { endedVerdict, endVerification, type Verdict } from '../../../postgres/ledger/verifications.js';
+import type { RowMapping } from '../row-mapping.js';
+import type { LongLook } from '../target-occupancy.js';
+import { countSource, countTarget, findDisagreement } from './table-totals.js';
+
+export interface ConcludeContext extends LongLook {
+  readonly databases: Databases;
+  readonly mapping: RowMapping;
+  readonly migrationId: string;
+  readonly verificationId: string;
+  readonly claim: OperationClaim;
+}
+
+/**
+ * Ends a verification whose every range was compared. Clean is what this transaction finds clean: every range of the whole
+ * key space read equal, and as many rows in the source, less the rejected ones, as in the target, as ids that the ledger
+ * owns. One that has ended is not counted again: it gives the verdict on record.
+ *
+ * The target is counted span by span, each as of its own moment, and the claim is confirmed last, so that nobody waits
+ * for the run's row meanwhile. The claim is exclusive and held at the end: no step of the engine wrote to the target in
+ * between. What others wrote to a span that had been counted is as if written just after the verdict, and no two such
+ * writes can make up for each other, since rows and owned ids have to agree in every span.
+ */
+export async function concludeVerification(context: ConcludeContext): Promise<Verdict> {
+  const { databases, mapping, migrationId, verificationId, claim, signal, onRange } = context;
+  const ended = await atSide('cube', () => endedVerdict(databases.cube, verificationId));
+  if (ended !== undefined) return ended;
+  const source = await countSource(databases, mapping, context);
+  // A later claim ends this session by its name.
+  const client = await databases.connect('cube', claimSessionName(claim.token));
+  const drop = () => void dropConnection(client);
+  signal.addEventListener('abort', drop, { once: true });
+  try {
+    return await atSide('cube', async () => {
+      await client.query('begin');
+      // Frozen between two statements, it must not hold the run's row for longer.
+      await client.query("set local idle_in_transaction_session_timeout = '15s'");
+      const target = await countTarget(client, mapping, migrationId, onRange);
+      await confirmOperation(client, claim);
+      const verdict = await endVerification(client, verificationId, {
+        source: source.rows,
+        target: target.rows,
+        owned: target.ownedIds,
+        disagreement: findDisagreement(source, target),
+      });
+      await client.query('commit');
+      return verdict;
+    });
+  } finally {
+    signal.removeEventListener('abort', drop);
+    await dropConnection(client);
+  }
+}

@@ -1,0 +1,177 @@
+import type pg from 'pg';
+import { leastKey } from '../../../domain/migration/key-range.js';
+import type { TableRule } from '../../../domain/migration/table-rule.js';
+import { quoteIdentifier } from '../../../postgres/connect.js';
+import { atSide, type Databases, dropConnection } from '../../../postgres/databases.js';
+import { spanLength, spanRange } from '../../../postgres/ledger/moved-rows.js';
+import type { RowMapping } from '../row-mapping.js';
+import type { LongLook } from '../target-occupancy.js';
+
+export interface SourceTotals {
+  readonly rows: number;
+  /** Rows whose key is NULL: they lie in no range. */
+  readonly withoutKey: number;
+}
+
+export interface TargetTotals {
+  readonly rows: number;
+  /** Those of the rows whose ids runs of the kind own. */
+  readonly ownedRows: number;
+  /** Ids that runs of the kind own, whether their rows are there or not. */
+  readonly ownedIds: number;
+  /** Rejects of the run that are not in the target. */
+  readonly rejected: number;
+}
+
+const rowsAtOnce = 200_000;
+/** Bounds the ids that are owned in a span of which the rows are gone. */
+const batchesAtOnce = 100;
+
+/**
+ * Counts every row of the source, whatever its key: span by span, so that neither a long statement runs nor a snapshot is
+ * held. Aborted, it loses its connection.
+ */
+export async function countSource(databases: Databases, { source }: RowMapping, look: LongLook): Promise<SourceTotals> {
+  const client = await databases.connect('legacy', 'cubeshift count');
+  const drop = () => void dropConnection(client);
+  look.signal.addEventListener('abort', drop, { once: true });
+  try {
+    return await atSide('legacy', async () => {
+      const outside = await countOutside(client, source);
+      let rows = outside.rows;
+      for (let after: bigint | undefined = leastKey; after !== undefined; ) {
+        const counted: { upto: bigint | undefined; rows: number } = await countSourceSpan(client, source, after);
+        rows += counted.rows;
+        after = counted.upto;
+        if (after !== undefined) look.onRange({ position: after });
+      }
+      return { rows, withoutKey: outside.withoutKey };
+    });
+  } finally {
+    look.signal.removeEventListener('abort', drop);
+    await dropConnection(client);
+  }
+}
+
+/**
+ * Counts every row of the target and what the ledger says of it, span by span: memory is in step with a span, however
+ * sparse the ids. Each span is as one statement sees it, rows and ownership together.
+ */
+export async function countTarget(
+  cube: pg.ClientBase,
+  { kind, target }: RowMapping,
+  migrationId: string,
+  onRange: LongLook['onRange'],
+): Promise<TargetTotals> {
+  let { rows } = await countOutside(cube, target);
+  let ownedRows = 0;
+  let ownedIds = 0;
+  let after = leastKey;
+  for (;;) {
+    const upto = await endOfTargetSpan(cube, kind, target, after);
+    if (upto === undefined) break;
+    const span = await countTargetSpan(cube, kind, target, after, upto);
+    rows += span.rows;
+    ownedRows += span.ownedRows;
+    ownedIds += span.ownedIds;
+    onRange({ position: upto });
+    after = upto;
+  }
+  const rejects = await cube.query<{ rejected: string }>(
+    "select count(*) as rejected from ledger.rejects where migration_id = $1 and resolution in ('open', 'accepted')",
+    [migrationId],
+  );
+  return { rows, ownedRows, ownedIds, rejected: Number(rejects.rows[0]?.rejected) };
+}
+
+/** Rows that no span has: those without a key, and one at the least key, which is where the first span begins. */
+async function countOutside(client: pg.ClientBase, { schema, table, key }: TableRule): Promise<SourceTotals> {
+  const from = `from ${quoteIdentifier(schema, table)} where ${quoteIdentifier(key)}`;
+  const counted = await client.query<{ without_key: string; at_least: string }>(
+    `select (select count(*) ${from} is null) as without_key,
+            (select count(*) ${from} = '${leastKey}'::bigint) as at_least`,
+  );
+  const withoutKey = Number(counted.rows[0]?.without_key);
+  return { rows: withoutKey + Number(counted.rows[0]?.at_least), withoutKey };
+}
+
+/** `upto` is undefined when there are no rows behind `after`. */
+async function countSourceSpan(
+  client: pg.ClientBase,
+  source: TableRule,
+  after: bigint,
+): Promise<{ readonly upto: bigint | undefined; readonly rows: number }> {
+  const key = quoteIdentifier(source.key);
+  const table = quoteIdentifier(source.schema, source.table);
+  const counted = await client.query<{ upto: string | null; rows: string }>(
+    `select span.upto::text as upto,
+            (select count(*) from ${table} where ${key} > $1::bigint and ${key} <= span.upto) as rows
+       from (select max(${key}) as upto
+               from (select ${key} from ${table} where ${key} > $1::bigint order by ${key} limit $2) as ahead) as span`,
+    [after.toString(), rowsAtOnce],
+  );
+  const upto = counted.rows[0]?.upto ?? null;
+  return { upto: upto === null ? undefined : BigInt(upto), rows: Number(counted.rows[0]?.rows) };
+}
+
+/** The nearer of so many rows and so many batches; undefined when there is neither behind `after`. */
+async function endOfTargetSpan(
+  cube: pg.ClientBase,
+  kind: string,
+  target: TableRule,
+  after: bigint,
+): Promise<bigint | undefined> {
+  const key = quoteIdentifier(target.key);
+  const table = quoteIdentifier(target.schema, target.table);
+  const found = await cube.query<{ upto: string | null }>(
+    `select least(
+       (select max(${key})::bigint from (
+          select ${key} from ${table} where ${key} > $2::bigint order by ${key} limit $3) as ahead),
+       (select max(upto) from (
+          select upto from ledger.batches where kind = $1 and state = 'owned' and upto > $2::bigint
+           order by upto limit $4) as logged))::text as upto`,
+    [kind, after.toString(), rowsAtOnce, batchesAtOnce],
+  );
+  const upto = found.rows[0]?.upto ?? null;
+  return upto === null ? undefined : BigInt(upto);
+}
+
+async function countTargetSpan(
+  cube: pg.ClientBase,
+  kind: string,
+  target: TableRule,
+  after: bigint,
+  upto: bigint,
+): Promise<Omit<TargetTotals, 'rejected'>> {
+  const key = quoteIdentifier(target.key);
+  const counted = await cube.query<{ rows: string; owned_rows: string; owned_ids: string }>(
+    `with owned as materialized (
+       select coalesce(range_agg(ids) * int8multirange(${spanRange('$2', '$3')}), '{}') as ids
+         from ledger.batches where kind = $1 and state = 'owned' and upto > $2 and after < $3)
+     select counted.rows, counted.owned_rows,
+            (select coalesce(sum(${spanLength('part')}), 0) from unnest(owned.ids) as part) as owned_ids
+       from owned
+      cross join lateral (
+        select count(*) as rows, count(*) filter (where ${key}::bigint <@ owned.ids) as owned_rows
+          from ${quoteIdentifier(target.schema, target.table)}
+         where ${key} > $2::bigint and ${key} <= $3::bigint) as counted`,
+    [kind, after.toString(), upto.toString()],
+  );
+  const [row] = counted.rows;
+  return { rows: Number(row?.rows), ownedRows: Number(row?.owned_rows), ownedIds: Number(row?.owned_ids) };
+}
+
+/** What does not add up, in a sentence; undefined when every source row is in the target or a reject, and every target row ours. */
+export function findDisagreement(source: SourceTotals, target: TargetTotals): string | undefined {
+  const addsUp =
+    source.withoutKey === 0 &&
+    source.rows - target.rejected === target.rows &&
+    target.rows === target.ownedRows &&
+    target.rows === target.ownedIds;
+  if (addsUp) return undefined;
+  const withoutKey = source.withoutKey === 0 ? '' : `, ${source.withoutKey} of them without an id`;
+  return (
+    `The rows do not add up: legacy has ${source.rows}${withoutKey}, ${target.rejected} are rejected, ` +
+    `the cube has ${target.rows}, of which the ledger knows ${target.ownedRows}, and the ledger owns ${target.ownedIds} ids.`
+  );
+}

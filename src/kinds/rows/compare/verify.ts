@@ -1,0 +1,177 @@
+import type { ReachCrashPoint } from '../../../base/crash-points.js';
+import { greatestKey } from '../../../domain/migration/key-range.js';
+import type { Span } from '../../../domain/migration/range-comparison.js';
+import { inTransaction } from '../../../postgres/connect.js';
+import { atSide, type Databases } from '../../../postgres/databases.js';
+import type { OperationClaim } from '../../../postgres/ledger/operations.js';
+import { unresolvedRejectIds } from '../../../postgres/ledger/rejects.js';
+import {
+  type ComparedRange,
+  type MismatchEntry,
+  readVerification,
+  recordComparedRange,
+} from '../../../postgres/ledger/verifications.js';
+import { nearerRangeEnds, rangeEnds } from '../range-ends.js';
+import type { RowMapping } from '../row-mapping.js';
+import { fieldMismatches } from './field-comparison.js';
+import { compareRange, differingRows } from './range-comparison.js';
+import { recheckRejects } from './reject-recheck.js';
+
+export interface VerifyContext {
+  readonly databases: Databases;
+  readonly mapping: RowMapping;
+  readonly migrationId: string;
+  readonly verificationId: string;
+  readonly claim: OperationClaim;
+  /** Rows of either side that a range holds at most. */
+  readonly rangeRows: number;
+  /** Return after about this long, and no less than one range, so that the plan hears from its step. */
+  readonly roundMillis: number;
+  readonly signal: AbortSignal;
+  readonly onRange: (compared: { position: bigint; rows: number }) => void;
+  /** Called when a look was made of which nothing is put on record. */
+  readonly onLook: (look: { position: bigint }) => void;
+  readonly reach: ReachCrashPoint;
+}
+
+export type VerifyOutcome = 'finished' | 'round_over' | 'stopped';
+
+/** Mismatches whose fields and values are kept; past that rows are only counted. */
+const mostDetailedRows = 1000;
+
+/**
+ * Compares every row of both databases, range by range, from where the ledger says the comparison stands, and commits
+ * each range's result. The ranges cover the whole key space of both sides, so that a row that only one side has is
+ * found wherever it is, and hold no more than `rangeRows` of either, whatever one side has lost. Two ranges are under way
+ * at a time, so that neither database waits for the other.
+ *
+ * Ranges are cut by legacy's index alone, as walking the target's, just filled and not vacuumed, costs a sixth of the
+ * whole comparison. One that turns out to hold more of the target's rows is taken in pieces of both.
+ */
+export async function verifyRanges(context: VerifyContext): Promise<VerifyOutcome> {
+  const { databases, mapping, rangeRows, verificationId, signal } = context;
+  const endInLegacy = rangeEnds(databases, mapping, 'legacy', rangeRows);
+  const nearerEnd = nearerRangeEnds(databases, mapping, rangeRows);
+  const roundEnd = performance.now() + context.roundMillis;
+  const { frontier } = await atSide('cube', () => readVerification(databases.cube, verificationId));
+  let next: bigint | undefined = frontier;
+  /** Up to here the target has more rows than legacy's index lets expect: both indexes are walked. */
+  let crowdedUpto = frontier;
+  let recorded = 0;
+  let detailed = 0;
+  const underWay: { readonly span: Span; readonly comparison: Promise<ComparedRange | undefined> }[] = [];
+  try {
+    while (next !== undefined || underWay.length > 0) {
+      // A round without anything to show would be followed by the same again.
+      const enough = signal.aborted || (recorded > 0 && performance.now() >= roundEnd);
+      if (next !== undefined && next < greatestKey && underWay.length < 2 && !enough) {
+        const isCrowded = next < crowdedUpto;
+        const upto: bigint = (await (isCrowded ? nearerEnd : endInLegacy)(next)) ?? greatestKey;
+        const span: Span = { after: next, upto };
+        const mostTargetRows = isCrowded ? null : rangeRows;
+        const comparison = compareWhole(context, span, mostDetailedRows - detailed, mostTargetRows);
+        // Waited for in its turn; one that fails while another is waited for must not end the process.
+        comparison.catch(() => undefined);
+        underWay.push({ span, comparison });
+        next = upto === greatestKey ? undefined : upto;
+        continue;
+      }
+      const first = underWay.shift();
+      if (first === undefined)
+        return signal.aborted ? 'stopped' : next === undefined || next >= greatestKey ? 'finished' : 'round_over';
+      const result = await first.comparison;
+      if (result === undefined) {
+        await Promise.allSettled(underWay.splice(0).map(({ comparison }) => comparison));
+        crowdedUpto = first.span.upto;
+        next = first.span.after;
+        context.onLook({ position: first.span.after });
+        continue;
+      }
+      await recordRange(context, result);
+      recorded++;
+      detailed += result.mismatches.length;
+    }
+    return 'finished';
+  } finally {
+    await Promise.allSettled(underWay.map(({ comparison }) => comparison));
+  }
+}
+
+async function recordRange(context: VerifyContext, range: ComparedRange): Promise<void> {
+  context.reach('before-range-verified');
+  await atSide('cube', () =>
+    inTransaction(context.databases.cube, async (client) => {
+      // A pooled session has no claim's name to be ended by: frozen here, it must not hold the run's row for longer.
+      await client.query("set local idle_in_transaction_session_timeout = '15s'");
+      await recordComparedRange(client, context.claim, context.verificationId, range);
+    }),
+  );
+  context.reach('after-range-verified');
+  context.onRange({ position: range.upto, rows: range.sourceRows });
+}
+
+/** How often a span is read whole: what differs between two reads may have been changed in between, but not every time. */
+const mostWholeReads = 3;
+
+/**
+ * Equal is only what a whole read of both sides finds equal. A difference of which the rows, looked at one by one, show
+ * nothing is read whole again; one that stays is told as it is. Undefined when the target has more rows in the span than
+ * `mostTargetRows` (null: as many as there are).
+ */
+async function compareWhole(
+  context: VerifyContext,
+  span: Span,
+  details: number,
+  mostTargetRows: number | null,
+): Promise<ComparedRange | undefined> {
+  for (let reads = 1; ; reads++) {
+    const compared = await readWhole(context, span, details, mostTargetRows);
+    if (compared === undefined || compared.equal || compared.mismatched > 0) return compared;
+    if (reads === mostWholeReads) return { ...compared, mismatched: 1 };
+  }
+}
+
+async function readWhole(
+  context: VerifyContext,
+  span: Span,
+  details: number,
+  mostTargetRows: number | null,
+): Promise<ComparedRange | undefined> {
+  const { databases, mapping, migrationId } = context;
+  const rejected = await atSide('cube', () => unresolvedRejectIds(databases.cube, migrationId, span.after, span.upto));
+  const [comparison, rechecked] = await Promise.all([
+    compareRange(databases, mapping, span, rejected, mostTargetRows === null ? null : mostTargetRows + 1),
+    recheckRejects(databases, mapping, rejected),
+  ]);
+  if (mostTargetRows !== null && comparison.targetRows > mostTargetRows) return undefined;
+  const base = { ...span, ...comparison, rejectedRows: rejected.length - rechecked.missing.length };
+  const wrongRejects = [...named(rechecked.missing, 'rejected row'), ...named(rechecked.repeated, 'repeated id')];
+  if (comparison.equal) {
+    return { ...base, equal: wrongRejects.length === 0, mismatched: wrongRejects.length, mismatches: wrongRejects };
+  }
+  const isToldAlready = new Set(rechecked.repeated);
+  const differences = (await differingRows(databases, mapping, span, rejected)).filter(
+    ({ id }) => !isToldAlready.has(id),
+  );
+  const shown = differences.slice(0, Math.max(0, details));
+  // A rejected row must not be in the target at all: that its fields may equal the source's is no excuse.
+  const isRejected = new Set(rejected);
+  const repeated = shown.filter((row) => row.kind === 'repeated').map((row) => row.id);
+  const single = shown.filter((row) => row.kind !== 'repeated');
+  const misplaced = single.filter((row) => isRejected.has(row.id)).map((row) => row.id);
+  const { mismatches, unfound } = await fieldMismatches(
+    databases,
+    mapping,
+    single.filter((row) => !isRejected.has(row.id)),
+  );
+  return {
+    ...base,
+    mismatched: differences.length - unfound + wrongRejects.length,
+    mismatches: [...mismatches, ...named(misplaced, 'extra row'), ...named(repeated, 'repeated id'), ...wrongRejects],
+  };
+}
+
+/** Rows that are wrong as a whole. */
+function named(ids: readonly bigint[], field: string): MismatchEntry[] {
+  return ids.map((sourceId) => ({ sourceId, field, sourceValue: null, targetValue: null }));
+}

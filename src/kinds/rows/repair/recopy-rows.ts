@@ -1,0 +1,193 @@
+import type pg from 'pg';
+import type { ReachCrashPoint } from '../../../base/crash-points.js';
+import { leastKey } from '../../../domain/migration/key-range.js';
+import { quoteIdentifier } from '../../../postgres/connect.js';
+import { type Databases, dropConnection } from '../../../postgres/databases.js';
+import { type BatchOrigin, IdRuns, logBatches, logTakenOut } from '../../../postgres/ledger/batches.js';
+import { disownIds, ownedIds } from '../../../postgres/ledger/moved-rows.js';
+import { keepRejects, resolveRejects } from '../../../postgres/ledger/rejects.js';
+import { BatchLog } from '../copy/batch-log.js';
+import { type CopySettings, payloadOf, refusedByTarget } from '../copy/copy-range.js';
+import { RowRefusal, readConverted, TargetTransaction, timeOfMove } from '../copy/transfer.js';
+import { expectGone } from '../remaining-rows.js';
+import type { ConvertedRow, RowMapping } from '../row-mapping.js';
+import { rowShape } from './set-aside.js';
+
+export interface RecopyContext {
+  readonly databases: Databases;
+  readonly mapping: RowMapping;
+  readonly settings: CopySettings;
+  readonly migrationId: string;
+  readonly worker: string;
+  readonly token: bigint;
+  readonly origin: BatchOrigin;
+  /** Throws within the transaction when another worker took over the work. */
+  readonly confirm: (client: pg.ClientBase) => Promise<void>;
+  readonly reach: ReachCrashPoint;
+}
+
+export interface Recopied {
+  readonly migrated: number;
+  readonly rejected: number;
+  /** Ids that the source no longer has. */
+  readonly gone: number;
+}
+
+/**
+ * Moves single rows again: what the target holds under the id leaves and what the source holds now comes, in
+ * one transaction a few hundred ids. A row there that no run owns is set aside whole, not deleted. Rejects of these
+ * ids end as `migrated` or `gone`, or count another attempt.
+ */
+export async function recopyRows(context: RecopyContext, writer: pg.Client, ids: readonly bigint[]): Promise<Recopied> {
+  const total = { migrated: 0, rejected: 0, gone: 0 };
+  // Ascending: the least and the greatest of a part bound what is looked up for it.
+  const ascending = [...ids].sort((a, b) => (a < b ? -1 : 1));
+  for (let start = 0; start < ascending.length; start += idsAtOnce) {
+    const part = await recopyHalving(context, writer, ascending.slice(start, start + idsAtOnce));
+    total.migrated += part.migrated;
+    total.rejected += part.rejected;
+    total.gone += part.gone;
+  }
+  return total;
+}
+
+const idsAtOnce = 500;
+
+/** One transaction, or, when the target refuses a row, two of half the size; a single refused row becomes a reject. */
+async function recopyHalving(context: RecopyContext, writer: pg.Client, ids: readonly bigint[]): Promise<Recopied> {
+  if (ids.length === 0) return { migrated: 0, rejected: 0, gone: 0 };
+  const rows = await readRows(context, ids, await timeOfMove(writer));
+  try {
+    return await replaceRows(context, writer, ids, rows);
+  } catch (error) {
+    if (!(error instanceof RowRefusal)) throw error;
+    if (ids.length > 1) {
+      const middle = Math.floor(ids.length / 2);
+      const [front, back] = [ids.slice(0, middle), ids.slice(middle)];
+      const first = await recopyHalving(context, writer, front);
+      const second = await recopyHalving(context, writer, back);
+      return {
+        migrated: first.migrated + second.migrated,
+        rejected: first.rejected + second.rejected,
+        gone: first.gone + second.gone,
+      };
+    }
+    const refused = rows.map(
+      (row): ConvertedRow => ({
+        kind: 'reject',
+        id: row.id,
+        payload: payloadOf(context.mapping, row),
+        ...refusedByTarget(error),
+      }),
+    );
+    return replaceRows(context, writer, ids, refused);
+  }
+}
+
+async function readRows(context: RecopyContext, ids: readonly bigint[], movedAt: Buffer): Promise<ConvertedRow[]> {
+  const reader = await context.databases.connect('legacy', `cubeshift recopy ${context.migrationId}`);
+  try {
+    const rows: ConvertedRow[] = [];
+    const read = readConverted(reader, context.mapping, { kind: 'ids', ids }, movedAt);
+    for await (const group of read) rows.push(...group);
+    return rows;
+  } finally {
+    await dropConnection(reader);
+  }
+}
+
+async function replaceRows(
+  context: RecopyContext,
+  writer: pg.Client,
+  ids: readonly bigint[],
+  rows: readonly ConvertedRow[],
+): Promise<Recopied> {
+  const { mapping, migrationId, worker, token, origin } = context;
+  const log = new BatchLog((ids[0] ?? 0n) - 1n, context.settings);
+  const found = new Set(rows.map((row) => row.id));
+  const gone = ids.filter((id) => !found.has(id));
+  const moved = rows.filter((row) => row.kind === 'row');
+  let taken = 0;
+  const transaction = await TargetTransaction.begin(writer, mapping, async (client) => {
+    await context.confirm(client);
+    taken = await clearTargetRows(client, mapping, migrationId, ids);
+  });
+  try {
+    for (const row of rows) log.add(row);
+    await transaction.write(moved.map((row) => row.bytes));
+    log.close();
+    await transaction.commit(async (client) => {
+      const batchContext = { migrationId, kind: mapping.kind, worker, token, rangeId: null, origin };
+      await logBatches(client, batchContext, log.batches);
+      // Rows that a run moves again count once; those that it adopts were never counted as its own.
+      if (origin !== 'copied') await logTakenOut(client, batchContext, ids, taken);
+      await keepRejects(client, migrationId, log.rejects);
+      await resolveRejects(
+        client,
+        migrationId,
+        moved.map((row) => row.id),
+        'migrated',
+      );
+      await resolveRejects(client, migrationId, gone, 'gone');
+      const there = new Set(moved.map((row) => row.id));
+      await expectCleared(
+        client,
+        mapping,
+        ids.filter((id) => !there.has(id)),
+      );
+      context.reach('before-repair-commit');
+    });
+    context.reach('after-repair-commit');
+  } catch (error) {
+    await transaction.abandon();
+    throw error;
+  }
+  return { ...log.totals, gone: gone.length };
+}
+
+/**
+ * Takes rows out of the target, by ascending ids, and returns how many of the ids runs of the kind owned, whether the rows
+ * were still there or not. Owned rows are deleted, others are set aside in the ledger first: as JSON to be read, and as
+ * PostgreSQL's own text of the row, since JSON cannot tell a JSON null from a missing value.
+ */
+export async function clearTargetRows(
+  client: pg.ClientBase,
+  mapping: RowMapping,
+  migrationId: string,
+  ids: readonly bigint[],
+): Promise<number> {
+  const [least, greatest] = [ids[0], ids.at(-1)];
+  if (least === undefined || greatest === undefined) return 0;
+  const key = quoteIdentifier(mapping.target.key);
+  const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
+  // No run owns the least key there can be: preflight refuses a source that has it.
+  const owned = await ownedIds(client, mapping.kind, least === leastKey ? least : least - 1n, greatest);
+  await client.query(
+    `insert into ledger.set_aside (migration_id, kind, source_id, payload)
+     select $1, $2, row.${key}, to_jsonb(row) || jsonb_build_object('exact', row::text, 'shape', ${rowShape(table)})
+       from ${table} as row
+      where row.${key} = any ($3::bigint[]) and not row.${key}::bigint <@ $4::int8multirange`,
+    [migrationId, mapping.kind, ids.map(String), owned],
+  );
+  await client.query(`delete from ${table} where ${key} = any ($1::bigint[])`, [ids.map(String)]);
+  await disownIds(client, mapping.kind, multirangeOf(ids));
+  const counted = await client.query<{ owned: string }>(
+    'select count(*) as owned from unnest($1::bigint[]) as wanted (id) where id <@ $2::int8multirange',
+    [ids.map(String), owned],
+  );
+  return Number(counted.rows[0]?.owned ?? 0);
+}
+
+/** In the transaction that cleared them, at its end: throws when a trigger or rule kept rows, or has put them back. */
+export async function expectCleared(client: pg.ClientBase, mapping: RowMapping, ids: readonly bigint[]): Promise<void> {
+  const [least, upto] = [ids[0], ids.at(-1)];
+  if (least === undefined || upto === undefined) return;
+  const span = { after: least === leastKey ? least : least - 1n, upto };
+  await expectGone(client, mapping.target, span, multirangeOf(ids));
+}
+
+function multirangeOf(ids: readonly bigint[]): string {
+  const runs = new IdRuns();
+  for (const id of ids) runs.add(id);
+  return runs.take();
+}

@@ -1,0 +1,61 @@
+import type { TableRule } from '../../domain/migration/table-rule.js';
+import type { CopyRow } from '../../postgres/copy-binary.js';
+
+/** What the copy and the verification need to know about one kind of rows; one implementation a kind. */
+
+/** What became of one source row. */
+export type ConvertedRow =
+  | {
+      readonly kind: 'row';
+      readonly id: bigint;
+      /** The row for a binary COPY of `targetColumns` and `movedAtColumn`. */
+      readonly bytes: Buffer;
+      /** What the converter was given, for a payload should the target refuse the row. */
+      readonly source: CopyRow;
+      /** The row is carried, and something about it deserves a look. */
+      readonly warned: boolean;
+    }
+  | {
+      readonly kind: 'reject';
+      readonly id: bigint;
+      readonly reason: string;
+      readonly detail: string;
+      readonly payload: string;
+    };
+
+/**
+ * One field as both databases say it: SQL over the source's row and over the target's that must agree. Written for the
+ * databases and apart from `converter`, so that one can judge the other.
+ */
+export interface ComparedField {
+  readonly name: string;
+  readonly source: string;
+  readonly target: string;
+}
+
+/** As `ComparedField`; `type` says how the digest frames it. */
+export interface DigestedField extends ComparedField {
+  readonly type: 'text' | 'timestamp';
+}
+
+export interface RowMapping {
+  readonly kind: string;
+  readonly source: TableRule;
+  readonly target: TableRule;
+  /** Target columns in the order of a converted row. */
+  readonly targetColumns: readonly string[];
+  /** A target column that takes the time of the move; never compared. */
+  readonly movedAtColumn: string;
+  /**
+   * What converts the rows of one stream, given the fields of `source.columns` in that order. Never throws for any value
+   * the columns' types allow. Each stream asks for its own: the rows it gives lie one after the other in its memory, and
+   * stay valid. `movedAt` is the last field of every row, as COPY frames it.
+   */
+  converter(movedAt: Buffer): (row: CopyRow) => ConvertedRow;
+  /** The source row as JSON text, for a reject that the target itself refused. */
+  payload(row: CopyRow): string;
+  /** Every field, for saying which one differs. */
+  readonly comparedFields: readonly ComparedField[];
+  /** The fields that a row's digest covers: all of them, as few expressions as the databases can evaluate. */
+  readonly digestedFields: readonly DigestedField[];
+}

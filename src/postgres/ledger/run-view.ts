@@ -1,0 +1,123 @@
+import type pg from 'pg';
+import {
+  actionsThatFit,
+  type BlockReason,
+  type MigrationAction,
+  type MigrationKind,
+  type MigrationMode,
+  type MigrationStage,
+  type MigrationStatus,
+  type MigrationView,
+} from '../../domain/migration/migration.js';
+
+interface ViewRow {
+  id: string;
+  kind: MigrationKind;
+  mode: MigrationMode;
+  workflow_id: string;
+  run_id: string | null;
+  status: MigrationStatus;
+  stage: MigrationStage;
+  blocked_by: BlockReason | null;
+  error: MigrationView['error'];
+  pending: MigrationAction | null;
+  total: string;
+  total_estimated: boolean;
+  started_at: Date;
+  finished_at: Date | null;
+  migrated: string;
+  recent: string;
+  recent_seconds: string;
+  rejected: string;
+  open_rejects: boolean;
+  verification_status: 'running' | 'clean' | 'mismatch' | 'abandoned' | null;
+  compared: string | null;
+  verified_at: Date | null;
+  mismatches: MigrationView['verification']['mismatches'] | null;
+}
+
+/** One statement for one run or all: everything is counted from the ledger, nothing asked of Temporal. */
+const viewStatement = `
+  select m.id, m.kind, m.mode, m.workflow_id, m.run_id, m.status, m.stage, m.blocked_by,
+         coalesce(m.error, case when m.finished_at is null then m.retried_failure end) as error, m.pending, m.total, m.total_estimated,
+         m.started_at, m.finished_at, moved.migrated, moved.recent, moved.recent_seconds, kept.rejected, kept.open_rejects,
+         v.status as verification_status, v.compared, v.finished_at as verified_at, differing.mismatches
+    from ledger.migrations m
+    cross join lateral (
+      -- The last half minute, of this stretch of work alone: what was before a pause says nothing of how fast it goes on.
+      select greatest(now() - interval '30 seconds', max(at)) as since from ledger.events where migration_id = m.id) stretch
+    cross join lateral (
+      select coalesce(sum(migrated), 0) as migrated,
+             coalesce(sum(migrated + rejected) filter (where committed_at > stretch.since), 0) as recent,
+             greatest(1, extract(epoch from now() - stretch.since))::text as recent_seconds
+        from ledger.batches where migration_id = m.id and state <> 'removed') moved
+    cross join lateral (
+      select count(*) as rejected, coalesce(bool_or(resolution = 'open'), false) as open_rejects from ledger.rejects where migration_id = m.id and resolution in ('open', 'accepted')) kept
+    left join lateral (
+      select * from ledger.verifications
+       where migration_id = m.id and status <> 'abandoned' and m.status <> 'rolled_back' order by id desc limit 1) v on true
+    left join lateral (
+      select json_agg(json_build_object('id', source_id::text, 'field', field) order by source_id, field) as mismatches
+        from (select source_id, field from ledger.mismatches where verification_id = v.id order by source_id, field limit 100) first) differing on true`;
+
+/** A run as the ledger knows it: weights stand in Redis. */
+export type LedgerView = Omit<MigrationView, 'traffic'>;
+
+/** What the ledger knows of a run; undefined when there is none of this id. */
+export async function readMigration(cube: pg.Pool, id: string): Promise<LedgerView | undefined> {
+  const found = await cube.query<ViewRow>(`${viewStatement} where m.id = $1`, [id]);
+  return found.rows[0] && toView(found.rows[0]);
+}
+
+/** All runs, the latest first. */
+export async function listMigrations(cube: pg.Pool): Promise<readonly LedgerView[]> {
+  const found = await cube.query<ViewRow>(`${viewStatement} order by m.started_at desc, m.id`);
+  return found.rows.map(toView);
+}
+
+function toView(row: ViewRow): LedgerView {
+  const [migrated, rejected] = [Number(row.migrated), Number(row.rejected)];
+  const total = Math.max(Number(row.total), migrated + rejected);
+  const verified = Number(row.compared ?? 0);
+  const atWork = row.status === 'running';
+  const rate = atWork && row.stage === 'copying' ? Number(row.recent) / Number(row.recent_seconds) : 0;
+  const left = total - migrated - rejected;
+  return {
+    id: row.id,
+    kind: row.kind,
+    mode: row.mode,
+    workflow_id: row.workflow_id,
+    run_id: row.run_id,
+    status: row.status,
+    stage: row.stage,
+    progress: {
+      total,
+      total_estimated: row.total_estimated,
+      migrated,
+      rejected,
+      verified,
+      rate_per_second: Math.round(rate),
+      eta_seconds: rate > 0 ? Math.round(left / rate) : null,
+    },
+    verification: {
+      status:
+        row.verification_status === null || row.verification_status === 'abandoned' ? 'none' : row.verification_status,
+      compared: verified,
+      mismatches: row.mismatches ?? [],
+      finished_at: row.verified_at?.toISOString() ?? null,
+    },
+    // Until there is a cutover all writes are legacy's.
+    ownership: { owner: 'legacy', epoch: 0, since: null },
+    error: row.error,
+    actions: actionsThatFit({
+      status: row.status,
+      stage: row.stage,
+      mode: row.mode,
+      ...(row.blocked_by === null ? {} : { blockedBy: row.blocked_by }),
+      ...(row.open_rejects ? { openRejects: true as const } : {}),
+    }),
+    pending: row.pending,
+    started_at: row.started_at.toISOString(),
+    finished_at: row.finished_at?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,111 @@
+import { isDeepStrictEqual } from 'node:util';
+import type pg from 'pg';
+import { Failure } from '../../base/failures.js';
+import type {
+  MigrationId,
+  MigrationInput,
+  MigrationKind,
+  MigrationMode,
+  MigrationOptions,
+} from '../../domain/migration/migration.js';
+import { defaultMigrationOptions, workflowIdOf } from '../../domain/migration/migration.js';
+
+/** A start as it was asked for. */
+export interface StartRequest {
+  readonly id: MigrationId;
+  readonly kind: MigrationKind;
+  readonly mode: MigrationMode;
+  readonly options: MigrationOptions;
+  readonly idempotencyKey: string | undefined;
+  readonly by: string;
+}
+
+/**
+ * Puts a run on record, or finds the one that an earlier, equal request put there, however long ago.
+ * Throws `conflict` for the same id or key with other settings, and while another run of the kind is unfinished.
+ */
+export async function recordStart(cube: pg.Pool, start: StartRequest): Promise<MigrationInput> {
+  const inserted = await cube
+    .query(
+      `insert into ledger.migrations (id, kind, mode, options, idempotency_key, workflow_id, started_by)
+       values ($1, $2, $3, $4, $5, $6, $7) on conflict (id) do nothing`,
+      [
+        start.id,
+        start.kind,
+        start.mode,
+        JSON.stringify(start.options),
+        start.idempotencyKey ?? null,
+        workflowIdOf(start.kind, start.id),
+        start.by,
+      ],
+    )
+    .catch(async (error: unknown) => {
+      if (!(error instanceof Error && 'constraint' in error)) throw error;
+      if (error.constraint === 'migrations_idempotency_key_key') return { rowCount: 0 };
+      if (error.constraint === 'migrations_one_unfinished_per_kind') {
+        // The unfinished run may be this very one: an equal request that came at the same time was quicker.
+        if ((await findStart(cube, start)) !== undefined) return { rowCount: 0 };
+        throw await unfinishedConflict(cube, start.kind);
+      }
+      throw error;
+    });
+  const { id, kind, mode, options } = start;
+  if (inserted.rowCount === 1) return { id, kind, mode, options };
+  const known = await findStart(cube, start);
+  if (known === undefined) throw new Failure('conflict', 'The same Idempotency-Key was used for another migration.');
+  if (known.kind !== kind || known.mode !== mode || !isDeepStrictEqual(known.options, options)) {
+    throw new Failure('conflict', `There is a migration ${known.id} already, with another kind, mode or options.`);
+  }
+  return known;
+}
+
+/** The run that an equal request put on record, or one of the same id or key; undefined when there is none. */
+export async function findStart(cube: pg.Pool, start: StartRequest): Promise<MigrationInput | undefined> {
+  const found = await cube.query<MigrationInput & { idempotency_key: string | null }>(
+    'select id, kind, mode, options, idempotency_key from ledger.migrations where idempotency_key = $1 or id = $2 order by (id = $2)::int limit 1',
+    [start.idempotencyKey ?? null, start.id],
+  );
+  const [row] = found.rows;
+  return row && withAllOptions({ id: row.id, kind: row.kind, mode: row.mode, options: row.options });
+}
+
+async function unfinishedConflict(cube: pg.Pool, kind: string): Promise<Failure> {
+  const found = await cube.query<{ id: string }>(
+    'select id from ledger.migrations where kind = $1 and finished_at is null',
+    [kind],
+  );
+  const id = found.rows[0]?.id ?? 'another one';
+  return new Failure('conflict', `The ${kind} migration ${id} is not finished.`, {
+    hint: `Finish or cancel ${id} first.`,
+  });
+}
+
+/** Notes under which run id Temporal carries a migration out; the workflow's own word, if it came first, stays. */
+export async function recordRunId(cube: pg.Pool, id: string, runId: string): Promise<void> {
+  await cube.query('update ledger.migrations set run_id = $2 where id = $1 and run_id is null', [id, runId]);
+}
+
+/** What a run was started with. */
+export async function readStart(cube: pg.Pool, id: string): Promise<MigrationInput> {
+  const found = await cube.query<MigrationInput>(
+    'select id, kind, mode, options from ledger.migrations where id = $1',
+    [id],
+  );
+  const [row] = found.rows;
+  if (row === undefined) throw new Failure('not_found', `There is no migration ${id}.`);
+  return withAllOptions(row);
+}
+
+/** A run that an earlier version put on record knows nothing of options that came later. */
+function withAllOptions({ options, ...start }: MigrationInput): MigrationInput {
+  return { ...start, options: { ...defaultMigrationOptions, ...options } };
+}
+
+/** Runs that are on record and that no workflow has taken up, for longer than a start takes. */
+export async function findOrphans(cube: pg.Pool): Promise<readonly MigrationInput[]> {
+  const found = await cube.query<MigrationInput>(
+    `select id, kind, mode, options from ledger.migrations
+      where run_id is null and finished_at is null and started_at < now() - interval '5 seconds'`,
+  );
+  return found.rows.map(withAllOptions);
+}

@@ -1,0 +1,79 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { runner } from 'node-pg-migrate';
+import type pg from 'pg';
+import { Failure, toFailure } from '../../base/failures.js';
+import { packageRoot } from '../../base/package-root.js';
+import { connectClient } from '../connect.js';
+import { postgresFailure } from '../errors.js';
+
+/** Numbered migrations, only ever added; shipped beside the compiled program. */
+const migrationsFolder = join(packageRoot(), 'migrations');
+
+/** The ledger version this program knows: the number of its newest migration. */
+export function knownLedgerVersion(folder: string = migrationsFolder): number {
+  const numbers = readdirSync(folder).map((name) => Number.parseInt(name, 10));
+  return Math.max(0, ...numbers.filter((number) => Number.isInteger(number)));
+}
+
+/**
+ * Brings the ledger of the cube database to this program's version. Safe to call from many programs at once
+ * (an advisory lock lets one at a time through) and on a ledger that is newer: migrations expand first, so a newer
+ * ledger is left as it is; `checkLedgerVersion` says whether this program may still work on it.
+ */
+export async function upgradeLedger(url: string, folder: string = migrationsFolder): Promise<void> {
+  const client = await connectClient(url, { applicationName: 'cubeshift ledger upgrade' }).catch((error: unknown) => {
+    throw toFailure(error, postgresFailure('cube'));
+  });
+  try {
+    // node-pg-migrate's own lock fails at once when another program migrates; this one waits for its turn.
+    await client.query("select pg_advisory_lock(hashtextextended('cubeshift ledger upgrade', 0))");
+    if ((await ledgerVersion(client)) >= knownLedgerVersion(folder)) return;
+    await runner({
+      dbClient: client,
+      dir: folder,
+      direction: 'up',
+      migrationsSchema: 'ledger',
+      createMigrationsSchema: true,
+      migrationsTable: 'schema_versions',
+      singleTransaction: true,
+      logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
+    });
+  } catch (error) {
+    throw toFailure(error, postgresFailure('cube'));
+  } finally {
+    await client.end().catch(ignore);
+  }
+}
+
+/** The version the ledger has in the database; 0 when there is none. */
+export async function ledgerVersion(client: pg.ClientBase | pg.Pool): Promise<number> {
+  const exists = await client.query<{ exists: boolean }>(
+    "select to_regclass('ledger.schema_versions') is not null as exists",
+  );
+  if (exists.rows[0]?.exists !== true) return 0;
+  const names = await client.query<{ name: string }>('select name from ledger.schema_versions');
+  return Math.max(0, ...names.rows.map((row) => Number.parseInt(row.name, 10)));
+}
+
+/** Throws `ledger_newer` when a newer program has changed the ledger: its rules may differ from this program's. */
+export async function checkLedgerVersion(
+  client: pg.ClientBase | pg.Pool,
+  known: number = knownLedgerVersion(),
+): Promise<void> {
+  const found = await ledgerVersion(client);
+  if (found > known) {
+    throw new Failure(
+      'ledger_newer',
+      `The ledger is at version ${found}, this program knows it up to version ${known}.`,
+    );
+  }
+}
+
+/** `checkLedgerVersion`, to be called before each step: a program that was started long ago may have been overtaken. */
+export function createLedgerCheck(cube: pg.Pool): () => Promise<void> {
+  const known = knownLedgerVersion();
+  return () => checkLedgerVersion(cube, known);
+}
+
+function ignore(): void {}

@@ -1,0 +1,56 @@
+import type { FastifyRequest } from 'fastify';
+import { failureRule, toFailure } from '../../../base/failures.js';
+import { askerOf } from '../../../http/asker.js';
+import { type AuditedAct, type AuditOutcome, appendAudit } from '../../../postgres/audit.js';
+import { postgresFailure } from '../../../postgres/errors.js';
+import type { ControlDependencies } from '../dependencies.js';
+
+type Act = Omit<AuditedAct, 'actor'>;
+
+/** An act with who asks for it: the token's holder, and what the client says of the person. */
+export function actOf({ authorization }: ControlDependencies, request: FastifyRequest, act: Act): AuditedAct {
+  const { actor, about } = askerOf(authorization, request);
+  return { ...act, actor, details: { ...act.details, ...about } };
+}
+
+/**
+ * Puts an act on record, carries it out by `work`, and puts on record what became of that, as an entry of its own that names
+ * the first. What cannot be put on record is not done. An act of which no outcome is told is one whose outcome nobody knows:
+ * this program died meanwhile, or the database went away.
+ */
+export async function audited<T>(
+  deps: ControlDependencies,
+  request: FastifyRequest,
+  act: Act,
+  work: () => Promise<T>,
+): Promise<T> {
+  const asked = actOf(deps, request, act);
+  const { seq } = await appendAudit(deps.cube, asked);
+  const tell = (what: AuditOutcome, details: object) =>
+    appendAudit(deps.cube, { ...asked, action: `${asked.action}.${what}`, details: { of: seq, ...details } }).catch(
+      // What was done is not undone for want of the second entry: without it the first says that nobody knows.
+      (error: unknown) =>
+        request.log.error(
+          { of: seq, outcome: what, reason: toFailure(error, postgresFailure('cube')).type },
+          'the outcome of an act is not in the audit',
+        ),
+    );
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    await tell(outcomeOf(error), reasonOf(error));
+    throw error;
+  }
+  await tell('done', {});
+  return result;
+}
+
+/** Whether whoever was asked said no, or there is no knowing what came of it: a server that did not answer may have acted. */
+export function outcomeOf(error: unknown): AuditOutcome {
+  return failureRule(reasonOf(error).reason).httpStatus < 500 ? 'refused' : 'unknown';
+}
+
+export function reasonOf(error: unknown) {
+  return { reason: toFailure(error, postgresFailure('cube')).type };
+}

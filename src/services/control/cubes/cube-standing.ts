@@ -1,0 +1,54 @@
+import { findCube } from '../../../domain/cubes.js';
+import { readActiveVersion } from '../../../registry/instances.js';
+import { readFlags } from '../../../traffic/flags.js';
+import type { ControlDependencies } from '../dependencies.js';
+
+/** How a cube stands at this moment, whatever a plan remembers of it. */
+export interface CubeStanding {
+  /** The version that takes the traffic; null while any may. */
+  readonly active_version: string | null;
+  /** The flags of its traffic; null where it has none. */
+  readonly traffic: { readonly enabled: boolean; readonly percentage: number | null } | null;
+}
+
+/** Null where Redis does not answer. */
+async function standingOf({ redis }: ControlDependencies, cubeId: string): Promise<CubeStanding | null> {
+  const name = findCube(cubeId)?.trafficName ?? null;
+  try {
+    const [active_version, flags] = await Promise.all([
+      readActiveVersion(redis, cubeId),
+      name === null ? null : readFlags(redis, name),
+    ]);
+    return { active_version, traffic: flags === null ? null : pick(flags) };
+  } catch {
+    return null;
+  }
+}
+
+function pick({ enabled, percentage }: NonNullable<CubeStanding['traffic']>) {
+  return { enabled, percentage };
+}
+
+interface EndedChange {
+  readonly cube_id: string;
+  readonly sentence: string;
+}
+
+/**
+ * Puts how the cube stands beside what its change tells. `left` is the version that the change left with the traffic; null
+ * while it is under way. Where another has it by now, or the cube that was to serve is closed, the sentence says so.
+ */
+export async function besideTheCube<T extends EndedChange>(
+  deps: ControlDependencies,
+  view: T,
+  left: { readonly version: string; readonly serves: boolean } | null,
+): Promise<T & { readonly now: CubeStanding | null }> {
+  const now = await standingOf(deps, view.cube_id);
+  if (now === null || left === null) return { ...view, now };
+  const { active_version: active, traffic } = now;
+  const since = [
+    ...(active === null || active === left.version ? [] : [` Since then ${active} has taken the traffic.`]),
+    ...(left.serves && traffic?.enabled === false ? [' The cube is closed now.'] : []),
+  ];
+  return { ...view, sentence: `${view.sentence}${since.join('')}`, now };
+}

@@ -1,0 +1,143 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { problemResponses } from '../../../api/problem.js';
+import { idParameter, nullable, security } from '../../../api/schemas.js';
+import { Failure } from '../../../base/failures.js';
+import { type CubeDefinition, cubeDefinitions, findCube } from '../../../domain/cubes.js';
+import { boundedAnswer } from '../../../metrics/bounded-answer.js';
+import { redisFailure } from '../../../redis/failure.js';
+import { type InstanceEntry, readActiveVersion, readInstances } from '../../../registry/instances.js';
+import type { ControlDependencies } from '../dependencies.js';
+
+const instanceSchema = Type.Object({
+  instance_id: Type.String(),
+  url: Type.String(),
+  version: Type.String(),
+  state: Type.String({ description: 'starting, ready or draining' }),
+  started_at: Type.String(),
+  heartbeat_at: Type.String(),
+  health: Type.String({ description: 'ok, degraded or unreachable' }),
+  dependencies: Type.Record(Type.String(), Type.String({ description: 'ok or unreachable' })),
+});
+const cubeSchema = Type.Object({
+  cube_id: Type.String(),
+  type: Type.String({ description: 'core_service, support_service or infrastructure' }),
+  port: Type.Integer({ description: 'the port it listens on unless told otherwise' }),
+  prefix: nullable<string>(Type.String({ description: 'where the gateway serves it' })),
+  traffic_name: nullable<string>(Type.String({ description: 'its name in the keys of traffic flags' })),
+  health: Type.String({ description: 'ok, degraded, unreachable, or absent when nothing of it runs' }),
+  active_version: nullable<string>(
+    Type.String({ description: 'the version that takes traffic; null where none does, or any of several may' }),
+  ),
+  versions: Type.Array(Type.String(), { description: 'versions that run' }),
+  instances: Type.Array(instanceSchema),
+});
+type CubeView = Static<typeof cubeSchema>;
+type InstanceView = Static<typeof instanceSchema>;
+
+/** The cubes of the system, what runs of each, and how it is now. */
+export function registerCubeRoutes(app: FastifyInstance, deps: ControlDependencies): void {
+  const routes = app.withTypeProvider<TypeBoxTypeProvider>();
+  const reads = deps.authorization.require('migration:read');
+
+  routes.get(
+    '/v1/cubes',
+    {
+      onRequest: reads,
+      schema: {
+        security,
+        summary: 'Every cube: its versions, its instances, their health',
+        response: {
+          200: Type.Object({ items: Type.Array(cubeSchema) }),
+          ...problemResponses('unauthorized', 'forbidden', 'redis_unreachable'),
+        },
+      },
+    },
+    async () => ({ items: await Promise.all(cubeDefinitions.map((definition) => lookAt(deps, definition))) }),
+  );
+
+  routes.get(
+    '/v1/cubes/:id',
+    {
+      onRequest: reads,
+      schema: {
+        security,
+        summary: 'One cube: its versions, its instances, their health',
+        params: idParameter,
+        response: {
+          200: cubeSchema,
+          ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found', 'redis_unreachable'),
+        },
+      },
+    },
+    async (request) => {
+      const definition = findCube(request.params.id);
+      if (definition === undefined)
+        throw new Failure('not_found', `There is no cube ${request.params.id}.`, {
+          hint: 'List them with `cubeshift cubes list`.',
+        });
+      return lookAt(deps, definition);
+    },
+  );
+}
+
+async function lookAt({ redis, admits }: ControlDependencies, definition: CubeDefinition): Promise<CubeView> {
+  const { cubeId, type, port, prefix, trafficName } = definition;
+  const [entries, activeVersion] = await Promise.all([
+    readInstances(redis, cubeId, admits),
+    readActiveVersion(redis, cubeId),
+  ]).catch((error: unknown) => {
+    throw redisFailure(error);
+  });
+  const instances = await Promise.all(entries.map(instanceView));
+  return {
+    cube_id: cubeId,
+    type,
+    port,
+    prefix,
+    traffic_name: trafficName,
+    health: healthOf(instances),
+    active_version: activeVersion ?? onlyVersionReady(entries),
+    versions: [...new Set(entries.map(({ version }) => version))].sort(),
+    instances,
+  };
+}
+
+/** Before the first deployment gateways take every instance that is ready: where all are of one version, it serves. */
+function onlyVersionReady(entries: readonly InstanceEntry[]): string | null {
+  const [version, ...others] = new Set(entries.flatMap((one) => (one.state === 'ready' ? [one.version] : [])));
+  return version === undefined || others.length > 0 ? null : version;
+}
+
+const answerMillis = 1500;
+
+async function instanceView(entry: InstanceEntry): Promise<InstanceView> {
+  const { instance_id, url, version, state, started_at, heartbeat_at } = entry;
+  return {
+    instance_id,
+    url,
+    version,
+    state,
+    started_at: new Date(started_at).toISOString(),
+    heartbeat_at: new Date(heartbeat_at).toISOString(),
+    ...(await healthAt(url)),
+  };
+}
+
+/** What an instance says of itself; one that does not, or says nonsense, is unreachable. */
+async function healthAt(url: string): Promise<Pick<InstanceView, 'health' | 'dependencies'>> {
+  const told: unknown = await boundedAnswer(`${url}/health`, AbortSignal.timeout(answerMillis))
+    .then(JSON.parse)
+    .catch(() => undefined);
+  const { status, dependencies }: { status?: unknown; dependencies?: unknown } = Object(told);
+  if (status !== 'ok' && status !== 'degraded') return { health: 'unreachable', dependencies: {} };
+  const states = Object.entries(Object(dependencies)).filter(([, state]) => state === 'ok' || state === 'unreachable');
+  return { health: status, dependencies: Object.fromEntries(states.map(([name, state]) => [name, String(state)])) };
+}
+
+function healthOf(instances: readonly InstanceView[]): string {
+  if (instances.length === 0) return 'absent';
+  if (instances.every(({ health }) => health === 'unreachable')) return 'unreachable';
+  return instances.every(({ health, state }) => health === 'ok' && state === 'ready') ? 'ok' : 'degraded';
+}

@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { problemResponses } from '../../../api/problem.js';
+import { idParameter, kindParameter, planRefusals, security, startBody, steeringBodies } from '../../../api/schemas.js';
+import { Failure } from '../../../base/failures.js';
+import {
+  defaultMigrationOptions,
+  isMigrationId,
+  type MigrationKind,
+  type MigrationOptions,
+  migrationKinds,
+} from '../../../domain/migration/migration.js';
+import { trafficNameOfKind } from '../../../domain/traffic-of-kinds.js';
+import { askerHeaders } from '../../../http/asker.js';
+import { listMigrations } from '../../../postgres/ledger/run-view.js';
+import { findStart, recordRunId, recordStart } from '../../../postgres/ledger/runs.js';
+import { audited } from '../audit/audited.js';
+import type { ControlDependencies } from '../dependencies.js';
+import { knownMigration, steer } from './steering.js';
+import { hasPlan } from './workflows.js';
+
+const found = {
+  200: { $ref: 'Migration#' },
+  ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found'),
+};
+const accepted = {
+  202: { $ref: 'Migration#' },
+  ...planRefusals,
+};
+
+/** Starting, looking at and steering migrations. */
+export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDependencies): void {
+  const routes = app.withTypeProvider<TypeBoxTypeProvider>();
+  const { cube, workflows, authorization, weights } = deps;
+  const reads = authorization.require('migration:read');
+  const writes = authorization.require('migration:write');
+
+  routes.get(
+    '/v1/migrations',
+    {
+      onRequest: reads,
+      schema: {
+        security,
+        summary: 'All migrations',
+        response: {
+          200: {
+            type: 'object',
+            properties: { items: { type: 'array', items: { $ref: 'Migration#' } } },
+            required: ['items'],
+          },
+          ...problemResponses('unauthorized', 'forbidden'),
+        },
+      },
+    },
+    async () => {
+      const views = await listMigrations(cube);
+      return {
+        items: await Promise.all(
+          views.map(async (view) => ({ ...view, traffic: await weights.of(trafficNameOfKind(view.kind)) })),
+        ),
+      };
+    },
+  );
+
+  routes.get(
+    '/v1/migrations/:id',
+    { onRequest: reads, schema: { security, summary: 'One migration', params: idParameter, response: found } },
+    (request) => knownMigration(deps, request.params.id),
+  );
+
+  routes.post(
+    '/v1/migrations/:id',
+    {
+      onRequest: writes,
+      schema: {
+        security,
+        summary: 'Start a migration',
+        params: kindParameter,
+        headers: askerHeaders,
+        body: startBody,
+        response: accepted,
+      },
+    },
+    async (request, reply) => {
+      const kind = migrationKinds.find((known) => known === request.params.id);
+      if (kind === undefined)
+        throw new Failure('not_found', `There is no kind ${clip(request.params.id)}.`, {
+          hint: `Kinds are ${migrationKinds.join(', ')}.`,
+        });
+      const { mode = 'copy', options } = request.body;
+      checkAvailable(kind, mode);
+      const idempotencyKey = keyOf(request.headers['idempotency-key']);
+      const start = {
+        id: newId(request.body.id),
+        kind,
+        mode,
+        options: completeOptions(options),
+        idempotencyKey,
+        by: authorization.callerOf(request).cubeId,
+      };
+      const begin = async () => {
+        const input = await recordStart(cube, start);
+        const known = await knownMigration(deps, input.id);
+        if (known.run_id === null && known.finished_at === null) {
+          const { runId } = await workflows.start(input);
+          await recordRunId(cube, input.id, runId);
+        }
+        return input.id;
+      };
+      // A run that cannot be started is not put on record either; one on record is answered from there.
+      if ((await findStart(cube, start)) !== undefined)
+        return reply.code(202).send(await knownMigration(deps, await begin()));
+      if (!(await workflows.reachable()))
+        throw new Failure('temporal_unreachable', 'The Temporal server cannot be reached; nothing was started.');
+      const details = { kind, mode, options: start.options };
+      const begun = await audited(deps, request, { action: 'migration.start', subject: start.id, details }, begin);
+      return reply.code(202).send(await knownMigration(deps, begun));
+    },
+  );
+
+  for (const [action, body] of Object.entries(steeringBodies) as [keyof typeof steeringBodies, object][]) {
+    routes.post(
+      `/v1/migrations/:id/${action}`,
+      {
+        onRequest: writes,
+        schema: {
+          security,
+          summary: `Ask for ${action}`,
+          params: idParameter,
+          headers: askerHeaders,
+          body: { anyOf: [body, { type: 'null' }] },
+          response: accepted,
+        },
+      },
+      async (request, reply) => {
+        if (isTrial(request.body))
+          throw new Failure('not_at_this_stage', `${action} cannot be tried out in mode copy.`, {
+            hint: 'Leave rehearse or dry_run out to do it.',
+          });
+        const by = authorization.callerOf(request).cubeId;
+        return reply.code(202).send(await steer(deps, request, request.params.id, action, { by }));
+      },
+    );
+  }
+}
+
+/** Whether a rehearsal or a dry run is asked for: those are of mode live. */
+function isTrial(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && Object.values(body).includes(true);
+}
+
+function checkAvailable(kind: MigrationKind, mode: string): void {
+  if (!hasPlan(kind)) {
+    throw new Failure('invalid_input', `Migrations of kind ${kind} are not available in this version.`, {
+      details: { field: 'kind' },
+    });
+  }
+  if (mode !== 'copy') {
+    throw new Failure('invalid_input', `Mode ${mode} is not available in this version.`, {
+      hint: 'Use mode copy.',
+      details: { field: 'body.mode' },
+    });
+  }
+}
+
+function newId(asked: string | undefined) {
+  const id = asked ?? `m-${randomUUID().slice(0, 13)}`;
+  if (!isMigrationId(id))
+    throw new Failure('invalid_input', 'body.id is not an id.', { details: { field: 'body.id' } });
+  return id;
+}
+
+function keyOf(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  if (Array.isArray(header) || header === '' || header.length > 200) {
+    throw new Failure('invalid_input', 'The Idempotency-Key must be one value of at most 200 characters.', {
+      details: { field: 'headers.idempotency-key' },
+    });
+  }
+  return header;
+}
+
+function completeOptions(
+  given: { readonly [Name in keyof MigrationOptions]?: MigrationOptions[Name] | undefined } | undefined,
+): MigrationOptions {
+  const set = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
+  return { ...defaultMigrationOptions, ...Object.fromEntries(set) };
+}
+
+function clip(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}

@@ -1,0 +1,109 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { problemResponses } from '../../../api/problem.js';
+import { acceptBody, idParameter, pageQuery, planRefusals, retryBody, security } from '../../../api/schemas.js';
+import { Failure } from '../../../base/failures.js';
+import { askerHeaders } from '../../../http/asker.js';
+import { hasUnresolvedReject, readRejectPage } from '../../../postgres/ledger/reject-page.js';
+import type { ControlDependencies } from '../dependencies.js';
+import { knownMigration, steer } from './steering.js';
+
+const accepted = {
+  202: { $ref: 'Migration#' },
+  ...planRefusals,
+};
+const beforeEveryId = (-(2n ** 63n)).toString();
+
+/** What could not be moved: looking at it, trying it again, accepting it. */
+export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependencies): void {
+  const routes = app.withTypeProvider<TypeBoxTypeProvider>();
+  const { cube, authorization } = deps;
+  const writes = authorization.require('migration:write');
+
+  routes.get(
+    '/v1/migrations/:id/rejects',
+    {
+      onRequest: authorization.require('records:read'),
+      schema: {
+        security,
+        summary: 'Rejected rows with their contents',
+        params: idParameter,
+        querystring: pageQuery,
+        response: {
+          200: { $ref: 'RejectPage#' },
+          ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found'),
+        },
+      },
+    },
+    async (request) => {
+      await knownMigration(deps, request.params.id);
+      const { cursor = beforeEveryId } = request.query;
+      checkIds('querystring.cursor', [cursor]);
+      const limit = Number(request.query.limit ?? 100);
+      const items = await readRejectPage(cube, request.params.id, cursor, limit);
+      return { items, next_cursor: items.length === limit ? (items.at(-1)?.id ?? null) : null };
+    },
+  );
+
+  routes.post(
+    '/v1/migrations/:id/rejects/retry',
+    {
+      onRequest: writes,
+      schema: {
+        security,
+        summary: 'Try rejects again',
+        params: idParameter,
+        headers: askerHeaders,
+        body: { anyOf: [retryBody, { type: 'null' }] },
+        response: accepted,
+      },
+    },
+    async (request, reply) => {
+      const body = request.body as { ids?: string[] } | null;
+      checkIds('body.ids', body?.ids ?? []);
+      await checkKnown(deps, request.params.id, body?.ids);
+      const by = authorization.callerOf(request).cubeId;
+      const asked = { by, ...(body?.ids === undefined ? {} : { ids: body.ids }) };
+      return reply.code(202).send(await steer(deps, request, request.params.id, 'rejects/retry', asked));
+    },
+  );
+
+  routes.post(
+    '/v1/migrations/:id/rejects/accept',
+    {
+      onRequest: writes,
+      schema: {
+        security,
+        summary: 'Accept rejects as they are',
+        params: idParameter,
+        headers: askerHeaders,
+        body: acceptBody,
+        response: accepted,
+      },
+    },
+    async (request, reply) => {
+      const { ids, all, by, why } = request.body;
+      if ((ids === undefined) === (all === undefined))
+        throw new Failure('invalid_input', 'The body must have either ids or all.', { details: { field: 'body.ids' } });
+      checkIds('body.ids', ids ?? []);
+      await checkKnown(deps, request.params.id, ids);
+      const asked = { by, why, ids: ids ?? ('all' as const) };
+      return reply.code(202).send(await steer(deps, request, request.params.id, 'rejects/accept', asked));
+    },
+  );
+}
+
+/** Throws `not_found` where none of the ids is one of a reject that is not in the target: nothing would be done. */
+async function checkKnown(deps: ControlDependencies, id: string, ids: readonly string[] | undefined): Promise<void> {
+  await knownMigration(deps, id);
+  if (ids === undefined || (await hasUnresolvedReject(deps.cube, id, ids))) return;
+  throw new Failure('not_found', `None of these ids is a reject of migration ${id}; nothing was done.`, {
+    hint: `List its rejects with \`cubeshift migrate rejects ${id}\`.`,
+  });
+}
+
+/** Nineteen digits may be more than a bigint holds: refused here, not by the database in the middle of a run. */
+function checkIds(field: string, ids: readonly string[]): void {
+  if (ids.every((id) => BigInt.asIntN(64, BigInt(id)) === BigInt(id))) return;
+  throw new Failure('invalid_input', `${field} must hold ids of 64 bits.`, { details: { field } });
+}

@@ -1,0 +1,40 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { problemResponses } from '../../../api/problem.js';
+import { idParameter, security } from '../../../api/schemas.js';
+import { signReport } from '../../../auth/report-signature.js';
+import { packageVersion } from '../../../base/package-root.js';
+import { readReport } from '../../../postgres/ledger/report-records.js';
+import type { ControlDependencies } from '../dependencies.js';
+import { knownMigration } from './steering.js';
+
+/** The evidence of a migration: what was moved, rejected, compared, asked and by whom; signed. */
+export function registerReportRoutes(app: FastifyInstance, deps: ControlDependencies): void {
+  app.withTypeProvider<TypeBoxTypeProvider>().get(
+    '/v1/migrations/:id/report',
+    {
+      onRequest: deps.authorization.require('migration:read'),
+      schema: {
+        security,
+        summary: 'The signed evidence report',
+        params: idParameter,
+        response: {
+          200: { type: 'object', additionalProperties: true },
+          ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found'),
+        },
+      },
+    },
+    async (request) => {
+      const migration = await knownMigration(deps, request.params.id);
+      const records = await readReport(deps.cube, request.params.id);
+      return {
+        ...signReport(deps.secret(), {
+          made_at: deps.clock().toISOString(),
+          engine_version: packageVersion(),
+          migration,
+          ...records,
+        }),
+      };
+    },
+  );
+}

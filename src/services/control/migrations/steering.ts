@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyRequest } from 'fastify';
+import { Failure } from '../../../base/failures.js';
+import {
+  actionsThatFit,
+  isMigrationId,
+  isWayOut,
+  type MigrationAction,
+  type MigrationView,
+  type SteeringRequest,
+} from '../../../domain/migration/migration.js';
+import { trafficNameOfKind } from '../../../domain/traffic-of-kinds.js';
+import { appendAudit } from '../../../postgres/audit.js';
+import { readStateSequence } from '../../../postgres/ledger/run-state.js';
+import { readMigration } from '../../../postgres/ledger/run-view.js';
+import { readStart } from '../../../postgres/ledger/runs.js';
+import { audited } from '../audit/audited.js';
+import type { ControlDependencies } from '../dependencies.js';
+import { notPossible } from '../temporal-calls.js';
+
+/** A migration or 404. */
+export async function knownMigration({ cube, weights }: ControlDependencies, id: string): Promise<MigrationView> {
+  const view = await readMigration(cube, id);
+  if (view === undefined) throw new Failure('not_found', `There is no migration ${id.slice(0, 80)}.`);
+  return { ...view, traffic: await weights.of(trafficNameOfKind(view.kind)) };
+}
+
+/**
+ * Asks the plan; what does not fit now is refused with what does. The plan itself has the last word. Returns the run as
+ * the plan left it when it took the request up, or as it is when that takes longer than a pause may.
+ */
+export async function steer(
+  deps: ControlDependencies,
+  call: FastifyRequest,
+  id: string,
+  action: MigrationAction,
+  request: SteeringRequest,
+): Promise<MigrationView> {
+  const view = await knownMigration(deps, id);
+  // Only an ended run is refused on the ledger's word: while one lives, the plan may be a moment ahead of it.
+  if (view.finished_at !== null) throw ended(view, action);
+  if (!isMigrationId(id)) throw new Failure('not_found', `There is no migration ${id.slice(0, 80)}.`);
+  const before = await readStateSequence(deps.cube, id);
+  const act = { action: `migration.${action}`, subject: id, details: auditDetails(view, request) };
+  await audited(deps, call, act, async () => {
+    const answer = await deps.workflows.steer(view.kind, id, action, request);
+    if (answer === 'no_plan') await startAgain(deps, id, action, request);
+  });
+  await untilTakenUp(deps, id, before);
+  return knownMigration(deps, id);
+}
+
+/**
+ * The ledger has an unfinished run and Temporal no plan for it: somebody terminated it there, or Temporal lost its data.
+ * The ledger is enough to go on from; that is done only when a person asks, since a terminated plan may be meant.
+ */
+async function startAgain(
+  deps: ControlDependencies,
+  id: string,
+  action: MigrationAction,
+  request: SteeringRequest,
+): Promise<void> {
+  // Read after Temporal's answer: a plan that ended in good order told the ledger before.
+  const view = await knownMigration(deps, id);
+  if (view.finished_at !== null) throw ended(view, action);
+  const ways: readonly MigrationAction[] =
+    view.stage === 'rolling_back' ? ['rollback'] : ['resume', 'cancel', 'rollback'];
+  if (!ways.includes(action))
+    throw notPossible(`The plan of this migration is not in Temporal any more; ${ways[0]} starts it again.`, ways);
+  const { pending } = view;
+  // It was accepted: whoever asked for it was told so.
+  if (pending !== null && isWayOut(pending) && action !== pending)
+    throw notPossible(`The plan of this migration was lost when it was about to ${pending}.`, [pending]);
+  const from = { stage: view.stage, sequence: Number(await readStateSequence(deps.cube, id)) };
+  // Nobody asked the control API to end it; told once, however often a request finds no plan.
+  await appendAudit(deps.cube, {
+    actor: 'temporal',
+    action: 'plan.lost.outside',
+    subject: view.workflow_id,
+    details: { kind: view.kind, ...from, once: `${id}/${from.sequence}` },
+  });
+  const answer = await deps.workflows.startAgain(await readStart(deps.cube, id), from, action, request);
+  if (answer === 'ended') throw ended(await knownMigration(deps, id), action);
+}
+
+function ended(view: MigrationView, action: MigrationAction) {
+  return notPossible(
+    `${action} is not possible: the migration is ${view.status} at stage ${view.stage}.`,
+    actionsThatFit(view),
+  );
+}
+
+function auditDetails(view: MigrationView, { ids, ...request }: SteeringRequest): Readonly<Record<string, unknown>> {
+  return {
+    kind: view.kind,
+    stage: view.stage,
+    ...request,
+    ...(ids === undefined ? {} : { rejects: ids === 'all' ? ids : ids.length }),
+  };
+}
+
+const takeUpMillis = 2500;
+const lookEveryMillis = 50;
+
+async function untilTakenUp({ cube, closing }: ControlDependencies, id: string, before: string): Promise<void> {
+  const deadline = Date.now() + takeUpMillis;
+  while (Date.now() < deadline && !closing.aborted && (await readStateSequence(cube, id)) === before) {
+    await sleep(lookEveryMillis);
+  }
+}

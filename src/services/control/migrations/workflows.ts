@@ -1,0 +1,115 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { ProveRequest } from '../../../auth/request-proofs.js';
+import type { TemporalTarget } from '../../../config/temporal-address.js';
+import {
+  type MigrationAction,
+  type MigrationId,
+  type MigrationInput,
+  type MigrationKind,
+  type SteeringRequest,
+  workflowIdOf,
+} from '../../../domain/migration/migration.js';
+import { taskQueues } from '../../../domain/task-queues.js';
+import type { CarriedRun } from '../../../workflows/lib/run.js';
+import { createTemporalCalls } from '../temporal-calls.js';
+
+/** The plans, as the control API starts and steers them. */
+export interface MigrationWorkflows {
+  /** Starts the plan of a run; a run that was started before answers with its run id. */
+  start(input: MigrationInput): Promise<{ runId: string }>;
+  /**
+   * Hands a request to the plan; returns once the plan has accepted it, throws `not_at_this_stage` when it does not fit.
+   * `no_plan`: Temporal runs no plan of this migration.
+   */
+  steer(
+    kind: MigrationKind,
+    id: MigrationId,
+    action: MigrationAction,
+    request: SteeringRequest,
+  ): Promise<'accepted' | 'no_plan'>;
+  /**
+   * Hands a request to the plan of an unfinished run whose plan Temporal has lost or ended by force, and starts it again for
+   * that; one that refuses the request rests blocked. `ended`: it has ended in good order after all.
+   */
+  startAgain(
+    input: MigrationInput,
+    from: Pick<CarriedRun, 'stage' | 'sequence'>,
+    action: MigrationAction,
+    request: SteeringRequest,
+  ): Promise<'accepted' | 'ended'>;
+  reachable(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** The plan of each kind that exists so far, by the name under which the workflows' index exports it. */
+const plans: Readonly<Partial<Record<MigrationKind, string>>> = { 'saju-records': 'sajuRecordsMigration' };
+
+export function hasPlan(kind: MigrationKind): boolean {
+  return plans[kind] !== undefined;
+}
+
+const callMillis = 5000;
+
+/** Through Temporal's client; connects when first needed, so that the API starts without Temporal. */
+export function createMigrationWorkflows(
+  target: TemporalTarget,
+  namespace: string,
+  prove: ProveRequest,
+): MigrationWorkflows {
+  const calls = createTemporalCalls(target, namespace, callMillis);
+  const { workflow, bounded, update, updateStarting, reachable, close } = calls;
+  const startArgs = (workflowId: string, input: MigrationInput, carried: CarriedRun | null) => [
+    input,
+    carried,
+    prove(workflowId, 'start', [input, carried]),
+  ];
+  const proven = (workflowId: string, action: MigrationAction, request: SteeringRequest) => ({
+    ...request,
+    proof: prove(workflowId, action, request),
+  });
+  return {
+    start: (input) =>
+      bounded(async () => {
+        const workflowId = workflowIdOf(input.kind, input.id);
+        try {
+          const handle = await workflow.start(plans[input.kind] ?? '', {
+            workflowId,
+            taskQueue: taskQueues.control,
+            args: startArgs(workflowId, input, null),
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          });
+          return { runId: handle.firstExecutionRunId };
+        } catch (error) {
+          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+          return { runId: (await workflow.getHandle(workflowId).describe()).runId };
+        }
+      }),
+    steer: async (kind, id, action, request) => {
+      const workflowId = workflowIdOf(kind, id);
+      const taken = await update(workflowId, action, proven(workflowId, action, request));
+      return taken === 'no_plan' ? taken : 'accepted';
+    },
+    startAgain: async (input, from, action, request) => {
+      const carried: CarriedRun = {
+        completed: [],
+        undos: [],
+        estimatedRows: 0,
+        migrated: 0,
+        rejected: 0,
+        startedAgain: true,
+        ...from,
+      };
+      const workflowId = workflowIdOf(input.kind, input.id);
+      const plan = {
+        type: plans[input.kind] ?? '',
+        workflowId,
+        taskQueue: taskQueues.control,
+        args: startArgs(workflowId, input, carried),
+      };
+      const taken = await updateStarting(plan, action, proven(workflowId, action, request));
+      return taken === 'ended' ? taken : 'accepted';
+    },
+    reachable,
+    close,
+  };
+}

@@ -1,0 +1,59 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { ProveRequest } from '../../../auth/request-proofs.js';
+import { Failure } from '../../../base/failures.js';
+import type { TemporalTarget } from '../../../config/temporal-address.js';
+import type { TrafficName } from '../../../domain/cubes.js';
+import { taskQueues } from '../../../domain/task-queues.js';
+import {
+  type RampAction,
+  type RampInput,
+  type RampRequest,
+  type RampView,
+  rampWorkflowId,
+} from '../../../domain/traffic/ramp/ramp.js';
+import { createTemporalCalls, notPossible } from '../temporal-calls.js';
+
+/** Ramps, as the control API starts, looks at and steers them. All throw `temporal_unreachable`. */
+export interface RampWorkflows {
+  /** Throws `conflict` while another ramp of the cube runs. */
+  start(input: RampInput): Promise<void>;
+  /** The last ramp of a cube; undefined when there was none, or none that is remembered. */
+  look(cube: TrafficName): Promise<RampView | undefined>;
+  /** Returns the ramp once the request was carried out; throws `not_at_this_stage` when it does not fit. */
+  steer(cube: TrafficName, action: RampAction, request: RampRequest): Promise<RampView>;
+  close(): Promise<void>;
+}
+
+/** A look under way is left for a request; only a weight that Redis does not take makes one wait. */
+const callMillis = 8000;
+
+export function createRampWorkflows(target: TemporalTarget, namespace: string, prove: ProveRequest): RampWorkflows {
+  const { workflow, bounded, update, look, close } = createTemporalCalls(target, namespace, callMillis);
+  return {
+    start: (input) =>
+      bounded(async () => {
+        const workflowId = rampWorkflowId(input.cube);
+        await workflow
+          .start('trafficRamp', {
+            workflowId,
+            taskQueue: taskQueues.control,
+            args: [input, null, prove(workflowId, 'start', [input, null])],
+          })
+          .catch((error: unknown) => {
+            if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+            throw new Failure('conflict', `A ramp of ${input.cube} is under way.`, {
+              hint: `Look at it with \`cubeshift traffic ramp ${input.cube} --status\`, or end it with \`cubeshift traffic stop ${input.cube}\` first.`,
+            });
+          });
+      }),
+    look: (cube) => look<RampView>(rampWorkflowId(cube), 'ramp'),
+    steer: async (cube, action, request) => {
+      const workflowId = rampWorkflowId(cube);
+      const proof = prove(workflowId, action, request);
+      const taken = await update<RampView>(workflowId, action, { ...request, proof });
+      if (taken === 'no_plan') throw notPossible(`No ramp of ${cube} is under way.`, []);
+      return taken.answer;
+    },
+    close,
+  };
+}

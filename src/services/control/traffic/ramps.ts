@@ -1,0 +1,256 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { problemResponses } from '../../../api/problem.js';
+import { nextCommands, nullable, planRefusals, security } from '../../../api/schemas.js';
+import { Failure, toFailure } from '../../../base/failures.js';
+import {
+  besideTheWeight,
+  type RampAction,
+  type RampAnswer,
+  type RampRequest,
+  type RampView,
+  rampActions,
+  rampStatuses,
+} from '../../../domain/traffic/ramp/ramp.js';
+import { type RampSettings, usualSettings } from '../../../domain/traffic/ramp/settings.js';
+import { planSteps } from '../../../domain/traffic/ramp/steps.js';
+import { askerHeaders } from '../../../http/asker.js';
+import { checkWrites } from '../../../runtime/write-checks.js';
+import { readFlags } from '../../../traffic/flags.js';
+import { audited } from '../audit/audited.js';
+import type { ControlDependencies } from '../dependencies.js';
+import { cubeParameter, trafficNameOf } from './traffic.js';
+
+const weight = Type.Integer({ minimum: 1, maximum: 100 });
+const why = Type.String({ minLength: 1, maxLength: 1000 });
+
+const startBody = Type.Object(
+  {
+    target_percentage: Type.Optional(weight),
+    step: Type.Optional(weight),
+    steps: Type.Optional(Type.Array(weight, { minItems: 1, maxItems: 100 })),
+    interval_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),
+    check_interval_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })),
+    minimums: Type.Optional(
+      Type.Object(
+        {
+          requests: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+          users: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    slow_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })),
+    error_budget_percent: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 100 })),
+  },
+  {
+    additionalProperties: false,
+    description: 'steps that are given end at their last unless a target is; else to 100 % in steps of 10',
+  },
+);
+
+const noBody = Type.Object({}, { additionalProperties: false });
+const steeringBodies = {
+  pause: noBody,
+  resume: noBody,
+  set: Type.Object(
+    { percentage: Type.Integer({ minimum: 0, maximum: 100 }), why: Type.Optional(why) },
+    { additionalProperties: false },
+  ),
+  alarm: Type.Object({ why }, { additionalProperties: false }),
+} as const satisfies Partial<Record<RampAction, object>>;
+
+const rampSchema = Type.Object(
+  {
+    cube: Type.String(),
+    workflow_id: Type.String(),
+    status: Type.Unsafe<RampView['status']>({ type: 'string', enum: [...rampStatuses] }),
+    percentage: Type.Integer({
+      description: 'the share of users on the cube now; where Redis does not answer, as it was seen last',
+    }),
+    weight: nullable<RampAnswer['weight']>(
+      Type.Object(
+        { enabled: Type.Boolean(), percentage: nullable<number>(Type.Integer()) },
+        { description: 'the flags as they stand; null where Redis does not answer' },
+      ),
+    ),
+    target_percentage: Type.Integer(),
+    steps: Type.Array(Type.Integer()),
+    verdict: nullable<string>(Type.String()),
+    reason: Type.String(),
+    sentence: Type.String({ description: 'why it is where it is' }),
+    since: Type.String(),
+    checks: Type.Integer(),
+    checked_at: nullable<string>(Type.String()),
+    evidence: Type.Object(
+      {
+        step_watched_seconds: Type.Integer(),
+        step_requests: Type.Integer(),
+        step_failed_requests: Type.Integer(),
+        likelihood_ratio: Type.Number({ description: 'of more errors on the cube; above 100 it goes back' }),
+        cube_p99_ms: nullable<number>(Type.Number()),
+        legacy_p99_ms: nullable<number>(Type.Number()),
+        shadow_compared: Type.Integer(),
+        shadow_mismatched: Type.Integer(),
+      },
+      { description: 'what was seen since the step, or since the ramp went back' },
+    ),
+    rollbacks: Type.Array(
+      Type.Object({
+        at: Type.String(),
+        from_percentage: Type.Integer(),
+        reason: Type.String(),
+        sentence: Type.String(),
+      }),
+    ),
+    hold_off_until: nullable<string>(Type.String()),
+    settings: Type.Object({
+      interval_seconds: Type.Integer(),
+      check_interval_seconds: Type.Integer(),
+      minimums: Type.Object({ requests: Type.Integer(), users: Type.Integer() }),
+      slow_seconds: Type.Integer(),
+      error_budget_percent: Type.Number(),
+    }),
+    lowered: Type.Array(Type.String(), { description: 'settings under which less proof is asked for than usual' }),
+    started_by: Type.String(),
+    actions: Type.Array(Type.Unsafe<RampAction>({ type: 'string', enum: [...rampActions] })),
+    next: nextCommands,
+  },
+  { $id: 'Ramp' },
+);
+
+/** Ramps of a cube: started, looked at and steered. */
+export function registerRampRoutes(app: FastifyInstance, deps: ControlDependencies): void {
+  const { ramps, redis, authorization } = deps;
+  const routes = app.withTypeProvider<TypeBoxTypeProvider>();
+  const writes = authorization.require('migration:write');
+  app.addSchema(rampSchema);
+  const answerOf = async (view: RampView): Promise<RampAnswer> => {
+    const flags = await readFlags(redis, view.cube).catch((error: unknown) => {
+      if (toFailure(error).type === 'redis_unreachable') return null;
+      throw error;
+    });
+    return besideTheWeight(view, flags === null ? null : { ...flags, changedBy: flags.changed?.by ?? null });
+  };
+  const look = async (cube: string): Promise<RampView> => {
+    const name = trafficNameOf(cube);
+    const view = await ramps.look(name);
+    if (view === undefined)
+      throw new Failure('not_found', `There was no ramp of ${name}.`, {
+        hint: `Start one with \`cubeshift traffic ramp ${name}\`.`,
+      });
+    return view;
+  };
+  const steer = async (call: FastifyRequest, cube: string, action: RampAction, request: RampRequest) => {
+    // Whether there was one; which actions fit the plan itself knows best.
+    await look(cube);
+    const name = trafficNameOf(cube);
+    const { by: _by, ...details } = request;
+    const act = { action: `ramp.${action}`, subject: name, details };
+    return answerOf(await audited(deps, call, act, () => ramps.steer(name, action, request)));
+  };
+
+  routes.post(
+    '/v1/traffic/:cube/ramp',
+    {
+      onRequest: writes,
+      schema: {
+        security,
+        summary: 'Ramp users over to the cube, step by step, with proof',
+        params: cubeParameter,
+        headers: askerHeaders,
+        body: { anyOf: [startBody, { type: 'null' }] },
+        response: { 202: { $ref: 'Ramp#' }, ...planRefusals, ...problemResponses('redis_unreachable') },
+      },
+    },
+    async (request, reply) => {
+      const cube = trafficNameOf(request.params.cube);
+      const { target_percentage, step, steps, ...settings } = (request.body ?? {}) as Static<typeof startBody>;
+      const planned = planSteps({ target: target_percentage, step, steps });
+      const target = planned.at(-1) ?? 0;
+      const { percentage } = await readFlags(redis, cube);
+      if (percentage !== null && percentage >= target)
+        throw new Failure('conflict', `The weight of ${cube} is ${percentage} % already.`, {
+          hint: `Set it with \`cubeshift traffic set ${cube}\`, or ramp to more.`,
+        });
+      const writes = await checkWrites(deps, cube);
+      if (!writes.passed)
+        throw new Failure('conflict', `The ramp does not begin: ${writes.sentence}.`, {
+          hint: `Give the cube's role its grants (README), then type \`cubeshift traffic ramp ${cube}\` again.`,
+        });
+      const by = authorization.callerOf(request).cubeId;
+      const input = { cube, steps: planned, settings: completeSettings(settings), by };
+      const act = { action: 'ramp.start', subject: cube, details: { steps: planned, settings: input.settings } };
+      await audited(deps, request, act, () => ramps.start(input));
+      return reply.code(202).send(await answerOf(await look(cube)));
+    },
+  );
+
+  routes.get(
+    '/v1/traffic/:cube/ramp',
+    {
+      onRequest: authorization.require('migration:read'),
+      schema: {
+        security,
+        summary: 'The last ramp of a cube, and why it is where it is',
+        params: cubeParameter,
+        response: { 200: { $ref: 'Ramp#' }, ...planRefusals },
+      },
+    },
+    async (request) => answerOf(await look(request.params.cube)),
+  );
+
+  routes.delete(
+    '/v1/traffic/:cube/ramp',
+    {
+      onRequest: writes,
+      schema: {
+        security,
+        summary: 'Stop the ramp; the weight stays',
+        params: cubeParameter,
+        headers: askerHeaders,
+        response: { 202: { $ref: 'Ramp#' }, ...planRefusals },
+      },
+    },
+    async (request, reply) => {
+      const by = authorization.callerOf(request).cubeId;
+      return reply.code(202).send(await steer(request, request.params.cube, 'stop', { by }));
+    },
+  );
+
+  for (const [action, body] of Object.entries(steeringBodies) as [keyof typeof steeringBodies, object][]) {
+    routes.post(
+      `/v1/traffic/:cube/ramp/${action}`,
+      {
+        onRequest: writes,
+        schema: {
+          security,
+          summary: summaries[action],
+          params: cubeParameter,
+          headers: askerHeaders,
+          body: body === noBody ? { anyOf: [body, { type: 'null' }] } : body,
+          response: { 202: { $ref: 'Ramp#' }, ...planRefusals },
+        },
+      },
+      async (request, reply) => {
+        const by = authorization.callerOf(request).cubeId;
+        const asked = { ...((request.body ?? {}) as Omit<RampRequest, 'by'>), by };
+        return reply.code(202).send(await steer(request, request.params.cube, action, asked));
+      },
+    );
+  }
+}
+
+const summaries = {
+  pause: 'Keep the weight as it is; the ramp still goes back when it must',
+  resume: 'Let the ramp go on from the weight as it is',
+  set: 'Go on from another weight',
+  alarm: 'Send everybody back to legacy at once',
+} as const satisfies Record<keyof typeof steeringBodies, string>;
+
+type GivenSettings = Omit<Static<typeof startBody>, 'target_percentage' | 'step' | 'steps'>;
+
+function completeSettings({ minimums, ...given }: GivenSettings): RampSettings {
+  return { ...usualSettings, ...given, minimums: { ...usualSettings.minimums, ...minimums } } as RampSettings;
+}

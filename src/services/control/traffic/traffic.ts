@@ -1,0 +1,157 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { problemResponses } from '../../../api/problem.js';
+import { security } from '../../../api/schemas.js';
+import { Failure } from '../../../base/failures.js';
+import { cubeDefinitions, findCube, isTrafficName, type TrafficName, trafficNames } from '../../../domain/cubes.js';
+import { askerHeaders } from '../../../http/asker.js';
+import type { StoredFlags } from '../../../traffic/flag-texts.js';
+import { type FlagsChange, type FlagsRecord, readFlags, writeFlags } from '../../../traffic/flags.js';
+import { audited } from '../audit/audited.js';
+import type { ControlDependencies } from '../dependencies.js';
+
+const nullable = <T>(schema: object) => Type.Unsafe<T | null>({ anyOf: [schema, { type: 'null' }] });
+const mostUsers = 1000;
+/** A lone surrogate has no UTF-8: no user can have it in an id. */
+const userId = Type.String({ minLength: 1, maxLength: 1024, pattern: '^[^\\ud800-\\udfff]+$' });
+const users = Type.Array(userId, { maxItems: mostUsers, uniqueItems: true });
+const percentage = Type.Integer({ minimum: 0, maximum: 100 });
+
+export const cubeParameter = Type.Object({
+  cube: Type.String({ description: `${trafficNames.join(', ')}, or the id of such a cube` }),
+});
+
+const changeBody = Type.Object(
+  {
+    enabled: Type.Optional(Type.Boolean()),
+    percentage: Type.Optional(percentage),
+    allow: Type.Optional(users),
+    deny: Type.Optional(users),
+    why: Type.Optional(Type.String({ maxLength: 1000 })),
+    only_if_percentage: Type.Optional(percentage),
+  },
+  { additionalProperties: false, description: 'what is left out stays as it is' },
+);
+
+const trafficSchema = Type.Object(
+  {
+    cube: Type.String(),
+    cube_id: Type.String(),
+    enabled: Type.Boolean(),
+    percentage: nullable<number>({ type: 'integer', description: 'null: what stands in Redis is no percentage' }),
+    allow: Type.Array(Type.String()),
+    deny: Type.Array(Type.String()),
+    revision: Type.Integer({ description: 'changes made here; a plain SET by another program is none' }),
+    changed: nullable<{ by: string; why: string; at: string }>({
+      type: 'object',
+      description: 'the last change made here',
+      properties: { by: { type: 'string' }, why: { type: 'string' }, at: { type: 'string' } },
+      required: ['by', 'why', 'at'],
+    }),
+    problems: Type.Array(Type.String(), { description: 'what in Redis nobody can go by; gateways keep the last good' }),
+  },
+  { $id: 'Traffic' },
+);
+export type TrafficView = Static<typeof trafficSchema>;
+
+/** The weight of a cube: looked at, and set now. */
+export function registerTrafficRoutes(app: FastifyInstance, deps: ControlDependencies): void {
+  const { redis, authorization } = deps;
+  const routes = app.withTypeProvider<TypeBoxTypeProvider>();
+  app.addSchema(trafficSchema);
+  const problems = ['invalid_input', 'unauthorized', 'forbidden', 'not_found', 'redis_unreachable'] as const;
+
+  routes.get(
+    '/v1/traffic/:cube',
+    {
+      onRequest: authorization.require('migration:read'),
+      schema: {
+        security,
+        summary: 'The traffic flags of a cube',
+        params: cubeParameter,
+        response: { 200: { $ref: 'Traffic#' }, ...problemResponses(...problems) },
+      },
+    },
+    async (request) => {
+      const name = trafficNameOf(request.params.cube);
+      return viewOf(name, await readFlags(redis, name));
+    },
+  );
+
+  routes.put(
+    '/v1/traffic/:cube',
+    {
+      onRequest: authorization.require('migration:write'),
+      schema: {
+        security,
+        summary: 'Set the traffic flags of a cube now',
+        params: cubeParameter,
+        headers: askerHeaders,
+        body: changeBody,
+        response: { 200: { $ref: 'Traffic#' }, ...problemResponses(...problems, 'conflict') },
+      },
+    },
+    async (request) => {
+      const name = trafficNameOf(request.params.cube);
+      const by = authorization.callerOf(request).cubeId;
+      const { why = '', only_if_percentage: onlyIfPercentage, ...change } = request.body;
+      if (Object.keys(change).length === 0)
+        throw new Failure('invalid_input', 'The body names nothing to change.', { details: { field: 'body' } });
+      const before = await readFlags(redis, name);
+      const terms = { by, why, ...(onlyIfPercentage === undefined ? {} : { onlyIfPercentage }) };
+      if (onlyIfPercentage !== undefined && before.percentage !== onlyIfPercentage)
+        throw anotherPercentage(before, onlyIfPercentage);
+      const was = { enabled: before.enabled, percentage: before.percentage };
+      const act = { action: 'traffic.set', subject: name, details: { ...auditedChange(change), was, why } };
+      await audited(deps, request, act, async () => {
+        const answer = await writeFlags(redis, name, change, terms);
+        if ('conflict' in answer) throw anotherPercentage(answer.conflict, onlyIfPercentage);
+      });
+      return viewOf(name, await readFlags(redis, name));
+    },
+  );
+}
+
+/** The name in the keys, of itself or of a cube's id; 404 for anything else. */
+export function trafficNameOf(cube: string): TrafficName {
+  const name = findCube(cube)?.trafficName ?? cube;
+  if (isTrafficName(name)) return name;
+  throw new Failure('not_found', `There is no traffic to steer for ${cube.slice(0, 80)}.`, {
+    hint: `There is for ${trafficNames.join(', ')}.`,
+  });
+}
+
+/** The audit keeps for ever: of the lists only how long they are, since users may ask to be forgotten. */
+function auditedChange({ allow, deny, ...rest }: FlagsChange): Readonly<Record<string, unknown>> {
+  return {
+    ...rest,
+    ...(allow === undefined ? {} : { allowed_users: allow.length }),
+    ...(deny === undefined ? {} : { denied_users: deny.length }),
+  };
+}
+
+function anotherPercentage({ percentage }: StoredFlags, expected: number | undefined): Failure {
+  const is = percentage === null ? 'none that anybody can go by' : percentage;
+  return new Failure('conflict', `The percentage is ${is}, not ${expected}; nothing was changed.`, {
+    hint: 'Look at it again, then decide.',
+  });
+}
+
+function viewOf(name: TrafficName, { enabled, percentage, lists, revision, changed }: FlagsRecord): TrafficView {
+  const { by, why, at } = changed ?? {};
+  return {
+    cube: name,
+    cube_id: cubeDefinitions.find(({ trafficName }) => trafficName === name)?.cubeId ?? '',
+    enabled,
+    percentage,
+    allow: [...(lists?.allow ?? [])],
+    deny: [...(lists?.deny ?? [])],
+    revision,
+    changed: by === undefined || why === undefined || at === undefined ? null : { by, why, at },
+    problems: [
+      ...(percentage === null ? ['The percentage in Redis is not a whole number from 0 to 100.'] : []),
+      ...(lists === null ? ['The lists in Redis cannot be read.'] : []),
+    ],
+  };
+}

@@ -1,0 +1,187 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CubeIdentity } from '../../../auth/tokens.js';
+import type { UserBytes } from '../../../domain/traffic/routing.js';
+import { type TraceContext, Traces, traceparentOf } from '../../../http/trace.js';
+import type { GatewayLimits } from '../context.js';
+import { askedTooOften, type GatewayRefusal, refusals } from '../exchange/answers.js';
+import type { Route, RouteTable } from '../routing/routes.js';
+import { canonicalTarget } from './canonical-path.js';
+import { HeaderNames, RequestHeaders } from './headers.js';
+import type { Identities } from './identity.js';
+import type { CountedBy, RateLimit } from './rate-limits.js';
+import { speaksHttp } from './spoken-protocol.js';
+
+/** What is known of a request once it may go on. */
+export interface Admission {
+  readonly route: Route;
+  /** Canonical, without the prefix, with the query. */
+  readonly target: string;
+  readonly headers: RequestHeaders;
+  /** What goes to the upstream, names and values in turn. */
+  readonly passed: readonly string[];
+  readonly user: UserBytes | null;
+  /** As it came: a right bearer of a user or of a cube. */
+  readonly authorization: string | undefined;
+  /** Whether the bearer is a cube's: legacy never sees it. */
+  readonly isCube: boolean;
+  /** With whom it shares its rate; null for somebody whom an edge does not name. */
+  readonly client: string | null;
+  readonly synthetic: boolean;
+  readonly requestId: string;
+  readonly trace: TraceContext;
+}
+
+/** A request that passed the door for something that the gateway answers by itself. */
+export interface OwnCall {
+  /** The pattern that it is counted under. */
+  readonly endpoint: string;
+  /** Canonical. */
+  readonly path: string;
+  readonly query: string;
+  readonly cube: CubeIdentity | null;
+  readonly requestId: string;
+}
+
+/** A request that passed the door. */
+export interface AdmittedRequest extends Admission {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly method: string;
+  readonly startedAt: number;
+}
+
+/** How often one may ask; null for any number of times. */
+export type RateLimits = Readonly<Record<CountedBy, Pick<RateLimit, 'take'> | null>>;
+
+export interface DoorOptions {
+  readonly limits: GatewayLimits;
+  readonly routes: RouteTable;
+  /** The pattern of an endpoint of the gateway's own; null for a path that is to be routed. */
+  readonly ownEndpoint: (path: string) => string | null;
+  readonly identities: Identities;
+  readonly rateLimits: RateLimits;
+  /** Names requests that come without a name, together with a number. */
+  readonly instanceId: string;
+}
+
+/**
+ * Reads what a request says of itself, in one place and before anybody acts on it, and refuses what is not clear. Every request
+ * passes it: what is forwarded, what is upgraded, and what the gateway answers by itself.
+ */
+export class Door {
+  private readonly names: HeaderNames;
+  private readonly traces = new Traces();
+  private requests = 0;
+
+  constructor(private readonly options: DoorOptions) {
+    this.names = new HeaderNames(options.routes.declaredHeaders);
+  }
+
+  /** `upgrades`: whether the connection is to become a WebSocket. */
+  admit(req: IncomingMessage, upgrades: boolean): Admission | OwnCall | GatewayRefusal {
+    const { limits, routes, identities, rateLimits, ownEndpoint } = this.options;
+    const { url = '', method = '', rawHeaders } = req;
+    if (url.length > limits.urlBytes) return refusals.url;
+    if (rawHeaders.length > limits.headers * 2) return refusals.headers;
+    const headers = new RequestHeaders(rawHeaders, this.names);
+    if (headers.bytes > limits.headerBytes) return refusals.headers;
+    const peer = identities.peerOf(req.socket);
+    const counted = rateLimits.address !== null || upgrades;
+    const client = peer.trusted && counted ? identities.clientOf(headers.forwardedFor) : peer.client;
+    if (rateLimits.address !== null) {
+      // Before its token is looked at: guessing is counted too.
+      const waitMillis = client === null ? 0 : rateLimits.address.take(client);
+      if (waitMillis > 0) return askedTooOften('address', waitMillis);
+    }
+    const unclear = peer.isOver ? refusals.protocol : unclearFraming(req, headers, !peer.hasAsked);
+    peer.hasAsked = true;
+    if (unclear !== null) {
+      peer.isOver = true;
+      return unclear;
+    }
+    const canonical = canonicalTarget(url);
+    if (canonical === null) return refusals.path;
+    if (headers.hosts > 1 || (headers.hosts === 0 && req.httpVersionMinor === 1)) return refusals.host;
+    if (headers.expects) return refusals.expectation;
+    if (headers.upgrade !== undefined && !upgrades) return refusals.upgrade;
+    if (upgrades && (headers.upgrade?.toLowerCase() !== 'websocket' || method !== 'GET')) return refusals.upgrade;
+    if (method === 'TRACE') return refusals.method;
+    const identified = identities.identify(headers, peer.trusted);
+    if ('refused' in identified) return identified.refused;
+    const { user, cube } = identified.caller;
+    if (user !== null && rateLimits.subject !== null) {
+      const waitMillis = rateLimits.subject.take(user);
+      if (waitMillis > 0) return askedTooOften('subject', waitMillis);
+    }
+    const endpoint = ownEndpoint(canonical.path);
+    if (endpoint !== null) {
+      return { endpoint, ...canonical, cube, requestId: this.requestIdOf(headers.requestId) };
+    }
+    const match = routes.find(method, canonical.path);
+    if (match === null) return refusals.nothing;
+    if (headers.declared.length > 0) headers.pass(match.route.headers);
+    const requestId = this.requestIdOf(headers.requestId);
+    const trace = this.traces.continue(headers.traceparent);
+    const passed = headers.passed;
+    passed.push('x-cube-source', 'api-gateway', 'x-request-id', requestId, 'x-forwarded-host', headers.host);
+    passed.push(
+      'x-forwarded-for',
+      peer.trusted && headers.forwardedFor !== '' ? `${headers.forwardedFor}, ${peer.address}` : peer.address,
+      'x-forwarded-proto',
+      peer.trusted && headers.forwardedProto === 'https' ? 'https' : 'http',
+    );
+    if (user !== null) passed.push('x-user-id', user);
+    passed.push('traceparent', traceparentOf(trace));
+    if (trace.continued && headers.tracestate !== '') passed.push('tracestate', headers.tracestate);
+    return {
+      route: match.route,
+      target: match.path + canonical.query,
+      headers,
+      passed,
+      user,
+      authorization: headers.authorization,
+      isCube: cube !== null,
+      client,
+      synthetic: headers.synthetic && peer.trusted,
+      requestId,
+      trace,
+    };
+  }
+
+  /** What a request is called that never got past the door. */
+  nameOf({ headers }: IncomingMessage): string {
+    return this.requestIdOf(String(headers['x-request-id'] ?? ''));
+  }
+
+  /** For a request that brings no name, and for a call that is the gateway's own. */
+  newName(): string {
+    this.requests++;
+    return `${this.options.instanceId}-${this.requests.toString(36)}`;
+  }
+
+  /** The client's own when it can stand in a log line as it is. */
+  private requestIdOf(given: string): string {
+    return given !== '' && /^[\w.:-]{1,128}$/.test(given) ? given : this.newName();
+  }
+}
+
+/** Why nobody can say for sure where a request ends, and what is the next one. */
+function unclearFraming(
+  req: IncomingMessage,
+  { transferEncoding }: RequestHeaders,
+  first: boolean,
+): GatewayRefusal | null {
+  if (!speaksHttp(req, first)) return refusals.protocol;
+  if (transferEncoding === undefined) return null;
+  // The only one that everybody reads alike (RFC 9112, sections 6.1 and 6.3).
+  const isChunked = req.httpVersionMinor === 1 && transferEncoding.toLowerCase() === 'chunked';
+  return isChunked ? null : refusals.encoding;
+}
+
+export function isOwnCall(admitted: Admission | OwnCall): admitted is OwnCall {
+  return 'endpoint' in admitted;
+}
+
+export function isRefusal(admitted: Admission | OwnCall | GatewayRefusal): admitted is GatewayRefusal {
+  return 'problem' in admitted;
+}

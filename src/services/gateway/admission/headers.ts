@@ -1,0 +1,295 @@
+import { callHeader } from '../../../upstream/upstream.js';
+import { standardRequestHeaders } from './request-headers.js';
+
+/** What becomes of a request header at the door. */
+type HeaderKind =
+  | 'pass'
+  /** Goes on where the route declares it. */
+  | 'declared'
+  | 'drop'
+  | 'host'
+  | 'authorization'
+  | 'user-id'
+  | 'synthetic'
+  | 'forwarded-for'
+  | 'forwarded-proto'
+  | 'request-id'
+  | 'traceparent'
+  | 'tracestate'
+  | 'connection'
+  | 'upgrade'
+  | 'expect'
+  | 'content-length'
+  | 'transfer-encoding';
+
+/** Those that the gateway reads itself. What of them goes on it says in its own words. */
+const told: ReadonlyMap<string, HeaderKind> = new Map([
+  ['host', 'host'],
+  ['authorization', 'authorization'],
+  ['x-user-id', 'user-id'],
+  ['x-cube-synthetic', 'synthetic'],
+  ['x-forwarded-for', 'forwarded-for'],
+  ['x-forwarded-proto', 'forwarded-proto'],
+  ['x-request-id', 'request-id'],
+  ['traceparent', 'traceparent'],
+  ['tracestate', 'tracestate'],
+  ['connection', 'connection'],
+  ['upgrade', 'upgrade'],
+  ['expect', 'expect'],
+  ['content-length', 'content-length'],
+  ['transfer-encoding', 'transfer-encoding'],
+]);
+
+const mostNames = 2000;
+const longestName = 64;
+
+interface HeaderRule {
+  readonly kind: HeaderKind;
+  /** In lower case. */
+  readonly name: string;
+}
+
+/**
+ * Knows what becomes of each name: standard ones go on, those that `declared` has where the route declares them, all others
+ * end here. Remembers each spelling, so that the common ones cost one look-up.
+ */
+export class HeaderNames {
+  private readonly known = new Map<string, HeaderRule>();
+
+  constructor(private readonly declared: ReadonlySet<string>) {}
+
+  ruleOf(spelling: string): HeaderRule {
+    const known = this.known.get(spelling);
+    if (known !== undefined) return known;
+    const name = spelling.toLowerCase();
+    const rule = { name, kind: this.kindOf(name) };
+    if (spelling.length <= longestName && this.known.size < mostNames) this.known.set(spelling, rule);
+    return rule;
+  }
+
+  private kindOf(name: string): HeaderKind {
+    // `X_User_Id`, `X.User.Id` and `X~User~Id` are `X-User-Id` to whoever makes variables of headers; here they are nobody's.
+    if (plainName(name) !== name) return 'drop';
+    const kind = told.get(name);
+    if (kind !== undefined) return kind;
+    if (standardRequestHeaders.has(name)) return 'pass';
+    return this.declared.has(name) ? 'declared' : 'drop';
+  }
+}
+
+/** A name as programs read it that make variables of headers: letters and digits, everything else is a hyphen. */
+function plainName(name: string): string {
+  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '-');
+}
+
+/** What the headers of a request say, and those that go on, as name, value, name, value; names in lower case. */
+export class RequestHeaders {
+  readonly passed: string[] = [];
+  /** Those that go on if the route declares them. */
+  readonly declared: string[] = [];
+  hosts = 0;
+  host = '';
+  authorization: string | undefined;
+  authorizations = 0;
+  userId = '';
+  userIds = 0;
+  synthetic = false;
+  forwardedFor = '';
+  forwardedProto = '';
+  requestId = '';
+  traceparent: string | undefined;
+  tracestate = '';
+  connection = '';
+  upgrade: string | undefined;
+  expects = false;
+  contentLength: string | undefined;
+  transferEncoding: string | undefined;
+  bytes = 0;
+
+  constructor(raw: readonly string[], names: HeaderNames) {
+    for (let place = 0; place < raw.length; place += 2) {
+      const spelling = raw[place] ?? '';
+      const value = raw[place + 1] ?? '';
+      this.bytes += spelling.length + value.length + 4;
+      const { kind, name } = names.ruleOf(spelling);
+      switch (kind) {
+        case 'pass':
+          this.passed.push(name, value);
+          break;
+        case 'declared':
+          this.declared.push(name, value);
+          break;
+        case 'host':
+          this.hosts++;
+          this.host = value;
+          break;
+        case 'authorization':
+          this.authorizations++;
+          this.authorization = value;
+          break;
+        case 'user-id':
+          this.userIds++;
+          this.userId = value;
+          break;
+        case 'synthetic':
+          this.synthetic = value === '1';
+          break;
+        case 'forwarded-for':
+          this.forwardedFor = this.forwardedFor === '' ? value : `${this.forwardedFor}, ${value}`;
+          break;
+        case 'forwarded-proto':
+          this.forwardedProto = value;
+          break;
+        case 'request-id':
+          this.requestId = value;
+          break;
+        case 'traceparent':
+          // Of two, none is the right one.
+          this.traceparent = this.traceparent === undefined ? value : '';
+          break;
+        case 'tracestate':
+          this.tracestate = this.tracestate === '' ? value : `${this.tracestate},${value}`;
+          break;
+        case 'connection':
+          this.connection = this.connection === '' ? value : `${this.connection}, ${value}`;
+          break;
+        case 'upgrade':
+          this.upgrade = value;
+          break;
+        case 'expect':
+          this.expects = true;
+          break;
+        case 'content-length':
+          this.contentLength = value;
+          break;
+        case 'transfer-encoding':
+          this.transferEncoding = this.transferEncoding === undefined ? value : `${this.transferEncoding}, ${value}`;
+          break;
+        case 'drop':
+          break;
+      }
+    }
+    if (this.connection !== '') this.dropNamed();
+  }
+
+  /** `Connection` may name further headers that end here; it has no say over those that frame or identify. */
+  private dropNamed(): void {
+    const named = namedBy(this.connection);
+    if (named.size === 0) return;
+    for (const headers of [this.passed, this.declared]) headers.splice(0, Infinity, ...withoutNamed(headers, named));
+  }
+
+  /** Lets what a route declares go on with the others. */
+  pass(declaredByRoute: ReadonlySet<string>): void {
+    for (let place = 0; place < this.declared.length; place += 2) {
+      const name = this.declared[place] ?? '';
+      if (declaredByRoute.has(name)) this.passed.push(name, this.declared[place + 1] ?? '');
+    }
+  }
+}
+
+const sayNothing = new Set(['keep-alive', 'close', 'upgrade', 'te', 'authorization', 'content-type', '']);
+
+const nothingNamed: ReadonlySet<string> = new Set();
+
+/** The headers that a `Connection` value names, in lower case, but for those that it cannot take away. */
+function namedBy(connection: string): ReadonlySet<string> {
+  if (sayNothing.has(connection)) return nothingNamed;
+  const names = connection.split(',').map((one) => one.trim().toLowerCase());
+  return new Set(names.filter((name) => !sayNothing.has(name)));
+}
+
+function withoutNamed(headers: readonly string[], named: ReadonlySet<string>): string[] {
+  return headers.filter((_, place) => !named.has((headers[place - (place % 2)] ?? '').toLowerCase()));
+}
+
+/** Headers of an answer that end at the gateway. */
+const answerDropped = new Set([
+  ...[
+    'connection',
+    'keep-alive',
+    'proxy-connection',
+    'proxy-authenticate',
+    'proxy-authentication-info',
+    'te',
+    'trailer',
+  ],
+  ...['transfer-encoding', 'upgrade', 'x-cube-target', 'x-cube-token', 'x-cube-source', 'http2-settings'],
+  // Another request's where an answer was kept; the gateway says its own id, and of its trace nothing.
+  'x-request-id',
+  'traceparent',
+]);
+
+export interface AnswerHeaders {
+  /** As name, value, name, value. */
+  readonly passed: string[];
+  readonly length: number | null;
+  readonly isEventStream: boolean;
+  /** The call that it says it answers; empty where it says nothing. */
+  readonly call: string;
+}
+
+type AnswerKind = 'pass' | 'drop' | 'connection' | 'content-length' | 'content-type' | 'call';
+
+/** As `HeaderNames`, for answers of upstreams. */
+export class AnswerHeaderReader {
+  private readonly known = new Map<string, AnswerKind>();
+
+  /** Reads what an upstream sent, names and values in turn. `bodiless` answers carry no length. */
+  read(raw: readonly Buffer[], bodiless: boolean): AnswerHeaders {
+    const passed: string[] = [];
+    let length: number | null = null;
+    let isEventStream = false;
+    let connection = '';
+    let call = '';
+    for (let place = 0; place < raw.length; place += 2) {
+      const name = raw[place]?.toString('latin1') ?? '';
+      const value = raw[place + 1]?.toString('latin1') ?? '';
+      const kind = this.kindOf(name);
+      if (kind === 'drop') continue;
+      if (kind === 'connection') {
+        connection = value;
+        continue;
+      }
+      if (kind === 'call') {
+        call = value;
+        continue;
+      }
+      if (kind === 'content-length') {
+        if (bodiless) continue;
+        length = Number(value);
+      }
+      if (kind === 'content-type') isEventStream = value.startsWith('text/event-stream');
+      passed.push(name, value);
+    }
+    const named = connection === '' ? undefined : namedBy(connection);
+    return {
+      passed: named === undefined || named.size === 0 ? passed : withoutNamed(passed, named),
+      length,
+      isEventStream,
+      call,
+    };
+  }
+
+  private kindOf(name: string): AnswerKind {
+    const known = this.known.get(name);
+    if (known !== undefined) return known;
+    const lower = name.toLowerCase();
+    const kind = answerKindOf(lower);
+    if (name.length <= longestName && this.known.size < mostNames) this.known.set(name, kind);
+    return kind;
+  }
+}
+
+function answerKindOf(lower: string): AnswerKind {
+  switch (lower) {
+    case 'connection':
+    case 'content-length':
+    case 'content-type':
+      return lower;
+    case callHeader:
+      return 'call';
+    default:
+      return answerDropped.has(lower) ? 'drop' : 'pass';
+  }
+}

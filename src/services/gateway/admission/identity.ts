@@ -1,0 +1,157 @@
+import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
+import { LRUCache } from 'lru-cache';
+import type { CubeIdentity, TokenVerifier } from '../../../auth/tokens.js';
+import type { UserTokenVerifier } from '../../../auth/user-tokens.js';
+import type { UserBytes } from '../../../domain/traffic/routing.js';
+import { addressGroup } from '../../../http/rate-limit.js';
+import { bytesOfHeader, bytesOfText } from '../../../traffic/bucket.js';
+import { type GatewayRefusal, refusals } from '../exchange/answers.js';
+import type { RequestHeaders } from './headers.js';
+
+export interface IdentityOptions {
+  /** Networks whose `X-User-Id` is believed. */
+  readonly trustedEdges: readonly string[];
+  readonly userTokens: Pick<UserTokenVerifier, 'verify'>;
+  readonly cubeTokens: Pick<TokenVerifier, 'verify'>;
+}
+
+/** Who asks. A caller with a cube token is nobody's user. */
+export interface Caller {
+  readonly user: UserBytes | null;
+  readonly cube: CubeIdentity | null;
+}
+
+export type Identified = { readonly caller: Caller } | { readonly refused: GatewayRefusal };
+
+const longestForwardedKept = 256;
+const nobody: Identified = { caller: { user: null, cube: null } };
+
+/** The other end of a connection. */
+export interface Peer {
+  readonly address: string;
+  readonly trusted: boolean;
+  /** With whom it shares its rate; null for an edge, which speaks for many. */
+  readonly client: string | null;
+  /** Whether it asked before. */
+  hasAsked: boolean;
+  /** Whether nothing more of it is a request: nobody knows where one would begin. */
+  isOver: boolean;
+}
+
+/**
+ * Who asks, by contract and TRAFFIC, "Limits and identity": the `sub` of a right user token, else `X-User-Id` of a
+ * trusted edge, else nobody. A bearer that is not right is refused, never nobody.
+ */
+export class Identities {
+  private readonly edges = new BlockList();
+  private readonly peers = new WeakMap<Socket, Peer>();
+  private readonly clients = new LRUCache<string, { readonly group: string | null }>({ max: 10_000 });
+  private readonly users = new LRUCache<string, Identified>({ max: 10_000 });
+
+  constructor(private readonly options: IdentityOptions) {
+    for (const network of options.trustedEdges) {
+      const [address = '', bits] = network.split('/');
+      const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+      this.edges.addSubnet(address, bits === undefined ? (family === 'ipv6' ? 128 : 32) : Number(bits), family);
+    }
+  }
+
+  peerOf(socket: Socket): Peer {
+    const known = this.peers.get(socket);
+    if (known !== undefined) return known;
+    const address = plainAddress(socket.remoteAddress ?? '');
+    const trusted = this.isEdge(address);
+    const peer = { address, trusted, client: trusted ? null : addressGroup(address), hasAsked: false, isOver: false };
+    this.peers.set(socket, peer);
+    return peer;
+  }
+
+  /**
+   * For whom an edge asks, by the `X-Forwarded-For` it sent: of the addresses the last that is no edge itself, since
+   * those before it anybody may have written. Null when there is none, and for what is no address.
+   */
+  clientOf(forwardedFor: string): string | null {
+    if (forwardedFor === '') return null;
+    const known = this.clients.get(forwardedFor);
+    if (known !== undefined) return known.group;
+    const client = { group: this.readClient(forwardedFor) };
+    if (forwardedFor.length <= longestForwardedKept) this.clients.set(forwardedFor, client);
+    return client.group;
+  }
+
+  private readClient(forwardedFor: string): string | null {
+    for (const one of forwardedFor.split(',').reverse()) {
+      const address = plainAddress(withoutPort(one.trim()));
+      if (isIP(address) === 0) return null;
+      if (!this.isEdge(address)) return addressGroup(address);
+    }
+    return null;
+  }
+
+  private isEdge(address: string): boolean {
+    return address !== '' && this.edges.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+  }
+
+  identify(headers: RequestHeaders, trusted: boolean): Identified {
+    if (headers.authorizations > 1) return { refused: refusals.authorizationTwice };
+    if (trusted && headers.userIds > 1) return { refused: refusals.userTwice };
+    if (headers.authorization !== undefined) return this.byBearer(headers.authorization);
+    if (!trusted || headers.userIds === 0) return nobody;
+    return headers.userId === '' ? nobody : { caller: { user: bytesOfHeader(headers.userId), cube: null } };
+  }
+
+  /** Whether it would still be let through; nothing is. */
+  isStillRight(authorization: string | undefined): boolean {
+    return authorization === undefined || !('refused' in this.byBearer(authorization));
+  }
+
+  private byBearer(authorization: string): Identified {
+    const token = bearerOf(authorization);
+    if (token === null) return { refused: refusals.token };
+    try {
+      return this.asUser(this.options.userTokens.verify(token).userId);
+    } catch {
+      // Not a user's; a cube's is right too.
+    }
+    try {
+      return { caller: { user: null, cube: this.options.cubeTokens.verify(token) } };
+    } catch {
+      return { refused: refusals.token };
+    }
+  }
+
+  /** What a `sub` means to the gateway; worked out once for a user. */
+  private asUser(id: string): Identified {
+    const known = this.users.get(id);
+    if (known !== undefined) return known;
+    const user = bytesOfText(id);
+    const identified: Identified = isSendable(user)
+      ? { caller: { user, cube: null } }
+      : { refused: refusals.userUnsendable };
+    this.users.set(id, identified);
+    return identified;
+  }
+}
+
+/** The token of `Bearer …`; null for anything else. */
+function bearerOf(authorization: string): string | null {
+  if (authorization.length < 8 || authorization.slice(0, 7).toLowerCase() !== 'bearer ') return null;
+  const token = authorization.slice(7);
+  return token.includes(' ') ? null : token;
+}
+
+/** A header cannot carry these bytes, or gives back others: `X-User-Id: alice ` is alice. */
+function isSendable(user: UserBytes): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return user !== '' && !/^[ \t]|[ \t]$|[\x00-\x08\x0a-\x1f\x7f]/.test(user);
+}
+
+/** Some edges write `203.0.113.7:50000`, and `[2001:db8::1]:50000`. */
+function withoutPort(address: string): string {
+  return /^\[(.*)\](?::\d+)?$/.exec(address)?.[1] ?? /^([\d.]+):\d+$/.exec(address)?.[1] ?? address;
+}
+
+/** IPv4 in IPv6's clothes is IPv4. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}

@@ -1,0 +1,62 @@
+import type { Side } from '../../../domain/traffic/routing.js';
+import type { AdmittedRequest } from '../admission/admission.js';
+import type { AnswerHeaders } from '../admission/headers.js';
+import type { WholeAnswers } from './whole-answers.js';
+
+/** An answer up to this size waits for its body before its headers go out: until then it can still become a problem. */
+const wholeAnswerBytes = 16 * 1024;
+
+/** The way of an upstream's answer back to the client. */
+export class AnswerWriter {
+  /** Whether the client has any of it. */
+  begun = false;
+  private received = 0;
+
+  constructor(
+    private readonly request: Pick<AdmittedRequest, 'res' | 'requestId'>,
+    readonly status: number,
+    private readonly head: AnswerHeaders,
+    private readonly side: Side,
+    private readonly wholeAnswers: WholeAnswers,
+  ) {}
+
+  get isEventStream(): boolean {
+    return this.head.isEventStream;
+  }
+
+  /** Sends the headers at once where the body may be long in coming. */
+  open(): void {
+    const { head } = this;
+    const { res } = this.request;
+    if (head.length !== null && head.length <= wholeAnswerBytes) return;
+    this.writeHead();
+    // With the first bytes where they are there already, else alone: a stream of events may be silent for long.
+    setImmediate(() => {
+      if (!res.writableEnded) res.flushHeaders();
+    });
+  }
+
+  /** `whole`: that was the last of it; `full`: the client has to take something first. */
+  write(chunk: Buffer): 'whole' | 'more' | 'full' {
+    const { head } = this;
+    const { res } = this.request;
+    if (!this.begun) this.writeHead();
+    this.received += chunk.length;
+    if (this.received !== head.length) return res.write(chunk) ? 'more' : 'full';
+    if (chunk.length <= wholeAnswerBytes) this.wholeAnswers.send(res, chunk.toString('latin1'));
+    else res.end(chunk);
+    return 'whole';
+  }
+
+  end(): void {
+    if (!this.begun) this.writeHead();
+    this.request.res.end();
+  }
+
+  private writeHead(): void {
+    this.begun = true;
+    const { res, requestId } = this.request;
+    this.head.passed.push('X-Cube-Target', this.side, 'X-Request-Id', requestId);
+    res.writeHead(this.status, this.head.passed);
+  }
+}

@@ -1,0 +1,179 @@
+import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Problem } from '../../../api/problem.js';
+import { Failure } from '../../../base/failures.js';
+import { problemOf } from '../../../http/problem.js';
+import { anothersAnswer } from '../../../upstream/call.js';
+
+/** A request that the gateway answers by itself, and how. */
+export interface GatewayRefusal {
+  readonly status: number;
+  readonly problem: Problem;
+  /** Seconds, where trying again later helps. */
+  readonly retryAfter?: number;
+  /** The methods that are served instead. */
+  readonly allow?: string;
+  /** Whether the connection ends with it: nobody knows where the next request would begin. */
+  readonly closes?: boolean;
+}
+
+/** `status` where the failure's own is not the one of HTTP for it. */
+export function refusal(failure: Failure, status?: number, retryAfter?: number): GatewayRefusal {
+  const problem = problemOf(failure, status);
+  return { status: problem.status, problem, ...(retryAfter === undefined ? {} : { retryAfter }) };
+}
+
+function bad(status: number, detail: string, hint: string): GatewayRefusal {
+  return refusal(new Failure('invalid_input', detail, { hint }), status);
+}
+
+/** What a request is refused for before anybody is asked. */
+export const refusals = {
+  path: bad(
+    400,
+    'The path can be read in more than one way.',
+    'Send it in origin form, without dot segments, double slashes, backslashes or escaped ones.',
+  ),
+  host: bad(400, 'There must be one Host header.', 'Send it once.'),
+  upgrade: bad(400, 'Only WebSocket connections can be upgraded to.', 'Leave the Upgrade header out.'),
+  userTwice: bad(400, 'There are two X-User-Id headers.', 'Send one.'),
+  userUnsendable: bad(
+    400,
+    'The user id cannot be written into a header.',
+    'Use one without control characters and without white space around it.',
+  ),
+  authorizationTwice: bad(400, 'There are two Authorization headers.', 'Send one.'),
+  protocol: {
+    ...bad(400, 'Only HTTP/1.1 and HTTP/1.0 are spoken here.', 'Send it as RFC 9112 says.'),
+    closes: true,
+  },
+  encoding: {
+    ...bad(400, 'The only transfer encoding is chunked, in HTTP/1.1.', 'Send it so, or with a Content-Length.'),
+    closes: true,
+  },
+  malformed: bad(400, 'The request could not be read.', 'Send it as RFC 9112 says.'),
+  expectation: bad(417, 'No expectation can be met.', 'Leave the Expect header out.'),
+  url: bad(414, 'The URL is longer than 8 KiB.', 'Shorten it.'),
+  headers: bad(431, 'The headers are larger than 16 KiB, or more than a hundred.', 'Send fewer.'),
+  body: bad(413, 'The body is larger than 1 MiB.', 'Send less at a time.'),
+  slow: bad(408, 'The request did not arrive in time.', 'Send it at once.'),
+  method: {
+    ...bad(405, 'This method is not served.', 'Use another.'),
+    allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
+  },
+  reading: { ...bad(405, 'This path is only read.', 'Use GET or HEAD.'), allow: 'GET, HEAD' },
+  seconds: bad(400, 'seconds must be a whole number.', 'Leave it out for the last ten minutes.'),
+  cubeUnknown: bad(400, 'cube must name a cube.', 'Use saju, ai, paperwork or crawler.'),
+  nothing: refusal(
+    new Failure('not_found', 'There is nothing at this path of the gateway.', {
+      hint: 'See docs/gateway.md for what there is.',
+    }),
+  ),
+  token: refusal(new Failure('unauthorized', 'Invalid token', { hint: 'Send a valid token, or none.' })),
+  tokenNeeded: refusal(new Failure('unauthorized', 'This call needs a cube token.')),
+  failed: refusal(new Failure('upstream_failed', 'The service did not give a whole answer.')),
+  anothers: refusal(anothersAnswer()),
+  nonsense: refusal(new Failure('upstream_failed', 'The service answered something that is not HTTP.')),
+  timedOut: refusal(new Failure('upstream_timeout', 'The service did not answer in time.')),
+  unexpected: refusal(new Failure('unexpected', 'The gateway failed at this request.', { hint: 'See its log.' })),
+} as const satisfies Record<string, GatewayRefusal>;
+
+export function permissionNeeded(permission: string): GatewayRefusal {
+  return refusal(new Failure('forbidden', `This call needs the permission ${permission}.`));
+}
+
+const tooOften = {
+  address: refusal(new Failure('rate_limited', 'This address asks too often.')),
+  subject: refusal(new Failure('rate_limited', 'This user asks too often.')),
+} as const;
+
+export function askedTooOften(by: 'address' | 'subject', waitMillis: number): GatewayRefusal {
+  return { ...tooOften[by], retryAfter: Math.ceil(waitMillis / 1000) };
+}
+
+/** Why another WebSocket is not opened. */
+export const tooManyTunnels = {
+  gateway: refusal(new Failure('upstream_unavailable', 'As many WebSockets are open as this gateway holds.'), 503, 5),
+  one: refusal(
+    new Failure('rate_limited', 'As many WebSockets are open as one user or address may have.', {
+      hint: 'Close one first.',
+    }),
+    429,
+    5,
+  ),
+} as const;
+
+/** Why nobody on a side could be asked. */
+export type NotServed = 'nobody' | 'broken_off' | 'too_many';
+
+/** `opensForMillis`: when a broken-off route is tried again. */
+export function notServed(why: NotServed, prefix: string, opensForMillis = 0): GatewayRefusal {
+  switch (why) {
+    case 'nobody':
+      return unavailable(`Nothing serves ${prefix} now.`, 5);
+    case 'too_many':
+      return unavailable(`Too many calls to ${prefix} are under way.`, 1);
+    case 'broken_off':
+      return unavailable(
+        `Most calls to ${prefix} failed of late; it is left alone for a while.`,
+        Math.max(1, Math.ceil(opensForMillis / 1000)),
+      );
+  }
+}
+
+function unavailable(sentence: string, retryAfter: number): GatewayRefusal {
+  return refusal(new Failure('upstream_unavailable', sentence), undefined, retryAfter);
+}
+
+export function heldBack(retryAfter: number): GatewayRefusal {
+  return refusal(
+    new Failure('upstream_unavailable', 'Requests of this kind are held back for a moment.', { hint: 'Repeat it.' }),
+    undefined,
+    retryAfter,
+  );
+}
+
+/** The headers of a refusal, names and values in turn, and its body. */
+function rendered(
+  { problem, status, retryAfter, allow, closes }: GatewayRefusal,
+  more: readonly string[],
+): { headers: string[]; body: Buffer } {
+  const body = Buffer.from(JSON.stringify(problem));
+  const headers = ['Content-Type', 'application/problem+json', 'Content-Length', String(body.length), ...more];
+  if (retryAfter !== undefined) headers.push('Retry-After', String(retryAfter));
+  if (allow !== undefined) headers.push('Allow', allow);
+  if (closes === true && !more.includes('Connection')) headers.push('Connection', 'close');
+  if (status === 401) headers.push('WWW-Authenticate', 'Bearer');
+  return { headers, body };
+}
+
+/** `more`: further headers, names and values in turn. */
+export function sendRefusal(res: ServerResponse, refused: GatewayRefusal, more: readonly string[] = []): void {
+  const { headers, body } = rendered(refused, more);
+  res.writeHead(refused.status, headers);
+  res.end(body);
+}
+
+/** Answers on a bare connection, which ends with it. */
+export function sendRawRefusal(socket: Duplex, refused: GatewayRefusal, more: readonly string[] = []): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { headers, body } = rendered(refused, [...more, 'Connection', 'close']);
+  const lines = headers.flatMap((name, place) => (place % 2 === 0 ? [`${name}: ${headers[place + 1]}\r\n`] : []));
+  socket.write(
+    Buffer.concat([Buffer.from(`HTTP/1.1 ${refused.status} ${refused.problem.title}\r\n${lines.join('')}\r\n`), body]),
+  );
+  hangUp(socket);
+}
+
+/** How long one end of a connection may go on after the other said its last. */
+export const halfClosedMillis = 1000;
+
+/** Ends a connection; a client that does not end it too is not waited for. */
+export function hangUp(socket: Duplex): void {
+  socket.end();
+  const timer = setTimeout(() => socket.destroy(), halfClosedMillis);
+  socket.once('close', () => clearTimeout(timer));
+}

@@ -1,0 +1,345 @@
+import type { TrafficName } from '../../../domain/cubes.js';
+import type { Intent, Side } from '../../../domain/traffic/routing.js';
+import { retryAfterOf } from '../../../upstream/retry-budget.js';
+import type { Upstream } from '../../../upstream/upstream.js';
+import type { AdmittedRequest } from '../admission/admission.js';
+import { BodyTooLarge, drainRest, RequestBody, takeBody } from '../admission/request-body.js';
+import type { Waiting } from '../admission/waiting-room.js';
+import type { GatewayContext, SidesOfCube } from '../context.js';
+import { bindingsOf, logFailure } from '../observation/log.js';
+import { account, clientClosedRequest } from '../observation/record-outcome.js';
+import { intentOf, legacyMayServe, sideFor } from '../routing/side-choice.js';
+import { AnswerWriter } from './answer-writer.js';
+import { type GatewayRefusal, heldBack, notServed, refusals, sendRefusal } from './answers.js';
+import { answerFromCache, isCacheable } from './cached-answer.js';
+import type { RunningExchange } from './open-exchanges.js';
+import { type Outgoing, repeatsAfter, send } from './outgoing.js';
+import { Leg, type LegListener } from './upstream-request.js';
+
+type Phase = 'reading' | 'held' | 'waiting' | 'answering' | 'over';
+
+/** One request from the door to its answer. */
+export class Exchange implements LegListener, RunningExchange {
+  /** Its place among those in progress. */
+  place = -1;
+  private phase: Phase = 'reading';
+  private deadline: number;
+  private body: Buffer | RequestBody | null = null;
+  private side: Side | null = null;
+  private leg: Leg | null = null;
+  private upstream: Upstream | null = null;
+  private retried = false;
+  private counted: Intent | null = null;
+  private waiting: Waiting | null = null;
+  private answer: AnswerWriter | null = null;
+  private resume: () => void = nothing;
+  /** Whether the client has to take something before the upstream may go on. */
+  private full = false;
+  private backOff: NodeJS.Timeout | undefined;
+  private readonly sides: SidesOfCube;
+
+  constructor(
+    private readonly context: GatewayContext,
+    private readonly request: AdmittedRequest,
+  ) {
+    this.deadline = request.startedAt + context.limits.requestMillis;
+    this.sides = context.sidesOf(request.route.label);
+  }
+
+  start(): void {
+    const { res, route } = this.request;
+    this.context.exchanges.add(this);
+    res.once('close', () => this.onClientClose());
+    const most = route.files ? Number.POSITIVE_INFINITY : this.context.limits.bodyBytes;
+    takeBody(this.request, most, (body) => this.onBody(body));
+  }
+
+  checkDeadline(now: number): void {
+    if (this.phase === 'answering' && this.answer?.isEventStream === true) this.endWithToken(this.answer);
+    if (now < this.deadline) return;
+    switch (this.phase) {
+      case 'reading':
+        this.refuse(refusals.slow);
+        break;
+      case 'held':
+        this.refuse(heldBack(1));
+        break;
+      case 'waiting': {
+        // A body that the upstream does not take is not its sender's fault.
+        const slowClient = !this.request.req.complete && !(this.body instanceof RequestBody && this.body.isHeld);
+        this.leg?.cut(slowClient ? 'abandoned' : 'timed_out');
+        this.refuse(slowClient ? refusals.slow : refusals.timedOut);
+        break;
+      }
+      case 'answering':
+        if (this.full) {
+          this.request.res.destroy();
+          this.onClientClose();
+          break;
+        }
+        this.leg?.cut('timed_out');
+        this.refuse(refusals.timedOut);
+        break;
+      case 'over':
+        break;
+    }
+  }
+
+  /** A stream of events is not longer than the token that it was asked for with is right. */
+  private endWithToken(answer: AnswerWriter): void {
+    if (this.context.isStillRight(this.request.authorization)) return;
+    this.leg?.cut('answered', true);
+    if (this.full) this.request.res.destroy();
+    else answer.end();
+    this.finish(answer.status, false);
+  }
+
+  breakOff(): void {
+    this.leg?.cut('abandoned');
+    this.request.res.destroy();
+  }
+
+  private onBody(body: Buffer | RequestBody | 'too_large' | 'broken_off' | null): void {
+    if (this.phase === 'over' || body === 'broken_off') return;
+    if (body === 'too_large') {
+      this.refuse(refusals.body);
+      return;
+    }
+    if (body instanceof RequestBody) body.onProgress = () => this.onBodyProgress();
+    this.body = body;
+    this.decide();
+  }
+
+  /** Files may take as long as something comes; other bodies have their time limit from the start. */
+  private onBodyProgress(): void {
+    if (this.request.route.files && this.phase === 'waiting') this.allow(this.context.limits.silenceMillis);
+  }
+
+  private allow(millis: number): void {
+    this.deadline = this.context.now() + millis;
+  }
+
+  /** Waits while requests of its kind are held, then goes to the side that is to serve it. */
+  private decide(): void {
+    const { route } = this.request;
+    const { trafficName } = route.cube;
+    const intent = intentOf(route, this.body);
+    if (trafficName !== null) {
+      if (this.context.waitingRoom.holds(trafficName, intent)) {
+        this.waitForHold(trafficName, intent);
+        return;
+      }
+      this.context.underWay.begin(trafficName, intent);
+      this.counted = intent;
+    }
+    const side = sideFor(this.context, route, this.request.user, intent);
+    this.phase = 'waiting';
+    if (this.request.req.complete || this.body === null || Buffer.isBuffer(this.body))
+      this.allow(this.context.limits.answerMillis);
+    if (this.body === null && isCacheable(this.request)) void this.answerFromCache(side);
+    else this.forward(side);
+  }
+
+  private waitForHold(name: TrafficName, intent: Intent): void {
+    this.waiting = this.context.waitingRoom.enter(name, intent, () => this.decide());
+    if (this.waiting === null) {
+      this.refuse(heldBack(1));
+      return;
+    }
+    this.phase = 'held';
+    this.allow(this.context.limits.holdMillis);
+  }
+
+  private get legacyMayServe(): boolean {
+    return legacyMayServe(this.context, this.request.route);
+  }
+
+  private forward(side: Side, except?: Leg): void {
+    const { context, request } = this;
+    this.side = side;
+    const upstream = this.sides[side];
+    if (upstream === null) {
+      this.refuse(notServed('nobody', request.route.cube.prefix ?? '/'));
+      return;
+    }
+    const attempt = upstream.begin(request.route.endpoint, except?.attempt.member);
+    if (typeof attempt === 'string') {
+      if (side === 'cube' && this.legacyMayServe) {
+        context.metrics.countFallback(request.route.label, attempt);
+        this.forward('legacy');
+      } else {
+        const { endpoint, cube } = request.route;
+        this.refuse(notServed(attempt, cube.prefix ?? '/', upstream.opensForMillis(endpoint)));
+      }
+      return;
+    }
+    if (this.upstream === null) {
+      this.upstream = upstream;
+      upstream.budget.begin();
+    }
+    this.leg = new Leg(this, attempt, side);
+    send(context, this.outgoing(), this.leg);
+  }
+
+  private outgoing(): Outgoing {
+    return { request: this.request, body: this.body, deadline: this.deadline };
+  }
+
+  onHeaders(leg: Leg, status: number, raw: Buffer[], resume: () => void): boolean {
+    const head = this.context.answerHeaders.read(raw, status === 204);
+    if (status === 503 && this.repeat(leg, retryAfterOf(head.passed))) {
+      leg.cut('failed', true);
+      return true;
+    }
+    if (leg.attempt.isAnothers(head.call)) {
+      leg.cut('failed', true);
+      this.refuse(refusals.anothers);
+      return true;
+    }
+    this.phase = 'answering';
+    this.allow(head.isEventStream ? Number.POSITIVE_INFINITY : this.context.limits.silenceMillis);
+    this.resume = resume;
+    this.answer = new AnswerWriter(this.request, status, head, leg.side, this.context.wholeAnswers);
+    this.answer.open();
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    const { answer } = this;
+    if (answer === null) return true;
+    const written = answer.write(chunk);
+    if (written === 'whole') {
+      this.answered(answer.status);
+      return true;
+    }
+    this.full = written === 'full';
+    if (this.full || !answer.isEventStream) this.allow(this.context.limits.silenceMillis);
+    if (this.full) this.request.res.once('drain', this.onDrain);
+    return written === 'more';
+  }
+
+  /** The client took what was written: the upstream may go on. */
+  private readonly onDrain = (): void => {
+    this.full = false;
+    if (this.phase !== 'answering') return;
+    this.allow(this.answer?.isEventStream === true ? Number.POSITIVE_INFINITY : this.context.limits.silenceMillis);
+    this.resume();
+  };
+
+  onComplete(): void {
+    if (this.answer === null) return;
+    this.answer.end();
+    this.answered(this.answer.status);
+  }
+
+  private answered(status: number): void {
+    const failed = status >= 500;
+    this.leg?.end(failed ? 'failed' : 'answered', true);
+    this.finish(status, failed);
+  }
+
+  onError(leg: Leg, error: Error): void {
+    if (error instanceof BodyTooLarge) {
+      leg.end('abandoned', false);
+      this.refuse(refusals.body);
+      return;
+    }
+    if (this.request.req.destroyed && !this.request.req.complete) {
+      // The client went away in the middle of its body; its own end is counted when the connection closes.
+      leg.end('abandoned', false);
+      return;
+    }
+    const repeats = this.serveFromLegacy(leg) || this.repeat(leg, undefined);
+    leg.end('failed', false);
+    if (!repeats) this.refuse(error.name === 'HTTPParserError' ? refusals.nonsense : refusals.failed);
+  }
+
+  /**
+   * A cube whose connection broke before it could have done anything: its users go to legacy at once, while legacy is the
+   * owner. No budget is asked, as it is not the ailing side that is burdened; readiness tells the ramp of it.
+   */
+  private serveFromLegacy(leg: Leg): boolean {
+    const { context, request } = this;
+    if (leg.side !== 'cube' || this.phase !== 'waiting' || !this.legacyMayServe) return false;
+    if (repeatsAfter(context, this.outgoing(), leg, undefined) === null) return false;
+    context.metrics.countFallback(request.route.label, 'repeated');
+    this.forward('legacy');
+    return true;
+  }
+
+  /** Has the request asked again, once, where that can do no harm and the budget allows; false when it is not. */
+  private repeat(leg: Leg, retryAfter: string | undefined): boolean {
+    const { context, request, upstream } = this;
+    if (this.retried || this.phase !== 'waiting' || upstream === null) return false;
+    const wait = repeatsAfter(context, this.outgoing(), leg, retryAfter);
+    if (wait === null || !upstream.budget.take()) return false;
+    this.retried = true;
+    this.backOff = setTimeout(() => {
+      const alone = this.sides[leg.side]?.isAlone ?? true;
+      if (leg.side === 'cube' && alone && this.legacyMayServe) {
+        context.metrics.countFallback(request.route.label, 'repeated');
+        this.forward('legacy');
+      } else this.forward(leg.side, leg);
+    }, wait);
+    return true;
+  }
+
+  private async answerFromCache(side: Side): Promise<void> {
+    const { request, context } = this;
+    try {
+      const found = await answerFromCache(context, request, side, this.sides, this.legacyMayServe);
+      this.side = found.side;
+      if (this.isOver()) return;
+      if (found.kind === 'refused') this.refuse(found.refused);
+      else if (found.kind === 'too_large') this.forward(found.side);
+      else {
+        request.res.writeHead(found.answer.status, found.headers);
+        request.res.end(found.answer.body);
+        this.finish(found.answer.status, found.answer.status >= 500);
+      }
+    } catch (error) {
+      context.log.error({ ...bindingsOf(request), error }, 'a cached answer failed');
+      if (!this.isOver()) this.refuse(refusals.unexpected);
+    }
+  }
+
+  private isOver(): boolean {
+    return this.phase === 'over';
+  }
+
+  /** Answers with a problem; an answer that has begun is broken off, so that nobody takes it for whole. */
+  private refuse(refused: GatewayRefusal): void {
+    const { res, requestId } = this.request;
+    if (this.phase === 'over') return;
+    if (refused.status >= 500) logFailure(this.context, this.request, this.side, refused);
+    if (this.answer?.begun === true) res.destroy();
+    else {
+      const target = this.side === null ? [] : ['X-Cube-Target', this.side];
+      sendRefusal(res, refused, [...target, 'X-Request-Id', requestId]);
+    }
+    this.finish(refused.status, refused.status >= 500);
+  }
+
+  private onClientClose(): void {
+    if (this.phase === 'over') return;
+    this.leg?.cut('abandoned');
+    this.finish(clientClosedRequest, false);
+  }
+
+  /** Counts it, once. `failed` is what the client saw: 5xx, no answer in time, half an answer. */
+  private finish(status: number, failed: boolean): void {
+    const { context, request, side, counted, body } = this;
+    const { trafficName } = request.route.cube;
+    if (this.phase === 'over') return;
+    this.phase = 'over';
+    this.waiting?.leave();
+    clearTimeout(this.backOff);
+    context.exchanges.delete(this);
+    this.upstream?.budget.end(this.retried);
+    if (counted !== null && trafficName !== null) context.underWay.end(trafficName, counted);
+    account(context, request, { status, failed, side, intent: counted, body });
+    drainRest(request.req);
+  }
+}
+
+function nothing(): void {}

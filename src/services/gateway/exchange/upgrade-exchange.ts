@@ -1,0 +1,141 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Side } from '../../../domain/traffic/routing.js';
+import type { Admission } from '../admission/admission.js';
+import type { GatewayContext } from '../context.js';
+import { logFailure } from '../observation/log.js';
+import { clientClosedRequest } from '../observation/record-outcome.js';
+import { legacyMayServe, sideFor } from '../routing/side-choice.js';
+import { type GatewayRefusal, heldBack, notServed, sendRawRefusal } from './answers.js';
+import { headersFor } from './outgoing.js';
+import { forwardUpgrade } from './upgrade.js';
+
+/** A request for a WebSocket that passed the door. */
+export interface AdmittedUpgrade extends Admission {
+  readonly req: IncomingMessage;
+  readonly socket: Socket;
+  /** What the client sent right behind its headers. */
+  readonly first: Buffer;
+  readonly startedAt: number;
+}
+
+/**
+ * One request for a WebSocket from the door to its answer. It counts as writing, since nobody looks at what goes through it
+ * later: it waits while writes are held, and is under way until it is answered.
+ */
+export class UpgradeExchange {
+  private side: Side | null = null;
+  private counted = false;
+  private over = false;
+
+  constructor(
+    private readonly context: GatewayContext,
+    private readonly request: AdmittedUpgrade,
+  ) {}
+
+  start(): void {
+    const { socket } = this.request;
+    socket.once('close', () => this.finish(clientClosedRequest));
+    this.decide();
+  }
+
+  private decide(): void {
+    const { context, request } = this;
+    const { trafficName } = request.route.cube;
+    if (trafficName !== null) {
+      if (context.waitingRoom.holds(trafficName, 'writes')) {
+        this.waitForHold();
+        return;
+      }
+      context.underWay.begin(trafficName, 'writes');
+      this.counted = true;
+    }
+    this.forward(sideFor(context, request.route, request.user, 'writes'));
+  }
+
+  private waitForHold(): void {
+    const { context, request } = this;
+    const { trafficName } = request.route.cube;
+    if (trafficName === null) return;
+    const { socket } = request;
+    const stop = () => {
+      waiting?.leave();
+      clearTimeout(timer);
+      socket.off('close', stop);
+    };
+    const waiting = context.waitingRoom.enter(trafficName, 'writes', () => {
+      stop();
+      this.decide();
+    });
+    const timer = setTimeout(() => {
+      stop();
+      this.refuse(heldBack(1));
+    }, context.limits.holdMillis);
+    socket.once('close', stop);
+    if (waiting !== null) return;
+    stop();
+    this.refuse(heldBack(1));
+  }
+
+  private forward(side: Side): void {
+    const { context, request } = this;
+    const { route, req, socket, first, target } = request;
+    const headers = headersFor(request, side);
+    if (side === 'cube') headers.push('x-cube-token', context.hopToken(route.label));
+    this.side = side;
+    const upstream = context.sidesOf(route.label)[side];
+    const attempt = upstream?.begin(route.endpoint) ?? 'nobody';
+    if (typeof attempt === 'string') {
+      if (this.falls(attempt)) this.forward('legacy');
+      else this.refuse(notServed(attempt, route.cube.prefix ?? '/', upstream?.opensForMillis(route.endpoint) ?? 0));
+      return;
+    }
+    forwardUpgrade({
+      req,
+      socket,
+      first,
+      target,
+      headers,
+      side,
+      requestId: request.requestId,
+      attempt,
+      answerHeaders: context.answerHeaders,
+      answerMillis: context.limits.answerMillis,
+      silenceMillis: context.limits.silenceMillis,
+      onUnreached: () => {
+        const falls = this.falls('repeated');
+        if (falls) this.forward('legacy');
+        return falls;
+      },
+      onAnswer: (status) => this.finish(status),
+      onRefused: (refused) => this.refuse(refused),
+    });
+  }
+
+  /** Whether legacy is to serve it instead of the cube; counts that. */
+  private falls(why: 'nobody' | 'broken_off' | 'too_many' | 'repeated'): boolean {
+    const { context, request, side } = this;
+    if (side !== 'cube' || !legacyMayServe(context, request.route)) return false;
+    context.metrics.countFallback(request.route.label, why);
+    return true;
+  }
+
+  private refuse(refused: GatewayRefusal): void {
+    logFailure(this.context, this.request, this.side, refused);
+    sendRawRefusal(this.request.socket, refused, ['X-Request-Id', this.request.requestId]);
+    this.finish(refused.status);
+  }
+
+  /** Counts it, once. */
+  private finish(status: number): void {
+    const { context, request, side } = this;
+    if (this.over) return;
+    this.over = true;
+    const { route, startedAt } = request;
+    const { trafficName } = route.cube;
+    if (this.counted && trafficName !== null) context.underWay.end(trafficName, 'writes');
+    const seconds = (context.now() - startedAt) / 1000;
+    context.metrics.count('GET', route.endpoint, status, seconds);
+    if (side !== null) context.metrics.seriesOf(route, side).count(status, seconds);
+  }
+}

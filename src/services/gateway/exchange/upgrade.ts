@@ -1,0 +1,187 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import type { Side } from '../../../domain/traffic/routing.js';
+import type { CallOutcome } from '../../../upstream/breaker.js';
+import type { Attempt } from '../../../upstream/upstream.js';
+import type { AnswerHeaderReader } from '../admission/headers.js';
+import { type GatewayRefusal, halfClosedMillis, hangUp, refusals } from './answers.js';
+
+export interface UpgradeRequest {
+  readonly req: IncomingMessage;
+  readonly socket: Socket;
+  /** What the client sent right behind its headers. */
+  readonly first: Buffer;
+  readonly target: string;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
+  readonly side: Side;
+  readonly requestId: string;
+  readonly attempt: Attempt;
+  readonly answerHeaders: AnswerHeaderReader;
+  readonly answerMillis: number;
+  /** Between two parts of an answer that declines. */
+  readonly silenceMillis: number;
+  /** Asked when nothing reached the upstream: true when the request is somebody else's from then on. */
+  readonly onUnreached: () => boolean;
+  /** Told of the status that the client got, unless it was refused. */
+  readonly onAnswer: (status: number) => void;
+  /** Told when the client is to be refused. */
+  readonly onRefused: (refused: GatewayRefusal) => void;
+}
+
+/** Opens a WebSocket at the upstream and joins the two connections; an upstream that declines is heard by the client. */
+export function forwardUpgrade(request: UpgradeRequest): void {
+  const { attempt, target, headers } = request;
+  const handler = new UpgradeHandler(request);
+  attempt.member.connections.dispatch(
+    { method: 'GET', path: target, headers: [...headers], upgrade: 'websocket' },
+    handler,
+  );
+}
+
+/** undici's raw callbacks for one connection that becomes a WebSocket, or is declined. */
+class UpgradeHandler implements Dispatcher.DispatchHandler {
+  private abort: ((error?: Error) => void) | undefined;
+  private declined = false;
+  /** Whether its outcome is settled. */
+  private over = false;
+  private timer: NodeJS.Timeout;
+
+  constructor(private readonly request: UpgradeRequest) {
+    const { socket, answerMillis } = request;
+    this.timer = setTimeout(() => this.fail('timed_out', refusals.timedOut), answerMillis);
+    socket.once('close', this.onClientClose);
+  }
+
+  onConnect(abort: (error?: Error) => void): void {
+    if (this.over) abort();
+    this.abort = abort;
+  }
+
+  onUpgrade(_status: number, raw: Buffer[] | string[] | null, upstream: Duplex): void {
+    const { socket, first, side, requestId, answerHeaders } = this.request;
+    if (this.over) {
+      upstream.destroy();
+      return;
+    }
+    this.settle(101, 'answered');
+    this.leave();
+    const { passed } = answerHeaders.read((raw ?? []).map(asBuffer), true);
+    socket.write(
+      headOf(101, 'Switching Protocols', [
+        'Connection',
+        'Upgrade',
+        'Upgrade',
+        'websocket',
+        ...passed,
+        'X-Cube-Target',
+        side,
+        'X-Request-Id',
+        requestId,
+      ]),
+    );
+    if (first.length > 0) upstream.write(first);
+    join(socket, upstream);
+    join(upstream, socket);
+  }
+
+  onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
+    if (this.over || status < 200) return true;
+    const { socket, side, requestId, answerHeaders, silenceMillis } = this.request;
+    this.settle(status, status >= 500 ? 'failed' : 'answered');
+    this.declined = true;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => socket.resetAndDestroy(), silenceMillis);
+    const { passed } = answerHeaders.read(raw, status === 204);
+    socket.on('drain', () => {
+      this.timer.refresh();
+      resume();
+    });
+    // Without a length its end is the end of the connection.
+    socket.write(
+      headOf(status, 'Declined', [...passed, 'X-Cube-Target', side, 'X-Request-Id', requestId, 'Connection', 'close']),
+    );
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (!this.declined) return true;
+    this.timer.refresh();
+    return this.request.socket.write(chunk);
+  }
+
+  onComplete(): void {
+    if (!this.declined) return;
+    const { socket } = this.request;
+    socket.once('finish', () => {
+      this.leave();
+      hangUp(socket);
+    });
+    socket.end();
+  }
+
+  onError(): void {
+    // Reset, not ended: nobody takes half an answer for the whole.
+    if (this.declined) this.request.socket.resetAndDestroy();
+    else this.fail('failed', refusals.failed);
+  }
+
+  /** Whatever the upstream is at, nobody waits for it any more. */
+  private readonly onClientClose = (): void => {
+    if (!this.over) this.settle(499, 'abandoned');
+    this.leave();
+    this.abort?.();
+  };
+
+  private fail(outcome: 'failed' | 'timed_out', refused: GatewayRefusal): void {
+    if (this.over) return;
+    this.leave();
+    this.end(outcome, false);
+    if (this.abort === undefined && this.request.onUnreached()) return;
+    this.abort?.();
+    this.request.onRefused(refused);
+  }
+
+  private settle(status: number, outcome: CallOutcome): void {
+    this.end(outcome, true);
+    this.request.onAnswer(status);
+  }
+
+  private end(outcome: CallOutcome, answered: boolean): void {
+    this.over = true;
+    this.request.attempt.settle(outcome, answered);
+  }
+
+  /** The client's connection is somebody else's from here on. */
+  private leave(): void {
+    clearTimeout(this.timer);
+    this.request.socket.off('close', this.onClientClose);
+  }
+}
+
+/** Passes on what comes from one end, as fast as the other takes it; the end of one is soon the end of both. */
+function join(from: Duplex, to: Duplex): void {
+  from.on('error', () => to.destroy());
+  from.on('end', () => {
+    const timer = setTimeout(() => {
+      from.destroy();
+      to.destroy();
+    }, halfClosedMillis);
+    timer.unref();
+  });
+  from.on('close', () => {
+    if (!from.readableEnded) to.destroy();
+  });
+  from.pipe(to);
+}
+
+function headOf(status: number, reason: string, headers: readonly string[]): Buffer {
+  const lines = headers.flatMap((name, place) => (place % 2 === 0 ? [`${name}: ${headers[place + 1]}\r\n`] : []));
+  return Buffer.from(`HTTP/1.1 ${status} ${reason}\r\n${lines.join('')}\r\n`, 'latin1');
+}
+
+function asBuffer(part: Buffer | string): Buffer {
+  return typeof part === 'string' ? Buffer.from(part, 'latin1') : part;
+}

@@ -1,0 +1,70 @@
+import type { Dispatcher } from 'undici';
+import type { Side } from '../../../domain/traffic/routing.js';
+import type { CallOutcome } from '../../../upstream/breaker.js';
+import type { Attempt } from '../../../upstream/upstream.js';
+
+/** Who hears what comes of a leg. `resume` asks for more after `onData` said to wait. */
+export interface LegListener {
+  /** False waits with the body. */
+  onHeaders(leg: Leg, status: number, raw: Buffer[], resume: () => void): boolean;
+  onData(chunk: Buffer): boolean;
+  onComplete(leg: Leg): void;
+  onError(leg: Leg, error: Error): void;
+}
+
+/**
+ * One attempt to have a request answered, as undici's handler; what arrives after its end is nobody's business any more.
+ * The raw callbacks, not the newer ones: those make an object of the headers that nobody here needs.
+ */
+export class Leg implements Dispatcher.DispatchHandler {
+  /** Whether anything may have reached the upstream. */
+  sent = false;
+  over = false;
+  private abort: ((error?: Error) => void) | undefined;
+
+  constructor(
+    private readonly listener: LegListener,
+    readonly attempt: Attempt,
+    readonly side: Side,
+  ) {}
+
+  onConnect(abort: (error?: Error) => void): void {
+    if (this.over) {
+      abort();
+      return;
+    }
+    this.abort = abort;
+    this.sent = true;
+  }
+
+  onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
+    // 1xx comes before the answer.
+    return this.over || status < 200 ? true : this.listener.onHeaders(this, status, raw, resume);
+  }
+
+  onData(chunk: Buffer): boolean {
+    return this.over ? true : this.listener.onData(chunk);
+  }
+
+  onComplete(): void {
+    if (!this.over) this.listener.onComplete(this);
+  }
+
+  onError(error: Error): void {
+    if (!this.over) this.listener.onError(this, error);
+  }
+
+  /** The leg is at its end; `answered` tells failures of the upstream's own from those on the way. */
+  end(outcome: CallOutcome, answered: boolean): void {
+    if (this.over) return;
+    this.over = true;
+    this.attempt.settle(outcome, answered);
+  }
+
+  /** As `end`, and breaks off what is still under way. */
+  cut(outcome: CallOutcome, answered = false): void {
+    if (this.over) return;
+    this.end(outcome, answered);
+    this.abort?.();
+  }
+}

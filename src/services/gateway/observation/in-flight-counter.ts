@@ -1,0 +1,43 @@
+import type { TrafficName } from '../../../domain/cubes.js';
+import type { Intent } from '../../../domain/traffic/routing.js';
+import type { HoldScope } from '../../../traffic/holds.js';
+
+interface Counts {
+  reads: number;
+  writes: number;
+}
+
+/** How many requests of each cube are between their decision and their answer: a hold is in force once there are none. */
+export class UnderWay {
+  private readonly counts = new Map<TrafficName, Counts>();
+  private waiting: { readonly name: TrafficName; readonly scope: HoldScope; readonly done: () => void }[] = [];
+
+  begin(name: TrafficName, intent: Intent): void {
+    const counts = this.counts.get(name);
+    if (counts === undefined) this.counts.set(name, { reads: 0, writes: 0, [intent]: 1 });
+    else counts[intent]++;
+  }
+
+  end(name: TrafficName, intent: Intent): void {
+    const counts = this.counts.get(name);
+    if (counts !== undefined) counts[intent]--;
+    if (this.waiting.length > 0) this.tell();
+  }
+
+  /** Resolves when none is left of those that a hold of `scope` concerns. */
+  settled(name: TrafficName, scope: HoldScope): Promise<void> {
+    return new Promise((resolve) => {
+      this.waiting.push({ name, scope, done: resolve });
+      this.tell();
+    });
+  }
+
+  private tell(): void {
+    const over = this.waiting.filter(({ name, scope }) => {
+      const { reads, writes } = this.counts.get(name) ?? { reads: 0, writes: 0 };
+      return writes === 0 && (scope === 'writes' || reads === 0);
+    });
+    this.waiting = this.waiting.filter((one) => !over.includes(one));
+    for (const { done } of over) done();
+  }
+}

@@ -1,0 +1,61 @@
+import type { Intent, Side, UserBytes } from '../../../domain/traffic/routing.js';
+import type { AdmittedRequest } from '../admission/admission.js';
+import { RequestBody } from '../admission/request-body.js';
+import type { GatewayContext } from '../context.js';
+import { headersFor } from '../exchange/outgoing.js';
+import type { Route } from '../routing/routes.js';
+
+/** What nginx calls it when the client did not wait for its answer. */
+export const clientClosedRequest = 499;
+
+/** What came of a request, as its client saw it. */
+export interface Outcome {
+  readonly status: number;
+  /** 5xx, no answer in time, half an answer. */
+  readonly failed: boolean;
+  /** Null where no side was asked for it. */
+  readonly side: Side | null;
+  /** Null where it came to no decision, or its cube has no twin. */
+  readonly intent: Intent | null;
+  readonly body: Buffer | RequestBody | null;
+}
+
+/** Counts a request at its end, and has the sides compared by it. */
+export function account(context: GatewayContext, request: AdmittedRequest, outcome: Outcome): void {
+  const { route, user, method } = request;
+  const { status, side } = outcome;
+  const millis = context.now() - request.startedAt;
+  context.metrics.count(method, route.endpoint, status, millis / 1000);
+  if (side === null) return;
+  context.metrics.seriesOf(route, side).count(status, millis / 1000);
+  if (user !== null && !request.synthetic && status !== clientClosedRequest && !isAllowListed(context, route, user)) {
+    context.windows.count(route.label, side, user, outcome.failed, millis);
+    context.refused.count(route, side, user, status);
+  }
+  compare(context, request, outcome, millis);
+}
+
+function isAllowListed(context: GatewayContext, route: Route, user: UserBytes): boolean {
+  const { trafficName } = route.cube;
+  return trafficName !== null && context.flags.flagsOf(trafficName).allow.has(user);
+}
+
+/** By what only reads, and of which everything is at hand. */
+function compare(context: GatewayContext, request: AdmittedRequest, outcome: Outcome, millis: number): void {
+  const { route, method } = request;
+  const { status, intent, body } = outcome;
+  if (context.shadow === null || !route.shadowable || intent !== 'reads' || method === 'HEAD') return;
+  if (body instanceof RequestBody || context.sidesOf(route.label).legacy === null) return;
+  context.shadow.consider(
+    {
+      cube: route.label,
+      route: route.endpoint,
+      requestId: request.requestId,
+      method,
+      target: request.target,
+      headersFor: (side) => headersFor(request, side),
+      body,
+    },
+    { status, millis },
+  );
+}

@@ -1,0 +1,76 @@
+import type { Side, UserBytes } from '../../../domain/traffic/routing.js';
+import type { Route } from '../routing/routes.js';
+import { family } from './metrics.js';
+import { UserWindows, type UserWindowsOptions } from './user-windows.js';
+
+const sides = ['cube', 'legacy'] as const satisfies readonly Side[];
+
+/** What the gateway answers by itself, whoever would have served: it says nothing of a side. */
+const gatewaysOwn: ReadonlySet<number> = new Set([401, 408, 413, 414, 429, 431, 499]);
+
+/** Whether a side refused a request by its answer: 400, 403, 404, 405, 409, 410, 422 and their like. */
+export function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500 && !gatewaysOwn.has(status);
+}
+
+/**
+ * Who was refused, by route and side: what one user may not, or misspells, both sides refuse alike; a side that refuses what
+ * the other accepts has users of its own who are refused. Counted as failures are: by user, each once an hour.
+ */
+export class RefusedUsers {
+  private readonly routes: readonly { readonly key: string; readonly label: string }[];
+  private readonly windows: UserWindows;
+
+  constructor(routes: readonly Route[], options: Omit<UserWindowsOptions, 'labels' | 'keepsLatencies'>) {
+    this.routes = routes.flatMap((route) =>
+      route.cube.trafficName === null ? [] : [{ key: keyOf(route), label: route.label }],
+    );
+    const labelOf = new Map(this.routes.map(({ key, label }) => [key, label]));
+    this.windows = new UserWindows({
+      ...options,
+      labels: this.routes.map(({ key }) => key),
+      keepsLatencies: false,
+      weightOf: (key) => options.weightOf(labelOf.get(key) ?? key),
+      failures: {
+        note: (key, side, users) => options.failures.note(`refused:${key}`, side, users),
+        forget: (key) => options.failures.forget(`refused:${key}`),
+      },
+    });
+  }
+
+  /** One answer of a side to a user. */
+  count(route: Route, side: Side, user: UserBytes, status: number): void {
+    this.windows.count(keyOf(route), side, user, isRefusal(status), 0);
+  }
+
+  render(): string {
+    const series = [
+      ['gateway_route_users_total', 'Users with an answer, by route, in closed windows', 'users'],
+      [
+        'gateway_route_refused_users_total',
+        'Users whom a side refused (4xx), by route, each once an hour, in closed windows',
+        'failedUsers',
+      ],
+    ] as const;
+    return series
+      .map(([name, help, total]) => {
+        const lines = this.routes.flatMap(({ key, label }) =>
+          sides.map((side) => {
+            const value = this.windows.totalsOf(key, side)[total];
+            return `${name}{cube="${label}",route="${key}",target="${side}"} ${value}`;
+          }),
+        );
+        return `${[family(name, 'counter', help), ...lines].join('\n')}\n`;
+      })
+      .join('');
+  }
+
+  close(): void {
+    this.windows.close();
+  }
+}
+
+/** Two kinds of requests may share a pattern: what deletes a record and what reads it. */
+function keyOf({ methods, endpoint }: Route): string {
+  return `${methods[0] ?? 'ANY'} ${endpoint}`;
+}

@@ -1,0 +1,92 @@
+import type { Side } from '../../../domain/traffic/routing.js';
+import type { ComparableAnswer, ShadowRule } from '../../../domain/traffic/shadow-comparison.js';
+import { createShadow, type LegLimits, type Shadow, type ShadowRequest } from '../../../traffic/shadow.js';
+import { callUpstream } from '../../../upstream/call.js';
+import type { Upstream } from '../../../upstream/upstream.js';
+import { family } from './metrics.js';
+
+/** A request of a client as both sides may be asked it again. */
+export interface GatewayShadowRequest extends ShadowRequest {
+  readonly method: string;
+  readonly target: string;
+  /** Names and values in turn. */
+  readonly headersFor: (side: Side) => readonly string[];
+  readonly body: Buffer | null;
+}
+
+export interface ShadowingOptions {
+  /** Connections of their own: what a comparison meets neither breaks off nor ejects anything for clients. */
+  readonly sides: ReadonlyMap<string, Readonly<Record<Side, Upstream | null>>>;
+  readonly inFlight: () => number;
+  readonly hopToken: (name: string) => string;
+  readonly rules: readonly ShadowRule[];
+}
+
+/** Compares the two sides of cubes by the requests that pass through this gateway. */
+export function createShadowing(options: ShadowingOptions): Shadow<GatewayShadowRequest> {
+  const { sides, inFlight, hopToken, rules } = options;
+  const fetchLeg = async (side: Side, request: GatewayShadowRequest, limits: LegLimits): Promise<ComparableAnswer> => {
+    const upstream = sides.get(request.cube)?.[side];
+    if (!upstream) throw new Error('this side is not there');
+    const headers = plain(request.headersFor(side));
+    headers.push('x-cube-shadow', '1');
+    if (side === 'cube') headers.push('x-cube-token', hopToken(request.cube));
+    const answer = await callUpstream(upstream, {
+      method: request.method,
+      path: request.target,
+      route: request.route,
+      headers,
+      ...(request.body === null ? {} : { body: request.body }),
+      limitMillis: limits.millis,
+      mostAnswerBytes: limits.bytes,
+    });
+    const place = answer.headers.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'content-type');
+    const [type = ''] = place === -1 ? [] : (answer.headers[place + 1] ?? '').split(';');
+    return { status: answer.status, contentType: type.trim().toLowerCase(), body: answer.body.toString('utf8') };
+  };
+  return createShadow({ fetchLeg, inFlight, rules, clock: () => new Date() });
+}
+
+/** Without what would have an answer packed, or left out because the client knows it. */
+function plain(headers: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let place = 0; place < headers.length; place += 2) {
+    const name = headers[place] ?? '';
+    if (!/^(?:accept-encoding|range|if-.*)$/i.test(name)) kept.push(name, headers[place + 1] ?? '');
+  }
+  return kept;
+}
+
+/** The counters in Prometheus' text format. */
+export function renderShadow({ counts }: Shadow<GatewayShadowRequest>): string {
+  const all = counts.all();
+  const labels = ({ cube, route }: { cube: string; route: string }) => `cube="${cube}",route="${route}"`;
+  const fields = (name: string, value: 'mismatched' | 'oldDiffers') =>
+    all.flatMap((route) =>
+      [...route.fields].flatMap(([field, count]) =>
+        count[value] === 0 ? [] : [`${name}{${labels(route)},field="${escapeLabel(field)}"} ${count[value]}`],
+      ),
+    );
+  return [
+    family('gateway_shadow_compared_total', 'counter', 'Requests for which both sides were compared'),
+    ...all.map((route) => `gateway_shadow_compared_total{${labels(route)}} ${route.compared}`),
+    family('gateway_shadow_mismatched_total', 'counter', 'Differences of the cube that legacy does not explain'),
+    ...fields('gateway_shadow_mismatched_total', 'mismatched'),
+    family('gateway_shadow_noise_total', 'counter', 'Differences of legacy from itself'),
+    ...fields('gateway_shadow_noise_total', 'oldDiffers'),
+    family('gateway_shadow_raced_total', 'counter', 'Differences that another look at legacy explained'),
+    ...all.map((route) => `gateway_shadow_raced_total{${labels(route)}} ${route.raced}`),
+    family('gateway_shadow_skipped_total', 'counter', 'Requests that were not compared'),
+    ...all.flatMap((route) =>
+      Object.entries(route.skipped).map(
+        ([reason, count]) => `gateway_shadow_skipped_total{${labels(route)},reason="${reason}"} ${count}`,
+      ),
+    ),
+    '',
+  ].join('\n');
+}
+
+/** Keys of answers come from upstreams. */
+function escapeLabel(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n').slice(0, 200);
+}

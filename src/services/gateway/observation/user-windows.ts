@@ -1,0 +1,201 @@
+import { LRUCache } from 'lru-cache';
+import type { Side, UserBytes } from '../../../domain/traffic/routing.js';
+import { failedOnceMillis } from '../../../traffic/failed-users.js';
+import { Latencies } from './latencies.js';
+import { family } from './metrics.js';
+
+const sides = ['cube', 'legacy'] as const satisfies readonly Side[];
+/** Users remembered in one window and on one side; the answers of further ones are not counted. */
+const mostUsers = 100_000;
+const longestLookSeconds = 600;
+
+/** What one window saw, and what all closed windows together did. */
+interface Counts {
+  users: number;
+  failedUsers: number;
+  requests: number;
+  failed: number;
+}
+
+class SideWindow {
+  /** Made with the first failure: it takes its memory at once. */
+  private known: LRUCache<UserBytes, true> | undefined;
+  users = new Set<UserBytes>();
+  failedUsers = new Set<UserBytes>();
+  requests = 0;
+  failed = 0;
+  readonly totals: Counts = { users: 0, failedUsers: 0, requests: 0, failed: 0 };
+  readonly latencies = new Latencies();
+
+  constructor(private readonly now: () => number) {}
+
+  /** Ends the window. `newlyFailed` says of those that this gateway does not know yet how many nobody else counted. */
+  async close(seconds: number, newlyFailed: (users: readonly UserBytes[]) => Promise<number>): Promise<void> {
+    const { users, requests, failed } = this;
+    const unknown = [...this.failedUsers].filter((user) => this.isNew(user));
+    if (users.size > 0) this.users = new Set();
+    if (this.failedUsers.size > 0) this.failedUsers = new Set();
+    this.latencies.adapt(requests / seconds, longestLookSeconds);
+    this.requests = 0;
+    this.failed = 0;
+    const failedUsers = unknown.length === 0 ? 0 : await newlyFailed(unknown);
+    // All at once: who compares failed users with users must find both of the same windows.
+    this.totals.users += users.size;
+    this.totals.failedUsers += failedUsers;
+    this.totals.requests += requests;
+    this.totals.failed += failed;
+  }
+
+  /** Who failed before counts anew. */
+  forget(): void {
+    this.known = undefined;
+  }
+
+  private isNew(user: UserBytes): boolean {
+    this.known ??= new LRUCache({ max: mostUsers, ttl: failedOnceMillis, perf: { now: this.now } });
+    if (this.known.has(user)) return false;
+    this.known.set(user, true);
+    return true;
+  }
+}
+
+/** What all gateways know of the users who met a failure. Both may fail; then this gateway goes by what it knows itself. */
+export interface SharedFailures {
+  /** Puts them on record, and says how many of them no gateway has counted within the hour. */
+  note(label: string, side: Side, users: readonly UserBytes[]): Promise<number>;
+  /** Whoever failed counts anew. */
+  forget(label: string): Promise<void>;
+}
+
+export interface UserWindowsOptions {
+  readonly labels: readonly string[];
+  readonly windowMillis: number;
+  /** The percentage of users on the cube. */
+  readonly weightOf: (label: string) => number;
+  readonly failures: SharedFailures;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  /** Whether latencies are kept too; they are unless said otherwise. */
+  readonly keepsLatencies?: boolean;
+}
+
+/**
+ * Who met a failure, by windows of time: requests of one user are no independent trials, users are (TRAFFIC, "Bites").
+ * For the same reason a user who fails in one window after the other, or at one gateway and the next, is counted as failed
+ * once an hour: a ramp between equal sides would go back one time in five, where one in a hundred is promised
+ * (test/unit/domain/ramp/simulation.test.ts). After a weight that fell they count anew.
+ * The series grow by what was in a window soon after its end.
+ */
+export class UserWindows {
+  private readonly cubes: ReadonlyMap<string, Readonly<Record<Side, SideWindow>>>;
+  private readonly timer: NodeJS.Timeout;
+  /** Whether what was known of a cube's users could be forgotten when its weight fell the last time. */
+  private readonly forgetting = new Map<string, Promise<boolean>>();
+  /** The weight of each cube, and since when it is what it is. */
+  private readonly weights = new Map<string, { readonly weight: number; readonly since: number }>();
+
+  constructor(private readonly options: UserWindowsOptions) {
+    const { labels, windowMillis, now } = options;
+    this.cubes = new Map(labels.map((label) => [label, { cube: new SideWindow(now), legacy: new SideWindow(now) }]));
+    this.timer = setInterval(() => {
+      for (const label of labels) {
+        for (const side of sides) void this.closeWindow(label, side);
+        this.lookAtWeight(label);
+      }
+    }, windowMillis);
+    this.timer.unref();
+  }
+
+  private lookAtWeight(label: string): void {
+    const weight = this.options.weightOf(label);
+    const before = this.weights.get(label)?.weight;
+    if (before === weight) return;
+    this.weights.set(label, { weight, since: this.options.now() });
+    // A ramp went back: the next one meets the same users, and has to see them fail.
+    if (before === undefined || weight >= before) return;
+    for (const side of sides) this.cubes.get(label)?.[side].forget();
+    this.forgetting.set(label, this.forgetShared(label));
+  }
+
+  /** Resolves with whether it was done. */
+  private forgetShared(label: string): Promise<boolean> {
+    return this.options.failures.forget(label).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Whether what all gateways know is of this weight; what could not be forgotten is tried again. */
+  private async hasForgotten(label: string): Promise<boolean> {
+    const before = this.forgetting.get(label);
+    if (before === undefined || (await before)) return true;
+    const again = this.forgetShared(label);
+    this.forgetting.set(label, again);
+    return again;
+  }
+
+  private async closeWindow(label: string, side: Side): Promise<void> {
+    const { failures, windowMillis } = this.options;
+    // Rather twice than not at all: what is not counted protects nobody.
+    const newlyFailed = async (users: readonly UserBytes[]) =>
+      (await this.hasForgotten(label)) ? failures.note(label, side, users).catch(() => users.length) : users.length;
+    await this.cubes.get(label)?.[side].close(windowMillis / 1000, newlyFailed);
+  }
+
+  /** One answer to a user, as the user saw it. */
+  count(label: string, side: Side, user: UserBytes, failed: boolean, millis: number): void {
+    const window = this.cubes.get(label)?.[side];
+    if (window === undefined || (window.users.size >= mostUsers && !window.users.has(user))) return;
+    window.users.add(user);
+    window.requests++;
+    if (failed) {
+      window.failedUsers.add(user);
+      window.failed++;
+    }
+    if (this.options.keepsLatencies !== false) window.latencies.add(user, millis, this.options.now());
+  }
+
+  /**
+   * Medians by user over the last `seconds`, milliseconds, of what was answered since the weight last changed; null for a
+   * cube that is not there.
+   */
+  latencies(label: string, seconds: number): Readonly<Record<Side, readonly number[]>> | null {
+    const window = this.cubes.get(label);
+    if (window === undefined) return null;
+    const from = Math.max(
+      this.options.now() - Math.min(seconds, longestLookSeconds) * 1000,
+      this.weights.get(label)?.since ?? 0,
+    );
+    return { cube: window.cube.latencies.medians(from), legacy: window.legacy.latencies.medians(from) };
+  }
+
+  /** What all closed windows of one side saw together. */
+  totalsOf(label: string, side: Side): Readonly<Counts> {
+    return this.cubes.get(label)?.[side].totals ?? { users: 0, failedUsers: 0, requests: 0, failed: 0 };
+  }
+
+  render(): string {
+    const series = [
+      ['gateway_window_users_total', 'Users with an answer, in closed windows', 'users'],
+      [
+        'gateway_window_failed_users_total',
+        'Users with a failed answer, each once an hour, in closed windows',
+        'failedUsers',
+      ],
+      ['gateway_window_requests_total', 'Answers to users, in closed windows', 'requests'],
+      ['gateway_window_failed_requests_total', 'Failed answers to users, in closed windows', 'failed'],
+    ] as const;
+    return series
+      .map(([name, help, total]) => {
+        const lines = [...this.cubes].flatMap(([label, window]) =>
+          sides.map((side) => `${name}{cube="${label}",target="${side}"} ${window[side].totals[total]}`),
+        );
+        return `${[family(name, 'counter', help), ...lines].join('\n')}\n`;
+      })
+      .join('');
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+}

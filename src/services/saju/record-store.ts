@@ -1,0 +1,126 @@
+import type pg from 'pg';
+import { Failure, failureRule } from '../../base/failures.js';
+import type { LegacySajuRecord } from '../../domain/saju/record.js';
+import { atSide } from '../../postgres/databases.js';
+
+/**
+ * A record of the owner's table, by its names: the id is a whole number of sixty-four bits, `convention` the JSON text as it
+ * stands there, times are as PostgreSQL writes them in UTC.
+ */
+export interface StoredSajuRecord extends LegacySajuRecord {
+  readonly user_id: string;
+}
+
+/** What a record says. */
+export type SajuRecordValues = Omit<StoredSajuRecord, 'id' | 'created_at' | 'updated_at'>;
+
+/**
+ * The records of whoever owns them, one statement each. Ids are texts that `isRecordId` accepts. Throws the failures of
+ * the legacy database.
+ */
+export interface OwnerSajuRecords {
+  find(id: string): Promise<StoredSajuRecord | undefined>;
+  /** A user's records, the newest id first, those after `cursor`. */
+  list(userId: string, most: number, cursor: string | undefined): Promise<readonly StoredSajuRecord[]>;
+  /** The id comes from the owner's own sequence, so that no other writer of the table ever gets it. */
+  keep(values: SajuRecordValues): Promise<StoredSajuRecord>;
+  changeInterpretation(id: string, interpretation: string | null): Promise<StoredSajuRecord | undefined>;
+  /** Whether there was one. */
+  remove(id: string): Promise<boolean>;
+  /** Keeps, changes and removes a record in a transaction that is taken back: throws what would meet a user's write. */
+  checkWrites(): Promise<void>;
+}
+
+const columns = `id::text, user_id, birth_year, birth_month, birth_day, birth_hour, birth_minute, is_solar, is_leap_month,
+  year_pillar, month_pillar, day_pillar, hour_pillar, convention::text, interpretation, created_at::text, updated_at::text`;
+
+const findText = `select ${columns} from public.saju_records where id = $1::bigint`;
+const listText = `select ${columns} from public.saju_records
+  where user_id = $1 and ($2::bigint is null or id < $2::bigint) order by id desc limit $3`;
+const keepText = `insert into public.saju_records (user_id, birth_year, birth_month, birth_day, birth_hour, birth_minute,
+    is_solar, is_leap_month, year_pillar, month_pillar, day_pillar, hour_pillar, convention, interpretation,
+    created_at, updated_at)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now(), now()) returning ${columns}`;
+const changeText = `update public.saju_records set interpretation = $2, updated_at = now() where id = $1::bigint returning ${columns}`;
+const removeText = 'delete from public.saju_records where id = $1::bigint';
+
+/** The monolith's own table: until a cutover it is the only place where records are. */
+export function legacySajuRecords(legacy: pg.Pool): OwnerSajuRecords {
+  const ask = (text: string, values: readonly unknown[]) =>
+    atSide('legacy', () => legacy.query<StoredSajuRecord>(text, [...values])).catch((error: unknown) => {
+      throw asOurs(error);
+    });
+  return {
+    find: async (id) => (await ask(findText, [id])).rows[0],
+    list: async (userId, most, cursor) => (await ask(listText, [userId, cursor ?? null, most])).rows,
+    keep: async (values) => {
+      const [row] = (await ask(keepText, columnValues(values))).rows;
+      if (row === undefined) throw new Error('an insert returned no row');
+      return row;
+    },
+    changeInterpretation: async (id, interpretation) => (await ask(changeText, [id, interpretation])).rows[0],
+    remove: async (id) => (await ask(removeText, [id])).rowCount === 1,
+    checkWrites: () => atSide('legacy', () => tryWrites(legacy)),
+  };
+}
+
+async function tryWrites(legacy: pg.Pool): Promise<void> {
+  const client = await legacy.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('begin');
+    const kept = await client.query<{ id: string }>(keepText, [...columnValues(triedValues)]);
+    const id = kept.rows[0]?.id;
+    await client.query(changeText, [id, null]);
+    await client.query(removeText, [id]);
+  } finally {
+    // A connection that cannot take it back is given up, and the server takes it back.
+    await client.query('rollback').catch((error: Error) => {
+      broken = error;
+    });
+    client.release(broken);
+  }
+}
+
+/** A record that anybody could have; it is never committed. */
+const triedValues: SajuRecordValues = {
+  user_id: 'cubeshift-write-check',
+  birth_year: 1990,
+  birth_month: 1,
+  birth_day: 26,
+  birth_hour: 14,
+  birth_minute: 24,
+  is_solar: true,
+  is_leap_month: false,
+  year_pillar: '기사',
+  month_pillar: '정축',
+  day_pillar: '신묘',
+  hour_pillar: '을미',
+  convention: null,
+  interpretation: null,
+};
+
+/** Rights, tables and settings of the database are the operator's to mend: a user has done nothing wrong. */
+function asOurs(error: unknown): unknown {
+  if (!(error instanceof Failure) || failureRule(error.type).httpStatus >= 500) return error;
+  return new Failure('unexpected', error.message, { hint: error.hint, cause: error.cause });
+}
+
+function columnValues(values: SajuRecordValues): readonly unknown[] {
+  return [
+    values.user_id,
+    values.birth_year,
+    values.birth_month,
+    values.birth_day,
+    values.birth_hour,
+    values.birth_minute,
+    values.is_solar,
+    values.is_leap_month,
+    values.year_pillar,
+    values.month_pillar,
+    values.day_pillar,
+    values.hour_pillar,
+    values.convention,
+    values.interpretation,
+  ];
+}

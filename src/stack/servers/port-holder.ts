@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { Failure } from '../../base/failures.js';
+import { isPortFree } from '../../state/ports.js';
+
+/**
+ * Whether a server of ours listens on a port of 127.0.0.1: of who runs this process or of the databases' `account`. Throws
+ * when another user's program does. To be asked before anything secret is sent there: while a server is down, any user of
+ * the machine can take its port.
+ */
+export function isOurs(port: number, account: number | null = null): boolean {
+  const ours = [process.geteuid?.(), account];
+  const [narrow, wide] = ['/proc/net/tcp', '/proc/net/tcp6'].map((table) => listenerOwners(read(table), port));
+  // What listens in IPv6 is reached where nothing does in IPv4, if at all.
+  const owners = (narrow?.length ? narrow : wide) ?? [];
+  const stranger = owners.find((owner) => !ours.includes(owner));
+  if (stranger === undefined) return owners.length > 0;
+  throw new Failure('conflict', `Port ${port} is held by another user's program (user id ${stranger}).`, {
+    hint: 'End that program, or bring the stack down and up again: it then chooses another port.',
+  });
+}
+
+/** Throws when another user's program listens on a port where a server of ours is to listen. */
+export async function refuseStranger(port: number, account: number | null = null): Promise<void> {
+  if (!(await isPortFree(port))) isOurs(port, account);
+}
+
+/** 127.0.0.1 and the addresses that take it in, in IPv4 and IPv6, as the kernel writes them on this processor. */
+const addresses: ReadonlySet<string> = new Set([
+  '0100007F',
+  '00000000',
+  '0000000000000000FFFF00000100007F',
+  '00000000000000000000000000000000',
+]);
+
+/** The users who listen on a port of 127.0.0.1. Rule: `proc_net_tcp` of the kernel. */
+export function listenerOwners(table: string, port: number): readonly number[] {
+  return table.split('\n').flatMap((row) => {
+    const [, local = '', , state, , , , owner] = row.trim().split(/\s+/);
+    const [address = '', hexPort = ''] = local.split(':');
+    const listens = state === '0A' && addresses.has(address) && Number.parseInt(hexPort, 16) === port;
+    return listens ? [Number(owner)] : [];
+  });
+}
+
+function read(table: string): string {
+  try {
+    return readFileSync(table, 'utf8');
+  } catch (error) {
+    // A kernel without IPv6 has no second table.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT' && table.endsWith('6')) return '';
+    throw error;
+  }
+}

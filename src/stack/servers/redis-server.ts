@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import type { StackHome } from '../../state/home.js';
+import type { ProcessSpec } from '../programs/managed-process.js';
+import { isOurs } from './port-holder.js';
+import { serverEnvironment } from './server-environment.js';
+
+const user = 'cubeshift';
+
+/**
+ * Everything that flags, registry and counters need, and nothing that reaches beyond the data: no configuration, modules,
+ * scripts of the server's own, users, replication or shutdown, and not all data gone by one word. INFO and KEYS, which
+ * Redis counts among the dangerous, only tell. A script comes with the call that runs it (EVAL): none is kept for others.
+ */
+const rights = '~* &* +@all -@admin -@dangerous +info +keys -function -script';
+
+export interface RedisServer {
+  readonly program: string;
+  readonly port: number;
+  readonly password: string;
+}
+
+export function redisUrl({ port, password }: Omit<RedisServer, 'program'>): string {
+  return `redis://${user}:${password}@127.0.0.1:${port}`;
+}
+
+/**
+ * Redis on the loopback address, for whoever knows the password: everybody's user is off. What is secret stands in files of
+ * the state folder that its user alone can read.
+ */
+export function redisProcess(home: StackHome, server: RedisServer): ProcessSpec {
+  const [configuration, users] = [home.path('redis.conf'), home.path('redis.acl')];
+  const digest = createHash('sha256').update(server.password).digest('hex');
+  writePrivate(users, ['user default reset off', `user ${user} reset on #${digest} ${rights}`]);
+  writePrivate(configuration, [
+    `port ${server.port}`,
+    'bind 127.0.0.1',
+    `dir ${quoted(home.folder)}`,
+    `aclfile ${quoted(users)}`,
+    'appendonly yes',
+    'save ""',
+  ]);
+  return {
+    name: 'redis',
+    command: server.program,
+    args: [configuration],
+    env: serverEnvironment(),
+    port: server.port,
+    version: '8.2',
+    stopSignal: 'SIGTERM',
+    // One that lets everybody in, as older versions of this program started it, is started anew.
+    ready: async () =>
+      isOurs(server.port) &&
+      (await answer(server.port, `AUTH ${user} ${server.password}`)) === '+OK' &&
+      (await isClosed(server)),
+  };
+}
+
+async function isClosed({ port }: RedisServer): Promise<boolean> {
+  return (await answer(port, 'PING'))?.startsWith('-NOAUTH') === true;
+}
+
+/** The first line that a Redis of this machine answers; undefined when there is none within a second. */
+function answer(port: number, command: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', timeout: 1000 });
+    const end = (line?: string) => {
+      socket.destroy();
+      resolve(line);
+    };
+    let text = '';
+    socket.once('connect', () => socket.write(`${command}\r\n`));
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      if (text.includes('\r\n')) end(text.split('\r\n')[0]);
+    });
+    for (const event of ['error', 'timeout', 'end'] as const) socket.once(event, () => end());
+  });
+}
+
+/** Made anew, so that a file that was there with other rights gives none of them on. */
+function writePrivate(file: string, lines: readonly string[]): void {
+  rmSync(file, { force: true });
+  writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600, flag: 'wx' });
+}
+
+/** As Redis reads arguments of its configuration. */
+function quoted(text: string): string {
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+}

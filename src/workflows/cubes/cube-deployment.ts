@@ -1,0 +1,188 @@
+import {
+  CancellationScope,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
+import type { CubeHealth } from '../../activities/cube-health.js';
+import type { CubeVersions } from '../../activities/cube-versions.js';
+import type { DeploymentInput, DeploymentStatus, DeploymentView } from '../../domain/deployment/cube-changes.js';
+import type { DesiredCube } from '../../domain/deployment/desired-cubes.js';
+import type { RequestProof } from '../../domain/plan-requests.js';
+import { sentenceOf, ToldRun } from '../lib/cube-change-run.js';
+import { Listing } from '../lib/listing.js';
+import { deploymentQuery } from '../lib/messages.js';
+import { urgentSteps, urgentWatches } from '../lib/options.js';
+import { ReceivedRequests } from '../lib/received-requests.js';
+
+const steps = proxyActivities<CubeVersions>(urgentSteps);
+const health = proxyActivities<CubeHealth>(urgentWatches);
+
+/**
+ * Changes what runs of a cube without a pause for its users: a new version beside the old one (blue-green), a restart, or
+ * another number of instances. Whatever does not go well is taken back, and said in a sentence.
+ */
+export async function cubeDeployment(input: DeploymentInput, proof?: RequestProof): Promise<DeploymentView> {
+  const run = new Deployment(input, new ReceivedRequests(input, proof));
+  CancellationScope.current().cancelRequested.catch(() => run.received.receiveCancellation());
+  try {
+    // The undo is known before anything is changed: what was wanted before.
+    const before = await run.do('take', `took ${input.cubeId}`, () => steps.takeCube(run.change, 'deployment'));
+    run.before = before;
+    const sentence = await carryOut(run, before);
+    return await end(run, { status: 'done', sentence, failure: null });
+  } catch (error) {
+    return CancellationScope.nonCancellable(async () => end(run, await takeBack(run, error)));
+  }
+}
+
+/** The cube is free before the change is told to be over. */
+async function end(run: Deployment, ending: Ending): Promise<DeploymentView> {
+  await steps.letCubeGo(run.change).catch(() => undefined);
+  run.end(ending);
+  await run.received.handOver();
+  return run.view;
+}
+
+/** Returns what is so now, in a sentence. */
+function carryOut(run: Deployment, before: DesiredCube): Promise<string> {
+  const { change } = run.input;
+  switch (change.kind) {
+    case 'deploy':
+      return deploy(run, before, change.version, change.instances ?? instancesOf(before));
+    case 'restart':
+      return restart(run, before);
+    case 'scale':
+      return scale(run, before, change.instances);
+  }
+}
+
+async function deploy(run: Deployment, before: DesiredCube, version: string, instances: number): Promise<string> {
+  const { change } = run;
+  const { active } = before;
+  await run.do('start', `asked for ${instances} of ${version} beside ${active}`, () =>
+    steps.deployVersion(change, version, instances),
+  );
+  await run.pass('ready', `${version} is ready`, () => health.awaitVersion(run.newcomer(version)));
+  await run.pass('smoke_test', `${version} answers as it must`, () => health.smokeTest(run.newcomer(version)));
+  await run.do('switch', `${version} takes the traffic`, () => steps.activateVersion(change, version));
+  await run.pass('watch', `${version} stayed well`, () => health.watchVersion(run.watched(version)));
+  const warm = active === version ? before.previous : active;
+  const kept = warm === null ? [version] : [version, warm];
+  await run.do('settle', warm === null ? 'nothing else is kept' : `${warm} stays warm`, () =>
+    steps.keepVersions(change, kept),
+  );
+  return `${version} of ${change.cubeId} takes the traffic${warm === null ? '' : `; ${warm} stays warm`}.`;
+}
+
+async function restart(run: Deployment, before: DesiredCube): Promise<string> {
+  const { active } = before;
+  const generation = (before.versions[active]?.generation ?? 1) + 1;
+  await run.do('start', `asked for new instances of ${active}`, () =>
+    steps.restartVersion(run.change, active, generation),
+  );
+  await run.pass('ready', 'the new instances are ready', () => health.awaitVersion(run.newcomer(active)));
+  await run.pass('watch', 'they stayed well', () => health.watchVersion(run.watched(active)));
+  return `Every instance of ${active} of ${run.change.cubeId} is a new one.`;
+}
+
+async function scale(run: Deployment, before: DesiredCube, instances: number): Promise<string> {
+  const { active } = before;
+  await run.do('start', `asked for ${instances} of ${active}`, () => steps.scaleVersion(run.change, active, instances));
+  await run.pass('ready', `all ${instances} are ready`, () => health.awaitVersion(run.newcomer(active)));
+  return `${instances} of ${active} of ${run.change.cubeId} are ready.`;
+}
+
+interface Ending {
+  readonly status: DeploymentStatus;
+  readonly sentence: string;
+  /** The type of what went wrong. */
+  readonly failure: string | null;
+}
+
+/** Puts back what was there. Users had the old version all the time, or get it back here. */
+async function takeBack(run: Deployment, error: unknown): Promise<Ending> {
+  const why = isCancellation(error) ? { sentence: 'it was cancelled', type: 'cancelled' } : sentenceOf(error);
+  if (why === undefined) throw error;
+  const { before, change, what } = run;
+  const ending = (status: DeploymentStatus, sentence: string, failure = why.type) => ({ status, sentence, failure });
+  if (before === undefined) return ending('refused', `${capital(why.sentence)}.`);
+  if (why.type === 'conflict') return ending('superseded', `${what} was given up: ${why.sentence}.`);
+  try {
+    await run.do('take_back', `put back what ran before: ${why.sentence}`, () => steps.restoreVersions(change, before));
+  } catch (undone) {
+    const left = sentenceOf(undone);
+    if (left === undefined) throw undone;
+    if (left.type === 'conflict') return ending('superseded', `${what} was given up: ${left.sentence}.`, left.type);
+    const both = `${what} did not go well (${why.sentence}), and could not be taken back: ${left.sentence}.`;
+    return ending('undo_incomplete', both, left.type);
+  }
+  if (why.type === 'not_found' || why.type === 'too_many_instances')
+    return ending('refused', `${capital(why.sentence)}.`);
+  const taken = `${what} of ${change.cubeId} was taken back: ${why.sentence}.`;
+  return ending('taken_back', `${taken} ${before.active} has the traffic.`);
+}
+
+function instancesOf(before: DesiredCube): number {
+  return Math.max(1, before.versions[before.active]?.instances ?? 1);
+}
+
+function capital(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
+
+class Deployment extends ToldRun {
+  before: DesiredCube | undefined;
+  private ending: Ending | undefined;
+  private readonly listing = new Listing('deployment');
+
+  constructor(
+    readonly input: DeploymentInput,
+    readonly received: ReceivedRequests,
+  ) {
+    super(input.cubeId);
+    setHandler(deploymentQuery, () => this.view);
+  }
+
+  newcomer(version: string) {
+    return { change: this.change, version, seconds: this.input.readySeconds };
+  }
+
+  watched(version: string) {
+    return { change: this.change, version, seconds: this.input.watchSeconds };
+  }
+
+  protected override entered(step: string): void {
+    this.listing.show(step, 'running');
+  }
+
+  end(ending: Ending): void {
+    this.ending = ending;
+    this.listing.show(this.step, ending.status);
+    this.tell(ending.status, ending.sentence);
+    setCurrentDetails(`**${ending.status}**: ${ending.sentence}`);
+  }
+
+  /** What is changed, as a sentence begins. */
+  get what(): string {
+    const { change } = this.input;
+    return change.kind === 'deploy' ? `Version ${change.version}` : `The ${change.kind}`;
+  }
+
+  get view(): DeploymentView {
+    const { change, by, cubeId } = this.input;
+    return {
+      cube_id: cubeId,
+      change: change.kind,
+      version: change.kind === 'deploy' ? change.version : (this.before?.active ?? null),
+      previous_version: this.before?.active ?? null,
+      status: this.ending?.status ?? 'running',
+      failure: this.ending?.failure ?? null,
+      step: this.step,
+      sentence: this.ending?.sentence ?? this.steps.at(-1)?.sentence ?? 'It has just begun.',
+      by,
+      steps: [...this.steps],
+    };
+  }
+}

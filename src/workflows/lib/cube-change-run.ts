@@ -1,0 +1,67 @@
+import { ActivityFailure, ApplicationFailure, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import type { ChangeReference, ToldStep, Verdict } from '../../domain/deployment/cube-changes.js';
+import { failureOf } from './run.js';
+
+/** Thrown out of a plan when a look at the world did not find what the plan needs. */
+export class NotPassed extends Error {
+  constructor(readonly sentence: string) {
+    super(sentence);
+    this.name = 'NotPassed';
+  }
+}
+
+/** A run on a cube that tells what it does, step by step, for whoever looks. */
+export class ToldRun {
+  readonly steps: ToldStep[] = [];
+  readonly change: ChangeReference;
+  step = 'begin';
+
+  constructor(cubeId: string) {
+    const { workflowId, runId } = workflowInfo();
+    this.change = { cubeId, holderId: `${workflowId}/${runId}` };
+  }
+
+  /** Does one step, and tells what it was; `outcome` where that is known afterwards only. */
+  async do<T>(step: string, sentence: string, work: () => Promise<T>, outcome = (_: T) => sentence): Promise<T> {
+    this.step = step;
+    this.entered(step);
+    setCurrentDetails(`**${step}**: ${sentence}`);
+    const result = await work();
+    this.tell(step, outcome(result));
+    return result;
+  }
+
+  /** Looks whether something holds; throws `NotPassed` when it does not. */
+  async pass(step: string, sentence: string, look: () => Promise<Verdict>, outcome = () => sentence): Promise<void> {
+    await this.do(
+      step,
+      sentence,
+      async () => {
+        const verdict = await look();
+        if (!verdict.passed) throw new NotPassed(verdict.sentence);
+      },
+      outcome,
+    );
+  }
+
+  /** Called as a step begins. */
+  protected entered(_step: string): void {}
+
+  tell(step: string, sentence: string): void {
+    this.steps.push({ step, at: this.now, sentence });
+  }
+
+  /** ISO 8601, UTC. */
+  get now(): string {
+    return new Date().toISOString();
+  }
+}
+
+/** Why a plan was left, in a sentence; undefined for a cancellation or a defect of the plan itself. */
+export function sentenceOf(error: unknown): { sentence: string; type: string } | undefined {
+  if (error instanceof NotPassed) return { sentence: error.sentence, type: 'not_passed' };
+  const failure = failureOf(error);
+  if (failure !== undefined) return { sentence: failure.message.replace(/\.$/, ''), type: failure.type };
+  if (!(error instanceof ActivityFailure) || error.cause instanceof ApplicationFailure) return undefined;
+  return { sentence: `the step ${error.activityType} did not end in time`, type: 'step_stalled' };
+}

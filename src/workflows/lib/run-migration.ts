@@ -1,0 +1,98 @@
+import { CancellationScope, proxyActivities } from '@temporalio/workflow';
+import type { RowMoves } from '../../activities/row-moves.js';
+import type { RunSteps } from '../../activities/run-steps.js';
+import { failureRule } from '../../base/failures.js';
+import type { MigrationInput, MigrationStatus } from '../../domain/migration/migration.js';
+import type { RequestProof } from '../../domain/plan-requests.js';
+import { undoSteps, untilDone } from './options.js';
+import { ReceivedRequests } from './received-requests.js';
+import { type CarriedRun, EndAsked, failureOf, MigrationRun } from './run.js';
+
+const steps = proxyActivities<Pick<RunSteps, 'openRanges'>>(untilDone);
+
+/** Undos by the names under which plans register them. */
+const undos = {
+  removeMovedRows: proxyActivities<Pick<RowMoves, 'removeMovedRows'>>(undoSteps).removeMovedRows,
+} as const;
+
+export interface MigrationOutcome {
+  readonly status: MigrationStatus;
+}
+
+/**
+ * Carries a plan to one of its ends: its last line (`completed`), cancelled, rolled back, or failed before anything was
+ * changed. The plan runs shielded from Temporal's own cancellation, which counts as a request to cancel.
+ */
+export async function conductMigration(
+  input: MigrationInput,
+  carried: CarriedRun | undefined,
+  proof: RequestProof | undefined,
+  plan: (run: MigrationRun) => Promise<void>,
+): Promise<MigrationOutcome> {
+  const run = new MigrationRun(input, carried, new ReceivedRequests([input, carried ?? null], proof));
+  CancellationScope.current().cancelRequested.catch(() => run.cancelledFromOutside());
+  return CancellationScope.nonCancellable(async () => {
+    for (;;) {
+      try {
+        await plan(run);
+        await run.enter('done', 'completed', 'complete', 'engine');
+        return { status: 'completed' };
+      } catch (error) {
+        const outcome = await endOrBlock(run, error);
+        if (outcome !== undefined) return outcome;
+        await run.renewAfterRest();
+      }
+    }
+  });
+}
+
+/**
+ * What becomes of a plan that was left: it ends as asked, or failed where nothing was changed yet; anywhere else it
+ * blocks, and undefined after `resume` lets it go on with what it has not completed.
+ */
+async function endOrBlock(run: MigrationRun, error: unknown): Promise<MigrationOutcome | undefined> {
+  if (error instanceof EndAsked) return error.end === 'cancel' ? cancelRun(run, error.by) : rollBack(run, error.by);
+  const failure = failureOf(error);
+  if (failure === undefined) throw error;
+  if (run.changedNothing) {
+    await run.enter('preflight', 'failed', 'failed', 'engine', { error: failure });
+    return { status: 'failed' };
+  }
+  try {
+    await run.block('other', failure);
+    return undefined;
+  } catch (asked) {
+    return endOrBlock(run, asked);
+  }
+}
+
+/** Leaves rows and ledger as they are; a later run of the kind adopts them. */
+async function cancelRun(run: MigrationRun, by: string): Promise<MigrationOutcome> {
+  const letGo = () => steps.openRanges(run.reference);
+  // A worker frozen in a transaction would keep the ledger from being told.
+  await run.enter('done', 'running', 'cancel', by, {}, letGo);
+  // From here on nobody can claim; who did a moment ago loses it.
+  await letGo();
+  await run.enter('done', 'cancelled', 'cancelled', 'engine');
+  return { status: 'cancelled' };
+}
+
+async function rollBack(run: MigrationRun, by: string): Promise<MigrationOutcome> {
+  // A worker frozen in a transaction would keep the ledger from being told.
+  await run.enter('rolling_back', 'running', 'rollback', by, {}, () => steps.openRanges(run.reference));
+  const left = await run.saga.undoAll(async (undo) => {
+    if (undo === 'removeMovedRows') await undos.removeMovedRows(run.reference);
+  });
+  if (left.length === 0) {
+    await run.enter('done', 'rolled_back', 'rolled_back', 'engine');
+    return { status: 'rolled_back' };
+  }
+  const what = left.map(({ undo, reason }) => `${undo} (${reason})`).join(', ');
+  const error = {
+    type: 'undo_incomplete',
+    message: `Not undone: ${what}`,
+    hint: failureRule('undo_incomplete').hint,
+  } as const;
+  await run.enter('rolling_back', 'failed', 'undo_incomplete', 'engine', { error });
+  return { status: 'failed' };
+}

@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { cubeDefinitions } from '../../../../src/domain/cubes.js';
+import { programFile, programProcess } from '../../../../src/stack/programs/program-process.js';
+import { isNeeded, programs, runCubes } from '../../../../src/stack/programs/programs.js';
+
+const env = {
+  CONTROL_URL: 'http://127.0.0.1:1',
+  SECURITY_CUBE_URL: 'http://127.0.0.1:2',
+  MONITORING_CUBE_URL: 'http://127.0.0.1:3',
+  GATEWAY_URL: 'http://127.0.0.1:4',
+  LEGACY_SAJU_URL: 'http://127.0.0.1:5',
+  CUBE_JWT_SECRET: 'a secret of the stack, thirty-two bytes or more',
+};
+
+describe('the programs of a stack', () => {
+  test.each([...programs, ...runCubes].map(({ entry }) => entry))('%s is there, compiled', (entry) => {
+    expect(existsSync(programFile(entry))).toBe(true);
+  });
+
+  test('each listens where its variable says', () => {
+    const ports = Object.fromEntries(programs.map((program) => [program.name, programProcess(program, env, {}).port]));
+    expect(ports).toMatchObject({
+      control: 1,
+      'security-cube': 2,
+      'monitoring-cube': 3,
+      'api-gateway-cube': 4,
+      'legacy-saju': 5,
+    });
+    const gateway = programs.find(({ name }) => name === 'api-gateway-cube');
+    if (gateway === undefined) throw new Error('there is a gateway');
+    expect(programProcess(gateway, env, {}).env).toMatchObject({ CUBE_HOST: '127.0.0.1', CUBE_PORT: '4' });
+  });
+
+  test('each is told of the secrets that it needs, and of no other', () => {
+    const [temporal, user] = [
+      ['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY', 'TEMPORAL_API_KEY'],
+      ['USER_JWT_SECRET', 'USER_JWT_SECRET_PREVIOUS'],
+    ];
+    const secrets = [...temporal, ...user, 'TEMPORAL_UI_URL'];
+    const all = { ...env, ...Object.fromEntries(secrets.map((name) => [name, 'a secret'])) };
+    const told = programs.map((program) => {
+      const { env: own } = programProcess(program, all, {});
+      return [program.name, secrets.filter((name) => name in own)];
+    });
+    expect(Object.fromEntries(told)).toEqual({
+      'worker-control': temporal,
+      'worker-bulk-1': temporal,
+      control: temporal,
+      'api-gateway-cube': user,
+      'security-cube': [],
+      'monitoring-cube': [],
+      'legacy-saju': [],
+    });
+  });
+
+  test('no secret is in an argument', () => {
+    for (const program of programs) expect(programProcess(program, env, {}).args.join(' ')).not.toContain('a secret');
+  });
+
+  test('the stand-in of the monolith’s service makes room for the real one', () => {
+    const needed = (environment: NodeJS.ProcessEnv) =>
+      programs.filter((one) => isNeeded(one, environment)).map(({ name }) => name);
+    expect(needed({})).toContain('legacy-saju');
+    expect(needed({ LEGACY_SAJU_URL: 'http://monolith' })).toEqual(needed({}).filter((name) => name !== 'legacy-saju'));
+  });
+
+  test('the cubes whose versions come and go are cubes', () => {
+    const known = cubeDefinitions.map(({ cubeId }) => String(cubeId));
+    for (const { cubeId } of runCubes) expect(known).toContain(cubeId);
+  });
+});

@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { isOurs, listenerOwners, refuseStranger } from '../../../../src/stack/servers/port-holder.js';
+import {
+  administratorsUrl,
+  type PostgresServer,
+  postgresProcess,
+} from '../../../../src/stack/servers/postgres-server.js';
+import { redisProcess } from '../../../../src/stack/servers/redis-server.js';
+import { StackHome } from '../../../../src/state/home.js';
+import { asStranger, canBeStranger } from '../../../support/stranger.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'cubeshift-holder-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('a port is ours while a server of this user listens, and not when none does', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  expect(isOurs(port)).toBe(true);
+  server.close();
+  await once(server, 'close');
+  expect(isOurs(port)).toBe(false);
+});
+
+test.each([
+  ['0100007F:1538 00000000:0000 0A', [1001]],
+  ['00000000:1538 00000000:0000 0A', [1001]],
+  ['00000000000000000000000000000000:1538 00000000000000000000000000000000:0000 0A', [1001]],
+  ['0000000000000000FFFF00000100007F:1538 00000000000000000000000000000000:0000 0A', [1001]],
+  ['0100A8C0:1538 00000000:0000 0A', []],
+  ['0100007F:1539 00000000:0000 0A', []],
+  ['0100007F:1538 0100007F:C350 01', []],
+])('of %s port 5432 is held by %j', (row, owners) => {
+  const table = `  sl  local_address rem_address   st …\n   0: ${row} 00000000:00000000 00:00000000 00000000  1001        0 145592 2 00000000 100 0`;
+  expect(listenerOwners(table, 5432)).toEqual(owners);
+});
+
+describe.skipIf(!canBeStranger)("another user's program on a port that the stack chose", () => {
+  const account = 65_533;
+  const place = { folder, program: 'postgres', account };
+  const server = (port: number): PostgresServer => ({ name: 'postgres-cube', port, place, passwords: ['secret'] });
+  const redis = (port: number) => redisProcess(new StackHome(folder), { program: 'redis', port, password: 'secret' });
+
+  test.each([
+    ['PostgreSQL that gets ready', (port: number) => postgresProcess(server(port)).ready(1)],
+    ['a server that is to start', (port: number) => refuseStranger(port, account)],
+    ['PostgreSQL that is prepared', (port: number) => administratorsUrl(server(port))],
+    ['Redis that gets ready', (port: number) => redis(port).ready(1)],
+  ])('is not taken for %s, and is told nothing', async (_, look) => {
+    const stranger = await listening();
+    await expect(look(stranger.port)).rejects.toThrow(
+      `Port ${stranger.port} is held by another user's program (user id 65534).`,
+    );
+    expect(await stranger.told()).toBe('');
+  });
+});
+
+/** A program of another user that listens, and keeps what it is told. */
+async function listening() {
+  const program = `
+    const server = require('node:net').createServer((socket) => {
+      process.stdout.write('somebody came');
+      socket.on('data', (data) => process.stdout.write(data)).on('error', () => undefined);
+    }).listen(0, '127.0.0.1', () => process.stdout.write(server.address().port + '\\n'));
+    process.stdin.on('end', () => process.exit()).resume();`;
+  const [command, ...args] = asStranger([process.execPath, '-e', program]);
+  const child = spawn(command, args, { cwd: '/', stdio: ['pipe', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (more: string) => {
+    text += more;
+  });
+  while (!text.includes('\n')) await once(child.stdout, 'data');
+  const [port = '', ...rest] = text.split('\n');
+  text = rest.join('\n');
+  return {
+    port: Number(port),
+    told: async () => {
+      child.stdin.end();
+      await once(child, 'close');
+      return text;
+    },
+  };
+}
