@@ -217,6 +217,40 @@ describe('the program', () => {
     expect(await entries()).toEqual([]);
   });
 
+  test('writes as a role of its own, where the engine’s may only read', async () => {
+    const [reader, writer] = [await createRole(databases.legacy), await createRole(databases.legacy)];
+    try {
+      await databases.legacy.query(
+        `grant select on saju_records to ${reader.name};
+         grant select, insert, update, delete on saju_records to ${writer.name};
+         grant usage on sequence saju_records_id_seq to ${writer.name}`,
+      );
+      const port = await choosePort(0, new Set());
+      const cube = start({
+        LEGACY_DATABASE_URL: reader.url(databases.legacyUrl),
+        SAJU_CUBE_LEGACY_URL: writer.url(databases.legacyUrl),
+        CUBE_DATABASE_URL: databases.cubeUrl,
+        REDIS_URL: server.url,
+        CUBE_JWT_SECRET: testSecret,
+        CUBE_PORT: String(port),
+        LOG_LEVEL: 'error',
+      });
+      const ended = once(cube, 'exit');
+      await until('the cube to be ready', async () => (await entries())[0]?.state === 'ready');
+      const answer = await fetch(`http://127.0.0.1:${port}/calculate`, {
+        method: 'POST',
+        headers: { ...gateway, 'content-type': 'application/json' },
+        body: JSON.stringify(birth),
+      });
+      expect([answer.status, await answer.json()]).toMatchObject([201, { hour_pillar: '계미' }]);
+      cube.kill('SIGTERM');
+      await ended;
+    } finally {
+      await reader.drop();
+      await writer.drop();
+    }
+  });
+
   test('says what its environment lacks, and does not start', async () => {
     const cube = start({ LEGACY_DATABASE_URL: databases.legacyUrl, CUBE_JWT_SECRET: 'short' });
     let said = '';
