@@ -55,6 +55,11 @@ const variables = {
     { secret: true, fallback: '' },
   ),
   REDIS_URL: variable('Redis URL', parseRedisUrl, { secret: true }),
+  REDIS_SERVER_UID: variable<number | null>(
+    'user id that a Redis of this machine runs as: no other program on its port is told anything; empty for a Redis elsewhere',
+    parseUserId,
+    { fallback: null },
+  ),
   CUBE_JWT_SECRET: variable('secret that cube tokens are signed with', parseSecret, { secret: true }),
   CUBE_JWT_SECRET_PREVIOUS: variable('secret that cube tokens were signed with until it was changed', parseSecret, {
     secret: true,
@@ -350,6 +355,11 @@ function parseInstances(value: string): number {
 
 function parseRate(value: string): number {
   if (!/^\d{1,6}$/.test(value)) throw new Error('must be a whole number of requests, 0 to 999999');
+  return Number(value);
+}
+
+function parseUserId(value: string): number {
+  if (!/^\d{1,10}$/.test(value)) throw new Error('must be the number of a user');
   return Number(value);
 }
 

@@ -3,6 +3,7 @@ import { Failure, toFailure } from '../base/failures.js';
 import { answerMillis, codeOf, lookAtPort, tlsFault } from '../base/network.js';
 import { readConfiguration, type VariableName, variableTexts } from '../config/config.js';
 import { temporalTarget, temporalVariables } from '../config/temporal-address.js';
+import { redisVariables } from '../redis/connection.js';
 import { lookAtRedis } from '../redis/look.js';
 import { checkApart, type LookedAt, lookAtCube, lookAtLegacy, lookAtSajuCubesLegacy } from './databases.js';
 import { lookAtTemporal } from './temporal.js';
@@ -42,7 +43,10 @@ const serverLooks: Readonly<Partial<Record<VariableName, (environment: Environme
   },
   SAJU_CUBE_LEGACY_URL: async (environment) =>
     describe(await lookAtSajuCubesLegacy(environment.SAJU_CUBE_LEGACY_URL ?? '')),
-  REDIS_URL: async ({ REDIS_URL = '' }) => ({ sentence: `Redis ${await lookAtRedis(REDIS_URL)} answers` }),
+  REDIS_URL: async (environment) => {
+    const { REDIS_URL, REDIS_SERVER_UID } = readConfiguration(environment, redisVariables);
+    return { sentence: `Redis ${await lookAtRedis(REDIS_URL, REDIS_SERVER_UID)} answers` };
+  },
   TEMPORAL_ADDRESS: async (environment) => {
     const config = readConfiguration(environment, temporalVariables);
     await lookAtTemporal(temporalTarget(config), config.TEMPORAL_NAMESPACE);

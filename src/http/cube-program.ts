@@ -5,7 +5,7 @@ import { createTokenVerifier } from '../auth/tokens.js';
 import { packageVersion } from '../base/package-root.js';
 import { type Configuration, configureOrExit, type VariableName } from '../config/config.js';
 import { type CubeId, cubeDefinitions } from '../domain/cubes.js';
-import { connectRedis, type RedisConnection } from '../redis/connection.js';
+import { connectOwnRedis, type RedisConnection, redisVariables } from '../redis/connection.js';
 import { admittedInstances } from '../registry/admitted-instances.js';
 import type { InstanceFilter } from '../registry/instances.js';
 import { reportSecrets } from '../registry/known-secrets.js';
@@ -13,7 +13,7 @@ import { type CubeApp, type CubeOptions, runCube } from './cube.js';
 import { createInterCubeCalls, type InterCubeCalls } from './inter-cube-calls.js';
 
 const variablesOfEveryCube = [
-  'REDIS_URL',
+  ...redisVariables,
   'CUBE_JWT_SECRET',
   'CUBE_JWT_SECRET_PREVIOUS',
   'TOKEN_SECRETS_FILE',
@@ -78,7 +78,10 @@ export async function runCubeProgram<Name extends VariableName>(
   const secrets = knowSecretsOrExit(config, clock, (sentence) => logger.error(sentence));
   const tokens = createTokenVerifier(secrets.cube, clock);
   secrets.whenChanged(({ cube }) => tokens.useSecrets(cube));
-  const redis = connectRedis(config.REDIS_URL, { onError: (error) => logger.warn({ reason: error.name }, 'Redis') });
+  const redis = connectOwnRedis(config, {
+    onError: (error) => logger.warn({ reason: error.name }, 'Redis'),
+    onStranger: (sentence) => logger.error(sentence),
+  });
   const { admits } = admittedInstances(config.INSTANCE_NETWORKS, secrets, (sentence) => logger.error(sentence));
   const ended: (() => Promise<void>)[] = [];
   const callsOf = async (cubeIds: readonly CubeId[]) => {

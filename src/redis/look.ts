@@ -20,12 +20,13 @@ const variable = 'REDIS_URL';
 
 /**
  * Throws why the programs cannot use a Redis server, in one sentence with its remedy: the network, within two seconds, the
- * password, and the rights its user needs. What it sends changes nothing there. Returns the server's version.
+ * password, and the rights its user needs. What it sends changes nothing there. `owner` is the user that the stack's own
+ * runs as. Returns the server's version.
  */
-export async function lookAtRedis(url: string): Promise<string> {
+export async function lookAtRedis(url: string, owner: number | null = null): Promise<string> {
   const fault = await lookAtPort(addressOf(url));
   if (fault !== undefined) throw unreachable(fault);
-  const { connection, connected } = connectRedisOnce(url, answerMillis);
+  const { connection, connected } = connectRedisOnce(url, answerMillis, owner);
   try {
     await (url.startsWith('rediss:') ? Promise.race([connected, refusePlain(url)]) : connected);
     for (const [command, ...args] of harmlessCommands()) await connection.call(command, args);

@@ -121,6 +121,7 @@ export function stackEnvironment(
     LEGACY_SAJU_URL: local('legacySaju'),
     CONTROL_PORT: String(ports.control),
     ...own,
+    ...(own.REDIS_URL === undefined ? redisOwner() : {}),
     ...Object.fromEntries(passed),
     // Programs run in another folder than the caller.
     TOKEN_SECRETS_FILE: resolve(environment.TOKEN_SECRETS_FILE || join(stateFolder, secretsFile)),
@@ -133,6 +134,12 @@ export function stackEnvironment(
       ? { TEMPORAL_UI_URL: `http://127.0.0.1:${ports.temporalUi}`, ...temporal }
       : {}),
   };
+}
+
+/** The embedded Redis runs as who runs this. */
+function redisOwner(): Record<string, string> {
+  const owner = process.geteuid?.();
+  return owner === undefined ? {} : { REDIS_SERVER_UID: String(owner) };
 }
 
 /** Where this machine reaches a program that listens on `host`. */

@@ -20,7 +20,7 @@ import { taskQueues } from '../domain/task-queues.js';
 import { ownedByLegacy } from '../domain/traffic/routing.js';
 import { openDatabases } from '../postgres/databases.js';
 import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger/schema.js';
-import { connectRedis } from '../redis/connection.js';
+import { connectOwnRedis, redisVariables } from '../redis/connection.js';
 import { keepActiveVersions } from '../registry/active-versions.js';
 import { admittedInstances } from '../registry/admitted-instances.js';
 import { reportSecrets } from '../registry/known-secrets.js';
@@ -35,7 +35,7 @@ export const controlWorkerVariables = [
   ...temporalVariables,
   'LEGACY_DATABASE_URL',
   'CUBE_DATABASE_URL',
-  'REDIS_URL',
+  ...redisVariables,
   'CUBE_JWT_SECRET',
   'CUBE_JWT_SECRET_PREVIOUS',
   'TOKEN_SECRETS_FILE',
@@ -69,7 +69,10 @@ export async function startControlWorker(
   );
   const tokenOf = (permission: string) => tokenWith(secrets.cube.current, permission);
   // Without Redis migrations go on; ramps say what they miss.
-  const redis = connectRedis(config.REDIS_URL, { onError: (error) => log.debug({ error: error.name }, 'redis') });
+  const redis = connectOwnRedis(config, {
+    onError: (error) => log.debug({ error: error.name }, 'redis'),
+    onStranger: (sentence) => log.error(sentence),
+  });
   const { known, admits } = admittedInstances(config.INSTANCE_NETWORKS, secrets, (sentence) => log.error(sentence));
   const traffic = {
     redis,

@@ -11,7 +11,7 @@ import { createPool } from '../../postgres/connect.js';
 import { forgetContents } from '../../postgres/ledger/retention.js';
 import { findOrphans, recordRunId } from '../../postgres/ledger/runs.js';
 import { upgradeLedger } from '../../postgres/ledger/schema.js';
-import { connectRedis } from '../../redis/connection.js';
+import { connectOwnRedis, redisVariables } from '../../redis/connection.js';
 import { admittedInstances } from '../../registry/admitted-instances.js';
 import { reportSecrets } from '../../registry/known-secrets.js';
 import { createCubeCalls } from '../../runtime/cube-calls.js';
@@ -24,7 +24,7 @@ import { createRampWorkflows } from './traffic/ramp-workflows.js';
 export const controlVariables = [
   ...temporalVariables,
   'CUBE_DATABASE_URL',
-  'REDIS_URL',
+  ...redisVariables,
   'CUBE_JWT_SECRET',
   'CUBE_JWT_SECRET_PREVIOUS',
   'TOKEN_SECRETS_FILE',
@@ -48,7 +48,8 @@ export async function runControl(
   const tokens = createTokenVerifier(secrets.cube, clock);
   secrets.whenChanged((changed) => tokens.useSecrets(changed.cube));
   const cube = createPool(config.CUBE_DATABASE_URL, { applicationName: 'cubeshift control', max: 10 });
-  const redis = connectRedis(config.REDIS_URL, {
+  const redis = connectOwnRedis(config, {
+    onStranger: (sentence) => log.error(sentence),
     onError: (error) => log.debug({ cause: kindAndPlace(error, 1) }, 'Redis is away'),
   });
   const prove = createRequestProofs(() => secrets.cube.current, clock);

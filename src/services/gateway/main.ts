@@ -11,7 +11,7 @@ import { configureOrExit, legacyUrlsOf, legacyUrlVariables, refuseToStart } from
 import { cubeDefinitions, trafficNames } from '../../domain/cubes.js';
 import { ownedByLegacy } from '../../domain/traffic/routing.js';
 import { ownUrl } from '../../http/own-url.js';
-import { connectRedis } from '../../redis/connection.js';
+import { connectOwnRedis, redisVariables } from '../../redis/connection.js';
 import { admittedInstances } from '../../registry/admitted-instances.js';
 import { type NewInstance, readActiveVersion, readInstances, registerInstance } from '../../registry/instances.js';
 import { reportSecrets } from '../../registry/known-secrets.js';
@@ -29,7 +29,7 @@ import { createGateway } from './server.js';
 /** Entry point of the gateway. */
 const cubeId = 'api-gateway-cube';
 const variables = [
-  'REDIS_URL',
+  ...redisVariables,
   'CUBE_JWT_SECRET',
   'CUBE_JWT_SECRET_PREVIOUS',
   'USER_JWT_SECRET',
@@ -67,7 +67,10 @@ secrets.whenChanged(({ cube, user }) => {
   cubeTokens.useSecrets(cube);
   userTokens.useSecrets(user);
 });
-const redis = connectRedis(config.REDIS_URL, { onError: () => undefined });
+const redis = connectOwnRedis(config, {
+  onError: () => undefined,
+  onStranger: (sentence) => log.error(sentence),
+});
 const flags = createFlagWatcher({
   redis,
   names: trafficNames,

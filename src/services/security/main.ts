@@ -2,7 +2,7 @@ import { runCubeProgram } from '../../http/cube-program.js';
 import { createRateLimiter } from '../../http/rate-limit.js';
 import { appendAudit, mayAppend } from '../../postgres/audit.js';
 import { createPool } from '../../postgres/connect.js';
-import { connectRedis } from '../../redis/connection.js';
+import { connectOwnRedis } from '../../redis/connection.js';
 import { buildSecurityCube } from './app.js';
 
 /** A caller waits for its count: better a count of one's own than a late answer. */
@@ -11,7 +11,12 @@ const countMillis = 100;
 /** Entry point of the security cube. */
 await runCubeProgram('security-cube', ['AUDIT_DATABASE_URL'], async (program) => {
   const { config, basics, redis, secret, lookForSecrets } = program;
-  const counters = connectRedis(config.REDIS_URL, { onError: () => undefined, commandMillis: countMillis });
+  const counters = connectOwnRedis(config, {
+    commandMillis: countMillis,
+    onError: () => undefined,
+    // The cube's other connection tells it.
+    onStranger: () => undefined,
+  });
   const audit = openAudit(config.AUDIT_DATABASE_URL);
   const app = await buildSecurityCube({
     ...basics,

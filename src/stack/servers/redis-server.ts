@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { provePeer } from '../../base/local-peer.js';
 import type { StackHome } from '../../state/home.js';
 import type { ProcessSpec } from '../programs/managed-process.js';
 import { isOurs } from './port-holder.js';
@@ -70,7 +71,13 @@ function answer(port: number, command: string): Promise<string | undefined> {
       resolve(line);
     };
     let text = '';
-    socket.once('connect', () => socket.write(`${command}\r\n`));
+    socket.once('connect', () => {
+      const owner = process.geteuid?.() ?? Number.NaN;
+      provePeer(socket, { name: "the stack's Redis", owner }, 1000).then(
+        () => socket.write(`${command}\r\n`),
+        () => end(),
+      );
+    });
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString('latin1');
       if (text.includes('\r\n')) end(text.split('\r\n')[0]);

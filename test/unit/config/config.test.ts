@@ -17,6 +17,7 @@ const right = {
   CUBE_DATABASE_URL: 'postgresql://user:word@127.0.0.1:5433/cubes?sslmode=disable',
   AUDIT_DATABASE_URL: '',
   REDIS_URL: 'redis://127.0.0.1:6379',
+  REDIS_SERVER_UID: '1000',
   CUBE_JWT_SECRET: 'thirty-two bytes or more, that is',
   CUBE_JWT_SECRET_PREVIOUS: '',
   USER_JWT_SECRET: '',
@@ -59,6 +60,7 @@ const right = {
 
 const read = {
   ...right,
+  REDIS_SERVER_UID: 1000,
   TRUSTED_EDGES: ['127.0.0.0/8', '::1/128'],
   INSTANCE_NETWORKS: [],
   CUBE_PORT: 0,
@@ -97,7 +99,7 @@ describe('a right environment', () => {
   test('may leave out what has a default', () => {
     const { TEMPORAL_ADDRESS, LEGACY_DATABASE_URL, CUBE_DATABASE_URL, REDIS_URL, CUBE_JWT_SECRET } = right;
     const needed = { TEMPORAL_ADDRESS, LEGACY_DATABASE_URL, CUBE_DATABASE_URL, REDIS_URL, CUBE_JWT_SECRET };
-    expect(readConfiguration(needed, names)).toEqual(read);
+    expect(readConfiguration(needed, names)).toEqual({ ...read, REDIS_SERVER_UID: null });
     expect(readConfiguration({ ...needed, CONTROL_PORT: '', LOG_LEVEL: '' }, names)).toMatchObject({
       CONTROL_PORT: 8090,
       LOG_LEVEL: 'info',
@@ -192,6 +194,7 @@ describe('a wrong value', () => {
     ['CUBE_DATABASE_URL', '//zanzibar/cubes'],
     ['REDIS_URL', 'http://zanzibar:6379'],
     ['REDIS_URL', 'zanzibar'],
+    ['REDIS_SERVER_UID', 'zanzibar'],
     ['CUBE_JWT_SECRET', 'zanzibar, thirty-one bytes long'],
     ['TRUSTED_EDGES', 'zanzibar'],
     ['TRUSTED_EDGES', '10.0.0.0/33'],

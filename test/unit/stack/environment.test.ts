@@ -27,6 +27,7 @@ test('everything that the programs read is there, and right', () => {
     SAJU_CUBE_LEGACY_URL: expect.stringMatching(/^postgres:\/\/saju_cube:[\w-]{43}@127\.0\.0\.1:5432\/heal7$/),
     CUBE_DATABASE_URL: expect.stringMatching(/^postgres:\/\/cubes:[\w-]{43}@127\.0\.0\.1:5433\/cubes$/),
     REDIS_URL: expect.stringMatching(/^redis:\/\/cubeshift:[\w-]{43}@127\.0\.0\.1:6379$/),
+    REDIS_SERVER_UID: process.geteuid?.(),
     CUBE_JWT_SECRET: settings.cubeJwtSecret,
     CONTROL_PORT: 8090,
     CONTROL_URL: 'http://127.0.0.1:8090',
@@ -50,6 +51,11 @@ test('a server of one’s own takes the place of the embedded one, and no other 
   const { TEMPORAL_UI_URL, SAJU_CUBE_LEGACY_URL, ...rest } = embedded;
   expect(stackEnvironment(settings, own)).toEqual({ ...rest, ...own });
   expect(ownServers({ ...own, PATH: '/bin' })).toEqual(own);
+});
+
+test('only of the embedded Redis it is said whose it is', () => {
+  const own = stackEnvironment(settings, { REDIS_URL: 'redis://other:6379', REDIS_SERVER_UID: '7' });
+  expect(own).not.toHaveProperty('REDIS_SERVER_UID');
 });
 
 test('an empty variable is no server of one’s own', () => {

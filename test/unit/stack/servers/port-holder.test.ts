@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -13,7 +12,7 @@ import {
 } from '../../../../src/stack/servers/postgres-server.js';
 import { redisProcess } from '../../../../src/stack/servers/redis-server.js';
 import { StackHome } from '../../../../src/state/home.js';
-import { asStranger, canBeStranger } from '../../../support/stranger.js';
+import { canBeStranger, listeningStranger } from '../../../support/stranger.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'cubeshift-holder-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -53,37 +52,10 @@ describe.skipIf(!canBeStranger)("another user's program on a port that the stack
     ['PostgreSQL that is prepared', (port: number) => administratorsUrl(server(port))],
     ['Redis that gets ready', (port: number) => redis(port).ready(1)],
   ])('is not taken for %s, and is told nothing', async (_, look) => {
-    const stranger = await listening();
+    const stranger = await listeningStranger();
     await expect(look(stranger.port)).rejects.toThrow(
       `Port ${stranger.port} is held by another user's program (user id 65534).`,
     );
     expect(await stranger.told()).toBe('');
   });
 });
-
-/** A program of another user that listens, and keeps what it is told. */
-async function listening() {
-  const program = `
-    const server = require('node:net').createServer((socket) => {
-      process.stdout.write('somebody came');
-      socket.on('data', (data) => process.stdout.write(data)).on('error', () => undefined);
-    }).listen(0, '127.0.0.1', () => process.stdout.write(server.address().port + '\\n'));
-    process.stdin.on('end', () => process.exit()).resume();`;
-  const [command, ...args] = asStranger([process.execPath, '-e', program]);
-  const child = spawn(command, args, { cwd: '/', stdio: ['pipe', 'pipe', 'inherit'] });
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (more: string) => {
-    text += more;
-  });
-  while (!text.includes('\n')) await once(child.stdout, 'data');
-  const [port = '', ...rest] = text.split('\n');
-  text = rest.join('\n');
-  return {
-    port: Number(port),
-    told: async () => {
-      child.stdin.end();
-      await once(child, 'close');
-      return text;
-    },
-  };
-}

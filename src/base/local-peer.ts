@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { endianness } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from './failures.js';
+
+/** A server of this machine, as it is named to people, and the user that it runs as. */
+export interface LocalServer {
+  /** Completes "not by …". */
+  readonly name: string;
+  readonly owner: number;
+}
+
+/**
+ * Throws unless the other end of a connection is a socket of the server's user on this machine: while a server is down any
+ * user can listen on its port. To be awaited before anything is sent. The kernel is asked about this very connection, so
+ * that it does not matter who listens a moment before or later.
+ */
+export async function provePeer(socket: Socket, { name, owner }: LocalServer, millis: number): Promise<void> {
+  const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = socket;
+  const place = `Port ${remotePort} of ${remoteAddress}`;
+  const ends = [
+    [remoteAddress, remotePort],
+    [localAddress, localPort],
+  ] as const;
+  const deadline = Date.now() + millis;
+  for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
+    const owners = takersOf(await readTables(), ends);
+    const stranger = owners.find((one) => one !== owner);
+    if (stranger !== undefined)
+      throw refusal(`${place} is held by another user's program (user id ${stranger}), not by ${name}`);
+    if (owners.length > 0) return;
+    if (socket.destroyed || socket.readableEnded) throw refusal(`${place} ended the connection`);
+    if (Date.now() + pause > deadline)
+      throw refusal(`${place} does not take the connection, so that nothing shows whether it is ${name}`);
+    await sleep(pause);
+  }
+}
+
+export class StrangerRefusal extends Failure {}
+
+function refusal(what: string): StrangerRefusal {
+  return new StrangerRefusal('redis_unreachable', `${what}: it was told nothing.`, {
+    hint: 'End the program that listens there, or bring the stack down and up again: it then chooses another port.',
+  });
+}
+
+type End = readonly [address: string, port: number];
+
+const established = '01';
+
+/**
+ * The users of those that have taken the connection from the second end to the first, in the kernel's tables. One that waits
+ * to be taken has no inode yet, and older kernels name root as its user.
+ */
+export function takersOf(tables: string, [server, client]: readonly [End, End]): readonly number[] {
+  const [to, from] = [hexEnd(server), hexEnd(client)];
+  const wanted = [`${to} ${from}`, `${mapped}${to} ${mapped}${from}`];
+  return tables.split('\n').flatMap((row) => {
+    const [, local, remote, state, , , , owner, , inode] = row.trim().split(/\s+/);
+    const isTaken = state === established && inode !== '0' && wanted.includes(`${local} ${remote}`);
+    return isTaken ? [Number(owner)] : [];
+  });
+}
+
+/** What stands before an IPv4 address in IPv6. */
+const mapped = endianness() === 'LE' ? '0000000000000000FFFF0000' : '00000000000000000000FFFF';
+
+/** As the kernel writes an end: the address as a number of this processor's. IPv6 loopback serves no server of the stack. */
+function hexEnd([address, port]: End): string {
+  const bytes = address
+    .replace(/^::ffff:/, '')
+    .split('.')
+    .map(Number);
+  const number = Buffer.from(endianness() === 'LE' ? bytes.reverse() : bytes);
+  const hex = (value: Buffer) => value.toString('hex').toUpperCase();
+  return `${hex(number)}:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
+async function readTables(): Promise<string> {
+  const [narrow, wide] = await Promise.all([
+    readFile('/proc/net/tcp', 'utf8'),
+    // A kernel without IPv6 has no second table.
+    readFile('/proc/net/tcp6', 'utf8').catch(() => ''),
+  ]);
+  return `${narrow}\n${wide}`;
+}
