@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { packageRoot } from '../src/base/package-root.js';
 
-const cli = join(packageRoot(), 'dist', 'src', 'cli.js');
+const cli = join(packageRoot(), 'dist', 'src', 'cli', 'main.js');
 const serverAway = 3;
 const notNow = 4;
 const mostTries = 10;

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { createControlClient } from './control-client.js';
+import type { Connect } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output, table } from './output.js';
 
@@ -27,7 +27,7 @@ const sentences: Readonly<Record<string, string>> = {
   anchor_missing: 'is gone: the end of the audit was cut off',
 };
 
-export function registerAuditCommands(program: Command, output: Output): void {
+export function registerAuditCommands(program: Command, output: Output, connect: Connect): void {
   const audit = program.command('audit').description('who changed what');
 
   audit
@@ -37,10 +37,7 @@ export function registerAuditCommands(program: Command, output: Output): void {
     .option('--json', 'as one JSON document')
     .action((options: { limit: number; json?: boolean }) =>
       conclude(async () => {
-        const { items } = await createControlClient().call<{ items: readonly Entry[] }>(
-          'GET',
-          `/v1/audit?limit=${options.limit}`,
-        );
+        const { items } = await connect().call<{ items: readonly Entry[] }>('GET', `/v1/audit?limit=${options.limit}`);
         if (options.json) output.json(items);
         else {
           const rows = items.map((entry) => [
@@ -66,7 +63,7 @@ export function registerAuditCommands(program: Command, output: Output): void {
     .action((options: { anchor?: string; json?: boolean }) =>
       conclude(async () => {
         const query = options.anchor === undefined ? '' : `?anchor=${encodeURIComponent(options.anchor)}`;
-        const check = await createControlClient().call<Check>('GET', `/v1/audit/check${query}`);
+        const check = await connect().call<Check>('GET', `/v1/audit/check${query}`);
         if (options.json) output.json(check);
         else output.print(told(check));
         return check.intact ? exitCodes.done : exitCodes.mismatch;

@@ -5,7 +5,7 @@ import { Failure, isFailureType } from '../base/failures.js';
 import { readConfiguration } from '../config/config.js';
 import type { MigrationView } from '../domain/migration/migration.js';
 import type { Output } from './output.js';
-import { claims } from './person.js';
+import { callerHeaders } from './person.js';
 import { currentHome, liveEnvironment, ownEnvironment } from './stack.js';
 
 /** The control API as the command line uses it. */
@@ -16,15 +16,18 @@ export interface ControlClient {
   readPatiently<T>(path: string, output: Output): Promise<T>;
 }
 
+/** Makes a client for the command that runs; throws `configuration_invalid` when its variables are wrong. */
+export type Connect = () => ControlClient;
+
 /** A worker that was killed may leave a look unanswered for ten seconds; its successor answers the next. */
 const patienceMillis = 60_000;
 const againAfterMillis = 500;
 
 /**
  * A client of the control API that CONTROL_URL names, or of the stack in the state folder. Its token holds what the
- * command line needs, and lives an hour.
+ * command line needs, and lives an hour. `person` is who types, by `--as`.
  */
-export function createControlClient(): ControlClient {
+export function createControlClient(person: string | undefined): ControlClient {
   const url = whereToCall();
   const permissions = ['migration:read', 'migration:write', 'records:read'];
   const client: ControlClient = {
@@ -35,7 +38,7 @@ export function createControlClient(): ControlClient {
         method,
         headers: {
           authorization: `Bearer ${token}`,
-          ...claims(),
+          ...callerHeaders(person),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -6,7 +6,7 @@ import { Failure } from '../base/failures.js';
 import type { DeploymentView, RollbackView, ToldStep } from '../domain/deployment/cube-changes.js';
 import { lastLines } from '../stack/programs/last-lines.js';
 import type { StackHome } from '../state/home.js';
-import { type ControlClient, createControlClient } from './control-client.js';
+import type { Connect, ControlClient } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { nextLines } from './next-lines.js';
@@ -21,7 +21,7 @@ interface Following {
 const lookEveryMillis = 200;
 
 /** `cubeshift cubes …`: what runs of each cube, deployments and emergency rollbacks. */
-export function registerCubeCommands(program: Command, output: Output): void {
+export function registerCubeCommands(program: Command, output: Output, connect: Connect): void {
   const cubes = program.command('cubes').description('look at cubes, change what runs of them, roll them back');
 
   cubes
@@ -70,14 +70,14 @@ export function registerCubeCommands(program: Command, output: Output): void {
     .option('--instances <n>', 'how many of it', parseCount)
     .action((cube: string, version: string, options: Following & { instances?: number }) => {
       const { instances } = options;
-      return change(cube, 'deploy', { version, instances }, options, output);
+      return change(connect, cube, 'deploy', { version, instances }, options, output);
     });
   following('restart <cube>', 'replace every instance by a new one').action((cube: string, options: Following) =>
-    change(cube, 'restart', {}, options, output),
+    change(connect, cube, 'restart', {}, options, output),
   );
   following('scale <cube> <instances>', 'run so many instances').action(
     (cube: string, instances: string, options: Following) =>
-      change(cube, 'scale', { instances: parseCount(instances) }, options, output),
+      change(connect, cube, 'scale', { instances: parseCount(instances) }, options, output),
   );
   following('rollback <cube> [version]', 'emergency rollback, to the version that is warm unless one is named')
     .option('--acknowledge <why>', 'take over a rollback that needs a person')
@@ -85,7 +85,7 @@ export function registerCubeCommands(program: Command, output: Output): void {
     .option('--status', 'only tell where it is, and what may be typed')
     .action((cube: string, version: string | undefined, options: Following & RollbackOptions) =>
       conclude(async () => {
-        const client = createControlClient();
+        const client = connect();
         const path = `/v1/cubes/${encodeURIComponent(cube)}/rollback`;
         const first = await askRollback(client, path, version, options);
         const view = await follow(client, path, first, options, output);
@@ -114,9 +114,16 @@ function askRollback(
   return client.call<RollbackView>('POST', `${path}/acknowledge`, answer);
 }
 
-function change(cube: string, verb: string, body: unknown, options: Following, output: Output): Promise<void> {
+function change(
+  connect: Connect,
+  cube: string,
+  verb: string,
+  body: unknown,
+  options: Following,
+  output: Output,
+): Promise<void> {
   return conclude(async (): Promise<ExitCode> => {
-    const client = createControlClient();
+    const client = connect();
     const path = `/v1/cubes/${encodeURIComponent(cube)}`;
     const first = await client.call<DeploymentView>('POST', `${path}/${verb}`, body);
     const began = Date.now();

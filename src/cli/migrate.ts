@@ -7,7 +7,7 @@ import {
   type MigrationView,
   migrationKinds,
 } from '../domain/migration/migration.js';
-import { type ControlClient, createControlClient, readMigrationView } from './control-client.js';
+import { type Connect, type ControlClient, readMigrationView } from './control-client.js';
 import { type ExitCode, exitCodeOf as exitCodeOfFailure, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { conclude, type Output, table } from './output.js';
@@ -48,7 +48,7 @@ const steeringWords: readonly SteeringWord[] = [
 ];
 
 /** `cubeshift migrate …`: the control API, a word a call. */
-export function registerMigrateCommands(program: Command, output: Output): void {
+export function registerMigrateCommands(program: Command, output: Output, connect: Connect): void {
   const migrate = program.command('migrate').description('start, look at and steer migrations');
 
   migrate
@@ -65,7 +65,7 @@ export function registerMigrateCommands(program: Command, output: Output): void 
           throw new Failure('invalid_input', `There is no kind ${kind}.`, {
             hint: `Kinds are ${migrationKinds.join(', ')}.`,
           });
-        const client = createControlClient();
+        const client = connect();
         const body = {
           id: options.id,
           mode: options.mode,
@@ -82,7 +82,7 @@ export function registerMigrateCommands(program: Command, output: Output): void 
     .option('--json', 'as JSON')
     .action((options: Waiting) =>
       conclude(async () => {
-        const { items } = await createControlClient().call<{ items: MigrationView[] }>('GET', '/v1/migrations');
+        const { items } = await connect().call<{ items: MigrationView[] }>('GET', '/v1/migrations');
         if (options.json) output.json(items);
         else
           output.print(
@@ -108,7 +108,7 @@ export function registerMigrateCommands(program: Command, output: Output): void 
     .option('--json', 'as JSON')
     .action((id: string, options: Waiting) =>
       conclude(async () => {
-        const view = await readMigrationView(createControlClient(), id);
+        const view = await readMigrationView(connect(), id);
         if (options.json) output.json(view);
         else output.print(describe(view));
         return exitCodeOf(view);
@@ -121,7 +121,7 @@ export function registerMigrateCommands(program: Command, output: Output): void 
     .option('--json', 'as JSON')
     .action((id: string, options: Waiting) =>
       conclude(async () => {
-        const client = createControlClient();
+        const client = connect();
         return show(client, await readMigrationView(client, id), { ...options, wait: true }, output);
       }),
     );
@@ -143,7 +143,7 @@ export function registerMigrateCommands(program: Command, output: Output): void 
           output.talk('nothing was done');
           return exitCodes.failed;
         }
-        return ask(createControlClient(), id, word, undefined, options, output);
+        return ask(connect(), id, word, undefined, options, output);
       }),
     );
   }
@@ -159,7 +159,7 @@ export function registerMigrateCommands(program: Command, output: Output): void 
     .option('--json', 'as JSON')
     .action((id: string, options: Waiting & { retry?: boolean; accept?: boolean; by?: string; why?: string }) =>
       conclude(async () => {
-        const client = createControlClient();
+        const client = connect();
         if (options.retry) return ask(client, id, 'rejects/retry', {}, options, output);
         if (options.accept) {
           if (options.by === undefined || options.why === undefined)
@@ -177,7 +177,7 @@ export function registerMigrateCommands(program: Command, output: Output): void 
     .description('print the signed evidence report')
     .action((id: string) =>
       conclude(async () => {
-        output.json(await createControlClient().call('GET', `/v1/migrations/${encodeURIComponent(id)}/report`));
+        output.json(await connect().call('GET', `/v1/migrations/${encodeURIComponent(id)}/report`));
         return exitCodes.done;
       }),
     );

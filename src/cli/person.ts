@@ -2,13 +2,6 @@ import { userInfo } from 'node:os';
 import { InvalidArgumentError } from 'commander';
 import { isReadableName } from '../domain/person-name.js';
 
-/** Whom `--as` names, of the command that runs. */
-let claimed: string | undefined;
-
-export function claimToBe(name: string | undefined): void {
-  claimed = name;
-}
-
 /** The value of `--as`. */
 export function personNamed(text: string): string {
   if (!isReadableName(text))
@@ -16,11 +9,11 @@ export function personNamed(text: string): string {
   return text;
 }
 
-/** What the audit is told of who types, as headers. */
-export function claims(): Readonly<Record<string, string>> {
+/** Headers that name the person who types, for the audit: `person` as given by `--as`, and the operating system's user. */
+export function callerHeaders(person: string | undefined): Readonly<Record<string, string>> {
   const user = operatingSystemUser();
   return {
-    ...(claimed === undefined ? {} : { 'x-claimed-by': encodeURIComponent(claimed) }),
+    ...(person === undefined ? {} : { 'x-claimed-by': encodeURIComponent(person) }),
     ...(isReadableName(user) ? { 'x-os-user': encodeURIComponent(user) } : {}),
   };
 }

@@ -2,10 +2,11 @@ import { Command } from 'commander';
 import { packageVersion } from '../base/package-root.js';
 import { registerAuditCommands } from './audit.js';
 import { registerCheckCommand } from './check.js';
+import { createControlClient } from './control-client.js';
 import { registerCubeCommands } from './cubes.js';
 import { registerMigrateCommands } from './migrate.js';
 import type { Output } from './output.js';
-import { claimToBe, personNamed } from './person.js';
+import { personNamed } from './person.js';
 import { registerReleaseCommands } from './release.js';
 import { registerReportCommand } from './report.js';
 import { registerSecretCommand } from './secret.js';
@@ -18,19 +19,19 @@ export function createProgram(output: Output): Command {
   const program = new Command('cubeshift')
     .description('moves a monolith to cubes, verified and reversible')
     .version(packageVersion())
-    .option('--as <name>', 'who you are, for the audit; any command that changes something takes it', personNamed)
-    .hook('preAction', () => claimToBe(program.opts<{ as?: string }>().as));
+    .option('--as <name>', 'who you are, for the audit; any command that changes something takes it', personNamed);
+  const connect = () => createControlClient(program.opts<{ as?: string }>().as);
   program.exitOverride().configureOutput({ writeOut: output.print, writeErr: (text) => output.talk(text.trimEnd()) });
   registerStackCommands(program, output);
   registerCheckCommand(program, output);
-  registerMigrateCommands(program, output);
+  registerMigrateCommands(program, output, connect);
   registerTokenCommand(program, output);
   registerReportCommand(program, output);
-  registerSecretCommand(program, output);
-  registerCubeCommands(program, output);
+  registerSecretCommand(program, output, connect);
+  registerCubeCommands(program, output, connect);
   registerReleaseCommands(program, output);
-  registerAuditCommands(program, output);
-  registerTrafficCommands(program, output);
+  registerAuditCommands(program, output, connect);
+  registerTrafficCommands(program, output, connect);
   for (const command of allCommands(program)) command.exitOverride().copyInheritedSettings(program);
   return program;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { RampAnswer } from '../domain/traffic/ramp/ramp.js';
-import { type ControlClient, createControlClient } from './control-client.js';
+import type { Connect, ControlClient } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { nextLines } from './next-lines.js';
@@ -24,7 +24,7 @@ interface RampOptions {
 }
 
 /** `cubeshift traffic ramp|stop`: users brought over step by step. */
-export function registerRampCommands(traffic: Command, output: Output): void {
+export function registerRampCommands(traffic: Command, output: Output, connect: Connect): void {
   traffic
     .command('ramp')
     .description('bring users over step by step, with proof; or look at the ramp under way, pause or resume it')
@@ -44,7 +44,7 @@ export function registerRampCommands(traffic: Command, output: Output): void {
     .option('--json', 'as JSON')
     .action((cube: string, options: RampOptions) =>
       conclude(async () => {
-        const client = createControlClient();
+        const client = connect();
         return show(client, await ask(client, cube, options), options, output);
       }),
     );
@@ -55,7 +55,7 @@ export function registerRampCommands(traffic: Command, output: Output): void {
     .option('--json', 'as JSON')
     .action((cube: string, options: { json?: boolean }) =>
       conclude(async () => {
-        const client = createControlClient();
+        const client = connect();
         return show(client, await client.call<RampAnswer>('DELETE', pathOf(cube)), options, output);
       }),
     );

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { fingerprintOf, lookForSecretsMillis, readSecretsFile } from '../auth/token-secrets.js';
 import { cubeTokenSeconds } from '../auth/tokens.js';
 import { Failure } from '../base/failures.js';
-import { createControlClient } from './control-client.js';
+import type { Connect } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { forgetOnceKnown, type KnowingProgram } from './known-secrets.js';
@@ -18,7 +18,7 @@ const patienceMillis = 30_000;
 /** A program that hung signs its last with the former secret a moment after it was changed. */
 const graceSeconds = 60;
 
-export function registerSecretCommand(program: Command, output: Output): void {
+export function registerSecretCommand(program: Command, output: Output, connect: Connect): void {
   program
     .command('secret')
     .description('the secrets of tokens')
@@ -35,7 +35,7 @@ export function registerSecretCommand(program: Command, output: Output): void {
         const goesOn =
           'The change is not over: until `cubeshift secret change` is called again, tokens of both secrets are good.';
         const goodUntil = await awaitInterruptibly(goesOn, output, () =>
-          currentHome().alone('secret-change', () => changeCubeSecret(forgetFormer, output)),
+          currentHome().alone('secret-change', () => changeCubeSecret(forgetFormer, output, connect)),
         );
         output.talk(`the secret of cube tokens is changed; tokens of the former one are good ${goodUntil}`);
         return exitCodes.done;
@@ -47,7 +47,7 @@ export function registerSecretCommand(program: Command, output: Output): void {
  * First everybody is made to know the new secret, then to sign with it: no token is ever refused for who heard of it
  * first. Killed in between, it goes on where it was when it is called again. Returns for how long the former one is good.
  */
-async function changeCubeSecret(forgetFormer: boolean, output: Output): Promise<string> {
+async function changeCubeSecret(forgetFormer: boolean, output: Output, connect: Connect): Promise<string> {
   const home = currentHome();
   const environment = home.environment();
   if (environment === undefined)
@@ -75,7 +75,7 @@ async function changeCubeSecret(forgetFormer: boolean, output: Output): Promise<
   if (!forgetFormer) return `until ${goodUntil}`;
   // Who has not looked yet still signs with it, and who reports nothing may be a little late too.
   await sleep(untilAllKnowMillis);
-  const client = createControlClient();
+  const client = connect();
   const unheard = await forgetOnceKnown({
     look: async () => (await client.call<{ programs: readonly KnowingProgram[] }>('GET', '/v1/known-secrets')).programs,
     forget: () => home.recordSecrets({ ...file, cube: { current: next } }),

@@ -181,7 +181,7 @@ async function upDetached({ records, sharedMachine }: UpOptions, output: Output)
   const logFile = home.path('logs', 'up.log');
   const log = openSync(logFile, 'a', 0o600);
   const said = new LogTail(logFile, output);
-  const entry = join(packageRoot(), 'dist', 'src', 'cli.js');
+  const entry = join(packageRoot(), 'dist', 'src', 'cli', 'main.js');
   const asked = ['--records', String(records), ...(sharedMachine ? ['--shared-machine'] : [])];
   const child = spawn(process.execPath, [entry, 'up', ...asked], {
     detached: true,

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { createControlClient } from './control-client.js';
+import type { Connect } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output } from './output.js';
 import { registerRampCommands } from './ramp.js';
@@ -26,7 +26,7 @@ interface SetOptions {
 }
 
 /** `cubeshift traffic …`: who is on a cube. */
-export function registerTrafficCommands(program: Command, output: Output): void {
+export function registerTrafficCommands(program: Command, output: Output, connect: Connect): void {
   const traffic = program.command('traffic').description('look at and steer who is served by a cube');
 
   traffic
@@ -35,7 +35,7 @@ export function registerTrafficCommands(program: Command, output: Output): void 
     .option('--json', 'as JSON')
     .action((cube: string, options: { json?: boolean }) =>
       conclude(async () => {
-        show(await createControlClient().call<TrafficView>('GET', pathOf(cube)), options, output);
+        show(await connect().call<TrafficView>('GET', pathOf(cube)), options, output);
         return exitCodes.done;
       }),
     );
@@ -55,12 +55,12 @@ export function registerTrafficCommands(program: Command, output: Output): void 
       conclude(async () => {
         const { enabled, allow, deny, onlyIf, why } = options;
         const body = { percentage, enabled, allow, deny, only_if_percentage: onlyIf, why };
-        show(await createControlClient().call<TrafficView>('PUT', pathOf(cube), body), options, output);
+        show(await connect().call<TrafficView>('PUT', pathOf(cube), body), options, output);
         return exitCodes.done;
       }),
     );
 
-  registerRampCommands(traffic, output);
+  registerRampCommands(traffic, output, connect);
 }
 
 function pathOf(cube: string): string {
