@@ -1,13 +1,21 @@
 import { CancelledFailure, Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { type Failure, kindAndPlace, toFailure } from '../base/failures.js';
+import { type GivesUp, givesUpSoon, neverGivesUp } from './patience.js';
 
 /**
  * Runs an activity's work so that only known failures leave it: type, sentence and hint, never a cause or a server's
  * text, since whatever leaves is kept in the workflow's history. The cause goes to the log by name and SQLSTATE.
- * `untilDone`: tried again whatever the failure, for what a plan cannot go on without.
+ * `untilDone`: tried again whatever the failure, for what a plan cannot go on without. Temporal is told here alone what
+ * is not tried again.
  */
-export async function guarded<T>(work: () => Promise<T>, { untilDone = false } = {}): Promise<T> {
+export async function guarded<T>(
+  work: () => Promise<T>,
+  {
+    untilDone = false,
+    givesUp = untilDone ? neverGivesUp : givesUpSoon,
+  }: { untilDone?: boolean; givesUp?: GivesUp } = {},
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -21,18 +29,15 @@ export async function guarded<T>(work: () => Promise<T>, { untilDone = false } =
       ...failure.details,
       cause: causeOf(failure),
     });
+    const last = givesUp(failure);
     throw ApplicationFailure.create({
       type: failure.type,
       message: failure.message,
-      // An unknown error may pass; one that comes again and again is a defect, and a person should see it.
-      nonRetryable:
-        !untilDone && (!failure.retryable || (failure.type === 'unexpected' && attempt >= mostUnexpectedAttempts)),
-      details: [{ hint: failure.hint }],
+      nonRetryable: last !== undefined,
+      details: [{ hint: (last ?? failure).hint }],
     });
   }
 }
-
-const mostUnexpectedAttempts = 5;
 
 /** Name and place of an unknown error, for the log: its message may quote a row. */
 function causeOf(failure: Failure): string | undefined {

@@ -37,8 +37,8 @@ function wasCancelled(): boolean {
 }
 
 /** An attempt that was overtaken holds nothing up, and where the ledger cannot be reached nothing can be noted. */
-function isWorthANote({ type }: Failure): boolean {
-  return type !== 'claim_lost' && type !== 'cube_unreachable';
+function isWorthANote({ type, details }: Failure): boolean {
+  return type !== 'claim_lost' && (type !== 'cube_unreachable' || details.sqlstate !== undefined);
 }
 
 async function soon(note: Promise<void>): Promise<void> {

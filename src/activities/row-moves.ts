@@ -22,6 +22,7 @@ import type { Verdict } from '../postgres/ledger/verifications.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
 import { heartbeating } from './heartbeat.js';
+import { type GivesUp, Patience } from './patience.js';
 import { notingRetries } from './retries.js';
 import { mappingOf } from './row-kinds.js';
 import type { RunReference } from './run-steps.js';
@@ -54,6 +55,7 @@ const mostRangeRows = 50_000;
  */
 export function createRowMoves({ databases: all, worker, reach }: ActivityDependencies) {
   const checkLedger = createLedgerCheck(all.cube);
+  const patience = new Patience();
   return {
     /** Copies ranges as one of the run's lanes until the source is exhausted or the round is over. */
     copyLane: (assignment: LaneAssignment): Promise<LaneRound> =>
@@ -179,31 +181,41 @@ export function createRowMoves({ databases: all, worker, reach }: ActivityDepend
 
     /** The undo of every move: removes what runs of the kind put there. */
     removeMovedRows: (run: RunReference): Promise<void> =>
-      longStep(run, async ({ databases, tell }) => {
-        await atSide('cube', () => releaseRanges(databases.cube, run));
-        const remove = (claim: OperationClaim, writer: Writer) =>
-          removeOwnedRows(
-            {
-              databases,
-              mapping: mappingOf(run.kind),
-              claim,
-              onBatch: tell,
-              reach,
-            },
-            writer,
-          );
-        await withClaim(databases, run, remove, 'undo');
-      }),
+      longStep(
+        run,
+        async ({ databases, tell }) => {
+          await atSide('cube', () => releaseRanges(databases.cube, run));
+          const remove = (claim: OperationClaim, writer: Writer) =>
+            removeOwnedRows(
+              {
+                databases,
+                mapping: mappingOf(run.kind),
+                claim,
+                onBatch: tell,
+                reach,
+              },
+              writer,
+            );
+          await withClaim(databases, run, remove, 'undo');
+        },
+        patience.undo,
+      ),
   };
 
-  function longStep<T>(run: RunReference, work: (step: Step) => Promise<T>): Promise<T> {
-    return guarded(() =>
-      notingRetries(all, run, () =>
-        heartbeating(all, async (step) => {
-          await atSide('cube', checkLedger);
-          return work(step);
-        }),
-      ),
+  function longStep<T>(
+    run: RunReference,
+    work: (step: Step) => Promise<T>,
+    givesUp: GivesUp = patience.step(run.migrationId),
+  ): Promise<T> {
+    return guarded(
+      () =>
+        notingRetries(all, run, () =>
+          heartbeating(all, async (step) => {
+            await atSide('cube', checkLedger);
+            return work(step);
+          }),
+        ),
+      { givesUp },
     );
   }
 

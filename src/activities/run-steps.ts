@@ -23,6 +23,7 @@ import { startVerification } from '../postgres/ledger/verifications.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
 import { heartbeating } from './heartbeat.js';
+import { Patience } from './patience.js';
 import { notingRetries } from './retries.js';
 import { mappingOf } from './row-kinds.js';
 
@@ -34,6 +35,7 @@ export interface RunReference extends AskedState {
 /** Steps of a run that move no rows: each but `preflight` a statement or two on the ledger, and all safe to repeat. */
 export function createRunSteps({ databases, reach }: ActivityDependencies) {
   const checkLedger = createLedgerCheck(databases.cube);
+  const patience = new Patience();
   // A step that a pause can stop gives up what it waits for.
   const atLedger = <T>(work: (cube: pg.Pool) => Promise<T>) =>
     heartbeating(
@@ -46,28 +48,30 @@ export function createRunSteps({ databases, reach }: ActivityDependencies) {
       { isShort: true },
     );
   const atCube = <T>(run: RunReference, work: (cube: pg.Pool) => Promise<T>) =>
-    guarded(() => notingRetries(databases, run, () => atLedger(work)));
+    guarded(() => notingRetries(databases, run, () => atLedger(work)), { givesUp: patience.step(run.migrationId) });
   const atCubeUntilDone = <T>(run: RunReference, work: (cube: pg.Pool) => Promise<T>) =>
     guarded(() => notingRetries(databases, run, () => atLedger(work)), { untilDone: true });
   return {
     /** Everything that can be found wrong before anything is changed; looks at the whole target. */
     preflight: (run: RunReference): Promise<{ estimatedRows: number }> =>
-      guarded(() =>
-        notingRetries(databases, run, () =>
-          heartbeating(databases, async ({ databases, tell, signal }) => {
-            const mapping = mappingOf(run.kind);
-            const onRange = ({ position }: { position: bigint }) => tell({ position: position.toString() });
-            await checkDatabases(databases, mapping, { signal, onRange });
-            const { options } = await atSide('cube', () => readStart(databases.cube, run.migrationId));
-            const unmapped = await checkUnmapped(databases.legacy, mapping.source, options.unmapped_columns);
-            const estimatedRows = await estimateRows(databases.legacy, mapping.source);
-            await atSide('cube', async () => {
-              await recordEstimate(databases.cube, run, estimatedRows, true);
-              await recordUnmapped(databases.cube, run, unmapped);
-            });
-            return { estimatedRows };
-          }),
-        ),
+      guarded(
+        () =>
+          notingRetries(databases, run, () =>
+            heartbeating(databases, async ({ databases, tell, signal }) => {
+              const mapping = mappingOf(run.kind);
+              const onRange = ({ position }: { position: bigint }) => tell({ position: position.toString() });
+              await checkDatabases(databases, mapping, { signal, onRange });
+              const { options } = await atSide('cube', () => readStart(databases.cube, run.migrationId));
+              const unmapped = await checkUnmapped(databases.legacy, mapping.source, options.unmapped_columns);
+              const estimatedRows = await estimateRows(databases.legacy, mapping.source);
+              await atSide('cube', async () => {
+                await recordEstimate(databases.cube, run, estimatedRows, true);
+                await recordUnmapped(databases.cube, run, unmapped);
+              });
+              return { estimatedRows };
+            }),
+          ),
+        { givesUp: patience.first },
       ),
 
     /** Tells the ledger where the run stands. */

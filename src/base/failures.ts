@@ -16,6 +16,9 @@ interface FailureRule {
   readonly hint: string;
 }
 
+/** What ends a hint as long as a step is tried again. */
+const goesOn = '; the run goes on by itself.';
+
 const rules = {
   invalid_input: {
     retryable: false,
@@ -70,13 +73,13 @@ const rules = {
     retryable: true,
     actor: 'operator',
     httpStatus: 503,
-    hint: 'Bring the legacy database back; the run goes on by itself.',
+    hint: `Bring the legacy database back${goesOn}`,
   },
   cube_unreachable: {
     retryable: true,
     actor: 'operator',
     httpStatus: 503,
-    hint: 'Bring the cube database back; the run goes on by itself.',
+    hint: `Bring the cube database back${goesOn}`,
   },
   temporal_unreachable: {
     retryable: true,
@@ -136,13 +139,13 @@ const rules = {
     retryable: true,
     actor: 'operator',
     httpStatus: 503,
-    hint: 'Free disk space on the named server; the run goes on by itself.',
+    hint: `Free disk space on the named server${goesOn}`,
   },
   database_overloaded: {
     retryable: true,
     actor: 'operator',
     httpStatus: 503,
-    hint: 'Free connections, memory or locks on the named server; the run goes on by itself.',
+    hint: `Free connections, memory or locks on the named server${goesOn}`,
   },
   legacy_schema_mismatch: {
     retryable: false,
@@ -225,6 +228,11 @@ export const failureTypes = Object.keys(rules) as readonly FailureType[];
 /** The rule of one failure type. */
 export function failureRule(type: FailureType): FailureRule {
   return rules[type];
+}
+
+/** The hint of a failure by which a run was blocked: after what it says the run has to be resumed. */
+export function hintToResume(hint: string, migrationId: string): string {
+  return `${hint.replace(goesOn, '.')} Nothing is lost; then type \`cubeshift migrate resume ${migrationId}\`.`;
 }
 
 export function isFailureType(type: unknown): type is FailureType {

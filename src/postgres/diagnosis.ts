@@ -103,7 +103,7 @@ function unreachable({ name, side }: NamedDatabase, { reason, remedy }: NetworkF
   return new Failure(
     side === 'legacy' ? 'legacy_unreachable' : 'cube_unreachable',
     `The ${name} cannot be reached: ${reason}.`,
-    { hint: remedy, cause },
+    { hint: remedy, cause, details: cause instanceof pg.DatabaseError ? { sqlstate: cause.code } : {} },
   );
 }
 
@@ -118,11 +118,11 @@ function silentServer({ host, port, variable }: { host: string; port: number; va
 function serverFault(error: pg.DatabaseError): NetworkFault {
   if (error.code === '53300')
     return {
-      reason: 'it has no connection left',
+      reason: 'it has no connection left (SQLSTATE 53300)',
       remedy: 'Raise max_connections there, or end sessions that nobody needs.',
     };
   if (error.code?.startsWith('57P') === true)
-    return { reason: 'it is starting or stopping', remedy: 'Wait until it is up.' };
+    return { reason: `it is starting or stopping (SQLSTATE ${error.code})`, remedy: 'Wait until it is up.' };
   return { reason: `it answered with SQLSTATE ${error.code}`, remedy: 'See its log.' };
 }
 

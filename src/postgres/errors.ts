@@ -9,12 +9,18 @@ const names: Record<Side, string> = { legacy: 'legacy database', cube: 'cube dat
  * a row, and a trigger may refuse one by a state that nobody else uses.
  * https://www.postgresql.org/docs/16/errcodes-appendix.html
  */
-const serversOwnClasses: ReadonlySet<string> = new Set('08 0A 25 26 28 3D 3F 40 42 53 55 57 58 F0 XX'.split(' '));
+export const serversOwnClasses: ReadonlySet<string> = new Set(
+  '08 0A 25 26 28 3D 3F 40 42 53 55 57 58 F0 XX'.split(' '),
+);
+
+export function isServersOwn(sqlState: string): boolean {
+  return serversOwnClasses.has(sqlState.slice(0, 2));
+}
 
 /** Whether the target refused the data itself, so that sending the same row again cannot help. */
 export function isRowRefusal(error: unknown): error is pg.DatabaseError & { code: string } {
   if (!(error instanceof pg.DatabaseError) || !error.code) return false;
-  return !serversOwnClasses.has(error.code.slice(0, 2)) || isFieldTooShort(error);
+  return !isServersOwn(error.code) || isFieldTooShort(error);
 }
 
 /** In a binary COPY a field shorter than its type is a protocol violation to the server; the connection lives on. */
@@ -55,6 +61,7 @@ const raisedAsMeant: ReadonlySet<FailureType> = new Set(['database_overloaded', 
 
 function serverFailure(side: Side, error: pg.DatabaseError): Failure {
   const code = error.code ?? '';
+  const state = `(SQLSTATE ${code})`;
   const because = (type: FailureType, sentence: string, hint?: string) =>
     new Failure(type, sentence, { cause: error, details: { sqlstate: code }, ...(hint === undefined ? {} : { hint }) });
   const schemaMismatch: FailureType = side === 'legacy' ? 'legacy_schema_mismatch' : 'cube_schema_mismatch';
@@ -63,55 +70,59 @@ function serverFailure(side: Side, error: pg.DatabaseError): Failure {
     case '28000':
       return because(
         'permission_denied',
-        `The ${names[side]} refused the user or password of its URL.`,
+        `The ${names[side]} refused the user or password of its URL ${state}.`,
         'Correct the URL.',
       );
     case '3D000':
-      return because(schemaMismatch, `The database named in the URL of the ${names[side]} does not exist.`);
+      return because(schemaMismatch, `The database named in the URL of the ${names[side]} does not exist ${state}.`);
     case '42501':
       if (error.routine === filtering)
         return because(
           'permission_denied',
-          `Row level security${tableIn(error)} of the ${names[side]} would hide rows from the engine's role.`,
+          `Row level security${tableIn(error)} of the ${names[side]} would hide rows from the engine's role ${state}.`,
           "Give the engine's role BYPASSRLS, or take the policies off that table.",
         );
       return because(
         'permission_denied',
-        `The ${names[side]} refused the engine's role a right it needs${objectOf(error)}.`,
+        `The ${names[side]} refused the engine's role a right it needs${objectOf(error)} ${state}.`,
       );
     case '25006':
       return because(
         'permission_denied',
-        `The ${names[side]} refused the engine's role a right it needs${objectOf(error)}.`,
+        `The ${names[side]} refused the engine's role a right it needs${objectOf(error)} ${state}.`,
       );
     case '42P01':
     case '3F000':
-      return because(schemaMismatch, `The table ${namedIn(error)} is missing in the ${names[side]}.`);
+      return because(schemaMismatch, `The table ${namedIn(error)} is missing in the ${names[side]} ${state}.`);
     case '42703':
-      return because(schemaMismatch, `The column ${namedIn(error)} is missing in the ${names[side]}.`);
+      return because(schemaMismatch, `The column ${namedIn(error)} is missing in the ${names[side]} ${state}.`);
     case '53100':
-      return because('disk_full', `The disk of the ${names[side]} is full; nothing that was committed is lost.`);
+      return because(
+        'disk_full',
+        `The disk of the ${names[side]} is full ${state}; nothing that was committed is lost.`,
+      );
     case '57P01':
     case '57P02':
     case '57P03':
     case '57P05':
-      return because(unreachable(side), `The ${names[side]} is stopping or starting, or ended the connection.`);
+      return because(
+        unreachable(side),
+        `The ${names[side]} is stopping or starting, or ended the connection ${state}.`,
+      );
     case '57014':
     case '40001':
     case '40P01':
     case '55P03':
-      return because(
-        'database_overloaded',
-        `The ${names[side]} gave up a statement in favour of others (SQLSTATE ${code}).`,
-      );
+      return because('database_overloaded', `The ${names[side]} gave up a statement in favour of others ${state}.`);
   }
-  if (code.startsWith('08')) return because(unreachable(side), `The connection to the ${names[side]} was lost.`);
+  if (code.startsWith('08'))
+    return because(unreachable(side), `The connection to the ${names[side]} was lost ${state}.`);
   if (code.startsWith('53') || code.startsWith('58')) {
-    return because('database_overloaded', `The ${names[side]} lacks a resource (SQLSTATE ${code}).`);
+    return because('database_overloaded', `The ${names[side]} lacks a resource ${state}.`);
   }
   return because(
     'unexpected',
-    `The ${names[side]} answered with an error the engine does not expect (SQLSTATE ${code})${objectOf(error)}.`,
+    `The ${names[side]} answered with an error the engine does not expect ${state}${objectOf(error)}.`,
   );
 }
 

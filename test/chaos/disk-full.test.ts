@@ -67,11 +67,16 @@ async function goesOnOnceThereIsRoom(databases: TestDatabases, engine: Engine, m
   await until('the run to say that the disk is full', async () =>
     (await pendingActivities(engine, 'run')).some(
       ({ name, failure }) =>
-        name === 'copyLane' && failure === 'The disk of the cube database is full; nothing that was committed is lost.',
+        name === 'copyLane' &&
+        failure === 'The disk of the cube database is full (SQLSTATE 53100); nothing that was committed is lost.',
     ),
   );
   expect(engine.logOf('worker-bulk-1')).toContain('"type":"disk_full"');
-  expect(await engine.view('run')).toMatchObject({ status: 'running', stage: 'copying', error: { type: 'disk_full' } });
+  expect(await engine.view('run')).toMatchObject({
+    status: 'running',
+    stage: 'copying',
+    error: { type: 'disk_full', message: expect.stringContaining('SQLSTATE 53100') },
+  });
   await makeRoom();
   await engine.waitFor('run', 'verified', (view) => view.status === 'waiting', 90_000);
   await expectRejectsAsForetold(databases, 'run');

@@ -1,7 +1,8 @@
 import { Context } from '@temporalio/activity';
 import { guarded } from '../../src/activities/guard.js';
+import { type GivesUp, neverGivesUp, Patience } from '../../src/activities/patience.js';
 import type { createRowMoves, RowMoves } from '../../src/activities/row-moves.js';
-import type { createRunSteps, RunSteps } from '../../src/activities/run-steps.js';
+import type { createRunSteps, RunReference, RunSteps } from '../../src/activities/run-steps.js';
 import { Failure, type FailureType } from '../../src/base/failures.js';
 import type { MigrationStage, MigrationStatus } from '../../src/domain/migration/migration.js';
 import { until } from '../support/conditions.js';
@@ -36,6 +37,7 @@ export class FakeLedger {
   private readonly atWork = new Map<ActivityName, number>();
   private readonly once = new Map<ActivityName, ((...args: never[]) => unknown)[]>();
   private readonly always = new Map<ActivityName, (...args: never[]) => unknown>();
+  private readonly patience = new Patience();
   private verifications = 0;
 
   private readonly answers: Activities = {
@@ -84,12 +86,18 @@ export class FakeLedger {
     this.atWork.set(name, this.working(name) + 1);
     try {
       const work = this.once.get(name)?.shift() ?? this.always.get(name) ?? this.answers[name];
-      return await guarded(async () => work(...(args as never[])), {
-        untilDone: name === 'recordState' || name === 'recordPending' || name === 'openRanges',
-      });
+      return await guarded(async () => work(...(args as never[])), { givesUp: this.givesUp(name, args) });
     } finally {
       this.atWork.set(name, this.working(name) - 1);
     }
+  }
+
+  /** As the engine's own steps do. */
+  private givesUp(name: ActivityName, args: readonly unknown[]): GivesUp {
+    if (name === 'recordState' || name === 'recordPending' || name === 'openRanges') return neverGivesUp;
+    if (name === 'preflight') return this.patience.first;
+    if (name === 'removeMovedRows') return this.patience.undo;
+    return this.patience.step((args[0] as RunReference).migrationId);
   }
 
   get state(): State | undefined {
@@ -110,10 +118,10 @@ export class FakeLedger {
   }
 
   /** Waits until the run stands there by a change later than `after`. */
-  async untilState(status: MigrationStatus, stage: MigrationStage, after = 0): Promise<State> {
+  async untilState(status: MigrationStatus, stage: MigrationStage, after = 0, patienceMillis = 30_000): Promise<State> {
     const found = () =>
       this.state?.status === status && this.state.stage === stage && this.state.sequence > after && this.state;
-    return until(`the run to be ${status} at ${stage}`, found, 30_000).catch((error: unknown) => {
+    return until(`the run to be ${status} at ${stage}`, found, patienceMillis).catch((error: unknown) => {
       throw new Error(`${String(error)}; it is ${this.state?.status} at ${this.state?.stage}`);
     });
   }

@@ -12,6 +12,9 @@ const retry: RetryPolicy = {
   nonRetryableErrorTypes: [...nonRetryableFailureTypes],
 };
 
+/** Of steps of runs: how long what a database server says of itself is tried again is decided where it is heard. */
+const stepRetry: RetryPolicy = { ...retry, nonRetryableErrorTypes: [] };
+
 /**
  * A statement or two. Without `startToCloseTimeout` a call lost with its worker would never be tried again; shorter than
  * the ten seconds a connection may take to be made, a silent database would never be named. Tried without end, since a
@@ -20,7 +23,7 @@ const retry: RetryPolicy = {
 export const shortSteps: ActivityOptions = {
   taskQueue: taskQueues.control,
   startToCloseTimeout: '15 seconds',
-  retry,
+  retry: stepRetry,
 };
 
 /**
@@ -39,7 +42,7 @@ export const quickUntilDone: ActivityOptions = {
 };
 
 /** What a plan cannot go on without: where it stands must reach the ledger, however long a person takes to mend it. */
-export const untilDone: ActivityOptions = { ...shortSteps, retry: { ...retry, nonRetryableErrorTypes: [] } };
+export const untilDone: ActivityOptions = shortSteps;
 
 /** A look at whole tables, which may be as large as they like: a living worker heartbeats while it looks. */
 export const longLooks: ActivityOptions = {
@@ -57,14 +60,14 @@ export const longSteps: ActivityOptions = {
   startToCloseTimeout: '6 hours',
   heartbeatTimeout: '10 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-  retry,
+  retry: stepRetry,
 };
 
 /** Undoing: as long steps, but given up after a day, so that what could not be undone is told. */
 export const undoSteps: ActivityOptions = {
   ...longSteps,
   scheduleToCloseTimeout: '1 day',
-  retry: { ...retry, maximumInterval: '1 minute' },
+  retry: { ...stepRetry, maximumInterval: '1 minute' },
 };
 
 /**

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import type { FailureType } from '../../../src/base/failures.js';
 import type { Side } from '../../../src/postgres/connect.js';
-import { isRowRefusal, postgresFailure } from '../../../src/postgres/errors.js';
+import { isRowRefusal, postgresFailure, serversOwnClasses } from '../../../src/postgres/errors.js';
 
 const secret = '홍길동 1990-05-15';
 
@@ -70,7 +70,13 @@ describe.each(['legacy', 'cube'] as const)('an error of the %s database', (side)
     expect(failure.cause).toBe(error);
     expect(failure.message).toContain(`${side} database`);
     expect(failure.message).toMatch(/^[A-Z].*\.$/);
+    expect(failure.message).toContain(`(SQLSTATE ${code})`);
   });
+
+  test.each([...serversOwnClasses].flatMap((name) => [`${name}000`, `${name}77Z`]))(
+    'with SQLSTATE %s, which is the server’s own, tells it in its sentence',
+    (code) => expect(failureOf(side, databaseError(code)).message).toContain(`(SQLSTATE ${code})`),
+  );
 
   test('never tells what the server said about a row', () => {
     for (const code of ['22021', '23505', '42501', '57014', '53100', '3D000', '08006', 'XX000', '57P01']) {
@@ -82,7 +88,9 @@ describe.each(['legacy', 'cube'] as const)('an error of the %s database', (side)
   test('names table, column and constraint', () => {
     const names = { schema: 'saju', table: 'charts', column: 'user_id', constraint: 'charts_pkey' };
     expect(failureOf(side, databaseError('23505', names)).message).toContain('saju.charts.user_id.charts_pkey');
-    expect(failureOf(side, databaseError('42501', { table: 'charts' })).message).toContain(' on charts.');
+    expect(failureOf(side, databaseError('42501', { table: 'charts' })).message).toContain(
+      ' on charts (SQLSTATE 42501).',
+    );
   });
 
   test('without a SQLSTATE is unexpected', () => {

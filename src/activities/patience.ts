@@ -1,0 +1,69 @@
+import { Context } from '@temporalio/activity';
+import { Failure, hintToResume } from '../base/failures.js';
+import { isServersOwn } from '../postgres/errors.js';
+
+/** An error that is unknown may pass; one that comes again and again is a defect, and a person should see it. */
+const mostUnexpectedAttempts = 5;
+/** What others do to a server (its load, a full disk, a restart) may pass by itself, and a person be long in coming. */
+const longestPassingMillis = 60 * 60_000;
+
+/** By what failure a step is given up; undefined while it is to be tried again. */
+export type GivesUp = (failure: Failure) => Failure | undefined;
+
+/** A step of no run: what a change by somebody must mend is not tried again. */
+export const givesUpSoon: GivesUp = (failure) =>
+  !failure.retryable || (failure.type === 'unexpected' && isRepeated()) ? failure : undefined;
+
+export const neverGivesUp: GivesUp = () => undefined;
+
+/**
+ * How long steps of runs are tried again after what a database server says of itself: an hour of what may pass, five
+ * attempts of all else. A server that says nothing is waited for without end, and the hour begins anew after it.
+ * A worker counts what it sees itself: when it is started again its hour begins anew, too.
+ */
+export class Patience {
+  /** Since when an activity has failed by nothing else, by what Temporal calls it. */
+  private readonly rows = new Map<string, { readonly since: number; last: number }>();
+
+  /** Before anything was changed nobody need wait for what a person must mend, and there is nothing to resume. */
+  readonly first: GivesUp = (failure) => givesUpSoon(failure) ?? (this.hasLasted(failure) ? failure : undefined);
+
+  /** The plan itself gives an undo up after a day. */
+  readonly undo: GivesUp = (failure) => (isServers(failure) && !isRepeated() ? undefined : givesUpSoon(failure));
+
+  step(migrationId: string): GivesUp {
+    return (failure) => {
+      const lasted = this.hasLasted(failure);
+      if (!isServers(failure)) return givesUpSoon(failure);
+      if (!lasted && (isPassing(failure) || !isRepeated())) return undefined;
+      const { type, message, hint, cause, details } = failure;
+      return new Failure(type, message, { hint: hintToResume(hint, migrationId), cause, details });
+    };
+  }
+
+  private hasLasted(failure: Failure): boolean {
+    const { workflowExecution, activityId, currentAttemptScheduledTimestampMs: now } = Context.current().info;
+    const key = [workflowExecution?.runId, activityId].join();
+    const row = this.rows.get(key) ?? { since: now, last: now };
+    this.rows.delete(key);
+    for (const [other, { last }] of this.rows) if (now - last > longestPassingMillis) this.rows.delete(other);
+    if (!(isServers(failure) && isPassing(failure))) return false;
+    row.last = now;
+    this.rows.set(key, row);
+    return now - row.since >= longestPassingMillis;
+  }
+}
+
+/** Whether a server said it of itself, and not a program of the network between. */
+function isServers({ details: { sqlstate } }: Failure): boolean {
+  return typeof sqlstate === 'string' && isServersOwn(sqlstate);
+}
+
+/** What nobody need do anything about in the engine, and may be over by itself. */
+function isPassing({ type, retryable }: Failure): boolean {
+  return retryable && type !== 'unexpected';
+}
+
+function isRepeated(): boolean {
+  return Context.current().info.attempt >= mostUnexpectedAttempts;
+}
