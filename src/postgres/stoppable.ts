@@ -89,13 +89,22 @@ async function cancelUntil(
 ): Promise<void> {
   const pause = (millis: number) => sleep(millis, undefined, { signal: over }).catch(() => undefined);
   await pause(graceMillis);
+  const connectAsLoggedIn = async (side: Side) => {
+    const client = await databases.connect(side, 'cubeshift cancellation');
+    // A role may be set to become another one at its login; sessions belong to the one that logs in, which may stop its own.
+    await client.query('set role none').catch(async (error: unknown) => {
+      await dropConnection(client);
+      throw error;
+    });
+    return client;
+  };
   const cancelAt = async (side: Side) => {
     let canceller: pg.Client | undefined;
     while (!over.aborted) {
       try {
         const pids = [...lent[side]].flatMap((client) => processIdOf(client) ?? []);
         if (pids.length > 0) {
-          canceller ??= await databases.connect(side, 'cubeshift cancellation');
+          canceller ??= await connectAsLoggedIn(side);
           await canceller.query('select pg_cancel_backend(pid) from unnest($1::int[]) as pid', [pids]);
         }
       } catch {
