@@ -66,13 +66,13 @@ function preflight(): Promise<unknown> {
 const filteredLegacy = {
   type: 'permission_denied',
   message: expect.stringMatching(
-    /^Row level security on table (public\.)?saju_records of the legacy database would hide rows from the engine's role\.$/,
+    /^Row level security on table (public\.)?saju_records of the legacy database would hide rows from the engine's role( \(SQLSTATE 42501\))?\.$/,
   ),
 };
 const filteredCube = {
   type: 'permission_denied',
   message: expect.stringMatching(
-    /^Row level security on table (saju\.)?charts of the cube database would hide rows from the engine's role\.$/,
+    /^Row level security on table (saju\.)?charts of the cube database would hide rows from the engine's role( \(SQLSTATE 42501\))?\.$/,
   ),
 };
 
