@@ -23,10 +23,16 @@ export function isRowRefusal(error: unknown): error is pg.DatabaseError & { code
   return !isServersOwn(error.code) || isFieldTooShort(error);
 }
 
-/** In a binary COPY a field shorter than its type is a protocol violation to the server; the connection lives on. */
+/**
+ * In a binary COPY a field shorter than its type is a protocol violation to the server; the connection lives on. Known by
+ * the function that reads a field, within a row that the server names: its words are in the server's language.
+ */
 function isFieldTooShort(error: pg.DatabaseError): boolean {
-  return error.code === '08P01' && /^COPY .*, column /.test(error.where ?? '');
+  return error.code === '08P01' && error.where !== undefined && readsField.test(error.routine ?? '');
 }
+
+/** In the server's sources (pqformat.c). */
+const readsField = /^pq_(copymsgbytes|getmsg\w+)$/;
 
 /**
  * What PostgreSQL and its driver throw, as failures. The server's own message is never passed on: it may quote a row.
@@ -79,7 +85,7 @@ function serverFailure(side: Side, error: pg.DatabaseError): Failure {
       if (error.routine === filtering)
         return because(
           'permission_denied',
-          `Row level security${tableIn(error)} of the ${names[side]} would hide rows from the engine's role ${state}.`,
+          `Row level security ${tableIn(error)} of the ${names[side]} would hide rows from the engine's role ${state}.`,
           "Give the engine's role BYPASSRLS, or take the policies off that table.",
         );
       return because(
@@ -92,10 +98,9 @@ function serverFailure(side: Side, error: pg.DatabaseError): Failure {
         `The ${names[side]} refused the engine's role a right it needs${objectOf(error)} ${state}.`,
       );
     case '42P01':
-    case '3F000':
-      return because(schemaMismatch, `The table ${namedIn(error)} is missing in the ${names[side]} ${state}.`);
     case '42703':
-      return because(schemaMismatch, `The column ${namedIn(error)} is missing in the ${names[side]} ${state}.`);
+    case '3F000':
+      return because(schemaMismatch, `${missingBy(error, code)} is missing in the ${names[side]} ${state}.`);
     case '53100':
       return because(
         'disk_full',
@@ -129,23 +134,41 @@ function serverFailure(side: Side, error: pg.DatabaseError): Failure {
 /** Where the server's sources refuse a read that a policy would filter, as sessions of the engine want it. */
 const filtering = 'check_enable_rls';
 
+// The server names some things in its message alone, which is in its language: it is read for a better sentence, never for
+// a decision. Such a message holds names, never a row.
+
 function tableIn(error: pg.DatabaseError): string {
-  const table = /table "([^"]+)"/.exec(error.message)?.[1];
-  return table === undefined ? '' : ` on table ${table}`;
+  const table = error.table ?? /table "([^"]+)"/.exec(error.message)?.[1];
+  return table === undefined ? 'on a table' : `on table ${table}`;
 }
 
-/** The server names a missing table or column in its message alone; that message holds names, never a row. */
-function namedIn(error: pg.DatabaseError): string {
-  return /(?:relation|column|schema) "?([\w.]+)"? does not exist/.exec(error.message)?.[1] ?? 'that the engine needs';
+/** What is missing, as the beginning of a sentence. */
+function missingBy(error: pg.DatabaseError, code: keyof typeof missing): string {
+  const { what, said } = missing[code];
+  const fields = namesOf(error);
+  const found = said.exec(error.message)?.slice(1).filter(Boolean) ?? [];
+  // Of a column the server says first which it is, then of which table.
+  const name = (fields.length > 0 ? fields : found.reverse()).join('.');
+  return name === '' ? `A ${what} that is needed` : `The ${what} ${name}`;
 }
+
+const missing = {
+  '42P01': { what: 'table', said: /^relation "([^"]+)" does not exist$/ },
+  '42703': { what: 'column', said: /^column "?([^" ]+|(?<=")[^"]+)"?(?: of relation "([^"]+)")? does not exist$/ },
+  '3F000': { what: 'schema', said: /^schema "([^"]+)" does not exist$/ },
+} as const;
 
 function unreachable(side: Side): FailureType {
   return side === 'legacy' ? 'legacy_unreachable' : 'cube_unreachable';
 }
 
 function objectOf(error: pg.DatabaseError): string {
-  const names = [error.schema, error.table, error.column, error.constraint].filter((name) => name !== undefined);
-  return names.length === 0 ? '' : ` on ${names.join('.')}`;
+  const found = namesOf(error);
+  return found.length === 0 ? '' : ` on ${found.join('.')}`;
+}
+
+function namesOf({ schema, table, column, constraint }: pg.DatabaseError): string[] {
+  return [schema, table, column, constraint].filter((name) => name !== undefined);
 }
 
 const networkCodes = new Set([

@@ -93,6 +93,55 @@ describe.each(['legacy', 'cube'] as const)('an error of the %s database', (side)
     );
   });
 
+  test.each([
+    [
+      '42P01',
+      '"charts" 이름의 릴레이션(relation)이 없습니다',
+      `A table that is needed is missing in the ${side} database`,
+    ],
+    ['42P01', 'relation "saju.charts" does not exist', `The table saju.charts is missing in the ${side} database`],
+    ['42P01', 'relation "saju.내 표" does not exist', `The table saju.내 표 is missing in the ${side} database`],
+    ['42P01', 'missing FROM-clause entry for table "x"', `A table that is needed is missing in the ${side} database`],
+    ['42703', '"memo" 이름의 칼럼은 없습니다', `A column that is needed is missing in the ${side} database`],
+    ['42703', 'column "memo" does not exist', `The column memo is missing in the ${side} database`],
+    ['42703', 'column t.memo does not exist', `The column t.memo is missing in the ${side} database`],
+    [
+      '42703',
+      'column "memo" of relation "charts" does not exist',
+      `The column charts.memo is missing in the ${side} database`,
+    ],
+    ['3F000', '"ledger" 이름의 스키마(schema)가 없음', `A schema that is needed is missing in the ${side} database`],
+    ['3F000', 'schema "ledger" does not exist', `The schema ledger is missing in the ${side} database`],
+  ])(
+    'with SQLSTATE %s names what is missing where the server does in words that are known: %s',
+    (code, message, sentence) => {
+      const error = Object.assign(new pg.DatabaseError(message, 1, 'error'), { code });
+      expect(failureOf(side, error).message).toBe(`${sentence} (SQLSTATE ${code}).`);
+    },
+  );
+
+  test('names a missing column by the fields of the error, whatever its words', () => {
+    const names = { schema: 'saju', table: 'charts', column: 'memo' };
+    const error = Object.assign(new pg.DatabaseError('없음', 1, 'error'), { code: '42703', ...names });
+    expect(failureOf(side, error).message).toBe(
+      `The column saju.charts.memo is missing in the ${side} database (SQLSTATE 42703).`,
+    );
+  });
+
+  test.each([
+    ['query would be affected by row-level security policy for table "charts"', 'on table charts'],
+    ['"charts" 테이블의 로우 단위 보안 정책에 의해 쿼리가 영향 받음', 'on a table'],
+  ])('of a read that a policy would filter is known by where it was raised, not by its words: %s', (message, where) => {
+    const error = Object.assign(new pg.DatabaseError(message, 1, 'error'), {
+      code: '42501',
+      routine: 'check_enable_rls',
+    });
+    expect(failureOf(side, error)).toMatchObject({
+      type: 'permission_denied',
+      message: `Row level security ${where} of the ${side} database would hide rows from the engine's role (SQLSTATE 42501).`,
+    });
+  });
+
   test('without a SQLSTATE is unexpected', () => {
     expect(failureOf(side, new pg.DatabaseError(secret, 1, 'error'))).toMatchObject({ type: 'unexpected' });
   });
@@ -162,11 +211,17 @@ describe('a row is refused', () => {
     expect(isRowRefusal(databaseError(code))).toBe(false);
   });
 
-  test('for a field that is too short, and not for another violation of the protocol', () => {
-    const at = (where?: string) => isRowRefusal(Object.assign(databaseError('08P01'), { where }));
-    expect(at('COPY charts, line 56, column migrated_at')).toBe(true);
-    expect(at('COPY charts, line 56')).toBe(false);
-    expect(at()).toBe(false);
+  test.each([
+    ['English', 'COPY charts, line 56, column migrated_at'],
+    ['Korean', 'charts 복사, 56번째 줄, migrated_at 열'],
+  ])('for a field that is too short, whatever the server speaks: %s', (_, where) => {
+    const at = (routine: string, context: string | undefined) =>
+      isRowRefusal(Object.assign(databaseError('08P01'), { where: context, routine }));
+    expect(at('pq_copymsgbytes', where)).toBe(true);
+    expect(at('pq_getmsgbyte', where)).toBe(true);
+    // Another violation of the protocol, and one outside of a COPY.
+    expect(at('CopyGetData', where)).toBe(false);
+    expect(at('pq_copymsgbytes', undefined)).toBe(false);
   });
 
   test('by the server alone', () => {
