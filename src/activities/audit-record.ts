@@ -2,7 +2,7 @@ import type { ReceivedRequest } from '../domain/plan-requests.js';
 import { type AuditedAct, appendAudit } from '../postgres/audit.js';
 import { atSide, type Databases } from '../postgres/databases.js';
 import { guarded } from './guard.js';
-import { outsideAct } from './outside-requests.js';
+import { outsideRequestEntry } from './outside-requests.js';
 
 export type { AuditedAct };
 
@@ -17,7 +17,7 @@ export function createAuditRecord({ cube }: Pick<Databases, 'cube'>, isProven: (
       guarded(
         async () => {
           const once = { ...act, details: { ...act.details, once: received.workflowId } };
-          await atSide('cube', () => appendAudit(cube, isProven(received) ? once : outsideAct(received)));
+          await atSide('cube', () => appendAudit(cube, isProven(received) ? once : outsideRequestEntry(received)));
         },
         { untilDone: true },
       ),

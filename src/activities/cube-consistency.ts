@@ -1,5 +1,5 @@
 import { findCube, type TrafficName } from '../domain/cubes.js';
-import type { ChangeReference, Verdict } from '../domain/deployment/cube-changes.js';
+import type { ChangeReference, CheckResult } from '../domain/deployment/cube-changes.js';
 import type { MigrationKind } from '../domain/migration/migration.js';
 import type { Ownership } from '../domain/traffic/routing.js';
 import { countOwnedRows } from '../kinds/rows/owned-rows.js';
@@ -70,7 +70,7 @@ export function createCubeConsistency(deps: CubeConsistencyDependencies) {
       : `${wrong.length} of ${sample.length} records are answered otherwise than their owner has them: ${wrong.slice(0, 3).join(', ')}`;
   };
   return {
-    checkConsistency: ({ cubeId }: ChangeReference, version: string): Promise<Verdict> =>
+    checkConsistency: ({ cubeId }: ChangeReference, version: string): Promise<CheckResult> =>
       guarded(async () => {
         const name = findCube(cubeId)?.trafficName ?? null;
         const rows = name === null ? undefined : rowsBehind[name];

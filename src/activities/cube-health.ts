@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { Failure } from '../base/failures.js';
-import type { ChangeReference, Verdict } from '../domain/deployment/cube-changes.js';
+import type { ChangeReference, CheckResult } from '../domain/deployment/cube-changes.js';
 import { instancesOf } from '../domain/deployment/desired-cubes.js';
 import { type SmokeCall, smokeCallsOf, wrongField } from '../domain/smoke-calls.js';
 import type { RedisConnection } from '../redis/connection.js';
@@ -29,9 +29,9 @@ const watchEveryMillis = 200;
 /** An instance that has just come up may go as quickly. */
 const steadyMillis = 500;
 /** Starts without ever staying up after which a version counts as one that does not start. */
-const mostStarts = 3;
+const maxStarts = 3;
 /** One bad look may be the look's own fault. */
-const mostBadLooks = 2;
+const maxBadLooks = 2;
 
 /** Whether a version is there and well, seen as its users would. Long looks, with heartbeats. */
 export function createCubeHealth({ runtime, redis, admits, calls }: CubeHealthDependencies) {
@@ -51,17 +51,17 @@ export function createCubeHealth({ runtime, redis, admits, calls }: CubeHealthDe
     );
     return { status, found, wanted, ready };
   };
-  const smoke = async (cubeId: string, instances: readonly InstanceEntry[]): Promise<Verdict> => {
+  const smoke = async (cubeId: string, instances: readonly InstanceEntry[]): Promise<CheckResult> => {
     for (const instance of instances)
       for (const call of smokeCallsOf(cubeId)) {
-        const sentence = await complaint(calls, instance, call);
+        const sentence = await healthProblem(calls, instance, call);
         if (sentence !== undefined) return { passed: false, sentence };
       }
     return { passed: true };
   };
   return {
     /** Waits until every instance of a version is registered and ready, and has been for a moment. */
-    awaitVersion: (question: HealthQuestion): Promise<Verdict> =>
+    awaitVersion: (question: HealthQuestion): Promise<CheckResult> =>
       guarded(async () => {
         const deadline = Date.now() + question.seconds * 1000;
         for (;;) {
@@ -69,15 +69,15 @@ export function createCubeHealth({ runtime, redis, admits, calls }: CubeHealthDe
           const seen = await look(question);
           const steady = seen.ready.filter(({ started_at }) => Date.now() - started_at >= steadyMillis);
           if (seen.wanted.length > 0 && steady.length === seen.wanted.length) return { passed: true };
-          const hopeless = hopelessness(seen);
+          const hopeless = permanentProblem(seen);
           if (hopeless !== undefined) return { passed: false, sentence: hopeless };
-          if (Date.now() > deadline) return { passed: false, sentence: lateness(seen, question.seconds) };
+          if (Date.now() > deadline) return { passed: false, sentence: startupDelay(seen, question.seconds) };
           await Context.current().sleep(lookEveryMillis);
         }
       }),
 
     /** Asks every instance of a version what it must be able to answer. */
-    smokeTest: (question: HealthQuestion): Promise<Verdict> =>
+    smokeTest: (question: HealthQuestion): Promise<CheckResult> =>
       guarded(async () => {
         const { ready } = await look(question);
         if (ready.length === 0) return { passed: false, sentence: 'no instance of it is ready' };
@@ -85,7 +85,7 @@ export function createCubeHealth({ runtime, redis, admits, calls }: CubeHealthDe
       }),
 
     /** Looks again and again for so long: every instance ready, every call answered right. */
-    watchVersion: (question: HealthQuestion): Promise<Verdict> =>
+    watchVersion: (question: HealthQuestion): Promise<CheckResult> =>
       guarded(async () => {
         const end = Date.now() + question.seconds * 1000;
         let bad = 0;
@@ -93,12 +93,12 @@ export function createCubeHealth({ runtime, redis, admits, calls }: CubeHealthDe
           Context.current().heartbeat();
           const seen = await look(question);
           const missing = seen.wanted.length - seen.ready.length;
-          const verdict: Verdict =
+          const verdict: CheckResult =
             missing > 0 || seen.wanted.length === 0
               ? { passed: false, sentence: `${missing} of its ${seen.wanted.length} instances are not ready` }
               : await smoke(question.change.cubeId, seen.ready);
           bad = verdict.passed ? 0 : bad + 1;
-          if (!verdict.passed && bad >= mostBadLooks) return verdict;
+          if (!verdict.passed && bad >= maxBadLooks) return verdict;
           if (verdict.passed && Date.now() >= end) return verdict;
           await Context.current().sleep(watchEveryMillis);
         }
@@ -120,23 +120,23 @@ function checkStillHeld({ holder }: CubeStatus, { holderId }: ChangeReference): 
 }
 
 /** Why no waiting helps, if so. */
-function hopelessness({ found, wanted }: Look): string | undefined {
+function permanentProblem({ found, wanted }: Look): string | undefined {
   const worst = found?.observed.filter(({ instanceId }) => wanted.includes(instanceId)) ?? [];
   const failed = worst.find(
-    ({ starts, state, lastEnd }) => lastEnd !== null && state !== 'ready' && (starts === 0 || starts >= mostStarts),
+    ({ starts, state, lastEnd }) => lastEnd !== null && state !== 'ready' && (starts === 0 || starts >= maxStarts),
   );
   if (failed === undefined) return undefined;
   return failed.starts === 0 ? `it ${failed.lastEnd}` : `it was started ${failed.starts} times and ${failed.lastEnd}`;
 }
 
-function lateness({ status, found, ready, wanted }: Look, seconds: number): string {
+function startupDelay({ status, found, ready, wanted }: Look, seconds: number): string {
   if (!status.supervised) return 'nobody starts cubes in this state folder; `cubeshift up` does';
   const ends = found?.observed.find(({ lastEnd }) => lastEnd !== null)?.lastEnd;
   const told = ends ? `; one of them ${ends}` : '';
   return `${ready.length} of its ${wanted.length} instances were ready within ${seconds} s${told}`;
 }
 
-async function complaint(calls: CubeCalls, instance: InstanceEntry, call: SmokeCall): Promise<string | undefined> {
+async function healthProblem(calls: CubeCalls, instance: InstanceEntry, call: SmokeCall): Promise<string | undefined> {
   const { method, path, body, permission } = call;
   const answer = await calls.call(instance.url, { method, path, ...(body === null ? {} : { body }), permission });
   const what = `${instance.instance_id} answered ${method} ${path}`;

@@ -4,18 +4,18 @@ import { toFailure } from '../base/failures.js';
 import { findCube, type TrafficName } from '../domain/cubes.js';
 import {
   type ChangeReference,
-  type LetIn,
+  type ReopenedTraffic,
   rollbackIdOf,
   type StopOutcome,
   type TrafficBefore,
 } from '../domain/deployment/cube-changes.js';
+import type { StepFence } from '../domain/step-fence.js';
 import type { Ownership } from '../domain/traffic/routing.js';
-import type { Turn } from '../domain/turn.js';
 import type { RedisConnection } from '../redis/connection.js';
-import { lastTurn } from '../redis/fencing.js';
+import { readFence } from '../redis/fencing.js';
 import type { InstanceFilter } from '../registry/instances.js';
 import { readFlags, writeFlags } from '../traffic/flags.js';
-import { liftHold, liftHoldInTurn, placeHold, placeHoldInTurn, readHoldOn } from '../traffic/holds.js';
+import { liftFencedHold, liftHold, placeFencedHold, placeHold, readHoldOn } from '../traffic/holds.js';
 import { removeSwitch, throwSwitch } from '../traffic/thrown-switch.js';
 import { untilAcknowledged, untilSeen } from './gateway-answers.js';
 import { guarded } from './guard.js';
@@ -41,36 +41,36 @@ const switchMillis = 500;
 export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder }: CubeTrafficDependencies) {
   const killSwitch = (name: TrafficName) => join(killSwitchFolder, name);
   /** Undoes what an attempt did that came after a later step of its rollback. */
-  const unlessLate = async (turn: Turn | undefined, undo: () => Promise<unknown>) => {
-    if (turn !== undefined && (await lastTurn(redis, turn.holderId)) > turn.turn) await undo();
+  const unlessLate = async (fence: StepFence | undefined, undo: () => Promise<unknown>) => {
+    if (fence !== undefined && (await readFence(redis, fence.holderId)) > fence.sequence) await undo();
   };
   /** Sends users to legacy; answers how many gateways do not say that they go by it. */
-  const close = async (name: TrafficName, by: string, turn: Turn | undefined): Promise<number | null> => {
+  const close = async (name: TrafficName, by: string, fence: StepFence | undefined): Promise<number | null> => {
     // One that is closed already stays whoever's it is: what is opened at the end is what a rollback closed. A plain SET
     // that closed it a moment ago made no revision; gateways know of it by their next look.
     const terms = {
       by,
       why: 'emergency rollback',
       onlyIfOpen: true,
-      ...(turn === undefined ? {} : { turn }),
+      ...(fence === undefined ? {} : { fence }),
     } as const;
     const answer = await writeFlags(redis, name, { enabled: false }, terms);
     return untilSeen(redis, known, name, 'conflict' in answer ? answer.conflict.revision : answer.revision);
   };
   /** Takes away what this very step has thrown, in this attempt or one before. */
-  const takeBackSwitch = (name: TrafficName, by: string, turn: Turn | undefined) =>
-    removeSwitch(killSwitch(name), (thrower) => thrower.by === by && thrower.turn === turn?.turn);
+  const takeBackSwitch = (name: TrafficName, by: string, fence: StepFence | undefined) =>
+    removeSwitch(killSwitch(name), (thrower) => thrower.by === by && thrower.fence === fence?.sequence);
   /** For gateways of this machine that Redis does not reach. */
-  const closeWithoutRedis = async (name: TrafficName, by: string, turn: Turn | undefined) => {
-    await throwSwitch(killSwitch(name), by, turn);
+  const closeWithoutRedis = async (name: TrafficName, by: string, fence: StepFence | undefined) => {
+    await throwSwitch(killSwitch(name), by, fence);
     // Redis may still be away: then nobody was let in meanwhile.
-    await unlessLate(turn, () => takeBackSwitch(name, by, turn)).catch(() => undefined);
+    await unlessLate(fence, () => takeBackSwitch(name, by, fence)).catch(() => undefined);
     await Context.current().sleep(switchMillis);
   };
   /** Named after the cube, not the run: a rollback takes over what the one before it left in place. */
-  const hold = (name: TrafficName, { cubeId }: ChangeReference, turn: Turn | undefined) => {
+  const hold = (name: TrafficName, { cubeId }: ChangeReference, fence: StepFence | undefined) => {
     const request = { scope: 'all', seconds: holdSeconds, by: rollbackIdOf(cubeId) } as const;
-    return turn === undefined ? placeHold(redis, name, request) : placeHoldInTurn(redis, name, request, turn);
+    return fence === undefined ? placeHold(redis, name, request) : placeFencedHold(redis, name, request, fence);
   };
   return {
     /** How users reach the cube now, to be told before it is changed. */
@@ -94,40 +94,40 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
      */
     stopTraffic: (change: ChangeReference, { way }: TrafficBefore, count?: number): Promise<StopOutcome> =>
       guarded(async () => {
-        const turn = turnOf(change, count);
+        const fence = stepFenceOf(change, count);
         const name = trafficNameOf(change.cubeId);
-        if (name === null || way === 'none') return heardByAll;
+        if (name === null || way === 'none') return acknowledgedByAll;
         if (way === 'flags') {
-          const unheard = await close(name, change.holderId, turn).catch((error: unknown) => {
+          const unheard = await close(name, change.holderId, fence).catch((error: unknown) => {
             if (toFailure(error).type !== 'redis_unreachable') throw error;
             return null;
           });
-          if (unheard !== 0) await closeWithoutRedis(name, change.holderId, turn);
-          else await takeBackSwitch(name, change.holderId, turn);
+          if (unheard !== 0) await closeWithoutRedis(name, change.holderId, fence);
+          else await takeBackSwitch(name, change.holderId, fence);
           return { unheard };
         }
-        const placed = await hold(name, change, turn);
+        const placed = await hold(name, change, fence);
         if (placed !== null) await untilAcknowledged(redis, known, placed.id);
-        return heardByAll;
+        return acknowledgedByAll;
       }),
 
     /**
      * Keeps users waiting at the gateways: makes the hold of this rollback longer again and again, until it is cancelled or
-     * a later step of the rollback took its turn. Whatever fails may pass, and users are to wait all the same.
+     * a later step of the rollback took its fence. Whatever fails may pass, and users are to wait all the same.
      */
     keepWaiting: (change: ChangeReference, count: number): Promise<void> =>
       guarded(
         async () => {
           const name = trafficNameOf(change.cubeId);
           if (name === null) return;
-          const turn = { holderId: change.holderId, turn: count };
+          const fence = { holderId: change.holderId, sequence: count };
           let renewAt = 0;
           for (;;) {
             Context.current().heartbeat();
             if (Date.now() < renewAt) {
-              if ((await lastTurn(redis, turn.holderId)) > turn.turn) return;
+              if ((await readFence(redis, fence.holderId)) > fence.sequence) return;
             } else {
-              if ((await hold(name, change, turn)) === null) return;
+              if ((await hold(name, change, fence)) === null) return;
               renewAt = Date.now() + renewedMillis;
             }
             Context.current().heartbeat();
@@ -141,33 +141,37 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
      * Lets users in again. A cube that a rollback closed is opened, this one or one before that left it to a person; one
      * that somebody else closed stays closed: that is told, and is a failure where it happened meanwhile.
      */
-    letTrafficIn: (change: ChangeReference, { way, enabled }: TrafficBefore, count?: number): Promise<LetIn> =>
+    letTrafficIn: (
+      change: ChangeReference,
+      { way, enabled }: TrafficBefore,
+      count?: number,
+    ): Promise<ReopenedTraffic> =>
       guarded(async () => {
-        const turn = turnOf(change, count);
+        const fence = stepFenceOf(change, count);
         const name = trafficNameOf(change.cubeId);
-        if (name === null || way === 'none') return letIn;
+        if (name === null || way === 'none') return reopenTraffic;
         if (way === 'hold') {
           const by = rollbackIdOf(change.cubeId);
-          if (turn !== undefined) await liftHoldInTurn(redis, name, by, turn);
+          if (fence !== undefined) await liftFencedHold(redis, name, by, fence);
           else {
             const placed = await readHoldOn(redis, name);
             if (placed?.by === by) await liftHold(redis, name, placed.id);
           }
-          return letIn;
+          return reopenTraffic;
         }
         const ofRollbacks = `${rollbackIdOf(change.cubeId)}/`;
         const why = 'emergency rollback done';
-        const fenced = turn === undefined ? {} : { turn };
+        const fenced = fence === undefined ? {} : { fence };
         const terms = { by: change.holderId, why, onlyIfClosedBy: ofRollbacks, ...fenced };
         const answer = await writeFlags(redis, name, { enabled: true }, terms);
-        if (turn !== undefined && (await lastTurn(redis, turn.holderId)) > turn.turn) return letIn;
-        // After the turn was taken: a switch that is thrown late from now on is removed by whoever threw it.
+        if (fence !== undefined && (await readFence(redis, fence.holderId)) > fence.sequence) return reopenTraffic;
+        // After the fence was taken: a switch that is thrown late from now on is removed by whoever threw it.
         await removeSwitch(
           killSwitch(name),
-          ({ by, turn: thrownAt }) =>
-            by.startsWith(ofRollbacks) && !(by === change.holderId && (thrownAt ?? 0) > (turn?.turn ?? Infinity)),
+          ({ by, fence: thrownAt }) =>
+            by.startsWith(ofRollbacks) && !(by === change.holderId && (thrownAt ?? 0) > (fence?.sequence ?? Infinity)),
         );
-        if (!('conflict' in answer) || answer.conflict.enabled) return letIn;
+        if (!('conflict' in answer) || answer.conflict.enabled) return reopenTraffic;
         const closedBy = answer.conflict.closedBy ?? 'somebody';
         return enabled === true
           ? { passed: false, sentence: `the cube was closed by ${closedBy} meanwhile` }
@@ -176,14 +180,14 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
   };
 }
 
-const heardByAll: StopOutcome = { unheard: 0 };
-const letIn: LetIn = { passed: true, closedBy: null };
+const acknowledgedByAll: StopOutcome = { unheard: 0 };
+const reopenTraffic: ReopenedTraffic = { passed: true, closedBy: null };
 
 export type CubeTraffic = ReturnType<typeof createCubeTraffic>;
 
 /** Plans before this version did not count. */
-function turnOf({ holderId }: ChangeReference, count: number | undefined): Turn | undefined {
-  return count === undefined ? undefined : { holderId, turn: count };
+function stepFenceOf({ holderId }: ChangeReference, count: number | undefined): StepFence | undefined {
+  return count === undefined ? undefined : { holderId, sequence: count };
 }
 
 function trafficNameOf(cubeId: string): TrafficName | null {

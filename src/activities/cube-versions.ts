@@ -3,7 +3,7 @@ import { type ChangeReference, rollbackIdOf, type TargetFound } from '../domain/
 import { checkInstances, type DesiredCube, instancesOf, warmVersion } from '../domain/deployment/desired-cubes.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { redisFailure } from '../redis/failure.js';
-import { endTurns } from '../redis/fencing.js';
+import { closeFence } from '../redis/fencing.js';
 import { type InstanceFilter, readActiveVersion, readInstances, setActiveVersion } from '../registry/instances.js';
 import type { CubeRuntime, CubeStatus, VersionStatus } from '../runtime/runtime.js';
 import { guarded } from './guard.js';
@@ -38,7 +38,7 @@ export function createCubeVersions({ runtime, redis, admits, maxInstances }: Cub
     const running = new Map(versions.flatMap((one) => (one.state === 'running' ? [[one.version, one.instances]] : [])));
     const others = await countOthers(change.cubeId, versions);
     const now = sum(running.values());
-    checkInstances(change.cubeId, { now: now + others, after: changed(running) + others, most: maxInstances });
+    checkInstances(change.cubeId, { now: now + others, after: changed(running) + others, max: maxInstances });
   };
   /** Instances that stand in the registry and were started by somebody else; none where Redis cannot say. */
   const countOthers = async (cubeId: string, versions: readonly VersionStatus[]) => {
@@ -51,7 +51,7 @@ export function createCubeVersions({ runtime, redis, admits, maxInstances }: Cub
   return {
     /** Takes the cube for a run, and says what is wanted of it as yet. */
     takeCube: (change: ChangeReference, kind: 'deployment' | 'rollback'): Promise<DesiredCube> =>
-      guarded(() => runtime.take(change, kind)),
+      guarded(() => runtime.claim(change, kind)),
 
     /**
      * The version that a rollback would go to, looked for before anything is changed: an instance of it is ready, or its
@@ -66,7 +66,7 @@ export function createCubeVersions({ runtime, redis, admits, maxInstances }: Cub
             return { found: false, sentence: 'no earlier version is warm, and none was named' };
           const sentence = unstartable(status, version);
           // Its supervisor may be busy, or just starting it again.
-          if (sentence !== undefined && look < mostLooks) {
+          if (sentence !== undefined && look < maxLooks) {
             await sleep(lookMillis);
             continue;
           }
@@ -79,10 +79,10 @@ export function createCubeVersions({ runtime, redis, admits, maxInstances }: Cub
     /** The run has ended: of its steps none that comes late does anything. */
     letCubeGo: (change: ChangeReference): Promise<void> =>
       guarded(async () => {
-        await runtime.letGo(change);
+        await runtime.release(change);
         // The cube is free all the same while Redis is away.
         if (change.holderId.startsWith(rollbackIdOf(change.cubeId)))
-          await endTurns(redis, change.holderId).catch(() => undefined);
+          await closeFence(redis, change.holderId).catch(() => undefined);
       }),
 
     deployVersion: (change: ChangeReference, version: string, instances: number): Promise<void> =>
@@ -131,7 +131,7 @@ export function createCubeVersions({ runtime, redis, admits, maxInstances }: Cub
 
 export type CubeVersions = ReturnType<typeof createCubeVersions>;
 
-const mostLooks = 10;
+const maxLooks = 10;
 const lookMillis = 100;
 
 function asDesired({ previous, versions }: CubeStatus) {

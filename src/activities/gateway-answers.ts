@@ -18,7 +18,7 @@ const gatewayCube = 'api-gateway-cube';
  * again.
  */
 export async function untilAcknowledged(redis: RedisConnection, known: InstanceFilter, holdId: string): Promise<void> {
-  const missing = await untilNobody(async () => {
+  const missing = await untilNone(async () => {
     const gateways = await gatewayIds(redis, known);
     const said = await acknowledgements(redis, holdId);
     return gateways.filter((id) => !said.has(id));
@@ -37,10 +37,10 @@ export function untilSeen(
   name: TrafficName,
   revision: number,
 ): Promise<number | null> {
-  return untilNobody(async () => notSeenBy(redis, name, await gatewayIds(redis, known), revision));
+  return untilNone(async () => notSeenBy(redis, name, await gatewayIds(redis, known), revision));
 }
 
-async function untilNobody(look: () => Promise<readonly string[]>): Promise<number | null> {
+async function untilNone(look: () => Promise<readonly string[]>): Promise<number | null> {
   const timeIsUp = Context.current()
     .sleep(answerMillis)
     .then(() => 'time_is_up' as const);

@@ -1,15 +1,15 @@
 import { Context } from '@temporalio/activity';
 import { Failure } from '../base/failures.js';
 import type { Databases } from '../postgres/databases.js';
-import { stoppable } from '../postgres/stoppable.js';
+import { cancellable } from '../postgres/stoppable.js';
 
 /** Tells how far a long step has come; call it after each commit or comparison. */
-export type TellProgress = (position: unknown) => void;
+export type ReportProgress = (position: unknown) => void;
 
 /** A cancellation comes with the answer to a heartbeat: this often, so that a pause takes no longer than it may. */
 const beatEveryMillis = 400;
-const firstPatienceMillis = 30_000;
-const longestPatienceMillis = 10 * 60_000;
+const firstGraceMillis = 30_000;
+const maxPatienceMillis = 10 * 60_000;
 
 /**
  * Heartbeats with the position last told while `work` runs, so that one long statement neither counts as a death nor keeps
@@ -19,28 +19,28 @@ const longestPatienceMillis = 10 * 60_000;
  */
 export async function heartbeating<T>(
   databases: Databases,
-  work: (step: { databases: Databases; tell: TellProgress; signal: AbortSignal }) => Promise<T>,
+  work: (step: { databases: Databases; tell: ReportProgress; signal: AbortSignal }) => Promise<T>,
   { isShort = false } = {},
 ): Promise<T> {
   const context = Context.current();
-  const patience = Math.min(longestPatienceMillis, firstPatienceMillis * 2 ** (context.info.attempt - 1));
+  const grace = Math.min(maxPatienceMillis, firstGraceMillis * 2 ** (context.info.attempt - 1));
   const givenUp = new AbortController();
   let position: unknown;
   let toldAt = performance.now();
   const stalled = new Promise<never>((_, reject) => {
     givenUp.signal.addEventListener('abort', () =>
-      reject(new Failure('step_stalled', `A step made no progress for ${patience / 1000} s.`)),
+      reject(new Failure('step_stalled', `A step made no progress for ${grace / 1000} s.`)),
     );
   });
   const beat = () => {
-    if (performance.now() - toldAt < patience) context.heartbeat(position);
+    if (performance.now() - toldAt < grace) context.heartbeat(position);
     else givenUp.abort();
   };
   const timer = setInterval(beat, beatEveryMillis);
   // Most short steps are over before there is anything to hear.
   if (!isShort) beat();
   const signal = AbortSignal.any([context.cancellationSignal, givenUp.signal]);
-  const stopping = stoppable(databases, signal);
+  const stopping = cancellable(databases, signal);
   try {
     const working = work({
       databases: stopping.databases,

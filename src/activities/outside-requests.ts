@@ -16,7 +16,7 @@ export function createOutsideRequests(
     tellOutside: (received: ReceivedRequest): Promise<void> =>
       guarded(
         async () => {
-          await atSide('cube', () => appendAudit(cube, outsideAct(received)));
+          await atSide('cube', () => appendAudit(cube, outsideRequestEntry(received)));
         },
         { untilDone: true },
       ),
@@ -24,7 +24,14 @@ export function createOutsideRequests(
 }
 
 /** How it is told that a plan received what the control API did not send. */
-export function outsideAct({ workflowId, runId, word, receivedAt, count, payload }: ReceivedRequest): AuditedAct {
+export function outsideRequestEntry({
+  workflowId,
+  runId,
+  word,
+  receivedAt,
+  count,
+  payload,
+}: ReceivedRequest): AuditedAct {
   const { by }: { by?: unknown } = Object(payload);
   const details = {
     run_id: runId,

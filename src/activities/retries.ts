@@ -2,19 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelledFailure, Context } from '@temporalio/activity';
 import { type Failure, reportFailure, toFailure } from '../base/failures.js';
 import type { Databases } from '../postgres/databases.js';
-import type { AskedState } from '../postgres/ledger/asked-state.js';
-import { forgetRetriedFailure, noteRetriedFailure } from '../postgres/ledger/retried-failure.js';
+import { clearRetriedFailure, recordRetriedFailure } from '../postgres/ledger/retried-failure.js';
+import type { RunStepFence } from '../postgres/ledger/step-fence.js';
 
 /** The note is for whoever looks on: the step's own failure must not wait for it. */
-const patienceMillis = 2000;
+const graceMillis = 2000;
 
 /**
  * Runs a step of a run; a failure that it is tried again after is noted in the ledger until it succeeds, so that whoever looks
  * at the run sees why it stands still.
  */
-export async function notingRetries<T>(
+export async function recordingRetries<T>(
   { cube }: Pick<Databases, 'cube'>,
-  asked: AskedState,
+  asked: RunStepFence,
   work: () => Promise<T>,
 ): Promise<T> {
   let result: T;
@@ -23,11 +23,11 @@ export async function notingRetries<T>(
   } catch (error) {
     if (!(error instanceof CancelledFailure || wasCancelled())) {
       const failure = toFailure(error);
-      if (isWorthANote(failure)) await soon(noteRetriedFailure(cube, asked, reportFailure(failure)));
+      if (isWorthRecording(failure)) await soon(recordRetriedFailure(cube, asked, reportFailure(failure)));
     }
     throw error;
   }
-  await soon(forgetRetriedFailure(cube, asked.migrationId));
+  await soon(clearRetriedFailure(cube, asked.migrationId));
   return result;
 }
 
@@ -37,10 +37,10 @@ function wasCancelled(): boolean {
 }
 
 /** An attempt that was overtaken holds nothing up, and where the ledger cannot be reached nothing can be noted. */
-function isWorthANote({ type, details }: Failure): boolean {
+function isWorthRecording({ type, details }: Failure): boolean {
   return type !== 'claim_lost' && (type !== 'cube_unreachable' || details.sqlstate !== undefined);
 }
 
 async function soon(note: Promise<void>): Promise<void> {
-  await Promise.race([note.catch(() => undefined), sleep(patienceMillis, undefined, { ref: false })]);
+  await Promise.race([note.catch(() => undefined), sleep(graceMillis, undefined, { ref: false })]);
 }

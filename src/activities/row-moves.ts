@@ -18,12 +18,12 @@ import {
 import { claimSessionName, releaseRanges } from '../postgres/ledger/ranges.js';
 import { unresolvedRejectIds } from '../postgres/ledger/rejects.js';
 import { createLedgerCheck } from '../postgres/ledger/schema.js';
-import type { Verdict } from '../postgres/ledger/verifications.js';
+import type { VerificationVerdict } from '../postgres/ledger/verifications.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
 import { heartbeating } from './heartbeat.js';
 import { type GivesUp, Patience } from './patience.js';
-import { notingRetries } from './retries.js';
+import { recordingRetries } from './retries.js';
 import { mappingOf } from './row-kinds.js';
 import type { RunReference } from './run-steps.js';
 
@@ -41,13 +41,13 @@ export interface LaneRound {
 }
 
 export type VerifyRound =
-  | { readonly kind: 'concluded'; readonly verdict: Verdict }
+  | { readonly kind: 'concluded'; readonly verdict: VerificationVerdict }
   | { readonly kind: 'round_over' | 'stopped' };
 
 /** A round of a long step ends after this, so that the plan's history tells how it goes and can be continued as new. */
 const roundMillis = 30_000;
 const verifiedRangeRows = 25_000;
-const mostRangeRows = 50_000;
+const maxRangeRows = 50_000;
 
 /**
  * The long steps: they stream rows and heartbeat their position. Cancelled, they stop at the next commit and return what
@@ -209,7 +209,7 @@ export function createRowMoves({ databases: all, worker, reach }: ActivityDepend
   ): Promise<T> {
     return guarded(
       () =>
-        notingRetries(all, run, () =>
+        recordingRetries(all, run, () =>
           heartbeating(all, async (step) => {
             await atSide('cube', checkLedger);
             return work(step);
@@ -258,5 +258,5 @@ function copySettings(options: MigrationOptions): CopySettings {
 /** Ranges small enough that every lane gets several, and large enough that claiming one costs nothing beside copying it. */
 function rangeRows({ estimatedRows, options }: LaneAssignment): number {
   const share = Math.ceil(estimatedRows / (options.lanes * 8));
-  return Math.min(mostRangeRows, Math.max(options.batch_rows, share));
+  return Math.min(maxRangeRows, Math.max(options.batch_rows, share));
 }

@@ -4,7 +4,6 @@ import { checkDatabases } from '../kinds/rows/preflight/preflight.js';
 import { estimateRows } from '../kinds/rows/preflight/source-estimate.js';
 import { checkUnmapped } from '../kinds/rows/preflight/unmapped-columns.js';
 import { atSide } from '../postgres/databases.js';
-import type { AskedState } from '../postgres/ledger/asked-state.js';
 import { releaseRanges } from '../postgres/ledger/ranges.js';
 import { acceptRejects, countRejects, type RejectCounts } from '../postgres/ledger/rejects.js';
 import {
@@ -19,16 +18,17 @@ import {
 } from '../postgres/ledger/run-state.js';
 import { readStart } from '../postgres/ledger/runs.js';
 import { createLedgerCheck } from '../postgres/ledger/schema.js';
+import type { RunStepFence } from '../postgres/ledger/step-fence.js';
 import { startVerification } from '../postgres/ledger/verifications.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
 import { heartbeating } from './heartbeat.js';
 import { Patience } from './patience.js';
-import { notingRetries } from './retries.js';
+import { recordingRetries } from './retries.js';
 import { mappingOf } from './row-kinds.js';
 
 /** A run in the state in which its plan asks for a step: once it has gone on, an attempt that comes late does nothing. */
-export interface RunReference extends AskedState {
+export interface RunReference extends RunStepFence {
   readonly kind: string;
 }
 
@@ -48,15 +48,15 @@ export function createRunSteps({ databases, reach }: ActivityDependencies) {
       { isShort: true },
     );
   const atCube = <T>(run: RunReference, work: (cube: pg.Pool) => Promise<T>) =>
-    guarded(() => notingRetries(databases, run, () => atLedger(work)), { givesUp: patience.step(run.migrationId) });
+    guarded(() => recordingRetries(databases, run, () => atLedger(work)), { givesUp: patience.step(run.migrationId) });
   const atCubeUntilDone = <T>(run: RunReference, work: (cube: pg.Pool) => Promise<T>) =>
-    guarded(() => notingRetries(databases, run, () => atLedger(work)), { untilDone: true });
+    guarded(() => recordingRetries(databases, run, () => atLedger(work)), { untilDone: true });
   return {
     /** Everything that can be found wrong before anything is changed; looks at the whole target. */
     preflight: (run: RunReference): Promise<{ estimatedRows: number }> =>
       guarded(
         () =>
-          notingRetries(databases, run, () =>
+          recordingRetries(databases, run, () =>
             heartbeating(databases, async ({ databases, tell, signal }) => {
               const mapping = mappingOf(run.kind);
               const onRange = ({ position }: { position: bigint }) => tell({ position: position.toString() });

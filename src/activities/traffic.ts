@@ -1,9 +1,9 @@
 import { Failure } from '../base/failures.js';
 import { cubeDefinitions, type TrafficName } from '../domain/cubes.js';
-import type { Verdict } from '../domain/deployment/cube-changes.js';
-import type { Snapshot } from '../domain/traffic/ramp/counters.js';
+import type { CheckResult } from '../domain/deployment/cube-changes.js';
+import type { StepFence } from '../domain/step-fence.js';
+import type { CounterSnapshot } from '../domain/traffic/ramp/counters.js';
 import type { LatencyComparison } from '../domain/traffic/ramp/mann-whitney.js';
-import type { Turn } from '../domain/turn.js';
 import { type AuditOutcome, appendAudit } from '../postgres/audit.js';
 import { atSide, type Databases } from '../postgres/databases.js';
 import type { RedisConnection } from '../redis/connection.js';
@@ -39,7 +39,7 @@ export interface TrafficLook {
   } | null;
   /** Ready instances of the version that takes the cube's traffic; null when Redis does not answer. */
   readonly ready: number | null;
-  readonly snapshot: Snapshot;
+  readonly snapshot: CounterSnapshot;
   /** The gateways that the registry, or Prometheus, knows of. */
   readonly listed: readonly string[];
   readonly missing: string | null;
@@ -53,7 +53,7 @@ export interface WeightChange {
   /** The change is made only while so many were made: an attempt that was given up, and wakes up late, changes nothing. */
   readonly onlyIfRevision?: number;
   /** The change is made once: an attempt that wakes up after it was made changes nothing, whatever is so by then. */
-  readonly turn?: Turn;
+  readonly fence?: StepFence;
   readonly by: string;
   readonly why: string;
 }
@@ -76,7 +76,8 @@ export function createTrafficLooks({
 }: Omit<TrafficDependencies, 'databases'> & { readonly calls: CubeCalls }) {
   return {
     /** Whether the cube can write where its users' writes go; what cannot be found out is no proof. */
-    checkWrites: (cube: TrafficName): Promise<Verdict> => guarded(() => checkWrites({ redis, admits, calls }, cube)),
+    checkWrites: (cube: TrafficName): Promise<CheckResult> =>
+      guarded(() => checkWrites({ redis, admits, calls }, cube)),
 
     observeTraffic: (cube: TrafficName): Promise<TrafficLook> =>
       guarded(async () => {
@@ -117,7 +118,7 @@ export function createWeightSteps({ redis, databases }: Omit<TrafficDependencies
       percentage,
       onlyIf,
       onlyIfRevision,
-      turn,
+      fence,
       by,
       why,
     }: WeightChange): Promise<{ done: boolean; revision: number; before?: number }> =>
@@ -128,7 +129,7 @@ export function createWeightSteps({ redis, databases }: Omit<TrafficDependencies
             why,
             ...(onlyIf === undefined ? {} : { onlyIfPercentage: onlyIf }),
             ...(onlyIfRevision === undefined ? {} : { onlyIfRevision }),
-            ...(turn === undefined ? {} : { turn }),
+            ...(fence === undefined ? {} : { fence }),
           };
           const answer = await writeFlags(redis, cube, { percentage }, terms);
           // An attempt whose answer was lost has made the change already.

@@ -43,7 +43,7 @@ export interface TokenRules<Identity> {
   readonly clock: () => Date;
 }
 
-const mostTokenLength = 8192;
+const maxTokenLength = 8192;
 /** A signer's clock may be ahead by this much, seconds. Never added to `exp`: an hour is an hour. */
 const clockSkew = 60;
 const cachedTokens = { max: 10_000, maxSize: 16 * 1024 * 1024 };
@@ -59,7 +59,7 @@ export function createSignedTokens<Identity extends object>(
   });
   let verifiers = verifiersOf(secrets, issuer);
   const check = (token: string, now: number): VerifiedToken<Identity> => {
-    if (token.length > mostTokenLength) throw invalid();
+    if (token.length > maxTokenLength) throw invalid();
     const { claims, isCurrent } = claimsOf(token, verifiers);
     const identity = read(claims);
     const { exp, iat, nbf, orig_iat: first = iat } = claims;

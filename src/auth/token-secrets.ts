@@ -25,11 +25,11 @@ export function fingerprintOf(secret: string): string {
 }
 
 /** Programs look so often: whoever changes a secret waits longer than that between two steps. */
-export const lookForSecretsMillis = 1000;
-const leastBytes = 32;
+export const secretsPollMillis = 1000;
+const minBytes = 32;
 
 /** The secrets as they are now: by TOKEN_SECRETS_FILE where it has them, else by the other variables. */
-export class KnownSecrets {
+export class LoadedSecrets {
   private now: Secrets;
   private readonly heard: ((secrets: Secrets) => void)[] = [];
   private readonly timer: NodeJS.Timeout;
@@ -44,7 +44,7 @@ export class KnownSecrets {
     private readonly alarm: (sentence: string) => void,
   ) {
     this.now = this.read();
-    this.timer = setInterval(() => this.look(), lookForSecretsMillis);
+    this.timer = setInterval(() => this.look(), secretsPollMillis);
     this.timer.unref();
   }
 
@@ -103,10 +103,10 @@ export class KnownSecrets {
   }
 }
 
-/** `KnownSecrets` for a program's start: a file that is wrong ends the process with code 2 and a sentence. */
-export function knowSecretsOrExit(...known: ConstructorParameters<typeof KnownSecrets>): KnownSecrets {
+/** `LoadedSecrets` for a program's start: a file that is wrong ends the process with code 2 and a sentence. */
+export function loadSecretsOrExit(...known: ConstructorParameters<typeof LoadedSecrets>): LoadedSecrets {
   try {
-    return new KnownSecrets(...known);
+    return new LoadedSecrets(...known);
   } catch (error) {
     return refuseToStart(error);
   }
@@ -151,7 +151,7 @@ function readKind(value: unknown): SecretsOfKind {
   const { current, previous, previous_until: until, ...others } = value as Record<string, unknown>;
   if (Object.keys(others).length > 0) throw wrong('has parts beside current, previous and previous_until');
   if (!isSecret(current) || (previous !== undefined && !isSecret(previous)))
-    throw wrong(`needs secrets of ${leastBytes} bytes or more`);
+    throw wrong(`needs secrets of ${minBytes} bytes or more`);
   if (until !== undefined && (typeof until !== 'string' || Number.isNaN(Date.parse(until))))
     throw wrong('needs a time as previous_until');
   return {
@@ -162,7 +162,7 @@ function readKind(value: unknown): SecretsOfKind {
 }
 
 function isSecret(value: unknown): value is string {
-  return typeof value === 'string' && Buffer.byteLength(value) >= leastBytes;
+  return typeof value === 'string' && Buffer.byteLength(value) >= minBytes;
 }
 
 function wrong(sentence: string): Failure {

@@ -65,7 +65,7 @@ export function registerAuditCommands(program: Command, output: Output, connect:
         const query = options.anchor === undefined ? '' : `?anchor=${encodeURIComponent(options.anchor)}`;
         const check = await connect().call<Check>('GET', `/v1/audit/check${query}`);
         if (options.json) output.json(check);
-        else output.print(told(check));
+        else output.print(describeCheck(check));
         return check.intact ? exitCodes.done : exitCodes.mismatch;
       }),
     );
@@ -83,7 +83,7 @@ function outcomeOf({ actor, action, outcome }: Entry): string {
   return actor === 'temporal' || action.startsWith('plan.') ? '-' : 'unknown';
 }
 
-function told({ entries, head, broken }: Check): string {
+function describeCheck({ entries, head, broken }: Check): string {
   if (broken !== null) return `entry ${broken.seq} ${sentences[broken.reason] ?? broken.reason}`;
   const anchor = head === null ? '' : `; the newest is ${head.seq}:${head.hash}`;
   return `all ${entries} entries are as they were written${anchor}`;

@@ -20,7 +20,7 @@ export interface ControlClient {
 export type Connect = () => ControlClient;
 
 /** A worker that was killed may leave a look unanswered for ten seconds; its successor answers the next. */
-const patienceMillis = 60_000;
+const graceMillis = 60_000;
 const againAfterMillis = 500;
 
 /**
@@ -51,13 +51,13 @@ export function createControlClient(person: string | undefined): ControlClient {
       return answer as T;
     },
     readPatiently: async <T>(path: string, output: Output) => {
-      const deadline = Date.now() + patienceMillis;
+      const deadline = Date.now() + graceMillis;
       for (let told = false; ; told = true) {
         try {
           return await client.call<T>('GET', path);
         } catch (error) {
           if (!(error instanceof Failure && error.retryable) || Date.now() > deadline) throw error;
-          if (!told) output.talk(`${error.message} Trying again for ${patienceMillis / 1000} s.`);
+          if (!told) output.talk(`${error.message} Trying again for ${graceMillis / 1000} s.`);
           await sleep(againAfterMillis);
         }
       }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { Failure } from '../base/failures.js';
-import type { DeploymentView, RollbackView, ToldStep } from '../domain/deployment/cube-changes.js';
+import type { DeploymentView, RecordedStep, RollbackView } from '../domain/deployment/cube-changes.js';
 import { lastLines } from '../stack/programs/last-lines.js';
 import type { StackHome } from '../state/home.js';
 import type { Connect, ControlClient } from './control-client.js';
@@ -58,7 +58,7 @@ export function registerCubeCommands(program: Command, output: Output, connect: 
             ]),
           );
         for (const { instanceId, state, lastEnd } of home.instances())
-          if (state === 'ended' && !options.json) tellEnd(home, instanceId, lastEnd, output);
+          if (state === 'ended' && !options.json) printLastEnd(home, instanceId, lastEnd, output);
         return exitCodes.done;
       }),
     );
@@ -87,7 +87,7 @@ export function registerCubeCommands(program: Command, output: Output, connect: 
       conclude(async () => {
         const client = connect();
         const path = `/v1/cubes/${encodeURIComponent(cube)}/rollback`;
-        const first = await askRollback(client, path, version, options);
+        const first = await requestRollback(client, path, version, options);
         const view = await follow(client, path, first, options, output);
         if (!options.json) for (const line of nextLines(view.next)) output.print(line);
         return view.status === 'escalated' ? exitCodes.failed : exitCodes.done;
@@ -101,7 +101,7 @@ interface RollbackOptions {
   readonly status?: boolean;
 }
 
-function askRollback(
+function requestRollback(
   client: ControlClient,
   path: string,
   version: string | undefined,
@@ -128,13 +128,13 @@ function change(
     const first = await client.call<DeploymentView>('POST', `${path}/${verb}`, body);
     const began = Date.now();
     const view = await follow(client, `${path}/deployment`, first, options, output);
-    if (options.wait && view.status !== 'done') tellLogs(cube, began, output);
+    if (options.wait && view.status !== 'done') printLogs(cube, began, output);
     return view.status === 'running' || view.status === 'done' ? exitCodes.done : exitCodes.failed;
   });
 }
 
 /** Shows a run, and with `--wait` its steps as they come until it is over or needs a person. */
-async function follow<T extends { status: string; sentence: string; steps: readonly ToldStep[] }>(
+async function follow<T extends { status: string; sentence: string; steps: readonly RecordedStep[] }>(
   client: ControlClient,
   path: string,
   first: T,
@@ -148,7 +148,7 @@ async function follow<T extends { status: string; sentence: string; steps: reado
   return view;
 }
 
-async function followed<T extends { status: string; steps: readonly ToldStep[] }>(
+async function followed<T extends { status: string; steps: readonly RecordedStep[] }>(
   client: ControlClient,
   path: string,
   first: T,
@@ -171,15 +171,15 @@ async function followed<T extends { status: string; steps: readonly ToldStep[] }
 }
 
 /** What the instances of a cube said last that wrote something since then: of a version that does not come up, why. */
-function tellLogs(cube: string, since: number, output: Output): void {
+function printLogs(cube: string, since: number, output: Output): void {
   const home = currentHome();
   const folder = home.path('logs');
   for (const name of existsSync(folder) ? readdirSync(folder) : [])
     if (name.startsWith(`${cube}-`) && name.endsWith('.log') && statSync(join(folder, name)).mtimeMs >= since)
-      tellEnd(home, name.slice(0, -'.log'.length), null, output);
+      printLastEnd(home, name.slice(0, -'.log'.length), null, output);
 }
 
-function tellEnd(home: StackHome, instanceId: string, lastEnd: string | null, output: Output): void {
+function printLastEnd(home: StackHome, instanceId: string, lastEnd: string | null, output: Output): void {
   const file = home.path('logs', `${instanceId}.log`);
   output.talk(`${instanceId}${lastEnd === null ? '' : ` ${lastEnd}`}; the last lines of its log ${file}:`);
   for (const line of lastLines(file)) output.talk(`  ${line}`);

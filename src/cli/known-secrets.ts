@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A program as the control API tells of it. */
-export interface KnowingProgram {
+export interface ProgramFingerprints {
   readonly program: string;
   /** Of the secrets it knows, the one it signs with first. */
   readonly fingerprints: readonly string[];
 }
 
-export interface Forgetting {
+export interface FingerprintWait {
   /** The programs there are now. */
-  readonly look: () => Promise<readonly KnowingProgram[]>;
+  readonly look: () => Promise<readonly ProgramFingerprints[]>;
   /** Drops the former secret. */
   readonly forget: () => void;
   /** Of the secret that stays. */
@@ -27,7 +27,7 @@ const lookAgainMillis = 250;
  * Drops a former secret once every program says that it signs with the one that stays, or its time is over, and waits until
  * they say that they know no other. Returns the names of those that did not say so.
  */
-export async function forgetOnceKnown(forgetting: Forgetting): Promise<readonly string[]> {
+export async function forgetWhenAllReport(forgetting: FingerprintWait): Promise<readonly string[]> {
   const { forget, fingerprint, knownMillis, forgottenMillis } = forgetting;
   const late = await without(forgetting, ({ fingerprints }) => fingerprints[0] === fingerprint, knownMillis);
   forget();
@@ -41,8 +41,8 @@ export async function forgetOnceKnown(forgetting: Forgetting): Promise<readonly 
 
 /** The programs that are still not, when the time is over, as `isRight` says. */
 async function without(
-  { look, lookMillis = 2000 }: Forgetting,
-  isRight: (program: KnowingProgram) => boolean,
+  { look, lookMillis = 2000 }: FingerprintWait,
+  isRight: (program: ProgramFingerprints) => boolean,
   millis: number,
 ): Promise<readonly string[]> {
   const deadline = performance.now() + millis;
@@ -55,6 +55,6 @@ async function without(
   }
 }
 
-function nameOf({ program }: KnowingProgram): string {
+function nameOf({ program }: ProgramFingerprints): string {
   return program;
 }

@@ -143,7 +143,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
           output.talk('nothing was done');
           return exitCodes.failed;
         }
-        return ask(connect(), id, word, undefined, options, output);
+        return sendCommand(connect(), id, word, undefined, options, output);
       }),
     );
   }
@@ -160,13 +160,20 @@ export function registerMigrateCommands(program: Command, output: Output, connec
     .action((id: string, options: Waiting & { retry?: boolean; accept?: boolean; by?: string; why?: string }) =>
       conclude(async () => {
         const client = connect();
-        if (options.retry) return ask(client, id, 'rejects/retry', {}, options, output);
+        if (options.retry) return sendCommand(client, id, 'rejects/retry', {}, options, output);
         if (options.accept) {
           if (options.by === undefined || options.why === undefined)
             throw new Failure('invalid_input', '--accept needs --by and --why.', {
               hint: 'Say who accepts the rejects, and why.',
             });
-          return ask(client, id, 'rejects/accept', { all: true, by: options.by, why: options.why }, options, output);
+          return sendCommand(
+            client,
+            id,
+            'rejects/accept',
+            { all: true, by: options.by, why: options.why },
+            options,
+            output,
+          );
         }
         return listRejects(client, id, options, output);
       }),
@@ -183,7 +190,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
     );
 }
 
-async function ask(
+async function sendCommand(
   client: ControlClient,
   id: string,
   action: MigrationAction,
@@ -213,7 +220,7 @@ async function followed(
     if (line !== told) output.talk(line);
     told = line;
     await sleep(lookEveryMillis);
-    view = await lookAgain(client, view.id, output);
+    view = await pollAgain(client, view.id, output);
   }
   if (options.json) output.json(view);
   else output.print(describe(view));
@@ -221,18 +228,18 @@ async function followed(
 }
 
 const lookEveryMillis = 500;
-const patience = 60_000;
+const grace = 60_000;
 
 /** Looks at a run; whoever waits for one bears with a control API or a database that is away for a minute. */
-async function lookAgain(client: ControlClient, id: string, output: Output): Promise<MigrationView> {
-  const deadline = Date.now() + patience;
+async function pollAgain(client: ControlClient, id: string, output: Output): Promise<MigrationView> {
+  const deadline = Date.now() + grace;
   for (let told = false; ; told = true) {
     try {
       return await readMigrationView(client, id);
     } catch (error) {
       const away = error instanceof Failure && exitCodeOfFailure(error.type) === exitCodes.unreachable;
       if (!away || Date.now() > deadline) throw error;
-      if (!told) output.talk(`${error.message} Trying again for ${patience / 1000} s.`);
+      if (!told) output.talk(`${error.message} Trying again for ${grace / 1000} s.`);
       await sleep(lookEveryMillis);
     }
   }

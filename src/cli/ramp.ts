@@ -45,7 +45,7 @@ export function registerRampCommands(traffic: Command, output: Output, connect: 
     .action((cube: string, options: RampOptions) =>
       conclude(async () => {
         const client = connect();
-        return show(client, await ask(client, cube, options), options, output);
+        return show(client, await sendCommand(client, cube, options), options, output);
       }),
     );
 
@@ -61,7 +61,7 @@ export function registerRampCommands(traffic: Command, output: Output, connect: 
     );
 }
 
-function ask(client: ControlClient, cube: string, options: RampOptions): Promise<RampAnswer> {
+function sendCommand(client: ControlClient, cube: string, options: RampOptions): Promise<RampAnswer> {
   if (options.status) return client.call<RampAnswer>('GET', pathOf(cube));
   if (options.pause) return client.call<RampAnswer>('POST', `${pathOf(cube)}/pause`);
   if (options.resume) return client.call<RampAnswer>('POST', `${pathOf(cube)}/resume`);

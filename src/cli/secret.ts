@@ -1,20 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { fingerprintOf, lookForSecretsMillis, readSecretsFile } from '../auth/token-secrets.js';
+import { fingerprintOf, readSecretsFile, secretsPollMillis } from '../auth/token-secrets.js';
 import { cubeTokenSeconds } from '../auth/tokens.js';
 import { Failure } from '../base/failures.js';
 import type { Connect } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
-import { forgetOnceKnown, type KnowingProgram } from './known-secrets.js';
+import { forgetWhenAllReport, type ProgramFingerprints } from './known-secrets.js';
 import { conclude, type Output } from './output.js';
 import { currentHome } from './stack.js';
 
 /** A program that is busy may look a little late. */
-const untilAllKnowMillis = 3 * lookForSecretsMillis;
+const untilAllKnowMillis = 3 * secretsPollMillis;
 /** How long programs have to say that they know the new secret before the former one is forgotten. */
-const patienceMillis = 30_000;
+const graceMillis = 30_000;
 /** A program that hung signs its last with the former secret a moment after it was changed. */
 const graceSeconds = 60;
 
@@ -76,11 +76,12 @@ async function changeCubeSecret(forgetFormer: boolean, output: Output, connect: 
   // Who has not looked yet still signs with it, and who reports nothing may be a little late too.
   await sleep(untilAllKnowMillis);
   const client = connect();
-  const unheard = await forgetOnceKnown({
-    look: async () => (await client.call<{ programs: readonly KnowingProgram[] }>('GET', '/v1/known-secrets')).programs,
+  const unheard = await forgetWhenAllReport({
+    look: async () =>
+      (await client.call<{ programs: readonly ProgramFingerprints[] }>('GET', '/v1/known-secrets')).programs,
     forget: () => home.recordSecrets({ ...file, cube: { current: next } }),
     fingerprint: fingerprintOf(next),
-    knownMillis: patienceMillis - 2 * untilAllKnowMillis,
+    knownMillis: graceMillis - 2 * untilAllKnowMillis,
     forgottenMillis: untilAllKnowMillis,
   });
   if (unheard.length > 0)

@@ -10,7 +10,7 @@ import { checkVariables } from '../config/config.js';
 import { connectClient } from '../postgres/connect.js';
 import { diagnose } from '../stack/doctor.js';
 import { defaultCacheFolder } from '../stack/downloads/fetch.js';
-import { unheardVariables } from '../stack/environment.js';
+import { ignoredVariables } from '../stack/environment.js';
 import { checkNotOfRemovedStack, withoutOwnValues } from '../stack/own-environment.js';
 import { servingCubeUrls } from '../stack/programs/cubes.js';
 import { namesOfEveryStack, runCubes } from '../stack/programs/programs.js';
@@ -235,7 +235,7 @@ async function awaitOther(home: StackHome, output: Output): Promise<ExitCode> {
   }
   const live = liveEnvironment();
   showStack(live, output);
-  const unheard = unheardVariables(ownEnvironment(), live);
+  const unheard = ignoredVariables(ownEnvironment(), live);
   if (unheard.length > 0)
     output.talk(
       `not changed: ${unheard.join(', ')}; \`cubeshift down\`, then \`up\`, starts the stack with what is set here`,

@@ -22,7 +22,7 @@ export function startDeadline(millis: number, caller: AbortSignal | undefined): 
     controller.abort(reason);
   };
   const leave = () => abort({ kind: 'aborted' }, caller?.reason);
-  const timer = setTimeout(() => abort({ kind: 'timed_out', millis }), Math.min(millis, longestTimer));
+  const timer = setTimeout(() => abort({ kind: 'timed_out', millis }), Math.min(millis, maxTimer));
   if (caller?.aborted) leave();
   else caller?.addEventListener('abort', leave, { once: true });
   const { signal } = controller;
@@ -50,4 +50,4 @@ export function startDeadline(millis: number, caller: AbortSignal | undefined): 
 }
 
 /** A timer for longer would go off at once. */
-const longestTimer = 2 ** 31 - 1;
+const maxTimer = 2 ** 31 - 1;

@@ -20,7 +20,7 @@ export class RetryBudget {
 
   /** Whether a second attempt may be made now; one that may is given back once it is over. */
   take(): boolean {
-    if (this.retrying >= Math.max(leastRetries, this.active * shareOfRetries)) return false;
+    if (this.retrying >= Math.max(minRetries, this.active * shareOfRetries)) return false;
     this.retrying++;
     return true;
   }
@@ -30,9 +30,9 @@ export class RetryBudget {
   }
 }
 
-const leastRetries = 3;
+const minRetries = 3;
 const shareOfRetries = 0.2;
-const mostRetryAfterSeconds = 5;
+const maxRetryAfterSeconds = 5;
 
 /**
  * Milliseconds to wait before a second attempt, undefined when there must be none. `unsent` holds for any call, since
@@ -45,7 +45,7 @@ export function retryDelay(error: CubeAPIError, idempotent: boolean, random: () 
   if (failure.kind === 'unreachable') return idempotent || wasUnsent(error.cause) ? jitter : undefined;
   if (failure.kind !== 'refused' || failure.retryAfterSeconds === undefined || !idempotent) return undefined;
   if (failure.status !== 429 && failure.status !== 503) return undefined;
-  return Math.min(failure.retryAfterSeconds, mostRetryAfterSeconds) * 1000 + jitter;
+  return Math.min(failure.retryAfterSeconds, maxRetryAfterSeconds) * 1000 + jitter;
 }
 
 /** Failures of Node's fetch before it has a connection; browsers keep to themselves how far a request came. */

@@ -399,8 +399,8 @@ function parseNetworks(value: string): readonly string[] {
   for (const network of networks) {
     const [address = '', bits, ...rest] = network.split('/');
     const family = isIP(address);
-    const most = family === 4 ? 32 : 128;
-    if (family === 0 || rest.length > 0 || (bits !== undefined && !(/^\d{1,3}$/.test(bits) && Number(bits) <= most)))
+    const max = family === 4 ? 32 : 128;
+    if (family === 0 || rest.length > 0 || (bits !== undefined && !(/^\d{1,3}$/.test(bits) && Number(bits) <= max)))
       throw new Error('must be networks such as 10.0.0.0/8, separated by commas');
   }
   return networks;

@@ -4,7 +4,7 @@ import { answerMillis, codeOf, lookAtPort, tlsFault } from '../base/network.js';
 import { readConfiguration, type VariableName, variableTexts } from '../config/config.js';
 import { temporalTarget, temporalVariables } from '../config/temporal-address.js';
 import { redisVariables } from '../redis/connection.js';
-import { lookAtRedis } from '../redis/look.js';
+import { probeRedis } from '../redis/probe.js';
 import { checkApart, type LookedAt, lookAtCube, lookAtLegacy, lookAtSajuCubesLegacy } from './databases.js';
 import { lookAtTemporal } from './temporal.js';
 
@@ -45,7 +45,7 @@ const serverLooks: Readonly<Partial<Record<VariableName, (environment: Environme
     describe(await lookAtSajuCubesLegacy(environment.SAJU_CUBE_LEGACY_URL ?? '')),
   REDIS_URL: async (environment) => {
     const { REDIS_URL, REDIS_SERVER_UID } = readConfiguration(environment, redisVariables);
-    return { sentence: `Redis ${await lookAtRedis(REDIS_URL, REDIS_SERVER_UID)} answers` };
+    return { sentence: `Redis ${await probeRedis(REDIS_URL, REDIS_SERVER_UID)} answers` };
   },
   TEMPORAL_ADDRESS: async (environment) => {
     const config = readConfiguration(environment, temporalVariables);

@@ -5,7 +5,7 @@ import type { InstanceState } from '../registry/instances.js';
 import type { DependencyHealth } from './dependency-health.js';
 
 /** What a cube tells of itself. */
-export interface CubeSelf {
+export interface CubeIdentityOptions {
   readonly definition: CubeDefinition;
   readonly version: string;
   readonly instanceId: string;
@@ -33,7 +33,7 @@ const readySchema = Type.Object({
 });
 
 /** `GET /health` says how the cube and each dependency is, always with 200; `GET /ready` is 503 while it cannot serve. */
-export function registerCubeHealth(app: FastifyInstance, cube: CubeSelf, clock: () => Date): void {
+export function registerCubeHealth(app: FastifyInstance, cube: CubeIdentityOptions, clock: () => Date): void {
   const health = { summary: 'Liveness, dependencies, version', response: { 200: healthSchema } };
   app.get('/health', { schema: health }, async () => {
     const [needed, optional] = await Promise.all([cube.needed.look(), cube.optional.look()]);

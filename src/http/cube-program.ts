@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pino from 'pino';
-import { knowSecretsOrExit } from '../auth/token-secrets.js';
+import { loadSecretsOrExit } from '../auth/token-secrets.js';
 import { createTokenVerifier } from '../auth/tokens.js';
 import { packageVersion } from '../base/package-root.js';
 import { type Configuration, configureOrExit, type VariableName } from '../config/config.js';
@@ -75,7 +75,7 @@ export async function runCubeProgram<Name extends VariableName>(
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   const clock = () => new Date();
-  const secrets = knowSecretsOrExit(config, clock, (sentence) => logger.error(sentence));
+  const secrets = loadSecretsOrExit(config, clock, (sentence) => logger.error(sentence));
   const tokens = createTokenVerifier(secrets.cube, clock);
   secrets.whenChanged(({ cube }) => tokens.useSecrets(cube));
   const redis = connectOwnRedis(config, {

@@ -9,7 +9,7 @@ import { writeCheckPath } from '../domain/traffic/write-check.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { type InstanceState, type NewInstance, registerInstance } from '../registry/instances.js';
 import { type Authorization, createAuthorization, type Permission } from './authorization.js';
-import { type CubeSelf, registerCubeHealth } from './cube-health.js';
+import { type CubeIdentityOptions, registerCubeHealth } from './cube-health.js';
 import { type DependencyCheck, watchDependencies } from './dependency-health.js';
 import { limitOptions, limits, registerLimits } from './limits.js';
 import { type MoreMetrics, registerMetrics } from './metrics.js';
@@ -45,7 +45,7 @@ export interface CubeOptions {
   readonly tryWrite?: () => Promise<void>;
 }
 
-export interface Cube extends CubeSelf {
+export interface Cube extends CubeIdentityOptions {
   readonly authorization: Authorization;
   /** For routes that take whatever is left over. */
   readonly methods: RouteMethods;
@@ -123,7 +123,7 @@ export interface RunOptions {
 const closeMillis = 30_000;
 const lookEveryMillis = 250;
 /** A single lost answer of a dependency is no reason to send everybody away. */
-const mostFailedLooks = 3;
+const maxFailedLooks = 3;
 
 /**
  * Serves until aborted: listens, enters the registry, is ready once its dependencies answer and not while they do not.
@@ -152,7 +152,7 @@ export async function runCube(app: CubeApp, options: RunOptions): Promise<void> 
     const states = Object.values(await cube.needed.look());
     failed = states.every((state) => state === 'ok') ? 0 : failed + 1;
     if (failed === 0) await enter('ready');
-    else if (failed >= mostFailedLooks) await enter('starting');
+    else if (failed >= maxFailedLooks) await enter('starting');
     await sleep(lookEveryMillis, undefined, { signal: options.signal }).catch(() => undefined);
   }
   await enter('draining');

@@ -8,7 +8,7 @@ export interface DependencyHealth {
   look(): Promise<Readonly<Record<string, DependencyState>>>;
 }
 
-const mostMillis = 1000;
+const maxMillis = 1000;
 
 /**
  * Asks each dependency, all at the same time and never twice at once: however many ask how a service is, a dependency
@@ -34,7 +34,7 @@ export function watchDependencies(checks: Readonly<Record<string, DependencyChec
 async function answersInTime(check: DependencyCheck): Promise<DependencyState> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<DependencyState>((resolve) => {
-    timer = setTimeout(() => resolve('unreachable'), mostMillis);
+    timer = setTimeout(() => resolve('unreachable'), maxMillis);
   });
   const answer = Promise.resolve()
     .then(check)

@@ -4,7 +4,7 @@ import { Failure } from '../base/failures.js';
 import { type CubeId, cubeDefinitions } from '../domain/cubes.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { type InstanceFilter, readActiveVersion, readInstances } from '../registry/instances.js';
-import { AnswerCache, type WholeAnswer } from '../upstream/cache.js';
+import { AnswerCache, type CachedResponse } from '../upstream/cache.js';
 import { callUpstream } from '../upstream/call.js';
 import { connectEndpoint } from '../upstream/connections.js';
 import { deadlineHeader } from '../upstream/deadline.js';
@@ -45,14 +45,14 @@ export interface InterCubeCalls {
    * The whole answer of an instance, whatever its status. Throws `upstream_unavailable`, `upstream_failed`,
    * `upstream_timeout` or `answer_too_large`: not caught, they are 503, 502 and 504 to whoever asked this cube.
    */
-  call(cubeId: CubeId, call: InterCubeCall): Promise<WholeAnswer>;
+  call(cubeId: CubeId, call: InterCubeCall): Promise<CachedResponse>;
   close(): Promise<void>;
 }
 
 const usualMillis = 10_000;
 const connectMillis = 1000;
 const connectionsPerInstance = 64;
-const mostOutstanding = 1024;
+const maxOutstanding = 1024;
 const cacheBytes = 16 * 1024 * 1024;
 
 /**
@@ -76,12 +76,12 @@ export async function createInterCubeCalls(options: InterCubeCallsOptions): Prom
       const endpoints = () => instances.ready(id);
       return [
         id,
-        new Upstream({ endpoints, connect, breaks: true, namesCalls: true, mostOutstanding, now, random }),
+        new Upstream({ endpoints, connect, breaks: true, namesCalls: true, maxOutstanding, now, random }),
       ] as const;
     }),
   );
   const tokenFor = createHopTokens(callerId, secret, clock);
-  const cache = new AnswerCache({ now, random, mostBytes: cacheBytes });
+  const cache = new AnswerCache({ now, random, maxBytes: cacheBytes });
   await instances.start();
   return {
     async call(cubeId, call) {
@@ -100,7 +100,7 @@ export async function createInterCubeCalls(options: InterCubeCallsOptions): Prom
           headers,
           ...(call.json === undefined ? {} : { body: Buffer.from(JSON.stringify(call.json)) }),
           limitMillis,
-          mostAnswerBytes: limits.bodyBytes,
+          maxAnswerBytes: limits.bodyBytes,
         });
       if (call.mayBeKept !== true || call.method !== 'GET') return ask(left);
       const version = instances.versionOf(cubeId);
@@ -132,10 +132,10 @@ function headersOf({ on, json }: InterCubeCall, token: string): readonly string[
 }
 
 /** What is left of the time for which the caller's own caller waits; none is left at 0 or less. */
-function timeLeft({ on, limitMillis: most = usualMillis }: InterCubeCall): number {
+function timeLeft({ on, limitMillis: max = usualMillis }: InterCubeCall): number {
   const told = on.request.headers[deadlineHeader];
-  if (typeof told !== 'string' || !/^\d{1,9}$/.test(told)) return most;
-  return Math.min(most, Number(told) - on.elapsedTime);
+  if (typeof told !== 'string' || !/^\d{1,9}$/.test(told)) return max;
+  return Math.min(max, Number(told) - on.elapsedTime);
 }
 
 /** Not by asking anybody: who was not asked is not to blame. */

@@ -20,13 +20,13 @@ export interface RateLimiter {
   take(kind: 'address' | 'subject', who: string, rate: Rate): Promise<number>;
 }
 
-const mostLocalBuckets = 50_000;
+const maxLocalBuckets = 50_000;
 /** So long after a failure Redis is not asked again: a server that hangs must not cost each request its time-out. */
 const withoutRedisMillis = 1000;
 
 /** Buckets shared by all instances through Redis; while it is away each instance counts for itself. */
 export function createRateLimiter({ redis, name, clock }: RateLimiterOptions): RateLimiter {
-  const local = new LRUCache<string, number>({ max: mostLocalBuckets });
+  const local = new LRUCache<string, number>({ max: maxLocalBuckets });
   let askAgainAt = 0;
   const takeLocally = (bucket: string, now: number, rate: Rate): number => {
     const { fullAt, waitMillis } = takeToken(local.get(bucket) ?? 0, now, rate);

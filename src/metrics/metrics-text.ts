@@ -12,7 +12,7 @@ export interface MetricsText {
 }
 
 /** Characters; a longer line holds no series of ours, and is passed over. */
-const longestLine = 16 * 1024;
+const maxLine = 16 * 1024;
 
 /**
  * Reads Prometheus' text format 0.0.4. Lines that are none are passed over: a gateway may tell more than is known here. A
@@ -24,7 +24,7 @@ export function readMetricsText(text: string): MetricsText {
   for (let start = 0; start < text.length; ) {
     const found = text.indexOf('\n', start);
     const end = found === -1 ? text.length : found;
-    if (end - start <= longestLine) {
+    if (end - start <= maxLine) {
       const line = new Line(text.slice(start, end));
       const declared = line.readDeclaration();
       if (declared !== undefined) families.add(declared);

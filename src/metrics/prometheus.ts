@@ -1,13 +1,13 @@
 import { Failure } from '../base/failures.js';
 import { type RampSeries, rampSeries } from '../domain/traffic/ramp/counters.js';
-import { askBounded } from './bounded-answer.js';
+import { fetchBoundedResponse } from './bounded-answer.js';
 import type { MetricSample } from './metrics-text.js';
 
 const answerMillis = 4000;
 /** Older samples say nothing of the present: four times the contract's interval of scrapes. */
 const freshSeconds = 60;
 /** Some hundred series of each of some hundred gateways. */
-const mostBytes = 32 * 1024 * 1024;
+const maxBytes = 32 * 1024 * 1024;
 
 export interface PrometheusAnswer {
   readonly byInstance: ReadonlyMap<string, readonly MetricSample[]>;
@@ -22,12 +22,12 @@ export interface PrometheusAnswer {
 export async function queryPrometheus(url: string, cube: string): Promise<PrometheusAnswer> {
   const names = (Object.keys(rampSeries) as RampSeries[]).join('|');
   const body = new URLSearchParams({ query: `{__name__=~"${names}",cube="${cube}"}[${freshSeconds}s]` });
-  const answer = await askBounded(`${url}/api/v1/query`, {
+  const answer = await fetchBoundedResponse(`${url}/api/v1/query`, {
     method: 'POST',
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: body.toString(),
     signal: AbortSignal.timeout(answerMillis),
-    mostBytes,
+    maxBytes,
   }).catch((error: unknown) => {
     throw new Failure('metrics_unreachable', 'Prometheus did not answer.', { cause: error });
   });

@@ -66,7 +66,7 @@ export async function appendAudit(pool: pg.Pool, act: AuditedAct): Promise<Audit
       JSON.stringify(act.details, storableValue),
     ])
     .catch((error: unknown) => {
-      throw turnFailure(error) ?? error;
+      throw lockFailure(error) ?? error;
     });
   const [entry] = added.rows;
   if (entry === undefined) throw new Error('a function returned no row');
@@ -74,7 +74,7 @@ export async function appendAudit(pool: pg.Pool, act: AuditedAct): Promise<Audit
 }
 
 /** Who has the turn and may not be ended by the audit's owner has to be ended by an operator: the function names it. */
-function turnFailure(error: unknown): Failure | undefined {
+function lockFailure(error: unknown): Failure | undefined {
   if (!(error instanceof pg.DatabaseError) || error.code !== '55P03') return undefined;
   return new Failure('database_overloaded', `The audit in the cube database cannot be added to: ${error.message}.`, {
     cause: error,
@@ -91,7 +91,7 @@ export async function mayAppend(pool: pg.Pool): Promise<void> {
 }
 
 /** Whether entry `o` tells what became of entry `a`, as SQL; it names it, is of the same actor and subject, and comes after it. */
-const tells = `(o.details ->> 'of' = a.seq::text and not a.details ? 'of' and o.seq > a.seq and o.actor = a.actor
+const describesRequest = `(o.details ->> 'of' = a.seq::text and not a.details ? 'of' and o.seq > a.seq and o.actor = a.actor
   and o.subject = a.subject and o.action in (${auditOutcomes.map((what) => `a.action || '.${what}'`).join(', ')}))`;
 
 /** The entry that `e` names, as SQL; whoever may append may have it name anything. */
@@ -110,11 +110,11 @@ export async function readAudit(
        select * from audit.entries e
         where seq < $1 and not (e.details ? 'of' and exists (
           select from audit.entries a where a.seq = ${named} and e.seq = (
-            select min(o.seq) from audit.entries o where o.seq > a.seq and o.seq <= e.seq and ${tells})))
+            select min(o.seq) from audit.entries o where o.seq > a.seq and o.seq <= e.seq and ${describesRequest})))
         order by seq desc limit $2),
      told as (
        select distinct on (a.seq) a.seq as of, o.seq, o.at, o.action, o.details, o.hash
-         from a join audit.entries o on ${tells}
+         from a join audit.entries o on ${describesRequest}
         where o.seq > (select min(seq) from a) and o.details ? 'of' order by a.seq, o.seq)
      select a.seq, ${atText('a')} as at, a.actor, a.action, a.subject, a.details, a.hash, a.writer,
             told.seq as told_seq, ${atText('told')} as told_at, told.hash as told_hash,

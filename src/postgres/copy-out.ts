@@ -54,7 +54,7 @@ export class CopyDataUnwrapper {
 }
 
 /** Above this many bytes that nobody has taken yet the connection is not read any further. */
-const mostUntaken = 512 * 1024;
+const maxUntaken = 512 * 1024;
 
 /**
  * A COPY … TO STDOUT whose bytes are taken with `for await`, at the pace of whoever takes them: hand it to
@@ -128,7 +128,7 @@ export class CopyOut {
     if (data.length > 0) {
       this.untaken.push(data);
       this.untakenLength += data.length;
-      if (this.untakenLength >= mostUntaken) this.connection?.stream.pause();
+      if (this.untakenLength >= maxUntaken) this.connection?.stream.pause();
       this.wake();
     }
     if (rest === undefined) return;

@@ -40,12 +40,12 @@ export interface DatabaseFacts {
 export async function lookAtDatabase<T>(
   database: NamedDatabase,
   look: (client: pg.Client, facts: DatabaseFacts) => Promise<T>,
-  patience = answerMillis,
+  grace = answerMillis,
 ): Promise<T> {
   const { host, port } = partsOf(database.url);
   const fault = await lookAtPort({ host, port, variable: database.variable });
   if (fault !== undefined) throw unreachable(database, fault);
-  const { client, facts } = await openForLook(database, patience).catch(async (error: unknown) => {
+  const { client, facts } = await openForLook(database, grace).catch(async (error: unknown) => {
     throw await explainConnection(database, error);
   });
   try {

@@ -78,11 +78,7 @@ const pin = `
  * Makes a new connection a session of the engine. One that this fails for must not be used; it fails after `patienceMillis`
  * at the latest, lest a server that hangs holds whoever wants a connection.
  */
-export async function pinSession(
-  client: pg.ClientBase,
-  choices: SessionChoices,
-  patienceMillis: number,
-): Promise<void> {
+export async function pinSession(client: pg.ClientBase, choices: SessionChoices, graceMillis: number): Promise<void> {
   const settings = Object.entries({
     ...pinned,
     application_name: choices.applicationName,
@@ -92,7 +88,7 @@ export async function pinSession(
   const query: pg.QueryConfig & { query_timeout: number } = {
     text: pin,
     values: [settings.map(([name]) => name), settings.map(([, value]) => value), choices.runsForeignCode === true],
-    query_timeout: patienceMillis,
+    query_timeout: graceMillis,
   };
   await client.query(query);
 }

@@ -9,7 +9,7 @@ const graceMillis = 300;
 const againMillis = 200;
 
 /** Databases of one step: once its signal is aborted, no statement of it runs on. */
-export interface StoppableDatabases {
+export interface CancellableDatabases {
   readonly databases: Databases;
   /** After the step has ended, however it did. */
   readonly release: () => void;
@@ -20,7 +20,7 @@ export interface StoppableDatabases {
  * for a lock, or take minutes. It fails with SQLSTATE 57014 then, and its transaction is taken back; what was committed
  * is what the next attempt goes on from.
  */
-export function stoppable(databases: Databases, signal: AbortSignal): StoppableDatabases {
+export function cancellable(databases: Databases, signal: AbortSignal): CancellableDatabases {
   const lent: Record<Side, Set<pg.ClientBase>> = { legacy: new Set(), cube: new Set() };
   const over = new AbortController();
   const lend = <Client extends pg.ClientBase>(side: Side, client: Client) => {

@@ -5,7 +5,7 @@
 export function timestampText(high: number, low: number): string {
   if (high === 0x7fffffff && low === 0xffffffff) return 'infinity';
   if (high === -0x80000000 && low === 0) return '-infinity';
-  if (high >= leastExact && high < mostExact) {
+  if (high >= minExact && high < maxExact) {
     const micros = high * 2 ** 32 + low;
     const day = Math.floor(micros / microsOfDay);
     return dateAndTime(day, micros - day * microsOfDay);
@@ -36,8 +36,8 @@ function halves(micros: bigint): readonly [high: number, low: number] {
 
 const microsOfDay = 86_400_000_000;
 const bigDay = BigInt(microsOfDay);
-const mostExact = 2 ** 20;
-const leastExact = -mostExact;
+const maxExact = 2 ** 20;
+const minExact = -maxExact;
 /** Days from 0000-03-01 to 2000-01-01, both of the Gregorian calendar. */
 const daysTo2000 = 730_425;
 

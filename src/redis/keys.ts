@@ -30,6 +30,6 @@ export function holdAcknowledgementsKey(holdId: string): string {
   return `cubeshift:hold-acks:${holdId}`;
 }
 
-export function turnKey(holderId: string): string {
+export function stepFenceKey(holderId: string): string {
   return `cubeshift:turn:${holderId}`;
 }

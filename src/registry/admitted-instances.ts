@@ -5,7 +5,7 @@ import { createInstanceFilter } from './instance-networks.js';
 import type { InstanceEntry, InstanceFilter } from './instances.js';
 
 /** More than a house has; a registry full of strangers must not fill the memory. */
-const mostRemembered = 1000;
+const maxRemembered = 1000;
 
 /** What entries of the registry are signed with, as it is now: by the former secret too while it is good. */
 interface RegistrySecrets {
@@ -32,7 +32,7 @@ export function admittedInstances(
  * is as old as it was.
  */
 function createSignatureFilter(secrets: () => readonly string[], tell: (sentence: string) => void): InstanceFilter {
-  const told = new LRUCache<string, true>({ max: mostRemembered });
+  const told = new LRUCache<string, true>({ max: maxRemembered });
   return (entry) => {
     if (secrets().some((secret) => secret !== '' && isSigned(secret, entry))) return true;
     const known = JSON.stringify([entry.cube_id, entry.instance_id, entry.url]);

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { InstanceFilter } from './instances.js';
 
 /** More than a house has; a registry full of strangers must not fill the memory. */
-const mostRemembered = 1000;
+const maxRemembered = 1000;
 
 /**
  * Takes only instances whose address lies in `networks`, and tells of each other one once. A name lies in none of them: what
@@ -14,10 +14,10 @@ export function createInstanceFilter(networks: readonly string[], tell: (sentenc
   const inside = new BlockList();
   for (const network of networks) {
     const [address = '', bits] = network.split('/');
-    const [family, most] = isIP(address) === 6 ? (['ipv6', 128] as const) : (['ipv4', 32] as const);
-    inside.addSubnet(address, bits === undefined ? most : Number(bits), family);
+    const [family, max] = isIP(address) === 6 ? (['ipv6', 128] as const) : (['ipv4', 32] as const);
+    inside.addSubnet(address, bits === undefined ? max : Number(bits), family);
   }
-  const told = new LRUCache<string, true>({ max: mostRemembered });
+  const told = new LRUCache<string, true>({ max: maxRemembered });
   return ({ cube_id, instance_id, url }) => {
     const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');
     const family = isIP(host);

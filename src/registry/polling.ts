@@ -1,21 +1,21 @@
 import type { RedisConnection } from '../redis/connection.js';
 import { changedChannel } from './instances.js';
 
-export interface Polling {
+export interface Poller {
   /** Looks for the first time and returns when that is over, well or not; from then on it looks by itself. */
   start(): Promise<void>;
   /** Stops looking and returns when no look is under way any more. */
   close(): Promise<void>;
 }
 
-export interface PollingOptions {
+export interface PollerOptions {
   /** Never throws. */
   readonly look: () => Promise<void>;
   readonly everyMillis: number;
 }
 
 /** Looks again and again, one look at a time, and at once after `nudge`. */
-export function createPolling({ look, everyMillis }: PollingOptions): Polling & { nudge(): void } {
+export function createPoller({ look, everyMillis }: PollerOptions): Poller & { nudge(): void } {
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> | undefined;
   let nudged = false;

@@ -1,4 +1,4 @@
-import { askBounded } from '../metrics/bounded-answer.js';
+import { fetchBoundedResponse } from '../metrics/bounded-answer.js';
 
 /** Calls of the engine to an instance of a cube. */
 export interface CubeCalls {
@@ -25,7 +25,7 @@ export function createCubeCalls(tokenFor: (permission: string) => string): CubeC
   return {
     call: async (url, { method, path, body, permission }) => {
       try {
-        const { status, text } = await askBounded(`${url}${path}`, {
+        const { status, text } = await fetchBoundedResponse(`${url}${path}`, {
           method,
           headers: {
             ...(permission ? { authorization: `Bearer ${tokenFor(permission)}` } : {}),

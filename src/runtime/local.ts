@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import type { ChangeReference } from '../domain/deployment/cube-changes.js';
 import {
   checkHeld,
+  claimCube,
   type DesiredCube,
   type DesiredVersion,
   firstDesired,
-  letGo,
   type ObservedInstance,
   observedFile,
-  take,
+  releaseCube,
   withActive,
   withVersion,
   withWanted,
@@ -50,9 +50,9 @@ export function createLocalRuntime(stateFolder: string, packagedVersion: string)
   const changeVersion = (by: ChangeReference, version: string, wanted: Partial<DesiredVersion>) =>
     changeHeld(by, (cube) => withVersion(cube, version, wanted));
   return {
-    take: ({ cubeId, holderId: id }, kind) => change(cubeId, (cube) => take(cube, { id, kind })),
-    letGo: async ({ cubeId, holderId }) => {
-      await change(cubeId, (cube) => letGo(cube, holderId));
+    claim: ({ cubeId, holderId: id }, kind) => change(cubeId, (cube) => claimCube(cube, { id, kind })),
+    release: async ({ cubeId, holderId }) => {
+      await change(cubeId, (cube) => releaseCube(cube, holderId));
     },
     checkReleased: (cubeId, version) => checkRelease(stateFolder, cubeId, version),
     deploy: async (by, version, instances) => {

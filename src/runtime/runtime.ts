@@ -28,9 +28,9 @@ export interface CubeStatus {
  */
 export interface CubeRuntime {
   /** Takes the cube for a run; throws `conflict` while an emergency rollback is at work on it, and for a run that has ended. */
-  take(change: ChangeReference, kind: CubeHolder['kind']): Promise<DesiredCube>;
+  claim(change: ChangeReference, kind: CubeHolder['kind']): Promise<DesiredCube>;
   /** The run has ended. */
-  letGo(change: ChangeReference): Promise<void>;
+  release(change: ChangeReference): Promise<void>;
   /** Throws `not_found` for a version that was never released, or is kept no longer. */
   checkReleased(cubeId: string, version: string): Promise<void>;
   /** Brings a version up beside those that run. Throws `not_found` for one that was never released. */

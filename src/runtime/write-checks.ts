@@ -1,6 +1,6 @@
 import { cubeDefinitions, type TrafficName } from '../domain/cubes.js';
-import type { Verdict } from '../domain/deployment/cube-changes.js';
-import { readWriteCheck, writeCheckPath, writeCheckPermission } from '../domain/traffic/write-check.js';
+import type { CheckResult } from '../domain/deployment/cube-changes.js';
+import { parseWriteCheck, writeCheckPath, writeCheckPermission } from '../domain/traffic/write-check.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { redisFailure } from '../redis/failure.js';
 import { type InstanceFilter, readActiveVersion, readInstances } from '../registry/instances.js';
@@ -17,7 +17,10 @@ export interface WriteCheckSources {
  * Whether every ready instance of a cube, of the version that takes the traffic, can write where its users' writes go: each is
  * asked to try, as its own role. Passes where none is ready: that is told otherwise. Throws `redis_unreachable`.
  */
-export async function checkWrites({ redis, admits, calls }: WriteCheckSources, cube: TrafficName): Promise<Verdict> {
+export async function checkWrites(
+  { redis, admits, calls }: WriteCheckSources,
+  cube: TrafficName,
+): Promise<CheckResult> {
   const cubeId = cubeDefinitions.find(({ trafficName }) => trafficName === cube)?.cubeId ?? '';
   const [instances, version] = await Promise.all([
     readInstances(redis, cubeId, admits),
@@ -26,11 +29,11 @@ export async function checkWrites({ redis, admits, calls }: WriteCheckSources, c
     throw redisFailure(error);
   });
   const asked = instances.filter((one) => one.state === 'ready' && (version === null || one.version === version));
-  const looks = asked.map(async ({ instance_id, url }): Promise<Verdict> => {
+  const looks = asked.map(async ({ instance_id, url }): Promise<CheckResult> => {
     const request = { method: 'POST', path: writeCheckPath, permission: writeCheckPermission } as const;
     const answer = await calls.call(url, request);
     if (answer === undefined) return { passed: false, sentence: `${instance_id} did not answer the write check` };
-    const check = answer.status === 200 ? readWriteCheck(answer.body) : undefined;
+    const check = answer.status === 200 ? parseWriteCheck(answer.body) : undefined;
     if (check === undefined)
       return { passed: false, sentence: `${instance_id} answered the write check with ${answer.status}` };
     if (check.writable) return { passed: true };

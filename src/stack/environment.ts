@@ -30,7 +30,7 @@ const portVariables = {
 } as const satisfies Record<string, PortName>;
 
 /** The ports that the environment asks for. */
-export function askedPorts(environment: NodeJS.ProcessEnv): Partial<Record<PortName, number>> {
+export function requestedPorts(environment: NodeJS.ProcessEnv): Partial<Record<PortName, number>> {
   return Object.fromEntries(
     Object.entries(portVariables).flatMap(([name, port]) =>
       environment[name] ? [[port, Number(environment[name])]] : [],
@@ -76,14 +76,14 @@ const passedVariables = [
   'CUBESHIFT_CRASH_POINT',
 ] as const;
 
-const heardVariables = [...serverVariables, ...passedVariables] as const;
+const honoredVariables = [...serverVariables, ...passedVariables] as const;
 
 /** Variables that the caller has set, and set otherwise than the stack that runs was started with: they change nothing in it. */
-export function unheardVariables(
+export function ignoredVariables(
   environment: NodeJS.ProcessEnv,
   live: Readonly<Record<string, string>>,
 ): readonly string[] {
-  return heardVariables.filter((name) => environment[name] && environment[name] !== live[name]);
+  return honoredVariables.filter((name) => environment[name] && environment[name] !== live[name]);
 }
 
 /** What people and their programs are told: the databases as their owners know them, and the cubes' roles of their own. */

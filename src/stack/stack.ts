@@ -5,7 +5,7 @@ import { isAlive, signalProcess } from '../state/process-identity.js';
 import type { ArtifactName } from './downloads/artifacts.js';
 import { checkCachedProgram } from './downloads/cached-program.js';
 import { ensureArtifact } from './downloads/fetch.js';
-import { askedPorts, ownServers, stackEnvironment } from './environment.js';
+import { ownServers, requestedPorts, stackEnvironment } from './environment.js';
 import { recordOwnValues } from './own-environment.js';
 import { CubeSupervisor } from './programs/cubes.js';
 import { type DatabaseNeeds, databaseVariables, withoutDatabases } from './programs/program-databases.js';
@@ -64,7 +64,7 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
     const alive = home.processes().filter(isAlive);
     const settings = await home.settings(
       new Set(alive.flatMap((entry) => entry.port ?? [])),
-      askedPorts(options.environment),
+      requestedPorts(options.environment),
     );
     const own = ownServers(options.environment);
     if (Object.keys(own).length > 0) await (await import('../diagnosis/servers.js')).checkServers(options.environment);
@@ -200,11 +200,11 @@ function isSame(one: Readonly<Record<string, string>> | undefined, other: Readon
 }
 
 const servers: readonly string[] = ['postgres-legacy', 'postgres-cube', 'redis', 'temporal', 'temporal-front'];
-const leftoverPatience = 10_000;
+const leftoverGrace = 10_000;
 
 async function endLeftover(entry: ProcessEntry): Promise<void> {
   signalProcess(entry, entry.name.startsWith('postgres') ? 'SIGINT' : 'SIGTERM');
-  const deadline = Date.now() + leftoverPatience;
+  const deadline = Date.now() + leftoverGrace;
   while (isAlive(entry)) {
     if (Date.now() > deadline) signalProcess(entry, 'SIGKILL');
     await sleep(20);

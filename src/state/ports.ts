@@ -30,11 +30,11 @@ export async function choosePort(usual: number, taken: ReadonlySet<number>): Pro
 /** Above what programs usually listen on, and above 10080, which `fetch` refuses to call (https://fetch.spec.whatwg.org/#port-blocking). */
 const lowestChosen = 10_081;
 /** So many at least are left to choose from, even of a system that lends all. */
-const fewest = 2000;
+const minCount = 2000;
 
 /** The ports that the system lends, by what its kernel says: two numbers, the first and the last. */
 export function lentPorts(range: string): { readonly first: number; readonly last: number } {
   const [first = 0, last = 0] = range.trim().split(/\s+/).map(Number);
   const left = Math.max(0, first - lowestChosen) + (65_535 - last);
-  return left >= fewest ? { first, last } : { first: 0, last: 0 };
+  return left >= minCount ? { first, last } : { first: 0, last: 0 };
 }

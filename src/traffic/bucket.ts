@@ -26,19 +26,19 @@ export interface Buckets {
 }
 
 /** Longer ids are calculated anew each time: a stranger must not fill the memory with them. */
-const longestKept = 256;
+const maxKept = 256;
 
 /** Remembers the buckets of the last `most` users. */
-export function createBuckets(most = 50_000): Buckets {
+export function createBuckets(max = 50_000): Buckets {
   // Without it the cache would make an empty one for each look.
   const asItIs = {};
-  const known = new LRUCache<UserBytes, number>({ max: most });
+  const known = new LRUCache<UserBytes, number>({ max: max });
   return {
     of: (user) => {
       const kept = known.get(user, asItIs);
       if (kept !== undefined) return kept;
       const bucket = bucketOf(user);
-      if (user.length <= longestKept) known.set(user, bucket);
+      if (user.length <= maxKept) known.set(user, bucket);
       return bucket;
     },
   };

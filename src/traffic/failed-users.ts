@@ -7,7 +7,7 @@ import { failedUsersKey } from '../redis/keys.js';
 /** For so long a user who goes on failing is not counted again, milliseconds. */
 export const failedOnceMillis = 3_600_000;
 /** Of each cube and side; of further ones the oldest are forgotten. */
-const mostKept = 100_000;
+const maxKept = 100_000;
 /** In one command, so that no other waits long for it. */
 const atOnce = 1000;
 
@@ -15,7 +15,7 @@ const atOnce = 1000;
  * Puts users who met a failure on record, the same for all gateways; returns how many of them were not there yet: those
  * are to be counted, by this gateway and by no other. Throws `redis_unreachable`, after which some may be on record.
  */
-export async function noteFailedUsers(
+export async function recordFailedUsers(
   redis: RedisConnection,
   name: string,
   side: Side,
@@ -26,7 +26,7 @@ export async function noteFailedUsers(
   const commands = redis.pipeline().zremrangebyscore(key, '-inf', now - failedOnceMillis);
   for (let from = 0; from < users.length; from += atOnce)
     commands.zadd(key, 'NX', ...users.slice(from, from + atOnce).flatMap((user) => [now, memberOf(user)]));
-  commands.zremrangebyrank(key, 0, -mostKept - 1).pexpire(key, failedOnceMillis);
+  commands.zremrangebyrank(key, 0, -maxKept - 1).pexpire(key, failedOnceMillis);
   const answers = await commands.exec().catch((error: unknown) => {
     throw redisFailure(error);
   });

@@ -4,13 +4,13 @@ import { dirname } from 'node:path';
 import type { TrafficName } from '../domain/cubes.js';
 import { absentTexts, type FlagTexts, goodTexts } from './flag-texts.js';
 
-export type Snapshot = ReadonlyMap<TrafficName, FlagTexts>;
+export type FlagSnapshot = ReadonlyMap<TrafficName, FlagTexts>;
 
 /**
  * The last good flags that a process kept on its disk, or undefined where there are none yet. Throws for a file that is
  * damaged or cannot be read; a single value that nobody can go by counts as absent.
  */
-export async function readSnapshot(file: string, names: readonly TrafficName[]): Promise<Snapshot | undefined> {
+export async function readFlagSnapshot(file: string, names: readonly TrafficName[]): Promise<FlagSnapshot | undefined> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
@@ -21,7 +21,7 @@ export async function readSnapshot(file: string, names: readonly TrafficName[]):
 }
 
 /** Replaces the file in one step: a reader, or a process that starts after a crash, finds the old one or the new one. */
-export async function writeSnapshot(file: string, snapshot: Snapshot): Promise<void> {
+export async function writeFlagSnapshot(file: string, snapshot: FlagSnapshot): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   const part = `${file}.${process.pid}.${randomUUID()}`;
   try {

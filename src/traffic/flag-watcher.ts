@@ -3,12 +3,12 @@ import type { TrafficName } from '../domain/cubes.js';
 import { type Flags, initialFlags } from '../domain/traffic/routing.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { flagKeys } from '../redis/keys.js';
-import { createPolling, listenForChanges } from '../registry/polling.js';
+import { createPoller, listenForChanges } from '../registry/polling.js';
 import { type Alarms, createAlarms } from './alarms.js';
-import { readSnapshot, type Snapshot, writeSnapshot } from './flag-snapshot.js';
+import { type FlagSnapshot, readFlagSnapshot, writeFlagSnapshot } from './flag-snapshot.js';
 import { absentTexts, type FlagTexts, flagsOfTexts, goodTexts, readFlagTexts, sameTexts } from './flag-texts.js';
 import { readRevision, readTexts } from './flags.js';
-import { noteSeen, saidAgainMillis } from './flags-seen.js';
+import { recordSeen, repeatedMillis } from './flags-seen.js';
 import { createKillSwitch } from './kill-switch.js';
 
 export interface FlagWatcherOptions {
@@ -62,7 +62,7 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
   let keepingDue = false;
   let keeping = false;
 
-  const take = (snapshot: Snapshot) => {
+  const take = (snapshot: FlagSnapshot) => {
     for (const [name, texts] of snapshot) {
       const last = good.get(name);
       if (last !== undefined && sameTexts(last, texts)) continue;
@@ -78,7 +78,7 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
     keeping = true;
     keepingDue = false;
     try {
-      await writeSnapshot(snapshotFile, new Map(good));
+      await writeFlagSnapshot(snapshotFile, new Map(good));
       alarms.set('keeping', null);
     } catch {
       keepingDue = true;
@@ -93,9 +93,9 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
     const at = clock().getTime();
     for (const [name, revision] of revisions) {
       const last = said.get(name);
-      if (last?.revision === revision && at - last.at < saidAgainMillis) continue;
+      if (last?.revision === revision && at - last.at < repeatedMillis) continue;
       said.set(name, { revision, at });
-      await noteSeen(redis, name, instanceId, revision).catch(() => said.delete(name));
+      await recordSeen(redis, name, instanceId, revision).catch(() => said.delete(name));
     }
   };
 
@@ -115,12 +115,12 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
     void keep();
   };
 
-  const polling = createPolling({ look, everyMillis });
+  const polling = createPoller({ look, everyMillis });
   let stopListening = () => {};
   return {
     start: async () => {
       try {
-        const kept = await readSnapshot(snapshotFile, names);
+        const kept = await readFlagSnapshot(snapshotFile, names);
         if (kept !== undefined) {
           take(kept);
           keepingDue = false;
@@ -154,7 +154,7 @@ async function connected(redis: RedisConnection): Promise<void> {
 }
 
 interface Stored {
-  readonly stored: Snapshot;
+  readonly stored: FlagSnapshot;
   readonly revisions: ReadonlyMap<TrafficName, number>;
 }
 
@@ -175,7 +175,7 @@ async function readAll(redis: RedisConnection, names: readonly TrafficName[]): P
 }
 
 /** The key is named, its value is not repeated: anybody may have written anything there. */
-function warnOfBadValues(stored: Snapshot, alarms: Alarms): void {
+function warnOfBadValues(stored: FlagSnapshot, alarms: Alarms): void {
   for (const [name, texts] of stored) {
     const { percentage, lists } = readFlagTexts(texts);
     const keys = flagKeys(name);

@@ -5,10 +5,10 @@ import { flagsSeenKey } from '../redis/keys.js';
 
 /** A gateway that is gone leaves nothing behind; one that is there says it again before. */
 const keptSeconds = 3600;
-export const saidAgainMillis = (keptSeconds / 2) * 1000;
+export const repeatedMillis = (keptSeconds / 2) * 1000;
 
 /** Says that a gateway goes by the flags of this revision from now on, for an hour. Throws what the connection throws. */
-export async function noteSeen(
+export async function recordSeen(
   redis: RedisConnection,
   name: TrafficName,
   instanceId: string,

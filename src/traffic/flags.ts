@@ -1,9 +1,9 @@
 import type { TrafficName } from '../domain/cubes.js';
-import type { Turn } from '../domain/turn.js';
+import type { StepFence } from '../domain/step-fence.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { redisFailure } from '../redis/failure.js';
-import { turnsKeptSeconds } from '../redis/fencing.js';
-import { flagKeys, turnKey } from '../redis/keys.js';
+import { fenceKeptSeconds } from '../redis/fencing.js';
+import { flagKeys, stepFenceKey } from '../redis/keys.js';
 import { changedChannel } from '../registry/instances.js';
 import { type FlagTexts, readFlagTexts, type StoredFlags } from './flag-texts.js';
 
@@ -87,8 +87,8 @@ export interface ChangeTerms {
   readonly onlyIfOpen?: true;
   /** The change is made only while the cube is closed, and by somebody whose name begins so. */
   readonly onlyIfClosedBy?: string;
-  /** The change is made once, and not after a later turn of the same run. */
-  readonly turn?: Turn;
+  /** The change is made once, and not after a later fence of the same run. */
+  readonly fence?: StepFence;
 }
 
 export type WriteAnswer =
@@ -104,19 +104,19 @@ export async function writeFlags(
   redis: RedisConnection,
   name: TrafficName,
   change: FlagsChange,
-  { by, why, onlyIfPercentage, onlyIfRevision, onlyIfOpen, onlyIfClosedBy, turn }: ChangeTerms,
+  { by, why, onlyIfPercentage, onlyIfRevision, onlyIfOpen, onlyIfClosedBy, fence }: ChangeTerms,
 ): Promise<WriteAnswer> {
   const keys = flagKeys(name);
   const answer = await redis
     .eval(
       changeScript,
-      turn === undefined ? 5 : 6,
+      fence === undefined ? 5 : 6,
       keys.enabled,
       keys.percentage,
       keys.lists,
       keys.revision,
       keys.changed,
-      ...(turn === undefined ? [] : [turnKey(turn.holderId)]),
+      ...(fence === undefined ? [] : [stepFenceKey(fence.holderId)]),
       onlyIfPercentage === undefined ? '' : String(onlyIfPercentage),
       change.enabled === undefined ? '' : String(change.enabled),
       change.percentage === undefined ? '' : String(change.percentage),
@@ -128,8 +128,8 @@ export async function writeFlags(
       onlyIfRevision === undefined ? '' : String(onlyIfRevision),
       onlyIfOpen ? 'open' : '',
       onlyIfClosedBy ?? '',
-      turn === undefined ? '' : String(turn.turn),
-      String(turnsKeptSeconds),
+      fence === undefined ? '' : String(fence.sequence),
+      String(fenceKeptSeconds),
     )
     .catch((error: unknown) => {
       throw redisFailure(error);
@@ -160,10 +160,10 @@ function textsAt(texts: readonly unknown[], start: number): FlagTexts {
 }
 
 /**
- * Keys: enabled, percentage, lists, revision, changed, and the turns of a run that counts them. Arguments: expected percentage, then the new enabled, percentage,
+ * Keys: enabled, percentage, lists, revision, changed, and the fences of a run that counts them. Arguments: expected percentage, then the new enabled, percentage,
  * allow list and deny list (empty: leave it), who and why as JSON without its last brace, channel, name, expected
- * revision, `open` for a cube that must be, how the name of who closed it must begin, the turn and how long it is kept.
- * A turn is taken last, so that one is never taken of which nothing was done. Answers 1 for a change or 0 for a
+ * revision, `open` for a cube that must be, how the name of who closed it must begin, the fence and how long it is kept.
+ * A fence is taken last, so that one is never taken of which nothing was done. Answers 1 for a change or 0 for a
  * conflict, the revision, the three texts before and, after a change, the three texts after; after a conflict who closed
  * the cube. A Redis that forbids PUBLISH makes the change all the same.
  */

@@ -2,8 +2,8 @@ import type { TrafficName } from '../domain/cubes.js';
 import type { Intent } from '../domain/traffic/routing.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { holdAcknowledgementsKey, holdKey } from '../redis/keys.js';
-import { createPolling, listenForChanges } from '../registry/polling.js';
-import { type Hold, type HoldScope, readHold, tellsOfLift } from './holds.js';
+import { createPoller, listenForChanges } from '../registry/polling.js';
+import { announcesLift, type Hold, type HoldScope, readHold } from './holds.js';
 
 export interface HoldWatchOptions {
   readonly redis: RedisConnection;
@@ -57,7 +57,7 @@ export function createHoldWatch(options: HoldWatchOptions): HoldWatch {
     }
   };
 
-  const polling = createPolling({ look, everyMillis });
+  const polling = createPoller({ look, everyMillis });
   let stopListening = () => {};
   return {
     start: async () => {
@@ -147,6 +147,6 @@ async function readHolds(redis: RedisConnection, names: readonly TrafficName[]) 
   if (!Number.isFinite(now)) throw new Error('Redis did not tell the time');
   return names.map((name, place) => {
     const hold = readHold(texts[place]?.[1]);
-    return { name, hold, lifted: tellsOfLift(texts[place]?.[1]), leftMillis: hold === null ? 0 : hold.until - now };
+    return { name, hold, lifted: announcesLift(texts[place]?.[1]), leftMillis: hold === null ? 0 : hold.until - now };
   });
 }

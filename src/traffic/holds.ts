@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../base/failures.js';
 import type { TrafficName } from '../domain/cubes.js';
-import type { Turn } from '../domain/turn.js';
+import type { StepFence } from '../domain/step-fence.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { redisFailure } from '../redis/failure.js';
-import { turnsKeptSeconds } from '../redis/fencing.js';
-import { holdAcknowledgementsKey, holdKey, turnKey } from '../redis/keys.js';
+import { fenceKeptSeconds } from '../redis/fencing.js';
+import { holdAcknowledgementsKey, holdKey, stepFenceKey } from '../redis/keys.js';
 import { changedChannel } from '../registry/instances.js';
 
 /** What waits at the gateways: the writes of a kind, or everything. */
@@ -27,7 +27,7 @@ export interface HoldRequest {
   readonly by: string;
 }
 
-const mostSeconds = 600;
+const maxSeconds = 600;
 
 /**
  * Places a hold, or makes that of the same `by` end later (never sooner) under the same id: repeating a step that placed
@@ -36,46 +36,46 @@ const mostSeconds = 600;
  */
 export async function placeHold(redis: RedisConnection, name: TrafficName, request: HoldRequest): Promise<Hold> {
   const hold = await place(redis, name, request, undefined);
-  if (hold === null) throw new Error('a hold without a turn cannot come late');
+  if (hold === null) throw new Error('a hold without a fence cannot come late');
   return hold;
 }
 
 /**
- * As `placeHold`, for a run that counts its changes: null, and nothing changed, when a later turn of it was taken. The same
- * turn may place it again and again.
+ * As `placeHold`, for a run that counts its changes: null, and nothing changed, when a later fence of it was taken. The same
+ * fence may place it again and again.
  */
-export function placeHoldInTurn(
+export function placeFencedHold(
   redis: RedisConnection,
   name: TrafficName,
   request: HoldRequest,
-  turn: Turn,
+  fence: StepFence,
 ): Promise<Hold | null> {
-  return place(redis, name, request, turn);
+  return place(redis, name, request, fence);
 }
 
 async function place(
   redis: RedisConnection,
   name: TrafficName,
   request: HoldRequest,
-  turn: Turn | undefined,
+  fence: StepFence | undefined,
 ): Promise<Hold | null> {
   const { scope, seconds, by } = request;
-  if (!(seconds >= 1 && seconds <= mostSeconds))
-    throw new Failure('invalid_input', `A hold lasts 1 to ${mostSeconds} seconds.`, { details: { field: 'seconds' } });
+  if (!(seconds >= 1 && seconds <= maxSeconds))
+    throw new Failure('invalid_input', `A hold lasts 1 to ${maxSeconds} seconds.`, { details: { field: 'seconds' } });
   const answer = await redis
     .eval(
       placeScript,
-      turn === undefined ? 1 : 2,
+      fence === undefined ? 1 : 2,
       holdKey(name),
-      ...(turn === undefined ? [] : [turnKey(turn.holderId)]),
+      ...(fence === undefined ? [] : [stepFenceKey(fence.holderId)]),
       randomUUID(),
       scope,
       String(Math.ceil(seconds * 1000)),
       by,
       changedChannel,
       name,
-      turn === undefined ? '' : String(turn.turn),
-      String(turnsKeptSeconds),
+      fence === undefined ? '' : String(fence.sequence),
+      String(fenceKeptSeconds),
     )
     .catch((error: unknown) => {
       throw redisFailure(error);
@@ -100,19 +100,24 @@ export async function liftHold(redis: RedisConnection, name: TrafficName, id: st
 }
 
 /**
- * Ends the hold that `by` placed, if one is in place, and takes the turn; does neither when a later turn of the run was
+ * Ends the hold that `by` placed, if one is in place, and takes the fence; does neither when a later fence of the run was
  * taken. Throws `redis_unreachable`.
  */
-export async function liftHoldInTurn(redis: RedisConnection, name: TrafficName, by: string, turn: Turn): Promise<void> {
+export async function liftFencedHold(
+  redis: RedisConnection,
+  name: TrafficName,
+  by: string,
+  fence: StepFence,
+): Promise<void> {
   await redis
     .eval(
       liftInTurnScript,
       2,
       holdKey(name),
-      turnKey(turn.holderId),
+      stepFenceKey(fence.holderId),
       by,
-      String(turn.turn),
-      String(turnsKeptSeconds),
+      String(fence.sequence),
+      String(fenceKeptSeconds),
       changedChannel,
       name,
     )
@@ -156,15 +161,15 @@ export function readHold(text: unknown): Hold | null {
 }
 
 /** Whether the text of a hold's key says that the last one was lifted. A key that is not there says nothing: Redis may have lost it. */
-export function tellsOfLift(text: unknown): boolean {
+export function announcesLift(text: unknown): boolean {
   return typeof text === 'string' && text.startsWith('{"lifted":');
 }
 
 const late = 2;
 
 /**
- * Keys: the hold, and a run's turns where it counts them. Arguments: id, scope, milliseconds, by, channel, name, the turn and
- * how long it is kept. Answers 1 and the hold, 0 and the other's, or 2 when a later turn was taken.
+ * Keys: the hold, and a run's fences where it counts them. Arguments: id, scope, milliseconds, by, channel, name, the fence and
+ * how long it is kept. Answers 1 and the hold, 0 and the other's, or 2 when a later fence was taken.
  */
 const placeScript = `
 local last = KEYS[2] and tonumber(redis.call('GET', KEYS[2]) or '')
@@ -202,7 +207,7 @@ local function lift(channel, name)
 end
 `;
 
-/** Keys: the hold, a run's turns. Arguments: by, the turn and how long it is kept, channel, name. */
+/** Keys: the hold, a run's fences. Arguments: by, the fence and how long it is kept, channel, name. */
 const liftInTurnScript = `${lifting}
 local last = tonumber(redis.call('GET', KEYS[2]) or '')
 if last and last > tonumber(ARGV[2]) then return 0 end

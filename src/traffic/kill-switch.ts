@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { isTrafficName, type TrafficName } from '../domain/cubes.js';
-import { createPolling, type Polling } from '../registry/polling.js';
+import { createPoller, type Poller } from '../registry/polling.js';
 import type { Alarms } from './alarms.js';
 
-export interface KillSwitch extends Polling {
+export interface KillSwitch extends Poller {
   /** Whether the cube is switched off here. */
   killed(name: TrafficName): boolean;
 }
@@ -28,6 +28,6 @@ export function createKillSwitch(folder: string, everyMillis: number, alarms: Al
       strange ? 'A file in the folder of the kill switches is named after no cube and switches nothing.' : null,
     );
   };
-  const { start, close } = createPolling({ look, everyMillis });
+  const { start, close } = createPoller({ look, everyMillis });
   return { start, close, killed: (name) => thrown.has(name) || thrown.has('all') };
 }

@@ -33,8 +33,8 @@ interface RouteCounts {
 }
 
 /** A field of an answer that holds keys of its users' making must not make a series each. */
-const mostFields = 50;
-const mostExamples = 100;
+const maxFields = 50;
+const maxExamples = 100;
 /** TRAFFIC, "Shadow": what differs more often than legacy from itself by this factor counts. */
 const noiseFactor = 1.2;
 
@@ -59,12 +59,12 @@ export class ShadowCounts {
     return counts;
   }
 
-  noteOld(counts: RouteCounts, field: string): void {
+  recordOld(counts: RouteCounts, field: string): void {
     fieldOf(counts, field).oldDiffers++;
   }
 
   /** Counts a difference of the cube from legacy; `stable` says that legacy's own answers agree in that field. */
-  noteNew(counts: RouteCounts, difference: Difference, stable: boolean, at: string, requestId: string): void {
+  recordNew(counts: RouteCounts, difference: Difference, stable: boolean, at: string, requestId: string): void {
     const field = fieldOf(counts, difference.field);
     field.newDiffers++;
     if (!stable || field.newDiffers <= noiseFactor * field.oldDiffers) return;
@@ -72,7 +72,7 @@ export class ShadowCounts {
     const { cube, route } = counts;
     const { field: name, one: legacy, other: ofCube } = difference;
     this.kept.push({ at, cube, route, field: name, request_id: requestId, legacy, of_cube: ofCube });
-    if (this.kept.length > mostExamples) this.kept.shift();
+    if (this.kept.length > maxExamples) this.kept.shift();
   }
 
   all(): readonly RouteCounts[] {
@@ -86,9 +86,9 @@ export class ShadowCounts {
 }
 
 function fieldOf(counts: RouteCounts, name: string): FieldCounts {
-  const known = counts.fields.get(name) ?? (counts.fields.size < mostFields ? undefined : counts.fields.get('other'));
+  const known = counts.fields.get(name) ?? (counts.fields.size < maxFields ? undefined : counts.fields.get('other'));
   if (known !== undefined) return known;
   const made = { newDiffers: 0, oldDiffers: 0, mismatched: 0 };
-  counts.fields.set(counts.fields.size < mostFields ? name : 'other', made);
+  counts.fields.set(counts.fields.size < maxFields ? name : 'other', made);
   return made;
 }

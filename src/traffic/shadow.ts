@@ -24,14 +24,14 @@ export interface PrimaryAnswer {
 
 export interface ShadowOptions<R extends ShadowRequest> {
   /** Asks one side; rejects when it does not answer within the limits. */
-  readonly fetchLeg: (side: Side, request: R, limits: LegLimits) => Promise<ComparableAnswer>;
+  readonly fetchResponse: (side: Side, request: R, limits: ResponseLimits) => Promise<ComparableAnswer>;
   /** How many requests of clients are under way. */
   readonly inFlight: () => number;
   readonly rules: readonly ShadowRule[];
   readonly clock: () => Date;
 }
 
-export interface LegLimits {
+export interface ResponseLimits {
   readonly millis: number;
   readonly bytes: number;
 }
@@ -49,9 +49,9 @@ export interface Shadow<R extends ShadowRequest> {
 
 /** TRAFFIC, "Shadow": of what is in flight; one at least, or little traffic would never be compared. */
 const shareOfFlight = 0.05;
-const mostBytes = 64 * 1024;
+const maxBytes = 64 * 1024;
 const p99Factor = 2;
-const [leastMillis, unknownMillis, mostMillis] = [50, 1000, 5000];
+const [minMillis, unknownMillis, maxMillis] = [50, 1000, 5000];
 
 /**
  * Asks legacy, the cube, and legacy again, apart from any client, and counts what differs. A field in which legacy differs
@@ -59,14 +59,14 @@ const [leastMillis, unknownMillis, mostMillis] = [50, 1000, 5000];
  * data changed in between.
  */
 export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>): Shadow<R> {
-  const { fetchLeg, inFlight, rules, clock } = options;
+  const { fetchResponse, inFlight, rules, clock } = options;
   const counts = new ShadowCounts();
   const durations = new Map<string, Durations>();
   let underWay = 0;
 
-  const compareSides = async (request: R, limits: LegLimits) => {
+  const compareSides = async (request: R, limits: ResponseLimits) => {
     const ofRoute = counts.of(request.cube, request.route);
-    const ask = (side: Side) => fetchLeg(side, request, limits).catch(() => null);
+    const ask = (side: Side) => fetchResponse(side, request, limits).catch(() => null);
     const old = await ask('legacy');
     const fresh = old === null ? null : await ask('cube');
     const oldAgain = fresh === null ? null : await ask('legacy');
@@ -84,13 +84,13 @@ export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>)
     }
     ofRoute.compared++;
     const noise = firstOfEach(noisy);
-    for (const field of noise.keys()) counts.noteOld(ofRoute, field);
+    for (const field of noise.keys()) counts.recordOld(ofRoute, field);
     const differences = firstOfEach(different);
     if (differences.size === 0) return;
     const later = await ask('legacy');
     const left = later === null ? differences : firstOfEach(significant(later, fresh) ?? different);
     for (const [field, difference] of differences) {
-      if (left.has(field)) counts.noteNew(ofRoute, difference, !noise.has(field), at, request.requestId);
+      if (left.has(field)) counts.recordNew(ofRoute, difference, !noise.has(field), at, request.requestId);
       else ofRoute.raced++;
     }
   };
@@ -112,7 +112,7 @@ export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>)
         return;
       }
       underWay++;
-      const limits = { millis: limitOf(known), bytes: mostBytes };
+      const limits = { millis: limitOf(known), bytes: maxBytes };
       setImmediate(() => {
         compareSides(request, limits)
           .catch(() => undefined)
@@ -131,11 +131,11 @@ function firstOfEach<D extends { readonly field: string }>(differences: readonly
 
 function limitOf(durations: Durations): number {
   const p99 = durations.p99();
-  return p99 === undefined ? unknownMillis : Math.min(mostMillis, Math.max(leastMillis, p99Factor * p99));
+  return p99 === undefined ? unknownMillis : Math.min(maxMillis, Math.max(minMillis, p99Factor * p99));
 }
 
 const keptDurations = 256;
-const fewestDurations = 20;
+const minDurations = 20;
 
 /** The last durations of a route. */
 class Durations {
@@ -150,7 +150,7 @@ class Durations {
   /** Undefined while there are too few to tell. */
   p99(): number | undefined {
     const filled = Math.min(this.count, keptDurations);
-    if (filled < fewestDurations) return undefined;
+    if (filled < minDurations) return undefined;
     return this.ring.slice(0, filled).sort()[Math.ceil(filled * 0.99) - 1];
   }
 }

@@ -1,8 +1,8 @@
 import { Failure } from '../base/failures.js';
 import type { TrafficName } from '../domain/cubes.js';
-import { type Counter, type RampSeries, rampSeries, type Snapshot } from '../domain/traffic/ramp/counters.js';
+import { type Counter, type CounterSnapshot, type RampSeries, rampSeries } from '../domain/traffic/ramp/counters.js';
 import { compareLatencies, type LatencyComparison } from '../domain/traffic/ramp/mann-whitney.js';
-import { boundedAnswer } from '../metrics/bounded-answer.js';
+import { fetchBounded } from '../metrics/bounded-answer.js';
 import { type MetricSample, readMetricsText } from '../metrics/metrics-text.js';
 import { queryPrometheus } from '../metrics/prometheus.js';
 
@@ -22,7 +22,7 @@ export interface SignalSources {
 }
 
 export interface Signals {
-  readonly snapshot: Snapshot;
+  readonly snapshot: CounterSnapshot;
   /** What could not be read, one sentence; null when all could. */
   readonly missing: string | null;
 }
@@ -61,7 +61,7 @@ export async function readLatencies(
     gateways.map(async ({ instance_id, url }) => {
       const signal = AbortSignal.timeout(answerMillis);
       const authorization = `Bearer ${token()}`;
-      const answer: unknown = await boundedAnswer(`${url}/_gateway/latencies?cube=${cube}`, signal, { authorization })
+      const answer: unknown = await fetchBounded(`${url}/_gateway/latencies?cube=${cube}`, signal, { authorization })
         .then(JSON.parse)
         .catch(() => undefined);
       if (!isLatencies(answer))
@@ -69,7 +69,7 @@ export async function readLatencies(
       return answer;
     }),
   );
-  const best = told.reduce((most, one) => (one.cube.length > most.cube.length ? one : most));
+  const best = told.reduce((max, one) => (one.cube.length > max.cube.length ? one : max));
   return compareLatencies(best.cube, best.legacy);
 }
 
@@ -87,7 +87,7 @@ async function readFromPrometheus(url: string, cube: TrafficName): Promise<Signa
 
 /** Undefined for a gateway that does not answer, or does not count by user. */
 async function countersOf({ url }: Gateway, cube: TrafficName): Promise<readonly Counter[] | undefined> {
-  const text = await boundedAnswer(`${url}/metrics`, AbortSignal.timeout(answerMillis)).catch(() => undefined);
+  const text = await fetchBounded(`${url}/metrics`, AbortSignal.timeout(answerMillis)).catch(() => undefined);
   if (text === undefined) return undefined;
   const { samples, families } = readMetricsText(text);
   // Declared and without a sample, it counts and has seen nobody; not even declared, it does not count.

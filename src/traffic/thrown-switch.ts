@@ -1,27 +1,27 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Turn } from '../domain/turn.js';
+import type { StepFence } from '../domain/step-fence.js';
 
 /**
- * A kill switch that a rollback throws while Redis is away. In the file stands who threw it and at which turn; what a
+ * A kill switch that a rollback throws while Redis is away. In the file stands who threw it and at which fence; what a
  * person wrote there is theirs. A rollback's steps follow each other: two at a time are one frozen and one that came after.
  */
 interface Thrower {
   readonly by: string;
-  /** Null of rollbacks before turns were counted. */
-  readonly turn: number | null;
+  /** Null of rollbacks before fences were counted. */
+  readonly fence: number | null;
 }
 
-/** Throws it; one that somebody else threw, or a later turn of the same run, stays as it is. */
-export async function throwSwitch(file: string, by: string, turn: Turn | undefined): Promise<void> {
-  const text = turn === undefined ? by : `${by}#${turn.turn}`;
+/** Throws it; one that somebody else threw, or a later fence of the same run, stays as it is. */
+export async function throwSwitch(file: string, by: string, fence: StepFence | undefined): Promise<void> {
+  const text = fence === undefined ? by : `${by}#${fence.sequence}`;
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   try {
     await writeFile(file, text, { flag: 'wx', mode: 0o600 });
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
     const there = await throwerOf(file);
-    if (there?.by !== by || (there.turn ?? 0) >= (turn?.turn ?? 0)) return;
+    if (there?.by !== by || (there.fence ?? 0) >= (fence?.sequence ?? 0)) return;
     // Renamed over it, so that there is one at every instant.
     const next = `${file}.${process.pid}.tmp`;
     await writeFile(next, text, { mode: 0o600 });
@@ -38,6 +38,6 @@ export async function removeSwitch(file: string, mine: (thrower: Thrower) => boo
 async function throwerOf(file: string): Promise<Thrower | undefined> {
   const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  const [, by = text, turn = null] = /^(.*)#(\d{1,15})$/s.exec(text) ?? [];
-  return { by, turn: turn === null ? null : Number(turn) };
+  const [, by = text, fence = null] = /^(.*)#(\d{1,15})$/s.exec(text) ?? [];
+  return { by, fence: fence === null ? null : Number(fence) };
 }

@@ -9,7 +9,7 @@ export interface Endpoint {
 
 const failuresToEject = 5;
 const ejectionMillis = 30_000;
-const longestEjectionMillis = 300_000;
+const maxEjectionMillis = 300_000;
 
 /** A member of a balance, with what is known of it here. */
 export class Member {
@@ -37,9 +37,9 @@ export class Member {
     this.failuresInARow++;
     if (this.failuresInARow < failuresToEject || this.isEjected(now)) return;
     // Forgiven after a quiet time as long as the longest ejection.
-    if (now - this.ejectedUntil > longestEjectionMillis) this.ejections = 0;
+    if (now - this.ejectedUntil > maxEjectionMillis) this.ejections = 0;
     this.ejections++;
-    this.ejectedUntil = now + Math.min(ejectionMillis * this.ejections, longestEjectionMillis);
+    this.ejectedUntil = now + Math.min(ejectionMillis * this.ejections, maxEjectionMillis);
     this.failuresInARow = 0;
   }
 }

@@ -17,13 +17,13 @@ export interface BreakerOptions {
 }
 
 const windowSeconds = 10;
-const leastCalls = 20;
+const minCalls = 20;
 const failedShare = 0.5;
 const firstOpenMillis = 10_000;
-const longestOpenMillis = 300_000;
-const mostTrialsAtOnce = 3;
+const maxOpenMillis = 300_000;
+const maxTrialsAtOnce = 3;
 const trials = 10;
-const mostFailedTrials = 3;
+const maxFailedTrials = 3;
 
 /**
  * Breaks off calls to what fails most of the time (numbers: TRAFFIC, "Breaker, retries, cache, balancing"). Its window
@@ -61,7 +61,7 @@ export class Breaker {
       if (this.options.now() < this.openUntil) return null;
       this.become('half_open');
     }
-    if (this.trialsRunning >= mostTrialsAtOnce || this.trialsRunning + this.trialsDone >= trials) return null;
+    if (this.trialsRunning >= maxTrialsAtOnce || this.trialsRunning + this.trialsDone >= trials) return null;
     this.trialsRunning++;
     return { generation: this.generation, trial: true };
   }
@@ -79,7 +79,7 @@ export class Breaker {
     if (outcome === 'abandoned') return;
     this.trialsDone++;
     if (failed) this.trialsFailed++;
-    if (this.trialsFailed > mostFailedTrials) this.open();
+    if (this.trialsFailed > maxFailedTrials) this.open();
     else if (this.trialsDone >= trials) {
       this.openings = 0;
       this.become('closed');
@@ -104,11 +104,11 @@ export class Breaker {
       calls += this.calls[slot] ?? 0;
       failures += this.failures[slot] ?? 0;
     }
-    if (calls >= leastCalls && failures >= calls * failedShare) this.open();
+    if (calls >= minCalls && failures >= calls * failedShare) this.open();
   }
 
   private open(): void {
-    const millis = Math.min(firstOpenMillis * 2 ** this.openings, longestOpenMillis);
+    const millis = Math.min(firstOpenMillis * 2 ** this.openings, maxOpenMillis);
     this.openings++;
     this.openUntil = this.options.now() + millis * (0.8 + 0.4 * this.options.random());
     this.become('open');

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 
 /** A whole answer. Header names and values in turn. */
-export interface WholeAnswer {
+export interface CachedResponse {
   readonly status: number;
   readonly headers: readonly string[];
   readonly body: Buffer;
@@ -13,7 +13,7 @@ export interface CacheOptions {
   /** 0 to 1, for the jitter that keeps answers from growing old all at once. */
   readonly random: () => number;
   /** Bytes of all answers together: bodies, headers, keys. */
-  readonly mostBytes: number;
+  readonly maxBytes: number;
 }
 
 /** What tells answers apart, beside the headers that the upstream is sent. */
@@ -29,10 +29,10 @@ export interface CacheSubject {
   readonly epoch: number;
 }
 
-export type Cached = { readonly answer: WholeAnswer; readonly ageSeconds: number };
+export type Cached = { readonly answer: CachedResponse; readonly ageSeconds: number };
 
 interface Kept {
-  readonly answer: WholeAnswer;
+  readonly answer: CachedResponse;
   readonly at: number;
   readonly freshUntil: number;
 }
@@ -50,11 +50,11 @@ const staleIfErrorMillis = 300_000;
  */
 export class AnswerCache {
   private readonly kept: LRUCache<string, Kept>;
-  private readonly flights = new Map<string, Promise<WholeAnswer>>();
+  private readonly flights = new Map<string, Promise<CachedResponse>>();
 
   constructor(private readonly options: CacheOptions) {
     this.kept = new LRUCache({
-      maxSize: options.mostBytes,
+      maxSize: options.maxBytes,
       sizeCalculation: ({ answer }, key) => answer.body.length + answer.headers.join('').length + key.length + 1000,
     });
   }
@@ -68,7 +68,7 @@ export class AnswerCache {
   async get(
     subject: CacheSubject,
     headers: readonly string[],
-    fetch: (headers: readonly string[]) => Promise<WholeAnswer>,
+    fetch: (headers: readonly string[]) => Promise<CachedResponse>,
     mayKeep: () => boolean = () => true,
   ): Promise<Cached> {
     const key = framed([
@@ -109,7 +109,7 @@ export class AnswerCache {
   }
 
   /** One call for a key at a time. */
-  private fly(key: string, fetch: () => Promise<WholeAnswer>, mayKeep: () => boolean): Promise<WholeAnswer> {
+  private fly(key: string, fetch: () => Promise<CachedResponse>, mayKeep: () => boolean): Promise<CachedResponse> {
     const flying = this.flights.get(key);
     if (flying !== undefined) return flying;
     const answer = fetch()
@@ -122,7 +122,7 @@ export class AnswerCache {
     return answer;
   }
 
-  private keep(key: string, answer: WholeAnswer): void {
+  private keep(key: string, answer: CachedResponse): void {
     if (answer.status !== 200 || !mayShare(answer)) return;
     const at = this.options.now();
     const ttl = ttlMillis * (1 - ttlJitter + 2 * ttlJitter * this.options.random());
@@ -135,7 +135,7 @@ function framed(fields: readonly string[]): string {
   return fields.map((field) => `${field.length}:${field}`).join('');
 }
 
-function mayShare({ status, headers }: WholeAnswer): boolean {
+function mayShare({ status, headers }: CachedResponse): boolean {
   if (status === 206 || valuesOf(headers, 'set-cookie').length > 0) return false;
   if (valuesOf(headers, 'vary').some((value) => value.includes('*'))) return false;
   return !valuesOf(headers, 'cache-control').some((value) => /\b(no-store|no-cache|private)\b/i.test(value));

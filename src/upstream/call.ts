@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import { Failure } from '../base/failures.js';
 import type { Member } from './balance.js';
-import type { WholeAnswer } from './cache.js';
+import type { CachedResponse } from './cache.js';
 import { deadlineHeader, deadlineLeft } from './deadline.js';
 import { isSafe, retryAfterOf, retryDelay } from './retry-budget.js';
 import { type Attempt, callHeader, type Upstream } from './upstream.js';
@@ -18,7 +18,7 @@ export interface Call {
   readonly body?: Buffer;
   /** For the whole call, its retry included. */
   readonly limitMillis: number;
-  readonly mostAnswerBytes: number;
+  readonly maxAnswerBytes: number;
 }
 
 /**
@@ -26,13 +26,13 @@ export interface Call {
  * repeated once within the budget and the time limit when it failed or was answered 503. Throws
  * `upstream_unavailable`, `upstream_failed`, `upstream_timeout` or `answer_too_large`; all but the first may have had an effect there.
  */
-export async function callUpstream(upstream: Upstream, call: Call): Promise<WholeAnswer> {
+export async function callUpstream(upstream: Upstream, call: Call): Promise<CachedResponse> {
   const deadline = upstream.now() + call.limitMillis;
   let retried = false;
   upstream.budget.begin();
   try {
     const first = await tryOnce(upstream, call, deadline);
-    const wait = mayRetry(call, first) ? retryDelay(askedWait(first), () => upstream.random()) : null;
+    const wait = mayRetry(call, first) ? retryDelay(requestedDelay(first), () => upstream.random()) : null;
     if (wait === null || upstream.now() + wait >= deadline) return resultOf(first);
     retried = upstream.budget.take();
     if (!retried) return resultOf(first);
@@ -44,7 +44,7 @@ export async function callUpstream(upstream: Upstream, call: Call): Promise<Whol
 }
 
 type Tried =
-  | { readonly kind: 'answer'; readonly answer: WholeAnswer; readonly member: Member }
+  | { readonly kind: 'answer'; readonly answer: CachedResponse; readonly member: Member }
   | {
       readonly kind: 'failure';
       readonly failure: Failure;
@@ -65,7 +65,7 @@ async function tryOnce(upstream: Upstream, call: Call, deadline: number, except?
     throw new Failure('upstream_unavailable', sentences[attempt]);
   }
   return new Promise((resolve) => {
-    const collector = new Collector(attempt, call.mostAnswerBytes, resolve);
+    const collector = new Collector(attempt, call.maxAnswerBytes, resolve);
     const timer = setTimeout(() => collector.breakOff('timed_out'), Math.max(1, deadline - upstream.now()));
     collector.atEnd = () => clearTimeout(timer);
     attempt.member.connections.dispatch(
@@ -97,7 +97,7 @@ class Collector implements Dispatcher.DispatchHandler {
 
   constructor(
     private readonly attempt: Attempt,
-    private readonly mostBytes: number,
+    private readonly maxBytes: number,
     private readonly resolve: (tried: Tried) => void,
   ) {}
 
@@ -110,7 +110,7 @@ class Collector implements Dispatcher.DispatchHandler {
     if (status < 200) return true;
     this.status = status;
     const headers = raw.map((part) => part.toString('latin1'));
-    if (this.attempt.isAnothers(headerValue(headers, callHeader))) this.breakOff('anothers');
+    if (this.attempt.isCrossUser(headerValue(headers, callHeader))) this.breakOff('anothers');
     // Whoever passes the answer on has names of its own for its calls.
     this.headers = headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== callHeader);
     return true;
@@ -118,7 +118,7 @@ class Collector implements Dispatcher.DispatchHandler {
 
   onData(chunk: Buffer): boolean {
     this.bytes += chunk.length;
-    if (this.bytes > this.mostBytes) this.breakOff('too_large');
+    if (this.bytes > this.maxBytes) this.breakOff('too_large');
     else this.chunks.push(chunk);
     return true;
   }
@@ -166,7 +166,7 @@ function failureOf(why: keyof typeof outcomes): Failure {
     case 'timed_out':
       return new Failure('upstream_timeout', 'The service did not answer in time.');
     case 'anothers':
-      return anothersAnswer();
+      return crossUserFailure();
     case 'too_large':
       return new Failure('answer_too_large', 'The answer of the service is larger than its caller takes.');
   }
@@ -177,17 +177,17 @@ function mayRetry(call: Call, tried: Tried): boolean {
   return tried.mayPass && (isSafe(call.method) || !tried.sent);
 }
 
-function askedWait(tried: Tried): string | undefined {
+function requestedDelay(tried: Tried): string | undefined {
   return tried.kind === 'failure' ? undefined : retryAfterOf(tried.answer.headers);
 }
 
-function resultOf(tried: Tried): WholeAnswer {
+function resultOf(tried: Tried): CachedResponse {
   if (tried.kind === 'failure') throw tried.failure;
   return tried.answer;
 }
 
 /** What a caller is told instead of an answer that was another's. */
-export function anothersAnswer(): Failure {
+export function crossUserFailure(): Failure {
   return new Failure('upstream_failed', 'The service answered another call than this one.', {
     hint: 'Nothing of that answer was passed on. Repeat the request.',
   });

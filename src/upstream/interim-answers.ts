@@ -11,10 +11,10 @@ channel('undici:client:sendHeaders').subscribe((message) => {
 
 const interim = /^HTTP\/1\.[01] 1(?!01)\d\d[ \r\n]/;
 /** How the shortest of them begins. */
-const anInterim = 'HTTP/1.1 100 ';
+const interimAnswer = 'HTTP/1.1 100 ';
 const placeOfStatus = 'HTTP/1.1 '.length;
 const one = '1'.charCodeAt(0);
-const mostBytes = 16 * 1024;
+const maxBytes = 16 * 1024;
 
 /**
  * Takes interim answers (100, 102, 103 …) away from what a connection reads, as many as come: who forwards waits for none of
@@ -64,7 +64,7 @@ class InterimAnswers {
 /** Whether they are the beginning of an interim answer, or may become one. */
 function isUndecided(bytes: Buffer): boolean {
   const start = startOf(bytes);
-  return bytes.length < mostBytes && interim.test(start + anInterim.slice(start.length));
+  return bytes.length < maxBytes && interim.test(start + interimAnswer.slice(start.length));
 }
 
 /** Null where nothing else came. */
@@ -79,5 +79,5 @@ function withoutInterim(bytes: Buffer): Buffer | null {
 }
 
 function startOf(bytes: Buffer): string {
-  return bytes.toString('latin1', 0, anInterim.length);
+  return bytes.toString('latin1', 0, interimAnswer.length);
 }

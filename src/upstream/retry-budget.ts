@@ -1,8 +1,8 @@
 const share = 0.2;
-const least = 3;
-const shortestDelay = 25;
-const longestDelay = 250;
-const mostRetryAfterSeconds = 5;
+const min = 3;
+const minDelay = 25;
+const maxDelay = 250;
+const maxRetryAfterSeconds = 5;
 
 /**
  * Of the calls under way, how many may be second attempts: a fifth, and three at least. What is down is then never hit
@@ -23,7 +23,7 @@ export class RetryBudget {
 
   /** Takes one retry from the budget; it is given back by `end(true)`. */
   take(): boolean {
-    if (this.retrying >= Math.max(least, Math.floor(this.active * share))) return false;
+    if (this.retrying >= Math.max(min, Math.floor(this.active * share))) return false;
     this.retrying++;
     return true;
   }
@@ -32,8 +32,8 @@ export class RetryBudget {
 /** Milliseconds to wait before the one retry: what the answer asks for, five seconds at most, else full jitter. */
 export function retryDelay(retryAfter: string | undefined, random: () => number): number {
   if (retryAfter !== undefined && /^\d{1,9}$/.test(retryAfter))
-    return Math.min(Number(retryAfter), mostRetryAfterSeconds) * 1000;
-  return shortestDelay + random() * (longestDelay - shortestDelay);
+    return Math.min(Number(retryAfter), maxRetryAfterSeconds) * 1000;
+  return minDelay + random() * (maxDelay - minDelay);
 }
 
 /** Methods of which a second call changes nothing and answers the same. */

@@ -13,7 +13,7 @@ export interface UpstreamOptions {
   /** Whether each call is named in `callHeader`: cubes name it in their answers, and one that names another is somebody else's. */
   readonly namesCalls: boolean;
   /** Calls under way at most; more are refused. */
-  readonly mostOutstanding: number;
+  readonly maxOutstanding: number;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
   /** 0 to 1. */
@@ -24,7 +24,7 @@ export interface UpstreamOptions {
 export const callHeader = 'x-cube-call';
 
 /** Why a call cannot be made. */
-export type Refusal = 'nobody' | 'broken_off' | 'too_many';
+export type UpstreamRefusal = 'nobody' | 'broken_off' | 'too_many';
 
 /**
  * One service as its callers see it: its instances balanced and ejected, a breaker for each route, a budget of retries.
@@ -36,7 +36,7 @@ export class Upstream {
   /** Answered 5xx. */
   upstreamFailures = 0;
   /** Answers that belonged to another call: somebody mixed up the callers. */
-  anothersAnswers = 0;
+  crossUserResponses = 0;
   outstanding = 0;
   private named = 0;
   /** No other process gives the same names. */
@@ -55,10 +55,10 @@ export class Upstream {
   }
 
   /** Chooses who is asked; whoever gets an attempt settles it, once. `except` is who was asked before, if anybody. */
-  begin(route: string, except?: Member): Attempt | Refusal {
+  begin(route: string, except?: Member): Attempt | UpstreamRefusal {
     this.balance.update(this.options.endpoints());
     if (this.balance.size === 0) return 'nobody';
-    if (this.outstanding >= this.options.mostOutstanding) return 'too_many';
+    if (this.outstanding >= this.options.maxOutstanding) return 'too_many';
     const breaker = this.options.breaks ? this.breakerOf(route) : undefined;
     const permit = breaker?.take();
     if (permit === null) return 'broken_off';
@@ -121,9 +121,9 @@ export class Attempt {
   }
 
   /** Whether an answer named `answered` belongs to another call, which is counted. An empty name says nothing. */
-  isAnothers(answered: string): boolean {
+  isCrossUser(answered: string): boolean {
     if (this.name === '' || answered === '' || answered === this.name) return false;
-    this.upstream.anothersAnswers++;
+    this.upstream.crossUserResponses++;
     return true;
   }
 

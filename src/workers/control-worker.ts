@@ -9,7 +9,7 @@ import { createOutsideRequests } from '../activities/outside-requests.js';
 import { createRunSteps } from '../activities/run-steps.js';
 import { createTrafficLooks, createWeightSteps } from '../activities/traffic.js';
 import { isProven } from '../auth/request-proofs.js';
-import { KnownSecrets } from '../auth/token-secrets.js';
+import { LoadedSecrets } from '../auth/token-secrets.js';
 import { issueCubeToken } from '../auth/tokens.js';
 import { armCrashPoint } from '../base/crash-points.js';
 import { packageVersion } from '../base/package-root.js';
@@ -62,7 +62,7 @@ export async function startControlWorker(
   const urls = { legacyUrl: config.LEGACY_DATABASE_URL, cubeUrl: config.CUBE_DATABASE_URL };
   const databases = openDatabases(urls, 'cubeshift control worker', activitySlots);
   await checkLedgerVersion(databases.cube);
-  const secrets = new KnownSecrets(
+  const secrets = new LoadedSecrets(
     config,
     () => new Date(),
     (sentence) => log.error(sentence),

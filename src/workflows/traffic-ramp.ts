@@ -1,6 +1,6 @@
 import { ActivityFailure, CancellationScope, proxyActivities } from '@temporalio/workflow';
 import type { RampMove, TrafficLooks, WeightChange, WeightSteps } from '../activities/traffic.js';
-import type { Verdict } from '../domain/deployment/cube-changes.js';
+import type { CheckResult } from '../domain/deployment/cube-changes.js';
 import type { RequestProof } from '../domain/plan-requests.js';
 import { countBetween, keepSilent } from '../domain/traffic/ramp/counters.js';
 import { addSeen, watchedBetween } from '../domain/traffic/ramp/evidence.js';
@@ -9,7 +9,7 @@ import { holdOffAfter } from '../domain/traffic/ramp/hold-off.js';
 import type { RampInput, RampView } from '../domain/traffic/ramp/ramp.js';
 import { nextStep } from '../domain/traffic/ramp/steps.js';
 import { quickLooks, quickUntilDone } from './lib/options.js';
-import { type CarriedRamp, type RampAsked, RampRun } from './lib/ramp-run.js';
+import { type CarriedRamp, type RampCommand, RampRun } from './lib/ramp-run.js';
 import { ReceivedRequests } from './lib/received-requests.js';
 
 const looks = proxyActivities<TrafficLooks>(quickLooks);
@@ -28,7 +28,7 @@ export async function trafficRamp(
   CancellationScope.current().cancelRequested.catch(() => ramp.cancelledFromOutside());
   return CancellationScope.nonCancellable(async () => {
     while (!ramp.ended) {
-      await ramp.takeUp((asked) => carryOut(ramp, asked));
+      await ramp.executePendingCommands((asked) => carryOut(ramp, asked));
       if (ramp.ended) break;
       if (await look(ramp)) await decide(ramp);
       await ramp.renewHistory();
@@ -42,7 +42,7 @@ export async function trafficRamp(
 /** Looks at weight, registry and gateways; false when something was asked meanwhile. */
 async function look(ramp: RampRun): Promise<boolean> {
   const { cube, settings } = ramp.input;
-  const looked = await ramp.unlessAsked(() => looks.observeTraffic(cube)).catch(unreadable);
+  const looked = await ramp.untilCommanded(() => looks.observeTraffic(cube)).catch(unreadable);
   if (looked === undefined) return false;
   const now = Date.now();
   const elapsed = ramp.lastLook === null ? 0 : watchedBetween(ramp.lastLook, now, untilNextLook(ramp));
@@ -57,15 +57,15 @@ async function look(ramp: RampRun): Promise<boolean> {
   ramp.checks++;
   if (looked.weight !== null) {
     ramp.revision = looked.weight.revision;
-    noticeWeight(ramp, looked.weight);
+    adoptChangedWeight(ramp, looked.weight);
   }
   return true;
 }
 
-type Looked = Awaited<ReturnType<TrafficLooks['observeTraffic']>>;
+type Observation = Awaited<ReturnType<TrafficLooks['observeTraffic']>>;
 
 /** A look that failed for good is one that saw nothing. */
-function unreadable(error: unknown): Looked {
+function unreadable(error: unknown): Observation {
   if (!(error instanceof ActivityFailure)) throw error;
   const missing = `The state of the traffic could not be read (${error.cause?.message ?? 'unknown'}).`;
   return { weight: null, ready: null, snapshot: {}, listed: [], missing };
@@ -77,11 +77,14 @@ function notCompared(error: unknown): { readonly missing: string } {
 }
 
 /** A weight that somebody else set is left as it is: the ramp says so and waits. */
-function noticeWeight(ramp: RampRun, { enabled, percentage, changedBy }: NonNullable<Looked['weight']>): void {
+function adoptChangedWeight(
+  ramp: RampRun,
+  { enabled, percentage, changedBy }: NonNullable<Observation['weight']>,
+): void {
   const found = enabled ? percentage : 0;
   if (!ramp.began && found !== null) {
     // A person let it go on from whatever weight this is.
-    if (found !== ramp.percentage) ramp.takeOver(found);
+    if (found !== ramp.percentage) ramp.adoptWeight(found);
     ramp.began = true;
   }
   if (found === ramp.percentage && enabled) {
@@ -107,7 +110,7 @@ async function decide(ramp: RampRun): Promise<void> {
   const { settings } = ramp.input;
   let decision = judge(ramp.evidence, ramp.found, settings);
   if (decision.reason === 'latencies_due' && ramp.status === 'ramping') {
-    const compared = await ramp.unlessAsked(() => looks.compareUserLatencies(ramp.input.cube)).catch(notCompared);
+    const compared = await ramp.untilCommanded(() => looks.compareUserLatencies(ramp.input.cube)).catch(notCompared);
     if (compared === undefined) return;
     decision =
       'missing' in compared
@@ -116,13 +119,13 @@ async function decide(ramp: RampRun): Promise<void> {
   }
   if (decision.verdict === 'back') return goBack(ramp, decision);
   if (ramp.status === 'holding_off' && Date.now() >= (ramp.holdOffUntil ?? 0)) {
-    ramp.stand(0, true);
+    ramp.setStep(0, true);
     ramp.enter('ramping', { verdict: 'hold', reason: 'started_again', sentence: 'The hold-off is over.' });
     return;
   }
   if (ramp.status !== 'ramping') return;
   // Compared once a step: another look at it needs another step's time.
-  if (decision.reason === 'slower') ramp.stand(ramp.percentage);
+  if (decision.reason === 'slower') ramp.setStep(ramp.percentage);
   if (decision.verdict === 'advance') return advance(ramp, decision);
   ramp.enter('ramping', decision);
 }
@@ -148,15 +151,15 @@ async function advance(ramp: RampRun, { sentence }: Decision): Promise<void> {
   // Somebody was faster: the next look tells who.
   if (!done) return;
   record(ramp, { action: 'ramp.advance', from: ramp.percentage, to: next, why: sentence });
-  ramp.stand(next);
+  ramp.setStep(next);
   ramp.enter('ramping', { verdict: 'advance', reason: 'all_clear', sentence: why });
 }
 
 /** Why the cube cannot write where its users' writes go; undefined where it was seen to. */
 async function whyNotWritable(ramp: RampRun): Promise<string | undefined> {
   const verdict = await ramp
-    .unlessAsked(() => looks.checkWrites(ramp.input.cube))
-    .catch((error: unknown): Verdict => {
+    .untilCommanded(() => looks.checkWrites(ramp.input.cube))
+    .catch((error: unknown): CheckResult => {
       if (!(error instanceof ActivityFailure)) throw error;
       return { passed: false, sentence: `whether it can write is unknown (${error.cause?.message ?? 'unknown'})` };
     });
@@ -166,12 +169,12 @@ async function whyNotWritable(ramp: RampRun): Promise<string | undefined> {
 
 /**
  * All users to legacy at once, by one write; then a hold-off, and after the third time of a day a person. The write goes by
- * no weight and no revision, so that nobody's change keeps it from being made; by its turn it is made once.
+ * no weight and no revision, so that nobody's change keeps it from being made; by its fence it is made once.
  */
 async function goBack(ramp: RampRun, { reason, sentence }: { reason: string; sentence: string }): Promise<void> {
   const { cube } = ramp.input;
-  const turn = ramp.nextTurn();
-  const { revision, before } = await weights.setWeight({ cube, percentage: 0, turn, by: byRamp(ramp), why: sentence });
+  const fence = ramp.nextFence();
+  const { revision, before } = await weights.setWeight({ cube, percentage: 0, fence, by: byRamp(ramp), why: sentence });
   ramp.revision = revision;
   // Steps before this version did not say; an attempt that came after the change finds what it left.
   const from = before === undefined || before === 0 ? ramp.found : before;
@@ -181,7 +184,7 @@ async function goBack(ramp: RampRun, { reason, sentence }: { reason: string; sen
     ...ramp.rollbacks.slice(-(keptRollbacks - 1)),
     { at: new Date(at).toISOString(), from_percentage: from, reason, sentence },
   ];
-  ramp.stand(0, true);
+  ramp.setStep(0, true);
   const went = `Went back from ${from} % to 0 %: ${sentence}`;
   const holdOff = holdOffAfter(ramp.rollbacks.map((one) => Date.parse(one.at)));
   if (ramp.status === 'paused') ramp.enter('paused', { verdict: 'back', reason, sentence: went });
@@ -200,7 +203,7 @@ async function goBack(ramp: RampRun, { reason, sentence }: { reason: string; sen
 
 /** Puts a move on record beside the plan: a database that is away may not keep it from watching. */
 function record(ramp: RampRun, move: Omit<RampMove, 'cube' | 'by'>): void {
-  ramp.beside(() => weights.recordMove({ cube: ramp.input.cube, by: byRamp(ramp), ...move }));
+  ramp.runInBackground(() => weights.recordMove({ cube: ramp.input.cube, by: byRamp(ramp), ...move }));
 }
 
 /** Raises of a weight go by its revision: one tried by a worker that wakes up after a way back must not undo it. */
@@ -215,7 +218,7 @@ async function setWeight(
   return { done };
 }
 
-async function carryOut(ramp: RampRun, { action, request }: RampAsked): Promise<void> {
+async function carryOut(ramp: RampRun, { action, request }: RampCommand): Promise<void> {
   const { by, why } = request;
   const because = why === undefined ? '' : ` ${why}`;
   switch (action) {
@@ -227,7 +230,7 @@ async function carryOut(ramp: RampRun, { action, request }: RampAsked): Promise<
       });
       return;
     case 'resume':
-      ramp.stand(ramp.found, ramp.found === 0);
+      ramp.setStep(ramp.found, ramp.found === 0);
       // What was found last may no longer be so: the next look says where it goes on from.
       ramp.began = false;
       ramp.enter('ramping', {
@@ -241,7 +244,7 @@ async function carryOut(ramp: RampRun, { action, request }: RampAsked): Promise<
       const change = { percentage, by, why: why ?? 'set through the ramp' };
       // Whatever others changed meanwhile: this is the last word.
       for (let done = false; !done; ) ({ done } = await setWeight(ramp, change));
-      ramp.stand(percentage, percentage === 0);
+      ramp.setStep(percentage, percentage === 0);
       ramp.enter(ramp.status === 'paused' ? 'paused' : 'ramping', {
         verdict: 'hold',
         reason: 'set',

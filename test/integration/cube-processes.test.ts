@@ -52,7 +52,7 @@ beforeEach(async () => {
   home.prepare();
   for (const version of ['1.0', '1.1']) home.addRelease(fakeRelease(version));
   runtime = createLocalRuntime(home.folder, '1.0');
-  await runtime.take(by, 'deployment');
+  await runtime.claim(by, 'deployment');
   kept = await Kept.start();
 });
 afterEach(async () => {
@@ -171,25 +171,27 @@ describe('restart and scale', () => {
 describe('who may change', () => {
   test('a rollback takes a cube from a deployment, whose changes are refused from then on', async () => {
     const rollback: ChangeReference = { cubeId, holderId: 'rollback' };
-    await runtime.take(rollback, 'rollback');
+    await runtime.claim(rollback, 'rollback');
     await expect(runtime.deploy(by, '1.1', 1)).rejects.toMatchObject({ type: 'conflict' });
-    await expect(runtime.take(by, 'deployment')).rejects.toMatchObject({ type: 'conflict' });
+    await expect(runtime.claim(by, 'deployment')).rejects.toMatchObject({ type: 'conflict' });
     await runtime.activate(rollback, '1.1');
-    await runtime.letGo(rollback);
-    await expect(runtime.take(by, 'deployment')).rejects.toMatchObject({ type: 'conflict' });
-    await runtime.take({ cubeId, holderId: 'deployment after the rollback' }, 'deployment');
+    await runtime.release(rollback);
+    await expect(runtime.claim(by, 'deployment')).rejects.toMatchObject({ type: 'conflict' });
+    await runtime.claim({ cubeId, holderId: 'deployment after the rollback' }, 'deployment');
     expect(await runtime.list(cubeId)).toMatchObject({ active: '1.1', previous: '1.0' });
   });
 
   test('of changes made at the same time none is lost', async () => {
     const others = Array.from({ length: 20 }, (_, place) => `cube-${place}`);
     const runtimes = [runtime, createLocalRuntime(home.folder, '1.0')];
-    await Promise.all(others.map((id, place) => runtimes[place % 2]?.take({ cubeId: id, holderId: id }, 'deployment')));
+    await Promise.all(
+      others.map((id, place) => runtimes[place % 2]?.claim({ cubeId: id, holderId: id }, 'deployment')),
+    );
     for (const id of others) expect((await runtime.list(id)).holder?.id, id).toBe(id);
   });
 
   test('what was wanted before is put back whole, but for who holds the cube', async () => {
-    const before = await runtime.take(by, 'deployment');
+    const before = await runtime.claim(by, 'deployment');
     await runtime.deploy(by, '1.1', 1);
     await runtime.activate(by, '1.1');
     await untilReady('1.1');

@@ -8,7 +8,7 @@ import { type CubeTraffic, createCubeTraffic } from '../../src/activities/cube-t
 import { createCubeVersions } from '../../src/activities/cube-versions.js';
 import { ownedByLegacy } from '../../src/domain/traffic/routing.js';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
-import { endTurns } from '../../src/redis/fencing.js';
+import { closeFence } from '../../src/redis/fencing.js';
 import { createLocalRuntime } from '../../src/runtime/local.js';
 import { createFlagWatcher } from '../../src/traffic/flag-watcher.js';
 import { readFlags, writeFlags } from '../../src/traffic/flags.js';
@@ -328,7 +328,7 @@ describe('users who wait', () => {
     await run(() => traffic('cube').letTrafficIn(change, before, 2));
     await run(() => traffic('cube').keepWaiting(change, 1));
     expect(await readHoldOn(redis, 'saju')).toBeNull();
-    await endTurns(redis, change.holderId);
+    await closeFence(redis, change.holderId);
     await run(() => traffic('cube').keepWaiting(change, 3));
     expect(await readHoldOn(redis, 'saju')).toBeNull();
   });

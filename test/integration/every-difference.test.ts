@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { greatestKey, leastKey } from '../../src/domain/migration/key-range.js';
+import { maxKey, minKey } from '../../src/domain/migration/key-range.js';
 import { type LegacySajuRecord, transformSajuRecord } from '../../src/domain/saju/record.js';
 import { fieldMismatches } from '../../src/kinds/rows/compare/field-comparison.js';
 import { compareRange, differingRows } from '../../src/kinds/rows/compare/range-comparison.js';
@@ -12,7 +12,7 @@ import { cleanRecord } from '../support/legacy-records.js';
 
 let databases: TestDatabases;
 let compared: Databases;
-const everything = { after: leastKey, upto: greatestKey };
+const everything = { after: minKey, upto: maxKey };
 
 beforeAll(async () => {
   databases = await createDatabases(0);

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { isWayOut, migrationActions } from '../../src/domain/migration/migration.js';
+import { endsRun, migrationActions } from '../../src/domain/migration/migration.js';
 import { inTransaction } from '../../src/postgres/connect.js';
 import { claimOperation } from '../../src/postgres/ledger/operations.js';
 import { claimRange, releaseRanges } from '../../src/postgres/ledger/ranges.js';
-import { acceptRejects, keepRejects } from '../../src/postgres/ledger/rejects.js';
+import { acceptRejects, recordRejects } from '../../src/postgres/ledger/rejects.js';
 import {
   finalizeOwnership,
   recordEstimate,
@@ -68,10 +68,10 @@ test('ranges that a later state has claimed are not taken away by an earlier one
   expect(open.rowCount).toBe(0);
 });
 
-test.each(migrationActions.filter((action) => !isWayOut(action)))(
+test.each(migrationActions.filter((action) => !endsRun(action)))(
   'a way out that was accepted after %s stays on record when the note of that is repeated late',
   async (earlier) => {
-    for (const wayOut of migrationActions.filter(isWayOut)) {
+    for (const wayOut of migrationActions.filter(endsRun)) {
       await databases.cube.query('update ledger.migrations set pending = null');
       for (const action of [earlier, wayOut, earlier]) await recordPending(databases.cube, current, action);
       const noted = await databases.cube.query('select pending from ledger.migrations');
@@ -105,7 +105,7 @@ test('an acceptance takes what was rejected when it was asked for, and nothing t
   const asked = { migrationId: 'run', sequence: 3 };
   expect(await acceptRejects(databases.cube, asked, 'all', 'tester', 'foretold')).toBe(databases.rejected.size);
   await inTransaction(databases.cube, (client) =>
-    keepRejects(client, 'run', [{ sourceId: BigInt(id ?? 0), reason: 'later', detail: 'later', payload: '{}' }]),
+    recordRejects(client, 'run', [{ sourceId: BigInt(id ?? 0), reason: 'later', detail: 'later', payload: '{}' }]),
   );
   expect(await acceptRejects(databases.cube, asked, 'all', 'tester', 'foretold')).toBe(0);
 });

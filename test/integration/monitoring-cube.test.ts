@@ -50,7 +50,7 @@ function collecting() {
     metrics,
     clock: () => now,
   });
-  const tell = async () => readMetricsText(await metrics.tell(collector.watched(), now)).samples;
+  const tell = async () => readMetricsText(await metrics.render(collector.watched(), now)).samples;
   const read = async (name: string, labels: Record<string, string>) =>
     (await tell()).find(
       (sample) => sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
@@ -163,7 +163,9 @@ describe('of every instance', () => {
     await startImpostor('ai-cube', good);
     const { collector, metrics } = collecting();
     await collector.collect();
-    const declared = [...(await metrics.tell(collector.watched(), now)).matchAll(/^# TYPE (\S+)/gm)].map(([, n]) => n);
+    const declared = [...(await metrics.render(collector.watched(), now)).matchAll(/^# TYPE (\S+)/gm)].map(
+      ([, n]) => n,
+    );
     expect(new Set(declared).size).toBe(declared.length);
   });
 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { connectRedis, connectRedisOnce, type RedisConnection } from '../../src/redis/connection.js';
-import { lookAtRedis } from '../../src/redis/look.js';
+import { probeRedis } from '../../src/redis/probe.js';
 import { until } from '../support/conditions.js';
 import { cubeSecret } from '../support/gateway.js';
 import { OwnRedis } from '../support/own-redis.js';
@@ -78,7 +78,7 @@ describe.skipIf(!canBeStranger)("another user's program on Redis' port", () => {
     const { connection, connected } = connectRedisOnce(url, 1000, owner);
     await expect(connected).rejects.toThrow("is held by another user's program (user id 65534)");
     connection.disconnect();
-    await expect(lookAtRedis(url, owner)).rejects.toThrow("is held by another user's program (user id 65534)");
+    await expect(probeRedis(url, owner)).rejects.toThrow("is held by another user's program (user id 65534)");
     expect((await stranger.told()).replaceAll('somebody came', '')).toBe('');
   });
 
@@ -104,7 +104,7 @@ describe.skipIf(!canBeStranger)("another user's program on Redis' port", () => {
 });
 
 test('a server of this user is told, also on a server that was never away', async () => {
-  expect(await lookAtRedis(url, owner)).toMatch(/^\d+\.\d+/);
+  expect(await probeRedis(url, owner)).toMatch(/^\d+\.\d+/);
 });
 
 test('what never takes a connection is told nothing, and is given up in time', async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { forgetContents } from '../../src/postgres/ledger/retention.js';
+import { deleteExpiredContents } from '../../src/postgres/ledger/retention.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 
@@ -16,8 +16,8 @@ test('record contents of runs that ended long ago are forgotten, ids and reasons
   await keepRun('recent', "now() - interval '89 days'");
   await keepRun('unfinished', 'null');
 
-  expect(await forgetContents(databases.cube, 90)).toBe(3);
-  expect(await forgetContents(databases.cube, 90)).toBe(0);
+  expect(await deleteExpiredContents(databases.cube, 90)).toBe(3);
+  expect(await deleteExpiredContents(databases.cube, 90)).toBe(0);
 
   expect(await contentsOf('old')).toEqual({ reason: 'date_invalid', payload: null, value: null, aside: null });
   for (const id of ['recent', 'unfinished']) {
@@ -38,7 +38,7 @@ test('a row set aside that a rollback could still put back is kept', async () =>
   await databases.cube.query(
     `update ledger.migrations set finished_at = now() - interval '1 year' where id = 'recent'`,
   );
-  await forgetContents(databases.cube, 90);
+  await deleteExpiredContents(databases.cube, 90);
   expect(await contentsOf('recent')).toMatchObject({ payload: null, value: null, aside: { secret: 2 } });
 });
 

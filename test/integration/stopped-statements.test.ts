@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDatabases } from '../../src/postgres/databases.js';
-import { stoppable } from '../../src/postgres/stoppable.js';
+import { cancellable } from '../../src/postgres/stoppable.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { createRole } from '../support/roles.js';
 
@@ -22,7 +22,7 @@ test.each(['legacy', 'cube'] as const)(
     const urls = { legacyUrl, cubeUrl, [`${side}Url`]: login.url(databases[`${side}Url`]) };
     const opened = openDatabases(urls, 'cubeshift test', 2);
     const told = new AbortController();
-    const step = stoppable(opened, told.signal);
+    const step = cancellable(opened, told.signal);
     try {
       const client = await step.databases.connect(side, 'cubeshift test');
       const became = await client.query('select current_user::text as role');

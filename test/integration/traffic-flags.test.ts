@@ -312,9 +312,9 @@ test('a change that goes by a revision is made at that one alone, whatever stand
   }
 });
 
-test('a change that has a turn is made once, whatever others change, and whatever stands in its key', async () => {
-  const back = (turn: number, holderId = 'ramp/saju/1') =>
-    writeFlags(redis, 'saju', { percentage: 0 }, { ...terms, turn: { holderId, turn } });
+test('a change that has a fence is made once, whatever others change, and whatever stands in its key', async () => {
+  const back = (sequence: number, holderId = 'ramp/saju/1') =>
+    writeFlags(redis, 'saju', { percentage: 0 }, { ...terms, fence: { holderId, sequence } });
   const raise = () => writeFlags(redis, 'saju', { percentage: 60 }, terms);
   await raise();
   expect(await back(2)).toMatchObject({ after: { percentage: 0 } });

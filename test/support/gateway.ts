@@ -11,7 +11,7 @@ import type { Flags, Intent, Ownership, UserBytes } from '../../src/domain/traff
 import { initialFlags, ownedByLegacy } from '../../src/domain/traffic/routing.js';
 import type { RateLimits } from '../../src/services/gateway/admission/admission.js';
 import { type GatewayLimits, gatewayLimits } from '../../src/services/gateway/context.js';
-import { UnderWay } from '../../src/services/gateway/observation/in-flight-counter.js';
+import { InFlightCounter } from '../../src/services/gateway/observation/in-flight-counter.js';
 import type { SharedFailures } from '../../src/services/gateway/observation/user-windows.js';
 import { createGateway, type Gateway } from '../../src/services/gateway/server.js';
 import type { Endpoint } from '../../src/upstream/balance.js';
@@ -98,7 +98,7 @@ export class GatewayControls {
   held: 'writes' | 'all' | null = null;
   cubes = new Map<CubeId, readonly Endpoint[]>();
   version = '1';
-  readonly underWay = new UnderWay();
+  readonly underWay = new InFlightCounter();
   private readonly waiting: (() => void)[] = [];
 
   weight(percentage: number, lists: { allow?: readonly string[]; deny?: readonly string[] } = {}): void {
@@ -163,7 +163,7 @@ export async function startGateway(options: {
       state: () => ({ source: 'redis', staleForMillis: 0, alarms: [] }),
     },
     holds: controls,
-    underWay: controls.underWay,
+    inFlight: controls.underWay,
     instances: {
       ready: (cubeId) => controls.cubes.get(cubeId) ?? nobody,
       versionOf: () => controls.version,

@@ -13,7 +13,7 @@ import { claimSessionName } from '../../src/postgres/ledger/ranges.js';
 import { unresolvedRejectIds } from '../../src/postgres/ledger/rejects.js';
 import { recordStart } from '../../src/postgres/ledger/runs.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
-import { startVerification, type Verdict } from '../../src/postgres/ledger/verifications.js';
+import { startVerification, type VerificationVerdict } from '../../src/postgres/ledger/verifications.js';
 import type { TestDatabases } from './databases.js';
 
 export interface CopyChoices {
@@ -118,7 +118,7 @@ export class RowsRun {
   }
 
   /** One whole verification: its verdict, and every difference as `id field`, in order. */
-  async verify(databases = this.databases): Promise<Verdict & { readonly found: readonly string[] }> {
+  async verify(databases = this.databases): Promise<VerificationVerdict & { readonly found: readonly string[] }> {
     const verificationId = await this.startVerification();
     await this.goOnVerifying(verificationId, { databases });
     const verdict = await this.conclude(verificationId);
@@ -133,7 +133,7 @@ export class RowsRun {
     verificationId: string,
     onRange: (counted: { position: bigint }) => void = () => undefined,
     signal = new AbortController().signal,
-  ): Promise<Verdict> {
+  ): Promise<VerificationVerdict> {
     const { databases, id: migrationId } = this;
     const claim = await this.claim();
     return concludeVerification({

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Verdict } from '../../src/domain/deployment/cube-changes.js';
+import type { CheckResult } from '../../src/domain/deployment/cube-changes.js';
 import { until } from '../support/conditions.js';
 import { CubeServer, type CubeStep, cubeBefore, FakeCube } from './cube-server.js';
 
@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-const sick = async (): Promise<Verdict> => ({ passed: false, sentence: 'it is sick' });
+const sick = async (): Promise<CheckResult> => ({ passed: false, sentence: 'it is sick' });
 const deploy = { kind: 'deploy', version: '1.1', instances: null } as const;
 
 async function outcome(cubeId: string, world: FakeCube, change: Parameters<CubeServer['deploy']>[2] = deploy) {
@@ -70,7 +70,7 @@ describe('what does not go well is taken back, whole:', () => {
   });
 
   test('a cancellation from outside', async () => {
-    let go: (verdict: Verdict) => void = () => undefined;
+    let go: (verdict: CheckResult) => void = () => undefined;
     const world = new FakeCube().answer('awaitVersion', () => new Promise((resolve) => (go = resolve)));
     const handle = await server.deploy('cancelled', world, deploy);
     // A look that outlives its plan holds the server's time: every later test that needs time would wait for real.

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Verdict } from '../../src/domain/deployment/cube-changes.js';
+import type { CheckResult } from '../../src/domain/deployment/cube-changes.js';
 import { CubeServer, type CubeStep, FakeCube, untilCancelled } from './cube-server.js';
 
 let server: CubeServer;
@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-const sick = async (): Promise<Verdict> => ({ passed: false, sentence: 'it is sick' });
+const sick = async (): Promise<CheckResult> => ({ passed: false, sentence: 'it is sick' });
 const fiveSteps: readonly CubeStep[] = [
   'findTarget',
   'lookAtTraffic',
@@ -210,7 +210,7 @@ describe('while no version to go back to is known', () => {
 });
 
 test('a call for another version than the one that is gone back to is refused, and one for the same joins', async () => {
-  let go: (verdict: Verdict) => void = () => undefined;
+  let go: (verdict: CheckResult) => void = () => undefined;
   const world = new FakeCube().answer('awaitVersion', () => new Promise((resolve) => (go = resolve)));
   const run = await server.rollBack('joined', world);
   await expect.poll(() => world.order).toContain('awaitVersion');
@@ -222,7 +222,7 @@ test('a call for another version than the one that is gone back to is refused, a
 });
 
 test('what needs no person cannot be acknowledged', async () => {
-  let go: (verdict: Verdict) => void = () => undefined;
+  let go: (verdict: CheckResult) => void = () => undefined;
   const world = new FakeCube().answer('awaitVersion', () => new Promise((resolve) => (go = resolve)));
   const run = await server.rollBack('early', world);
   await expect.poll(() => world.order).toContain('awaitVersion');
@@ -232,7 +232,7 @@ test('what needs no person cannot be acknowledged', async () => {
 });
 
 test('a cancellation from outside changes nothing', async () => {
-  let go: (verdict: Verdict) => void = () => undefined;
+  let go: (verdict: CheckResult) => void = () => undefined;
   const world = new FakeCube().answer('awaitVersion', () => new Promise((resolve) => (go = resolve)));
   const run = await server.rollBack('stubborn', world);
   await expect.poll(() => world.order).toContain('awaitVersion');

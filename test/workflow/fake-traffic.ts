@@ -1,5 +1,5 @@
 import type { RampMove, TrafficLook, TrafficLooks, WeightChange, WeightSteps } from '../../src/activities/traffic.js';
-import type { Verdict } from '../../src/domain/deployment/cube-changes.js';
+import type { CheckResult } from '../../src/domain/deployment/cube-changes.js';
 import type { Counter, RampSeries } from '../../src/domain/traffic/ramp/counters.js';
 import type { LatencyComparison } from '../../src/domain/traffic/ramp/mann-whitney.js';
 
@@ -41,7 +41,7 @@ export class FakeTraffic {
   };
   comparisons = 0;
   /** What a write check of the cube comes to. */
-  writes: Verdict = { passed: true };
+  writes: CheckResult = { passed: true };
   writeChecks = 0;
   /** Awaited by every look: a gate that a test opens. */
   beforeLook: () => Promise<void> = async () => undefined;
@@ -87,9 +87,9 @@ export class FakeTraffic {
     setWeight: async (change: WeightChange) => {
       await this.beforeChange();
       const { percentage, revision } = this;
-      const { onlyIf = percentage, onlyIfRevision = revision, turn } = change;
-      const late = turn !== undefined && (this.turns.get(turn.holderId) ?? 0) >= turn.turn;
-      if (turn !== undefined && !late) this.turns.set(turn.holderId, turn.turn);
+      const { onlyIf = percentage, onlyIfRevision = revision, fence } = change;
+      const late = fence !== undefined && (this.turns.get(fence.holderId) ?? 0) >= fence.sequence;
+      if (fence !== undefined && !late) this.turns.set(fence.holderId, fence.sequence);
       if (late || onlyIf !== percentage || onlyIfRevision !== revision)
         return { done: change.percentage === percentage, revision };
       this.percentage = change.percentage;

@@ -30,7 +30,7 @@ export const deploymentDefaults: Readonly<Record<'readySeconds' | 'watchSeconds'
 };
 
 /** One thing that a plan did or found, told in a sentence. */
-export interface ToldStep {
+export interface RecordedStep {
   readonly step: string;
   /** ISO 8601, UTC. */
   readonly at: string;
@@ -55,7 +55,7 @@ export interface DeploymentView {
   /** Why it is where it is. */
   readonly sentence: string;
   readonly by: string;
-  readonly steps: readonly ToldStep[];
+  readonly steps: readonly RecordedStep[];
 }
 
 export interface RollbackInput {
@@ -83,7 +83,7 @@ export interface RollbackView {
   readonly step: string;
   readonly sentence: string;
   readonly by: string;
-  readonly steps: readonly ToldStep[];
+  readonly steps: readonly RecordedStep[];
   /** ISO 8601, UTC: when users were sent away from the cube, and when they were let in again. */
   readonly traffic_stopped_at: string | null;
   readonly traffic_restored_at: string | null;
@@ -114,7 +114,7 @@ export function rollbackAnswers(cubeId: string, trafficName: string | null, serv
   ];
 }
 
-const notTakenUp = 'It is begun; its plan has told nothing yet. Where that stays so, no control worker runs.';
+const notAccepted = 'It is begun; its plan has told nothing yet. Where that stays so, no control worker runs.';
 
 /** A deployment that was begun and that no worker has taken up yet. */
 export function begunDeployment({ cubeId, change, by }: DeploymentInput): DeploymentView {
@@ -126,7 +126,7 @@ export function begunDeployment({ cubeId, change, by }: DeploymentInput): Deploy
     status: 'running',
     failure: null,
     step: 'begin',
-    sentence: notTakenUp,
+    sentence: notAccepted,
     by,
     steps: [],
   };
@@ -140,7 +140,7 @@ export function begunRollback({ cubeId, targetVersion, by }: RollbackInput): Rol
     from_version: null,
     status: 'running',
     step: 'begin',
-    sentence: notTakenUp,
+    sentence: notAccepted,
     by,
     steps: [],
     traffic_stopped_at: null,
@@ -183,10 +183,10 @@ export function rollbackIdOf(cubeId: string): string {
 }
 
 /** What a look found: passed, or in a sentence why not. */
-export type Verdict = { readonly passed: true } | { readonly passed: false; readonly sentence: string };
+export type CheckResult = { readonly passed: true } | { readonly passed: false; readonly sentence: string };
 
 /** How letting users in went: `closedBy` names who keeps the cube closed; null when it is open. */
-export type LetIn = Verdict | { readonly passed: true; readonly closedBy: string | null };
+export type ReopenedTraffic = CheckResult | { readonly passed: true; readonly closedBy: string | null };
 
 /** How users were kept from a cube, as it was found before: enough to let them in again. */
 export interface TrafficBefore {
@@ -208,5 +208,5 @@ export interface Escalation {
   readonly workflow_id: string;
   readonly sentence: string;
   readonly next: readonly NextCommand[];
-  readonly steps: readonly ToldStep[];
+  readonly steps: readonly RecordedStep[];
 }

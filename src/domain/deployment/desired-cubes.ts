@@ -57,7 +57,7 @@ const firstVersion: DesiredVersion = { instances: 1, generation: 1, state: 'runn
  * from a rollback at work but another one, of which there is one at a time. A run that has ended gets it no more: that is
  * an attempt which was given up, and wakes up late. Throws `conflict`.
  */
-export function take(cube: DesiredCube, holder: Pick<CubeHolder, 'id' | 'kind'>): DesiredCube {
+export function claimCube(cube: DesiredCube, holder: Pick<CubeHolder, 'id' | 'kind'>): DesiredCube {
   const { holder: other } = cube;
   if (cube.ended?.includes(holder.id))
     throw new Failure('conflict', 'This change of the cube has ended, or another has taken over.', {
@@ -72,7 +72,7 @@ export function take(cube: DesiredCube, holder: Pick<CubeHolder, 'id' | 'kind'>)
 }
 
 /** Lets a cube go for good; what another run holds by now stays held. */
-export function letGo(cube: DesiredCube, holderId: string): DesiredCube {
+export function releaseCube(cube: DesiredCube, holderId: string): DesiredCube {
   const { holder } = cube;
   return withEnded(holder?.id === holderId ? { ...cube, holder: { ...holder, atWork: false } } : cube, holderId);
 }
@@ -141,14 +141,14 @@ export function instancesOf(
 }
 
 /**
- * Checks that a change leaves a cube at most `most` instances: `after` would run, `now` do. A change that adds none is never
+ * Checks that a change leaves a cube at most `max` instances: `after` would run, `now` do. A change that adds none is never
  * refused. Throws `too_many_instances`.
  */
-export function checkInstances(cubeId: string, { now, after, most }: Record<'now' | 'after' | 'most', number>): void {
-  if (after <= most || after <= now) return;
+export function checkInstances(cubeId: string, { now, after, max }: Record<'now' | 'after' | 'max', number>): void {
+  if (after <= max || after <= now) return;
   throw new Failure(
     'too_many_instances',
-    `${after} instances of ${cubeId} would run at once, of all its versions and whoever started them; ${most} may.`,
+    `${after} instances of ${cubeId} would run at once, of all its versions and whoever started them; ${max} may.`,
   );
 }
 
@@ -170,7 +170,7 @@ export const observedFile = 'cube-instances.json';
  * Whether an instance that is no longer wanted may go: at once, save that one which a restart replaces stays until
  * another in its place is ready.
  */
-export function mayGo(instance: ObservedInstance, cube: DesiredCube, all: readonly ObservedInstance[]): boolean {
+export function mayStop(instance: ObservedInstance, cube: DesiredCube, all: readonly ObservedInstance[]): boolean {
   const version = cube.versions[instance.version];
   const replaced = version?.state === 'running' && instance.slot <= version.instances;
   if (!replaced || instance.state !== 'ready') return true;

@@ -80,7 +80,7 @@ export function workflowIdOf(kind: MigrationKind, id: MigrationId): string {
  * The steering words that fit a state, in the order an operator would consider them.
  * The one rule for the workflow's validators, the control API's 409 and the command line's hints.
  */
-export function actionsThatFit(state: MigrationState): readonly MigrationAction[] {
+export function allowedActions(state: MigrationState): readonly MigrationAction[] {
   switch (state.status) {
     case 'running':
       return state.stage === 'rolling_back' || state.stage === 'done' ? [] : ['pause', 'cancel', 'rollback'];
@@ -88,7 +88,7 @@ export function actionsThatFit(state: MigrationState): readonly MigrationAction[
       return ['resume', 'cancel', 'rollback'];
     case 'blocked':
       // Half a rollback can only become a whole one.
-      return state.stage === 'rolling_back' ? ['rollback'] : actionsOfBlocked(state.blockedBy ?? 'other');
+      return state.stage === 'rolling_back' ? ['rollback'] : allowedWhenBlocked(state.blockedBy ?? 'other');
     case 'waiting': {
       if (state.stage !== 'verified') return ['cancel', 'rollback'];
       const others = ['verify', 'rejects/retry', 'rejects/accept', 'cancel', 'rollback'] as const;
@@ -106,20 +106,20 @@ export function actionsThatFit(state: MigrationState): readonly MigrationAction[
  * The steering words that fit while a request that was accepted waits to be taken up: nothing of it was done yet, so that a
  * way out comes before it. Of two ways out the first stands, since whoever asked for it was told so.
  */
-export function actionsBefore(
+export function allowedWhilePending(
   pending: MigrationAction | undefined,
   fitting: readonly MigrationAction[],
 ): readonly MigrationAction[] {
   if (pending === undefined) return fitting;
-  return isWayOut(pending) ? [] : fitting.filter(isWayOut);
+  return endsRun(pending) ? [] : fitting.filter(endsRun);
 }
 
 /** Whether a steering word ends the run. */
-export function isWayOut(action: MigrationAction): action is 'cancel' | 'rollback' {
+export function endsRun(action: MigrationAction): action is 'cancel' | 'rollback' {
   return action === 'cancel' || action === 'rollback';
 }
 
-function actionsOfBlocked(reason: BlockReason): readonly MigrationAction[] {
+function allowedWhenBlocked(reason: BlockReason): readonly MigrationAction[] {
   switch (reason) {
     case 'too_many_rejects':
       return ['rejects/retry', 'rejects/accept', 'verify', 'repair', 'cancel', 'rollback'];

@@ -65,10 +65,10 @@ const ranges = [
 ] as const satisfies readonly (readonly [string, keyof Birth, number, number])[];
 
 function outOfRange(birth: Birth): Wrong | undefined {
-  for (const [field, part, least, most] of ranges) {
+  for (const [field, part, min, max] of ranges) {
     const value = birth[part];
-    if (value === null || (value >= least && value <= most)) continue;
-    return { field, detail: `${field} is not ${least} to ${most}.` };
+    if (value === null || (value >= min && value <= max)) continue;
+    return { field, detail: `${field} is not ${min} to ${max}.` };
   }
   return undefined;
 }

@@ -78,7 +78,7 @@ function pillarsAt(instant: number, clock: number, boundary: DayBoundary): Pilla
   if (!isLibraryYear(instant + utc9)) {
     return { ...estimatedYearAndMonth(instant), ...dayAndHour(clock, boundary) };
   }
-  const standard = toMinute(besideTerm(instant) + utc9);
+  const standard = toMinute(nearTermBoundary(instant) + utc9);
   if (standard === toMinute(clock)) return ask(standard, boundary);
   const { year, month } = ask(standard, boundary);
   return { year, month, ...dayAndHour(clock, boundary) };
@@ -90,7 +90,7 @@ function dayAndHour(clock: number, boundary: DayBoundary): Pick<Pillars, 'day' |
 }
 
 /** The same instant, but put on the side of a nearby term on which it truly is: the library knows terms to a minute. */
-function besideTerm(instant: number): number {
+function nearTermBoundary(instant: number): number {
   const term = jeolNear(instant);
   if (Math.abs(instant - term.instant) > 120) return instant;
   return instant >= term.instant ? Math.max(instant, term.libraryInstant) : Math.min(instant, term.libraryInstant - 60);

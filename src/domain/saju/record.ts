@@ -70,7 +70,7 @@ export type SajuRejectReason = (typeof sajuRejectReasons)[number];
 /** What is carried and still deserves a look. */
 export type SajuWarning = 'pillars_do_not_fit';
 
-export type SajuVerdict<Carried = string, Moment = string> =
+export type ConvertedRecord<Carried = string, Moment = string> =
   | { readonly kind: 'chart'; readonly chart: SajuChart<Carried, Moment>; readonly warnings: readonly SajuWarning[] }
   | { readonly kind: 'reject'; readonly reason: SajuRejectReason; readonly detail: string };
 
@@ -79,15 +79,15 @@ export type SajuVerdict<Carried = string, Moment = string> =
  * Never throws. A null minute is 0 and a null leap flag is false, as legacy itself reads them; a null hour stays unknown.
  * `detail` names fields, never values.
  */
-export function transformSajuRecord(record: LegacySajuRecord): SajuVerdict {
-  return judgeSajuRecord(record, isWithinYears1To9999);
+export function transformSajuRecord(record: LegacySajuRecord): ConvertedRecord {
+  return findRejectReason(record, isWithinYears1To9999);
 }
 
 /** `transformSajuRecord` for timestamps of another form; `isWithin` says whether one lies within the years 1 to 9999. */
-export function judgeSajuRecord<Carried, Moment>(
+export function findRejectReason<Carried, Moment>(
   record: LegacySajuRecord<Carried, Moment>,
   isWithin: (moment: Moment) => boolean,
-): SajuVerdict<Carried, Moment> {
+): ConvertedRecord<Carried, Moment> {
   if (record.user_id === null || isBlank(record.user_id))
     return reject('user_id_empty', 'user_id is empty or only white space');
   if (record.is_solar === null) return reject('calendar_missing', 'is_solar is null');
@@ -169,7 +169,7 @@ export function restoreSajuRecord(chart: SajuChart): LegacySajuRecord {
 const noWarnings: readonly SajuWarning[] = [];
 const pillarsDoNotFit: readonly SajuWarning[] = ['pillars_do_not_fit'];
 
-function reject(reason: SajuRejectReason, detail: string): SajuVerdict<never, never> {
+function reject(reason: SajuRejectReason, detail: string): ConvertedRecord<never, never> {
   return { kind: 'reject', reason, detail };
 }
 
@@ -181,8 +181,8 @@ export function isBlank(text: string): boolean {
   return onlyWhiteSpace.test(text);
 }
 
-function isNullOrWithin(value: number | null, most: number): boolean {
-  return value === null || (value >= 0 && value <= most);
+function isNullOrWithin(value: number | null, max: number): boolean {
+  return value === null || (value >= 0 && value <= max);
 }
 
 /** PostgreSQL writes years past 9999 with more digits, years before 1 with BC, and infinities as words. */

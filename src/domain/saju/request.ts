@@ -12,14 +12,14 @@ export interface CalculateRequest {
 }
 
 /** Why a request is refused; `field` is the member of the body or query, `body` itself when it is no object. */
-export interface Refusal {
+export interface InputProblem {
   readonly kind: 'refusal';
   readonly status: 400 | 422;
   readonly field: string;
   readonly detail: string;
 }
 
-export type Verdict<T> = { readonly kind: 'accepted'; readonly value: T } | Refusal;
+export type ParsedInput<T> = { readonly kind: 'accepted'; readonly value: T } | InputProblem;
 
 interface Member {
   readonly type: 'string' | 'integer' | 'number' | 'boolean';
@@ -85,7 +85,7 @@ export const calculateBodySchema = {
 } as const;
 
 /** Null where a member may be left out is as if it were left out: old records have it so. */
-export function readCalculateRequest(body: unknown): Verdict<CalculateRequest> {
+export function readCalculateRequest(body: unknown): ParsedInput<CalculateRequest> {
   const read = readMembers(body, members);
   if (read.kind === 'refusal') return read;
   const { user_id, save, birth_year, birth_month, birth_day, birth_hour, birth_minute, ...rest } =
@@ -106,7 +106,7 @@ export function readCalculateRequest(body: unknown): Verdict<CalculateRequest> {
 }
 
 /** The body of `PATCH /records/{id}`: the new interpretation, null to take it away. */
-export function readInterpretation(body: unknown): Verdict<string | null> {
+export function readInterpretation(body: unknown): ParsedInput<string | null> {
   const read = readMembers(body, {
     interpretation: { type: 'string', required: true, nullable: true, description: '' },
   });
@@ -125,7 +125,7 @@ export interface PageQuery {
 export const pageLimits = { standard: 50, most: 200 } as const;
 
 /** The query of a listing. */
-export function readPageQuery(query: Readonly<Record<string, unknown>>): Verdict<PageQuery> {
+export function readPageQuery(query: Readonly<Record<string, unknown>>): ParsedInput<PageQuery> {
   const { limit = String(pageLimits.standard), cursor } = query;
   if (typeof limit !== 'string' || !/^-?\d{1,9}$/.test(limit))
     return malformed('limit', 'limit is not a whole number.');
@@ -153,7 +153,7 @@ interface Values extends Omit<Birth, 'year' | 'month' | 'day' | 'hour' | 'minute
   readonly birth_minute: number;
 }
 
-function readMembers(body: unknown, table: Readonly<Record<string, Member>>): Verdict<Record<string, unknown>> {
+function readMembers(body: unknown, table: Readonly<Record<string, Member>>): ParsedInput<Record<string, unknown>> {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     return malformed('body', 'The body is not a JSON object.');
   const given = new Map(Object.entries(body));
@@ -185,7 +185,7 @@ function isOfType(value: unknown, type: Member['type']): boolean {
   return type === 'integer' ? Number.isInteger(value) : typeof value === type;
 }
 
-function wrongUserId(userId: string): Refusal | undefined {
+function wrongUserId(userId: string): InputProblem | undefined {
   if (isBlank(userId)) return impossible('user_id', 'user_id is empty or only white space.');
   return isStorable(userId) ? undefined : impossible('user_id', unstorable);
 }
@@ -200,7 +200,7 @@ export function isStorable(text: string): boolean {
 function wrongChoice(
   values: Readonly<Record<string, unknown>>,
   table: Readonly<Record<string, Member>>,
-): Refusal | undefined {
+): InputProblem | undefined {
   for (const [name, { enum: choices }] of Object.entries(table)) {
     if (choices !== undefined && !choices.includes(values[name]))
       return impossible(name, `${name} is none of ${choices.join(', ')}.`);
@@ -208,10 +208,10 @@ function wrongChoice(
   return undefined;
 }
 
-function malformed(field: string, detail: string): Refusal {
+function malformed(field: string, detail: string): InputProblem {
   return { kind: 'refusal', status: 400, field, detail };
 }
 
-function impossible(field: string, detail: string): Refusal {
+function impossible(field: string, detail: string): InputProblem {
   return { kind: 'refusal', status: 422, field, detail };
 }

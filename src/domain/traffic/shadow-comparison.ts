@@ -31,7 +31,7 @@ export interface ShadowRule {
 
 /** No answer of ours comes near: what goes beyond would take the stack, or the time, of whoever walks through it. */
 const deepest = 64;
-const mostNodes = 10_000;
+const maxNodes = 10_000;
 
 /** A leaf is the text of a number, the text of a string with a mark before it, or a word. */
 type Leaf = string | boolean | null;
@@ -87,7 +87,7 @@ function isBeyondBounds(text: string): boolean {
       depth++;
       nodes++;
     } else if (character === ']' || character === '}') depth--;
-    if (depth > deepest || nodes > mostNodes) return true;
+    if (depth > deepest || nodes > maxNodes) return true;
   }
   return false;
 }

@@ -5,7 +5,7 @@ export interface Rate {
 }
 
 /** Milliseconds since 1970 are kept to a fourth of a microsecond: a wait below is a rounding error. */
-const leastWait = 0.001;
+const minWait = 0.001;
 
 /**
  * A token bucket kept as one number, the time at which it is full again (GCRA: the generic cell rate algorithm of ATM, in its
@@ -15,5 +15,5 @@ export function takeToken(fullAt: number, now: number, rate: Rate): { fullAt: nu
   const interval = 1000 / rate.perSecond;
   const next = Math.max(fullAt, now) + interval;
   const waitMillis = next - now - rate.burst * interval;
-  return waitMillis > leastWait ? { fullAt, waitMillis } : { fullAt: next, waitMillis: 0 };
+  return waitMillis > minWait ? { fullAt, waitMillis } : { fullAt: next, waitMillis: 0 };
 }

@@ -11,7 +11,7 @@ export interface WriteCheck {
 }
 
 /** The answer as a cube gave it; undefined for what is none. */
-export function readWriteCheck(body: unknown): WriteCheck | undefined {
+export function parseWriteCheck(body: unknown): WriteCheck | undefined {
   if (typeof body !== 'object' || body === null || !('writable' in body)) return undefined;
   const { writable, sentence }: { writable: unknown; sentence?: unknown } = body;
   if (typeof writable !== 'boolean') return undefined;

@@ -11,10 +11,10 @@ export interface SomeIds {
   readonly first: readonly string[];
 }
 
-export const mostNamed = 5;
+export const maxNamed = 5;
 
 /** Ids of rows that are still there after they were deleted. */
-export interface LeftRows extends SomeIds {
+export interface RemainingRows extends SomeIds {
   /** All of them, as the text of an int8multirange. */
   readonly ids: string;
 }
@@ -23,12 +23,12 @@ export interface LeftRows extends SomeIds {
  * Looks for rows that the caller's transaction has deleted: a trigger or a rule may have kept them, or put them back. What
  * waits for the commit happens first. `ids` is the text of an int8multirange, within the span.
  */
-export async function findLeftRows(
+export async function findRemainingRows(
   client: pg.ClientBase,
   target: TableRule,
   span: Span,
   ids: string,
-): Promise<LeftRows> {
+): Promise<RemainingRows> {
   await client.query('set constraints all immediate');
   const key = quoteIdentifier(target.key);
   const found = await client.query<{ ids: string; count: string; first: string[] }>(
@@ -36,7 +36,7 @@ export async function findLeftRows(
        select distinct ${key}::bigint as id from ${quoteIdentifier(target.schema, target.table)}
         where ${key} > $1::bigint and ${key} <= $2::bigint and ${key}::bigint <@ $3::int8multirange)
      select coalesce(range_agg(int8range(id, nullif(id, 9223372036854775807), '[]')), '{}')::text as ids, count(*) as count,
-            array(select id::text from found order by id limit ${mostNamed}) as first
+            array(select id::text from found order by id limit ${maxNamed}) as first
        from found`,
     [span.after.toString(), span.upto.toString(), ids],
   );
@@ -50,7 +50,7 @@ export async function ownedByKind(client: pg.ClientBase, kind: string): Promise<
     `with owned as materialized (
        select part from unnest((select range_agg(ids) from ledger.batches where kind = $1 and state = 'owned')) as part)
      select coalesce((select sum(${spanLength('part')}) from owned), 0) as count,
-            array(select lower(part)::text from owned order by part limit ${mostNamed}) as first`,
+            array(select lower(part)::text from owned order by part limit ${maxNamed}) as first`,
     [kind],
   );
   const [row] = found.rows;
@@ -59,15 +59,15 @@ export async function ownedByKind(client: pg.ClientBase, kind: string): Promise<
 
 /** Throws when rows that a step took out of the target are there all the same: its transaction must then not commit. */
 export async function expectGone(client: pg.ClientBase, target: TableRule, span: Span, ids: string): Promise<void> {
-  const left = await findLeftRows(client, target, span, ids);
+  const left = await findRemainingRows(client, target, span, ids);
   if (left.count === 0) return;
-  throw new Failure('undo_incomplete', `${stillThere(target, left)}.`, {
+  throw new Failure('undo_incomplete', `${describeRemaining(target, left)}.`, {
     hint: 'Remove the trigger or rule that keeps rows of the table or brings them back; then go on with `resume`.',
   });
 }
 
 /** Says which rows are still there, as the beginning of a sentence. */
-export function stillThere({ schema, table }: TableRule, left: SomeIds): string {
+export function describeRemaining({ schema, table }: TableRule, left: SomeIds): string {
   return `${left.count} rows of ${schema}.${table} are still there after they were deleted: ${nameIds(left)}`;
 }
 

@@ -1,11 +1,11 @@
-import { greatestKey, leastKey } from '../../domain/migration/key-range.js';
+import { maxKey, minKey } from '../../domain/migration/key-range.js';
 import { atSide, type Databases, dropConnection } from '../../postgres/databases.js';
 import { holdsForeignRows } from '../../postgres/ledger/moved-rows.js';
 import { rangeEnds } from './range-ends.js';
 import type { RowMapping } from './row-mapping.js';
 
 /** A look at a whole table: how far it is, and when to leave off. */
-export interface LongLook {
+export interface ScanProgress {
   readonly signal: AbortSignal;
   readonly onRange: (looked: { position: bigint }) => void;
 }
@@ -16,15 +16,15 @@ const rowsAtOnce = 100_000;
  * Whether the target holds a row that no run of the kind owns. Looks range by range, so that a table of any size takes
  * neither one long statement nor memory in step with its rows; ends at the first such row. Aborted, it loses its connection.
  */
-export async function isOccupied(databases: Databases, mapping: RowMapping, look: LongLook): Promise<boolean> {
+export async function isOccupied(databases: Databases, mapping: RowMapping, look: ScanProgress): Promise<boolean> {
   const findRangeEnd = rangeEnds(databases, mapping, 'cube', rowsAtOnce);
   const client = await databases.connect('cube', 'cubeshift preflight');
   const drop = () => void dropConnection(client);
   look.signal.addEventListener('abort', drop, { once: true });
   try {
-    let after = leastKey;
-    while (after < greatestKey) {
-      const span = { after, upto: (await findRangeEnd(after)) ?? greatestKey };
+    let after = minKey;
+    while (after < maxKey) {
+      const span = { after, upto: (await findRangeEnd(after)) ?? maxKey };
       if (await atSide('cube', () => holdsForeignRows(client, mapping.kind, mapping.target, span))) return true;
       look.onRange({ position: span.upto });
       after = span.upto;

@@ -1,5 +1,5 @@
 import type { ColumnRule } from '../../domain/migration/table-rule.js';
-import { type BirthInfo, judgeSajuRecord, type LegacySajuRecord, type SajuPillars } from '../../domain/saju/record.js';
+import { type BirthInfo, findRejectReason, type LegacySajuRecord, type SajuPillars } from '../../domain/saju/record.js';
 import { sixtyPillars } from '../../domain/saju/sexagenary.js';
 import { type CopyRow, CopyRowWriter } from '../../postgres/copy-binary.js';
 import type { ComparedField, ConvertedRow, RowMapping } from '../rows/row-mapping.js';
@@ -142,7 +142,7 @@ function converter(movedAt: Buffer): (row: CopyRow) => ConvertedRow {
 }
 
 function convert(row: CopyRow, writer: CopyRowWriter, movedAt: Buffer): ConvertedRow {
-  const verdict = judgeSajuRecord(toRecord(row, unread), isTrue);
+  const verdict = findRejectReason(toRecord(row, unread), isTrue);
   const id = row.int64(place.id);
   if (verdict.kind === 'reject') {
     return { kind: 'reject', id, reason: verdict.reason, detail: verdict.detail, payload: payload(row) };

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { greatestKey, leastKey } from '../../domain/migration/key-range.js';
+import { maxKey, minKey } from '../../domain/migration/key-range.js';
 
 /** What one batch moved: at most `batch_rows` source rows with ids in (after, upto]. */
 export interface BatchEntry {
@@ -58,15 +58,15 @@ export async function logBatches(
 }
 
 /** Logs that rows of the run's own were taken out of the target: `migrated` of such a batch is negative. */
-export async function logTakenOut(
+export async function logRemovedIds(
   client: pg.ClientBase,
   context: BatchContext,
   ids: readonly bigint[],
   rows: number,
 ): Promise<void> {
-  const [least, greatest] = [ids[0], ids.at(-1)];
-  if (rows === 0 || least === undefined || greatest === undefined) return;
-  const after = least > leastKey ? least - 1n : least;
+  const [min, greatest] = [ids[0], ids.at(-1)];
+  if (rows === 0 || min === undefined || greatest === undefined) return;
+  const after = min > minKey ? min - 1n : min;
   await logBatches(client, context, [
     { after, upto: greatest, migrated: -rows, rejected: 0, warned: 0, bytes: 0, ids: '{}' },
   ]);
@@ -99,7 +99,7 @@ export class IdRuns {
   private close(): void {
     if (this.first !== undefined && this.last !== undefined) {
       // PostgreSQL turns an inclusive bound into its successor, which the greatest bigint does not have.
-      this.runs.push(this.last === greatestKey ? `[${this.first},)` : `[${this.first},${this.last}]`);
+      this.runs.push(this.last === maxKey ? `[${this.first},)` : `[${this.first},${this.last}]`);
     }
     this.first = undefined;
     this.last = undefined;

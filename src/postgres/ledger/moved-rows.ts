@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { leastKey } from '../../domain/migration/key-range.js';
+import { minKey } from '../../domain/migration/key-range.js';
 import type { TableRule } from '../../domain/migration/table-rule.js';
 import { quoteIdentifier } from '../connect.js';
 
@@ -158,7 +158,7 @@ export async function holdsForeignRows(
        select coalesce(range_agg(ids), '{}') as ids from ledger.batches
         where kind = $1 and state = 'owned' and upto > $2 and after < $3)
      select exists (select 1 from ${table} as row, owned
-                     where ($2::bigint = '${leastKey}' or row.${key} > $2::bigint) and row.${key} <= $3::bigint
+                     where ($2::bigint = '${minKey}' or row.${key} > $2::bigint) and row.${key} <= $3::bigint
                        and not row.${key}::bigint <@ owned.ids) as foreign`,
     [kind, span.after.toString(), span.upto.toString()],
   );

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
-import { type AskedState, askedValues, notLater } from './asked-state.js';
 import { endClaimSessions } from './ranges.js';
+import { fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
 
 /**
  * Verifying, repairing, retrying and removing work on a whole run, one at a time. Each takes the run's operation token;
@@ -21,11 +21,11 @@ export type OperationPurpose = 'work' | 'undo';
  */
 export async function claimOperation(
   cube: pg.Pool,
-  asked: AskedState,
+  asked: RunStepFence,
   purpose: OperationPurpose = 'work',
 ): Promise<OperationClaim> {
   const { migrationId } = asked;
-  const values = [...askedValues(asked), purpose];
+  const values = [...fenceValues(asked), purpose];
   const former = await cube.query<{ operation_token: string; fits: boolean }>(
     `select operation_token, ${atWork} as fits from ledger.migrations where id = $1`,
     values,
@@ -44,7 +44,7 @@ export async function claimOperation(
   return { migrationId, token: BigInt(taken.token) };
 }
 
-const atWork = `(status = 'running' and (stage = 'rolling_back') = ($3::text = 'undo') and ${notLater('$2')})`;
+const atWork = `(status = 'running' and (stage = 'rolling_back') = ($3::text = 'undo') and ${notLaterSql('$2')})`;
 
 /**
  * Within a transaction: throws `claim_lost` unless the claim is still the newest and its run at work; holds both until

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
-import { greatestKey } from '../../domain/migration/key-range.js';
+import { maxKey } from '../../domain/migration/key-range.js';
 import { inTransaction } from '../connect.js';
-import { type AskedState, askedValues, notLater } from './asked-state.js';
+import { fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
 
 /**
  * A piece of the source's key space that one lane works on: ids in (after, upto]; those in (after, position] are
@@ -16,7 +16,7 @@ export interface ClaimedRange {
   readonly token: bigint;
 }
 
-export interface Claimant extends AskedState {
+export interface Claimant extends RunStepFence {
   readonly lane: number;
   readonly worker: string;
 }
@@ -46,9 +46,9 @@ export async function claimRange(
     // A worker frozen between two statements must not hold the frontier for longer than this.
     await client.query("set local idle_in_transaction_session_timeout = '15s'");
     const migration = await client.query<{ frontier: string; source_exhausted: boolean; at_work: boolean }>(
-      `select frontier, source_exhausted, status = 'running' and stage not in ('rolling_back', 'done') and ${notLater('$2')} as at_work
+      `select frontier, source_exhausted, status = 'running' and stage not in ('rolling_back', 'done') and ${notLaterSql('$2')} as at_work
          from ledger.migrations where id = $1 for update`,
-      askedValues(claimant),
+      fenceValues(claimant),
     );
     const run = migration.rows[0];
     if (run === undefined) throw new Failure('not_found', `The ledger knows no migration ${claimant.migrationId}.`);
@@ -63,7 +63,7 @@ export async function claimRange(
     if (upto !== undefined) return cutRange(client, claimant, after, upto);
     await client.query('update ledger.migrations set source_exhausted = true where id = $1', [claimant.migrationId]);
     // One more, to the end of the key space: what earlier runs of the kind left there has to be looked at, too.
-    return after < greatestKey ? cutRange(client, claimant, after, greatestKey) : undefined;
+    return after < maxKey ? cutRange(client, claimant, after, maxKey) : undefined;
   });
 }
 
@@ -72,17 +72,17 @@ export async function claimRange(
  * nobody can commit to a range afterwards, and nobody who is frozen holds the run's row. For the start of a round of
  * lanes, and before a run ends or is undone. Does nothing once the run has come to a later state.
  */
-export async function releaseRanges(cube: pg.Pool, asked: AskedState): Promise<void> {
-  const run = `select operation_token from ledger.migrations where id = $1 and ${notLater('$2')}`;
+export async function releaseRanges(cube: pg.Pool, asked: RunStepFence): Promise<void> {
+  const run = `select operation_token from ledger.migrations where id = $1 and ${notLaterSql('$2')}`;
   const held = await cube.query<{ token: string }>(
     `select token from ledger.ranges where migration_id = $1 and state = 'claimed' and exists (${run}) union ${run}`,
-    askedValues(asked),
+    fenceValues(asked),
   );
   await endClaimSessions(cube, held.rows);
   await cube.query(
     `update ledger.ranges set state = 'open', token = nextval('ledger.claim_tokens')
       where migration_id = $1 and state = 'claimed' and exists (${run})`,
-    askedValues(asked),
+    fenceValues(asked),
   );
 }
 

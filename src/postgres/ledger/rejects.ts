@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { type AskedState, askedValues, confirmAsked, stillAsked } from './asked-state.js';
+import { assertCurrent, currentStepSql, fenceValues, type RunStepFence } from './step-fence.js';
 
 /** A source item that could not be moved. `payload` is the item's content and stays in the ledger. */
 export interface RejectEntry {
@@ -11,7 +11,7 @@ export interface RejectEntry {
 }
 
 /** Keeps rejects in the caller's transaction; one that was rejected before counts another attempt and is open again. */
-export async function keepRejects(
+export async function recordRejects(
   client: pg.ClientBase,
   migrationId: string,
   rejects: readonly RejectEntry[],
@@ -94,23 +94,23 @@ export async function formerRejectIds(
  */
 export async function acceptRejects(
   cube: pg.Pool,
-  asked: AskedState,
+  asked: RunStepFence,
   ids: 'all' | readonly string[],
   by: string,
   why: string,
 ): Promise<number> {
-  const found = await cube.query<{ asked: boolean; accepted: string }>(
-    `with asked as (${stillAsked}),
+  const found = await cube.query<{ is_current: boolean; accepted: string }>(
+    `with asked as (${currentStepSql}),
      accepted as (
        update ledger.rejects set resolution = 'accepted', accepted_by = $4, accepted_why = $5, accepted_at = now()
         where migration_id = $1 and resolution = 'open' and ($3::bigint[] is null or source_id = any($3::bigint[]))
           and exists (select from asked)
           and last_attempt_at <= (select coalesce(max(at), 'infinity') from ledger.events where migration_id = $1)
         returning 1)
-     select exists (select from asked) as asked, (select count(*) from accepted) as accepted`,
-    [...askedValues(asked), ids === 'all' ? null : ids, by, why],
+     select exists (select from asked) as is_current, (select count(*) from accepted) as accepted`,
+    [...fenceValues(asked), ids === 'all' ? null : ids, by, why],
   );
-  return Number(confirmAsked(found, asked).accepted);
+  return Number(assertCurrent(found, asked).accepted);
 }
 
 export interface RejectCounts {

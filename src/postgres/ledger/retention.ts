@@ -5,7 +5,7 @@ import type pg from 'pg';
  * of runs that ended more than `days` ago. Ids, reasons, fields and counts stay. A row set aside that a rollback could
  * still put back is kept. Returns how many entries were emptied.
  */
-export async function forgetContents(cube: pg.Pool, days: number): Promise<number> {
+export async function deleteExpiredContents(cube: pg.Pool, days: number): Promise<number> {
   const expired = "finished_at < now() - $1 * interval '1 day'";
   const rejects = await cube.query(
     `update ledger.rejects set payload = 'null' from ledger.migrations as run

@@ -1,17 +1,17 @@
 import type pg from 'pg';
 import type { FailureReport } from '../../base/failures.js';
-import { type AskedState, askedValues, notLater } from './asked-state.js';
+import { fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
 
 /** Notes by what a step of a run failed that is about to be tried again; a run that has gone on, or has ended, is left as it is. */
-export async function noteRetriedFailure(cube: pg.Pool, asked: AskedState, failure: FailureReport): Promise<void> {
+export async function recordRetriedFailure(cube: pg.Pool, asked: RunStepFence, failure: FailureReport): Promise<void> {
   await cube.query(
-    `update ledger.migrations set retried_failure = $3 where id = $1 and finished_at is null and ${notLater('$2')}`,
-    [...askedValues(asked), JSON.stringify(failure)],
+    `update ledger.migrations set retried_failure = $3 where id = $1 and finished_at is null and ${notLaterSql('$2')}`,
+    [...fenceValues(asked), JSON.stringify(failure)],
   );
 }
 
 /** A step has succeeded: what it, or one beside it, failed by before no longer holds anything up. */
-export async function forgetRetriedFailure(cube: pg.Pool, migrationId: string): Promise<void> {
+export async function clearRetriedFailure(cube: pg.Pool, migrationId: string): Promise<void> {
   await cube.query(
     'update ledger.migrations set retried_failure = null where id = $1 and retried_failure is not null',
     [migrationId],

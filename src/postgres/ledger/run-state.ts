@@ -8,7 +8,7 @@ import type {
 } from '../../domain/migration/migration.js';
 import { endedStatuses } from '../../domain/migration/migration.js';
 import { inTransaction } from '../connect.js';
-import { type AskedState, askedValues, confirmAsked, notLater, stillAsked } from './asked-state.js';
+import { assertCurrent, currentStepSql, fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
 
 /** Where a workflow says its run stands. `sequence` rises with each change; an older one never overwrites a newer. */
 export interface RunState {
@@ -59,12 +59,12 @@ export async function recordRunState(cube: pg.Pool, migrationId: string, state: 
  * Notes a word that the plan accepted in the state asked in; told late, when the run stands elsewhere already, it changes
  * nothing.
  */
-export async function recordPending(cube: pg.Pool, asked: AskedState, action: MigrationAction): Promise<void> {
+export async function recordPending(cube: pg.Pool, asked: RunStepFence, action: MigrationAction): Promise<void> {
   await cube.query(
     // A note that is repeated may come after that of a later word; no other word is taken after a way out.
     `update ledger.migrations set pending = case when pending in ('cancel', 'rollback') and $3 not in ('cancel', 'rollback') then pending else $3 end
-      where id = $1 and finished_at is null and ${notLater('$2')}`,
-    [...askedValues(asked), action],
+      where id = $1 and finished_at is null and ${notLaterSql('$2')}`,
+    [...fenceValues(asked), action],
   );
 }
 
@@ -79,28 +79,28 @@ export async function readStateSequence(cube: pg.Pool, migrationId: string): Pro
 
 export async function recordEstimate(
   cube: pg.Pool,
-  asked: AskedState,
+  asked: RunStepFence,
   total: number,
   estimated: boolean,
 ): Promise<void> {
-  const recorded = await cube.query<{ asked: boolean }>(
-    `with asked as (${stillAsked})
+  const recorded = await cube.query<{ is_current: boolean }>(
+    `with asked as (${currentStepSql})
      update ledger.migrations as run set total = $3, total_estimated = $4 from asked where run.id = asked.id
-     returning true as asked`,
-    [...askedValues(asked), total, estimated],
+     returning true as is_current`,
+    [...fenceValues(asked), total, estimated],
   );
-  confirmAsked(recorded, asked);
+  assertCurrent(recorded, asked);
 }
 
 /** Keeps what columns of the source the run leaves behind, for its report. */
-export async function recordUnmapped(cube: pg.Pool, asked: AskedState, columns: readonly string[]): Promise<void> {
-  const recorded = await cube.query<{ asked: boolean }>(
-    `with asked as (${stillAsked})
+export async function recordUnmapped(cube: pg.Pool, asked: RunStepFence, columns: readonly string[]): Promise<void> {
+  const recorded = await cube.query<{ is_current: boolean }>(
+    `with asked as (${currentStepSql})
      update ledger.migrations as run set unmapped_columns = $3 from asked where run.id = asked.id
-     returning true as asked`,
-    [...askedValues(asked), columns],
+     returning true as is_current`,
+    [...fenceValues(asked), columns],
   );
-  confirmAsked(recorded, asked);
+  assertCurrent(recorded, asked);
 }
 
 /**
@@ -108,22 +108,22 @@ export async function recordUnmapped(cube: pg.Pool, asked: AskedState, columns: 
  * there, and none is begun for a run that owns nothing any more, though its plan be lost. Only for a run that is at its end
  * and in no later state: what a next run of the kind has put there is not its to hand over. Done again it does nothing.
  */
-export async function finalizeOwnership(cube: pg.Pool, asked: AskedState): Promise<void> {
+export async function finalizeOwnership(cube: pg.Pool, asked: RunStepFence): Promise<void> {
   await inTransaction(cube, async (client) => {
     await client.query("set local idle_in_transaction_session_timeout = '15s'");
     const done = await client.query("select from ledger.migrations where id = $1 and status = 'completed'", [
       asked.migrationId,
     ]);
     if (done.rowCount === 1) return;
-    const handed = await client.query<{ asked: boolean }>(
-      `with asked as (${stillAsked}),
+    const handed = await client.query<{ is_current: boolean }>(
+      `with asked as (${currentStepSql}),
        handed as (
          update ledger.batches set state = 'final' from asked
           where batches.kind = asked.kind and state = 'owned')
-       select exists (select from asked) as asked`,
-      askedValues(asked),
+       select exists (select from asked) as is_current`,
+      fenceValues(asked),
     );
-    confirmAsked(handed, asked);
+    assertCurrent(handed, asked);
     await client.query('set constraints all immediate');
     // Still owned, they would be removed by the next rollback of the kind.
     const owned = await client.query<{ ids: string }>(

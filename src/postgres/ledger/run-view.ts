@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import {
-  actionsThatFit,
+  allowedActions,
   type BlockReason,
   type MigrationAction,
   type MigrationKind,
@@ -109,7 +109,7 @@ function toView(row: ViewRow): LedgerView {
     // Until there is a cutover all writes are legacy's.
     ownership: { owner: 'legacy', epoch: 0, since: null },
     error: row.error,
-    actions: actionsThatFit({
+    actions: allowedActions({
       status: row.status,
       stage: row.stage,
       mode: row.mode,

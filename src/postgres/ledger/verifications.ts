@@ -1,9 +1,9 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
-import { greatestKey } from '../../domain/migration/key-range.js';
+import { maxKey } from '../../domain/migration/key-range.js';
 import type { RangeComparison, Span } from '../../domain/migration/range-comparison.js';
-import { type AskedState, askedValues, confirmAsked, stillAsked } from './asked-state.js';
 import { confirmOperation, type OperationClaim } from './operations.js';
+import { assertCurrent, currentStepSql, fenceValues, type RunStepFence } from './step-fence.js';
 
 /** A comparison of both databases as the ledger holds it. */
 export interface Verification {
@@ -30,9 +30,9 @@ export interface ComparedRange extends Span, RangeComparison {
  * Starts a verification of a run, one for each state it is asked for in, however often that is tried; one that was left
  * unfinished by an earlier state is abandoned.
  */
-export async function startVerification(cube: pg.Pool, asked: AskedState): Promise<string> {
-  const started = await cube.query<{ asked: boolean; id: string }>(
-    `with asked as (${stillAsked}),
+export async function startVerification(cube: pg.Pool, asked: RunStepFence): Promise<string> {
+  const started = await cube.query<{ is_current: boolean; id: string }>(
+    `with asked as (${currentStepSql}),
      abandoned as (
        update ledger.verifications set status = 'abandoned', finished_at = now()
         where migration_id = $1 and status = 'running' and ($2::bigint is null or state_sequence is distinct from $2)
@@ -41,10 +41,10 @@ export async function startVerification(cube: pg.Pool, asked: AskedState): Promi
        insert into ledger.verifications (migration_id, state_sequence) select id, $2 from asked
        on conflict (migration_id, state_sequence) do update set state_sequence = excluded.state_sequence
        returning id)
-     select true as asked, id from started`,
-    askedValues(asked),
+     select true as is_current, id from started`,
+    fenceValues(asked),
   );
-  return confirmAsked(started, asked).id;
+  return assertCurrent(started, asked).id;
 }
 
 export async function readVerification(cube: pg.Pool, id: string): Promise<Verification> {
@@ -108,7 +108,7 @@ async function recordMismatches(
   );
 }
 
-export interface Verdict {
+export interface VerificationVerdict {
   readonly clean: boolean;
   readonly compared: number;
   readonly mismatched: number;
@@ -132,11 +132,15 @@ export interface VerificationTotals {
  * Ends a verification and says how it went: clean when its ranges cover the whole key space, each read equal, and the
  * totals agree. One that has ended stays as it ended.
  */
-export async function endVerification(cube: pg.ClientBase, id: string, totals: VerificationTotals): Promise<Verdict> {
+export async function endVerification(
+  cube: pg.ClientBase,
+  id: string,
+  totals: VerificationTotals,
+): Promise<VerificationVerdict> {
   await cube.query(
     `update ledger.verifications as run
         set source_total = $2, target_total = $3, owned_total = $4, disagreement = $5, finished_at = now(),
-            status = case when mismatched = 0 and frontier = ${greatestKey} and $5::text is null
+            status = case when mismatched = 0 and frontier = ${maxKey} and $5::text is null
                            and not exists (
                              select from ledger.verified_ranges as range
                               where range.verification_id = run.id
@@ -145,13 +149,16 @@ export async function endVerification(cube: pg.ClientBase, id: string, totals: V
       where id = $1 and finished_at is null`,
     [id, totals.source, totals.target, totals.owned, totals.disagreement ?? null],
   );
-  const verdict = await endedVerdict(cube, id);
+  const verdict = await verdictOfEnded(cube, id);
   if (verdict === undefined) throw new Failure('not_found', `The ledger knows no verification ${id} that has ended.`);
   return verdict;
 }
 
 /** How a verification went; undefined of one that has not ended. */
-export async function endedVerdict(cube: pg.Pool | pg.ClientBase, id: string): Promise<Verdict | undefined> {
+export async function verdictOfEnded(
+  cube: pg.Pool | pg.ClientBase,
+  id: string,
+): Promise<VerificationVerdict | undefined> {
   const ended = await cube.query<{
     status: string;
     compared: string;

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type pino from 'pino';
 import { createRequestProofs } from '../../auth/request-proofs.js';
-import { knowSecretsOrExit } from '../../auth/token-secrets.js';
+import { loadSecretsOrExit } from '../../auth/token-secrets.js';
 import { createTokenVerifier, issueCubeToken } from '../../auth/tokens.js';
 import { failureRule, kindAndPlace, toFailure } from '../../base/failures.js';
 import type { Configuration } from '../../config/config.js';
 import { temporalTarget, temporalVariables } from '../../config/temporal-address.js';
 import { createPool } from '../../postgres/connect.js';
-import { forgetContents } from '../../postgres/ledger/retention.js';
+import { deleteExpiredContents } from '../../postgres/ledger/retention.js';
 import { findOrphans, recordRunId } from '../../postgres/ledger/runs.js';
 import { upgradeLedger } from '../../postgres/ledger/schema.js';
 import { connectOwnRedis, redisVariables } from '../../redis/connection.js';
@@ -44,7 +44,7 @@ export async function runControl(
   signal: AbortSignal,
 ): Promise<void> {
   const clock = () => new Date();
-  const secrets = knowSecretsOrExit(config, clock, (sentence) => log.error(sentence));
+  const secrets = loadSecretsOrExit(config, clock, (sentence) => log.error(sentence));
   const tokens = createTokenVerifier(secrets.cube, clock);
   secrets.whenChanged((changed) => tokens.useSecrets(changed.cube));
   const cube = createPool(config.CUBE_DATABASE_URL, { applicationName: 'cubeshift control', max: 10 });
@@ -78,10 +78,10 @@ export async function runControl(
   });
   const stopReporting = reportSecrets(redis, 'control', () => secrets.fingerprints());
   await app.listen({ host: config.CONTROL_HOST, port: config.CONTROL_PORT });
-  await whileAsked(() => upgradeOnce(config.CUBE_DATABASE_URL), 1000, log, signal);
+  await untilAborted(() => upgradeOnce(config.CUBE_DATABASE_URL), 1000, log, signal);
   await Promise.all([
-    whileAsked(() => adoptOrphans(cube, workflows, log), 5000, log, signal),
-    whileAsked(() => forgetOld(cube, config.LEDGER_RETENTION_DAYS, log), 3_600_000, log, signal),
+    untilAborted(() => adoptOrphans(cube, workflows, log), 5000, log, signal),
+    untilAborted(() => forgetOld(cube, config.LEDGER_RETENTION_DAYS, log), 3_600_000, log, signal),
   ]);
   await app.close();
   await stopReporting();
@@ -111,13 +111,13 @@ async function adoptOrphans(cube: pg.Pool, workflows: MigrationWorkflows, log: p
 
 /** Empties what the ledger kept of records for longer than it may. */
 async function forgetOld(cube: pg.Pool, days: number, log: pino.Logger): Promise<boolean> {
-  const emptied = await forgetContents(cube, days);
+  const emptied = await deleteExpiredContents(cube, days);
   if (emptied > 0) log.info({ emptied }, 'forgot record contents of migrations that ended long ago');
   return false;
 }
 
 /** Repeats `work` until it says it is done or the program is to stop; a failure is logged and tried again. */
-async function whileAsked(
+async function untilAborted(
   work: () => Promise<boolean>,
   everyMillis: number,
   log: pino.Logger,

@@ -68,7 +68,7 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
           // Not `startUpdate`: it returns a handle even when the validator refused.
           const ask = (options: UpdateOptions) =>
             workflow.getHandle(workflowId).executeUpdate<T, [object]>(update, options);
-          return { answer: await untilTaken(request, ask) };
+          return { answer: await untilAccepted(request, ask) };
         } catch (error) {
           if (error instanceof WorkflowNotFoundError) return 'no_plan' as const;
           throw error;
@@ -87,7 +87,7 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
                 workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
               }),
             });
-          return { answer: await untilTaken(request, ask) };
+          return { answer: await untilAccepted(request, ask) };
         } catch (error) {
           if (error instanceof WorkflowExecutionAlreadyStartedError) return 'ended' as const;
           throw error;
@@ -111,9 +111,9 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
  * ends a plan fails whenever something else happens to the plan meanwhile. Asked again under the same id it is carried out
  * once; the deadline of the call ends it.
  */
-async function untilTaken<T>(request: object, ask: (options: UpdateOptions) => Promise<T>): Promise<T> {
+async function untilAccepted<T>(request: object, ask: (options: UpdateOptions) => Promise<T>): Promise<T> {
   const options: UpdateOptions = { updateId: randomUUID(), args: [request] };
-  for (let pause = firstPauseMillis; ; pause = Math.min(2 * pause, longestPauseMillis)) {
+  for (let pause = firstPauseMillis; ; pause = Math.min(2 * pause, maxPauseMillis)) {
     try {
       return await ask(options);
     } catch (error) {
@@ -132,7 +132,7 @@ interface UpdateOptions {
 
 const firstPauseMillis = 50;
 /** For what does not pass, as a plan that no longer replays. */
-const longestPauseMillis = 1000;
+const maxPauseMillis = 1000;
 /** The status code by which gRPC tells that something is not in the state that a call needs. */
 const failedPrecondition = 9;
 

@@ -9,9 +9,9 @@ import type { AnswerCache } from '../../upstream/cache.js';
 import type { Upstream } from '../../upstream/upstream.js';
 import type { AnswerHeaderReader } from './admission/headers.js';
 import type { WaitingRoom } from './admission/waiting-room.js';
-import type { InProgress, RunningExchange } from './exchange/open-exchanges.js';
-import type { WholeAnswers } from './exchange/whole-answers.js';
-import type { UnderWay } from './observation/in-flight-counter.js';
+import type { OpenExchange, OpenExchanges } from './exchange/open-exchanges.js';
+import type { ResponseBatcher } from './exchange/response-batcher.js';
+import type { InFlightCounter } from './observation/in-flight-counter.js';
 import type { GatewayMetrics } from './observation/metrics.js';
 import type { RefusedUsers } from './observation/refused-users.js';
 import type { GatewayShadowRequest } from './observation/shadowing.js';
@@ -69,16 +69,16 @@ export interface GatewayContext {
   readonly refused: RefusedUsers;
   /** Null where the sides are not compared. */
   readonly shadow: Shadow<GatewayShadowRequest> | null;
-  readonly underWay: UnderWay;
+  readonly inFlight: InFlightCounter;
   readonly waitingRoom: WaitingRoom;
   /** Those in progress; looked through for deadlines. */
-  readonly exchanges: InProgress<RunningExchange>;
+  readonly exchanges: OpenExchanges<OpenExchange>;
   readonly answerHeaders: AnswerHeaderReader;
   /** Whether what a request was let through with is still right: its token may be over, or its secret forgotten. */
   readonly isStillRight: (authorization: string | undefined) => boolean;
   /** Names a call that is the gateway's own. */
   readonly newRequestId: () => string;
-  readonly wholeAnswers: WholeAnswers;
+  readonly responseBatcher: ResponseBatcher;
   readonly log: Logger;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;

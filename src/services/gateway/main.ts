@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import pino from 'pino';
 import { createHopTokens } from '../../auth/hop-tokens.js';
-import { knowSecretsOrExit } from '../../auth/token-secrets.js';
+import { loadSecretsOrExit } from '../../auth/token-secrets.js';
 import { createTokenVerifier } from '../../auth/tokens.js';
 import { createUserTokenVerifier } from '../../auth/user-tokens.js';
 import { packageVersion } from '../../base/package-root.js';
@@ -15,7 +15,7 @@ import { connectOwnRedis, redisVariables } from '../../redis/connection.js';
 import { admittedInstances } from '../../registry/admitted-instances.js';
 import { type NewInstance, readActiveVersion, readInstances, registerInstance } from '../../registry/instances.js';
 import { reportSecrets } from '../../registry/known-secrets.js';
-import { forgetFailedUsers, noteFailedUsers } from '../../traffic/failed-users.js';
+import { forgetFailedUsers, recordFailedUsers } from '../../traffic/failed-users.js';
 import { createFlagWatcher } from '../../traffic/flag-watcher.js';
 import { createHoldWatch } from '../../traffic/hold-watch.js';
 import { countInShared } from '../../traffic/rate-counter.js';
@@ -23,7 +23,7 @@ import { readShadowRules } from '../../traffic/shadow-rules.js';
 import { createInstanceSource } from '../../upstream/instance-source.js';
 import { type CountedBy, RateLimit } from './admission/rate-limits.js';
 import { gatewayLimits } from './context.js';
-import { UnderWay } from './observation/in-flight-counter.js';
+import { InFlightCounter } from './observation/in-flight-counter.js';
 import { createGateway } from './server.js';
 
 /** Entry point of the gateway. */
@@ -60,7 +60,7 @@ const clock = () => new Date();
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 
-const secrets = knowSecretsOrExit(config, clock, (sentence) => log.error(sentence));
+const secrets = loadSecretsOrExit(config, clock, (sentence) => log.error(sentence));
 const userTokens = createUserTokenVerifier(secrets.user, clock);
 const cubeTokens = createTokenVerifier(secrets.cube, clock);
 secrets.whenChanged(({ cube, user }) => {
@@ -82,12 +82,12 @@ const flags = createFlagWatcher({
   clock,
 });
 const rules = await readShadowRules(join(config.STATE_DIR, 'shadow-rules.json')).catch(refuseToStart);
-const underWay = new UnderWay();
+const inFlight = new InFlightCounter();
 const holds = createHoldWatch({
   redis,
   names: trafficNames,
   instanceId,
-  settled: (name, scope) => underWay.settled(name, scope),
+  settled: (name, scope) => inFlight.settled(name, scope),
 });
 const served = cubeDefinitions.filter(({ prefix }) => prefix !== null).map((definition) => definition.cubeId);
 const { admits } = admittedInstances(config.INSTANCE_NETWORKS, secrets, (sentence) => log.error(sentence));
@@ -108,7 +108,7 @@ const gateway = createGateway({
   },
   flags,
   holds,
-  underWay,
+  inFlight,
   instances,
   legacyUrls: legacyUrlsOf(config),
   // Until a cutover can change it.
@@ -119,7 +119,7 @@ const gateway = createGateway({
     subject: rateLimit('subject', config.GATEWAY_RATE_PER_SECOND),
   },
   failures: {
-    note: (label, side, users) => noteFailedUsers(redis, label, side, users, clock().getTime()),
+    note: (label, side, users) => recordFailedUsers(redis, label, side, users, clock().getTime()),
     forget: (label) => forgetFailedUsers(redis, label),
   },
   userTokens,

@@ -124,7 +124,7 @@ export class OwnEndpoints {
       family('gateway_anothers_answers_total', 'counter', 'Answers of a cube that belonged to another call'),
       ...[...sides].map(
         ([label, { cube }]) =>
-          `gateway_anothers_answers_total{cube="${label}"} ${cube.anothersAnswers + (shadowSides.get(label)?.cube.anothersAnswers ?? 0)}`,
+          `gateway_anothers_answers_total{cube="${label}"} ${cube.crossUserResponses + (shadowSides.get(label)?.cube.crossUserResponses ?? 0)}`,
       ),
       family('gateway_tunnels', 'gauge', 'WebSockets that are open, or wait to be'),
       `gateway_tunnels ${this.options.tunnels()}`,

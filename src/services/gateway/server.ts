@@ -12,7 +12,7 @@ import type { FlagWatcher } from '../../traffic/flag-watcher.js';
 import type { HoldWatch } from '../../traffic/hold-watch.js';
 import { AnswerCache } from '../../upstream/cache.js';
 import type { InstanceSource } from '../../upstream/instance-source.js';
-import { Door, isOwnCall, isRefusal, type RateLimits } from './admission/admission.js';
+import { Admissions, isOwnCall, isRefusal, type RateLimits } from './admission/admission.js';
 import { AnswerHeaderReader } from './admission/headers.js';
 import { Identities } from './admission/identity.js';
 import { createListener, shutDown } from './admission/listener.js';
@@ -21,11 +21,11 @@ import { WaitingRoom } from './admission/waiting-room.js';
 import type { GatewayContext, GatewayLimits } from './context.js';
 import { type GatewayRefusal, refusals, sendRawRefusal, sendRefusal } from './exchange/answers.js';
 import { Exchange } from './exchange/exchange.js';
-import { InProgress, type RunningExchange } from './exchange/open-exchanges.js';
+import { type OpenExchange, OpenExchanges } from './exchange/open-exchanges.js';
+import { ResponseBatcher } from './exchange/response-batcher.js';
 import { Tunnels } from './exchange/tunnels.js';
 import { UpgradeExchange } from './exchange/upgrade-exchange.js';
-import { WholeAnswers } from './exchange/whole-answers.js';
-import type { UnderWay } from './observation/in-flight-counter.js';
+import type { InFlightCounter } from './observation/in-flight-counter.js';
 import { GatewayMetrics } from './observation/metrics.js';
 import { RefusedUsers } from './observation/refused-users.js';
 import { createShadowing } from './observation/shadowing.js';
@@ -40,7 +40,7 @@ export interface GatewayOptions {
   readonly limits: GatewayLimits;
   readonly flags: Pick<FlagWatcher, 'flagsOf' | 'killed' | 'state'>;
   readonly holds: Pick<HoldWatch, 'holds' | 'lifted'>;
-  readonly underWay: UnderWay;
+  readonly inFlight: InFlightCounter;
   readonly instances: Pick<InstanceSource<CubeId>, 'ready' | 'versionOf' | 'staleForMillis'>;
   /** Where the monolith serves each kind; a kind that is not named has no legacy side. */
   readonly legacyUrls: ReadonlyMap<TrafficName, string>;
@@ -83,7 +83,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const refused = new RefusedUsers(routes.all, counting);
   let closing = false;
 
-  const exchanges = new InProgress<RunningExchange>();
+  const exchanges = new OpenExchanges<OpenExchange>();
   const shadowed = options.shadow === undefined ? [] : routes.all.filter(({ shadowable }) => shadowable);
   // Connections of their own: what a comparison meets breaks off nothing for clients.
   const shadowSides = new Sides(shadowed, { ...options, now, random }, false);
@@ -98,7 +98,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         });
 
   const identities = new Identities(options);
-  const door = new Door({ ...options, routes, identities, ownEndpoint });
+  const door = new Admissions({ ...options, routes, identities, ownEndpoint });
   const context: GatewayContext = {
     limits,
     flags: options.flags,
@@ -106,18 +106,18 @@ export function createGateway(options: GatewayOptions): Gateway {
     buckets: createBuckets(),
     sidesOf: (label) => sides.of(label),
     hopToken: options.hopToken,
-    cache: new AnswerCache({ now, random, mostBytes: cacheBytes }),
+    cache: new AnswerCache({ now, random, maxBytes: cacheBytes }),
     metrics,
     windows,
     refused,
     shadow,
-    underWay: options.underWay,
+    inFlight: options.inFlight,
     waitingRoom: new WaitingRoom(options.holds, limits.held),
     exchanges,
     answerHeaders: new AnswerHeaderReader(),
     isStillRight: (authorization) => identities.isStillRight(authorization),
     newRequestId: () => door.newName(),
-    wholeAnswers: new WholeAnswers(),
+    responseBatcher: new ResponseBatcher(),
     log,
     now,
     random,
@@ -147,14 +147,14 @@ export function createGateway(options: GatewayOptions): Gateway {
       try {
         take(req, res, startedAt);
       } catch (error) {
-        const name = tellFailure(req, error);
+        const name = reportFailure(req, error);
         if (res.headersSent) res.destroy();
         else sendRefusal(res, refusals.unexpected, ['X-Request-Id', name]);
       }
     });
 
   /** Answers under which name it stands in the log. */
-  function tellFailure(req: IncomingMessage, error: unknown): string {
+  function reportFailure(req: IncomingMessage, error: unknown): string {
     const name = door.nameOf(req);
     log.error(
       { request_id: name, error: error instanceof Error ? kindAndPlace(error, 3) : typeof error },
@@ -211,7 +211,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     try {
       takeUpgrade(req, socket, first, now());
     } catch (error) {
-      sendRawRefusal(socket, refusals.unexpected, ['X-Request-Id', tellFailure(req, error)]);
+      sendRawRefusal(socket, refusals.unexpected, ['X-Request-Id', reportFailure(req, error)]);
     }
   });
   // Without it Node would close the connection without a word.

@@ -3,17 +3,17 @@ import { findCube } from '../../domain/cubes.js';
 import { familiesOf, familyOf } from './poll.js';
 import type { Watched } from './watched.js';
 
-type Outcome = 'ok' | 'failed';
+type PollOutcome = 'ok' | 'failed';
 
 /** What the collector counts of its own work. */
 export interface CollectorMetrics {
-  registryRead(outcome: Outcome): void;
+  registryRead(outcome: PollOutcome): void;
   /** Begins the time of one asking; called back with what came of it. */
-  startOf(cubeId: string): (outcome: Outcome) => void;
+  startOf(cubeId: string): (outcome: PollOutcome) => void;
   /** An instance was due and had not answered the time before. */
   skipped(cubeId: string): void;
   /** All of it and all that the cubes told, as Prometheus reads it. */
-  tell(watched: readonly Watched[], now: Date): Promise<string>;
+  render(watched: readonly Watched[], now: Date): Promise<string>;
 }
 
 /** `ownCubeId` is left out of what the cubes told: it tells that itself, at the same place. */
@@ -68,7 +68,7 @@ export function createCollectorMetrics(ownCubeId: string): CollectorMetrics {
       };
     },
     skipped: (cubeId) => collections.inc({ cube_id: cubeId, outcome: 'skipped' }),
-    tell: async (watched, now) => {
+    render: async (watched, now) => {
       for (const gauge of [up, healthy, age, instances]) gauge.reset();
       for (const { entry, ...seen } of watched) {
         const { cube_id, instance_id, state, version } = entry;
@@ -79,13 +79,13 @@ export function createCollectorMetrics(ownCubeId: string): CollectorMetrics {
         instances.inc({ cube_id, state, version });
       }
       const told = watched.filter(({ entry }) => entry.cube_id !== ownCubeId);
-      return `${await registry.metrics()}${retell(told)}`;
+      return `${await registry.metrics()}${renderSample(told)}`;
     },
   };
 }
 
 /** What instances told of themselves, each sample with the instance it is of. */
-function retell(watched: readonly Watched[]): string {
+function renderSample(watched: readonly Watched[]): string {
   const cubeIds = [...new Set(watched.map(({ entry }) => entry.cube_id))];
   const lines = cubeIds.flatMap((cubeId) => {
     const samples = watched

@@ -23,7 +23,7 @@ await runCubeProgram('monitoring-cube', [], async ({ basics, redis, admits, sign
     ...basics,
     dependencies: {},
     optionalDependencies: { redis: () => redis.ping() },
-    moreMetrics: { text: () => metrics.tell(collector.watched(), clock()) },
+    moreMetrics: { text: () => metrics.render(collector.watched(), clock()) },
   });
   const collecting = (async () => {
     while (!signal.aborted) {

@@ -1,4 +1,4 @@
-import { boundedAnswer } from '../../metrics/bounded-answer.js';
+import { fetchBounded } from '../../metrics/bounded-answer.js';
 import { type MetricSample, readMetricsText } from '../../metrics/metrics-text.js';
 
 /** What a cube said of itself. */
@@ -11,19 +11,19 @@ export interface CubeAnswer {
 
 const answerMillis = 2000;
 /** More series of one cube are a label that should not be one, and would take the memory of everybody who scrapes. */
-const mostSamples = 5000;
+const maxSamples = 5000;
 
 /** Asks an instance how it is and what it counts, at the same time. Throws when it does not answer both, in two seconds. */
 export async function askCube(cubeId: string, url: string): Promise<CubeAnswer> {
   const signal = AbortSignal.timeout(answerMillis);
   const [health, metrics] = await Promise.all([
-    boundedAnswer(`${url}/health`, signal),
-    boundedAnswer(`${url}/metrics`, signal),
+    fetchBounded(`${url}/health`, signal),
+    fetchBounded(`${url}/metrics`, signal),
   ]);
   const { status }: { status?: unknown } = Object(JSON.parse(health));
   const { samples } = readMetricsText(metrics);
   const kept = samples.filter(({ name }) => isOfEveryCube(cubeId, name));
-  if (kept.length > mostSamples) throw new Error('too many samples');
+  if (kept.length > maxSamples) throw new Error('too many samples');
   return { healthy: status === 'ok', samples: kept };
 }
 

@@ -21,7 +21,7 @@ export type SajuRecordValues = Omit<StoredSajuRecord, 'id' | 'created_at' | 'upd
 export interface OwnerSajuRecords {
   find(id: string): Promise<StoredSajuRecord | undefined>;
   /** A user's records, the newest id first, those after `cursor`. */
-  list(userId: string, most: number, cursor: string | undefined): Promise<readonly StoredSajuRecord[]>;
+  list(userId: string, max: number, cursor: string | undefined): Promise<readonly StoredSajuRecord[]>;
   /** The id comes from the owner's own sequence, so that no other writer of the table ever gets it. */
   keep(values: SajuRecordValues): Promise<StoredSajuRecord>;
   changeInterpretation(id: string, interpretation: string | null): Promise<StoredSajuRecord | undefined>;
@@ -52,7 +52,7 @@ export function legacySajuRecords(legacy: pg.Pool): OwnerSajuRecords {
     });
   return {
     find: async (id) => (await ask(findText, [id])).rows[0],
-    list: async (userId, most, cursor) => (await ask(listText, [userId, cursor ?? null, most])).rows,
+    list: async (userId, max, cursor) => (await ask(listText, [userId, cursor ?? null, max])).rows,
     keep: async (values) => {
       const [row] = (await ask(keepText, columnValues(values))).rows;
       if (row === undefined) throw new Error('an insert returned no row');

@@ -29,7 +29,7 @@ export function newRecord({ user_id, birth }: CalculateRequest, { pillars, conve
  * the table's own JSON, digit by digit: neither passes through a double. Warnings belong to a calculation alone.
  */
 export function writeRecord(record: SajuRecordValues | StoredSajuRecord, warnings?: readonly string[]): string {
-  const { id, convention, created_at, updated_at, ...values } = { ...unkept, ...record };
+  const { id, convention, created_at, updated_at, ...values } = { ...unsaved, ...record };
   const members = JSON.stringify({
     ...values,
     birth_minute: values.birth_minute ?? 0,
@@ -41,7 +41,7 @@ export function writeRecord(record: SajuRecordValues | StoredSajuRecord, warning
   return `{${id === null ? '' : `"id":${id},`}"convention":${convention ?? 'null'},${members.slice(1)}`;
 }
 
-const unkept = { id: null, created_at: null, updated_at: null };
+const unsaved = { id: null, created_at: null, updated_at: null };
 
 /** `2020-01-02 03:04:05.6+00` with six digits and Z; what ISO 8601 has no four digits for stays as PostgreSQL wrote it. */
 function writeTime(text: string | null): string | null {

@@ -4,10 +4,10 @@ import { calculateChart } from '../../domain/saju/four-pillars.js';
 import {
   isRecordId,
   isStorable,
+  type ParsedInput,
   readCalculateRequest,
   readInterpretation,
   readPageQuery,
-  type Verdict,
 } from '../../domain/saju/request.js';
 import type { RouteMethods } from '../../http/route-methods.js';
 import type { OwnerSajuRecords } from './record-store.js';
@@ -68,7 +68,7 @@ function sendJson(reply: FastifyReply, text: string): FastifyReply {
   return reply.type('application/json; charset=utf-8').send(text);
 }
 
-function accepted<T>(verdict: Verdict<T>): T {
+function accepted<T>(verdict: ParsedInput<T>): T {
   if (verdict.kind === 'refusal') throw new Refused(verdict.status, verdict.field, verdict.detail);
   return verdict.value;
 }

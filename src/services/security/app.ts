@@ -5,9 +5,9 @@ import { problemResponses } from '../../api/problem.js';
 import { issueCubeToken, tokenHolderPattern } from '../../auth/tokens.js';
 import { Failure, toFailure } from '../../base/failures.js';
 import type { Rate } from '../../domain/traffic/token-bucket.js';
-import { askerHeaders, askerOf } from '../../http/asker.js';
 import { buildCube, type CubeApp, type CubeOptions } from '../../http/cube.js';
 import { limitRate, type RateLimiter } from '../../http/rate-limit.js';
+import { requesterHeaders, requesterOf } from '../../http/requester.js';
 import type { AuditedAct, AuditOutcome } from '../../postgres/audit.js';
 import { postgresFailure } from '../../postgres/errors.js';
 import { refuseOldIssuer, refuseWrongIssue } from './issuing.js';
@@ -60,7 +60,7 @@ export async function buildSecurityCube(options: SecurityCubeOptions): Promise<C
       onRequest: [mayIssue, mayLeadOn, notTooOften],
       schema: {
         summary: 'A token with what the caller holds, or less',
-        headers: askerHeaders,
+        headers: requesterHeaders,
         body: issueBody,
         response: {
           201: issued,
@@ -77,7 +77,7 @@ export async function buildSecurityCube(options: SecurityCubeOptions): Promise<C
       refuseOldIssuer(issuer, clock());
       const { token, expiresAt } = issueCubeToken(secret(), { cubeId, permissions }, clock(), issuer.startedAt);
       const expires_at = expiresAt.toISOString().replace('Z', '000Z');
-      const { actor, about } = askerOf(authorization, request);
+      const { actor, about } = requesterOf(authorization, request);
       // It is made already, and nothing but this entry stands between it and its holder.
       const details = { permissions, expires_at, ...about, outcome: 'done' satisfies AuditOutcome };
       await record({ actor, action: 'token.issue', subject: cubeId, details }).catch(notOnRecord);

@@ -3,7 +3,7 @@ import { cubeDefinitions } from '../../domain/cubes.js';
 import {
   type DesiredCubes,
   firstDesired,
-  mayGo,
+  mayStop,
   type ObservedInstance,
   type WantedInstance,
   wantedInstances,
@@ -17,8 +17,8 @@ import { isReady, programEnvironment, programFile } from './program-process.js';
 import type { RunCube } from './programs.js';
 
 /** A cube that drains finishes what it has in hand, within the thirty seconds a cube allows itself. */
-const drainPatience = 40_000;
-const stopPatience = 1000;
+const drainGrace = 40_000;
+const stopGrace = 1000;
 /** Written at least so often: silence says that nobody is there. */
 const writeEveryMillis = 1000;
 
@@ -100,7 +100,7 @@ export class CubeSupervisor {
 
   /** Ends all at the same time; each lets finish what it has in hand. */
   async stop(): Promise<void> {
-    await Promise.all(this.processes.map((process) => process.stop(drainPatience)));
+    await Promise.all(this.processes.map((process) => process.stop(drainGrace)));
     this.instances.clear();
     this.home.recordInstances([]);
   }
@@ -128,13 +128,13 @@ export class CubeSupervisor {
   private letGo(instance: Instance, desired: DesiredCubes): void {
     const { cubeId, version } = instance.wanted;
     const cube = desired[cubeId];
-    if (cube !== undefined && !mayGo(observe(instance), cube, this.observed())) return;
+    if (cube !== undefined && !mayStop(observe(instance), cube, this.observed())) return;
     instance.leaving = 'under_way';
-    const patience = cube?.versions[version]?.state === 'stopped' ? stopPatience : drainPatience;
+    const grace = cube?.versions[version]?.state === 'stopped' ? stopGrace : drainGrace;
     const gone = () => {
       instance.leaving = 'gone';
     };
-    void instance.process.stop(patience).then(gone, gone);
+    void instance.process.stop(grace).then(gone, gone);
   }
 
   private forget({ wanted, process }: Instance): void {

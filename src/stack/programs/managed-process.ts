@@ -25,7 +25,7 @@ export interface ProcessSpec {
 
 const largestLog = 10 * 1024 * 1024;
 const firstBackOff = 200;
-const longestBackOff = 5000;
+const maxBackOff = 5000;
 
 /** Keeps one process running: adopts it, starts it, starts it again, stops it. */
 export class ManagedProcess {
@@ -62,7 +62,7 @@ export class ManagedProcess {
     if (Date.now() < this.retryAt) return false;
     if (await this.mayStart()) this.start();
     this.retryAt = Date.now() + this.backOff;
-    this.backOff = Math.min(longestBackOff, this.backOff * 2);
+    this.backOff = Math.min(maxBackOff, this.backOff * 2);
     return true;
   }
 
@@ -83,11 +83,11 @@ export class ManagedProcess {
   }
 
   /** Asks it to stop; after `patience` milliseconds it is ended. */
-  async stop(patience: number): Promise<void> {
+  async stop(grace: number): Promise<void> {
     const { identity } = this;
     if (identity === undefined) return;
     signalProcess(identity, this.spec.stopSignal);
-    const deadline = Date.now() + patience;
+    const deadline = Date.now() + grace;
     while (isAlive(identity)) {
       if (Date.now() > deadline) signalProcess(identity, 'SIGKILL');
       await sleep(20);

@@ -7,7 +7,7 @@ import { ManagedProcess, type ProcessSpec } from './managed-process.js';
 
 const lookEveryMillis = 250;
 const lookAtCubesEveryMillis = 200;
-const stopPatience = 20_000;
+const stopGrace = 20_000;
 
 /**
  * Keeps groups of processes running: a group is brought up together, after those before it. Processes that an earlier supervisor left behind are adopted by their
@@ -74,7 +74,7 @@ export class Supervisor {
     this.cubes = undefined;
     this.record();
     for (let group = this.groups.at(-1); group !== undefined; group = this.groups.at(-1)) {
-      await Promise.all(group.map((process) => process.stop(stopPatience)));
+      await Promise.all(group.map((process) => process.stop(stopGrace)));
       this.groups.pop();
       this.record();
     }

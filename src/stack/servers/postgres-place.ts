@@ -85,7 +85,7 @@ function recordedPlace(home: StackHome): { readonly folder: string; readonly acc
   const place = home.databasePlace();
   if (place === undefined) return undefined;
   const { folder, account } = place;
-  const ofNobody = Number.isInteger(account) && account >= leastAccount && account <= mostAccount;
+  const ofNobody = Number.isInteger(account) && account >= minAccount && account <= maxAccount;
   const named = typeof folder === 'string' && folder === resolve(folder) ? basename(folder) : '';
   if (ofNobody && named.startsWith(`${account}-`) && /^\d+-[0-9a-f]{12}$/.test(named)) return place;
   throw new Failure('unexpected', `The file ${home.path('databases.json')} names a folder that \`up\` did not make.`, {
@@ -216,12 +216,12 @@ function moveFolder(from: string, to: string): void {
 }
 
 /** User ids that distributions leave to nobody; container hosts map no higher ones. */
-const [leastAccount, mostAccount] = [50_000, 59_999];
+const [minAccount, maxAccount] = [50_000, 59_999];
 
 function chooseFolder(databases: string): { folder: string; account: number } {
   const taken = takenAccounts(databases);
   for (;;) {
-    const account = randomInt(leastAccount, mostAccount + 1);
+    const account = randomInt(minAccount, maxAccount + 1);
     if (taken.has(account)) continue;
     return { folder: join(databases, `${account}-${randomBytes(6).toString('hex')}`), account };
   }

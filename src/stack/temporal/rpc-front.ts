@@ -6,7 +6,7 @@ import type { TemporalKeys } from './certificates.js';
 /** Who does not show a certificate by then is nobody's client. */
 const handshakeMillis = 5000;
 /** More than a stack's programs open by far; further ones are closed at once, so that a flood takes no memory. */
-export const mostConnections = 512;
+export const maxConnections = 512;
 
 /**
  * Passes gRPC on to the server that listens on `port` of this network, for those alone who hold a certificate of the
@@ -32,7 +32,7 @@ export function createRpcFront(keys: TemporalKeys, port: number): Server {
       passOn(far, near);
     },
   );
-  server.maxConnections = mostConnections;
+  server.maxConnections = maxConnections;
   // Whoever was refused has the reason in its own log; ours would be anybody's to fill.
   server.on('tlsClientError', () => undefined);
   return server;

@@ -8,7 +8,7 @@ import {
 } from 'node:http';
 import { connect } from 'node:net';
 import { pipeline } from 'node:stream';
-import { mostConnections } from './rpc-front.js';
+import { maxConnections } from './rpc-front.js';
 import type { UiLogin } from './ui-login.js';
 
 /** Where the front says whether the server answers. */
@@ -41,7 +41,7 @@ export function createUiFront(login: UiLogin, ports: UiPorts): Server {
     const { host = '', cookie } = incoming.headers;
     const path = incoming.url ?? '';
     if (!hosts.includes(host) || !path.startsWith('/') || namesTwoHosts(incoming)) return say(answer, 403, wrongHost);
-    if (path === readyPath) return tellReady(answer, rpcPort);
+    if (path === readyPath) return answerReady(answer, rpcPort);
     const page = login.pageOf(path);
     if (page === null) return say(answer, 401, howToOpen);
     if (page !== undefined) return open(answer, login.cookie(new Date()), page);
@@ -49,7 +49,7 @@ export function createUiFront(login: UiLogin, ports: UiPorts): Server {
     if (!isOfOwnPage(incoming, host)) return say(answer, 403, wrongPage);
     return passOn(incoming, answer, { host: '127.0.0.1', port, headers: headersFor(incoming, login, port) });
   });
-  server.maxConnections = mostConnections;
+  server.maxConnections = maxConnections;
   return server;
 }
 
@@ -77,7 +77,7 @@ function open(answer: ServerResponse, cookie: string, page: string): void {
   answer.end('<!doctype html><title>Temporal Web UI</title>');
 }
 
-function tellReady(answer: ServerResponse, rpcPort: number): void {
+function answerReady(answer: ServerResponse, rpcPort: number): void {
   const socket = connect({ port: rpcPort, host: '127.0.0.1', timeout: 1000 });
   const tell = (status: number) => {
     socket.destroy();

@@ -10,7 +10,7 @@ import type { CubeVersions } from '../../activities/cube-versions.js';
 import type { DeploymentInput, DeploymentStatus, DeploymentView } from '../../domain/deployment/cube-changes.js';
 import type { DesiredCube } from '../../domain/deployment/desired-cubes.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
-import { sentenceOf, ToldRun } from '../lib/cube-change-run.js';
+import { CubeChangeRun, sentenceOf } from '../lib/cube-change-run.js';
 import { Listing } from '../lib/listing.js';
 import { deploymentQuery } from '../lib/messages.js';
 import { urgentSteps, urgentWatches } from '../lib/options.js';
@@ -24,21 +24,21 @@ const health = proxyActivities<CubeHealth>(urgentWatches);
  * another number of instances. Whatever does not go well is taken back, and said in a sentence.
  */
 export async function cubeDeployment(input: DeploymentInput, proof?: RequestProof): Promise<DeploymentView> {
-  const run = new Deployment(input, new ReceivedRequests(input, proof));
+  const run = new DeploymentRun(input, new ReceivedRequests(input, proof));
   CancellationScope.current().cancelRequested.catch(() => run.received.receiveCancellation());
   try {
     // The undo is known before anything is changed: what was wanted before.
-    const before = await run.do('take', `took ${input.cubeId}`, () => steps.takeCube(run.change, 'deployment'));
+    const before = await run.step('take', `took ${input.cubeId}`, () => steps.takeCube(run.change, 'deployment'));
     run.before = before;
     const sentence = await carryOut(run, before);
     return await end(run, { status: 'done', sentence, failure: null });
   } catch (error) {
-    return CancellationScope.nonCancellable(async () => end(run, await takeBack(run, error)));
+    return CancellationScope.nonCancellable(async () => end(run, await undoDeployment(run, error)));
   }
 }
 
 /** The cube is free before the change is told to be over. */
-async function end(run: Deployment, ending: Ending): Promise<DeploymentView> {
+async function end(run: DeploymentRun, ending: Ending): Promise<DeploymentView> {
   await steps.letCubeGo(run.change).catch(() => undefined);
   run.end(ending);
   await run.received.handOver();
@@ -46,7 +46,7 @@ async function end(run: Deployment, ending: Ending): Promise<DeploymentView> {
 }
 
 /** Returns what is so now, in a sentence. */
-function carryOut(run: Deployment, before: DesiredCube): Promise<string> {
+function carryOut(run: DeploymentRun, before: DesiredCube): Promise<string> {
   const { change } = run.input;
   switch (change.kind) {
     case 'deploy':
@@ -58,39 +58,41 @@ function carryOut(run: Deployment, before: DesiredCube): Promise<string> {
   }
 }
 
-async function deploy(run: Deployment, before: DesiredCube, version: string, instances: number): Promise<string> {
+async function deploy(run: DeploymentRun, before: DesiredCube, version: string, instances: number): Promise<string> {
   const { change } = run;
   const { active } = before;
-  await run.do('start', `asked for ${instances} of ${version} beside ${active}`, () =>
+  await run.step('start', `asked for ${instances} of ${version} beside ${active}`, () =>
     steps.deployVersion(change, version, instances),
   );
-  await run.pass('ready', `${version} is ready`, () => health.awaitVersion(run.newcomer(version)));
-  await run.pass('smoke_test', `${version} answers as it must`, () => health.smokeTest(run.newcomer(version)));
-  await run.do('switch', `${version} takes the traffic`, () => steps.activateVersion(change, version));
-  await run.pass('watch', `${version} stayed well`, () => health.watchVersion(run.watched(version)));
+  await run.check('ready', `${version} is ready`, () => health.awaitVersion(run.newcomer(version)));
+  await run.check('smoke_test', `${version} answers as it must`, () => health.smokeTest(run.newcomer(version)));
+  await run.step('switch', `${version} takes the traffic`, () => steps.activateVersion(change, version));
+  await run.check('watch', `${version} stayed well`, () => health.watchVersion(run.watched(version)));
   const warm = active === version ? before.previous : active;
   const kept = warm === null ? [version] : [version, warm];
-  await run.do('settle', warm === null ? 'nothing else is kept' : `${warm} stays warm`, () =>
+  await run.step('settle', warm === null ? 'nothing else is kept' : `${warm} stays warm`, () =>
     steps.keepVersions(change, kept),
   );
   return `${version} of ${change.cubeId} takes the traffic${warm === null ? '' : `; ${warm} stays warm`}.`;
 }
 
-async function restart(run: Deployment, before: DesiredCube): Promise<string> {
+async function restart(run: DeploymentRun, before: DesiredCube): Promise<string> {
   const { active } = before;
   const generation = (before.versions[active]?.generation ?? 1) + 1;
-  await run.do('start', `asked for new instances of ${active}`, () =>
+  await run.step('start', `asked for new instances of ${active}`, () =>
     steps.restartVersion(run.change, active, generation),
   );
-  await run.pass('ready', 'the new instances are ready', () => health.awaitVersion(run.newcomer(active)));
-  await run.pass('watch', 'they stayed well', () => health.watchVersion(run.watched(active)));
+  await run.check('ready', 'the new instances are ready', () => health.awaitVersion(run.newcomer(active)));
+  await run.check('watch', 'they stayed well', () => health.watchVersion(run.watched(active)));
   return `Every instance of ${active} of ${run.change.cubeId} is a new one.`;
 }
 
-async function scale(run: Deployment, before: DesiredCube, instances: number): Promise<string> {
+async function scale(run: DeploymentRun, before: DesiredCube, instances: number): Promise<string> {
   const { active } = before;
-  await run.do('start', `asked for ${instances} of ${active}`, () => steps.scaleVersion(run.change, active, instances));
-  await run.pass('ready', `all ${instances} are ready`, () => health.awaitVersion(run.newcomer(active)));
+  await run.step('start', `asked for ${instances} of ${active}`, () =>
+    steps.scaleVersion(run.change, active, instances),
+  );
+  await run.check('ready', `all ${instances} are ready`, () => health.awaitVersion(run.newcomer(active)));
   return `${instances} of ${active} of ${run.change.cubeId} are ready.`;
 }
 
@@ -102,7 +104,7 @@ interface Ending {
 }
 
 /** Puts back what was there. Users had the old version all the time, or get it back here. */
-async function takeBack(run: Deployment, error: unknown): Promise<Ending> {
+async function undoDeployment(run: DeploymentRun, error: unknown): Promise<Ending> {
   const why = isCancellation(error) ? { sentence: 'it was cancelled', type: 'cancelled' } : sentenceOf(error);
   if (why === undefined) throw error;
   const { before, change, what } = run;
@@ -110,7 +112,9 @@ async function takeBack(run: Deployment, error: unknown): Promise<Ending> {
   if (before === undefined) return ending('refused', `${capital(why.sentence)}.`);
   if (why.type === 'conflict') return ending('superseded', `${what} was given up: ${why.sentence}.`);
   try {
-    await run.do('take_back', `put back what ran before: ${why.sentence}`, () => steps.restoreVersions(change, before));
+    await run.step('take_back', `put back what ran before: ${why.sentence}`, () =>
+      steps.restoreVersions(change, before),
+    );
   } catch (undone) {
     const left = sentenceOf(undone);
     if (left === undefined) throw undone;
@@ -132,7 +136,7 @@ function capital(sentence: string): string {
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 
-class Deployment extends ToldRun {
+class DeploymentRun extends CubeChangeRun {
   before: DesiredCube | undefined;
   private ending: Ending | undefined;
   private readonly listing = new Listing('deployment');
@@ -159,8 +163,8 @@ class Deployment extends ToldRun {
 
   end(ending: Ending): void {
     this.ending = ending;
-    this.listing.show(this.step, ending.status);
-    this.tell(ending.status, ending.sentence);
+    this.listing.show(this.currentStep, ending.status);
+    this.recordStep(ending.status, ending.sentence);
     setCurrentDetails(`**${ending.status}**: ${ending.sentence}`);
   }
 
@@ -179,7 +183,7 @@ class Deployment extends ToldRun {
       previous_version: this.before?.active ?? null,
       status: this.ending?.status ?? 'running',
       failure: this.ending?.failure ?? null,
-      step: this.step,
+      step: this.currentStep,
       sentence: this.ending?.sentence ?? this.steps.at(-1)?.sentence ?? 'It has just begun.',
       by,
       steps: [...this.steps],

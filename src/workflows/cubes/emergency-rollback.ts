@@ -16,8 +16,8 @@ import type { EscalationSteps } from '../../activities/escalation.js';
 import { findCube } from '../../domain/cubes.js';
 import {
   type Acknowledgement,
-  type LetIn,
   type NextCommand,
+  type ReopenedTraffic,
   type RollbackCall,
   type RollbackInput,
   type RollbackStatus,
@@ -29,7 +29,7 @@ import {
 } from '../../domain/deployment/cube-changes.js';
 import { type DesiredCube, warmVersion } from '../../domain/deployment/desired-cubes.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
-import { NotPassed, sentenceOf, ToldRun } from '../lib/cube-change-run.js';
+import { CheckFailed, CubeChangeRun, sentenceOf } from '../lib/cube-change-run.js';
 import { acknowledgeUpdate, joinUpdate, rollbackQuery } from '../lib/messages.js';
 import { calls, firstLooks, untilCancelled, urgentSteps, urgentWatches } from '../lib/options.js';
 import { ReceivedRequests } from '../lib/received-requests.js';
@@ -46,7 +46,7 @@ const outside = proxyActivities<EscalationSteps>(calls);
  * if they were sent away. Nothing cancels it: half a rollback is worse than either end.
  */
 export async function emergencyRollback(input: RollbackInput, proof?: RequestProof): Promise<RollbackView> {
-  const run = new Rollback(input, new ReceivedRequests(input, proof));
+  const run = new EmergencyRollbackRun(input, new ReceivedRequests(input, proof));
   CancellationScope.current().cancelRequested.catch(() => run.received.receiveCancellation());
   return CancellationScope.nonCancellable(async () => {
     for (;;) {
@@ -64,14 +64,14 @@ export async function emergencyRollback(input: RollbackInput, proof?: RequestPro
 }
 
 /** Whom the restored version serves: nobody where a person keeps the cube closed. */
-function closingSentence({ target, input: { cubeId }, keptClosed }: Rollback): string {
-  return keptClosed === undefined
+function closingSentence({ target, input: { cubeId }, holdsTraffic }: EmergencyRollbackRun): string {
+  return holdsTraffic === undefined
     ? `${target} of ${cubeId} serves its users again.`
-    : `${target} of ${cubeId} is well again; ${keptClosed} until somebody opens it.`;
+    : `${target} of ${cubeId} is well again; ${holdsTraffic} until somebody opens it.`;
 }
 
 /** The cube is free before the rollback is told to be over. */
-async function end(run: Rollback, status: RollbackStatus, sentence: string): Promise<RollbackView> {
+async function end(run: EmergencyRollbackRun, status: RollbackStatus, sentence: string): Promise<RollbackView> {
   await steps.letCubeGo(run.change).catch(() => undefined);
   await run.endWaiting();
   run.become(status, sentence);
@@ -79,33 +79,33 @@ async function end(run: Rollback, status: RollbackStatus, sentence: string): Pro
   return run.view;
 }
 
-async function rollBack(run: Rollback): Promise<void> {
+async function rollBack(run: EmergencyRollbackRun): Promise<void> {
   if (run.looksFirst) await findTarget(run);
   const traffic = await stopTraffic(run);
   const target = await restoreVersion(run);
-  await run.pass('check_consistency', `the data fits ${target}`, () => steps.checkConsistency(run.change, target));
+  await run.check('check_consistency', `the data fits ${target}`, () => steps.checkConsistency(run.change, target));
   const letIn = 'users are let in as before';
   const letTrafficIn = async () => {
-    run.letIn = await steps.letTrafficIn(run.change, traffic, ++run.turn);
-    return run.letIn;
+    run.reopened = await steps.letTrafficIn(run.change, traffic, ++run.fenceSequence);
+    return run.reopened;
   };
-  await run.pass('resume_traffic', letIn, letTrafficIn, () => run.keptClosed ?? letIn);
+  await run.check('resume_traffic', letIn, letTrafficIn, () => run.holdsTraffic ?? letIn);
   run.restoredAt = run.now;
-  await run.pass('confirm_health', `${target} stayed well for ${run.input.watchSeconds} s`, () =>
-    health.watchVersion(run.asked(target, run.input.watchSeconds)),
+  await run.check('confirm_health', `${target} stayed well for ${run.input.watchSeconds} s`, () =>
+    health.watchVersion(run.healthQuestion(target, run.input.watchSeconds)),
   );
 }
 
 /** Two files of this machine are read: it takes no time that a user would notice. */
-async function findTarget(run: Rollback): Promise<void> {
-  run.step = 'restore_version';
+async function findTarget(run: EmergencyRollbackRun): Promise<void> {
+  run.currentStep = 'restore_version';
   const target = await first.findTarget(run.change, run.target ?? run.named);
-  if (!target.found) throw new NotPassed(target.sentence);
+  if (!target.found) throw new CheckFailed(target.sentence);
   run.target = target.version;
 }
 
 /** Before anything else that may take time. */
-async function stopTraffic(run: Rollback): Promise<TrafficBefore> {
+async function stopTraffic(run: EmergencyRollbackRun): Promise<TrafficBefore> {
   const { change } = run;
   run.traffic ??= await steps.lookAtTraffic(change);
   const { traffic } = run;
@@ -115,7 +115,7 @@ async function stopTraffic(run: Rollback): Promise<TrafficBefore> {
     none: 'no user reaches it by weight',
   };
   const sentence = where[traffic.way];
-  await run.do(
+  await run.step(
     'stop_traffic',
     sentence,
     () => keepAway(run, traffic),
@@ -126,8 +126,8 @@ async function stopTraffic(run: Rollback): Promise<TrafficBefore> {
 }
 
 /** Users are kept from the cube from here on, until they are let in. */
-async function keepAway(run: Rollback, traffic: TrafficBefore): Promise<StopOutcome> {
-  const count = ++run.turn;
+async function keepAway(run: EmergencyRollbackRun, traffic: TrafficBefore): Promise<StopOutcome> {
+  const count = ++run.fenceSequence;
   // Before all gateways have said so, and also where one never does.
   if (traffic.way === 'hold') run.keepWaiting(count);
   return steps.stopTraffic(run.change, traffic, count);
@@ -143,23 +143,25 @@ function exceptionTo(outcome: StopOutcome | undefined): string {
 }
 
 /** The version that is to serve: it runs, is ready, has the traffic, and the one it replaces goes. */
-async function restoreVersion(run: Rollback): Promise<string> {
+async function restoreVersion(run: EmergencyRollbackRun): Promise<string> {
   const { change, input } = run;
-  const cube = await run.do('take', 'took the cube from whoever was changing it', () =>
+  const cube = await run.step('take', 'took the cube from whoever was changing it', () =>
     steps.takeCube(change, 'rollback'),
   );
   run.from ??= cube.active;
   const target = run.named ?? versionBefore(cube, run.from) ?? run.target;
-  if (target === undefined) throw new NotPassed('no earlier version is warm, and none was named');
+  if (target === undefined) throw new CheckFailed('no earlier version is warm, and none was named');
   run.target = target;
-  await run.do('restore_version', `asked for ${target}`, () => bringBack(run, cube, target));
-  await run.pass('ready', `${target} is ready`, () => health.awaitVersion(run.asked(target, input.readySeconds)));
-  await run.do('switch', `${target} has the traffic`, () => steps.activateVersion(change, target));
-  await run.do('settle', 'the others go', () => steps.keepVersions(change, [target]));
+  await run.step('restore_version', `asked for ${target}`, () => bringBack(run, cube, target));
+  await run.check('ready', `${target} is ready`, () =>
+    health.awaitVersion(run.healthQuestion(target, input.readySeconds)),
+  );
+  await run.step('switch', `${target} has the traffic`, () => steps.activateVersion(change, target));
+  await run.step('settle', 'the others go', () => steps.keepVersions(change, [target]));
   return target;
 }
 
-function bringBack(run: Rollback, cube: DesiredCube, target: string): Promise<void> {
+function bringBack(run: EmergencyRollbackRun, cube: DesiredCube, target: string): Promise<void> {
   const wanted = cube.versions[target];
   // Back to the version that is ill itself: new instances of it.
   if (target === run.from && wanted !== undefined)
@@ -175,16 +177,16 @@ function versionBefore(cube: DesiredCube, from: string): string | undefined {
 }
 
 /** Keeps users away, calls a person, and waits for one. */
-async function escalate(run: Rollback, sentence: string): Promise<Acknowledgement> {
+async function escalate(run: EmergencyRollbackRun, sentence: string): Promise<Acknowledgement> {
   const { change, traffic } = run;
   // Whoever sees that it waits must find the cube closed.
   if (traffic !== undefined)
     await keepAway(run, traffic).then(
-      (outcome) => run.tell('keep_away', `users are kept from the cube${exceptionTo(outcome)}`),
-      () => run.tell('keep_away', 'users could not be kept from the cube'),
+      (outcome) => run.recordStep('keep_away', `users are kept from the cube${exceptionTo(outcome)}`),
+      () => run.recordStep('keep_away', 'users could not be kept from the cube'),
     );
   const where = traffic === undefined ? ' Nothing was changed: the cube serves its users as before.' : '';
-  run.become('escalated', `It needs a person at ${run.step}: ${sentence}.${where}`);
+  run.become('escalated', `It needs a person at ${run.currentStep}: ${sentence}.${where}`);
   const { cubeId: cube_id } = change;
   const told = {
     cube_id,
@@ -194,8 +196,8 @@ async function escalate(run: Rollback, sentence: string): Promise<Acknowledgemen
     steps: [...run.steps],
   };
   void outside.tellEscalation(told).then(
-    (somebody) => run.tell('escalated', somebody ? 'the webhook was called' : 'there is no webhook to call'),
-    () => run.tell('escalated', 'the webhook could not be called'),
+    (somebody) => run.recordStep('escalated', somebody ? 'the webhook was called' : 'there is no webhook to call'),
+    () => run.recordStep('escalated', 'the webhook could not be called'),
   );
   await condition(() => run.answer !== undefined);
   const { answer } = run;
@@ -205,11 +207,11 @@ async function escalate(run: Rollback, sentence: string): Promise<Acknowledgemen
   return answer;
 }
 
-class Rollback extends ToldRun {
+class EmergencyRollbackRun extends CubeChangeRun {
   traffic: TrafficBefore | undefined;
-  letIn: LetIn | undefined;
+  reopened: ReopenedTraffic | undefined;
   /** How many steps were asked for that change the traffic. */
-  turn = 0;
+  fenceSequence = 0;
   from: string | undefined;
   /** The version that it goes to, once that is known. */
   target: string | undefined;
@@ -254,13 +256,13 @@ class Rollback extends ToldRun {
   }
 
   /** That the cube stays closed though all is well, in a sentence; undefined where it is open. */
-  get keptClosed(): string | undefined {
-    const { letIn, traffic } = this;
+  get holdsTraffic(): string | undefined {
+    const { reopened, traffic } = this;
     // Steps before this version did not say.
-    if (letIn !== undefined && !('closedBy' in letIn) && traffic?.enabled === false)
+    if (reopened !== undefined && !('closedBy' in reopened) && traffic?.enabled === false)
       return 'the cube was closed before, and stays closed';
-    return letIn !== undefined && 'closedBy' in letIn && letIn.closedBy !== null
-      ? `the cube was closed by ${letIn.closedBy}, and stays closed`
+    return reopened !== undefined && 'closedBy' in reopened && reopened.closedBy !== null
+      ? `the cube was closed by ${reopened.closedBy}, and stays closed`
       : undefined;
   }
 
@@ -271,7 +273,7 @@ class Rollback extends ToldRun {
     this.waited = this.waiting
       .run(() => waits.keepWaiting(this.change, count))
       .catch((error: unknown) => {
-        if (!isCancellation(error)) this.tell('keep_away', 'users could not be kept waiting');
+        if (!isCancellation(error)) this.recordStep('keep_away', 'users could not be kept waiting');
       })
       .then(() => before);
   }
@@ -282,14 +284,14 @@ class Rollback extends ToldRun {
     return this.waited;
   }
 
-  asked(version: string, seconds: number) {
+  healthQuestion(version: string, seconds: number) {
     return { change: this.change, version, seconds };
   }
 
   become(status: RollbackStatus, sentence: string): void {
     this.status = status;
     this.sentence = sentence;
-    this.tell(status, sentence);
+    this.recordStep(status, sentence);
     const next = this.next.map(({ command, what }) => `- \`${command}\`: ${what}`);
     setCurrentDetails([`**${status}**: ${sentence}`, ...(next.length === 0 ? [] : [next.join('\n')])].join('\n\n'));
   }
@@ -302,7 +304,7 @@ class Rollback extends ToldRun {
     }
     this.restoredAt = undefined;
     this.status = 'running';
-    this.tell('acknowledged', `${by}: ${why}${retry ? '; the steps are tried again' : ''}`);
+    this.recordStep('acknowledged', `${by}: ${why}${retry ? '; the steps are tried again' : ''}`);
   }
 
   private checkEscalated(): void {
@@ -336,7 +338,7 @@ class Rollback extends ToldRun {
       target_version: this.target ?? this.named,
       from_version: this.from ?? null,
       status: this.status,
-      step: this.step,
+      step: this.currentStep,
       sentence: this.status === 'running' ? (this.steps.at(-1)?.sentence ?? this.sentence) : this.sentence,
       by,
       steps: [...this.steps],

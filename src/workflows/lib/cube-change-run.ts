@@ -1,9 +1,9 @@
 import { ActivityFailure, ApplicationFailure, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
-import type { ChangeReference, ToldStep, Verdict } from '../../domain/deployment/cube-changes.js';
+import type { ChangeReference, CheckResult, RecordedStep } from '../../domain/deployment/cube-changes.js';
 import { failureOf } from './run.js';
 
 /** Thrown out of a plan when a look at the world did not find what the plan needs. */
-export class NotPassed extends Error {
+export class CheckFailed extends Error {
   constructor(readonly sentence: string) {
     super(sentence);
     this.name = 'NotPassed';
@@ -11,10 +11,10 @@ export class NotPassed extends Error {
 }
 
 /** A run on a cube that tells what it does, step by step, for whoever looks. */
-export class ToldRun {
-  readonly steps: ToldStep[] = [];
+export class CubeChangeRun {
+  readonly steps: RecordedStep[] = [];
   readonly change: ChangeReference;
-  step = 'begin';
+  currentStep = 'begin';
 
   constructor(cubeId: string) {
     const { workflowId, runId } = workflowInfo();
@@ -22,23 +22,28 @@ export class ToldRun {
   }
 
   /** Does one step, and tells what it was; `outcome` where that is known afterwards only. */
-  async do<T>(step: string, sentence: string, work: () => Promise<T>, outcome = (_: T) => sentence): Promise<T> {
-    this.step = step;
+  async step<T>(step: string, sentence: string, work: () => Promise<T>, outcome = (_: T) => sentence): Promise<T> {
+    this.currentStep = step;
     this.entered(step);
     setCurrentDetails(`**${step}**: ${sentence}`);
     const result = await work();
-    this.tell(step, outcome(result));
+    this.recordStep(step, outcome(result));
     return result;
   }
 
-  /** Looks whether something holds; throws `NotPassed` when it does not. */
-  async pass(step: string, sentence: string, look: () => Promise<Verdict>, outcome = () => sentence): Promise<void> {
-    await this.do(
+  /** Looks whether something holds; throws `CheckFailed` when it does not. */
+  async check(
+    step: string,
+    sentence: string,
+    look: () => Promise<CheckResult>,
+    outcome = () => sentence,
+  ): Promise<void> {
+    await this.step(
       step,
       sentence,
       async () => {
         const verdict = await look();
-        if (!verdict.passed) throw new NotPassed(verdict.sentence);
+        if (!verdict.passed) throw new CheckFailed(verdict.sentence);
       },
       outcome,
     );
@@ -47,7 +52,7 @@ export class ToldRun {
   /** Called as a step begins. */
   protected entered(_step: string): void {}
 
-  tell(step: string, sentence: string): void {
+  recordStep(step: string, sentence: string): void {
     this.steps.push({ step, at: this.now, sentence });
   }
 
@@ -59,7 +64,7 @@ export class ToldRun {
 
 /** Why a plan was left, in a sentence; undefined for a cancellation or a defect of the plan itself. */
 export function sentenceOf(error: unknown): { sentence: string; type: string } | undefined {
-  if (error instanceof NotPassed) return { sentence: error.sentence, type: 'not_passed' };
+  if (error instanceof CheckFailed) return { sentence: error.sentence, type: 'not_passed' };
   const failure = failureOf(error);
   if (failure !== undefined) return { sentence: failure.message.replace(/\.$/, ''), type: failure.type };
   if (!(error instanceof ActivityFailure) || error.cause instanceof ApplicationFailure) return undefined;

@@ -10,41 +10,41 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { StepFence } from '../../domain/step-fence.js';
 import { likelihoodRatio } from '../../domain/traffic/ramp/always-valid.js';
-import type { Snapshot } from '../../domain/traffic/ramp/counters.js';
+import type { CounterSnapshot } from '../../domain/traffic/ramp/counters.js';
 import { atNewStep, type Evidence, freshEvidence } from '../../domain/traffic/ramp/evidence.js';
-import type { Verdict } from '../../domain/traffic/ramp/gate.js';
+import type { RampVerdict } from '../../domain/traffic/ramp/gate.js';
 import {
+  allowedRampActions,
   type RampAction,
   type RampInput,
   type RampRequest,
+  type RampRollback,
   type RampStatus,
   type RampView,
-  type Rollback,
   rampActions,
-  rampActionsThatFit,
   rampWorkflowId,
 } from '../../domain/traffic/ramp/ramp.js';
 import { loweredSettings } from '../../domain/traffic/ramp/settings.js';
-import type { Turn } from '../../domain/turn.js';
 import { Listing } from './listing.js';
 import { rampQuery, rampUpdate } from './messages.js';
 import type { ReceivedRequests } from './received-requests.js';
 
 /** What a person or a program asked of the ramp, as the plan takes it up. */
-export interface RampAsked {
+export interface RampCommand {
   readonly action: RampAction;
   readonly request: RampRequest;
 }
 
-interface QueuedRequest extends RampAsked {
+interface QueuedRequest extends RampCommand {
   /** Where whoever asked finds what became of it; undefined until it was looked at. */
   outcome?: 'carried_out' | 'overtaken';
 }
 
 /** Why the ramp is where it is. */
 export interface RampReason {
-  readonly verdict: Verdict | null;
+  readonly verdict: RampVerdict | null;
   readonly reason: string;
   readonly sentence: string;
 }
@@ -59,10 +59,10 @@ export interface CarriedRamp {
   readonly revision?: number | undefined;
   readonly began: boolean;
   readonly evidence: Evidence;
-  readonly snapshot: Snapshot;
+  readonly snapshot: CounterSnapshot;
   readonly lastLook: number | null;
   readonly checks: number;
-  readonly rollbacks: readonly Rollback[];
+  readonly rollbacks: readonly RampRollback[];
   readonly holdOffUntil: number | null;
 }
 
@@ -79,19 +79,19 @@ export class RampRun {
   /** Whether the weight that the ramp begins at has been seen. */
   began: boolean;
   evidence: Evidence;
-  snapshot: Snapshot;
+  snapshot: CounterSnapshot;
   /** When gateways were looked at last, epoch milliseconds; null before the first time. */
   lastLook: number | null;
   checks: number;
-  rollbacks: readonly Rollback[];
+  rollbacks: readonly RampRollback[];
   holdOffUntil: number | null;
   private currentStatus: RampStatus;
   private since: number;
   private why: RampReason;
   private readonly queue: QueuedRequest[] = [];
-  private workBeside = 0;
+  private backgroundWork = 0;
   private workScope: CancellationScope | undefined;
-  private turns = 0;
+  private fenceSequence = 0;
   private readonly listing = new Listing('ramp');
   /** Ramps that began before it are not judged by answers of one user to another. */
   private readonly fresh: Evidence = patched('anothers-answer') ? freshEvidence : withoutAnothers;
@@ -142,38 +142,38 @@ export class RampRun {
   }
 
   /** A weight that is the ramp's own from now on: a new step. `afresh` forgets what was seen of the cube before. */
-  stand(percentage: number, afresh = false): void {
+  setStep(percentage: number, afresh = false): void {
     this.percentage = percentage;
     this.found = percentage;
     this.evidence = afresh ? this.fresh : atNewStep(this.evidence);
   }
 
   /** A weight that was found, which the ramp goes on from. At 0 % nothing that was seen of the cube before counts. */
-  takeOver(percentage: number): void {
+  adoptWeight(percentage: number): void {
     const { missing, unreadyTimes } = this.evidence;
-    this.stand(percentage, percentage === 0);
+    this.setStep(percentage, percentage === 0);
     // What this very look saw of the cube does count.
     if (percentage === 0) this.evidence = { ...this.evidence, missing, unreadyTimes };
   }
 
   /** What a change is counted by that is made once. A run has turns of its own, so that a new history, or one reset, has too. */
-  nextTurn(): Turn {
+  nextFence(): StepFence {
     const { workflowId, runId } = workflowInfo();
-    return { holderId: `${workflowId}/${runId}`, turn: ++this.turns };
+    return { holderId: `${workflowId}/${runId}`, sequence: ++this.fenceSequence };
   }
 
   /** Takes up what was asked, one after the other. */
-  async takeUp(carryOut: (asked: RampAsked) => Promise<void>): Promise<void> {
+  async executePendingCommands(carryOut: (asked: RampCommand) => Promise<void>): Promise<void> {
     for (let asked = this.queue.shift(); asked !== undefined; asked = this.queue.shift()) {
       // What was accepted may have been overtaken by what was asked before it.
-      const fits = rampActionsThatFit(this.status).includes(asked.action);
+      const fits = allowedRampActions(this.status).includes(asked.action);
       if (fits) await carryOut(asked);
       asked.outcome = fits ? 'carried_out' : 'overtaken';
     }
   }
 
   /** Runs `work`; what is asked meanwhile stops it, and undefined is returned. */
-  async unlessAsked<T>(work: () => Promise<T>): Promise<T | undefined> {
+  async untilCommanded<T>(work: () => Promise<T>): Promise<T | undefined> {
     if (this.queue.length > 0) return undefined;
     const scope = new CancellationScope();
     this.workScope = scope;
@@ -188,16 +188,16 @@ export class RampRun {
   }
 
   /** Lets `work` go on beside the plan, which only its end and a new history wait for. */
-  beside(work: () => Promise<void>): void {
-    this.workBeside++;
+  runInBackground(work: () => Promise<void>): void {
+    this.backgroundWork++;
     void work().finally(() => {
-      this.workBeside--;
+      this.backgroundWork--;
     });
   }
 
   /** Waits until nothing is at work any more that an end would cut off. */
   async finish(): Promise<void> {
-    await condition(() => allHandlersFinished() && this.workBeside === 0 && this.received.settled);
+    await condition(() => allHandlersFinished() && this.backgroundWork === 0 && this.received.settled);
   }
 
   /** Waits until something is asked, at most so long. */
@@ -230,16 +230,16 @@ export class RampRun {
 
   /** What a new history would cut off: requests, and what goes on beside the plan. */
   private get isBusy(): boolean {
-    return this.queue.length > 0 || this.workBeside > 0 || !this.received.settled;
+    return this.queue.length > 0 || this.backgroundWork > 0 || !this.received.settled;
   }
 
   /** Temporal's own cancellation stops the ramp. */
   cancelledFromOutside(): void {
     this.received.receiveCancellation();
-    this.ask({ action: 'stop', request: { by: 'temporal' } });
+    this.enqueue({ action: 'stop', request: { by: 'temporal' } });
   }
 
-  private ask(asked: RampAsked): QueuedRequest {
+  private enqueue(asked: RampCommand): QueuedRequest {
     const queued: QueuedRequest = { ...asked };
     this.queue.push(queued);
     this.workScope?.cancel();
@@ -275,7 +275,7 @@ export class RampRun {
       settings: input.settings,
       lowered: loweredSettings(input.settings),
       started_by: input.by,
-      actions: rampActionsThatFit(this.status),
+      actions: allowedRampActions(this.status),
     };
   }
 
@@ -285,7 +285,7 @@ export class RampRun {
         rampUpdate(action),
         async (request: RampRequest) => {
           this.received.receiveUpdate(action, request);
-          const mine = this.ask({ action, request });
+          const mine = this.enqueue({ action, request });
           await condition(() => mine.outcome !== undefined || this.ended);
           // Whoever asked must not take for done what was not.
           if (mine.outcome !== 'carried_out') throw this.refusal(action);
@@ -298,7 +298,7 @@ export class RampRun {
   }
 
   private validate(action: RampAction, { percentage }: RampRequest): void {
-    if (!rampActionsThatFit(this.status).includes(action)) throw this.refusal(action);
+    if (!allowedRampActions(this.status).includes(action)) throw this.refusal(action);
     if (action === 'set' && !(Number.isInteger(percentage) && Number(percentage) >= 0 && Number(percentage) <= 100))
       throw ApplicationFailure.create({
         type: 'invalid_input',
@@ -312,7 +312,7 @@ export class RampRun {
       type: 'not_at_this_stage',
       message: `${action} is not possible while the ramp is ${this.status}.`,
       nonRetryable: true,
-      details: [{ actions: rampActionsThatFit(this.status) }],
+      details: [{ actions: allowedRampActions(this.status) }],
     });
   }
 

@@ -23,7 +23,7 @@ const proofs = proxyLocalActivities<Pick<OutsideRequests, 'checkProof'>>({ start
 export class ReceivedRequests {
   private readonly looks = patched('outside-told');
   private readonly known = new Set<string>();
-  private readonly untold = new Map<number, ReceivedRequest>();
+  private readonly unrecorded = new Map<number, ReceivedRequest>();
   private count = 0;
 
   /** `payload` is all that the plan is started with, the proof apart. */
@@ -45,12 +45,12 @@ export class ReceivedRequests {
 
   /** Whether all was told that there was to tell: a new history would cut off what was not. */
   get settled(): boolean {
-    return this.untold.size === 0;
+    return this.unrecorded.size === 0;
   }
 
   /** Before a plan ends that cannot wait for a database: plans of their own go on telling. */
   async handOver(): Promise<void> {
-    for (const received of this.untold.values())
+    for (const received of this.unrecorded.values())
       await startChild('outsideRequest', {
         workflowId: `outside/${received.runId}/${received.count}`,
         args: [received],
@@ -67,11 +67,11 @@ export class ReceivedRequests {
     // Temporal had a start when it took it, however long that waited for a worker.
     const receivedAt = (word === 'start' ? startTime : new Date()).toISOString();
     const received = { workflowId, runId, word, payload, proof, receivedAt, count, again };
-    this.untold.set(count, received);
+    this.unrecorded.set(count, received);
     void CancellationScope.nonCancellable(async () => {
       if (!(await proofs.checkProof(received))) await outside.tellOutside(received);
     }).then(
-      () => this.untold.delete(count),
+      () => this.unrecorded.delete(count),
       () => undefined,
     );
   }

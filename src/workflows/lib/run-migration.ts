@@ -6,7 +6,7 @@ import type { MigrationInput, MigrationStatus } from '../../domain/migration/mig
 import type { RequestProof } from '../../domain/plan-requests.js';
 import { undoSteps, untilDone } from './options.js';
 import { ReceivedRequests } from './received-requests.js';
-import { type CarriedRun, EndAsked, failureOf, MigrationRun } from './run.js';
+import { type CarriedRun, failureOf, MigrationRun, StopRequested } from './run.js';
 
 const steps = proxyActivities<Pick<RunSteps, 'openRanges'>>(untilDone);
 
@@ -23,7 +23,7 @@ export interface MigrationOutcome {
  * Carries a plan to one of its ends: its last line (`completed`), cancelled, rolled back, or failed before anything was
  * changed. The plan runs shielded from Temporal's own cancellation, which counts as a request to cancel.
  */
-export async function conductMigration(
+export async function runMigration(
   input: MigrationInput,
   carried: CarriedRun | undefined,
   proof: RequestProof | undefined,
@@ -51,7 +51,8 @@ export async function conductMigration(
  * blocks, and undefined after `resume` lets it go on with what it has not completed.
  */
 async function endOrBlock(run: MigrationRun, error: unknown): Promise<MigrationOutcome | undefined> {
-  if (error instanceof EndAsked) return error.end === 'cancel' ? cancelRun(run, error.by) : rollBack(run, error.by);
+  if (error instanceof StopRequested)
+    return error.end === 'cancel' ? cancelRun(run, error.by) : rollBack(run, error.by);
   const failure = failureOf(error);
   if (failure === undefined) throw error;
   if (run.changedNothing) {

@@ -16,11 +16,11 @@ import {
 import type { RunReference, RunSteps } from '../../activities/run-steps.js';
 import { type FailureReport, failureRule, isFailureType } from '../../base/failures.js';
 import {
-  actionsBefore,
-  actionsThatFit,
+  allowedActions,
+  allowedWhilePending,
   type BlockReason,
   endedStatuses,
-  isWayOut,
+  endsRun,
   type MigrationAction,
   type MigrationInput,
   type MigrationStage,
@@ -37,13 +37,13 @@ import { Saga } from './saga.js';
 const steps = proxyActivities<Pick<RunSteps, 'recordState' | 'recordPending'>>(untilDone);
 
 /** What an operator asked for, as the plan takes it up. */
-export interface Asked {
+export interface SteeringCommand {
   readonly action: MigrationAction;
   readonly request: SteeringRequest;
 }
 
 /** What a blocked, failed or resting run adds to its state. */
-interface Why {
+interface StateDetails {
   readonly blockedBy?: BlockReason;
   readonly error?: FailureReport;
   /** Of a run at rest: whether there are rejects that nobody accepted. */
@@ -51,7 +51,7 @@ interface Why {
 }
 
 /** Thrown out of the plan when the run is to end otherwise than by its last line. */
-export class EndAsked extends Error {
+export class StopRequested extends Error {
   constructor(
     readonly end: 'cancel' | 'rollback',
     readonly by: string,
@@ -72,7 +72,7 @@ export interface CarriedRun {
   readonly rejected: number;
   readonly verificationId?: string;
   /** What an operator asked for and the plan has not carried out to its end. */
-  readonly undertaken?: Asked;
+  readonly undertaken?: SteeringCommand;
   /**
    * Set when the plan was lost and is started again from the ledger: it does nothing before it is asked to, then looks at
    * everything once more.
@@ -90,21 +90,21 @@ export class MigrationRun {
   migrated: number;
   rejected: number;
   verificationId: string | undefined;
-  private undertakenNow: Asked | undefined;
+  private currentCommand: SteeringCommand | undefined;
   private readonly completed: Set<string>;
   private stage: MigrationStage;
   private status: MigrationStatus = 'running';
   private blockedBy: BlockReason | undefined;
   private error: FailureReport | undefined;
   private sequence: number;
-  private asked: Asked | undefined;
+  private pendingCommand: SteeringCommand | undefined;
   private stepScope: CancellationScope | undefined;
   private openRejects = false;
   private startedAgain: boolean;
   private readonly changedSomething: boolean;
-  private readonly tellsPending = patched('pending-told');
+  private readonly recordsPending = patched('pending-told');
   /** Words that are being put on record as accepted. */
-  private tellingPending = 0;
+  private recordingPending = 0;
 
   constructor(
     readonly input: MigrationInput,
@@ -119,7 +119,7 @@ export class MigrationRun {
     this.migrated = carried?.migrated ?? 0;
     this.rejected = carried?.rejected ?? 0;
     this.verificationId = carried?.verificationId;
-    this.undertakenNow = carried?.undertaken;
+    this.currentCommand = carried?.undertaken;
     this.changedSomething = carried !== undefined;
     this.startedAgain = carried?.startedAgain === true;
     if (this.startedAgain) this.status = 'blocked';
@@ -131,9 +131,9 @@ export class MigrationRun {
     if (!this.startedAgain) return;
     this.startedAgain = false;
     // What came with the start needs no block to be told of.
-    if (this.asked === undefined)
+    if (this.pendingCommand === undefined)
       await this.enter(this.stage, 'blocked', 'blocked', 'engine', { blockedBy: 'other', error: planWasLost });
-    await this.nextAsked();
+    await this.nextCommand();
   }
 
   /** The run as its steps are told of it, in the state in which it is now. */
@@ -154,15 +154,15 @@ export class MigrationRun {
   }
 
   /** What was asked for and begun in a history before this one; first of all that is carried out to its end. */
-  get undertaken(): Asked | undefined {
-    return this.undertakenNow;
+  get commandInProgress(): SteeringCommand | undefined {
+    return this.currentCommand;
   }
 
   /** Carries out what was asked for, in as many histories as it takes. */
-  async undertake(asked: Asked, work: () => Promise<void>): Promise<void> {
-    this.undertakenNow = asked;
+  async executeCommand(asked: SteeringCommand, work: () => Promise<void>): Promise<void> {
+    this.currentCommand = asked;
     await work();
-    this.undertakenNow = undefined;
+    this.currentCommand = undefined;
   }
 
   hasCompleted(name: string): boolean {
@@ -175,12 +175,12 @@ export class MigrationRun {
 
   /**
    * Runs one step of the plan at a stage. Asked to pause, it cancels the step, waits for `resume` and runs it again;
-   * every step goes on from the ledger. Cancel and rollback leave through `EndAsked`. A failure that only a person can
+   * every step goes on from the ledger. Cancel and rollback leave through `StopRequested`. A failure that only a person can
    * mend blocks the run, and `resume` tries again; at `preflight`, where nothing was changed yet, it leaves.
    */
   async step<T>(stage: MigrationStage, work: () => Promise<T>): Promise<T> {
     for (;;) {
-      await this.obey();
+      await this.applyPendingCommand();
       if (this.sequence === 0 || this.stage !== stage || this.status !== 'running')
         await this.enter(stage, 'running', 'step', 'engine');
       // What came while the ledger was told found no step to stop.
@@ -205,15 +205,15 @@ export class MigrationRun {
    * At rest with nothing wrong, until an operator asks for something other than a pause. With `openRejects`, rejects that
    * nobody accepted, that is anything but to complete it.
    */
-  async rest(stage: MigrationStage, openRejects: boolean): Promise<Asked> {
+  async rest(stage: MigrationStage, openRejects: boolean): Promise<SteeringCommand> {
     await this.enter(stage, 'waiting', 'rest', 'engine', { openRejects });
-    return this.nextAsked();
+    return this.nextCommand();
   }
 
   /** Stopped by itself: says why, and waits for a person. */
-  async block(blockedBy: BlockReason, error: FailureReport): Promise<Asked> {
+  async block(blockedBy: BlockReason, error: FailureReport): Promise<SteeringCommand> {
     await this.enter(this.stage, 'blocked', 'blocked', 'engine', { blockedBy, error });
-    return this.nextAsked();
+    return this.nextCommand();
   }
 
   /**
@@ -224,7 +224,7 @@ export class MigrationRun {
     status: MigrationStatus,
     what: string,
     by: string,
-    why: Why = {},
+    why: StateDetails = {},
     beforeTold: () => Promise<void> = async () => undefined,
   ): Promise<void> {
     this.stage = stage;
@@ -237,7 +237,7 @@ export class MigrationRun {
     this.show();
     await beforeTold();
     // Behind the end nothing is told any more.
-    if (endedStatuses.has(status)) await this.allTold();
+    if (endedStatuses.has(status)) await this.untilRecorded();
     await steps.recordState(this.reference, {
       sequence: this.sequence,
       stage,
@@ -245,7 +245,7 @@ export class MigrationRun {
       runId: workflowInfo().runId,
       what,
       by,
-      settles: this.asked === undefined && (status !== 'running' || isTakenUpBy(what)),
+      settles: this.pendingCommand === undefined && (status !== 'running' || isAppliedBy(what)),
       ...recorded,
     });
   }
@@ -253,10 +253,10 @@ export class MigrationRun {
   /** Between two steps: starts a fresh history when this one has grown long. */
   async renewHistory(): Promise<void> {
     if (!historyIsLong()) return;
-    if (this.asked !== undefined) return;
+    if (this.pendingCommand !== undefined) return;
     await condition(allHandlersFinished);
-    await this.allTold();
-    if (this.asked !== undefined) return;
+    await this.untilRecorded();
+    if (this.pendingCommand !== undefined) return;
     await continueAsNew(this.input, {
       completed: [...this.completed],
       undos: [...this.saga.undos],
@@ -266,7 +266,7 @@ export class MigrationRun {
       migrated: this.migrated,
       rejected: this.rejected,
       ...(this.verificationId === undefined ? {} : { verificationId: this.verificationId }),
-      ...(this.undertakenNow === undefined ? {} : { undertaken: this.undertakenNow }),
+      ...(this.currentCommand === undefined ? {} : { undertaken: this.currentCommand }),
     } satisfies CarriedRun);
   }
 
@@ -279,7 +279,7 @@ export class MigrationRun {
   }
 
   /** Counts what a round of lanes moved, for the Web UI. */
-  tell(progress: { migrated: number; rejected: number }): void {
+  addProgress(progress: { migrated: number; rejected: number }): void {
     this.migrated += progress.migrated;
     this.rejected += progress.rejected;
     this.show();
@@ -296,27 +296,27 @@ export class MigrationRun {
   }
 
   private get isInterrupted(): boolean {
-    return this.asked !== undefined && interrupts(this.asked.action);
+    return this.pendingCommand !== undefined && interrupts(this.pendingCommand.action);
   }
 
   /** Carries out a pause, cancel or rollback that came meanwhile. */
-  private async obey(): Promise<void> {
-    const asked = this.asked;
+  private async applyPendingCommand(): Promise<void> {
+    const asked = this.pendingCommand;
     if (asked === undefined || !interrupts(asked.action)) return;
-    this.asked = undefined;
-    if (isWayOut(asked.action)) throw new EndAsked(asked.action, asked.request.by);
+    this.pendingCommand = undefined;
+    if (endsRun(asked.action)) throw new StopRequested(asked.action, asked.request.by);
     await this.enter(this.stage, 'paused', 'pause', asked.request.by);
-    await this.nextAsked();
+    await this.nextCommand();
     await this.renewAfterRest();
   }
 
-  /** Waits for the next request; cancel and rollback leave through `EndAsked`. */
-  private async nextAsked(): Promise<Asked> {
-    await condition(() => this.asked !== undefined);
-    const asked = this.asked;
-    this.asked = undefined;
+  /** Waits for the next request; cancel and rollback leave through `StopRequested`. */
+  private async nextCommand(): Promise<SteeringCommand> {
+    await condition(() => this.pendingCommand !== undefined);
+    const asked = this.pendingCommand;
+    this.pendingCommand = undefined;
     if (asked === undefined) throw ApplicationFailure.nonRetryable('woken without a request', 'unexpected');
-    if (isWayOut(asked.action)) throw new EndAsked(asked.action, asked.request.by);
+    if (endsRun(asked.action)) throw new StopRequested(asked.action, asked.request.by);
     await this.enter(this.stage, 'running', asked.action, asked.request.by);
     return asked;
   }
@@ -325,7 +325,7 @@ export class MigrationRun {
     for (const action of migrationActions) {
       const take = (request: SteeringRequest) => {
         this.received.receiveUpdate(action, request);
-        this.take({ action, request });
+        this.accept({ action, request });
       };
       setHandler(steeringUpdate(action), take, { validator: (_request: SteeringRequest) => this.validate(action) });
     }
@@ -343,37 +343,37 @@ export class MigrationRun {
    */
   cancelledFromOutside(): void {
     this.received.receiveCancellation();
-    if (!actionsThatFit(this.state).includes('cancel') || this.asked?.action === 'rollback') return;
-    this.take({ action: 'cancel', request: { by: 'temporal' } });
+    if (!allowedActions(this.state).includes('cancel') || this.pendingCommand?.action === 'rollback') return;
+    this.accept({ action: 'cancel', request: { by: 'temporal' } });
   }
 
-  private take(asked: Asked): void {
-    this.asked = asked;
+  private accept(asked: SteeringCommand): void {
+    this.pendingCommand = asked;
     if (interrupts(asked.action)) this.stepScope?.cancel();
-    if (this.tellsPending) this.tellPending(asked.action);
+    if (this.recordsPending) this.recordPending(asked.action);
   }
 
   /** Beside the plan, which only its end and a new history wait for. */
-  private tellPending(action: MigrationAction): void {
-    this.tellingPending++;
+  private recordPending(action: MigrationAction): void {
+    this.recordingPending++;
     const { reference } = this;
     void CancellationScope.nonCancellable(() => steps.recordPending(reference, action))
       .catch(() => undefined)
       .finally(() => {
-        this.tellingPending--;
+        this.recordingPending--;
       });
   }
 
   /** What cannot be told soon, as where the audit may not be written to, goes on being told by plans of its own. */
-  private async allTold(): Promise<void> {
-    const isTold = () => this.tellingPending === 0 && this.received.settled;
+  private async untilRecorded(): Promise<void> {
+    const isTold = () => this.recordingPending === 0 && this.received.settled;
     if (isTold() || (await condition(isTold, '10 seconds'))) return;
     await this.received.handOver();
   }
 
   private validate(action: MigrationAction): void {
-    const pending = this.asked?.action;
-    const fitting = actionsBefore(pending, actionsThatFit(this.state));
+    const pending = this.pendingCommand?.action;
+    const fitting = allowedWhilePending(pending, allowedActions(this.state));
     if (fitting.includes(action)) return;
     const about = pending === undefined ? '' : `, about to ${pending}`;
     const rejects = action === 'complete' && this.openRejects ? ', with rejects that nobody accepted' : '';
@@ -407,7 +407,7 @@ export class MigrationRun {
       `**${this.status}** at stage **${this.stage}**`,
       `${this.migrated} rows moved, ${this.rejected} rejected, about ${this.estimatedRows} expected`,
       ...(this.error === undefined ? [] : [`${this.error.message} ${this.error.hint}`]),
-      `Possible now: ${actionsThatFit(this.state).join(', ') || 'nothing'}`,
+      `Possible now: ${allowedActions(this.state).join(', ') || 'nothing'}`,
     ];
     setCurrentDetails(lines.join('\n\n'));
   }
@@ -428,12 +428,12 @@ const planWasLost: FailureReport = {
 };
 
 /** Whether what brought a state is a word that is carried out by it; a way out is, once the run has ended. */
-function isTakenUpBy(what: string): boolean {
-  return migrationActions.some((action) => action === what && !isWayOut(action));
+function isAppliedBy(what: string): boolean {
+  return migrationActions.some((action) => action === what && !endsRun(action));
 }
 
 function interrupts(action: MigrationAction): boolean {
-  return action === 'pause' || isWayOut(action);
+  return action === 'pause' || endsRun(action);
 }
 
 /** The known failure behind an activity's error; undefined for a cancellation or a defect of the plan itself. */

@@ -4,7 +4,7 @@ import { CancellationScope, isCancellation } from '@temporalio/workflow';
  * Carries works out at the same time. When one fails the others are told to stop, and its error leaves only when all
  * have let go: nothing that follows meets one still at work.
  */
-export async function sideBySide<T>(works: readonly (() => Promise<T>)[]): Promise<readonly T[]> {
+export async function taskGroup<T>(works: readonly (() => Promise<T>)[]): Promise<readonly T[]> {
   const scope = new CancellationScope();
   return scope.run(async () => {
     const errors: unknown[] = [];

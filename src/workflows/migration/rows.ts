@@ -6,9 +6,9 @@ import type { MigrationInput } from '../../domain/migration/migration.js';
 import { passesRejectLimit } from '../../domain/migration/reject-limit.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
 import { longLooks, longSteps, shortSteps, untilDone } from '../lib/options.js';
-import type { Asked, CarriedRun, MigrationRun } from '../lib/run.js';
-import { conductMigration, type MigrationOutcome } from '../lib/run-migration.js';
-import { sideBySide } from '../lib/task-group.js';
+import type { CarriedRun, MigrationRun, SteeringCommand } from '../lib/run.js';
+import { type MigrationOutcome, runMigration } from '../lib/run-migration.js';
+import { taskGroup } from '../lib/task-group.js';
 
 const steps = proxyActivities<Omit<RunSteps, 'preflight' | 'openRanges'>>(shortSteps);
 const { preflight } = proxyActivities<Pick<RunSteps, 'preflight'>>(longLooks);
@@ -21,7 +21,7 @@ export async function sajuRecordsMigration(
   carried?: CarriedRun | null,
   proof?: RequestProof,
 ): Promise<MigrationOutcome> {
-  return conductMigration(input, carried ?? undefined, proof, async (run) => {
+  return runMigration(input, carried ?? undefined, proof, async (run) => {
     // Before preflight already: what an earlier run of the kind left is undone by a rollback at any stage.
     run.saga.register('removeMovedRows');
     await run.begin();
@@ -29,7 +29,7 @@ export async function sajuRecordsMigration(
       const { estimatedRows } = await run.step('preflight', () => preflight(run.reference));
       run.estimatedRows = estimatedRows;
     });
-    if (run.undertaken !== undefined) await takeUp(run, run.undertaken);
+    if (run.commandInProgress !== undefined) await executeCommand(run, run.commandInProgress);
     await run.once('copy', () => copyEverything(run));
     await run.once('accepted', () => restUntilComplete(run));
     await run.step('done', () => steps.finalize(run.reference));
@@ -53,8 +53,8 @@ async function copyRound(run: MigrationRun): Promise<'exhausted' | 'more' | 'too
     { length: options.lanes },
     (_, lane) => () => rows.copyLane({ ...run.reference, lane, options, estimatedRows: run.estimatedRows }),
   );
-  const rounds = await sideBySide(lanes);
-  for (const round of rounds) run.tell(round);
+  const rounds = await taskGroup(lanes);
+  for (const round of rounds) run.addProgress(round);
   if (rounds.some(({ outcome }) => outcome.kind === 'too_many_rejects')) return 'too_many_rejects';
   if (!rounds.every(({ outcome }) => outcome.kind === 'source_exhausted')) return 'more';
   const { migrated, rejected } = await steps.countCopied(run.reference);
@@ -68,7 +68,7 @@ async function copyRound(run: MigrationRun): Promise<'exhausted' | 'more' | 'too
 /** Blocked by rejects: a person accepts them, or mends the source and retries; then the copy looks again. */
 async function handleRejects(run: MigrationRun): Promise<void> {
   const asked = await run.block('too_many_rejects', await run.step('copying', () => describeRejects(run)));
-  await takeUp(run, asked);
+  await executeCommand(run, asked);
 }
 
 /** Compares every row; a mismatch blocks until a repair, a retry or another look finds both sides equal. */
@@ -77,7 +77,7 @@ async function verifyUntilClean(run: MigrationRun): Promise<void> {
     const verdict = await compareEverything(run, () => run.renewHistory());
     if (verdict.clean) return;
     const asked = await run.block('verification_mismatch', describeMismatch(verdict));
-    await takeUp(run, asked);
+    await executeCommand(run, asked);
     await run.renewHistory();
   }
 }
@@ -104,7 +104,7 @@ async function restUntilComplete(run: MigrationRun): Promise<void> {
     const asked = await run.rest('verified', await hasOpenRejects(run));
     if (asked.action === 'complete') return;
     if (asked.action !== 'rejects/accept') run.redo('verify');
-    await takeUp(run, asked);
+    await executeCommand(run, asked);
     await run.renewHistory();
   }
 }
@@ -116,8 +116,8 @@ async function hasOpenRejects(run: MigrationRun): Promise<boolean> {
 }
 
 /** Carries out what a person asked for at a rest, at the stage that the run was at. */
-function takeUp(run: MigrationRun, asked: Asked): Promise<void> {
-  return run.undertake(asked, async () => {
+function executeCommand(run: MigrationRun, asked: SteeringCommand): Promise<void> {
+  return run.executeCommand(asked, async () => {
     if (run.hasCompleted('copy')) await carryOut(run, asked, 'verifying');
     // A look in the middle of the copy, which goes on afterwards.
     else if (asked.action === 'verify') await compareEverything(run, async () => undefined);
@@ -125,7 +125,11 @@ function takeUp(run: MigrationRun, asked: Asked): Promise<void> {
   });
 }
 
-async function carryOut(run: MigrationRun, { action, request }: Asked, stage: 'copying' | 'verifying'): Promise<void> {
+async function carryOut(
+  run: MigrationRun,
+  { action, request }: SteeringCommand,
+  stage: 'copying' | 'verifying',
+): Promise<void> {
   const { options } = run.input;
   const ids = request.ids ?? 'all';
   switch (action) {

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createHopTokens } from '../../../src/auth/hop-tokens.js';
-import { KnownSecrets, lookForSecretsMillis } from '../../../src/auth/token-secrets.js';
+import { LoadedSecrets, secretsPollMillis } from '../../../src/auth/token-secrets.js';
 import { createTokenVerifier, issueCubeToken } from '../../../src/auth/tokens.js';
 
 const one = 'secret one, of thirty-two bytes or more';
 const two = 'secret two, of thirty-two bytes or more';
 const folder = mkdtempSync(join(tmpdir(), 'cubeshift-secrets-'));
 const path = join(folder, 'token-secrets.json');
-const made: KnownSecrets[] = [];
+const made: LoadedSecrets[] = [];
 
 beforeEach(() => void vi.useFakeTimers({ now: new Date('2026-01-01T00:00:00Z') }));
 afterEach(() => {
@@ -24,8 +24,8 @@ function write(content: unknown): void {
   writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
 }
 
-function know(alarms: string[] = []): KnownSecrets {
-  const known = new KnownSecrets(
+function know(alarms: string[] = []): LoadedSecrets {
+  const known = new LoadedSecrets(
     { CUBE_JWT_SECRET: one, TOKEN_SECRETS_FILE: path },
     () => new Date(),
     (sentence) => alarms.push(sentence),
@@ -34,7 +34,7 @@ function know(alarms: string[] = []): KnownSecrets {
   return known;
 }
 
-const look = () => vi.advanceTimersByTime(lookForSecretsMillis);
+const look = () => vi.advanceTimersByTime(secretsPollMillis);
 
 test('without a file the variables say it, and a file that comes outranks them, kind by kind', () => {
   const known = know();
@@ -51,7 +51,7 @@ test('a former secret is let go at its time, by who runs and by who starts later
   write({ cube: { current: two, previous: one, previous_until: '2026-01-01T01:00:00Z' } });
   const known = know();
   expect(known.cube.previous).toBe(one);
-  vi.advanceTimersByTime(3_600_000 + lookForSecretsMillis);
+  vi.advanceTimersByTime(3_600_000 + secretsPollMillis);
   expect([known.cube.previous, know().cube.previous]).toEqual(['', '']);
 });
 

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { forgetOnceKnown, type KnowingProgram } from '../../../src/cli/known-secrets.js';
+import { forgetWhenAllReport, type ProgramFingerprints } from '../../../src/cli/known-secrets.js';
 
 const fingerprint = 'new';
 const times = { fingerprint, knownMillis: 600, forgottenMillis: 600 };
-const program = (name: string, ...fingerprints: string[]): KnowingProgram => ({ program: name, fingerprints });
+const program = (name: string, ...fingerprints: string[]): ProgramFingerprints => ({ program: name, fingerprints });
 
 test('the former secret is dropped as soon as every program signs with the new one, and waited for until it is', async () => {
   const said: string[] = [];
-  const looks: readonly (readonly KnowingProgram[])[] = [
+  const looks: readonly (readonly ProgramFingerprints[])[] = [
     [program('a', 'new', 'old'), program('b', 'old', 'new')],
     [program('a', 'new', 'old'), program('b', 'new', 'old')],
     [program('a', 'new', 'old'), program('b', 'new')],
@@ -18,11 +18,11 @@ test('the former secret is dropped as soon as every program signs with the new o
     said.push(`look ${looked}`);
     return looks[looked++] ?? [];
   };
-  expect(await forgetOnceKnown({ ...times, look, forget: () => void said.push('forgotten') })).toEqual([]);
+  expect(await forgetWhenAllReport({ ...times, look, forget: () => void said.push('forgotten') })).toEqual([]);
   expect(said).toEqual(['look 0', 'look 1', 'forgotten', 'look 2', 'look 3']);
 });
 
-test.each<[string, readonly KnowingProgram[] | Error | 'hangs', readonly string[]]>([
+test.each<[string, readonly ProgramFingerprints[] | Error | 'hangs', readonly string[]]>([
   ['one that signs with the former one', [program('a', 'new'), program('b', 'old', 'new')], ['b']],
   ['one that reports nothing', [program('a', 'new'), program('c')], ['c']],
   ['one that keeps the former one', [program('a', 'new', 'old')], ['a']],
@@ -34,6 +34,6 @@ test.each<[string, readonly KnowingProgram[] | Error | 'hangs', readonly string[
     if (seen === 'hangs') return new Promise<never>(() => undefined);
     return seen instanceof Error ? Promise.reject(seen) : Promise.resolve(seen);
   };
-  expect(await forgetOnceKnown({ ...times, look, lookMillis: 50, forget: () => void dropped++ })).toEqual(named);
+  expect(await forgetWhenAllReport({ ...times, look, lookMillis: 50, forget: () => void dropped++ })).toEqual(named);
   expect(dropped).toBe(1);
 });

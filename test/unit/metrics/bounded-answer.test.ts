@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { askBounded } from '../../../src/metrics/bounded-answer.js';
+import { fetchBoundedResponse } from '../../../src/metrics/bounded-answer.js';
 import { createCubeCalls } from '../../../src/runtime/cube-calls.js';
 import { readLatencies, readSignals } from '../../../src/traffic/signals.js';
 
@@ -93,6 +93,6 @@ test('nobody is asked but who was meant: a redirect is not followed', async () =
 test('exactly as much as is allowed is read, and not a byte more', async () => {
   const url = await serve((_request, response) => void response.end('x'.repeat(1000)));
   const signal = AbortSignal.timeout(2000);
-  expect((await askBounded(url, { signal, mostBytes: 1000 })).text).toHaveLength(1000);
-  await expect(askBounded(url, { signal, mostBytes: 999 })).rejects.toThrow('too large');
+  expect((await fetchBoundedResponse(url, { signal, maxBytes: 1000 })).text).toHaveLength(1000);
+  await expect(fetchBoundedResponse(url, { signal, maxBytes: 999 })).rejects.toThrow('too large');
 });

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { readConfiguration, type VariableName, variableTexts } from '../../../src/config/config.js';
 import {
-  askedPorts,
   stackEnvironment as environmentOf,
+  ignoredVariables,
   ownServers,
-  unheardVariables,
+  requestedPorts,
 } from '../../../src/stack/environment.js';
 import { type StackSettings, usualPorts } from '../../../src/state/home.js';
 
@@ -72,7 +72,7 @@ test('each program’s port can be asked for', () => {
     SAJU_CUBE_PORT: '5',
     LEGACY_SAJU_PORT: '6',
   };
-  expect(askedPorts({ ...asked, PATH: '/bin' })).toEqual({
+  expect(requestedPorts({ ...asked, PATH: '/bin' })).toEqual({
     control: 1,
     gateway: 2,
     security: 3,
@@ -80,7 +80,7 @@ test('each program’s port can be asked for', () => {
     saju: 5,
     legacySaju: 6,
   });
-  expect(askedPorts({ GATEWAY_PORT: '' })).toEqual({});
+  expect(requestedPorts({ GATEWAY_PORT: '' })).toEqual({});
 });
 
 test('how a Temporal server of one’s own is spoken to goes with it, and never with the embedded one', () => {
@@ -120,9 +120,9 @@ test('what else is set for the programs is passed on, and nothing that is not th
 
 test('what a stack that runs does not hear of is named, and nothing else', () => {
   const live = stackEnvironment(settings, { LOG_LEVEL: 'debug' });
-  expect(unheardVariables({ ...live, HOME: '/root', PROMETHEUS_URL: '' }, live)).toEqual([]);
+  expect(ignoredVariables({ ...live, HOME: '/root', PROMETHEUS_URL: '' }, live)).toEqual([]);
   expect(
-    unheardVariables(
+    ignoredVariables(
       { REDIS_URL: 'redis://other:6379', LOG_LEVEL: 'info', PROMETHEUS_URL: 'http://prometheus:9090' },
       live,
     ),

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Side } from '../../../src/domain/traffic/routing.js';
 import type { ComparableAnswer, ShadowRule } from '../../../src/domain/traffic/shadow-comparison.js';
-import { createShadow, type LegLimits } from '../../../src/traffic/shadow.js';
+import { createShadow, type ResponseLimits } from '../../../src/traffic/shadow.js';
 import { parseShadowRules } from '../../../src/traffic/shadow-rules.js';
 
 const request = { cube: 'saju', route: '/api/saju/records/:id', requestId: 'r1' };
@@ -14,12 +14,12 @@ const json = (value: unknown): ComparableAnswer => ({
 
 /** A shadow over two sides that answer by turns; `count` comparisons one after the other. */
 async function compare(
-  answer: (side: Side, turn: number, limits: LegLimits) => ComparableAnswer | Promise<ComparableAnswer>,
+  answer: (side: Side, turn: number, limits: ResponseLimits) => ComparableAnswer | Promise<ComparableAnswer>,
   { count = 1, rules = [] as readonly ShadowRule[], inFlight = 1 } = {},
 ) {
   const turns = { legacy: 0, cube: 0 };
   const shadow = createShadow({
-    fetchLeg: async (side, _request, limits) => answer(side, turns[side]++, limits),
+    fetchResponse: async (side, _request, limits) => answer(side, turns[side]++, limits),
     inFlight: () => inFlight,
     rules,
     clock: () => new Date('2027-01-01T00:00:00Z'),
@@ -97,7 +97,7 @@ test('a twentieth of what is in flight is compared at a time, at least one, and 
     [200, 10],
   ] as const) {
     const shadow = createShadow({
-      fetchLeg: () => new Promise<ComparableAnswer>(() => undefined),
+      fetchResponse: () => new Promise<ComparableAnswer>(() => undefined),
       inFlight: () => inFlight,
       rules: [],
       clock: () => new Date(),

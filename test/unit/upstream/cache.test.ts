@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { AnswerCache, type CacheSubject, type WholeAnswer } from '../../../src/upstream/cache.js';
+import { AnswerCache, type CachedResponse, type CacheSubject } from '../../../src/upstream/cache.js';
 
 const subject: CacheSubject = { method: 'GET', url: 'ai/models', user: null, side: 'cube', version: '1', epoch: 0 };
 
 class Bench {
   millis = 0;
   fetched = 0;
-  readonly cache = new AnswerCache({ now: () => this.millis, random: () => 0.5, mostBytes: 1024 * 1024 });
+  readonly cache = new AnswerCache({ now: () => this.millis, random: () => 0.5, maxBytes: 1024 * 1024 });
 
   async ask(
     of: Partial<CacheSubject> = {},
-    answer: Partial<WholeAnswer> | Error = {},
+    answer: Partial<CachedResponse> | Error = {},
     headers: readonly string[] = [],
   ): Promise<string> {
     const { answer: got } = await this.cache.get({ ...subject, ...of }, headers, async () => {
@@ -69,7 +69,7 @@ describe('a cache', () => {
     expect(await bench.ask()).toBe('3');
   });
 
-  test.each<[string, Partial<WholeAnswer>]>([
+  test.each<[string, Partial<CachedResponse>]>([
     ['headers', { headers: ['X-Long', 'x'.repeat(300_000)] }],
     ['a body', { body: Buffer.alloc(300_000) }],
   ])('holds no more than it may of answers with large %s', async (_name, answer) => {
@@ -91,7 +91,7 @@ describe('a cache', () => {
     await expect(bench.ask({}, new Error('away'))).rejects.toThrow('away');
   });
 
-  test.each<[string, Partial<WholeAnswer>]>([
+  test.each<[string, Partial<CachedResponse>]>([
     ['5xx', { status: 500 }],
     ['404', { status: 404 }],
     ['no-store', { headers: ['Cache-Control', 'no-store'] }],

@@ -8,7 +8,7 @@ const pages = [
 ] as const;
 
 /** Fewer failed requests than this, in the short window, alarm nobody. */
-const leastFailed = 10;
+const minFailed = 10;
 
 const keptMinutes = 360;
 
@@ -46,7 +46,7 @@ export function pagingBurnRate(history: BurnHistory, budgetPercent: number): num
   for (const { rate, longMinutes, shortMinutes } of pages) {
     const short = burnRate(history, now - shortMinutes, budgetPercent);
     const long = burnRate(history, now - longMinutes, budgetPercent);
-    if (short.failed >= leastFailed && short.rate > rate && long.rate > rate) return short.rate;
+    if (short.failed >= minFailed && short.rate > rate && long.rate > rate) return short.rate;
   }
   return undefined;
 }

@@ -22,7 +22,7 @@ export type RampSeries = keyof typeof rampSeries;
 export type Counter = readonly [RampSeries, readonly string[], number];
 
 /** What gateways have counted since each of them started, by gateway instance. Plain data. */
-export type Snapshot = Readonly<Record<string, readonly Counter[]>>;
+export type CounterSnapshot = Readonly<Record<string, readonly Counter[]>>;
 
 /** What was counted between two snapshots, over all gateways. */
 export interface Increment {
@@ -48,7 +48,7 @@ export interface RequestCounts {
  * What was counted since `before`. A counter that fell was started anew and counts from zero; a gateway that was not there
  * before gives its first reading alone, since nobody knows how old its counts are.
  */
-export function countBetween(before: Snapshot, now: Snapshot): Increment {
+export function countBetween(before: CounterSnapshot, now: CounterSnapshot): Increment {
   const sums = new Map<string, { counter: Counter; value: number }>();
   for (const [gateway, counters] of Object.entries(now)) {
     const known = before[gateway];
@@ -68,7 +68,7 @@ export function countBetween(before: Snapshot, now: Snapshot): Increment {
  * The snapshot to compare the next one with: of a gateway that did not answer this time, what it said last, so that nothing
  * it counts meanwhile is lost. Forgets those that are not even listed any more.
  */
-export function keepSilent(before: Snapshot, now: Snapshot, listed: readonly string[]): Snapshot {
+export function keepSilent(before: CounterSnapshot, now: CounterSnapshot, listed: readonly string[]): CounterSnapshot {
   const silent = Object.entries(before).filter(([gateway]) => !(gateway in now) && listed.includes(gateway));
   return { ...Object.fromEntries(silent), ...now };
 }

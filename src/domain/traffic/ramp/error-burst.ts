@@ -1,7 +1,7 @@
 /** The plainest alarm: half of what the cube answers fails. Needs no comparison and few requests. */
 
-const leastRequests = 20;
-const leastShare = 0.5;
+const minRequests = 20;
+const minShare = 0.5;
 const keptMillis = 60_000;
 
 export interface RecentCounts {
@@ -25,7 +25,7 @@ export function findBurst(recent: RecentRequests): { requests: number; failed: n
   for (const counts of [...recent].reverse()) {
     requests += counts.requests;
     failed += counts.failed;
-    if (requests >= leastRequests) break;
+    if (requests >= minRequests) break;
   }
-  return requests >= leastRequests && failed >= leastShare * requests ? { requests, failed } : undefined;
+  return requests >= minRequests && failed >= minShare * requests ? { requests, failed } : undefined;
 }

@@ -2,7 +2,7 @@ import { addUsers, type ErrorTest, freshErrorTest } from './always-valid.js';
 import { addRequests, type BurnHistory } from './burn-rate.js';
 import type { Increment } from './counters.js';
 import { addRecent, type RecentRequests } from './error-burst.js';
-import { addDurations, freshLatencyLine, type LatencyLine } from './latency-line.js';
+import { addDurations, emptyLatencyHistograms, type LatencyHistograms } from './latency-line.js';
 import { addRefusals, type Refusals } from './refusals.js';
 import { addShadow, freshShadowEvidence, type ShadowEvidence } from './shadow-limit.js';
 
@@ -17,7 +17,7 @@ export interface Evidence {
   readonly refusals?: Refusals;
   readonly recent: RecentRequests;
   readonly burn: BurnHistory;
-  readonly latency: LatencyLine;
+  readonly latency: LatencyHistograms;
   readonly shadow: ShadowEvidence;
   /** Answers of the cube that belonged to another call; not there in a ramp that began before they were judged. */
   readonly anothers?: number;
@@ -34,7 +34,7 @@ export const freshEvidence: Evidence = {
   refusals: {},
   recent: [],
   burn: [],
-  latency: freshLatencyLine,
+  latency: emptyLatencyHistograms,
   shadow: freshShadowEvidence,
   anothers: 0,
   missing: null,

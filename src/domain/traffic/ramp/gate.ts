@@ -5,10 +5,10 @@ import type { Evidence } from './evidence.js';
 import { type LatencyComparison, showsSlower } from './mann-whitney.js';
 import { findRefusing } from './refusals.js';
 import type { RampSettings } from './settings.js';
-import { findAnotherUser, findMismatch } from './shadow-limit.js';
+import { findCrossUserResponse, findMismatch } from './shadow-limit.js';
 
-export const verdicts = ['advance', 'hold', 'back', 'not_enough_evidence'] as const;
-export type Verdict = (typeof verdicts)[number];
+export const rampVerdicts = ['advance', 'hold', 'back', 'not_enough_evidence'] as const;
+export type RampVerdict = (typeof rampVerdicts)[number];
 
 /** What a decision rests on, for programs; the sentence is for people. */
 export type Reason =
@@ -34,13 +34,13 @@ export type Reason =
   | 'slower';
 
 export interface Decision {
-  readonly verdict: Verdict;
+  readonly verdict: RampVerdict;
   readonly reason: Reason;
   readonly sentence: string;
 }
 
 /** Metrics that are missing for so long send a ramp back. */
-const longestMissingMillis = 5 * 60_000;
+const maxMissingMillis = 5 * 60_000;
 /** From so many looks in a row without metrics on, that is what is told. */
 const missingTimes = 4;
 /** A registry that was emptied has its instances again before the second look. */
@@ -74,7 +74,7 @@ function reasonToGoBack(evidence: Evidence, percentage: number, settings: RampSe
   const back = (reason: Reason, sentence: string): Decision => ({ verdict: 'back', reason, sentence });
   const { latency, missing } = evidence;
   if (evidence.unreadyTimes >= unreadyTimes) return back('not_ready', 'No instance of the cube is ready.');
-  const anothers = anothersAnswerText(evidence);
+  const anothers = crossUserResponseText(evidence);
   if (anothers !== undefined) return back('anothers_answer', anothers);
   const burst = findBurst(evidence.recent);
   if (burst !== undefined)
@@ -94,7 +94,7 @@ function reasonToGoBack(evidence: Evidence, percentage: number, settings: RampSe
     return back('too_slow', `${lineText(evidence)} for ${secondsText(latency.aboveMillis)}.`);
   const mismatch = findMismatch(evidence.shadow);
   if (mismatch?.certain) return back('shadow_mismatch', mismatchText(mismatch));
-  if (missing !== null && missing.millis >= longestMissingMillis)
+  if (missing !== null && missing.millis >= maxMissingMillis)
     return back('metrics_missing', `Metrics are missing since ${secondsText(missing.millis)}: ${missing.what}`);
   const burn = pagingBurnRate(evidence.burn, settings.error_budget_percent);
   // With nobody left on legacy no comparison protects users: the budget alone decides.
@@ -114,7 +114,7 @@ function reasonToHold(evidence: Evidence, percentage: number, settings: RampSett
     return hold('metrics_missing', `${often}: ${missing.what}`);
   }
   // At 0 % nobody has to be sent back, and nobody may be let in.
-  const anothers = anothersAnswerText(evidence);
+  const anothers = crossUserResponseText(evidence);
   if (anothers !== undefined) return hold('anothers_answer', anothers);
   if (evidence.unreadyTimes > 0) return hold('not_ready', 'No instance of the cube is ready.');
   const burn = pagingBurnRate(evidence.burn, settings.error_budget_percent);
@@ -172,11 +172,11 @@ function lackOfEvidence(
 }
 
 /** Undefined while no answer was another user's, and for a ramp that began before that was judged. */
-function anothersAnswerText({ anothers, shadow }: Evidence): string | undefined {
+function crossUserResponseText({ anothers, shadow }: Evidence): string | undefined {
   if (anothers === undefined) return undefined;
   if (anothers > 0)
     return `${anothers === 1 ? 'An answer' : `${anothers} answers`} of the cube belonged to another call; no user got to see it.`;
-  const found = findAnotherUser(shadow);
+  const found = findCrossUserResponse(shadow);
   return found === undefined
     ? undefined
     : `In the shadow comparison the cube answered ${found.route} with the record of another user: ${found.field} differs from legacy’s.`;

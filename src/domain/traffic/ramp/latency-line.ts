@@ -6,12 +6,12 @@
 export const usualSlowSeconds = 180;
 
 const halfLives = 6;
-const leastRequests = 20;
+const minRequests = 20;
 
 /** Requests at most so long, by the upper bound in seconds as text; `+Inf` is all. */
 export type Durations = Readonly<Record<string, number>>;
 
-export interface LatencyLine {
+export interface LatencyHistograms {
   readonly cube: Durations;
   readonly legacy: Durations;
   /** Legacy's p99 when it last had enough requests: at 100 % nobody is left there to measure. */
@@ -21,7 +21,7 @@ export interface LatencyLine {
   readonly aboveMillis: number;
 }
 
-export const freshLatencyLine: LatencyLine = {
+export const emptyLatencyHistograms: LatencyHistograms = {
   cube: {},
   legacy: {},
   legacySeconds: null,
@@ -31,11 +31,11 @@ export const freshLatencyLine: LatencyLine = {
 
 /** Adds what was counted in the last `elapsedMillis`. */
 export function addDurations(
-  line: LatencyLine,
+  line: LatencyHistograms,
   counted: { readonly cube: Durations; readonly legacy: Durations },
   elapsedMillis: number,
   slowSeconds: number,
-): LatencyLine {
+): LatencyHistograms {
   const weight = 0.5 ** ((elapsedMillis / 1000) * (halfLives / slowSeconds));
   const cube = sum(line.cube, weight, counted.cube);
   const legacy = sum(line.legacy, weight, counted.legacy);
@@ -63,7 +63,7 @@ function p99(durations: Durations): number | null {
     .map(([bound, count]) => ({ bound: bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound), count }))
     .sort((one, other) => one.bound - other.bound);
   const total = buckets.at(-1)?.count ?? 0;
-  if (total < leastRequests) return null;
+  if (total < minRequests) return null;
   const rank = 0.99 * total;
   let lower = { bound: 0, count: 0 };
   for (const bucket of buckets) {

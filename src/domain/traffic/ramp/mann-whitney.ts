@@ -25,14 +25,12 @@ export function compareLatencies(cube: readonly number[], legacy: readonly numbe
   };
 }
 
-const mostPValue = 0.01;
-const leastEffect = 1.1;
+const maxPValue = 0.01;
+const minEffect = 1.1;
 
 /** Whether the cube is slower beyond chance and by enough to matter. */
 export function showsSlower({ cubeMillis, legacyMillis, pValue }: LatencyComparison): boolean {
-  return (
-    cubeMillis !== null && legacyMillis !== null && pValue < mostPValue && cubeMillis >= leastEffect * legacyMillis
-  );
+  return cubeMillis !== null && legacyMillis !== null && pValue < maxPValue && cubeMillis >= minEffect * legacyMillis;
 }
 
 function greaterBy(cube: readonly number[], legacy: readonly number[]): number {

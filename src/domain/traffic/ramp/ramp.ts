@@ -1,7 +1,7 @@
 import type { TrafficName } from '../../cubes.js';
 import type { NextCommand } from '../../deployment/cube-changes.js';
 import type { RequestProof } from '../../plan-requests.js';
-import type { Verdict } from './gate.js';
+import type { RampVerdict } from './gate.js';
 import type { RampSettings } from './settings.js';
 
 /** One ramp of one cube: what is asked for, and what is told of it. */
@@ -36,7 +36,7 @@ export interface RampRequest {
   readonly proof?: RequestProof;
 }
 
-export interface Rollback {
+export interface RampRollback {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly from_percentage: number;
@@ -53,7 +53,7 @@ export interface RampView {
   readonly percentage: number;
   readonly target_percentage: number;
   readonly steps: readonly number[];
-  readonly verdict: Verdict | null;
+  readonly verdict: RampVerdict | null;
   readonly reason: string;
   /** Why it is where it is. */
   readonly sentence: string;
@@ -71,7 +71,7 @@ export interface RampView {
     readonly shadow_compared: number;
     readonly shadow_mismatched: number;
   };
-  readonly rollbacks: readonly Rollback[];
+  readonly rollbacks: readonly RampRollback[];
   readonly hold_off_until: string | null;
   readonly settings: RampSettings;
   /** Settings under which less proof is asked for than usual, a sentence each. */
@@ -81,7 +81,7 @@ export interface RampView {
 }
 
 /** The flags of a ramp's cube as they stand. */
-export interface StandingWeight {
+export interface CurrentWeight {
   readonly enabled: boolean;
   /** Null for a value that nobody can go by. */
   readonly percentage: number | null;
@@ -101,7 +101,7 @@ export interface RampAnswer extends RampView {
  * Puts the weight that stands beside what a ramp tells: `percentage` is the share of users on the cube now, and where the
  * ramp tells of another one, or has ended, the sentence says so.
  */
-export function besideTheWeight(view: RampView, standing: StandingWeight | null): RampAnswer {
+export function withCurrentWeight(view: RampView, standing: CurrentWeight | null): RampAnswer {
   const next = nextOf(view);
   if (standing === null) {
     const sentence = `${view.sentence} Redis does not answer; the weight was ${view.percentage} % when it was seen last.`;
@@ -113,7 +113,7 @@ export function besideTheWeight(view: RampView, standing: StandingWeight | null)
   const own = view.status === 'ramping' && changedBy === rampWorkflowId(view.cube);
   const ended = view.status === 'completed' || view.status === 'stopped';
   const asTold = !ended && enabled && percentage === view.percentage;
-  const told = own || asTold ? '' : ` ${standingText(standing)}`;
+  const told = own || asTold ? '' : ` ${currentWeightText(standing)}`;
   return {
     ...view,
     percentage: effective,
@@ -123,7 +123,7 @@ export function besideTheWeight(view: RampView, standing: StandingWeight | null)
   };
 }
 
-function standingText({ enabled, percentage }: StandingWeight): string {
+function currentWeightText({ enabled, percentage }: CurrentWeight): string {
   const weight = percentage === null ? 'none that anybody can go by' : `${percentage} %`;
   return enabled ? `The weight is ${weight} now.` : `The cube is closed now, and its weight ${weight}.`;
 }
@@ -141,7 +141,7 @@ export function rampWorkflowId(cube: TrafficName): string {
 }
 
 /** What fits at a status; `alarm` fits wherever traffic may be on the cube. */
-export function rampActionsThatFit(status: RampStatus): readonly RampAction[] {
+export function allowedRampActions(status: RampStatus): readonly RampAction[] {
   switch (status) {
     case 'ramping':
       return ['pause', 'set', 'stop', 'alarm'];

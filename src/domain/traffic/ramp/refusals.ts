@@ -22,7 +22,7 @@ export interface RouteRefusals {
 export type Refusals = Readonly<Record<string, RouteRefusals>>;
 
 /** So many users must have been refused at one route: a few may be one stranger with some names. */
-const leastUsers = 5;
+const minUsers = 5;
 /** The mean of the tests of so many routes is a test of its own; a service has fewer. */
 const routesInMean = 10;
 
@@ -45,7 +45,7 @@ export function refusalRatio(refusals: Refusals): number {
 export function findRefusing(refusals: Refusals): { readonly route: string; readonly users: number } | undefined {
   if (refusalRatio(refusals) <= 1 / falseStopShare) return undefined;
   const [worst] = Object.entries(refusals)
-    .filter(([, { users }]) => users >= leastUsers)
+    .filter(([, { users }]) => users >= minUsers)
     .map(([route, { test, users }]) => ({ route, users, ratio: likelihoodRatio(test) }))
     .sort((one, other) => other.ratio - one.ratio);
   return worst !== undefined && worst.ratio > 1 / falseStopShare ? worst : undefined;

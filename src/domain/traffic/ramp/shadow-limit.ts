@@ -6,7 +6,7 @@
 const limit = 0.0003;
 const rateRatios = [3, 10, 100, 1000] as const;
 const falseStopShare = 0.01;
-const leastMismatches = 3;
+const minMismatches = 3;
 
 export interface ShadowCounts {
   readonly compared: number;
@@ -32,7 +32,7 @@ export function addShadow(before: ShadowEvidence, added: ShadowEvidence): Shadow
   return { compared, mismatched: [...mismatched.values()] };
 }
 
-export interface ShadowVerdict extends ShadowCounts {
+export interface ShadowFinding extends ShadowCounts {
   readonly route: string;
   readonly field: string;
   /** Whether the difference is beyond doubt, or as yet only more than the limit. */
@@ -40,7 +40,7 @@ export interface ShadowVerdict extends ShadowCounts {
 }
 
 /** The worst field above the limit, one beyond doubt before any other; undefined when all are within it. */
-export function findMismatch(evidence: ShadowEvidence): ShadowVerdict | undefined {
+export function findMismatch(evidence: ShadowEvidence): ShadowFinding | undefined {
   const above = evidence.mismatched
     .map(({ route, field, count }) => {
       // A counter of comparisons that was read a moment before that of differences may be behind it.
@@ -52,7 +52,7 @@ export function findMismatch(evidence: ShadowEvidence): ShadowVerdict | undefine
 }
 
 /** A difference that says whose record was answered: one is too many. Undefined while there is none. */
-export function findAnotherUser(evidence: ShadowEvidence): { route: string; field: string } | undefined {
+export function findCrossUserResponse(evidence: ShadowEvidence): { route: string; field: string } | undefined {
   return evidence.mismatched.find(({ field, count }) => count > 0 && /(^|[.\]])user_id$/.test(field));
 }
 
@@ -63,5 +63,5 @@ function isCertain({ compared, mismatched }: ShadowCounts): boolean {
       const log = mismatched * Math.log(rate / limit) + (compared - mismatched) * Math.log((1 - rate) / (1 - limit));
       return sum + Math.exp(log);
     }, 0) / rateRatios.length;
-  return mismatched >= leastMismatches && ratio > 1 / falseStopShare;
+  return mismatched >= minMismatches && ratio > 1 / falseStopShare;
 }

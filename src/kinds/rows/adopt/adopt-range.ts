@@ -12,7 +12,7 @@ import { expectGone } from '../remaining-rows.js';
 import { recopyRows } from '../repair/recopy-rows.js';
 
 /** Past this share of differing rows a range is quicker copied whole than row by row. */
-const mostRecopiedShare = 0.2;
+const maxRecopiedShare = 0.2;
 
 /**
  * Takes over what earlier, cancelled runs of the kind left in a claimed range: compares both sides and moves again only
@@ -29,11 +29,11 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
     formerRejectIds(databases.cube, mapping.kind, migrationId, rest.after, rest.upto),
   );
   const comparison = await compareRange(databases, mapping, rest, rejected);
-  const most = comparison.sourceRows * mostRecopiedShare;
+  const max = comparison.sourceRows * maxRecopiedShare;
   // Where the counts alone tell that too much differs, no row is looked at.
   const apart = Math.abs(comparison.targetRows - comparison.sourceRows);
-  const differences = comparison.equal || apart > most ? [] : await differingRows(databases, mapping, rest, rejected);
-  if (apart > most || differences.length > most) {
+  const differences = comparison.equal || apart > max ? [] : await differingRows(databases, mapping, rest, rejected);
+  if (apart > max || differences.length > max) {
     await removeOwned(context, range, writer, rest, owned);
     return false;
   }

@@ -1,12 +1,12 @@
 import { atSide, type Databases, dropConnection } from '../../../postgres/databases.js';
 import { confirmOperation, type OperationClaim } from '../../../postgres/ledger/operations.js';
 import { claimSessionName } from '../../../postgres/ledger/ranges.js';
-import { endedVerdict, endVerification, type Verdict } from '../../../postgres/ledger/verifications.js';
+import { endVerification, type VerificationVerdict, verdictOfEnded } from '../../../postgres/ledger/verifications.js';
 import type { RowMapping } from '../row-mapping.js';
-import type { LongLook } from '../target-occupancy.js';
+import type { ScanProgress } from '../target-occupancy.js';
 import { countSource, countTarget, findDisagreement } from './table-totals.js';
 
-export interface ConcludeContext extends LongLook {
+export interface ConcludeContext extends ScanProgress {
   readonly databases: Databases;
   readonly mapping: RowMapping;
   readonly migrationId: string;
@@ -24,9 +24,9 @@ export interface ConcludeContext extends LongLook {
  * between. What others wrote to a span that had been counted is as if written just after the verdict, and no two such
  * writes can make up for each other, since rows and owned ids have to agree in every span.
  */
-export async function concludeVerification(context: ConcludeContext): Promise<Verdict> {
+export async function concludeVerification(context: ConcludeContext): Promise<VerificationVerdict> {
   const { databases, mapping, migrationId, verificationId, claim, signal, onRange } = context;
-  const ended = await atSide('cube', () => endedVerdict(databases.cube, verificationId));
+  const ended = await atSide('cube', () => verdictOfEnded(databases.cube, verificationId));
   if (ended !== undefined) return ended;
   const source = await countSource(databases, mapping, context);
   // A later claim ends this session by its name.

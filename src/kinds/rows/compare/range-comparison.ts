@@ -15,11 +15,11 @@ export async function compareRange(
   mapping: RowMapping,
   span: Span,
   rejected: readonly bigint[],
-  mostTargetRows: number | null = null,
+  maxTargetRows: number | null = null,
 ): Promise<RangeComparison> {
   const [source, target] = await Promise.all([
     digestOf(databases, mapping, 'source', span, rejected, null),
-    digestOf(databases, mapping, 'target', span, [], mostTargetRows),
+    digestOf(databases, mapping, 'target', span, [], maxTargetRows),
   ]);
   return {
     sourceRows: source.rows,
@@ -75,13 +75,13 @@ async function digestOf(
   side: SideName,
   span: Span,
   without: readonly bigint[],
-  most: number | null,
+  max: number | null,
 ) {
   const statement = rangeDigest(mapping[side], mapping.digestedFields, side);
   const result = await atSide(sides[side], () =>
     databases[sides[side]].query<{ rows: string; ids: string; digest: string }>(
       statement,
-      parameters(span, without, most),
+      parameters(span, without, max),
     ),
   );
   const [row] = result.rows;
@@ -108,6 +108,6 @@ async function rowDigestsOf(
   return { digests, repeated };
 }
 
-function parameters(span: Span, without: readonly bigint[], most: number | null): unknown[] {
-  return [span.after.toString(), span.upto.toString(), without.map(String), most];
+function parameters(span: Span, without: readonly bigint[], max: number | null): unknown[] {
+  return [span.after.toString(), span.upto.toString(), without.map(String), max];
 }

@@ -1,4 +1,4 @@
-import { leastKey } from '../../../domain/migration/key-range.js';
+import { minKey } from '../../../domain/migration/key-range.js';
 import type { TableRule } from '../../../domain/migration/table-rule.js';
 import { quoteIdentifier } from '../../../postgres/connect.js';
 import type { DigestedField } from '../row-mapping.js';
@@ -23,7 +23,7 @@ export function rowDigests(table: TableRule, fields: readonly DigestedField[], s
   return `select key, sha256(${framed.join(' || ')}) as digest
     from (select ${key}::bigint as key, ${columns.join(', ')}
             from ${quoteIdentifier(table.schema, table.table)}
-           where ($1::bigint = '${leastKey}' or ${key} > $1::bigint) and ${key} <= $2::bigint and ${key} <> all ($3::bigint[])
+           where ($1::bigint = '${minKey}' or ${key} > $1::bigint) and ${key} <= $2::bigint and ${key} <> all ($3::bigint[])
            order by ${key} limit $4::bigint) as row`;
 }
 

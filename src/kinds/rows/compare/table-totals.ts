@@ -1,11 +1,11 @@
 import type pg from 'pg';
-import { leastKey } from '../../../domain/migration/key-range.js';
+import { minKey } from '../../../domain/migration/key-range.js';
 import type { TableRule } from '../../../domain/migration/table-rule.js';
 import { quoteIdentifier } from '../../../postgres/connect.js';
 import { atSide, type Databases, dropConnection } from '../../../postgres/databases.js';
 import { spanLength, spanRange } from '../../../postgres/ledger/moved-rows.js';
 import type { RowMapping } from '../row-mapping.js';
-import type { LongLook } from '../target-occupancy.js';
+import type { ScanProgress } from '../target-occupancy.js';
 
 export interface SourceTotals {
   readonly rows: number;
@@ -31,7 +31,11 @@ const batchesAtOnce = 100;
  * Counts every row of the source, whatever its key: span by span, so that neither a long statement runs nor a snapshot is
  * held. Aborted, it loses its connection.
  */
-export async function countSource(databases: Databases, { source }: RowMapping, look: LongLook): Promise<SourceTotals> {
+export async function countSource(
+  databases: Databases,
+  { source }: RowMapping,
+  look: ScanProgress,
+): Promise<SourceTotals> {
   const client = await databases.connect('legacy', 'cubeshift count');
   const drop = () => void dropConnection(client);
   look.signal.addEventListener('abort', drop, { once: true });
@@ -39,7 +43,7 @@ export async function countSource(databases: Databases, { source }: RowMapping, 
     return await atSide('legacy', async () => {
       const outside = await countOutside(client, source);
       let rows = outside.rows;
-      for (let after: bigint | undefined = leastKey; after !== undefined; ) {
+      for (let after: bigint | undefined = minKey; after !== undefined; ) {
         const counted: { upto: bigint | undefined; rows: number } = await countSourceSpan(client, source, after);
         rows += counted.rows;
         after = counted.upto;
@@ -61,12 +65,12 @@ export async function countTarget(
   cube: pg.ClientBase,
   { kind, target }: RowMapping,
   migrationId: string,
-  onRange: LongLook['onRange'],
+  onRange: ScanProgress['onRange'],
 ): Promise<TargetTotals> {
   let { rows } = await countOutside(cube, target);
   let ownedRows = 0;
   let ownedIds = 0;
-  let after = leastKey;
+  let after = minKey;
   for (;;) {
     const upto = await endOfTargetSpan(cube, kind, target, after);
     if (upto === undefined) break;
@@ -89,7 +93,7 @@ async function countOutside(client: pg.ClientBase, { schema, table, key }: Table
   const from = `from ${quoteIdentifier(schema, table)} where ${quoteIdentifier(key)}`;
   const counted = await client.query<{ without_key: string; at_least: string }>(
     `select (select count(*) ${from} is null) as without_key,
-            (select count(*) ${from} = '${leastKey}'::bigint) as at_least`,
+            (select count(*) ${from} = '${minKey}'::bigint) as at_least`,
   );
   const withoutKey = Number(counted.rows[0]?.without_key);
   return { rows: withoutKey + Number(counted.rows[0]?.at_least), withoutKey };

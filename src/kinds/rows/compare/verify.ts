@@ -1,5 +1,5 @@
 import type { ReachCrashPoint } from '../../../base/crash-points.js';
-import { greatestKey } from '../../../domain/migration/key-range.js';
+import { maxKey } from '../../../domain/migration/key-range.js';
 import type { Span } from '../../../domain/migration/range-comparison.js';
 import { inTransaction } from '../../../postgres/connect.js';
 import { atSide, type Databases } from '../../../postgres/databases.js';
@@ -37,7 +37,7 @@ export interface VerifyContext {
 export type VerifyOutcome = 'finished' | 'round_over' | 'stopped';
 
 /** Mismatches whose fields and values are kept; past that rows are only counted. */
-const mostDetailedRows = 1000;
+const maxDetailedRows = 1000;
 
 /**
  * Compares every row of both databases, range by range, from where the ledger says the comparison stands, and commits
@@ -64,21 +64,21 @@ export async function verifyRanges(context: VerifyContext): Promise<VerifyOutcom
     while (next !== undefined || underWay.length > 0) {
       // A round without anything to show would be followed by the same again.
       const enough = signal.aborted || (recorded > 0 && performance.now() >= roundEnd);
-      if (next !== undefined && next < greatestKey && underWay.length < 2 && !enough) {
+      if (next !== undefined && next < maxKey && underWay.length < 2 && !enough) {
         const isCrowded = next < crowdedUpto;
-        const upto: bigint = (await (isCrowded ? nearerEnd : endInLegacy)(next)) ?? greatestKey;
+        const upto: bigint = (await (isCrowded ? nearerEnd : endInLegacy)(next)) ?? maxKey;
         const span: Span = { after: next, upto };
-        const mostTargetRows = isCrowded ? null : rangeRows;
-        const comparison = compareWhole(context, span, mostDetailedRows - detailed, mostTargetRows);
+        const maxTargetRows = isCrowded ? null : rangeRows;
+        const comparison = compareWhole(context, span, maxDetailedRows - detailed, maxTargetRows);
         // Waited for in its turn; one that fails while another is waited for must not end the process.
         comparison.catch(() => undefined);
         underWay.push({ span, comparison });
-        next = upto === greatestKey ? undefined : upto;
+        next = upto === maxKey ? undefined : upto;
         continue;
       }
       const first = underWay.shift();
       if (first === undefined)
-        return signal.aborted ? 'stopped' : next === undefined || next >= greatestKey ? 'finished' : 'round_over';
+        return signal.aborted ? 'stopped' : next === undefined || next >= maxKey ? 'finished' : 'round_over';
       const result = await first.comparison;
       if (result === undefined) {
         await Promise.allSettled(underWay.splice(0).map(({ comparison }) => comparison));
@@ -111,7 +111,7 @@ async function recordRange(context: VerifyContext, range: ComparedRange): Promis
 }
 
 /** How often a span is read whole: what differs between two reads may have been changed in between, but not every time. */
-const mostWholeReads = 3;
+const maxWholeReads = 3;
 
 /**
  * Equal is only what a whole read of both sides finds equal. A difference of which the rows, looked at one by one, show
@@ -122,12 +122,12 @@ async function compareWhole(
   context: VerifyContext,
   span: Span,
   details: number,
-  mostTargetRows: number | null,
+  maxTargetRows: number | null,
 ): Promise<ComparedRange | undefined> {
   for (let reads = 1; ; reads++) {
-    const compared = await readWhole(context, span, details, mostTargetRows);
+    const compared = await readWhole(context, span, details, maxTargetRows);
     if (compared === undefined || compared.equal || compared.mismatched > 0) return compared;
-    if (reads === mostWholeReads) return { ...compared, mismatched: 1 };
+    if (reads === maxWholeReads) return { ...compared, mismatched: 1 };
   }
 }
 
@@ -135,15 +135,15 @@ async function readWhole(
   context: VerifyContext,
   span: Span,
   details: number,
-  mostTargetRows: number | null,
+  maxTargetRows: number | null,
 ): Promise<ComparedRange | undefined> {
   const { databases, mapping, migrationId } = context;
   const rejected = await atSide('cube', () => unresolvedRejectIds(databases.cube, migrationId, span.after, span.upto));
   const [comparison, rechecked] = await Promise.all([
-    compareRange(databases, mapping, span, rejected, mostTargetRows === null ? null : mostTargetRows + 1),
+    compareRange(databases, mapping, span, rejected, maxTargetRows === null ? null : maxTargetRows + 1),
     recheckRejects(databases, mapping, rejected),
   ]);
-  if (mostTargetRows !== null && comparison.targetRows > mostTargetRows) return undefined;
+  if (maxTargetRows !== null && comparison.targetRows > maxTargetRows) return undefined;
   const base = { ...span, ...comparison, rejectedRows: rejected.length - rechecked.missing.length };
   const wrongRejects = [...named(rechecked.missing, 'rejected row'), ...named(rechecked.repeated, 'repeated id')];
   if (comparison.equal) {

@@ -3,7 +3,7 @@ import type { ReachCrashPoint } from '../../../base/crash-points.js';
 import { type Databases, dropConnection } from '../../../postgres/databases.js';
 import { type BatchOrigin, logBatches } from '../../../postgres/ledger/batches.js';
 import { advanceRange, type ClaimedRange } from '../../../postgres/ledger/ranges.js';
-import { keepRejects } from '../../../postgres/ledger/rejects.js';
+import { recordRejects } from '../../../postgres/ledger/rejects.js';
 import type { ConvertedRow, RowMapping } from '../row-mapping.js';
 import { BatchLog } from './batch-log.js';
 import { RowRefusal, readConverted, TargetTransaction, timeOfMove } from './transfer.js';
@@ -69,7 +69,7 @@ async function copyUntilRefusal(
   const { databases, mapping, signal } = context;
   const reader = await databases.connect('legacy', `cubeshift copy ${context.migrationId}`);
   // A read that hangs would outlast a pause: with its connection gone the loop below ends.
-  const giveUp = () => setTimeout(() => void dropConnection(reader), stopPatienceMillis).unref();
+  const giveUp = () => setTimeout(() => void dropConnection(reader), stopGraceMillis).unref();
   signal.addEventListener('abort', giveUp, { once: true });
   let chunk: Chunk | undefined;
   try {
@@ -105,7 +105,7 @@ async function copyUntilRefusal(
   }
 }
 
-const stopPatienceMillis = 700;
+const stopGraceMillis = 700;
 
 /** One target transaction of a range. */
 class Chunk {
@@ -165,7 +165,7 @@ class Chunk {
   async commit(position: bigint): Promise<void> {
     await this.flush();
     this.log.close(position);
-    await this.transaction.commit((client) => this.tellLedger(client, position));
+    await this.transaction.commit((client) => this.recordInLedger(client, position));
     this.settled(position);
   }
 
@@ -188,11 +188,11 @@ class Chunk {
     });
     log.close(lastRow.id);
     const transaction = await TargetTransaction.begin(this.writer, this.context.mapping);
-    await transaction.commit((client) => this.tellLedger(client, lastRow.id, log));
+    await transaction.commit((client) => this.recordInLedger(client, lastRow.id, log));
     this.settled(lastRow.id, log);
   }
 
-  private async tellLedger(client: pg.ClientBase, position: bigint, log: BatchLog = this.log): Promise<void> {
+  private async recordInLedger(client: pg.ClientBase, position: bigint, log: BatchLog = this.log): Promise<void> {
     const { migrationId, worker, mapping } = this.context;
     const origin: BatchOrigin = 'copied';
     await advanceRange(client, this.range, position);
@@ -201,7 +201,7 @@ class Chunk {
       { migrationId, kind: mapping.kind, worker, token: this.range.token, rangeId: this.range.id, origin },
       log.batches,
     );
-    await keepRejects(client, migrationId, log.rejects);
+    await recordRejects(client, migrationId, log.rejects);
     this.context.reach('before-chunk-commit');
   }
 

@@ -1,12 +1,12 @@
 import { Failure } from '../../../base/failures.js';
-import { leastKey } from '../../../domain/migration/key-range.js';
+import { minKey } from '../../../domain/migration/key-range.js';
 import type { TableRule } from '../../../domain/migration/table-rule.js';
 import { quoteIdentifier, type Side } from '../../../postgres/connect.js';
 import { atSide, type Databases, dropConnection } from '../../../postgres/databases.js';
 import { completedRun } from '../../../postgres/ledger/moved-rows.js';
 import { checkLedgerVersion } from '../../../postgres/ledger/schema.js';
 import type { RowMapping } from '../row-mapping.js';
-import { isOccupied, type LongLook } from '../target-occupancy.js';
+import { isOccupied, type ScanProgress } from '../target-occupancy.js';
 import { checkGrants, type Queryable } from './grants.js';
 import { proveKey } from './key-proof.js';
 import { checkUnfiltered } from './row-filter.js';
@@ -17,7 +17,7 @@ import { isSameDatabase } from './same-database.js';
  * rights that the move needs, and a target that holds nothing but what earlier runs put there.
  * Throws a failure that names the first thing wrong.
  */
-export async function checkDatabases(databases: Databases, mapping: RowMapping, look: LongLook): Promise<void> {
+export async function checkDatabases(databases: Databases, mapping: RowMapping, look: ScanProgress): Promise<void> {
   // A connection that cannot be had is explained here; later it would only be lost.
   await Promise.all([databases.look('legacy'), databases.look('cube')]);
   await atSide('cube', () => checkLedgerVersion(databases.cube));
@@ -76,13 +76,13 @@ async function checkLeastKey(databases: Databases, table: TableRule): Promise<vo
   const key = quoteIdentifier(table.key);
   const found = await atSide('legacy', () =>
     databases.legacy.query(
-      `select from ${quoteIdentifier(table.schema, table.table)} where ${key} = '${leastKey}'::bigint limit 1`,
+      `select from ${quoteIdentifier(table.schema, table.table)} where ${key} = '${minKey}'::bigint limit 1`,
     ),
   );
   if (found.rowCount === 0) return;
   throw new Failure(
     'legacy_schema_mismatch',
-    `The table ${nameOf(table)} of the legacy database has a row with the ${table.key} ${leastKey}, which cannot be carried.`,
+    `The table ${nameOf(table)} of the legacy database has a row with the ${table.key} ${minKey}, which cannot be carried.`,
     { hint: 'Give that row another id, or delete it.' },
   );
 }

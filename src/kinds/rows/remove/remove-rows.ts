@@ -1,12 +1,12 @@
 import type pg from 'pg';
 import type { ReachCrashPoint } from '../../../base/crash-points.js';
 import { Failure } from '../../../base/failures.js';
-import { leastKey } from '../../../domain/migration/key-range.js';
+import { minKey } from '../../../domain/migration/key-range.js';
 import { quoteIdentifier } from '../../../postgres/connect.js';
 import { atSide, type Databases } from '../../../postgres/databases.js';
 import { spanLength } from '../../../postgres/ledger/moved-rows.js';
 import { confirmOperation, type OperationClaim } from '../../../postgres/ledger/operations.js';
-import { findLeftRows, nameIds, ownedByKind, stillThere } from '../remaining-rows.js';
+import { describeRemaining, findRemainingRows, nameIds, ownedByKind } from '../remaining-rows.js';
 import { restoreSetAside } from '../repair/set-aside.js';
 import type { RowMapping } from '../row-mapping.js';
 
@@ -27,7 +27,7 @@ const batchesAtOnce = 20;
  * runs go on to own what is still there.
  */
 export async function removeOwnedRows(context: RemoveContext, writer: pg.Client): Promise<void> {
-  let position: Position | undefined = { upto: leastKey, batch: '0' };
+  let position: Position | undefined = { upto: minKey, batch: '0' };
   while (position !== undefined) {
     const after: Position = position;
     position = await atSide('cube', () => removeSome(context, writer, after));
@@ -71,7 +71,7 @@ async function removeSome(context: RemoveContext, writer: pg.Client, after: Posi
       where ${key} > $1::bigint and ${key} <= $2::bigint and ${key}::bigint <@ $3::int8multirange`,
     [span.after.toString(), span.upto.toString(), ids],
   );
-  const left = await findLeftRows(writer, mapping.target, span, ids);
+  const left = await findRemainingRows(writer, mapping.target, span, ids);
   // What is still there stays owned; what is gone is nobody's, and neither is a row that comes there later.
   await writer.query(
     `update ledger.batches set state = 'owned', ids = ids * $2::int8multirange,
@@ -104,7 +104,7 @@ async function finishRemoval({ mapping, claim }: RemoveContext, writer: pg.Clien
   await writer.query('commit');
   const sentences = [
     ...(handedOver === 0 ? [] : [`${handedOver} rows of this migration were handed over for good and stay`]),
-    ...(left.count === 0 ? [] : [stillThere(mapping.target, left)]),
+    ...(left.count === 0 ? [] : [describeRemaining(mapping.target, left)]),
     ...(notRestored.count === 0
       ? []
       : [`${notRestored.count} rows that had been set aside could not be put back: ${nameIds(notRestored)}`]),

@@ -1,11 +1,11 @@
 import type pg from 'pg';
 import type { ReachCrashPoint } from '../../../base/crash-points.js';
-import { leastKey } from '../../../domain/migration/key-range.js';
+import { minKey } from '../../../domain/migration/key-range.js';
 import { quoteIdentifier } from '../../../postgres/connect.js';
 import { type Databases, dropConnection } from '../../../postgres/databases.js';
-import { type BatchOrigin, IdRuns, logBatches, logTakenOut } from '../../../postgres/ledger/batches.js';
+import { type BatchOrigin, IdRuns, logBatches, logRemovedIds } from '../../../postgres/ledger/batches.js';
 import { disownIds, ownedIds } from '../../../postgres/ledger/moved-rows.js';
-import { keepRejects, resolveRejects } from '../../../postgres/ledger/rejects.js';
+import { recordRejects, resolveRejects } from '../../../postgres/ledger/rejects.js';
 import { BatchLog } from '../copy/batch-log.js';
 import { type CopySettings, payloadOf, refusedByTarget } from '../copy/copy-range.js';
 import { RowRefusal, readConverted, TargetTransaction, timeOfMove } from '../copy/transfer.js';
@@ -120,8 +120,8 @@ async function replaceRows(
       const batchContext = { migrationId, kind: mapping.kind, worker, token, rangeId: null, origin };
       await logBatches(client, batchContext, log.batches);
       // Rows that a run moves again count once; those that it adopts were never counted as its own.
-      if (origin !== 'copied') await logTakenOut(client, batchContext, ids, taken);
-      await keepRejects(client, migrationId, log.rejects);
+      if (origin !== 'copied') await logRemovedIds(client, batchContext, ids, taken);
+      await recordRejects(client, migrationId, log.rejects);
       await resolveRejects(
         client,
         migrationId,
@@ -156,12 +156,12 @@ export async function clearTargetRows(
   migrationId: string,
   ids: readonly bigint[],
 ): Promise<number> {
-  const [least, greatest] = [ids[0], ids.at(-1)];
-  if (least === undefined || greatest === undefined) return 0;
+  const [min, greatest] = [ids[0], ids.at(-1)];
+  if (min === undefined || greatest === undefined) return 0;
   const key = quoteIdentifier(mapping.target.key);
   const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
   // No run owns the least key there can be: preflight refuses a source that has it.
-  const owned = await ownedIds(client, mapping.kind, least === leastKey ? least : least - 1n, greatest);
+  const owned = await ownedIds(client, mapping.kind, min === minKey ? min : min - 1n, greatest);
   await client.query(
     `insert into ledger.set_aside (migration_id, kind, source_id, payload)
      select $1, $2, row.${key}, to_jsonb(row) || jsonb_build_object('exact', row::text, 'shape', ${rowShape(table)})
@@ -180,9 +180,9 @@ export async function clearTargetRows(
 
 /** In the transaction that cleared them, at its end: throws when a trigger or rule kept rows, or has put them back. */
 export async function expectCleared(client: pg.ClientBase, mapping: RowMapping, ids: readonly bigint[]): Promise<void> {
-  const [least, upto] = [ids[0], ids.at(-1)];
-  if (least === undefined || upto === undefined) return;
-  const span = { after: least === leastKey ? least : least - 1n, upto };
+  const [min, upto] = [ids[0], ids.at(-1)];
+  if (min === undefined || upto === undefined) return;
+  const span = { after: min === minKey ? min : min - 1n, upto };
   await expectGone(client, mapping.target, span, multirangeOf(ids));
 }
 

@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import { greatestKey, leastKey } from '../../../domain/migration/key-range.js';
+import { maxKey, minKey } from '../../../domain/migration/key-range.js';
 import type { Span } from '../../../domain/migration/range-comparison.js';
 import { atSide } from '../../../postgres/databases.js';
-import { logBatches, logTakenOut } from '../../../postgres/ledger/batches.js';
+import { logBatches, logRemovedIds } from '../../../postgres/ledger/batches.js';
 import { disownIds, ownershipGaps } from '../../../postgres/ledger/moved-rows.js';
 import { confirmOperation, type OperationClaim } from '../../../postgres/ledger/operations.js';
 import { unresolvedRejectIds } from '../../../postgres/ledger/rejects.js';
@@ -49,7 +49,7 @@ export async function repairRanges(context: RepairContext, writer: pg.Client): P
       await confirmOperation(writer, claim);
       const taken = await clearTargetRows(writer, mapping, migrationId, extra);
       await expectCleared(writer, mapping, extra);
-      await logTakenOut(
+      await logRemovedIds(
         writer,
         {
           migrationId,
@@ -91,10 +91,10 @@ const rowsAtOnce = 25_000;
 async function repairOwnership(context: RepairContext, recopy: RecopyContext, writer: pg.Client): Promise<boolean> {
   const { databases, mapping, migrationId, claim, worker } = context;
   const findRangeEnd = rangeEnds(databases, mapping, 'cube', rowsAtOnce);
-  let after = leastKey;
-  while (after < greatestKey) {
+  let after = minKey;
+  while (after < maxKey) {
     if (context.signal.aborted) return false;
-    const upto: bigint = (await findRangeEnd(after)) ?? greatestKey;
+    const upto: bigint = (await findRangeEnd(after)) ?? maxKey;
     const span: Span = { after, upto };
     const gaps = await atSide('cube', () => ownershipGaps(writer, mapping.kind, mapping.target, span));
     await recopyRows(recopy, writer, gaps.foreign);

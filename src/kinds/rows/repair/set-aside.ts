@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { quoteIdentifier } from '../../../postgres/connect.js';
-import { mostNamed, type SomeIds } from '../remaining-rows.js';
+import { maxNamed, type SomeIds } from '../remaining-rows.js';
 import type { RowMapping } from '../row-mapping.js';
 
 /**
@@ -49,5 +49,5 @@ export async function restoreSetAside(client: pg.ClientBase, { kind, target }: R
     'select source_id from ledger.set_aside where id = any ($1::bigint[]) and restored_at is null order by source_id',
     [entries],
   );
-  return { count: missed.rows.length, first: missed.rows.slice(0, mostNamed).map(({ source_id }) => source_id) };
+  return { count: missed.rows.length, first: missed.rows.slice(0, maxNamed).map(({ source_id }) => source_id) };
 }

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { failureRule, toFailure } from '../../../base/failures.js';
-import { askerOf } from '../../../http/asker.js';
+import { requesterOf } from '../../../http/requester.js';
 import { type AuditedAct, type AuditOutcome, appendAudit } from '../../../postgres/audit.js';
 import { postgresFailure } from '../../../postgres/errors.js';
 import type { ControlDependencies } from '../dependencies.js';
@@ -9,7 +9,7 @@ type Act = Omit<AuditedAct, 'actor'>;
 
 /** An act with who asks for it: the token's holder, and what the client says of the person. */
 export function actOf({ authorization }: ControlDependencies, request: FastifyRequest, act: Act): AuditedAct {
-  const { actor, about } = askerOf(authorization, request);
+  const { actor, about } = requesterOf(authorization, request);
   return { ...act, actor, details: { ...act.details, ...about } };
 }
 

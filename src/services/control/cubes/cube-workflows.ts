@@ -61,13 +61,13 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
             hint: `Look at it with \`cubeshift cubes rollback ${input.cubeId} --status\`: where it waits for a person it says what to type.`,
           });
         const workflowId = deploymentIdOf(input.cubeId);
-        if (await isRunning(workflowId)) throw underWay(input.cubeId);
+        if (await isRunning(workflowId)) throw isInProgress(input.cubeId);
         const args = [input, prove(workflowId, 'start', input)];
         await workflow.start('cubeDeployment', { workflowId, taskQueue: taskQueues.control, args }).catch(
           // Two people asked at the same time.
           (error: unknown) => {
             throw error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError'
-              ? underWay(input.cubeId)
+              ? isInProgress(input.cubeId)
               : error;
           },
         );
@@ -124,7 +124,7 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
   };
 }
 
-function underWay(cubeId: string): Failure {
+function isInProgress(cubeId: string): Failure {
   return new Failure('conflict', `Another change of ${cubeId} is under way.`, {
     hint: 'Look at it with `cubeshift cubes list`.',
   });

@@ -5,7 +5,7 @@ import { problemResponses } from '../../../api/problem.js';
 import { idParameter, nullable, security } from '../../../api/schemas.js';
 import { Failure } from '../../../base/failures.js';
 import { type CubeDefinition, cubeDefinitions, findCube } from '../../../domain/cubes.js';
-import { boundedAnswer } from '../../../metrics/bounded-answer.js';
+import { fetchBounded } from '../../../metrics/bounded-answer.js';
 import { redisFailure } from '../../../redis/failure.js';
 import { type InstanceEntry, readActiveVersion, readInstances } from '../../../registry/instances.js';
 import type { ControlDependencies } from '../dependencies.js';
@@ -127,7 +127,7 @@ async function instanceView(entry: InstanceEntry): Promise<InstanceView> {
 
 /** What an instance says of itself; one that does not, or says nonsense, is unreachable. */
 async function healthAt(url: string): Promise<Pick<InstanceView, 'health' | 'dependencies'>> {
-  const told: unknown = await boundedAnswer(`${url}/health`, AbortSignal.timeout(answerMillis))
+  const told: unknown = await fetchBounded(`${url}/health`, AbortSignal.timeout(answerMillis))
     .then(JSON.parse)
     .catch(() => undefined);
   const { status, dependencies }: { status?: unknown; dependencies?: unknown } = Object(told);

@@ -11,17 +11,17 @@ import {
   type CubeChange,
   type DeploymentView,
   deploymentDefaults,
+  type RecordedStep,
   type RollbackView,
   rollbackDefaults,
-  type ToldStep,
 } from '../../../domain/deployment/cube-changes.js';
 import { checkInstances } from '../../../domain/deployment/desired-cubes.js';
 import { noSuchRelease } from '../../../domain/deployment/releases.js';
-import { askerHeaders } from '../../../http/asker.js';
+import { requesterHeaders } from '../../../http/requester.js';
 import { type AuditedAct, type AuditOutcome, appendAudit } from '../../../postgres/audit.js';
 import { actOf, audited, outcomeOf, reasonOf } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
-import { besideTheCube, type CubeStanding } from './cube-standing.js';
+import { type CubeState, withCubeState } from './cube-state.js';
 
 const version = Type.String({ pattern: '^[A-Za-z0-9][\\w.-]{0,62}$' });
 const instances = Type.Integer({
@@ -55,14 +55,14 @@ const acknowledgeBody = Type.Object(
   { additionalProperties: false },
 );
 
-const steps = Type.Unsafe<readonly ToldStep[]>(
+const steps = Type.Unsafe<readonly RecordedStep[]>(
   Type.Array(Type.Object({ step: Type.String(), at: Type.String(), sentence: Type.String() })),
 );
-const standing = nullable<CubeStanding>(
+const standing = nullable<CubeState>(
   Type.Object(
     {
       active_version: nullable<string>(Type.String()),
-      traffic: nullable<CubeStanding['traffic']>(
+      traffic: nullable<CubeState['traffic']>(
         Type.Object({ enabled: Type.Boolean(), percentage: nullable<number>(Type.Integer()) }),
       ),
     },
@@ -114,7 +114,7 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
     if (asked.kind === 'deploy') await checkKept(deps, cubeId, asked.version);
     // What runs beside them the plan knows; what is too many by itself begins nothing.
     const after = asked.kind === 'restart' ? 0 : (asked.instances ?? 0);
-    checkInstances(cubeId, { now: 0, after, most: deps.maxInstances });
+    checkInstances(cubeId, { now: 0, after, max: deps.maxInstances });
     const by = authorization.callerOf(request).cubeId;
     const input = { cubeId, change: asked, by, readySeconds, watchSeconds };
     const act = { action: `cube.${asked.kind}`, subject: cubeId, details: { ...asked } };
@@ -133,19 +133,19 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
         security,
         summary: 'Deploy a released version beside the one that runs, and give it the traffic when it is well',
         params: idParameter,
-        headers: askerHeaders,
+        headers: requesterHeaders,
         body: deployBody,
         response: { 202: deploymentSchema, ...planRefusals },
       },
     },
     async (request, reply) => {
       const { version, instances = null, ready_seconds, watch_seconds } = request.body;
-      const patience = {
+      const grace = {
         readySeconds: ready_seconds ?? deploymentDefaults.readySeconds,
         watchSeconds: watch_seconds ?? deploymentDefaults.watchSeconds,
       };
       const asked = { kind: 'deploy', version, instances } as const;
-      return reply.code(202).send(await change(request, request.params.id, asked, patience));
+      return reply.code(202).send(await change(request, request.params.id, asked, grace));
     },
   );
 
@@ -157,7 +157,7 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
         security,
         summary: 'Replace every instance by a new one, each once its successor is ready',
         params: idParameter,
-        headers: askerHeaders,
+        headers: requesterHeaders,
         body: { anyOf: [nothing, { type: 'null' }] },
         response: { 202: deploymentSchema, ...planRefusals },
       },
@@ -173,7 +173,7 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
         security,
         summary: 'Run so many instances of the version that takes traffic',
         params: idParameter,
-        headers: askerHeaders,
+        headers: requesterHeaders,
         body: scaleBody,
         response: { 202: deploymentSchema, ...planRefusals },
       },
@@ -220,7 +220,7 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
         security,
         summary: 'Emergency rollback; a second one joins the first, or answers it with the version it names',
         params: idParameter,
-        headers: askerHeaders,
+        headers: requesterHeaders,
         body: { anyOf: [rollbackBody, { type: 'null' }] },
         response: { 202: rollbackSchema, ...planRefusals },
       },
@@ -265,7 +265,7 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
         security,
         summary: 'Take over a rollback that needs a person, or have it tried again',
         params: idParameter,
-        headers: askerHeaders,
+        headers: requesterHeaders,
         body: acknowledgeBody,
         response: { 202: rollbackSchema, ...planRefusals },
       },
@@ -309,14 +309,14 @@ function deploymentNow(deps: ControlDependencies, view: DeploymentView) {
   const { change, status, version, previous_version } = view;
   const left = status === 'done' && change === 'deploy' ? version : previous_version;
   const knows = left !== null && (status === 'done' || status === 'taken_back');
-  return besideTheCube(deps, view, knows ? { version: left, serves: false } : null);
+  return withCubeState(deps, view, knows ? { version: left, serves: false } : null);
 }
 
 function rollbackNow(deps: ControlDependencies, view: RollbackView) {
   const { status, target_version: version, traffic_restored_at: restored } = view;
   // One that a person kept closed says so itself.
   const serves = restored !== null && !view.sentence.includes('stays closed');
-  return besideTheCube(deps, view, status === 'completed' && version !== null ? { version, serves } : null);
+  return withCubeState(deps, view, status === 'completed' && version !== null ? { version, serves } : null);
 }
 
 /** An emergency does not wait for the record, and is not given up where it cannot be kept. Never throws. */

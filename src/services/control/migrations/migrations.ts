@@ -12,7 +12,7 @@ import {
   migrationKinds,
 } from '../../../domain/migration/migration.js';
 import { trafficNameOfKind } from '../../../domain/traffic-of-kinds.js';
-import { askerHeaders } from '../../../http/asker.js';
+import { requesterHeaders } from '../../../http/requester.js';
 import { listMigrations } from '../../../postgres/ledger/run-view.js';
 import { findStart, recordRunId, recordStart } from '../../../postgres/ledger/runs.js';
 import { audited } from '../audit/audited.js';
@@ -77,7 +77,7 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
         security,
         summary: 'Start a migration',
         params: kindParameter,
-        headers: askerHeaders,
+        headers: requesterHeaders,
         body: startBody,
         response: accepted,
       },
@@ -128,7 +128,7 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
           security,
           summary: `Ask for ${action}`,
           params: idParameter,
-          headers: askerHeaders,
+          headers: requesterHeaders,
           body: { anyOf: [body, { type: 'null' }] },
           response: accepted,
         },

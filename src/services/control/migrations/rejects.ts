@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { problemResponses } from '../../../api/problem.js';
 import { acceptBody, idParameter, pageQuery, planRefusals, retryBody, security } from '../../../api/schemas.js';
 import { Failure } from '../../../base/failures.js';
-import { askerHeaders } from '../../../http/asker.js';
+import { requesterHeaders } from '../../../http/requester.js';
 import { hasUnresolvedReject, readRejectPage } from '../../../postgres/ledger/reject-page.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { knownMigration, steer } from './steering.js';
@@ -53,7 +53,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
         security,
         summary: 'Try rejects again',
         params: idParameter,
-        headers: askerHeaders,
+        headers: requesterHeaders,
         body: { anyOf: [retryBody, { type: 'null' }] },
         response: accepted,
       },
@@ -76,7 +76,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
         security,
         summary: 'Accept rejects as they are',
         params: idParameter,
-        headers: askerHeaders,
+        headers: requesterHeaders,
         body: acceptBody,
         response: accepted,
       },

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import { Failure } from '../../../base/failures.js';
 import {
-  actionsThatFit,
+  allowedActions,
+  endsRun,
   isMigrationId,
-  isWayOut,
   type MigrationAction,
   type MigrationView,
   type SteeringRequest,
@@ -46,7 +46,7 @@ export async function steer(
     const answer = await deps.workflows.steer(view.kind, id, action, request);
     if (answer === 'no_plan') await startAgain(deps, id, action, request);
   });
-  await untilTakenUp(deps, id, before);
+  await untilApplied(deps, id, before);
   return knownMigration(deps, id);
 }
 
@@ -69,7 +69,7 @@ async function startAgain(
     throw notPossible(`The plan of this migration is not in Temporal any more; ${ways[0]} starts it again.`, ways);
   const { pending } = view;
   // It was accepted: whoever asked for it was told so.
-  if (pending !== null && isWayOut(pending) && action !== pending)
+  if (pending !== null && endsRun(pending) && action !== pending)
     throw notPossible(`The plan of this migration was lost when it was about to ${pending}.`, [pending]);
   const from = { stage: view.stage, sequence: Number(await readStateSequence(deps.cube, id)) };
   // Nobody asked the control API to end it; told once, however often a request finds no plan.
@@ -86,7 +86,7 @@ async function startAgain(
 function ended(view: MigrationView, action: MigrationAction) {
   return notPossible(
     `${action} is not possible: the migration is ${view.status} at stage ${view.stage}.`,
-    actionsThatFit(view),
+    allowedActions(view),
   );
 }
 
@@ -99,11 +99,11 @@ function auditDetails(view: MigrationView, { ids, ...request }: SteeringRequest)
   };
 }
 
-const takeUpMillis = 2500;
+const applyMillis = 2500;
 const lookEveryMillis = 50;
 
-async function untilTakenUp({ cube, closing }: ControlDependencies, id: string, before: string): Promise<void> {
-  const deadline = Date.now() + takeUpMillis;
+async function untilApplied({ cube, closing }: ControlDependencies, id: string, before: string): Promise<void> {
+  const deadline = Date.now() + applyMillis;
   while (Date.now() < deadline && !closing.aborted && (await readStateSequence(cube, id)) === before) {
     await sleep(lookEveryMillis);
   }

@@ -5,17 +5,17 @@ import { problemResponses } from '../../../api/problem.js';
 import { nextCommands, nullable, planRefusals, security } from '../../../api/schemas.js';
 import { Failure, toFailure } from '../../../base/failures.js';
 import {
-  besideTheWeight,
   type RampAction,
   type RampAnswer,
   type RampRequest,
   type RampView,
   rampActions,
   rampStatuses,
+  withCurrentWeight,
 } from '../../../domain/traffic/ramp/ramp.js';
 import { type RampSettings, usualSettings } from '../../../domain/traffic/ramp/settings.js';
 import { planSteps } from '../../../domain/traffic/ramp/steps.js';
-import { askerHeaders } from '../../../http/asker.js';
+import { requesterHeaders } from '../../../http/requester.js';
 import { checkWrites } from '../../../runtime/write-checks.js';
 import { readFlags } from '../../../traffic/flags.js';
 import { audited } from '../audit/audited.js';
@@ -131,7 +131,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
       if (toFailure(error).type === 'redis_unreachable') return null;
       throw error;
     });
-    return besideTheWeight(view, flags === null ? null : { ...flags, changedBy: flags.changed?.by ?? null });
+    return withCurrentWeight(view, flags === null ? null : { ...flags, changedBy: flags.changed?.by ?? null });
   };
   const look = async (cube: string): Promise<RampView> => {
     const name = trafficNameOf(cube);
@@ -159,7 +159,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
         security,
         summary: 'Ramp users over to the cube, step by step, with proof',
         params: cubeParameter,
-        headers: askerHeaders,
+        headers: requesterHeaders,
         body: { anyOf: [startBody, { type: 'null' }] },
         response: { 202: { $ref: 'Ramp#' }, ...planRefusals, ...problemResponses('redis_unreachable') },
       },
@@ -209,7 +209,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
         security,
         summary: 'Stop the ramp; the weight stays',
         params: cubeParameter,
-        headers: askerHeaders,
+        headers: requesterHeaders,
         response: { 202: { $ref: 'Ramp#' }, ...planRefusals },
       },
     },
@@ -228,7 +228,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
           security,
           summary: summaries[action],
           params: cubeParameter,
-          headers: askerHeaders,
+          headers: requesterHeaders,
           body: body === noBody ? { anyOf: [body, { type: 'null' }] } : body,
           response: { 202: { $ref: 'Ramp#' }, ...planRefusals },
         },

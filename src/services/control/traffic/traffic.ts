@@ -5,17 +5,17 @@ import { problemResponses } from '../../../api/problem.js';
 import { security } from '../../../api/schemas.js';
 import { Failure } from '../../../base/failures.js';
 import { cubeDefinitions, findCube, isTrafficName, type TrafficName, trafficNames } from '../../../domain/cubes.js';
-import { askerHeaders } from '../../../http/asker.js';
+import { requesterHeaders } from '../../../http/requester.js';
 import type { StoredFlags } from '../../../traffic/flag-texts.js';
 import { type FlagsChange, type FlagsRecord, readFlags, writeFlags } from '../../../traffic/flags.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
 
 const nullable = <T>(schema: object) => Type.Unsafe<T | null>({ anyOf: [schema, { type: 'null' }] });
-const mostUsers = 1000;
+const maxUsers = 1000;
 /** A lone surrogate has no UTF-8: no user can have it in an id. */
 const userId = Type.String({ minLength: 1, maxLength: 1024, pattern: '^[^\\ud800-\\udfff]+$' });
-const users = Type.Array(userId, { maxItems: mostUsers, uniqueItems: true });
+const users = Type.Array(userId, { maxItems: maxUsers, uniqueItems: true });
 const percentage = Type.Integer({ minimum: 0, maximum: 100 });
 
 export const cubeParameter = Type.Object({
@@ -87,7 +87,7 @@ export function registerTrafficRoutes(app: FastifyInstance, deps: ControlDepende
         security,
         summary: 'Set the traffic flags of a cube now',
         params: cubeParameter,
-        headers: askerHeaders,
+        headers: requesterHeaders,
         body: changeBody,
         response: { 200: { $ref: 'Traffic#' }, ...problemResponses(...problems, 'conflict') },
       },

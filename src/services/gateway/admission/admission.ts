@@ -3,13 +3,13 @@ import type { CubeIdentity } from '../../../auth/tokens.js';
 import type { UserBytes } from '../../../domain/traffic/routing.js';
 import { type TraceContext, Traces, traceparentOf } from '../../../http/trace.js';
 import type { GatewayLimits } from '../context.js';
-import { askedTooOften, type GatewayRefusal, refusals } from '../exchange/answers.js';
+import { type GatewayRefusal, refusals, tooManyRequests } from '../exchange/answers.js';
 import type { Route, RouteTable } from '../routing/routes.js';
 import { canonicalTarget } from './canonical-path.js';
 import { HeaderNames, RequestHeaders } from './headers.js';
 import type { Identities } from './identity.js';
+import { isHttp } from './protocol-check.js';
 import type { CountedBy, RateLimit } from './rate-limits.js';
-import { speaksHttp } from './spoken-protocol.js';
 
 /** What is known of a request once it may go on. */
 export interface Admission {
@@ -53,7 +53,7 @@ export interface AdmittedRequest extends Admission {
 /** How often one may ask; null for any number of times. */
 export type RateLimits = Readonly<Record<CountedBy, Pick<RateLimit, 'take'> | null>>;
 
-export interface DoorOptions {
+export interface AdmissionOptions {
   readonly limits: GatewayLimits;
   readonly routes: RouteTable;
   /** The pattern of an endpoint of the gateway's own; null for a path that is to be routed. */
@@ -68,12 +68,12 @@ export interface DoorOptions {
  * Reads what a request says of itself, in one place and before anybody acts on it, and refuses what is not clear. Every request
  * passes it: what is forwarded, what is upgraded, and what the gateway answers by itself.
  */
-export class Door {
+export class Admissions {
   private readonly names: HeaderNames;
   private readonly traces = new Traces();
   private requests = 0;
 
-  constructor(private readonly options: DoorOptions) {
+  constructor(private readonly options: AdmissionOptions) {
     this.names = new HeaderNames(options.routes.declaredHeaders);
   }
 
@@ -91,7 +91,7 @@ export class Door {
     if (rateLimits.address !== null) {
       // Before its token is looked at: guessing is counted too.
       const waitMillis = client === null ? 0 : rateLimits.address.take(client);
-      if (waitMillis > 0) return askedTooOften('address', waitMillis);
+      if (waitMillis > 0) return tooManyRequests('address', waitMillis);
     }
     const unclear = peer.isOver ? refusals.protocol : unclearFraming(req, headers, !peer.hasAsked);
     peer.hasAsked = true;
@@ -111,7 +111,7 @@ export class Door {
     const { user, cube } = identified.caller;
     if (user !== null && rateLimits.subject !== null) {
       const waitMillis = rateLimits.subject.take(user);
-      if (waitMillis > 0) return askedTooOften('subject', waitMillis);
+      if (waitMillis > 0) return tooManyRequests('subject', waitMillis);
     }
     const endpoint = ownEndpoint(canonical.path);
     if (endpoint !== null) {
@@ -171,7 +171,7 @@ function unclearFraming(
   { transferEncoding }: RequestHeaders,
   first: boolean,
 ): GatewayRefusal | null {
-  if (!speaksHttp(req, first)) return refusals.protocol;
+  if (!isHttp(req, first)) return refusals.protocol;
   if (transferEncoding === undefined) return null;
   // The only one that everybody reads alike (RFC 9112, sections 6.1 and 6.3).
   const isChunked = req.httpVersionMinor === 1 && transferEncoding.toLowerCase() === 'chunked';

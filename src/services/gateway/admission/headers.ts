@@ -23,7 +23,7 @@ type HeaderKind =
   | 'transfer-encoding';
 
 /** Those that the gateway reads itself. What of them goes on it says in its own words. */
-const told: ReadonlyMap<string, HeaderKind> = new Map([
+const knownHeaders: ReadonlyMap<string, HeaderKind> = new Map([
   ['host', 'host'],
   ['authorization', 'authorization'],
   ['x-user-id', 'user-id'],
@@ -40,8 +40,8 @@ const told: ReadonlyMap<string, HeaderKind> = new Map([
   ['transfer-encoding', 'transfer-encoding'],
 ]);
 
-const mostNames = 2000;
-const longestName = 64;
+const maxNames = 2000;
+const maxName = 64;
 
 interface HeaderRule {
   readonly kind: HeaderKind;
@@ -63,14 +63,14 @@ export class HeaderNames {
     if (known !== undefined) return known;
     const name = spelling.toLowerCase();
     const rule = { name, kind: this.kindOf(name) };
-    if (spelling.length <= longestName && this.known.size < mostNames) this.known.set(spelling, rule);
+    if (spelling.length <= maxName && this.known.size < maxNames) this.known.set(spelling, rule);
     return rule;
   }
 
   private kindOf(name: string): HeaderKind {
     // `X_User_Id`, `X.User.Id` and `X~User~Id` are `X-User-Id` to whoever makes variables of headers; here they are nobody's.
     if (plainName(name) !== name) return 'drop';
-    const kind = told.get(name);
+    const kind = knownHeaders.get(name);
     if (kind !== undefined) return kind;
     if (standardRequestHeaders.has(name)) return 'pass';
     return this.declared.has(name) ? 'declared' : 'drop';
@@ -276,7 +276,7 @@ export class AnswerHeaderReader {
     if (known !== undefined) return known;
     const lower = name.toLowerCase();
     const kind = answerKindOf(lower);
-    if (name.length <= longestName && this.known.size < mostNames) this.known.set(name, kind);
+    if (name.length <= maxName && this.known.size < maxNames) this.known.set(name, kind);
     return kind;
   }
 }

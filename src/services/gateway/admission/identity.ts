@@ -23,7 +23,7 @@ export interface Caller {
 
 export type Identified = { readonly caller: Caller } | { readonly refused: GatewayRefusal };
 
-const longestForwardedKept = 256;
+const maxForwardedKept = 256;
 const nobody: Identified = { caller: { user: null, cube: null } };
 
 /** The other end of a connection. */
@@ -75,7 +75,7 @@ export class Identities {
     const known = this.clients.get(forwardedFor);
     if (known !== undefined) return known.group;
     const client = { group: this.readClient(forwardedFor) };
-    if (forwardedFor.length <= longestForwardedKept) this.clients.set(forwardedFor, client);
+    if (forwardedFor.length <= maxForwardedKept) this.clients.set(forwardedFor, client);
     return client.group;
   }
 

@@ -13,15 +13,15 @@ export interface RateLimitOptions {
   readonly now: () => number;
 }
 
-const mostBuckets = 50_000;
+const maxBuckets = 50_000;
 /** Longer names are kept, here and in Redis, by their hash: a stranger must not fill the memory with them. */
-const longestName = 128;
+const maxName = 128;
 const windowMillis = 1000;
 /** Who stays under this share of the rate within a window is nobody's concern but this gateway's. */
 const lightShare = 0.5;
 /** Somebody is counted in Redis so often at most, in one call for all that came meanwhile. */
-const shortestGapMillis = 100;
-const mostCallsUnderWay = 64;
+const minGapMillis = 100;
+const maxCallsUnderWay = 64;
 /** After a failure Redis is left alone for so long. */
 const withoutRedisMillis = 1000;
 
@@ -44,7 +44,7 @@ class Bucket {
  * each gateway counts for itself.
  */
 export class RateLimit {
-  private readonly buckets = new LRUCache<string, Bucket>({ max: mostBuckets });
+  private readonly buckets = new LRUCache<string, Bucket>({ max: maxBuckets });
   // Without it the cache would make an empty one for each look.
   private readonly asItIs = {};
   private readonly light: number;
@@ -59,7 +59,7 @@ export class RateLimit {
   take(who: string): number {
     const { rate } = this.options;
     const now = this.options.now();
-    const name = who.length > longestName ? `sha256:${hash('sha256', who)}` : who;
+    const name = who.length > maxName ? `sha256:${hash('sha256', who)}` : who;
     const bucket = this.buckets.get(name, this.asItIs) ?? this.start(name);
     if (now < bucket.refusedUntil) return bucket.refusedUntil - now;
     const { fullAt, waitMillis } = takeToken(bucket.fullAt, now, rate);
@@ -94,13 +94,13 @@ export class RateLimit {
     const timer = setTimeout(() => {
       bucket.countPlanned = false;
       if (bucket.uncounted > 0) this.countSoon(name, bucket, this.options.now());
-    }, shortestGapMillis);
+    }, minGapMillis);
     timer.unref();
   }
 
   private async count(name: string, bucket: Bucket, now: number): Promise<void> {
     const { by, rate, countShared } = this.options;
-    if (this.callsUnderWay >= mostCallsUnderWay) return;
+    if (this.callsUnderWay >= maxCallsUnderWay) return;
     const count = bucket.uncounted;
     bucket.uncounted = 0;
     bucket.countAgainAt = Number.POSITIVE_INFINITY;
@@ -112,7 +112,7 @@ export class RateLimit {
       this.withRedisFrom = this.options.now() + withoutRedisMillis;
     } finally {
       this.callsUnderWay--;
-      bucket.countAgainAt = now + shortestGapMillis;
+      bucket.countAgainAt = now + minGapMillis;
     }
   }
 }

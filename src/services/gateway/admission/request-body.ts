@@ -11,7 +11,7 @@ type BodyFault = 'too_large' | 'broken_off';
  */
 function gatherBody(
   req: IncomingMessage,
-  sizes: { readonly whole: number; readonly most: number },
+  sizes: { readonly whole: number; readonly max: number },
   done: (body: Buffer | RequestBody | BodyFault) => void,
 ): void {
   const chunks: Buffer[] = [];
@@ -23,10 +23,10 @@ function gatherBody(
   const onData = (chunk: Buffer) => {
     chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes > sizes.most) settle('too_large');
+    if (bytes > sizes.max) settle('too_large');
     else if (bytes > sizes.whole) {
       req.pause();
-      settle(new RequestBody(req, sizes.most, chunks));
+      settle(new RequestBody(req, sizes.max, chunks));
     }
   };
   const onEnd = () => settle(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks));
@@ -53,7 +53,7 @@ export class RequestBody extends Readable {
 
   constructor(
     private readonly req: IncomingMessage,
-    private readonly most: number,
+    private readonly max: number,
     private readonly before: readonly Buffer[] = [],
   ) {
     super({ highWaterMark: 64 * 1024 });
@@ -77,7 +77,7 @@ export class RequestBody extends Readable {
   private readonly onChunk = (chunk: Buffer): void => {
     this.bytes += chunk.length;
     this.onProgress();
-    if (this.bytes > this.most) this.destroy(new BodyTooLarge('the body is larger than its route takes'));
+    if (this.bytes > this.max) this.destroy(new BodyTooLarge('the body is larger than its route takes'));
     else if (!this.push(chunk)) {
       this.isHeld = true;
       this.req.pause();
@@ -102,20 +102,20 @@ const wholeBytes = 64 * 1024;
  */
 export function takeBody(
   { req, route, headers }: Pick<AdmittedRequest, 'req' | 'route' | 'headers'>,
-  most: number,
+  max: number,
   done: (body: Buffer | RequestBody | BodyFault | null) => void,
 ): void {
   const length = headers.contentLength === undefined ? null : Number(headers.contentLength);
-  if (length !== null && length > most) done('too_large');
+  if (length !== null && length > max) done('too_large');
   else if (headers.transferEncoding === undefined && (length ?? 0) === 0) done(null);
   else if ((length !== null && length <= wholeBytes) || route.intent === 'by save')
-    gatherBody(req, { whole: wholeBytes, most }, (body) =>
+    gatherBody(req, { whole: wholeBytes, max }, (body) =>
       done(Buffer.isBuffer(body) && body.length === 0 ? null : body),
     );
-  else done(new RequestBody(req, most));
+  else done(new RequestBody(req, max));
 }
 
-const mostLingeringBytes = 4 * 1024 * 1024;
+const maxLingeringBytes = 4 * 1024 * 1024;
 const lingeringMillis = 5000;
 
 /**
@@ -129,7 +129,7 @@ export function drainRest(req: IncomingMessage): void {
   timer.unref();
   req.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > mostLingeringBytes) req.destroy();
+    if (bytes > maxLingeringBytes) req.destroy();
   });
   req.once('close', () => clearTimeout(timer)).once('end', () => clearTimeout(timer));
   req.resume();

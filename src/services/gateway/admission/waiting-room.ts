@@ -8,7 +8,7 @@ export class WaitingRoom {
 
   constructor(
     private readonly watch: Pick<HoldWatch, 'holds' | 'lifted'>,
-    private readonly most: number,
+    private readonly max: number,
   ) {}
 
   /** Whether such a request has to wait now. */
@@ -18,7 +18,7 @@ export class WaitingRoom {
 
   /** Calls back when nothing holds it any more, unless it has left before. Null when there is no place. */
   enter(name: TrafficName, intent: Intent, onLifted: () => void): Waiting | null {
-    if (this.taken >= this.most) return null;
+    if (this.taken >= this.max) return null;
     this.taken++;
     const waiting = new Waiting(() => this.taken--);
     void this.wait(waiting, name, intent, onLifted);

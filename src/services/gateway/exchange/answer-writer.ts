@@ -1,10 +1,10 @@
 import type { Side } from '../../../domain/traffic/routing.js';
 import type { AdmittedRequest } from '../admission/admission.js';
 import type { AnswerHeaders } from '../admission/headers.js';
-import type { WholeAnswers } from './whole-answers.js';
+import type { ResponseBatcher } from './response-batcher.js';
 
 /** An answer up to this size waits for its body before its headers go out: until then it can still become a problem. */
-const wholeAnswerBytes = 16 * 1024;
+const maxBatchedBytes = 16 * 1024;
 
 /** The way of an upstream's answer back to the client. */
 export class AnswerWriter {
@@ -17,7 +17,7 @@ export class AnswerWriter {
     readonly status: number,
     private readonly head: AnswerHeaders,
     private readonly side: Side,
-    private readonly wholeAnswers: WholeAnswers,
+    private readonly wholeAnswers: ResponseBatcher,
   ) {}
 
   get isEventStream(): boolean {
@@ -28,7 +28,7 @@ export class AnswerWriter {
   open(): void {
     const { head } = this;
     const { res } = this.request;
-    if (head.length !== null && head.length <= wholeAnswerBytes) return;
+    if (head.length !== null && head.length <= maxBatchedBytes) return;
     this.writeHead();
     // With the first bytes where they are there already, else alone: a stream of events may be silent for long.
     setImmediate(() => {
@@ -43,7 +43,7 @@ export class AnswerWriter {
     if (!this.begun) this.writeHead();
     this.received += chunk.length;
     if (this.received !== head.length) return res.write(chunk) ? 'more' : 'full';
-    if (chunk.length <= wholeAnswerBytes) this.wholeAnswers.send(res, chunk.toString('latin1'));
+    if (chunk.length <= maxBatchedBytes) this.wholeAnswers.send(res, chunk.toString('latin1'));
     else res.end(chunk);
     return 'whole';
   }

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Problem } from '../../../api/problem.js';
 import { Failure } from '../../../base/failures.js';
 import { problemOf } from '../../../http/problem.js';
-import { anothersAnswer } from '../../../upstream/call.js';
+import { crossUserFailure } from '../../../upstream/call.js';
 
 /** A request that the gateway answers by itself, and how. */
 export interface GatewayRefusal {
@@ -72,7 +72,7 @@ export const refusals = {
   token: refusal(new Failure('unauthorized', 'Invalid token', { hint: 'Send a valid token, or none.' })),
   tokenNeeded: refusal(new Failure('unauthorized', 'This call needs a cube token.')),
   failed: refusal(new Failure('upstream_failed', 'The service did not give a whole answer.')),
-  anothers: refusal(anothersAnswer()),
+  anothers: refusal(crossUserFailure()),
   nonsense: refusal(new Failure('upstream_failed', 'The service answered something that is not HTTP.')),
   timedOut: refusal(new Failure('upstream_timeout', 'The service did not answer in time.')),
   unexpected: refusal(new Failure('unexpected', 'The gateway failed at this request.', { hint: 'See its log.' })),
@@ -87,7 +87,7 @@ const tooOften = {
   subject: refusal(new Failure('rate_limited', 'This user asks too often.')),
 } as const;
 
-export function askedTooOften(by: 'address' | 'subject', waitMillis: number): GatewayRefusal {
+export function tooManyRequests(by: 'address' | 'subject', waitMillis: number): GatewayRefusal {
   return { ...tooOften[by], retryAfter: Math.ceil(waitMillis / 1000) };
 }
 

@@ -1,6 +1,6 @@
 import { Failure } from '../../../base/failures.js';
 import type { Side } from '../../../domain/traffic/routing.js';
-import type { WholeAnswer } from '../../../upstream/cache.js';
+import type { CachedResponse } from '../../../upstream/cache.js';
 import { callUpstream } from '../../../upstream/call.js';
 import type { AdmittedRequest } from '../admission/admission.js';
 import type { GatewayContext, SidesOfCube } from '../context.js';
@@ -8,12 +8,12 @@ import { type GatewayRefusal, notServed, refusal } from './answers.js';
 import { headersFor } from './outgoing.js';
 
 export type FoundAnswer =
-  | { readonly kind: 'answer'; readonly side: Side; readonly answer: WholeAnswer; readonly headers: string[] }
+  | { readonly kind: 'answer'; readonly side: Side; readonly answer: CachedResponse; readonly headers: string[] }
   | { readonly kind: 'refused'; readonly side: Side; readonly refused: GatewayRefusal }
   /** Nothing to keep; it is to be forwarded as others are. */
   | { readonly kind: 'too_large'; readonly side: Side };
 
-const mostAnswerBytes = 1024 * 1024;
+const maxAnswerBytes = 1024 * 1024;
 /** Headers by which a request asks for another thing than the plain answer that everybody gets. */
 const special = new Set([
   'cookie',
@@ -69,7 +69,7 @@ export async function answerFromCache(
         ...(side === 'cube' ? ['x-cube-token', context.hopToken(route.label)] : []),
       ],
       limitMillis: context.limits.answerMillis,
-      mostAnswerBytes,
+      maxAnswerBytes,
     });
   // A repeated call may have met another version than the first one.
   const mayKeep = () => side !== 'cube' || sides.cubeVersion() === version;

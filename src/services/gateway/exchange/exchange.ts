@@ -7,26 +7,26 @@ import { BodyTooLarge, drainRest, RequestBody, takeBody } from '../admission/req
 import type { Waiting } from '../admission/waiting-room.js';
 import type { GatewayContext, SidesOfCube } from '../context.js';
 import { bindingsOf, logFailure } from '../observation/log.js';
-import { account, clientClosedRequest } from '../observation/record-outcome.js';
+import { clientClosedRequest, recordOutcome } from '../observation/record-outcome.js';
 import { intentOf, legacyMayServe, sideFor } from '../routing/side-choice.js';
 import { AnswerWriter } from './answer-writer.js';
 import { type GatewayRefusal, heldBack, notServed, refusals, sendRefusal } from './answers.js';
 import { answerFromCache, isCacheable } from './cached-answer.js';
-import type { RunningExchange } from './open-exchanges.js';
+import type { OpenExchange } from './open-exchanges.js';
 import { type Outgoing, repeatsAfter, send } from './outgoing.js';
-import { Leg, type LegListener } from './upstream-request.js';
+import { type UpstreamListener, UpstreamRequest } from './upstream-request.js';
 
 type Phase = 'reading' | 'held' | 'waiting' | 'answering' | 'over';
 
 /** One request from the door to its answer. */
-export class Exchange implements LegListener, RunningExchange {
+export class Exchange implements UpstreamListener, OpenExchange {
   /** Its place among those in progress. */
   place = -1;
   private phase: Phase = 'reading';
   private deadline: number;
   private body: Buffer | RequestBody | null = null;
   private side: Side | null = null;
-  private leg: Leg | null = null;
+  private upstreamRequest: UpstreamRequest | null = null;
   private upstream: Upstream | null = null;
   private retried = false;
   private counted: Intent | null = null;
@@ -50,8 +50,8 @@ export class Exchange implements LegListener, RunningExchange {
     const { res, route } = this.request;
     this.context.exchanges.add(this);
     res.once('close', () => this.onClientClose());
-    const most = route.files ? Number.POSITIVE_INFINITY : this.context.limits.bodyBytes;
-    takeBody(this.request, most, (body) => this.onBody(body));
+    const max = route.files ? Number.POSITIVE_INFINITY : this.context.limits.bodyBytes;
+    takeBody(this.request, max, (body) => this.onBody(body));
   }
 
   checkDeadline(now: number): void {
@@ -67,7 +67,7 @@ export class Exchange implements LegListener, RunningExchange {
       case 'waiting': {
         // A body that the upstream does not take is not its sender's fault.
         const slowClient = !this.request.req.complete && !(this.body instanceof RequestBody && this.body.isHeld);
-        this.leg?.cut(slowClient ? 'abandoned' : 'timed_out');
+        this.upstreamRequest?.cut(slowClient ? 'abandoned' : 'timed_out');
         this.refuse(slowClient ? refusals.slow : refusals.timedOut);
         break;
       }
@@ -77,7 +77,7 @@ export class Exchange implements LegListener, RunningExchange {
           this.onClientClose();
           break;
         }
-        this.leg?.cut('timed_out');
+        this.upstreamRequest?.cut('timed_out');
         this.refuse(refusals.timedOut);
         break;
       case 'over':
@@ -88,14 +88,14 @@ export class Exchange implements LegListener, RunningExchange {
   /** A stream of events is not longer than the token that it was asked for with is right. */
   private endWithToken(answer: AnswerWriter): void {
     if (this.context.isStillRight(this.request.authorization)) return;
-    this.leg?.cut('answered', true);
+    this.upstreamRequest?.cut('answered', true);
     if (this.full) this.request.res.destroy();
     else answer.end();
     this.finish(answer.status, false);
   }
 
   breakOff(): void {
-    this.leg?.cut('abandoned');
+    this.upstreamRequest?.cut('abandoned');
     this.request.res.destroy();
   }
 
@@ -129,7 +129,7 @@ export class Exchange implements LegListener, RunningExchange {
         this.waitForHold(trafficName, intent);
         return;
       }
-      this.context.underWay.begin(trafficName, intent);
+      this.context.inFlight.begin(trafficName, intent);
       this.counted = intent;
     }
     const side = sideFor(this.context, route, this.request.user, intent);
@@ -154,7 +154,7 @@ export class Exchange implements LegListener, RunningExchange {
     return legacyMayServe(this.context, this.request.route);
   }
 
-  private forward(side: Side, except?: Leg): void {
+  private forward(side: Side, except?: UpstreamRequest): void {
     const { context, request } = this;
     this.side = side;
     const upstream = this.sides[side];
@@ -177,21 +177,21 @@ export class Exchange implements LegListener, RunningExchange {
       this.upstream = upstream;
       upstream.budget.begin();
     }
-    this.leg = new Leg(this, attempt, side);
-    send(context, this.outgoing(), this.leg);
+    this.upstreamRequest = new UpstreamRequest(this, attempt, side);
+    send(context, this.outgoing(), this.upstreamRequest);
   }
 
   private outgoing(): Outgoing {
     return { request: this.request, body: this.body, deadline: this.deadline };
   }
 
-  onHeaders(leg: Leg, status: number, raw: Buffer[], resume: () => void): boolean {
+  onHeaders(leg: UpstreamRequest, status: number, raw: Buffer[], resume: () => void): boolean {
     const head = this.context.answerHeaders.read(raw, status === 204);
     if (status === 503 && this.repeat(leg, retryAfterOf(head.passed))) {
       leg.cut('failed', true);
       return true;
     }
-    if (leg.attempt.isAnothers(head.call)) {
+    if (leg.attempt.isCrossUser(head.call)) {
       leg.cut('failed', true);
       this.refuse(refusals.anothers);
       return true;
@@ -199,7 +199,7 @@ export class Exchange implements LegListener, RunningExchange {
     this.phase = 'answering';
     this.allow(head.isEventStream ? Number.POSITIVE_INFINITY : this.context.limits.silenceMillis);
     this.resume = resume;
-    this.answer = new AnswerWriter(this.request, status, head, leg.side, this.context.wholeAnswers);
+    this.answer = new AnswerWriter(this.request, status, head, leg.side, this.context.responseBatcher);
     this.answer.open();
     return true;
   }
@@ -234,11 +234,11 @@ export class Exchange implements LegListener, RunningExchange {
 
   private answered(status: number): void {
     const failed = status >= 500;
-    this.leg?.end(failed ? 'failed' : 'answered', true);
+    this.upstreamRequest?.end(failed ? 'failed' : 'answered', true);
     this.finish(status, failed);
   }
 
-  onError(leg: Leg, error: Error): void {
+  onError(leg: UpstreamRequest, error: Error): void {
     if (error instanceof BodyTooLarge) {
       leg.end('abandoned', false);
       this.refuse(refusals.body);
@@ -258,7 +258,7 @@ export class Exchange implements LegListener, RunningExchange {
    * A cube whose connection broke before it could have done anything: its users go to legacy at once, while legacy is the
    * owner. No budget is asked, as it is not the ailing side that is burdened; readiness tells the ramp of it.
    */
-  private serveFromLegacy(leg: Leg): boolean {
+  private serveFromLegacy(leg: UpstreamRequest): boolean {
     const { context, request } = this;
     if (leg.side !== 'cube' || this.phase !== 'waiting' || !this.legacyMayServe) return false;
     if (repeatsAfter(context, this.outgoing(), leg, undefined) === null) return false;
@@ -268,7 +268,7 @@ export class Exchange implements LegListener, RunningExchange {
   }
 
   /** Has the request asked again, once, where that can do no harm and the budget allows; false when it is not. */
-  private repeat(leg: Leg, retryAfter: string | undefined): boolean {
+  private repeat(leg: UpstreamRequest, retryAfter: string | undefined): boolean {
     const { context, request, upstream } = this;
     if (this.retried || this.phase !== 'waiting' || upstream === null) return false;
     const wait = repeatsAfter(context, this.outgoing(), leg, retryAfter);
@@ -322,7 +322,7 @@ export class Exchange implements LegListener, RunningExchange {
 
   private onClientClose(): void {
     if (this.phase === 'over') return;
-    this.leg?.cut('abandoned');
+    this.upstreamRequest?.cut('abandoned');
     this.finish(clientClosedRequest, false);
   }
 
@@ -336,8 +336,8 @@ export class Exchange implements LegListener, RunningExchange {
     clearTimeout(this.backOff);
     context.exchanges.delete(this);
     this.upstream?.budget.end(this.retried);
-    if (counted !== null && trafficName !== null) context.underWay.end(trafficName, counted);
-    account(context, request, { status, failed, side, intent: counted, body });
+    if (counted !== null && trafficName !== null) context.inFlight.end(trafficName, counted);
+    recordOutcome(context, request, { status, failed, side, intent: counted, body });
     drainRest(request.req);
   }
 }

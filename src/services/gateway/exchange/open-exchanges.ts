@@ -1,10 +1,10 @@
-/** What can be in an `InProgress`; `place` is that list's own, −1 outside. */
+/** What can be in an `OpenExchanges`; `place` is that list's own, −1 outside. */
 interface Placed {
   place: number;
 }
 
 /** A request under way, as who watches over time limits sees it. */
-export interface RunningExchange extends Placed {
+export interface OpenExchange extends Placed {
   /** Called a few times a second: ends what takes too long. */
   checkDeadline(now: number): void;
   /** Ends it now, whatever it is at. */
@@ -15,7 +15,7 @@ export interface RunningExchange extends Placed {
  * A list from which anything is taken in constant time. Not a Set: one that is added to and deleted from all the time leaves
  * tables behind that hold on to what was in them, and each of them to the next, until a full garbage collection.
  */
-export class InProgress<Item extends Placed> {
+export class OpenExchanges<Item extends Placed> {
   private readonly items: Item[] = [];
 
   get size(): number {

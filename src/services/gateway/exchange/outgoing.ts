@@ -6,7 +6,7 @@ import { callHeader } from '../../../upstream/upstream.js';
 import type { AdmittedRequest } from '../admission/admission.js';
 import { RequestBody } from '../admission/request-body.js';
 import type { GatewayContext } from '../context.js';
-import type { Leg } from './upstream-request.js';
+import type { UpstreamRequest } from './upstream-request.js';
 
 /** A request as upstreams are asked it. */
 export interface Outgoing {
@@ -30,7 +30,7 @@ export function headersFor(
 export function send(
   context: Pick<GatewayContext, 'hopToken' | 'now'>,
   { request, body, deadline }: Outgoing,
-  leg: Leg,
+  leg: UpstreamRequest,
 ): void {
   const headers = headersFor(request, leg.side);
   if (leg.side === 'cube') headers.push('x-cube-token', context.hopToken(request.route.label));
@@ -47,7 +47,7 @@ export function send(
 export function repeatsAfter(
   context: Pick<GatewayContext, 'now' | 'random'>,
   { request, body, deadline }: Outgoing,
-  leg: Leg,
+  leg: UpstreamRequest,
   retryAfter: string | undefined,
 ): number | null {
   const whole = body === null || Buffer.isBuffer(body);

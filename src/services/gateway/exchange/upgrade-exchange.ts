@@ -47,7 +47,7 @@ export class UpgradeExchange {
         this.waitForHold();
         return;
       }
-      context.underWay.begin(trafficName, 'writes');
+      context.inFlight.begin(trafficName, 'writes');
       this.counted = true;
     }
     this.forward(sideFor(context, request.route, request.user, 'writes'));
@@ -133,7 +133,7 @@ export class UpgradeExchange {
     this.over = true;
     const { route, startedAt } = request;
     const { trafficName } = route.cube;
-    if (this.counted && trafficName !== null) context.underWay.end(trafficName, 'writes');
+    if (this.counted && trafficName !== null) context.inFlight.end(trafficName, 'writes');
     const seconds = (context.now() - startedAt) / 1000;
     context.metrics.count('GET', route.endpoint, status, seconds);
     if (side !== null) context.metrics.seriesOf(route, side).count(status, seconds);

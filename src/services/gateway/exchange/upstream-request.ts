@@ -4,26 +4,26 @@ import type { CallOutcome } from '../../../upstream/breaker.js';
 import type { Attempt } from '../../../upstream/upstream.js';
 
 /** Who hears what comes of a leg. `resume` asks for more after `onData` said to wait. */
-export interface LegListener {
+export interface UpstreamListener {
   /** False waits with the body. */
-  onHeaders(leg: Leg, status: number, raw: Buffer[], resume: () => void): boolean;
+  onHeaders(leg: UpstreamRequest, status: number, raw: Buffer[], resume: () => void): boolean;
   onData(chunk: Buffer): boolean;
-  onComplete(leg: Leg): void;
-  onError(leg: Leg, error: Error): void;
+  onComplete(leg: UpstreamRequest): void;
+  onError(leg: UpstreamRequest, error: Error): void;
 }
 
 /**
  * One attempt to have a request answered, as undici's handler; what arrives after its end is nobody's business any more.
  * The raw callbacks, not the newer ones: those make an object of the headers that nobody here needs.
  */
-export class Leg implements Dispatcher.DispatchHandler {
+export class UpstreamRequest implements Dispatcher.DispatchHandler {
   /** Whether anything may have reached the upstream. */
   sent = false;
   over = false;
   private abort: ((error?: Error) => void) | undefined;
 
   constructor(
-    private readonly listener: LegListener,
+    private readonly listener: UpstreamListener,
     readonly attempt: Attempt,
     readonly side: Side,
   ) {}

@@ -8,7 +8,7 @@ interface Counts {
 }
 
 /** How many requests of each cube are between their decision and their answer: a hold is in force once there are none. */
-export class UnderWay {
+export class InFlightCounter {
   private readonly counts = new Map<TrafficName, Counts>();
   private waiting: { readonly name: TrafficName; readonly scope: HoldScope; readonly done: () => void }[] = [];
 
@@ -21,18 +21,18 @@ export class UnderWay {
   end(name: TrafficName, intent: Intent): void {
     const counts = this.counts.get(name);
     if (counts !== undefined) counts[intent]--;
-    if (this.waiting.length > 0) this.tell();
+    if (this.waiting.length > 0) this.resolveWaiters();
   }
 
   /** Resolves when none is left of those that a hold of `scope` concerns. */
   settled(name: TrafficName, scope: HoldScope): Promise<void> {
     return new Promise((resolve) => {
       this.waiting.push({ name, scope, done: resolve });
-      this.tell();
+      this.resolveWaiters();
     });
   }
 
-  private tell(): void {
+  private resolveWaiters(): void {
     const over = this.waiting.filter(({ name, scope }) => {
       const { reads, writes } = this.counts.get(name) ?? { reads: 0, writes: 0 };
       return writes === 0 && (scope === 'writes' || reads === 0);

@@ -4,17 +4,17 @@ import type { Admission } from '../admission/admission.js';
 import type { GatewayContext } from '../context.js';
 import type { GatewayRefusal } from '../exchange/answers.js';
 
-type Told = Pick<Admission, 'requestId' | 'trace' | 'route'>;
+type LoggedRequest = Pick<Admission, 'requestId' | 'trace' | 'route'>;
 
 /** By what a request is found again, here and in the logs of whoever answered it. */
-export function bindingsOf({ requestId, trace, route }: Told) {
+export function bindingsOf({ requestId, trace, route }: LoggedRequest) {
   return { request_id: requestId, ...traceBindings(trace), cube: route.label, endpoint: route.endpoint };
 }
 
 /** A line for each request that was not served, and why. */
 export function logFailure(
   { log }: Pick<GatewayContext, 'log'>,
-  request: Told,
+  request: LoggedRequest,
   target: Side | null,
   { status, problem }: GatewayRefusal,
 ): void {

@@ -21,7 +21,7 @@ export interface Outcome {
 }
 
 /** Counts a request at its end, and has the sides compared by it. */
-export function account(context: GatewayContext, request: AdmittedRequest, outcome: Outcome): void {
+export function recordOutcome(context: GatewayContext, request: AdmittedRequest, outcome: Outcome): void {
   const { route, user, method } = request;
   const { status, side } = outcome;
   const millis = context.now() - request.startedAt;

@@ -1,6 +1,6 @@
 import type { Side } from '../../../domain/traffic/routing.js';
 import type { ComparableAnswer, ShadowRule } from '../../../domain/traffic/shadow-comparison.js';
-import { createShadow, type LegLimits, type Shadow, type ShadowRequest } from '../../../traffic/shadow.js';
+import { createShadow, type ResponseLimits, type Shadow, type ShadowRequest } from '../../../traffic/shadow.js';
 import { callUpstream } from '../../../upstream/call.js';
 import type { Upstream } from '../../../upstream/upstream.js';
 import { family } from './metrics.js';
@@ -25,7 +25,11 @@ export interface ShadowingOptions {
 /** Compares the two sides of cubes by the requests that pass through this gateway. */
 export function createShadowing(options: ShadowingOptions): Shadow<GatewayShadowRequest> {
   const { sides, inFlight, hopToken, rules } = options;
-  const fetchLeg = async (side: Side, request: GatewayShadowRequest, limits: LegLimits): Promise<ComparableAnswer> => {
+  const fetchResponse = async (
+    side: Side,
+    request: GatewayShadowRequest,
+    limits: ResponseLimits,
+  ): Promise<ComparableAnswer> => {
     const upstream = sides.get(request.cube)?.[side];
     if (!upstream) throw new Error('this side is not there');
     const headers = plain(request.headersFor(side));
@@ -38,13 +42,13 @@ export function createShadowing(options: ShadowingOptions): Shadow<GatewayShadow
       headers,
       ...(request.body === null ? {} : { body: request.body }),
       limitMillis: limits.millis,
-      mostAnswerBytes: limits.bytes,
+      maxAnswerBytes: limits.bytes,
     });
     const place = answer.headers.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'content-type');
     const [type = ''] = place === -1 ? [] : (answer.headers[place + 1] ?? '').split(';');
     return { status: answer.status, contentType: type.trim().toLowerCase(), body: answer.body.toString('utf8') };
   };
-  return createShadow({ fetchLeg, inFlight, rules, clock: () => new Date() });
+  return createShadow({ fetchResponse, inFlight, rules, clock: () => new Date() });
 }
 
 /** Without what would have an answer packed, or left out because the client knows it. */

@@ -6,8 +6,8 @@ import { family } from './metrics.js';
 
 const sides = ['cube', 'legacy'] as const satisfies readonly Side[];
 /** Users remembered in one window and on one side; the answers of further ones are not counted. */
-const mostUsers = 100_000;
-const longestLookSeconds = 600;
+const maxUsers = 100_000;
+const maxLookSeconds = 600;
 
 /** What one window saw, and what all closed windows together did. */
 interface Counts {
@@ -35,7 +35,7 @@ class SideWindow {
     const unknown = [...this.failedUsers].filter((user) => this.isNew(user));
     if (users.size > 0) this.users = new Set();
     if (this.failedUsers.size > 0) this.failedUsers = new Set();
-    this.latencies.adapt(requests / seconds, longestLookSeconds);
+    this.latencies.adapt(requests / seconds, maxLookSeconds);
     this.requests = 0;
     this.failed = 0;
     const failedUsers = unknown.length === 0 ? 0 : await newlyFailed(unknown);
@@ -52,7 +52,7 @@ class SideWindow {
   }
 
   private isNew(user: UserBytes): boolean {
-    this.known ??= new LRUCache({ max: mostUsers, ttl: failedOnceMillis, perf: { now: this.now } });
+    this.known ??= new LRUCache({ max: maxUsers, ttl: failedOnceMillis, perf: { now: this.now } });
     if (this.known.has(user)) return false;
     this.known.set(user, true);
     return true;
@@ -145,7 +145,7 @@ export class UserWindows {
   /** One answer to a user, as the user saw it. */
   count(label: string, side: Side, user: UserBytes, failed: boolean, millis: number): void {
     const window = this.cubes.get(label)?.[side];
-    if (window === undefined || (window.users.size >= mostUsers && !window.users.has(user))) return;
+    if (window === undefined || (window.users.size >= maxUsers && !window.users.has(user))) return;
     window.users.add(user);
     window.requests++;
     if (failed) {
@@ -163,7 +163,7 @@ export class UserWindows {
     const window = this.cubes.get(label);
     if (window === undefined) return null;
     const from = Math.max(
-      this.options.now() - Math.min(seconds, longestLookSeconds) * 1000,
+      this.options.now() - Math.min(seconds, maxLookSeconds) * 1000,
       this.weights.get(label)?.since ?? 0,
     );
     return { cube: window.cube.latencies.medians(from), legacy: window.legacy.latencies.medians(from) };

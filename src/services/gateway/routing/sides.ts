@@ -15,7 +15,7 @@ export interface SidesOptions {
 }
 
 const connectionsPerEndpoint = 256;
-const mostOutstanding = 4096;
+const maxOutstanding = 4096;
 
 /** The two sides of every cube that some of `routes` belong to, by its label, with connections of their own. */
 export class Sides {
@@ -50,7 +50,7 @@ export class Sides {
     const { limits, instances, legacyUrls, now, random } = this.options;
     const connect = (url: string) =>
       connectEndpoint(url, { connectMillis: limits.connectMillis, perEndpoint: connectionsPerEndpoint });
-    const shared = { connect, mostOutstanding, now, random };
+    const shared = { connect, maxOutstanding, now, random };
     const url = trafficName === null ? undefined : legacyUrls.get(trafficName);
     const legacy = url === undefined ? [] : [{ id: 'legacy', url }];
     return {

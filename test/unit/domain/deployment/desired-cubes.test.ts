@@ -1,8 +1,14 @@
 import { expect, test } from 'vitest';
-import { checkHeld, firstDesired, letGo, take, withWanted } from '../../../../src/domain/deployment/desired-cubes.js';
+import {
+  checkHeld,
+  claimCube,
+  firstDesired,
+  releaseCube,
+  withWanted,
+} from '../../../../src/domain/deployment/desired-cubes.js';
 
 const cube = firstDesired('1.0');
-const held = take(cube, { id: 'deployment/saju-cube/1', kind: 'deployment' });
+const held = claimCube(cube, { id: 'deployment/saju-cube/1', kind: 'deployment' });
 const ofTheRun = (of: typeof cube) => () => checkHeld(of, 'deployment/saju-cube/1');
 
 test('a step of the run that holds the cube is let through', () => {
@@ -10,13 +16,13 @@ test('a step of the run that holds the cube is let through', () => {
 });
 
 test('a step is refused once another run holds the cube, and also after that one has ended', () => {
-  const taken = take(held, { id: 'rollback/saju-cube/1', kind: 'rollback' });
+  const taken = claimCube(held, { id: 'rollback/saju-cube/1', kind: 'rollback' });
   expect(ofTheRun(taken)).toThrow(expect.objectContaining({ type: 'conflict' }));
-  expect(ofTheRun(letGo(taken, 'rollback/saju-cube/1'))).toThrow(expect.objectContaining({ type: 'conflict' }));
+  expect(ofTheRun(releaseCube(taken, 'rollback/saju-cube/1'))).toThrow(expect.objectContaining({ type: 'conflict' }));
 });
 
 test('a step that comes after the end of its own run is refused', () => {
-  expect(ofTheRun(letGo(held, 'deployment/saju-cube/1'))).toThrow(expect.objectContaining({ type: 'conflict' }));
+  expect(ofTheRun(releaseCube(held, 'deployment/saju-cube/1'))).toThrow(expect.objectContaining({ type: 'conflict' }));
 });
 
 const rollback = { id: 'rollback/saju-cube/1', kind: 'rollback' } as const;
@@ -25,31 +31,31 @@ const next = { id: 'deployment/saju-cube/2', kind: 'deployment' } as const;
 const refused = expect.objectContaining({ type: 'conflict' });
 
 test('a step that takes the cube may be repeated while its run is at work', () => {
-  expect(take(held, deployment)).toEqual(held);
+  expect(claimCube(held, deployment)).toEqual(held);
 });
 
 test.each([
-  ['ended', letGo(take(cube, rollback), rollback.id), rollback],
-  ['ended, another holding it by now', take(letGo(take(cube, rollback), rollback.id), next), rollback],
-  ['ended without ever having held it', letGo(cube, rollback.id), rollback],
-  ['lost it to a rollback', letGo(take(held, rollback), rollback.id), deployment],
+  ['ended', releaseCube(claimCube(cube, rollback), rollback.id), rollback],
+  ['ended, another holding it by now', claimCube(releaseCube(claimCube(cube, rollback), rollback.id), next), rollback],
+  ['ended without ever having held it', releaseCube(cube, rollback.id), rollback],
+  ['lost it to a rollback', releaseCube(claimCube(held, rollback), rollback.id), deployment],
   [
     'was ended by force, and followed by another',
-    take(take(cube, rollback), { ...rollback, id: 'rollback/2' }),
+    claimCube(claimCube(cube, rollback), { ...rollback, id: 'rollback/2' }),
     rollback,
   ],
 ])('a run that %s does not get the cube again', (_what, of, late) => {
-  expect(() => take(of, late)).toThrow(refused);
+  expect(() => claimCube(of, late)).toThrow(refused);
 });
 
 test('putting back what was wanted does not bring an ended run back', () => {
-  const ended = letGo(take(cube, rollback), rollback.id);
-  expect(() => take(withWanted(take(ended, next), cube), rollback)).toThrow(refused);
+  const ended = releaseCube(claimCube(cube, rollback), rollback.id);
+  expect(() => claimCube(withWanted(claimCube(ended, next), cube), rollback)).toThrow(refused);
 });
 
 test('of the runs that ended the last fifty are kept', () => {
   let many = cube;
-  for (let run = 1; run <= 60; run++) many = letGo(many, `deployment/${run}`);
+  for (let run = 1; run <= 60; run++) many = releaseCube(many, `deployment/${run}`);
   expect(many.ended).toHaveLength(50);
   expect(many.ended?.at(-1)).toBe('deployment/60');
 });

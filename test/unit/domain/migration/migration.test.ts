@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  actionsBefore,
-  actionsThatFit,
+  allowedActions,
+  allowedWhilePending,
   type BlockReason,
   endedStatuses,
   isMigrationId,
@@ -36,7 +36,7 @@ const where = ({ stage, status, mode, blockedBy, openRejects }: MigrationState) 
 
 /** The states, told in words, in which an action is among those that fit. */
 function statesWith(action: (typeof migrationActions)[number]): string[] {
-  return states.filter((state) => actionsThatFit(state).includes(action)).map(where);
+  return states.filter((state) => allowedActions(state).includes(action)).map(where);
 }
 
 function statesThat(fit: (state: MigrationState) => boolean): string[] {
@@ -92,12 +92,12 @@ describe('steering words fit', () => {
 
   test('none at all: once it has ended', () => {
     for (const state of states.filter(({ status }) => endedStatuses.has(status)))
-      expect([where(state), actionsThatFit(state)]).toEqual([where(state), []]);
+      expect([where(state), allowedActions(state)]).toEqual([where(state), []]);
   });
 
   test('each is told once', () => {
     for (const state of states) {
-      const fitting = actionsThatFit(state);
+      const fitting = allowedActions(state);
       expect(new Set(fitting).size).toBe(fitting.length);
       for (const action of fitting) expect(migrationActions).toContain(action);
     }
@@ -105,7 +105,7 @@ describe('steering words fit', () => {
 
   test('a block names first what answers it', () => {
     const first = (blockedBy: BlockReason) =>
-      actionsThatFit({ stage: 'verifying', status: 'blocked', mode: 'copy', blockedBy })[0];
+      allowedActions({ stage: 'verifying', status: 'blocked', mode: 'copy', blockedBy })[0];
     expect([first('too_many_rejects'), first('verification_mismatch'), first('other')]).toEqual([
       'rejects/retry',
       'repair',
@@ -117,11 +117,13 @@ describe('steering words fit', () => {
 describe('before a request that was accepted is taken up', () => {
   test('only a way out comes before it, and none before a way out', () => {
     for (const state of states) {
-      const fitting = actionsThatFit(state);
+      const fitting = allowedActions(state);
       const out = fitting.filter((action) => action === 'cancel' || action === 'rollback');
-      expect(actionsBefore(undefined, fitting)).toEqual(fitting);
+      expect(allowedWhilePending(undefined, fitting)).toEqual(fitting);
       for (const pending of migrationActions)
-        expect(actionsBefore(pending, fitting)).toEqual(pending === 'cancel' || pending === 'rollback' ? [] : out);
+        expect(allowedWhilePending(pending, fitting)).toEqual(
+          pending === 'cancel' || pending === 'rollback' ? [] : out,
+        );
     }
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { countBetween, keepSilent, type Snapshot } from '../../../../../src/domain/traffic/ramp/counters.js';
+import { type CounterSnapshot, countBetween, keepSilent } from '../../../../../src/domain/traffic/ramp/counters.js';
 import {
   addSeen,
   type Evidence,
@@ -13,7 +13,7 @@ import { usualSettings } from '../../../../../src/domain/traffic/ramp/settings.j
 import { nextStep, planSteps } from '../../../../../src/domain/traffic/ramp/steps.js';
 
 const series = 'gateway_window_users_total';
-const snapshot = (value: number): Snapshot => ({ gateway: [[series, ['cube'], value]] });
+const snapshot = (value: number): CounterSnapshot => ({ gateway: [[series, ['cube'], value]] });
 
 test('a counter that was started anew counts from zero; a gateway seen first gives no count', () => {
   expect(countBetween(snapshot(10), snapshot(25)).users.cubeUsers).toBe(15);
@@ -79,7 +79,7 @@ describe('the gate', () => {
 
   test('goes back at the first answer of one user to another, however it came to be known', () => {
     const back = { verdict: 'back', reason: 'anothers_answer' };
-    const told = (value: number): Snapshot => ({ gateway: [['gateway_anothers_answers_total', [], value]] });
+    const told = (value: number): CounterSnapshot => ({ gateway: [['gateway_anothers_answers_total', [], value]] });
     const look = { increment: countBetween(told(2), told(3)), ready: 1, missing: null };
     const evidence = addSeen(evidenceOf([{}]), look, 15_000, usualSettings.slow_seconds);
     expect(judge(evidence, 1, usualSettings)).toMatchObject(back);

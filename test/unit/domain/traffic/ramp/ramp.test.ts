@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { besideTheWeight, type RampView, rampStatuses } from '../../../../../src/domain/traffic/ramp/ramp.js';
+import { type RampView, rampStatuses, withCurrentWeight } from '../../../../../src/domain/traffic/ramp/ramp.js';
 
 const view = (status: RampView['status'], percentage = 10) =>
   ({ cube: 'saju', status, percentage, sentence: 'So it is.' }) as RampView;
@@ -11,7 +11,7 @@ const standing = (percentage: number | null, enabled = true, changedBy: string |
 
 describe.each(rampStatuses)('a ramp that is %s', (status) => {
   test('tells the weight that stands, and says so where it remembers another', () => {
-    expect(besideTheWeight(view(status), standing(60))).toMatchObject({
+    expect(withCurrentWeight(view(status), standing(60))).toMatchObject({
       percentage: 60,
       weight: { enabled: true, percentage: 60 },
       sentence: 'So it is. The weight is 60 % now.',
@@ -19,15 +19,15 @@ describe.each(rampStatuses)('a ramp that is %s', (status) => {
   });
 
   test('tells a cube that was closed, and a weight that nobody can go by', () => {
-    const closed = besideTheWeight(view(status), standing(10, false));
+    const closed = withCurrentWeight(view(status), standing(10, false));
     expect([closed.percentage, closed.sentence]).toEqual([0, 'So it is. The cube is closed now, and its weight 10 %.']);
-    const spoilt = besideTheWeight(view(status), standing(null));
+    const spoilt = withCurrentWeight(view(status), standing(null));
     expect(spoilt.sentence).toBe('So it is. The weight is none that anybody can go by now.');
     expect(spoilt).toMatchObject({ percentage: 10, weight: { percentage: null } });
   });
 
   test('tells of what it remembers alone that it does, while Redis does not answer', () => {
-    const { sentence, weight } = besideTheWeight(view(status), null);
+    const { sentence, weight } = withCurrentWeight(view(status), null);
     expect(sentence).toBe('So it is. Redis does not answer; the weight was 10 % when it was seen last.');
     expect(weight).toBeNull();
   });
@@ -35,17 +35,17 @@ describe.each(rampStatuses)('a ramp that is %s', (status) => {
   test('adds nothing where the weight is the one it tells, unless it has ended', () => {
     const ended = status === 'completed' || status === 'stopped';
     const told = ended ? 'So it is. The weight is 10 % now.' : 'So it is.';
-    expect(besideTheWeight(view(status), standing(10)).sentence).toBe(told);
+    expect(withCurrentWeight(view(status), standing(10)).sentence).toBe(told);
   });
 
   test('says what to type where it waits for a person', () => {
-    expect(besideTheWeight(view(status), standing(10)).next.map(({ command }) => command)).toEqual(
+    expect(withCurrentWeight(view(status), standing(10)).next.map(({ command }) => command)).toEqual(
       status === 'waiting' ? ['cubeshift traffic ramp saju --resume', 'cubeshift traffic stop saju'] : [],
     );
   });
 });
 
 test('a step of its own that is on its way is not told as a change of somebody', () => {
-  const own = besideTheWeight(view('ramping'), standing(50, true, 'ramp/saju'));
+  const own = withCurrentWeight(view('ramping'), standing(50, true, 'ramp/saju'));
   expect([own.percentage, own.sentence]).toEqual([50, 'So it is.']);
 });

@@ -10,7 +10,7 @@ interface Reading {
  * the request line tells them apart, where it is among the bytes that came with the end of the headers. They have no version
  * 1.1: looking for a made-up one at the `first` request of a connection is enough, as each look copies those bytes.
  */
-export function speaksHttp(req: IncomingMessage, first: boolean): boolean {
+export function isHttp(req: IncomingMessage, first: boolean): boolean {
   if (req.httpVersionMajor !== 1) return false;
   if (req.httpVersionMinor === 1 && !first) return true;
   const { parser } = req.socket as Reading;

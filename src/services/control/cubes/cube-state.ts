@@ -4,7 +4,7 @@ import { readFlags } from '../../../traffic/flags.js';
 import type { ControlDependencies } from '../dependencies.js';
 
 /** How a cube stands at this moment, whatever a plan remembers of it. */
-export interface CubeStanding {
+export interface CubeState {
   /** The version that takes the traffic; null while any may. */
   readonly active_version: string | null;
   /** The flags of its traffic; null where it has none. */
@@ -12,7 +12,7 @@ export interface CubeStanding {
 }
 
 /** Null where Redis does not answer. */
-async function standingOf({ redis }: ControlDependencies, cubeId: string): Promise<CubeStanding | null> {
+async function readCubeState({ redis }: ControlDependencies, cubeId: string): Promise<CubeState | null> {
   const name = findCube(cubeId)?.trafficName ?? null;
   try {
     const [active_version, flags] = await Promise.all([
@@ -25,7 +25,7 @@ async function standingOf({ redis }: ControlDependencies, cubeId: string): Promi
   }
 }
 
-function pick({ enabled, percentage }: NonNullable<CubeStanding['traffic']>) {
+function pick({ enabled, percentage }: NonNullable<CubeState['traffic']>) {
   return { enabled, percentage };
 }
 
@@ -38,12 +38,12 @@ interface EndedChange {
  * Puts how the cube stands beside what its change tells. `left` is the version that the change left with the traffic; null
  * while it is under way. Where another has it by now, or the cube that was to serve is closed, the sentence says so.
  */
-export async function besideTheCube<T extends EndedChange>(
+export async function withCubeState<T extends EndedChange>(
   deps: ControlDependencies,
   view: T,
   left: { readonly version: string; readonly serves: boolean } | null,
-): Promise<T & { readonly now: CubeStanding | null }> {
-  const now = await standingOf(deps, view.cube_id);
+): Promise<T & { readonly now: CubeState | null }> {
+  const now = await readCubeState(deps, view.cube_id);
   if (now === null || left === null) return { ...view, now };
   const { active_version: active, traffic } = now;
   const since = [

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 
-interface WholeAnswer {
+interface BatchedResponse {
   readonly res: ServerResponse;
   /** Its bytes as latin1: as text they go out in one piece with the headers, as bytes in a gathering write of two. */
   readonly text: string;
@@ -11,8 +11,8 @@ interface WholeAnswer {
  * woken once for all, not once for each, and the answers that wait are read before anything is written. A tenth of the
  * gateway's processor time under load, and nothing where requests come one at a time.
  */
-export class WholeAnswers {
-  private waiting: WholeAnswer[] = [];
+export class ResponseBatcher {
+  private waiting: BatchedResponse[] = [];
 
   /** The response must have its headers already, with the length of the text. */
   send(res: ServerResponse, text: string): void {

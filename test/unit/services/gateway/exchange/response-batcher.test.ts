@@ -3,10 +3,10 @@ import { createServer, get, type IncomingMessage, type ServerResponse } from 'no
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { WholeAnswers } from '../../../../../src/services/gateway/exchange/whole-answers.js';
+import { ResponseBatcher } from '../../../../../src/services/gateway/exchange/response-batcher.js';
 
 test('answers of one turn go out at its end, each to its own client; one that left harms nobody', async () => {
-  const answers = new WholeAnswers();
+  const answers = new ResponseBatcher();
   const waiting: { readonly path: string; readonly res: ServerResponse }[] = [];
   const server = createServer((req, res) => {
     waiting.push({ path: req.url ?? '', res });

@@ -5,7 +5,7 @@ import { Failure } from '../../base/failures.js';
  * The state in which a plan asked for a step. An attempt may be frozen before its statement and act long after another
  * attempt has done the work and the plan has gone on: whatever it writes is conditional on no later state being on record.
  */
-export interface AskedState {
+export interface RunStepFence {
   readonly migrationId: string;
   /** Number of the state; undefined where the plan is of a version that did not send it. */
   readonly sequence?: number | undefined;
@@ -15,25 +15,25 @@ export interface AskedState {
  * SQL that gives the run's row, and holds it in its state until the transaction ends, if the run is at work and in no later
  * state than the one asked in. $1 is the run, $2 the number.
  */
-export const stillAsked = `select id, kind from ledger.migrations
-   where id = $1 and status = 'running' and ${notLater('$2')} for share`;
+export const currentStepSql = `select id, kind from ledger.migrations
+   where id = $1 and status = 'running' and ${notLaterSql('$2')} for share`;
 
 /** SQL of the condition that no state later than number `parameter` is on record. */
-export function notLater(parameter: string): string {
+export function notLaterSql(parameter: string): string {
   return `(${parameter}::bigint is null or state_sequence <= ${parameter}::bigint)`;
 }
 
 /** Values of $1 and $2. */
-export function askedValues({ migrationId, sequence }: AskedState): [string, number | null] {
+export function fenceValues({ migrationId, sequence }: RunStepFence): [string, number | null] {
   return [migrationId, sequence ?? null];
 }
 
-/** The row of a statement that says in `asked` whether its step was still asked for; throws `claim_lost` when it was not. */
-export function confirmAsked<Row extends { readonly asked: boolean }>(
+/** The row of a statement that says in `is_current` whether its step was still asked for; throws `claim_lost` when it was not. */
+export function assertCurrent<Row extends { readonly is_current: boolean }>(
   found: pg.QueryResult<Row>,
-  { migrationId }: AskedState,
+  { migrationId }: RunStepFence,
 ): Row {
   const [row] = found.rows;
-  if (row?.asked === true) return row;
+  if (row?.is_current === true) return row;
   throw new Failure('claim_lost', `A step of migration ${migrationId} came late: the run has gone on, or has ended.`);
 }

@@ -7,16 +7,18 @@ import type { Authorization } from './authorization.js';
 
 /** As `encodeURIComponent` writes up to a hundred characters. */
 const encoded = { pattern: "^(?:[A-Za-z0-9_.!~*'()-]|%[0-9A-Fa-f]{2})+$", maxLength: 12 * maxNameCharacters };
-const told = `percent-encoded UTF-8, ${maxNameCharacters} characters at most; a claim of the client, put into the audit as such`;
+const headerText = `percent-encoded UTF-8, ${maxNameCharacters} characters at most; a claim of the client, put into the audit as such`;
 
 /** What a client may say of the person behind a call, of each route that puts one on record. */
-export const askerHeaders = Type.Object({
-  'x-claimed-by': Type.Optional(Type.String({ ...encoded, description: `who asks, by their own word: ${told}` })),
-  'x-os-user': Type.Optional(Type.String({ ...encoded, description: `the client's operating system user: ${told}` })),
+export const requesterHeaders = Type.Object({
+  'x-claimed-by': Type.Optional(Type.String({ ...encoded, description: `who asks, by their own word: ${headerText}` })),
+  'x-os-user': Type.Optional(
+    Type.String({ ...encoded, description: `the client's operating system user: ${headerText}` }),
+  ),
 });
 
 /** Who asked for an act, as the audit has it. */
-export interface Asker {
+export interface Requester {
   /** The `cube_id` of the token. */
   readonly actor: string;
   /** Goes into the details: what the client claims, and which token it showed. */
@@ -29,7 +31,7 @@ export interface Asker {
 }
 
 /** Throws `invalid_input` for a claim that nobody could read in a list. */
-export function askerOf(authorization: Authorization, request: FastifyRequest): Asker {
+export function requesterOf(authorization: Authorization, request: FastifyRequest): Requester {
   const claimedBy = claimOf(request, 'x-claimed-by');
   const osUser = claimOf(request, 'x-os-user');
   return {

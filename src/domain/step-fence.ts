@@ -3,7 +3,7 @@
  * that was given up, and wakes up after it or a later one was made, finds its turn taken and changes nothing. A run's
  * turns are its own, so that nobody else's change ever keeps it from a step.
  */
-export interface Turn {
+export interface StepFence {
   readonly holderId: string;
-  readonly turn: number;
+  readonly sequence: number;
 }

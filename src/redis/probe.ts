@@ -23,7 +23,7 @@ const variable = 'REDIS_URL';
  * password, and the rights its user needs. What it sends changes nothing there. `owner` is the user that the stack's own
  * runs as. Returns the server's version.
  */
-export async function lookAtRedis(url: string, owner: number | null = null): Promise<string> {
+export async function probeRedis(url: string, owner: number | null = null): Promise<string> {
   const fault = await lookAtPort(addressOf(url));
   if (fault !== undefined) throw unreachable(fault);
   const { connection, connected } = connectRedisOnce(url, answerMillis, owner);
