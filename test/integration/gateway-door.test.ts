@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { standardRequestHeaders } from '../../src/services/gateway/admission/request-headers.js';
 import { RouteTable } from '../../src/services/gateway/routing/routes.js';
@@ -29,6 +31,23 @@ beforeEach(() => {
 
 function get(target: string, headers: readonly string[] = [], host = 'Host: heal7'): string {
   return [`GET ${target} HTTP/1.1`, host, ...headers, '', ''].join('\r\n');
+}
+
+/** Sends each part once the gateway has read the one before it; returns everything until the connection ends. */
+async function sendInParts(parts: readonly string[]): Promise<string> {
+  const socket = connect({ port: gateway.port, host: '127.0.0.1', noDelay: true });
+  let answer = '';
+  socket.on('data', (chunk: Buffer) => {
+    answer += chunk.toString('latin1');
+  });
+  const closed = once(socket, 'close');
+  for (const part of parts) {
+    await new Promise((resolve) => socket.write(part, resolve));
+    // An answer over another connection: by then it has read what came before.
+    await fetch(`${gateway.url}/health`).then((health) => health.arrayBuffer());
+  }
+  await closed;
+  return answer;
 }
 
 describe('a path', () => {
@@ -158,11 +177,33 @@ describe('framing and limits', () => {
     expect(legacy.seen).toEqual([]);
   });
 
-  test('RTSP is refused behind a request of HTTP on the same connection too', async () => {
-    const text = get('/api/saju/records/1') + get('/api/saju/records/2').replace('HTTP/1.1', 'RTSP/1.0');
+  test.each([
+    ['RTSP/1.0', get('/api/saju/records/2').replace('HTTP/1.1', 'RTSP/1.0')],
+    ['RTSP/1.1', get('/api/saju/records/2').replace('HTTP/1.1', 'RTSP/1.1')],
+    ['RTSP/1.1 behind spaces', get('/api/saju/records/2').replace(' HTTP/1.1', '   RTSP/1.1')],
+    ['ICE/1.1', get('/api/saju/records/2').replace('GET', 'SOURCE').replace('HTTP/1.1', 'ICE/1.1')],
+  ])('%s is refused behind a request of HTTP on the same connection too', async (_, second) => {
+    const text = get('/api/saju/records/1') + second;
     const answer = await sendRaw(gateway.port, text, () => false);
     expect(answer.match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400']);
     expect(legacy.seen.map(({ url }) => url)).toEqual(['/records/1']);
+  });
+
+  test.each([1, 2])('RTSP is refused over several packets, as request %i of a connection', async (which) => {
+    const [before, answers] = which === 1 ? ['', ['400']] : [get('/api/saju/records/1'), ['200', '400']];
+    const rtsp = get('/api/saju/records/2', [`X-A: ${'a'.repeat(4000)}`]).replace('HTTP/1.1', 'RTSP/1.1');
+    for (const cut of [3, 20, 28, 32, 60, 3000]) {
+      const answer = await sendInParts([before + rtsp.slice(0, cut), rtsp.slice(cut)]);
+      expect([cut, answer.match(/(?<=HTTP\/1\.1 )\d{3}/g)]).toEqual([cut, answers]);
+    }
+    expect(legacy.seen.filter(({ url }) => url !== '/records/1')).toEqual([]);
+  });
+
+  test('what speaks of RTSP in its body is served, and so is what follows it', async () => {
+    const body = 'GET /api/saju/records/2 RTSP/1.1\r\nCSeq: 1\r\n\r\n';
+    const text = post([`Content-Length: ${body.length}`], body) + get('/api/saju/records/3');
+    const answer = await sendRaw(gateway.port, text, (all) => all.split('HTTP/1.1 ').length > 2);
+    expect(answer.match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
   });
 
   test('chunked, in any case, and HTTP/1.0 with a length are served', async () => {

@@ -93,8 +93,7 @@ export class Admissions {
       const waitMillis = client === null ? 0 : rateLimits.address.take(client);
       if (waitMillis > 0) return tooManyRequests('address', waitMillis);
     }
-    const unclear = peer.isOver ? refusals.protocol : unclearFraming(req, headers, !peer.hasAsked);
-    peer.hasAsked = true;
+    const unclear = peer.isOver ? refusals.protocol : unclearFraming(req, headers);
     if (unclear !== null) {
       peer.isOver = true;
       return unclear;
@@ -166,12 +165,8 @@ export class Admissions {
 }
 
 /** Why nobody can say for sure where a request ends, and what is the next one. */
-function unclearFraming(
-  req: IncomingMessage,
-  { transferEncoding }: RequestHeaders,
-  first: boolean,
-): GatewayRefusal | null {
-  if (!isHttp(req, first)) return refusals.protocol;
+function unclearFraming(req: IncomingMessage, { transferEncoding }: RequestHeaders): GatewayRefusal | null {
+  if (!isHttp(req)) return refusals.protocol;
   if (transferEncoding === undefined) return null;
   // The only one that everybody reads alike (RFC 9112, sections 6.1 and 6.3).
   const isChunked = req.httpVersionMinor === 1 && transferEncoding.toLowerCase() === 'chunked';

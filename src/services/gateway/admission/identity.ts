@@ -32,8 +32,6 @@ export interface Peer {
   readonly trusted: boolean;
   /** With whom it shares its rate; null for an edge, which speaks for many. */
   readonly client: string | null;
-  /** Whether it asked before. */
-  hasAsked: boolean;
   /** Whether nothing more of it is a request: nobody knows where one would begin. */
   isOver: boolean;
 }
@@ -61,7 +59,7 @@ export class Identities {
     if (known !== undefined) return known;
     const address = plainAddress(socket.remoteAddress ?? '');
     const trusted = this.isEdge(address);
-    const peer = { address, trusted, client: trusted ? null : addressGroup(address), hasAsked: false, isOver: false };
+    const peer = { address, trusted, client: trusted ? null : addressGroup(address), isOver: false };
     this.peers.set(socket, peer);
     return peer;
   }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayLimits } from '../context.js';
 import { refusals, sendRawRefusal } from '../exchange/answers.js';
+import { watchProtocol } from './protocol-check.js';
 
 /** A few header bytes more than the limit, so that who is just above it is told so properly. */
 const parserRoom = 24 * 1024;
@@ -23,6 +24,7 @@ export function createListener(limits: GatewayLimits, nameUnreadable: (status: n
   });
   // Node would leave the rest out without a word.
   server.maxHeadersCount = 0;
+  watchProtocol(server);
   server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
