@@ -10,6 +10,11 @@ export type ReportProgress = (position: unknown) => void;
 const beatEveryMillis = 400;
 const firstGraceMillis = 30_000;
 const maxPatienceMillis = 10 * 60_000;
+/** Of a statement or two: past the ten seconds a connection may take, and before the server gives the attempt up unheard. */
+const shortGraceMillis = 13_000;
+
+const locksHint =
+  "See who holds locks in the cube database: select pid, pg_blocking_pids(pid), query from pg_stat_activity where wait_event_type = 'Lock'; the run goes on by itself once they are let go.";
 
 /**
  * Heartbeats with the position last told while `work` runs, so that one long statement neither counts as a death nor keeps
@@ -23,13 +28,21 @@ export async function heartbeating<T>(
   { isShort = false } = {},
 ): Promise<T> {
   const context = Context.current();
-  const grace = Math.min(maxPatienceMillis, firstGraceMillis * 2 ** (context.info.attempt - 1));
+  const grace = isShort
+    ? shortGraceMillis
+    : Math.min(maxPatienceMillis, firstGraceMillis * 2 ** (context.info.attempt - 1));
   const givenUp = new AbortController();
   let position: unknown;
   let toldAt = performance.now();
   const stalled = new Promise<never>((_, reject) => {
     givenUp.signal.addEventListener('abort', () =>
-      reject(new Failure('step_stalled', `A step made no progress for ${grace / 1000} s.`)),
+      reject(
+        new Failure(
+          'step_stalled',
+          `A step made no progress for ${grace / 1000} s.`,
+          isShort ? { hint: locksHint } : {},
+        ),
+      ),
     );
   });
   const beat = () => {
