@@ -1,9 +1,9 @@
+import { kindsOf } from '../domain/catalog.js';
 import { findCube, type TrafficName } from '../domain/cubes.js';
 import type { ChangeReference, CheckResult } from '../domain/deployment/cube-changes.js';
-import type { MigrationKind } from '../domain/migration/migration.js';
 import type { Ownership } from '../domain/traffic/routing.js';
-import { countOwnedRows } from '../kinds/rows/owned-rows.js';
-import { type AnsweredFields, readSajuRow, sampleSajuRows } from '../kinds/saju-records/sample.js';
+import type { AnsweredFields, Kind, ServedRows } from '../kinds/kind.js';
+import { registry } from '../kinds/registry.js';
 import { atSide, type Databases } from '../postgres/databases.js';
 import { createLedgerCheck } from '../postgres/ledger/schema.js';
 import type { RedisConnection } from '../redis/connection.js';
@@ -11,7 +11,6 @@ import { redisFailure } from '../redis/failure.js';
 import { type InstanceEntry, type InstanceFilter, readInstances } from '../registry/instances.js';
 import type { CubeCalls } from '../runtime/cube-calls.js';
 import { guarded } from './guard.js';
-import { mappingOf } from './row-kinds.js';
 
 export interface CubeConsistencyDependencies {
   readonly databases: Databases;
@@ -24,43 +23,24 @@ export interface CubeConsistencyDependencies {
   readonly legacyUrls: ReadonlyMap<TrafficName, string>;
 }
 
-/** The rows behind a cube: which migration moves them, and what legacy's say that a service must answer. */
-const rowsBehind: Readonly<Partial<Record<TrafficName, { kind: MigrationKind } & OwnersRows>>> = {
-  saju: {
-    kind: 'saju-records',
-    sample: ({ legacy }) => sampleSajuRows(legacy),
-    read: ({ legacy }, id) => readSajuRow(legacy, id),
-    path: (id) => `/records/${id}`,
-    permission: 'saju:call',
-  },
-};
-
-interface OwnersRows {
-  readonly sample: (databases: Databases) => Promise<readonly AnsweredFields[]>;
-  readonly read: (databases: Databases, id: string) => Promise<AnsweredFields | undefined>;
-  readonly path: (id: string) => string;
-  readonly permission: string;
-}
-
 /** Whether a restored version and the data go together. Reads only: restoring a version never restores data. */
 export function createCubeConsistency(deps: CubeConsistencyDependencies) {
   const { databases, redis, admits, calls } = deps;
   const checkLedgerVersion = createLedgerCheck(databases.cube);
-  const checkLedger = async (kind: string): Promise<string | undefined> => {
-    const { target } = mappingOf(kind);
+  const checkLedger = async (kind: Kind): Promise<string | undefined> => {
     const { owned, present } = await atSide('cube', async () => {
       await checkLedgerVersion();
-      return countOwnedRows(databases.cube, kind, target);
+      return kind.countOwned(databases.cube);
     });
     return present < owned ? `${owned - present} of ${owned} rows that the ledger owns are not in the cube` : undefined;
   };
-  const checkAnswers = async (rows: OwnersRows, instance: InstanceEntry): Promise<string | undefined> => {
-    const sample = await atSide('legacy', () => rows.sample(databases));
+  const checkAnswers = async (rows: ServedRows, instance: InstanceEntry): Promise<string | undefined> => {
+    const sample = await atSide('legacy', () => rows.sample(databases.legacy));
     const looks = sample.map(async (row) => {
       if ((await differingField(calls, rows, instance, row)) === undefined) return [];
       // A user may have changed it between the two looks.
       const id = String(row.id);
-      const again = await atSide('legacy', () => rows.read(databases, id));
+      const again = await atSide('legacy', () => rows.read(databases.legacy, id));
       const still = again === undefined ? undefined : await differingField(calls, rows, instance, again);
       return still === undefined ? [] : [`${id} (${still})`];
     });
@@ -73,8 +53,8 @@ export function createCubeConsistency(deps: CubeConsistencyDependencies) {
     checkConsistency: ({ cubeId }: ChangeReference, version: string): Promise<CheckResult> =>
       guarded(async () => {
         const name = findCube(cubeId)?.trafficName ?? null;
-        const rows = name === null ? undefined : rowsBehind[name];
-        if (name === null || rows === undefined) return { passed: true };
+        const kinds = kindsOf(cubeId).map((kind) => registry[kind]);
+        if (name === null || kinds.length === 0) return { passed: true };
         const instances = await readInstances(redis, cubeId, admits).catch((error: unknown) => {
           throw redisFailure(error);
         });
@@ -82,7 +62,11 @@ export function createCubeConsistency(deps: CubeConsistencyDependencies) {
         if (instance === undefined)
           return { passed: false, sentence: `no instance of ${version} is ready to be asked` };
         // At the same time: users wait for the answer.
-        const found = await Promise.all([checkLedger(rows.kind), checkOwner(deps, name), checkAnswers(rows, instance)]);
+        const found = await Promise.all([
+          checkOwner(deps, name),
+          ...kinds.map(checkLedger),
+          ...kinds.flatMap(({ answers }) => (answers === undefined ? [] : [checkAnswers(answers, instance)])),
+        ]);
         const sentence = found.find((one) => one !== undefined);
         return sentence === undefined ? { passed: true } : { passed: false, sentence };
       }),
@@ -101,7 +85,7 @@ async function checkOwner({ ownershipOf, legacyUrls, calls }: CubeConsistencyDep
 
 async function differingField(
   calls: CubeCalls,
-  { path, permission }: OwnersRows,
+  { path, permission }: ServedRows,
   { url }: InstanceEntry,
   row: AnsweredFields,
 ): Promise<string | undefined> {

@@ -1,8 +1,9 @@
 import { Context } from '@temporalio/activity';
 import { Failure } from '../base/failures.js';
+import { smokeCallsOf } from '../domain/cubes.js';
 import type { ChangeReference, CheckResult } from '../domain/deployment/cube-changes.js';
 import { instancesOf } from '../domain/deployment/desired-cubes.js';
-import { type SmokeCall, smokeCallsOf, wrongField } from '../domain/smoke-calls.js';
+import { type SmokeCall, wrongField } from '../domain/smoke-call.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { redisFailure } from '../redis/failure.js';
 import { type InstanceEntry, type InstanceFilter, readInstances } from '../registry/instances.js';

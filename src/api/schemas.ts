@@ -1,14 +1,14 @@
 import { Type } from 'typebox';
+import { contractKinds } from '../domain/catalog.js';
 import type { NextCommand } from '../domain/deployment/cube-changes.js';
 import {
   type MigrationAction,
   migrationActions,
-  migrationKinds,
   migrationModes,
   migrationStages,
   migrationStatuses,
-  unmappedColumnChoices,
 } from '../domain/migration/migration.js';
+import { unmappedColumnChoices } from '../domain/migration/options.js';
 import { problemResponses } from './problem.js';
 
 const texts = <const T extends readonly string[]>(values: T) =>
@@ -37,7 +37,7 @@ export const planRefusals = problemResponses(
 
 /** Named as `idParameter` is: OpenAPI takes two names at one place of a path for the same path twice. */
 export const kindParameter = Type.Object({
-  id: Type.String({ description: `the kind: ${migrationKinds.join(', ')}` }),
+  id: Type.String({ description: `the kind: ${contractKinds.join(', ')}` }),
 });
 export const idParameter = Type.Object({ id: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' }) });
 
@@ -103,7 +103,7 @@ export const pageQuery = Type.Object(
 export const migrationSchema = Type.Object(
   {
     id: Type.String(),
-    kind: texts(migrationKinds),
+    kind: texts(contractKinds),
     mode: texts(migrationModes),
     workflow_id: Type.String(),
     run_id: nullable<string>({ type: 'string' }),

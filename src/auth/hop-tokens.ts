@@ -1,4 +1,4 @@
-import type { CubeId } from '../domain/cubes.js';
+import type { CubeId } from '../domain/catalog.js';
 import { cubeTokenSeconds, issueCubeToken } from './tokens.js';
 
 const renewBeforeMillis = 600_000;

@@ -1,12 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { Failure } from '../base/failures.js';
-import {
-  endedStatuses,
-  type MigrationAction,
-  type MigrationView,
-  migrationKinds,
-} from '../domain/migration/migration.js';
+import { contractKinds } from '../domain/catalog.js';
+import { endedStatuses, type MigrationAction, type MigrationView } from '../domain/migration/migration.js';
 import { type Connect, type ControlClient, readMigrationView } from './control-client.js';
 import { type ExitCode, exitCodeOf as exitCodeOfFailure, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
@@ -61,9 +57,9 @@ export function registerMigrateCommands(program: Command, output: Output, connec
     .option('--json', 'as JSON')
     .action((kind: string, options: Waiting & { id?: string; mode: string; option?: string[] }) =>
       conclude(async () => {
-        if (!migrationKinds.some((known) => known === kind))
+        if (!contractKinds.some((known) => known === kind))
           throw new Failure('invalid_input', `There is no kind ${kind}.`, {
-            hint: `Kinds are ${migrationKinds.join(', ')}.`,
+            hint: `Kinds are ${contractKinds.join(', ')}.`,
           });
         const client = connect();
         const body = {

@@ -1,10 +1,9 @@
 import type pg from 'pg';
 import { Failure } from '../base/failures.js';
-import { checkGrants, checkMayCreate } from '../kinds/rows/preflight/grants.js';
-import { checkSource, checkTarget } from '../kinds/rows/preflight/preflight.js';
+import { kindsOf, migrationKinds } from '../domain/catalog.js';
+import { registry } from '../kinds/registry.js';
+import { checkMayCreate } from '../kinds/rows/preflight/grants.js';
 import { isSameDatabase } from '../kinds/rows/preflight/same-database.js';
-import type { RowMapping } from '../kinds/rows/row-mapping.js';
-import { sajuRecordsMapping } from '../kinds/saju-records/mapping.js';
 import { type DatabaseFacts, databaseOf, lookAtDatabase, type NamedDatabase } from '../postgres/diagnosis.js';
 import { checkLedgerVersion, knownLedgerVersion, ledgerVersion } from '../postgres/ledger/schema.js';
 import { type UnsafeLogSetting, unsafeLogSettings } from '../postgres/log-settings.js';
@@ -14,13 +13,10 @@ export interface LookedAt extends DatabaseFacts {
   readonly unsafeLogSettings: readonly UnsafeLogSetting[];
 }
 
-/** Every kind of rows that can be moved. */
-const mappings: readonly RowMapping[] = [sajuRecordsMapping];
-
 /** Throws what keeps the engine from reading legacy, before anything is started. */
 export function lookAtLegacy(url: string): Promise<LookedAt> {
   return look(databaseOf('legacy', url), async (client) => {
-    for (const mapping of mappings) await checkSource(client, mapping);
+    for (const kind of migrationKinds) await registry[kind].checkLegacy(client);
   });
 }
 
@@ -30,22 +26,16 @@ export function lookAtCube(url: string): Promise<LookedAt> {
     await checkLedgerVersion(client);
     // Programs make the ledger, and what it lacks, when they start.
     if ((await ledgerVersion(client)) < knownLedgerVersion()) await checkMayCreate(client, 'cube');
-    for (const mapping of mappings) if (await isThere(client, mapping.target)) await checkTarget(client, mapping);
+    for (const kind of migrationKinds) await registry[kind].checkCube(client);
   });
 }
 
 /** Throws what keeps the saju cube from serving users out of legacy's table, with a role of its own. */
 export function lookAtSajuCubesLegacy(url: string): Promise<LookedAt> {
   const database: NamedDatabase = { side: 'legacy', name: 'legacy database', variable: 'SAJU_CUBE_LEGACY_URL', url };
-  return look(database, (client) =>
-    checkGrants(
-      client,
-      'legacy',
-      sajuRecordsMapping.source,
-      ['select', 'insert', 'update', 'delete'],
-      "The saju cube's role",
-    ),
-  );
+  return look(database, async (client) => {
+    for (const kind of kindsOf('saju-cube')) await registry[kind].checkServing(client, "The saju cube's role");
+  });
 }
 
 /** Throws `configuration_invalid` when both URLs lead to one database, by whatever addresses; both can be connected to. */
@@ -65,12 +55,4 @@ function look(database: NamedDatabase, check: (client: pg.Client) => Promise<voi
     await check(client);
     return { ...facts, unsafeLogSettings: await unsafeLogSettings(client) };
   });
-}
-
-async function isThere(client: pg.Client, { schema, table }: RowMapping['target']): Promise<boolean> {
-  const found = await client.query(
-    'select 1 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = $2',
-    [schema, table],
-  );
-  return found.rowCount !== 0;
 }

@@ -1,34 +1,35 @@
-/** The cubes of the system, a line each: what the gateway routes, the control API lists and the stack starts. */
+import { type CubeEntry, type CubeId, type CubeType, catalog, cubes, type MigrationKind } from './catalog.js';
+import type { SmokeCall } from './smoke-call.js';
 
-export type CubeType = 'core_service' | 'support_service' | 'infrastructure';
+/** The cubes of the catalogue, as the gateway routes them, the control API lists them and the stack starts them. */
 
 export interface CubeDefinition {
-  readonly cubeId: string;
+  readonly cubeId: CubeId;
   readonly type: CubeType;
-  /** The port it listens on unless told otherwise. */
   readonly port: number;
-  /** The path under which the gateway serves it, ending in a slash; null for what users do not reach. */
+  /** Null for what users do not reach. */
   readonly prefix: string | null;
-  /** The name in the keys of its traffic flags; null where legacy has no twin of it. */
+  /** Null where legacy has no twin of it. */
   readonly trafficName: TrafficName | null;
 }
 
-/** The cubes that have a legacy twin, by the name that their traffic flags carry. */
-export const trafficNames = ['saju', 'ai', 'paperwork', 'crawler'] as const;
-export type TrafficName = (typeof trafficNames)[number];
+/** The name of a cube that has a legacy twin, as its traffic flags carry it. */
+export type TrafficName = Extract<(typeof cubes)[CubeId], { trafficName: string }>['trafficName'];
 
-export const cubeDefinitions = [
-  cube('api-gateway-cube', 'infrastructure', 8088),
-  cube('security-cube', 'infrastructure', 8080),
-  cube('monitoring-cube', 'infrastructure', 9464),
-  cube('saju-cube', 'core_service', 8001, '/api/saju/', 'saju'),
-  cube('ai-cube', 'core_service', 8002, '/api/ai/', 'ai'),
-  cube('paperwork-cube', 'support_service', 8003, '/api/paperwork/', 'paperwork'),
-  cube('crawler-cube', 'support_service', 8004, '/api/crawler/', 'crawler'),
-  cube('frontend-cube', 'support_service', 3000, '/'),
-] as const satisfies readonly CubeDefinition[];
+export const cubeIds = Object.keys(cubes) as readonly CubeId[];
 
-export type CubeId = (typeof cubeDefinitions)[number]['cubeId'];
+export const cubeDefinitions: readonly CubeDefinition[] = cubeIds.map(cubeDefinition);
+
+export const trafficNames: readonly TrafficName[] = cubeDefinitions.flatMap(({ trafficName }) => trafficName ?? []);
+
+export function cubeEntry(cubeId: CubeId): CubeEntry {
+  return cubes[cubeId];
+}
+
+export function cubeDefinition(cubeId: CubeId): CubeDefinition {
+  const { type, port, prefix = null, trafficName = null } = cubeEntry(cubeId);
+  return { cubeId, type, port, prefix, trafficName: trafficName as TrafficName | null };
+}
 
 export function findCube(cubeId: string): CubeDefinition | undefined {
   return cubeDefinitions.find((definition) => definition.cubeId === cubeId);
@@ -38,12 +39,15 @@ export function isTrafficName(name: string): name is TrafficName {
   return trafficNames.some((known) => known === name);
 }
 
-function cube<const Id extends string>(
-  cubeId: Id,
-  type: CubeType,
-  port: number,
-  prefix: string | null = null,
-  trafficName: TrafficName | null = null,
-): CubeDefinition & { readonly cubeId: Id } {
-  return { cubeId, type, port, prefix, trafficName };
+/** Whose weight decides where the users of a kind are served. */
+export function trafficNameOfKind(kind: MigrationKind): TrafficName {
+  return cubes[catalog[kind].cube].trafficName;
+}
+
+const health: SmokeCall = { method: 'GET', path: '/health', body: null, permission: null, expected: {} };
+
+/** The calls by which a new version of a cube shows that it works, in order; every cube is asked for its health. */
+export function smokeCallsOf(cubeId: string): readonly SmokeCall[] {
+  const known = findCube(cubeId);
+  return [health, ...((known && cubeEntry(known.cubeId).smokeCalls) ?? [])];
 }

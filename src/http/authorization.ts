@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { CubeIdentity, TokenVerifier, VerifiedCubeToken } from '../auth/tokens.js';
 import { Failure } from '../base/failures.js';
-import type { CubeId, TrafficName } from '../domain/cubes.js';
+import type { CubeId } from '../domain/catalog.js';
+import type { TrafficName } from '../domain/cubes.js';
 
 /** What a cube token may hold, to use the control API, the security cube, and a cube directly. */
 export type Permission = 'migration:read' | 'migration:write' | 'records:read' | 'token:issue' | `${TrafficName}:call`;

@@ -4,7 +4,8 @@ import { loadSecretsOrExit } from '../auth/token-secrets.js';
 import { createTokenVerifier } from '../auth/tokens.js';
 import { packageVersion } from '../base/package-root.js';
 import { type Configuration, configureOrExit, type VariableName } from '../config/config.js';
-import { type CubeId, cubeDefinitions } from '../domain/cubes.js';
+import type { CubeId } from '../domain/catalog.js';
+import { cubeDefinition } from '../domain/cubes.js';
 import { connectOwnRedis, type RedisConnection, redisVariables } from '../redis/connection.js';
 import { admittedInstances } from '../registry/admitted-instances.js';
 import type { InstanceFilter } from '../registry/instances.js';
@@ -60,7 +61,7 @@ export async function runCubeProgram<Name extends VariableName>(
   names: readonly Name[],
   build: (program: CubeProgram<Name>) => Promise<BuiltCube>,
 ): Promise<void> {
-  const definition = cubeDefinitions.find((known) => known.cubeId === cubeId) ?? cubeDefinitions[0];
+  const definition = cubeDefinition(cubeId);
   const config = configureOrExit([...variablesOfEveryCube, ...names], {
     CUBE_PORT: String(definition.port),
     ...process.env,

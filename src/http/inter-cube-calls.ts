@@ -1,7 +1,8 @@
 import type { FastifyReply } from 'fastify';
 import { createHopTokens } from '../auth/hop-tokens.js';
 import { Failure } from '../base/failures.js';
-import { type CubeId, cubeDefinitions } from '../domain/cubes.js';
+import type { CubeId } from '../domain/catalog.js';
+import { cubeDefinitions } from '../domain/cubes.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { type InstanceFilter, readActiveVersion, readInstances } from '../registry/instances.js';
 import { AnswerCache, type CachedResponse } from '../upstream/cache.js';

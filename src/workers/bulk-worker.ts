@@ -1,8 +1,9 @@
-import { createRowMoves } from '../activities/row-moves.js';
+import { createMigrationSteps } from '../activities/migration-steps.js';
 import { armCrashPoint } from '../base/crash-points.js';
 import type { Configuration } from '../config/config.js';
 import { temporalTarget, temporalVariables } from '../config/temporal-address.js';
 import { taskQueues } from '../domain/task-queues.js';
+import { registry } from '../kinds/registry.js';
 import { openDatabases } from '../postgres/databases.js';
 import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger/schema.js';
 import type { StartedWorker } from './run-worker.js';
@@ -32,11 +33,10 @@ export async function startBulkWorker(
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: taskQueues.bulk,
-    activities: createRowMoves({
-      databases,
-      worker: workerIdentity(),
-      reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT),
-    }),
+    activities: createMigrationSteps(
+      { databases, worker: workerIdentity(), reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT) },
+      registry,
+    ),
     maxConcurrentActivityTaskExecutions: activitySlots,
   });
   return { worker, connection, close: () => databases.close() };

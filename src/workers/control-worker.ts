@@ -5,8 +5,9 @@ import { createCubeHealth } from '../activities/cube-health.js';
 import { createCubeTraffic } from '../activities/cube-traffic.js';
 import { createCubeVersions } from '../activities/cube-versions.js';
 import { createEscalation } from '../activities/escalation.js';
+import { createLedgerSteps } from '../activities/ledger-steps.js';
+import { createMigrationSteps } from '../activities/migration-steps.js';
 import { createOutsideRequests } from '../activities/outside-requests.js';
-import { createRunSteps } from '../activities/run-steps.js';
 import { createTrafficLooks, createWeightSteps } from '../activities/traffic.js';
 import { isProven } from '../auth/request-proofs.js';
 import { LoadedSecrets } from '../auth/token-secrets.js';
@@ -18,6 +19,7 @@ import { temporalTarget, temporalVariables } from '../config/temporal-address.js
 import type { ReceivedRequest } from '../domain/plan-requests.js';
 import { taskQueues } from '../domain/task-queues.js';
 import { ownedByLegacy } from '../domain/traffic/routing.js';
+import { registry } from '../kinds/registry.js';
 import { openDatabases } from '../postgres/databases.js';
 import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger/schema.js';
 import { connectOwnRedis, redisVariables } from '../redis/connection.js';
@@ -87,17 +89,16 @@ export async function startControlWorker(
   const stopReporting = reportSecrets(redis, `worker-control/${workerIdentity()}`, () => secrets.fingerprints());
   const proven = (received: ReceivedRequest) => isProven(secrets.cube, received);
   const stopKeeping = keepActiveVersions(config.STATE_DIR, redis);
+  const steps = { databases, worker: workerIdentity(), reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT) };
   const worker = await createWorker({
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: taskQueues.control,
     workflowBundle: { codePath: workflowBundlePath },
     activities: joinActivities([
-      createRunSteps({
-        databases,
-        worker: workerIdentity(),
-        reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT),
-      }),
+      createLedgerSteps(steps),
+      // Of these the plan sends preflight alone to this queue.
+      createMigrationSteps(steps, registry),
       createTrafficLooks({ ...traffic, calls }),
       createWeightSteps(traffic),
       createCubeVersions({ runtime, redis, admits, maxInstances: config.MAX_INSTANCES_PER_CUBE }),

@@ -1,6 +1,6 @@
 export { auditRecord } from './audit-record.js';
 export { cubeDeployment } from './cubes/cube-deployment.js';
 export { emergencyRollback } from './cubes/emergency-rollback.js';
-export { sajuRecordsMigration } from './migration/rows.js';
+export { rowsMigration } from './migration/rows.js';
 export { outsideRequest } from './outside-request.js';
 export { trafficRamp } from './traffic-ramp.js';

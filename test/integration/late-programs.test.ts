@@ -1,8 +1,9 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createRowMoves } from '../../src/activities/row-moves.js';
-import { createRunSteps } from '../../src/activities/run-steps.js';
-import { defaultMigrationOptions } from '../../src/domain/migration/migration.js';
+import { createLedgerSteps } from '../../src/activities/ledger-steps.js';
+import { createMigrationSteps } from '../../src/activities/migration-steps.js';
+import { defaultOptionsOf } from '../../src/domain/catalog.js';
+import { registry } from '../../src/kinds/registry.js';
 import { isSameDatabase } from '../../src/kinds/rows/preflight/same-database.js';
 import { connectClient } from '../../src/postgres/connect.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
@@ -23,7 +24,7 @@ afterAll(async () => {
 
 describe('a program that a newer ledger has overtaken does none of its steps:', () => {
   const deps = () => ({ databases: run.databases, worker: 'test/0', reach: () => undefined });
-  const names = [...Object.keys(createRunSteps(unused())), ...Object.keys(createRowMoves(unused()))];
+  const names = [...Object.keys(createLedgerSteps(unused())), ...Object.keys(createMigrationSteps(unused(), registry))];
 
   beforeAll(async () => {
     await databases.cube.query("insert into ledger.schema_versions (name, run_on) values ('9999_newer', now())");
@@ -34,14 +35,19 @@ describe('a program that a newer ledger has overtaken does none of its steps:', 
 
   test.each(names)('%s', async (name) => {
     const steps: Readonly<Record<string, (...values: never[]) => Promise<unknown>>> = {
-      ...createRunSteps(deps()),
-      ...createRowMoves(deps()),
+      ...createLedgerSteps(deps()),
+      ...createMigrationSteps(deps(), registry),
     };
-    const reference = { migrationId: 'overtaken', kind: 'saju-records', lane: 0, options: defaultMigrationOptions };
+    const reference = {
+      migrationId: 'overtaken',
+      kind: 'saju-records',
+      lane: 0,
+      options: defaultOptionsOf('saju-records'),
+    };
     const step = new MockActivityEnvironment().run(
       steps[name] as (...values: unknown[]) => Promise<unknown>,
       reference,
-      defaultMigrationOptions,
+      defaultOptionsOf('saju-records'),
       'all',
       'test',
       'test',
@@ -59,7 +65,7 @@ describe('a program that a newer ledger has overtaken does none of its steps:', 
 });
 
 /** For the names of the steps alone. */
-function unused(): Parameters<typeof createRunSteps>[0] {
+function unused(): Parameters<typeof createLedgerSteps>[0] {
   return { databases: {} as RowsRun['databases'], worker: '', reach: () => undefined };
 }
 

@@ -1,6 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createRunSteps } from '../../src/activities/run-steps.js';
+import { createMigrationSteps } from '../../src/activities/migration-steps.js';
+import { registry } from '../../src/kinds/registry.js';
 import { countOwnedRows } from '../../src/kinds/rows/owned-rows.js';
 import { estimateRows } from '../../src/kinds/rows/preflight/source-estimate.js';
 import { sajuRecordsMapping } from '../../src/kinds/saju-records/mapping.js';
@@ -59,8 +60,9 @@ async function targetRows(): Promise<number> {
 }
 
 function preflight(): Promise<unknown> {
-  const { preflight: step } = createRunSteps({ databases: run.databases, worker: 'test/0', reach: () => undefined });
-  return new MockActivityEnvironment().run(step, { migrationId: run.id, kind: 'saju-records' });
+  const deps = { databases: run.databases, worker: 'test/0', reach: () => undefined };
+  const { preflight: step } = createMigrationSteps(deps, registry);
+  return new MockActivityEnvironment().run(step, { migrationId: run.id, kind: 'saju-records' as const, sequence: 0 });
 }
 
 const filteredLegacy = {

@@ -1,7 +1,8 @@
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { createTokenVerifier, issueCubeToken } from '../../src/auth/tokens.js';
-import { defaultMigrationOptions, isMigrationId } from '../../src/domain/migration/migration.js';
+import { defaultOptionsOf } from '../../src/domain/catalog.js';
+import { isMigrationId } from '../../src/domain/migration/migration.js';
 import { readAudit } from '../../src/postgres/audit.js';
 import { recordStart } from '../../src/postgres/ledger/runs.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
@@ -159,7 +160,7 @@ test.each(['frontend-cube', 'nothing', 'security-cube', '__proto__', 'Saju'])(
 test('the events of a migration end with the token they were asked for with: at its time, and with its secret', async () => {
   const id = 'followed';
   if (!isMigrationId(id)) throw new Error(`${id} is not an id`);
-  const start = { id, kind: 'saju-records', mode: 'copy', options: defaultMigrationOptions } as const;
+  const start = { id, kind: 'saju-records', mode: 'copy', options: defaultOptionsOf('saju-records') } as const;
   await recordStart(databases.cube, { ...start, idempotencyKey: undefined, by: 'test' });
   const changed = 'another secret of the tests, thirty-two bytes or more';
   const follow = async (secret: string, seconds: number) => {
@@ -204,7 +205,7 @@ test('the events of a migration end with the token they were asked for with: at 
 test('a migration and the metrics tell the weight as it is, and while Redis is away as it was', async () => {
   const id = 'weighed';
   if (!isMigrationId(id)) throw new Error(`${id} is not an id`);
-  const start = { id, kind: 'saju-records', mode: 'copy', options: defaultMigrationOptions } as const;
+  const start = { id, kind: 'saju-records', mode: 'copy', options: defaultOptionsOf('saju-records') } as const;
   await recordStart(databases.cube, { ...start, idempotencyKey: undefined, by: 'test' });
   const { token } = issueCubeToken(testSecret, { cubeId: 'operator', permissions: ['migration:read'] }, new Date());
   const told = async () => {

@@ -1,4 +1,5 @@
-import { defaultMigrationOptions, isMigrationId } from '../../src/domain/migration/migration.js';
+import { defaultOptionsOf } from '../../src/domain/catalog.js';
+import { isMigrationId } from '../../src/domain/migration/migration.js';
 import { concludeVerification } from '../../src/kinds/rows/compare/conclude.js';
 import { type VerifyOutcome, verifyRanges } from '../../src/kinds/rows/compare/verify.js';
 import { runCopyLane } from '../../src/kinds/rows/copy/copy-lane.js';
@@ -40,7 +41,7 @@ export class RowsRun {
     if (!isMigrationId(id)) throw new Error(`${id} is not an id`);
     await upgradeLedger(addresses.cubeUrl);
     const databases = openDatabases(addresses, 'cubeshift test', 6);
-    const start = { id, kind: 'saju-records', mode: 'copy', options: defaultMigrationOptions } as const;
+    const start = { id, kind: 'saju-records', mode: 'copy', options: defaultOptionsOf('saju-records') } as const;
     await recordStart(databases.cube, { ...start, idempotencyKey: undefined, by: 'test' });
     return new RowsRun(databases, id);
   }

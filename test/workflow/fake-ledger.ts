@@ -1,15 +1,16 @@
 import { Context } from '@temporalio/activity';
 import { guarded } from '../../src/activities/guard.js';
+import type { LedgerSteps } from '../../src/activities/ledger-steps.js';
+import type { MigrationSteps } from '../../src/activities/migration-steps.js';
 import { type GivesUp, neverGivesUp, Patience } from '../../src/activities/patience.js';
-import type { createRowMoves, RowMoves } from '../../src/activities/row-moves.js';
-import type { createRunSteps, RunReference, RunSteps } from '../../src/activities/run-steps.js';
 import { Failure, type FailureType } from '../../src/base/failures.js';
 import type { MigrationStage, MigrationStatus } from '../../src/domain/migration/migration.js';
+import type { RunReference } from '../../src/domain/migration/run-reference.js';
 import { until } from '../support/conditions.js';
 
-type Activities = RunSteps & RowMoves;
+type Activities = LedgerSteps & MigrationSteps;
 export type ActivityName = keyof Activities;
-type State = Parameters<RunSteps['recordState']>[1] & {
+type State = Parameters<LedgerSteps['recordState']>[1] & {
   /** The long steps that were at work when the state was told. */
   readonly busy: readonly ActivityName[];
 };
@@ -45,7 +46,7 @@ export class FakeLedger {
     recordState: async (_run, state) => {
       this.sequences.push(state.sequence);
       if (state.sequence > (this.state?.sequence ?? 0)) {
-        this.states.push({ ...state, busy: rowMoveNames.filter((name) => this.working(name) > 0) });
+        this.states.push({ ...state, busy: bulkStepNames.filter((name) => this.working(name) > 0) });
       }
     },
     recordPending: async (_run, action) => {
@@ -136,8 +137,8 @@ export class FakeLedger {
   }
 }
 
-/** The names of each family, as its factory makes them; the plan must send each to its own task queue. */
-export const runStepNames: readonly (keyof ReturnType<typeof createRunSteps>)[] = [
+/** What each task queue carries out; the plan must send each step to its own. */
+export const controlStepNames: readonly ActivityName[] = [
   'preflight',
   'recordState',
   'recordPending',
@@ -148,7 +149,7 @@ export const runStepNames: readonly (keyof ReturnType<typeof createRunSteps>)[] 
   'acceptRejects',
   'finalize',
 ];
-export const rowMoveNames: readonly (keyof ReturnType<typeof createRowMoves>)[] = [
+export const bulkStepNames: readonly ActivityName[] = [
   'copyLane',
   'verifyRows',
   'repairRows',
@@ -156,7 +157,7 @@ export const rowMoveNames: readonly (keyof ReturnType<typeof createRowMoves>)[] 
   'removeMovedRows',
 ];
 
-type VerifyAnswer = Awaited<ReturnType<RowMoves['verifyRows']>>;
+type VerifyAnswer = Awaited<ReturnType<MigrationSteps['verifyRows']>>;
 
 export const clean: VerifyAnswer = {
   kind: 'concluded',

@@ -1,16 +1,16 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Runtime, type Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
+import { defaultOptionsOf } from '../../src/domain/catalog.js';
 import {
-  defaultMigrationOptions,
   type MigrationAction,
   type MigrationId,
-  type MigrationOptions,
   type MigrationStage,
   type MigrationStatus,
   type SteeringRequest,
   workflowIdOf,
 } from '../../src/domain/migration/migration.js';
+import type { MigrationOptions } from '../../src/domain/migration/options.js';
 import { taskQueues } from '../../src/domain/task-queues.js';
 import { registerSearchAttributes } from '../../src/workers/search-attributes.js';
 import { createWorker, workflowBundlePath } from '../../src/workers/worker.js';
@@ -20,7 +20,7 @@ import type { MigrationOutcome } from '../../src/workflows/lib/run-migration.js'
 import { until } from '../support/conditions.js';
 import { createNamespace } from '../support/engine.js';
 import { quietRuntime } from '../support/quiet-runtime.js';
-import { type ActivityName, FakeLedger, rowMoveNames, runStepNames } from './fake-ledger.js';
+import { type ActivityName, bulkStepNames, controlStepNames, FakeLedger } from './fake-ledger.js';
 import { addSearchAttributes } from './search-attributes.js';
 
 /** The compiled plan on Temporal's time-skipping server, with workers whose activities are answered by fake ledgers. */
@@ -75,11 +75,16 @@ export class PlanServer {
     prepare(ledger);
     this.ledgers.set(id, ledger);
     const migrationId = id as MigrationId;
-    const handle = await this.environment.client.workflow.start('sajuRecordsMigration', {
+    const handle = await this.environment.client.workflow.start('rowsMigration', {
       workflowId: workflowIdOf('saju-records', migrationId),
       taskQueue: taskQueues.control,
       args: [
-        { id: migrationId, kind: 'saju-records', mode: 'copy', options: { ...defaultMigrationOptions, ...options } },
+        {
+          id: migrationId,
+          kind: 'saju-records',
+          mode: 'copy',
+          options: { ...defaultOptionsOf('saju-records'), ...options },
+        },
       ],
     });
     return new PlanRun(this.environment, handle.workflowId, ledger);
@@ -100,12 +105,12 @@ export class PlanServer {
         ...common,
         taskQueue: taskQueues.control,
         workflowBundle: { codePath: workflowBundlePath },
-        activities: { ...this.activities(runStepNames), checkProof: async () => true },
+        activities: { ...this.activities(controlStepNames), checkProof: async () => true },
       }),
       createWorker({
         ...common,
         taskQueue: taskQueues.bulk,
-        activities: this.activities(rowMoveNames),
+        activities: this.activities(bulkStepNames),
         maxHeartbeatThrottleInterval: '50 milliseconds',
       }),
     ]);

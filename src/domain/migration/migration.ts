@@ -1,9 +1,8 @@
+import type { MigrationKind } from '../catalog.js';
 import type { RequestProof } from '../plan-requests.js';
+import type { MigrationOptions } from './options.js';
 
-/** The words of a migration's life: kinds, stages, states, actions. The control API and the workflows share them. */
-
-export const migrationKinds = ['saju-records', 'ai-models', 'paperwork-files', 'crawler-jobs'] as const;
-export type MigrationKind = (typeof migrationKinds)[number];
+/** The words of a migration's life: stages, states, actions. The control API and the workflows share them. */
 
 export const migrationModes = ['copy', 'live'] as const;
 export type MigrationMode = (typeof migrationModes)[number];
@@ -129,37 +128,6 @@ function allowedWhenBlocked(reason: BlockReason): readonly MigrationAction[] {
       return ['resume', 'cancel', 'rollback'];
   }
 }
-
-export const unmappedColumnChoices = ['refuse', 'accept'] as const;
-export type UnmappedColumns = (typeof unmappedColumnChoices)[number];
-
-/** The settings of one migration; every one has a default. */
-export interface MigrationOptions {
-  /** Rows in a batch: the unit of rejects and of the log. */
-  readonly batch_rows: number;
-  /** Bytes at which a batch closes early. */
-  readonly batch_bytes: number;
-  /** Copies that run at the same time. */
-  readonly lanes: number;
-  /** Share of rows, in percent, past which rejects block the run. */
-  readonly reject_limit_percent: number;
-  /** Rows a second over all lanes; null is no limit. */
-  readonly rows_per_second: number | null;
-  /** Milliseconds a probe of legacy may take before the copy slows down; null is no limit. */
-  readonly legacy_latency_limit_ms: number | null;
-  /** Whether a run begins although legacy's table has columns that the cube's has no place for: they stay behind. */
-  readonly unmapped_columns: UnmappedColumns;
-}
-
-export const defaultMigrationOptions: MigrationOptions = {
-  batch_rows: 1000,
-  batch_bytes: 4 * 1024 * 1024,
-  lanes: 2,
-  reject_limit_percent: 2,
-  rows_per_second: null,
-  legacy_latency_limit_ms: 500,
-  unmapped_columns: 'refuse',
-};
 
 /** What a workflow of a migration is started with. */
 export interface MigrationInput {

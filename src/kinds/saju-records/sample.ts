@@ -1,7 +1,5 @@
 import type pg from 'pg';
-
-/** Fields of a record as the saju services answer them. */
-export type AnsweredFields = Readonly<Record<string, string | number | boolean | null>>;
+import type { AnsweredFields } from '../kind.js';
 
 const each = 10;
 

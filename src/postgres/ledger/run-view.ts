@@ -1,9 +1,9 @@
 import type pg from 'pg';
+import type { MigrationKind } from '../../domain/catalog.js';
 import {
   allowedActions,
   type BlockReason,
   type MigrationAction,
-  type MigrationKind,
   type MigrationMode,
   type MigrationStage,
   type MigrationStatus,

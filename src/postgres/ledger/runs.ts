@@ -1,14 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
-import type {
-  MigrationId,
-  MigrationInput,
-  MigrationKind,
-  MigrationMode,
-  MigrationOptions,
-} from '../../domain/migration/migration.js';
-import { defaultMigrationOptions, workflowIdOf } from '../../domain/migration/migration.js';
+import { defaultOptionsOf, type MigrationKind } from '../../domain/catalog.js';
+import type { MigrationId, MigrationInput, MigrationMode } from '../../domain/migration/migration.js';
+import { workflowIdOf } from '../../domain/migration/migration.js';
+import type { MigrationOptions } from '../../domain/migration/options.js';
 
 /** A start as it was asked for. */
 export interface StartRequest {
@@ -98,7 +94,7 @@ export async function readStart(cube: pg.Pool, id: string): Promise<MigrationInp
 
 /** A run that an earlier version put on record knows nothing of options that came later. */
 function withAllOptions({ options, ...start }: MigrationInput): MigrationInput {
-  return { ...start, options: { ...defaultMigrationOptions, ...options } };
+  return { ...start, options: { ...defaultOptionsOf(start.kind), ...options } };
 }
 
 /** Runs that are on record and that no workflow has taken up, for longer than a start takes. */

@@ -1,4 +1,5 @@
-import { type CubeId, cubeDefinitions } from '../../domain/cubes.js';
+import type { CubeId } from '../../domain/catalog.js';
+import { cubeDefinitions } from '../../domain/cubes.js';
 import { forgottenAfter, type InstanceEntry, type Registry } from '../../registry/instances.js';
 import type { CollectorMetrics } from './collector-metrics.js';
 import type { CubeAnswer } from './poll.js';

@@ -1,6 +1,6 @@
 import type { CubeIdentity, VerifiedCubeToken } from '../../auth/tokens.js';
 import { Failure } from '../../base/failures.js';
-import type { CubeId } from '../../domain/cubes.js';
+import type { CubeId } from '../../domain/catalog.js';
 
 const gatewayCubeId: CubeId = 'api-gateway-cube';
 

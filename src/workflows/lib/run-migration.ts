@@ -1,6 +1,6 @@
 import { CancellationScope, proxyActivities } from '@temporalio/workflow';
-import type { RowMoves } from '../../activities/row-moves.js';
-import type { RunSteps } from '../../activities/run-steps.js';
+import type { LedgerSteps } from '../../activities/ledger-steps.js';
+import type { MigrationSteps } from '../../activities/migration-steps.js';
 import { failureRule } from '../../base/failures.js';
 import type { MigrationInput, MigrationStatus } from '../../domain/migration/migration.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
@@ -8,11 +8,11 @@ import { undoSteps, untilDone } from './options.js';
 import { ReceivedRequests } from './received-requests.js';
 import { type CarriedRun, failureOf, MigrationRun, StopRequested } from './run.js';
 
-const steps = proxyActivities<Pick<RunSteps, 'openRanges'>>(untilDone);
+const steps = proxyActivities<Pick<LedgerSteps, 'openRanges'>>(untilDone);
 
 /** Undos by the names under which plans register them. */
 const undos = {
-  removeMovedRows: proxyActivities<Pick<RowMoves, 'removeMovedRows'>>(undoSteps).removeMovedRows,
+  removeMovedRows: proxyActivities<Pick<MigrationSteps, 'removeMovedRows'>>(undoSteps).removeMovedRows,
 } as const;
 
 export interface MigrationOutcome {

@@ -13,7 +13,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { RunReference, RunSteps } from '../../activities/run-steps.js';
+import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import { type FailureReport, failureRule, isFailureType } from '../../base/failures.js';
 import {
   allowedActions,
@@ -29,12 +29,13 @@ import {
   migrationActions,
   type SteeringRequest,
 } from '../../domain/migration/migration.js';
+import type { RunReference } from '../../domain/migration/run-reference.js';
 import { kindAttribute, stageAttribute, statusAttribute, statusQuery, steeringUpdate } from './messages.js';
 import { untilDone } from './options.js';
 import type { ReceivedRequests } from './received-requests.js';
 import { Saga } from './saga.js';
 
-const steps = proxyActivities<Pick<RunSteps, 'recordState' | 'recordPending'>>(untilDone);
+const steps = proxyActivities<Pick<LedgerSteps, 'recordState' | 'recordPending'>>(untilDone);
 
 /** What an operator asked for, as the plan takes it up. */
 export interface SteeringCommand {

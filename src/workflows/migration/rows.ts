@@ -1,6 +1,6 @@
 import { patched, proxyActivities } from '@temporalio/workflow';
-import type { RowMoves, VerifyRound } from '../../activities/row-moves.js';
-import type { RunSteps } from '../../activities/run-steps.js';
+import type { LedgerSteps } from '../../activities/ledger-steps.js';
+import type { MigrationSteps } from '../../activities/migration-steps.js';
 import { type FailureReport, failureRule } from '../../base/failures.js';
 import type { MigrationInput } from '../../domain/migration/migration.js';
 import { passesRejectLimit } from '../../domain/migration/reject-limit.js';
@@ -10,13 +10,13 @@ import type { CarriedRun, MigrationRun, SteeringCommand } from '../lib/run.js';
 import { type MigrationOutcome, runMigration } from '../lib/run-migration.js';
 import { taskGroup } from '../lib/task-group.js';
 
-const steps = proxyActivities<Omit<RunSteps, 'preflight' | 'openRanges'>>(shortSteps);
-const { preflight } = proxyActivities<Pick<RunSteps, 'preflight'>>(longLooks);
-const { openRanges } = proxyActivities<Pick<RunSteps, 'openRanges'>>(untilDone);
-const rows = proxyActivities<RowMoves>(longSteps);
+const steps = proxyActivities<Omit<LedgerSteps, 'openRanges'>>(shortSteps);
+const { preflight } = proxyActivities<Pick<MigrationSteps, 'preflight'>>(longLooks);
+const { openRanges } = proxyActivities<Pick<LedgerSteps, 'openRanges'>>(untilDone);
+const rows = proxyActivities<Omit<MigrationSteps, 'preflight'>>(longSteps);
 
-/** Moves the saju records of legacy into the saju cube: the plan, from top to bottom. */
-export async function sajuRecordsMigration(
+/** Moves a kind that consists of rows from legacy into its cube: the plan, from top to bottom. */
+export async function rowsMigration(
   input: MigrationInput,
   carried?: CarriedRun | null,
   proof?: RequestProof,
@@ -82,6 +82,7 @@ async function verifyUntilClean(run: MigrationRun): Promise<void> {
   }
 }
 
+type VerifyRound = Awaited<ReturnType<MigrationSteps['verifyRows']>>;
 type Verdict = Extract<VerifyRound, { kind: 'concluded' }>['verdict'];
 
 async function compareEverything(run: MigrationRun, betweenRounds: () => Promise<void>): Promise<Verdict> {

@@ -1,5 +1,5 @@
 import { Failure } from '../../../base/failures.js';
-import type { UnmappedColumns } from '../../../domain/migration/migration.js';
+import type { UnmappedColumns } from '../../../domain/migration/options.js';
 import type { TableRule } from '../../../domain/migration/table-rule.js';
 import { quoteIdentifier } from '../../../postgres/connect.js';
 import { atSide } from '../../../postgres/databases.js';

@@ -4,21 +4,16 @@ import type { FastifyInstance } from 'fastify';
 import { problemResponses } from '../../../api/problem.js';
 import { idParameter, kindParameter, planRefusals, security, startBody, steeringBodies } from '../../../api/schemas.js';
 import { Failure } from '../../../base/failures.js';
-import {
-  defaultMigrationOptions,
-  isMigrationId,
-  type MigrationKind,
-  type MigrationOptions,
-  migrationKinds,
-} from '../../../domain/migration/migration.js';
-import { trafficNameOfKind } from '../../../domain/traffic-of-kinds.js';
+import { contractKinds, defaultOptionsOf, type MigrationKind, migrationKinds } from '../../../domain/catalog.js';
+import { trafficNameOfKind } from '../../../domain/cubes.js';
+import { isMigrationId } from '../../../domain/migration/migration.js';
+import type { MigrationOptions } from '../../../domain/migration/options.js';
 import { requesterHeaders } from '../../../http/requester.js';
 import { listMigrations } from '../../../postgres/ledger/run-view.js';
 import { findStart, recordRunId, recordStart } from '../../../postgres/ledger/runs.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { knownMigration, steer } from './steering.js';
-import { hasPlan } from './workflows.js';
 
 const found = {
   200: { $ref: 'Migration#' },
@@ -83,19 +78,15 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
       },
     },
     async (request, reply) => {
-      const kind = migrationKinds.find((known) => known === request.params.id);
-      if (kind === undefined)
-        throw new Failure('not_found', `There is no kind ${clip(request.params.id)}.`, {
-          hint: `Kinds are ${migrationKinds.join(', ')}.`,
-        });
+      const kind = availableKind(request.params.id);
       const { mode = 'copy', options } = request.body;
-      checkAvailable(kind, mode);
+      checkMode(mode);
       const idempotencyKey = keyOf(request.headers['idempotency-key']);
       const start = {
         id: newId(request.body.id),
         kind,
         mode,
-        options: completeOptions(options),
+        options: completeOptions(kind, options),
         idempotencyKey,
         by: authorization.callerOf(request).cubeId,
       };
@@ -150,12 +141,19 @@ function isTrial(body: unknown): boolean {
   return typeof body === 'object' && body !== null && Object.values(body).includes(true);
 }
 
-function checkAvailable(kind: MigrationKind, mode: string): void {
-  if (!hasPlan(kind)) {
-    throw new Failure('invalid_input', `Migrations of kind ${kind} are not available in this version.`, {
-      details: { field: 'kind' },
+function availableKind(name: string): MigrationKind {
+  const kind = migrationKinds.find((known) => known === name);
+  if (kind !== undefined) return kind;
+  if (!contractKinds.includes(name))
+    throw new Failure('not_found', `There is no kind ${clip(name)}.`, {
+      hint: `Kinds are ${contractKinds.join(', ')}.`,
     });
-  }
+  throw new Failure('invalid_input', `Migrations of kind ${name} are not available in this version.`, {
+    details: { field: 'kind' },
+  });
+}
+
+function checkMode(mode: string): void {
   if (mode !== 'copy') {
     throw new Failure('invalid_input', `Mode ${mode} is not available in this version.`, {
       hint: 'Use mode copy.',
@@ -182,10 +180,11 @@ function keyOf(header: string | string[] | undefined): string | undefined {
 }
 
 function completeOptions(
+  kind: MigrationKind,
   given: { readonly [Name in keyof MigrationOptions]?: MigrationOptions[Name] | undefined } | undefined,
 ): MigrationOptions {
   const set = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
-  return { ...defaultMigrationOptions, ...Object.fromEntries(set) };
+  return { ...defaultOptionsOf(kind), ...Object.fromEntries(set) };
 }
 
 function clip(text: string): string {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import { Failure } from '../../../base/failures.js';
+import { trafficNameOfKind } from '../../../domain/cubes.js';
 import {
   allowedActions,
   endsRun,
@@ -9,7 +10,6 @@ import {
   type MigrationView,
   type SteeringRequest,
 } from '../../../domain/migration/migration.js';
-import { trafficNameOfKind } from '../../../domain/traffic-of-kinds.js';
 import { appendAudit } from '../../../postgres/audit.js';
 import { readStateSequence } from '../../../postgres/ledger/run-state.js';
 import { readMigration } from '../../../postgres/ledger/run-view.js';

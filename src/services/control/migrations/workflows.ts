@@ -1,11 +1,11 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { ProveRequest } from '../../../auth/request-proofs.js';
 import type { TemporalTarget } from '../../../config/temporal-address.js';
+import { type MigrationKind, workflowTypeOf } from '../../../domain/catalog.js';
 import {
   type MigrationAction,
   type MigrationId,
   type MigrationInput,
-  type MigrationKind,
   type SteeringRequest,
   workflowIdOf,
 } from '../../../domain/migration/migration.js';
@@ -41,13 +41,6 @@ export interface MigrationWorkflows {
   close(): Promise<void>;
 }
 
-/** The plan of each kind that exists so far, by the name under which the workflows' index exports it. */
-const plans: Readonly<Partial<Record<MigrationKind, string>>> = { 'saju-records': 'sajuRecordsMigration' };
-
-export function hasPlan(kind: MigrationKind): boolean {
-  return plans[kind] !== undefined;
-}
-
 const callMillis = 5000;
 
 /** Through Temporal's client; connects when first needed, so that the API starts without Temporal. */
@@ -72,7 +65,7 @@ export function createMigrationWorkflows(
       bounded(async () => {
         const workflowId = workflowIdOf(input.kind, input.id);
         try {
-          const handle = await workflow.start(plans[input.kind] ?? '', {
+          const handle = await workflow.start(workflowTypeOf(input.kind), {
             workflowId,
             taskQueue: taskQueues.control,
             args: startArgs(workflowId, input, null),
@@ -101,7 +94,7 @@ export function createMigrationWorkflows(
       };
       const workflowId = workflowIdOf(input.kind, input.id);
       const plan = {
-        type: plans[input.kind] ?? '',
+        type: workflowTypeOf(input.kind),
         workflowId,
         taskQueue: taskQueues.control,
         args: startArgs(workflowId, input, carried),

@@ -1,4 +1,5 @@
-import type { CubeDefinition, CubeId, TrafficName } from '../../../domain/cubes.js';
+import type { CubeId } from '../../../domain/catalog.js';
+import type { CubeDefinition, TrafficName } from '../../../domain/cubes.js';
 import { connectEndpoint } from '../../../upstream/connections.js';
 import type { InstanceSource } from '../../../upstream/instance-source.js';
 import { Upstream } from '../../../upstream/upstream.js';

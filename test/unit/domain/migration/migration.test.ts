@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { migrationKinds } from '../../../../src/domain/catalog.js';
 import {
   allowedActions,
   allowedWhilePending,
@@ -8,7 +9,6 @@ import {
   isMigrationId,
   type MigrationState,
   migrationActions,
-  migrationKinds,
   migrationModes,
   migrationStages,
   migrationStatuses,

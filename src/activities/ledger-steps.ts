@@ -1,8 +1,6 @@
 import type pg from 'pg';
 import type { MigrationAction } from '../domain/migration/migration.js';
-import { checkDatabases } from '../kinds/rows/preflight/preflight.js';
-import { estimateRows } from '../kinds/rows/preflight/source-estimate.js';
-import { checkUnmapped } from '../kinds/rows/preflight/unmapped-columns.js';
+import type { RunReference } from '../domain/migration/run-reference.js';
 import { atSide } from '../postgres/databases.js';
 import { releaseRanges } from '../postgres/ledger/ranges.js';
 import { acceptRejects, countRejects, type RejectCounts } from '../postgres/ledger/rejects.js';
@@ -14,26 +12,17 @@ import {
   recordEstimate,
   recordPending,
   recordRunState,
-  recordUnmapped,
 } from '../postgres/ledger/run-state.js';
-import { readStart } from '../postgres/ledger/runs.js';
 import { createLedgerCheck } from '../postgres/ledger/schema.js';
-import type { RunStepFence } from '../postgres/ledger/step-fence.js';
 import { startVerification } from '../postgres/ledger/verifications.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
 import { heartbeating } from './heartbeat.js';
 import { Patience } from './patience.js';
 import { recordingRetries } from './retries.js';
-import { mappingOf } from './row-kinds.js';
 
-/** A run in the state in which its plan asks for a step: once it has gone on, an attempt that comes late does nothing. */
-export interface RunReference extends RunStepFence {
-  readonly kind: string;
-}
-
-/** Steps of a run that move no rows: each but `preflight` a statement or two on the ledger, and all safe to repeat. */
-export function createRunSteps({ databases, reach }: ActivityDependencies) {
+/** Steps of a run that are the same for every kind: a statement or two on the ledger, all safe to repeat. */
+export function createLedgerSteps({ databases, reach }: ActivityDependencies) {
   const checkLedger = createLedgerCheck(databases.cube);
   const patience = new Patience();
   // A step that a pause can stop gives up what it waits for.
@@ -52,28 +41,6 @@ export function createRunSteps({ databases, reach }: ActivityDependencies) {
   const atCubeUntilDone = <T>(run: RunReference, work: (cube: pg.Pool) => Promise<T>) =>
     guarded(() => recordingRetries(databases, run, () => atLedger(work)), { untilDone: true });
   return {
-    /** Everything that can be found wrong before anything is changed; looks at the whole target. */
-    preflight: (run: RunReference): Promise<{ estimatedRows: number }> =>
-      guarded(
-        () =>
-          recordingRetries(databases, run, () =>
-            heartbeating(databases, async ({ databases, tell, signal }) => {
-              const mapping = mappingOf(run.kind);
-              const onRange = ({ position }: { position: bigint }) => tell({ position: position.toString() });
-              await checkDatabases(databases, mapping, { signal, onRange });
-              const { options } = await atSide('cube', () => readStart(databases.cube, run.migrationId));
-              const unmapped = await checkUnmapped(databases.legacy, mapping.source, options.unmapped_columns);
-              const estimatedRows = await estimateRows(databases.legacy, mapping.source);
-              await atSide('cube', async () => {
-                await recordEstimate(databases.cube, run, estimatedRows, true);
-                await recordUnmapped(databases.cube, run, unmapped);
-              });
-              return { estimatedRows };
-            }),
-          ),
-        { givesUp: patience.first },
-      ),
-
     /** Tells the ledger where the run stands. */
     recordState: (run: RunReference, state: RunState): Promise<void> =>
       atCubeUntilDone(run, async (cube) => {
@@ -115,4 +82,4 @@ export function createRunSteps({ databases, reach }: ActivityDependencies) {
   };
 }
 
-export type RunSteps = ReturnType<typeof createRunSteps>;
+export type LedgerSteps = ReturnType<typeof createLedgerSteps>;

@@ -1,0 +1,121 @@
+import { commonOptions, type MigrationOptions } from './migration/options.js';
+import { sajuSmokeCall } from './saju/smoke-call.js';
+import type { SmokeCall } from './smoke-call.js';
+
+/**
+ * What there is to move, and the cubes that serve it: the one list from which the plans, the control API, the command line,
+ * the stack and the gateway take names, ports, prefixes, variables and limits.
+ */
+
+export type CubeType = 'core_service' | 'support_service' | 'infrastructure';
+
+export interface CubeEntry {
+  readonly type: CubeType;
+  /** The port it listens on unless its environment names another. */
+  readonly port: number;
+  /** The path under which the gateway serves it, ending in a slash; left out for what users do not reach. */
+  readonly prefix?: string;
+  /**
+   * The name in the keys of its traffic flags, in `LEGACY_<NAME>_URL`, in its permission `<name>:call`, and of its schema in the
+   * cube database; left out where legacy has no twin of it.
+   */
+  readonly trafficName?: string;
+  /** Its program: the folder under `src/services`, and the name of its port; left out while there is none. */
+  readonly service?: string;
+  /** What the names of its own variables begin with: `<VARIABLES>_PORT`, `<VARIABLES>_URL`. */
+  readonly variables?: string;
+  /** The port of the stand-in of its legacy twin that `up` starts. */
+  readonly legacyPort?: number;
+  /** What a new version is called with before it gets users, beside its health. */
+  readonly smokeCalls?: readonly SmokeCall[];
+}
+
+export const cubes = {
+  'api-gateway-cube': { type: 'infrastructure', port: 8088, service: 'gateway', variables: 'GATEWAY' },
+  'security-cube': { type: 'infrastructure', port: 8080, service: 'security', variables: 'SECURITY_CUBE' },
+  'monitoring-cube': { type: 'infrastructure', port: 9464, service: 'monitoring', variables: 'MONITORING_CUBE' },
+  'saju-cube': {
+    type: 'core_service',
+    port: 8001,
+    prefix: '/api/saju/',
+    trafficName: 'saju',
+    service: 'saju',
+    variables: 'SAJU_CUBE',
+    legacyPort: 8011,
+    smokeCalls: [sajuSmokeCall],
+  },
+  'ai-cube': { type: 'core_service', port: 8002, prefix: '/api/ai/', trafficName: 'ai' },
+  'paperwork-cube': { type: 'support_service', port: 8003, prefix: '/api/paperwork/', trafficName: 'paperwork' },
+  'crawler-cube': { type: 'support_service', port: 8004, prefix: '/api/crawler/', trafficName: 'crawler' },
+  'frontend-cube': { type: 'support_service', port: 3000, prefix: '/' },
+} as const satisfies Readonly<Record<string, CubeEntry>>;
+
+export type CubeId = keyof typeof cubes;
+
+/** The plans: the workflows' index exports `rows` as `rowsMigration`. */
+export type Plan = 'rows' | 'items';
+
+export interface KindEntry {
+  /** The cube that serves what is moved; its `trafficName` is the schema of the kind's tables in the cube database. */
+  readonly cube: CubeId;
+  readonly plan: Plan;
+  /** Legacy's names of the tables. The first is the main one; parents come before their children. */
+  readonly tables: readonly { readonly name: string; readonly parent?: string }[];
+  /** The reasons for which a row is not moved, in the order in which they are looked for. */
+  readonly rejectReasons: readonly string[];
+  /** Share of rows, in percent, past which rejects block a run. */
+  readonly rejectLimitPercent: number;
+  /** Options of a run that differ from those of every other kind. */
+  readonly defaults: Partial<Omit<MigrationOptions, 'reject_limit_percent'>>;
+  /** Of the plan `items`: what is done to each row of the main table once it was moved, and to how many at a time. */
+  readonly item?: { readonly steps: readonly string[]; readonly parallel: number };
+}
+
+export const catalog = {
+  'saju-records': {
+    cube: 'saju-cube',
+    plan: 'rows',
+    tables: [{ name: 'saju_records' }],
+    rejectReasons: [
+      'user_id_empty',
+      'calendar_missing',
+      'date_invalid',
+      'hour_invalid',
+      'pillar_invalid',
+      'timestamp_invalid',
+      'refused_by_target',
+    ],
+    rejectLimitPercent: 2,
+    defaults: {},
+  },
+} as const satisfies Readonly<Record<string, KindEntry>>;
+
+export type MigrationKind = keyof typeof catalog;
+
+/** The plan of a kind, by the name under which the workflows' index exports it. */
+export function workflowTypeOf(kind: MigrationKind): `${Plan}Migration` {
+  return `${catalog[kind].plan}Migration`;
+}
+
+/** The kinds that this version moves. */
+export const migrationKinds = Object.keys(catalog) as readonly MigrationKind[];
+
+/** Every kind of the contract, those included that are not available in this version. */
+export const contractKinds: readonly string[] = [
+  ...new Set([...migrationKinds, 'ai-models', 'paperwork-files', 'crawler-jobs']),
+];
+
+export function kindEntry(kind: MigrationKind): KindEntry {
+  return catalog[kind];
+}
+
+/** The options of a run of the kind where nothing else is said. */
+export function defaultOptionsOf(kind: MigrationKind): MigrationOptions {
+  const { rejectLimitPercent, defaults } = kindEntry(kind);
+  return { ...commonOptions, ...defaults, reject_limit_percent: rejectLimitPercent };
+}
+
+/** The kinds whose rows a cube serves. */
+export function kindsOf(cube: string): readonly MigrationKind[] {
+  return migrationKinds.filter((kind) => catalog[kind].cube === cube);
+}

@@ -1,0 +1,101 @@
+import type pg from 'pg';
+import type { ReachCrashPoint } from '../base/crash-points.js';
+import type { MigrationOptions } from '../domain/migration/options.js';
+import type { RunReference } from '../domain/migration/run-reference.js';
+import type { Databases } from '../postgres/databases.js';
+import type { VerificationVerdict } from '../postgres/ledger/verifications.js';
+
+/** What a step gets of the world. */
+export interface StepContext {
+  /** Their statements are cancelled with the step. */
+  readonly databases: Databases;
+  /** Host and process id, for the ledger. */
+  readonly worker: string;
+  /** Aborts when the step is cancelled or given up: it then stops at its next commit. */
+  readonly signal: AbortSignal;
+  /** Call it after each commit or comparison: a step without progress is given up and run again. */
+  readonly reportProgress: (position: unknown) => void;
+  readonly reach: ReachCrashPoint;
+}
+
+export interface Estimate {
+  readonly rows: number;
+  /** Columns of legacy that are left behind. */
+  readonly unmapped: readonly string[];
+}
+
+/** One of the copies of a run that work at the same time. */
+export interface CopyLane extends RunReference {
+  readonly lane: number;
+  readonly options: MigrationOptions;
+  readonly estimatedRows: number;
+}
+
+/** What a lane did in one round. */
+export interface LaneRound {
+  readonly outcome: { readonly kind: 'source_exhausted' | 'round_over' | 'stopped' | 'too_many_rejects' };
+  readonly migrated: number;
+  readonly rejected: number;
+}
+
+export type VerifyRound =
+  | { readonly kind: 'concluded'; readonly verdict: VerificationVerdict }
+  | { readonly kind: 'round_over' | 'stopped' };
+
+/** False when the worker is shut down in between: what is left is done by calling again. */
+export interface Finished {
+  readonly finished: boolean;
+}
+
+/**
+ * What a kind of migration knows of its own: one implementation a kind, in `src/kinds/<kind>/kind.ts`. Every method may be
+ * killed at any instruction and called again: it reads the ledger and goes on. One that comes late, when its run has gone on,
+ * throws `claim_lost` and changes nothing.
+ */
+export interface Kind {
+  /** Throws the first thing that is wrong, before anything is changed; may look at whole tables. */
+  preflight(run: RunReference, step: StepContext): Promise<Estimate>;
+  /**
+   * Moves rows, parents before their children, until the source is exhausted or the round is over. The bytes of an artifact are
+   * durable before its row commits; rows and their ledger entry commit together. What cannot be moved becomes a reject.
+   */
+  copy(lane: CopyLane, step: StepContext): Promise<LaneRound>;
+  /** Compares rows, references and artifacts from where the verification is, and concludes it once all were compared. */
+  verify(run: RunReference, verificationId: string, step: StepContext): Promise<VerifyRound>;
+  /** Makes the cube equal to legacy where the last verification found a difference. */
+  repair(run: RunReference, options: MigrationOptions, step: StepContext): Promise<Finished>;
+  /** Tries rejects again: all that are not in the cube, or those named. */
+  retry(
+    run: RunReference,
+    options: MigrationOptions,
+    ids: 'all' | readonly string[],
+    step: StepContext,
+  ): Promise<Finished>;
+  /** The undo of every move: removes what runs of the kind own, children before their parents, and nothing else. */
+  remove(run: RunReference, step: StepContext): Promise<void>;
+  /** How much of a sample of what the ledger owns is there: a look of a second, however large the tables. */
+  countOwned(cube: pg.Pool): Promise<{ readonly owned: number; readonly present: number }>;
+  /** Throws what keeps the connected role from reading the kind's tables in legacy. */
+  checkLegacy(client: pg.ClientBase): Promise<void>;
+  /**
+   * Throws what keeps the connected role from writing and removing the kind's rows in the cube database. A table that is not
+   * there is made when the programs start.
+   */
+  checkCube(client: pg.ClientBase): Promise<void>;
+  /** Throws what keeps the connected role of the kind's cube from serving users out of legacy's tables. */
+  checkServing(client: pg.ClientBase, role: string): Promise<void>;
+  /** What the kind's service must answer for some rows of their owner; left out for a kind that is not served by id. */
+  readonly answers?: ServedRows;
+}
+
+/** Fields of a row as its service answers them. */
+export type AnsweredFields = Readonly<Record<string, string | number | boolean | null>>;
+
+export interface ServedRows {
+  /** Some rows of the owner. */
+  readonly sample: (legacy: pg.Pool) => Promise<readonly AnsweredFields[]>;
+  /** One row as it is now; undefined when it is gone. */
+  readonly read: (legacy: pg.Pool, id: string) => Promise<AnsweredFields | undefined>;
+  readonly path: (id: string) => string;
+  readonly permission: string;
+}

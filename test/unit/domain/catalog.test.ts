@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import {
+  type CubeEntry,
+  contractKinds,
+  cubes,
+  defaultOptionsOf,
+  kindEntry,
+  migrationKinds,
+  workflowTypeOf,
+} from '../../../src/domain/catalog.js';
+import { cubeIds, smokeCallsOf, trafficNameOfKind } from '../../../src/domain/cubes.js';
+import { sajuRejectReasons } from '../../../src/domain/saju/record.js';
+import * as workflows from '../../../src/workflows/index.js';
+
+test('cubes have the ports and prefixes of the contract', () => {
+  const lines = cubeIds.map((cubeId) => {
+    const { type, port, prefix = '–' }: CubeEntry = cubes[cubeId];
+    return `${cubeId} ${type} ${port} ${prefix}`;
+  });
+  expect(lines).toEqual([
+    'api-gateway-cube infrastructure 8088 –',
+    'security-cube infrastructure 8080 –',
+    'monitoring-cube infrastructure 9464 –',
+    'saju-cube core_service 8001 /api/saju/',
+    'ai-cube core_service 8002 /api/ai/',
+    'paperwork-cube support_service 8003 /api/paperwork/',
+    'crawler-cube support_service 8004 /api/crawler/',
+    'frontend-cube support_service 3000 /',
+  ]);
+});
+
+test('the kinds of the contract are known, whether this version moves them or not', () => {
+  expect(contractKinds).toEqual(['saju-records', 'ai-models', 'paperwork-files', 'crawler-jobs']);
+});
+
+test('every cube is called for its health, and the saju cube for a chart', () => {
+  expect(smokeCallsOf('security-cube').map(({ path }) => path)).toEqual(['/health']);
+  expect(smokeCallsOf('saju-cube').map(({ path }) => path)).toEqual(['/health', '/calculate']);
+});
+
+describe.each(migrationKinds)('%s', (kind) => {
+  const { plan, tables, item, rejectReasons } = kindEntry(kind);
+
+  test('has its plan among the exported workflows', () => {
+    expect(Object.keys(workflows)).toContain(workflowTypeOf(kind));
+  });
+
+  test('has parents before their children', () => {
+    const names = tables.map(({ name }) => name);
+    for (const [place, { parent }] of tables.entries())
+      if (parent !== undefined) expect(names.slice(0, place)).toContain(parent);
+    expect(tables[0]?.parent).toBeUndefined();
+  });
+
+  test('has steps of items with the plan for them alone', () => {
+    expect(item !== undefined).toBe(plan === 'items');
+  });
+
+  test('is served by a cube that has a legacy twin', () => {
+    expect(trafficNameOfKind(kind)).toBeTruthy();
+  });
+
+  test('closes its reasons with what every kind has', () => {
+    expect(rejectReasons.slice(-2)).toEqual(['timestamp_invalid', 'refused_by_target']);
+  });
+});
+
+test('a saju record is rejected for the reasons of the catalogue', () => {
+  expect(kindEntry('saju-records').rejectReasons).toEqual([...sajuRejectReasons, 'refused_by_target']);
+});
+
+test('two percent of saju records may be rejected', () => {
+  expect(defaultOptionsOf('saju-records').reject_limit_percent).toBe(2);
+});
