@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { Failure } from '../base/failures.js';
 import { type Rate, takeToken } from '../domain/traffic/token-bucket.js';
 import type { RedisConnection } from '../redis/connection.js';
-import { takeSharedToken } from '../traffic/rate-counter.js';
+import { takeSharedToken } from '../redis/scripts/take-token.js';
 import { sendProblem } from './problem.js';
 
 export interface RateLimiterOptions {
@@ -29,8 +29,8 @@ export function createRateLimiter({ redis, name, clock }: RateLimiterOptions): R
   const local = new LRUCache<string, number>({ max: maxLocalBuckets });
   let askAgainAt = 0;
   const takeLocally = (bucket: string, now: number, rate: Rate): number => {
-    const { fullAt, waitMillis } = takeToken(local.get(bucket) ?? 0, now, rate);
-    local.set(bucket, fullAt);
+    const { theoreticalArrival, waitMillis } = takeToken(local.get(bucket) ?? 0, now, rate);
+    local.set(bucket, theoreticalArrival);
     return waitMillis;
   };
   return {

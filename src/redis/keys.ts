@@ -1,7 +1,10 @@
 import type { TrafficName } from '../domain/cubes.js';
 import type { Side } from '../domain/traffic/routing.js';
 
-/** Names of what stands in Redis for one cube. The first two are the contract's and belong to everybody. */
+/** Announces that something changed; a reader that receives it polls at once. Never the only way to learn it. */
+export const changedChannel = 'cubeshift:changed';
+
+/** The keys of one cube's flags. The first two are the contract's: any program may write them. */
 export function flagKeys(name: TrafficName) {
   return {
     enabled: `${name}_cube_enabled`,
@@ -12,12 +15,12 @@ export function flagKeys(name: TrafficName) {
   } as const;
 }
 
-/** Which revision of the flags a gateway goes by. */
+/** The revision of the flags that a gateway uses. */
 export function flagsSeenKey(name: TrafficName, instanceId: string): string {
   return `cubeshift:traffic:${name}:seen:${instanceId}`;
 }
 
-/** Who met a failure on one side of a cube within the last hour. */
+/** The users who met a failure on one side of a cube within the last hour. */
 export function failedUsersKey(name: string, side: Side): string {
   return `cubeshift:traffic:${name}:failed:${side}`;
 }
@@ -33,3 +36,21 @@ export function holdAcknowledgementsKey(holdId: string): string {
 export function stepFenceKey(holderId: string): string {
   return `cubeshift:turn:${holderId}`;
 }
+
+/** The instances of a cube, by instance id. */
+export function instancesKey(cubeId: string): string {
+  return `cubeshift:instances:${cubeId}`;
+}
+
+/** The version of a cube that takes its traffic. */
+export function activeVersionKey(cubeId: string): string {
+  return `cubeshift:version:${cubeId}`;
+}
+
+/** A token bucket that all processes share. */
+export function rateKey(bucket: string): string {
+  return `cubeshift:rate:${bucket}`;
+}
+
+/** Which secrets of cube tokens each program knows. */
+export const secretReportsKey = 'cubeshift:known-secrets';

@@ -1,4 +1,5 @@
 import type { RedisConnection } from '../redis/connection.js';
+import { activeVersionKey, changedChannel, instancesKey } from '../redis/keys.js';
 import { signEntry } from './entry-signature.js';
 
 export type InstanceState = 'starting' | 'ready' | 'draining';
@@ -26,8 +27,6 @@ export type NewInstance = Omit<InstanceEntry, 'heartbeat_at'>;
 export const heartbeatLimit = 5000;
 /** After this its entry is removed. */
 export const forgottenAfter = 60_000;
-/** Says that something changed; a reader that hears it polls at once. Never the only way to learn it. */
-export const changedChannel = 'cubeshift:changed';
 
 export interface Registration {
   /** Told to Redis at once when it can be, else with a later heartbeat; never throws. */
@@ -133,20 +132,12 @@ async function redisTime(redis: RedisConnection): Promise<number> {
  * that are.
  */
 export function readActiveVersion(redis: RedisConnection, cubeId: string): Promise<string | null> {
-  return redis.get(versionKey(cubeId));
+  return redis.get(activeVersionKey(cubeId));
 }
 
 export async function setActiveVersion(redis: RedisConnection, cubeId: string, version: string): Promise<void> {
-  await redis.set(versionKey(cubeId), version);
+  await redis.set(activeVersionKey(cubeId), version);
   await redis.publish(changedChannel, cubeId);
-}
-
-function instancesKey(cubeId: string): string {
-  return `cubeshift:instances:${cubeId}`;
-}
-
-function versionKey(cubeId: string): string {
-  return `cubeshift:version:${cubeId}`;
 }
 
 /** What another program, or another version of this one, wrote there may be anything. */

@@ -1,4 +1,6 @@
 import type { RedisConnection } from '../redis/connection.js';
+import { secretReportsKey } from '../redis/keys.js';
+import { recordSecretsReport } from '../redis/scripts/report-secrets.js';
 
 /** Which secrets of cube tokens a program knows, by their fingerprints: the one it signs with first. */
 export interface SecretsReport {
@@ -9,12 +11,8 @@ export interface SecretsReport {
   readonly age: number;
 }
 
-const key = 'cubeshift:known-secrets';
 /** As an instance in the registry: what was silent for so long is gone. */
 const forgottenAfterSeconds = 60;
-
-const reportScript = `
-  redis.call('HSET', KEYS[1], ARGV[1], cjson.encode({fingerprints = cjson.decode(ARGV[2]), at = redis.call('TIME')[1]}))`;
 
 /**
  * Tells every second which secrets a program knows, so that whoever changes one can wait until everybody does. Never throws;
@@ -26,7 +24,7 @@ export function reportSecrets(
   fingerprints: () => readonly string[],
   { everyMillis = 1000 }: { everyMillis?: number } = {},
 ): () => Promise<void> {
-  const report = () => redis.eval(reportScript, 1, key, program, JSON.stringify(fingerprints())).then(nothing, nothing);
+  const report = () => recordSecretsReport(redis, program, fingerprints()).then(nothing, nothing);
   let last = report();
   const timer = setInterval(() => {
     last = last.then(report);
@@ -35,16 +33,16 @@ export function reportSecrets(
   return async () => {
     clearInterval(timer);
     await last;
-    await redis.hdel(key, program).catch(nothing);
+    await redis.hdel(secretReportsKey, program).catch(nothing);
   };
 }
 
 /** What programs reported within the last minute, by their names. */
 export async function readSecretsReports(redis: RedisConnection): Promise<readonly SecretsReport[]> {
-  const [[now], texts] = await Promise.all([redis.time(), redis.hgetall(key)]);
+  const [[now], texts] = await Promise.all([redis.time(), redis.hgetall(secretReportsKey)]);
   const reports = Object.entries(texts).map(([program, text]) => ({ program, ...parse(text, Number(now)) }));
   const gone = reports.filter(({ age }) => age > forgottenAfterSeconds).map(({ program }) => program);
-  if (gone.length > 0) await redis.hdel(key, ...gone);
+  if (gone.length > 0) await redis.hdel(secretReportsKey, ...gone);
   return reports.filter(({ age }) => age <= forgottenAfterSeconds).sort((a, b) => (a.program < b.program ? -1 : 1));
 }
 

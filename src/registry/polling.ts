@@ -1,5 +1,5 @@
 import type { RedisConnection } from '../redis/connection.js';
-import { changedChannel } from './instances.js';
+import { changedChannel } from '../redis/keys.js';
 
 export interface Poller {
   /** Looks for the first time and returns when that is over, well or not; from then on it looks by itself. */

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
+import { countSharedRequests } from '../../src/redis/scripts/count-requests.js';
 import type { RateLimits } from '../../src/services/gateway/admission/admission.js';
 import { type CountedBy, RateLimit } from '../../src/services/gateway/admission/rate-limits.js';
-import { countInShared } from '../../src/traffic/rate-counter.js';
 import { until } from '../support/conditions.js';
 import { metricsOf, startGateway, type TestGateway, TestUpstream } from '../support/gateway.js';
 import { OwnRedis } from '../support/own-redis.js';
@@ -36,7 +36,7 @@ function limit(by: CountedBy, { burst = 10, perSecond = 0.01 } = {}): RateLimit 
   return new RateLimit({
     by,
     rate: { perSecond, burst },
-    countShared: (bucket, rate, count) => countInShared(redis, bucket, rate, count),
+    countShared: (bucket, rate, count) => countSharedRequests(redis, bucket, rate, count),
     now: () => performance.now(),
   });
 }
@@ -99,7 +99,7 @@ describe('a user who asks too often', () => {
     // A name of its own: what the test before had to count may come late.
     const eager = { 'x-user-id': 'hasty' };
     expect(await statusesOf(one, 10, eager)).toEqual({ passed: 10, last: 200 });
-    const counted = () => countInShared(redis, 'gateway:subject:hasty', { perSecond: 0.01, burst: 10 }, 0);
+    const counted = () => countSharedRequests(redis, 'gateway:subject:hasty', { perSecond: 0.01, burst: 10 }, 0);
     await until('Redis to have counted all of it', async () => (await counted()) > 0);
     await until('a refusal of the other', async () => (await ask(other, eager)).status === 429);
     expect((await statusesOf(other, 1, eager)).passed).toBe(0);

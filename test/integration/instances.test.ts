@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
+import { changedChannel } from '../../src/redis/keys.js';
 import { admittedInstances } from '../../src/registry/admitted-instances.js';
 import { signEntry } from '../../src/registry/entry-signature.js';
 import {
-  changedChannel,
   type NewInstance,
   readActiveVersion,
   readInstances as readAdmitted,

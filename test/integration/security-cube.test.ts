@@ -15,8 +15,8 @@ import { type AuditedAct, appendAudit, checkAudit, readAudit } from '../../src/p
 import { createPool } from '../../src/postgres/connect.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
+import { takeSharedToken } from '../../src/redis/scripts/take-token.js';
 import { buildSecurityCube, type SecurityCubeOptions } from '../../src/services/security/app.js';
-import { takeSharedToken } from '../../src/traffic/rate-counter.js';
 import { until } from '../support/conditions.js';
 import { createDatabase, dropDatabase } from '../support/databases.js';
 import { OwnRedis } from '../support/own-redis.js';

@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { trafficNames } from '../../src/domain/cubes.js';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
+import { liftHold } from '../../src/redis/scripts/lift-hold.js';
 import { createHoldWatch, type HoldWatch } from '../../src/traffic/hold-watch.js';
-import { acknowledgements, liftHold, placeHold, readHoldOn } from '../../src/traffic/holds.js';
+import { acknowledgements, placeHold, readHoldOn } from '../../src/traffic/holds.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
 

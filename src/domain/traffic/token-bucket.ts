@@ -8,12 +8,16 @@ export interface Rate {
 const minWait = 0.001;
 
 /**
- * A token bucket kept as one number, the time at which it is full again (GCRA: the generic cell rate algorithm of ATM, in its
- * virtual-scheduling form). Milliseconds throughout; `fullAt` of one that was never used is anything up to now.
+ * A token bucket as one number (GCRA, the generic cell rate algorithm of ATM, in its virtual-scheduling form): the theoretical
+ * arrival time, at which the bucket is full again. Milliseconds throughout; for a new bucket any time up to now.
  */
-export function takeToken(fullAt: number, now: number, rate: Rate): { fullAt: number; waitMillis: number } {
+export function takeToken(
+  theoreticalArrival: number,
+  now: number,
+  rate: Rate,
+): { theoreticalArrival: number; waitMillis: number } {
   const interval = 1000 / rate.perSecond;
-  const next = Math.max(fullAt, now) + interval;
+  const next = Math.max(theoreticalArrival, now) + interval;
   const waitMillis = next - now - rate.burst * interval;
-  return waitMillis > minWait ? { fullAt, waitMillis } : { fullAt: next, waitMillis: 0 };
+  return waitMillis > minWait ? { theoreticalArrival, waitMillis } : { theoreticalArrival: next, waitMillis: 0 };
 }

@@ -12,13 +12,13 @@ import { cubeDefinitions, trafficNames } from '../../domain/cubes.js';
 import { ownedByLegacy } from '../../domain/traffic/routing.js';
 import { ownUrl } from '../../http/own-url.js';
 import { connectOwnRedis, redisVariables } from '../../redis/connection.js';
+import { countSharedRequests } from '../../redis/scripts/count-requests.js';
 import { admittedInstances } from '../../registry/admitted-instances.js';
 import { type NewInstance, readActiveVersion, readInstances, registerInstance } from '../../registry/instances.js';
 import { reportSecrets } from '../../registry/known-secrets.js';
 import { forgetFailedUsers, recordFailedUsers } from '../../traffic/failed-users.js';
 import { createFlagWatcher } from '../../traffic/flag-watcher.js';
 import { createHoldWatch } from '../../traffic/hold-watch.js';
-import { countInShared } from '../../traffic/rate-counter.js';
 import { readShadowRules } from '../../traffic/shadow-rules.js';
 import { createInstanceSource } from '../../upstream/instance-source.js';
 import { type CountedBy, RateLimit } from './admission/rate-limits.js';
@@ -159,7 +159,7 @@ function rateLimit(by: CountedBy, perSecond: number): RateLimit | null {
   return new RateLimit({
     by,
     rate: { perSecond, burst: 4 * perSecond },
-    countShared: (bucket, rate, count) => countInShared(redis, bucket, rate, count),
+    countShared: (bucket, rate, count) => countSharedRequests(redis, bucket, rate, count),
     now: () => performance.now(),
   });
 }

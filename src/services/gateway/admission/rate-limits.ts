@@ -27,7 +27,7 @@ const withoutRedisMillis = 1000;
 
 /** What is known of one who asks. Changed in place: taking a token makes no garbage. */
 class Bucket {
-  fullAt = 0;
+  theoreticalArrival = 0;
   windowEnds = 0;
   inWindow = 0;
   /** Let through, and not yet counted in Redis. */
@@ -62,9 +62,9 @@ export class RateLimit {
     const name = who.length > maxName ? `sha256:${hash('sha256', who)}` : who;
     const bucket = this.buckets.get(name, this.asItIs) ?? this.start(name);
     if (now < bucket.refusedUntil) return bucket.refusedUntil - now;
-    const { fullAt, waitMillis } = takeToken(bucket.fullAt, now, rate);
+    const { theoreticalArrival, waitMillis } = takeToken(bucket.theoreticalArrival, now, rate);
     if (waitMillis > 0) return waitMillis;
-    bucket.fullAt = fullAt;
+    bucket.theoreticalArrival = theoreticalArrival;
     if (now >= bucket.windowEnds) {
       // What somebody light asked for stays uncounted for good.
       if (bucket.inWindow <= this.light) bucket.uncounted = 0;

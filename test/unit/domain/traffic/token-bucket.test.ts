@@ -4,10 +4,10 @@ import { type Rate, takeToken } from '../../../../src/domain/traffic/token-bucke
 
 /** Plays times of asking, in order, against one bucket; returns which were let through. */
 function play(times: readonly number[], rate: Rate): readonly number[] {
-  let fullAt = 0;
+  let theoreticalArrival = 0;
   return times.filter((now) => {
-    const taken = takeToken(fullAt, now, rate);
-    fullAt = taken.fullAt;
+    const taken = takeToken(theoreticalArrival, now, rate);
+    theoreticalArrival = taken.theoreticalArrival;
     return taken.waitMillis === 0;
   });
 }
@@ -21,16 +21,16 @@ test('who waits as long as told is let through, and not a moment before', () => 
   const rates = fc.record({ perSecond: fc.integer({ min: 1, max: 1000 }), burst: fc.integer({ min: 1, max: 100 }) });
   fc.assert(
     fc.property(rates, fc.array(fc.integer({ min: 0, max: 500 }), { maxLength: 200 }), (rate, gaps) => {
-      let [fullAt, now] = [0, 1_764_000_000_000];
+      let [theoreticalArrival, now] = [0, 1_764_000_000_000];
       for (const gap of gaps) {
         now += gap;
-        const { waitMillis, fullAt: next } = takeToken(fullAt, now, rate);
+        const { waitMillis, theoreticalArrival: next } = takeToken(theoreticalArrival, now, rate);
         if (waitMillis > 0) {
-          expect(next).toBe(fullAt);
-          expect(takeToken(fullAt, now + waitMillis + 0.01, rate).waitMillis).toBe(0);
-          expect(takeToken(fullAt, now + waitMillis - 0.01, rate).waitMillis).toBeGreaterThan(0);
+          expect(next).toBe(theoreticalArrival);
+          expect(takeToken(theoreticalArrival, now + waitMillis + 0.01, rate).waitMillis).toBe(0);
+          expect(takeToken(theoreticalArrival, now + waitMillis - 0.01, rate).waitMillis).toBeGreaterThan(0);
         }
-        fullAt = next;
+        theoreticalArrival = next;
       }
     }),
   );
