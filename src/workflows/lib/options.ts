@@ -42,7 +42,7 @@ export const quickUntilDone: ActivityOptions = {
 };
 
 /** What a plan cannot go on without: where it stands must reach the ledger, however long a person takes to mend it. */
-export const untilDone: ActivityOptions = shortSteps;
+export const untilDone: ActivityOptions = { ...shortSteps };
 
 /** A look at whole tables, which may be as large as they like: a living worker heartbeats while it looks. */
 export const longLooks: ActivityOptions = {
