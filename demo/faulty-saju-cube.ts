@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { runCubeProgram } from '../src/http/cube-program.js';
-import { buildSajuProgram, sajuCubeVariables } from '../src/services/saju/program.js';
+import { buildSajuProgram } from '../src/services/saju/program.js';
 import type { OwnerSajuRecords } from '../src/services/saju/record-store.js';
 import { faultNames, faults } from './faults.js';
 
@@ -13,7 +13,7 @@ const name = faultNames.find((known) => known === values.fault);
 if (name === undefined) throw new Error(`--fault takes one of ${faultNames.join(', ')}`);
 const { spoil } = faults[name];
 
-await runCubeProgram('saju-cube', sajuCubeVariables, (program) => buildSajuProgram(program, spoiled));
+await runCubeProgram('saju-cube', (program) => buildSajuProgram(program, spoiled));
 
 function spoiled(records: OwnerSajuRecords): OwnerSajuRecords {
   return {

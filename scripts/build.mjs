@@ -15,7 +15,7 @@ const temporal = /^@temporalio\//;
 /** Optional packages that are not installed. */
 const absent = ['pg-native', 'pg-cloudflare'];
 
-/** What tests use as it is built, beside the programs. */
+/** What tests and scripts use as it is built, besides the programs. */
 const parts = [
   'src/services/control/program',
   'src/workers/control-worker',
@@ -24,6 +24,7 @@ const parts = [
   'src/state/home',
   'src/cli/output',
   'src/base/failures',
+  'src/config/variables',
 ];
 
 /** What the programs of a folder have in common is in `shared` beside them; folders share nothing. */

@@ -1,4 +1,4 @@
-// The house's own rules, one after the other: format and lint, types, expressions, import directions, dead code.
+// The house's own rules, one after the other: format and lint, types, expressions, import directions, dead code, the table of variables.
 import { spawnSync } from 'node:child_process';
 import { prepare } from './prepare.mjs';
 
@@ -18,6 +18,7 @@ const checks = [
     ['--config', '.dependency-cruiser.cjs', ...folders],
   ],
   ['dead code', 'knip/bin/knip.js', []],
+  ['variables in README', '../scripts/variables.mjs', ['--check']],
 ];
 const failed = checks.filter(([name, program, args]) => {
   process.stderr.write(`check: ${name}\n`);

@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Failure } from '../base/failures.js';
-import { type Configuration, refuseToStart } from '../config/config.js';
+import { refuseToStart } from '../config/configuration.js';
+import type { Configuration } from '../config/variables.js';
 import type { TokenSecrets } from './signed-tokens.js';
 
 const kinds = ['cube', 'user'] as const;

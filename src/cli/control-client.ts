@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readSecretsFile } from '../auth/token-secrets.js';
 import { issueCubeToken } from '../auth/tokens.js';
 import { Failure, isFailureType } from '../base/failures.js';
-import { readConfiguration } from '../config/config.js';
+import { readConfiguration } from '../config/configuration.js';
 import type { MigrationView } from '../domain/migration/migration.js';
 import type { Output } from './output.js';
 import { callerHeaders } from './person.js';

@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { readSecretsFile } from '../auth/token-secrets.js';
 import { Failure, toFailure } from '../base/failures.js';
 import { packageRoot } from '../base/package-root.js';
-import { checkVariables } from '../config/config.js';
+import { checkVariables, readConfiguration } from '../config/configuration.js';
 import { connectClient } from '../postgres/connect.js';
 import { diagnose } from '../stack/doctor.js';
 import { defaultCacheFolder } from '../stack/downloads/fetch.js';
@@ -29,7 +29,7 @@ interface UpOptions {
 
 /** The state folder of the stack that commands without another word mean. */
 export function currentHome(): StackHome {
-  return new StackHome(process.env.CUBESHIFT_HOME ?? '.cubeshift');
+  return new StackHome(readConfiguration(process.env, ['CUBESHIFT_HOME']).CUBESHIFT_HOME);
 }
 
 /** What the caller has set, without what this stack's own `env` has put into the shell. */
@@ -235,10 +235,10 @@ async function awaitOther(home: StackHome, output: Output): Promise<ExitCode> {
   }
   const live = liveEnvironment();
   showStack(live, output);
-  const unheard = ignoredVariables(ownEnvironment(), live);
-  if (unheard.length > 0)
+  const ignored = ignoredVariables(ownEnvironment(), live);
+  if (ignored.length > 0)
     output.talk(
-      `not changed: ${unheard.join(', ')}; \`cubeshift down\`, then \`up\`, starts the stack with what is set here`,
+      `not changed: ${ignored.join(', ')}; \`cubeshift down\`, then \`up\`, starts the stack with what is set here`,
     );
   return exitCodes.done;
 }

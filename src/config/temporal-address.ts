@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Configuration } from './config.js';
+import type { Configuration } from './variables.js';
 
 /** What every program that speaks to Temporal asks the environment for. */
 export const temporalVariables = [

@@ -1,9 +1,9 @@
 import { connect as connectTls } from 'node:tls';
 import { Failure, toFailure } from '../base/failures.js';
 import { answerMillis, codeOf, lookAtPort, tlsFault } from '../base/network.js';
-import { readConfiguration, type VariableName, variableTexts } from '../config/config.js';
+import { readConfiguration, setVariables } from '../config/configuration.js';
 import { temporalTarget, temporalVariables } from '../config/temporal-address.js';
-import { redisVariables } from '../redis/connection.js';
+import type { VariableName } from '../config/variables.js';
 import { probeRedis } from '../redis/probe.js';
 import { checkApart, type LookedAt, lookAtCube, lookAtLegacy, lookAtSajuCubesLegacy } from './databases.js';
 import { lookAtTemporal } from './temporal.js';
@@ -44,7 +44,7 @@ const serverLooks: Readonly<Partial<Record<VariableName, (environment: Environme
   SAJU_CUBE_LEGACY_URL: async (environment) =>
     describe(await lookAtSajuCubesLegacy(environment.SAJU_CUBE_LEGACY_URL ?? '')),
   REDIS_URL: async (environment) => {
-    const { REDIS_URL, REDIS_SERVER_UID } = readConfiguration(environment, redisVariables);
+    const { REDIS_URL, REDIS_SERVER_UID } = readConfiguration(environment, ['REDIS_URL', 'REDIS_SERVER_UID']);
     return { sentence: `Redis ${await probeRedis(REDIS_URL, REDIS_SERVER_UID)} answers` };
   },
   TEMPORAL_ADDRESS: async (environment) => {
@@ -69,8 +69,7 @@ const serviceVariables = [
  * wrong is there within two seconds; only a server that accepts and says nothing is given four.
  */
 export async function lookAtConfiguration(environment: Environment): Promise<readonly ServerFinding[]> {
-  const set = (Object.keys(variableTexts) as VariableName[]).filter((name) => environment[name]);
-  const wrong = set.filter((name) => !isRight(environment, name));
+  const wrong = setVariables(environment).filter((name) => !isRight(environment, name));
   const looked = await Promise.all([
     ...Object.entries(serverLooks).map(([name, look]) =>
       environment[name]

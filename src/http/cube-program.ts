@@ -3,33 +3,21 @@ import pino from 'pino';
 import { loadSecretsOrExit } from '../auth/token-secrets.js';
 import { createTokenVerifier } from '../auth/tokens.js';
 import { packageVersion } from '../base/package-root.js';
-import { type Configuration, configureOrExit, type VariableName } from '../config/config.js';
+import { configureOrExit } from '../config/configuration.js';
+import type { ConfigurationOf } from '../config/variables.js';
 import type { CubeId } from '../domain/catalog.js';
 import { cubeDefinition } from '../domain/cubes.js';
-import { connectOwnRedis, type RedisConnection, redisVariables } from '../redis/connection.js';
+import { connectOwnRedis, type RedisConnection } from '../redis/connection.js';
 import { admittedInstances } from '../registry/admitted-instances.js';
 import type { InstanceFilter } from '../registry/instances.js';
 import { reportSecrets } from '../registry/known-secrets.js';
 import { type CubeApp, type CubeOptions, runCube } from './cube.js';
 import { createInterCubeCalls, type InterCubeCalls } from './inter-cube-calls.js';
 
-const variablesOfEveryCube = [
-  ...redisVariables,
-  'CUBE_JWT_SECRET',
-  'CUBE_JWT_SECRET_PREVIOUS',
-  'TOKEN_SECRETS_FILE',
-  'CUBE_HOST',
-  'CUBE_PORT',
-  'CUBE_URL',
-  'CUBE_VERSION',
-  'INSTANCE_ID',
-  'INSTANCE_NETWORKS',
-  'LOG_LEVEL',
-] as const satisfies readonly VariableName[];
-
 /** What a cube's own part is given. */
-export interface CubeProgram<Name extends VariableName> {
-  readonly config: Pick<Configuration, Name | (typeof variablesOfEveryCube)[number]>;
+export interface CubeProgram<Id extends CubeId> {
+  /** The variables that the table gives to every cube, and to this one. */
+  readonly config: ConfigurationOf<'cube' | Id>;
   /** What `buildCube` needs of every cube. */
   readonly basics: Pick<CubeOptions, 'definition' | 'version' | 'instanceId' | 'clock' | 'tokens'> & {
     readonly logger: pino.Logger;
@@ -53,16 +41,15 @@ export interface BuiltCube {
 }
 
 /**
- * The whole life of a cube's process, from its environment to its last answer after SIGTERM. `names` are the variables it
- * reads beside those of every cube. A wrong environment ends it with code 2 and a sentence for each variable.
+ * The whole life of a cube's process, from its environment to its last answer after SIGTERM. It reads
+ * the variables of every cube and its own; a wrong environment ends it with code 2 and a sentence for each variable.
  */
-export async function runCubeProgram<Name extends VariableName>(
-  cubeId: CubeId,
-  names: readonly Name[],
-  build: (program: CubeProgram<Name>) => Promise<BuiltCube>,
+export async function runCubeProgram<Id extends CubeId>(
+  cubeId: Id,
+  build: (program: CubeProgram<Id>) => Promise<BuiltCube>,
 ): Promise<void> {
   const definition = cubeDefinition(cubeId);
-  const config = configureOrExit([...variablesOfEveryCube, ...names], {
+  const config = configureOrExit(['cube', cubeId], {
     CUBE_PORT: String(definition.port),
     ...process.env,
   });

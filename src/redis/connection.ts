@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { StrangerRefusal } from '../base/local-peer.js';
-import type { Configuration } from '../config/config.js';
+import type { Configuration } from '../config/variables.js';
 import { connectorTo } from './own-connector.js';
 
 /** The type of a connection, so that only this file names the library. */
@@ -18,8 +18,7 @@ export interface RedisOptions {
 }
 
 /** What a program reads of its environment to connect to Redis. */
-export const redisVariables = ['REDIS_URL', 'REDIS_SERVER_UID'] as const;
-export type RedisConfiguration = Pick<Configuration, (typeof redisVariables)[number]>;
+export type RedisConfiguration = Pick<Configuration, 'REDIS_URL' | 'REDIS_SERVER_UID'>;
 
 /** `connectRedis` as a program's environment says. */
 export function connectOwnRedis(

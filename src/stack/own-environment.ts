@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { Failure } from '../base/failures.js';
+import { variablesFrom, variableTable } from '../config/variables.js';
 import type { StackHome } from '../state/home.js';
 
 /**
@@ -45,22 +46,4 @@ export function recordOwnValues(
 }
 
 /** What of the variables that `env` prints would be taken for the caller's own. */
-const ownNames = [
-  'STATE_DIR',
-  'LEGACY_DATABASE_URL',
-  'SAJU_CUBE_LEGACY_URL',
-  'CUBE_DATABASE_URL',
-  'REDIS_URL',
-  'REDIS_SERVER_UID',
-  'TEMPORAL_ADDRESS',
-  'TEMPORAL_TLS',
-  'TEMPORAL_TLS_CA',
-  'TEMPORAL_TLS_CERT',
-  'TEMPORAL_TLS_KEY',
-  'LEGACY_SAJU_URL',
-  'CUBE_JWT_SECRET',
-  'USER_JWT_SECRET',
-  'TOKEN_SECRETS_FILE',
-  'CONTROL_PORT',
-  'CONTROL_URL',
-];
+const ownNames = variablesFrom('stack').filter((name) => variableTable[name].readers.length > 0);

@@ -1,5 +1,8 @@
 import { renameSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readConfiguration } from '../config/configuration.js';
+import type { Reader } from '../config/variable.js';
+import { variablesOf } from '../config/variables.js';
 import { type ProcessEntry, passwordFrom, type StackHome } from '../state/home.js';
 import { isAlive, signalProcess } from '../state/process-identity.js';
 import type { ArtifactName } from './downloads/artifacts.js';
@@ -8,14 +11,14 @@ import { ensureArtifact } from './downloads/fetch.js';
 import { ownServers, requestedPorts, stackEnvironment } from './environment.js';
 import { recordOwnValues } from './own-environment.js';
 import { CubeSupervisor } from './programs/cubes.js';
-import { type DatabaseNeeds, databaseVariables, withoutDatabases } from './programs/program-databases.js';
+import { databaseVariables } from './programs/program-databases.js';
+import { programEnvironment } from './programs/program-environment.js';
 import { programProcess } from './programs/program-process.js';
-import { withoutOtherSecrets } from './programs/program-secrets.js';
-import { isNeeded, programs, runCubes } from './programs/programs.js';
+import { isNeeded, programs, runCubes, type StackProgram } from './programs/programs.js';
 import { Supervisor } from './programs/supervisor.js';
 import { embeddedServer, grantOnLegacy, prepareDatabase } from './servers/embedded-database.js';
 import { refuseStranger } from './servers/port-holder.js';
-import { checkPlace, preparePlace, removePlace, usualDatabasesFolder } from './servers/postgres-place.js';
+import { checkPlace, preparePlace, removePlace } from './servers/postgres-place.js';
 import type { DatabaseSide } from './servers/postgres-roles.js';
 import {
   administratorUrl,
@@ -41,8 +44,8 @@ export interface RunningStack {
   readonly env: Readonly<Record<string, string>>;
   /** The embedded database servers' superuser, for the tests of this package: no program is told. */
   readonly administratorUrls: Readonly<Partial<Record<DatabaseSide, string>>>;
-  /** What a program with these needs is told of databases. */
-  databasesOf(needs: DatabaseNeeds): Readonly<Record<string, string>>;
+  /** The variables of the databases that a program reads, with its own roles. */
+  databasesOf(program: Pick<StackProgram, 'readers' | 'roles'>): Readonly<Record<string, string>>;
   /** Keeps everything up until `signal` aborts. */
   watch(signal: AbortSignal): Promise<void>;
   /** Starts programs of this package beside the servers. */
@@ -90,7 +93,7 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
       const place = await preparePlace(
         home,
         await fetch('postgres'),
-        options.environment.CUBESHIFT_DATABASES || usualDatabasesFolder,
+        readConfiguration(options.environment, ['CUBESHIFT_DATABASES']).CUBESHIFT_DATABASES,
       );
       for (const side of (['legacy', 'cube'] as const).filter((one) => wanted[one])) {
         const server = await embeddedServer(home, settings, place, side);
@@ -119,7 +122,8 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
       for (const process of temporal.processes(await fetch('temporal')))
         await supervisor.bringUp([{ ...process, check: check('temporal') }]);
     }
-    const databasesOf = (needs: DatabaseNeeds) => databaseVariables(needs, settings, own);
+    const databasesOf = ({ readers, roles }: Pick<StackProgram, 'readers' | 'roles'>) =>
+      databaseVariables(variablesOf(...readers), roles, settings, own);
     return {
       env,
       administratorUrls: Object.fromEntries(
@@ -130,11 +134,12 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
       startPrograms: async () => {
         if (databases.legacy !== undefined) await grantOnLegacy(databases.legacy);
         const needed = programs.filter((one) => isNeeded(one, options.environment));
-        await supervisor.bringUp(needed.map((program) => programProcess(program, env, databasesOf(program.databases))));
+        await supervisor.bringUp(needed.map((program) => programProcess(program, env, databasesOf(program))));
         const cubes = runCubes.map((cube) => ({ ...cube, port: settings.ports[cube.portName] }));
         const envOf = (id: string) => {
-          const needs = runCubes.find(({ cubeId }) => cubeId === id)?.databases ?? {};
-          return { ...withoutOtherSecrets(withoutDatabases(env), []), ...databasesOf(needs) };
+          const { cubeId, roles } = runCubes.find((cube) => cube.cubeId === id) ?? { roles: {} };
+          const readers: readonly Reader[] = cubeId === undefined ? ['cube'] : ['cube', cubeId];
+          return programEnvironment(readers, env, databasesOf({ readers, roles }));
         };
         const portsOfCubes = new Set(cubes.map(({ port }) => port));
         const portsOfOthers = Object.values(settings.ports).filter((port) => !portsOfCubes.has(port));

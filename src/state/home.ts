@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Failure } from '../base/failures.js';
+import { fallbackOf } from '../config/variables.js';
 import {
   type DesiredCubes,
   desiredFolder,
@@ -34,12 +35,12 @@ export const usualPorts = {
   legacyPostgres: 5432,
   cubePostgres: 5433,
   redis: 6379,
-  control: 8090,
-  gateway: 8088,
-  security: 8080,
-  monitoring: 9464,
-  saju: 8001,
-  legacySaju: 8011,
+  control: fallbackOf('CONTROL_PORT'),
+  gateway: fallbackOf('GATEWAY_PORT'),
+  security: fallbackOf('SECURITY_CUBE_PORT'),
+  monitoring: fallbackOf('MONITORING_CUBE_PORT'),
+  saju: fallbackOf('SAJU_CUBE_PORT'),
+  legacySaju: fallbackOf('LEGACY_SAJU_PORT'),
 } as const;
 export type PortName = keyof typeof usualPorts;
 

@@ -1,7 +1,7 @@
 import { createMigrationSteps } from '../activities/migration-steps.js';
 import { armCrashPoint } from '../base/crash-points.js';
-import type { Configuration } from '../config/config.js';
-import { temporalTarget, temporalVariables } from '../config/temporal-address.js';
+import { temporalTarget } from '../config/temporal-address.js';
+import type { ConfigurationOf } from '../config/variables.js';
 import { taskQueues } from '../domain/task-queues.js';
 import { registry } from '../kinds/registry.js';
 import { openDatabases } from '../postgres/databases.js';
@@ -9,20 +9,10 @@ import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger/schema.js'
 import type { StartedWorker } from './run-worker.js';
 import { connectTemporal, createWorker, workerIdentity } from './worker.js';
 
-export const bulkWorkerVariables = [
-  ...temporalVariables,
-  'LEGACY_DATABASE_URL',
-  'CUBE_DATABASE_URL',
-  'LOG_LEVEL',
-  'WORKER_METRICS_ADDRESS',
-  'CUBESHIFT_CRASH_POINT',
-] as const;
 const activitySlots = 4;
 
 /** Starts a bulk worker, which moves and compares rows. Throws while a server it needs is away. */
-export async function startBulkWorker(
-  config: Pick<Configuration, (typeof bulkWorkerVariables)[number]>,
-): Promise<StartedWorker> {
+export async function startBulkWorker(config: ConfigurationOf<'bulk-worker'>): Promise<StartedWorker> {
   await upgradeLedger(config.CUBE_DATABASE_URL);
   const connection = await connectTemporal(temporalTarget(config));
   // Each step uses at most three pooled connections at a time on a side; streams have connections of their own.

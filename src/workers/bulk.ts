@@ -1,8 +1,8 @@
-import { configureOrExit } from '../config/config.js';
-import { bulkWorkerVariables, startBulkWorker } from './bulk-worker.js';
+import { configureOrExit } from '../config/configuration.js';
+import { startBulkWorker } from './bulk-worker.js';
 import { runWorker, startLog } from './run-worker.js';
 
 /** Entry point of a bulk worker: moves and compares rows. As many of them as there are machines. */
-const config = configureOrExit(bulkWorkerVariables);
+const config = configureOrExit(['bulk-worker']);
 const log = startLog('worker-bulk', config.LOG_LEVEL, config.WORKER_METRICS_ADDRESS);
 await runWorker(log, () => startBulkWorker(config));

@@ -14,15 +14,16 @@ import { LoadedSecrets } from '../auth/token-secrets.js';
 import { issueCubeToken } from '../auth/tokens.js';
 import { armCrashPoint } from '../base/crash-points.js';
 import { packageVersion } from '../base/package-root.js';
-import { type Configuration, legacyUrlsOf, legacyUrlVariables } from '../config/config.js';
-import { temporalTarget, temporalVariables } from '../config/temporal-address.js';
+import { legacyUrlsOf } from '../config/legacy-urls.js';
+import { temporalTarget } from '../config/temporal-address.js';
+import type { ConfigurationOf } from '../config/variables.js';
 import type { ReceivedRequest } from '../domain/plan-requests.js';
 import { taskQueues } from '../domain/task-queues.js';
 import { ownedByLegacy } from '../domain/traffic/routing.js';
 import { registry } from '../kinds/registry.js';
 import { openDatabases } from '../postgres/databases.js';
 import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger/schema.js';
-import { connectOwnRedis, redisVariables } from '../redis/connection.js';
+import { connectOwnRedis } from '../redis/connection.js';
 import { keepActiveVersions } from '../registry/active-versions.js';
 import { admittedInstances } from '../registry/admitted-instances.js';
 import { reportSecrets } from '../registry/known-secrets.js';
@@ -33,31 +34,10 @@ import type { Log, StartedWorker } from './run-worker.js';
 import { registerSearchAttributes } from './search-attributes.js';
 import { connectTemporal, createWorker, workerIdentity, workflowBundlePath } from './worker.js';
 
-export const controlWorkerVariables = [
-  ...temporalVariables,
-  'LEGACY_DATABASE_URL',
-  'CUBE_DATABASE_URL',
-  ...redisVariables,
-  'CUBE_JWT_SECRET',
-  'CUBE_JWT_SECRET_PREVIOUS',
-  'TOKEN_SECRETS_FILE',
-  'PROMETHEUS_URL',
-  'STATE_DIR',
-  'INSTANCE_NETWORKS',
-  'MAX_INSTANCES_PER_CUBE',
-  ...legacyUrlVariables,
-  'ESCALATION_WEBHOOK_URL',
-  'LOG_LEVEL',
-  'WORKER_METRICS_ADDRESS',
-  'CUBESHIFT_CRASH_POINT',
-] as const;
 const activitySlots = 10;
 
 /** Starts a control worker, which has the plans and their short steps. Throws while a server it needs is away. */
-export async function startControlWorker(
-  config: Pick<Configuration, (typeof controlWorkerVariables)[number]>,
-  log: Log,
-): Promise<StartedWorker> {
+export async function startControlWorker(config: ConfigurationOf<'control-worker'>, log: Log): Promise<StartedWorker> {
   await upgradeLedger(config.CUBE_DATABASE_URL);
   const connection = await connectTemporal(temporalTarget(config));
   await registerSearchAttributes(connection, config.TEMPORAL_NAMESPACE);

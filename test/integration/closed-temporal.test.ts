@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { readConfiguration } from '../../src/config/config.js';
+import { readConfiguration } from '../../src/config/configuration.js';
 import { temporalTarget, temporalVariables } from '../../src/config/temporal-address.js';
 import { defaultCacheFolder, ensureArtifact } from '../../src/stack/downloads/fetch.js';
 import { listProcesses, type RunningStack, startServers } from '../../src/stack/stack.js';

@@ -297,11 +297,7 @@ describe('one stack, then two', () => {
       control: ['CUBE_DATABASE_URL: control_api', ...ofTemporal],
       'security-cube': ['AUDIT_DATABASE_URL: security_cube'],
       'legacy-saju': ['LEGACY_DATABASE_URL: heal7'],
-      [`saju-cube-${packageVersion()}-1`]: [
-        'CUBE_DATABASE_URL: saju_cube',
-        'LEGACY_DATABASE_URL: saju_cube',
-        'SAJU_CUBE_LEGACY_URL: saju_cube',
-      ],
+      [`saju-cube-${packageVersion()}-1`]: ['CUBE_DATABASE_URL: saju_cube', 'SAJU_CUBE_LEGACY_URL: saju_cube'],
     });
   });
 

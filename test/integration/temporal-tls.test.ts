@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createServer, type TLSSocket } from 'node:tls';
 import { afterEach, expect, inject, test } from 'vitest';
 import { packageRoot } from '../../src/base/package-root.js';
-import { readConfiguration } from '../../src/config/config.js';
+import { readConfiguration } from '../../src/config/configuration.js';
 import { temporalTarget, temporalVariables } from '../../src/config/temporal-address.js';
 import { createMigrationWorkflows } from '../../src/services/control/migrations/workflows.js';
 import { connectTemporal } from '../../src/workers/worker.js';

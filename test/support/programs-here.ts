@@ -3,7 +3,8 @@ import { pathToFileURL } from 'node:url';
 import { Runtime } from '@temporalio/worker';
 import pino from 'pino';
 import { packageRoot } from '../../src/base/package-root.js';
-import { readConfiguration } from '../../src/config/config.js';
+import { readConfiguration } from '../../src/config/configuration.js';
+import { variablesOf } from '../../src/config/variables.js';
 import { quietRuntime } from './quiet-runtime.js';
 
 export type Program = 'control' | 'worker-control' | 'worker-bulk';
@@ -33,20 +34,20 @@ export class ProgramHere {
     const { signal } = this.stopping;
     switch (program) {
       case 'control': {
-        const { controlVariables, runControl } = await built.control();
-        return runControl(readConfiguration(environment, controlVariables), log, signal);
+        const { runControl } = await built.control();
+        return runControl(readConfiguration(environment, variablesOf('control-api')), log, signal);
       }
       case 'worker-control': {
         quietTemporal();
-        const { controlWorkerVariables, startControlWorker } = await built.controlWorker();
-        const config = readConfiguration(environment, controlWorkerVariables);
+        const { startControlWorker } = await built.controlWorker();
+        const config = readConfiguration(environment, variablesOf('control-worker'));
         const { keepWorking } = await built.runWorker();
         return keepWorking(log, () => startControlWorker(config, log), signal);
       }
       case 'worker-bulk': {
         quietTemporal();
-        const { bulkWorkerVariables, startBulkWorker } = await built.bulkWorker();
-        const config = readConfiguration(environment, bulkWorkerVariables);
+        const { startBulkWorker } = await built.bulkWorker();
+        const config = readConfiguration(environment, variablesOf('bulk-worker'));
         const { keepWorking } = await built.runWorker();
         return keepWorking(log, () => startBulkWorker(config), signal);
       }

@@ -46,17 +46,15 @@ export async function setup(project: TestProject): Promise<void> {
     temporalAddress: stack.env.TEMPORAL_ADDRESS ?? '',
     redisUrl: stack.env.REDIS_URL ?? '',
     programDatabases: Object.fromEntries(
-      [...programs.map(({ name, databases }) => [name, databases] as const), ...runCubes.map(byCube)].map(
-        ([name, needs]) => [name, stack?.databasesOf(needs) ?? {}],
-      ),
+      [...programs, ...runCubes.map(byCube)].map((program) => [program.name, stack?.databasesOf(program) ?? {}]),
     ),
     owners: { legacy: stack.env.LEGACY_DATABASE_URL ?? '', cube: stack.env.CUBE_DATABASE_URL ?? '' },
   });
   project.provide('timeSkippingServer', await ensureArtifact('temporal-test-server', cacheFolder, log));
 }
 
-function byCube({ cubeId, databases }: (typeof runCubes)[number]) {
-  return [cubeId, databases] as const;
+function byCube({ cubeId, roles }: (typeof runCubes)[number]) {
+  return { name: cubeId, readers: [cubeId], roles };
 }
 
 export async function teardown(): Promise<void> {

@@ -5,13 +5,13 @@ import { createRequestProofs } from '../../auth/request-proofs.js';
 import { loadSecretsOrExit } from '../../auth/token-secrets.js';
 import { createTokenVerifier, issueCubeToken } from '../../auth/tokens.js';
 import { failureRule, kindAndPlace, toFailure } from '../../base/failures.js';
-import type { Configuration } from '../../config/config.js';
-import { temporalTarget, temporalVariables } from '../../config/temporal-address.js';
+import { temporalTarget } from '../../config/temporal-address.js';
+import type { ConfigurationOf } from '../../config/variables.js';
 import { createPool } from '../../postgres/connect.js';
 import { deleteExpiredContents } from '../../postgres/ledger/retention.js';
 import { findOrphans, recordRunId } from '../../postgres/ledger/runs.js';
 import { upgradeLedger } from '../../postgres/ledger/schema.js';
-import { connectOwnRedis, redisVariables } from '../../redis/connection.js';
+import { connectOwnRedis } from '../../redis/connection.js';
 import { admittedInstances } from '../../registry/admitted-instances.js';
 import { reportSecrets } from '../../registry/known-secrets.js';
 import { createCubeCalls } from '../../runtime/cube-calls.js';
@@ -21,25 +21,9 @@ import { createKeptVersions, createWarmVersionOf } from './cubes/kept-versions.j
 import { createMigrationWorkflows, type MigrationWorkflows } from './migrations/workflows.js';
 import { createRampWorkflows } from './traffic/ramp-workflows.js';
 
-export const controlVariables = [
-  ...temporalVariables,
-  'CUBE_DATABASE_URL',
-  ...redisVariables,
-  'CUBE_JWT_SECRET',
-  'CUBE_JWT_SECRET_PREVIOUS',
-  'TOKEN_SECRETS_FILE',
-  'CONTROL_HOST',
-  'CONTROL_PORT',
-  'INSTANCE_NETWORKS',
-  'LEDGER_RETENTION_DAYS',
-  'MAX_INSTANCES_PER_CUBE',
-  'STATE_DIR',
-  'LOG_LEVEL',
-] as const;
-
 /** The whole life of a control API, from its first answer to its last after `signal` is aborted. */
 export async function runControl(
-  config: Pick<Configuration, (typeof controlVariables)[number]>,
+  config: ConfigurationOf<'control-api'>,
   log: pino.Logger,
   signal: AbortSignal,
 ): Promise<void> {

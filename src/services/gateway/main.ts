@@ -7,11 +7,12 @@ import { loadSecretsOrExit } from '../../auth/token-secrets.js';
 import { createTokenVerifier } from '../../auth/tokens.js';
 import { createUserTokenVerifier } from '../../auth/user-tokens.js';
 import { packageVersion } from '../../base/package-root.js';
-import { configureOrExit, legacyUrlsOf, legacyUrlVariables, refuseToStart } from '../../config/config.js';
+import { configureOrExit, refuseToStart } from '../../config/configuration.js';
+import { legacyUrlsOf } from '../../config/legacy-urls.js';
 import { cubeDefinitions, trafficNames } from '../../domain/cubes.js';
 import { ownedByLegacy } from '../../domain/traffic/routing.js';
 import { ownUrl } from '../../http/own-url.js';
-import { connectOwnRedis, redisVariables } from '../../redis/connection.js';
+import { connectOwnRedis } from '../../redis/connection.js';
 import { countSharedRequests } from '../../redis/scripts/count-requests.js';
 import { admittedInstances } from '../../registry/admitted-instances.js';
 import { type NewInstance, readActiveVersion, readInstances, registerInstance } from '../../registry/instances.js';
@@ -28,31 +29,7 @@ import { createGateway } from './server.js';
 
 /** Entry point of the gateway. */
 const cubeId = 'api-gateway-cube';
-const variables = [
-  ...redisVariables,
-  'CUBE_JWT_SECRET',
-  'CUBE_JWT_SECRET_PREVIOUS',
-  'USER_JWT_SECRET',
-  'USER_JWT_SECRET_PREVIOUS',
-  'TOKEN_SECRETS_FILE',
-  'TRUSTED_EDGES',
-  'INSTANCE_NETWORKS',
-  ...legacyUrlVariables,
-  'CUBE_HOST',
-  'CUBE_PORT',
-  'CUBE_URL',
-  'CUBE_VERSION',
-  'INSTANCE_ID',
-  'STATE_DIR',
-  'GATEWAY_WINDOW_SECONDS',
-  'GATEWAY_SHADOW',
-  'GATEWAY_RATE_PER_SECOND',
-  'GATEWAY_ADDRESS_RATE_PER_SECOND',
-  'GATEWAY_TUNNELS',
-  'GATEWAY_TUNNELS_PER_CLIENT',
-  'LOG_LEVEL',
-] as const;
-const config = configureOrExit(variables);
+const config = configureOrExit([cubeId]);
 const instanceId = config.INSTANCE_ID === '' ? randomUUID() : config.INSTANCE_ID;
 const version = config.CUBE_VERSION === '' ? packageVersion() : config.CUBE_VERSION;
 const log = pino({ name: cubeId, level: config.LOG_LEVEL, base: { instance_id: instanceId } });

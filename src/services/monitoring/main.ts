@@ -10,7 +10,7 @@ import { askCube } from './poll.js';
 const everyMillis = 5000;
 
 /** Entry point of the monitoring cube. */
-await runCubeProgram('monitoring-cube', [], async ({ basics, redis, admits, signal }) => {
+await runCubeProgram('monitoring-cube', async ({ basics, redis, admits, signal }) => {
   const { clock, definition } = basics;
   const metrics = createCollectorMetrics(definition.cubeId);
   const collector = createCubeMetricsCollector({

@@ -1,5 +1,5 @@
 import { runCubeProgram } from '../../http/cube-program.js';
-import { buildSajuProgram, sajuCubeVariables } from './program.js';
+import { buildSajuProgram } from './program.js';
 
 /** Entry point of the saju cube. */
-await runCubeProgram('saju-cube', sajuCubeVariables, (program) => buildSajuProgram(program));
+await runCubeProgram('saju-cube', (program) => buildSajuProgram(program));

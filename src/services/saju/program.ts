@@ -3,15 +3,12 @@ import { createPool } from '../../postgres/connect.js';
 import { buildSajuCube } from './app.js';
 import { legacySajuRecords, type OwnerSajuRecords } from './record-store.js';
 
-/** What the saju cube reads beside the variables of every cube. */
-export const sajuCubeVariables = ['SAJU_CUBE_LEGACY_URL', 'CUBE_DATABASE_URL'] as const;
-
 /**
  * The saju cube's own part of its process. `recordsFrom` may put something between the cube and the owner's records; by
  * default nothing stands there.
  */
 export async function buildSajuProgram(
-  { config, basics }: CubeProgram<(typeof sajuCubeVariables)[number]>,
+  { config, basics }: CubeProgram<'saju-cube'>,
   recordsFrom: (records: OwnerSajuRecords) => OwnerSajuRecords = (records) => records,
 ): Promise<BuiltCube> {
   // A client waits thirty seconds at the most; a record is read in a millisecond.

@@ -9,7 +9,7 @@ import { buildSecurityCube } from './app.js';
 const countMillis = 100;
 
 /** Entry point of the security cube. */
-await runCubeProgram('security-cube', ['AUDIT_DATABASE_URL'], async (program) => {
+await runCubeProgram('security-cube', async (program) => {
   const { config, basics, redis, secret, lookForSecrets } = program;
   const counters = connectOwnRedis(config, {
     commandMillis: countMillis,

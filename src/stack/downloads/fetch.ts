@@ -15,6 +15,7 @@ import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Failure } from '../../base/failures.js';
+import { readConfiguration } from '../../config/configuration.js';
 import { type Artifact, type ArtifactName, artifacts } from './artifacts.js';
 import { artifactFolder, checkCachedProgram } from './cached-program.js';
 import { isolatedPython } from './isolated-python.js';
@@ -26,9 +27,8 @@ function run(command: string, args: readonly string[]): Promise<unknown> {
 
 /** Where fetched servers stay, outside of any checkout. */
 export function defaultCacheFolder(environment: NodeJS.ProcessEnv): string {
-  return resolve(
-    environment.CUBESHIFT_CACHE ?? join(environment.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'cubeshift'),
-  );
+  const { CUBESHIFT_CACHE: cache } = readConfiguration(environment, ['CUBESHIFT_CACHE']);
+  return resolve(cache || join(environment.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'cubeshift'));
 }
 
 /**

@@ -13,7 +13,7 @@ import type { StackHome } from '../../state/home.js';
 import { choosePort } from '../../state/ports.js';
 import { isAlive } from '../../state/process-identity.js';
 import { ManagedProcess, type ProcessSpec } from './managed-process.js';
-import { isReady, programEnvironment, programFile } from './program-process.js';
+import { isReady, programFile } from './program-process.js';
 import type { RunCube } from './programs.js';
 
 /** A cube that drains finishes what it has in hand, within the thirty seconds a cube allows itself. */
@@ -43,8 +43,8 @@ export class CubeSupervisor {
 
   constructor(
     private readonly home: StackHome,
-    /** The variables that a cube's instances run with, beside those of the instance. */
-    private readonly envOf: (cubeId: string) => Readonly<Record<string, string>>,
+    /** The environment that a cube's instances run with, apart from the variables of each instance. */
+    private readonly envOf: (cubeId: string) => Readonly<Record<string, string | undefined>>,
     private readonly cubes: readonly RunCube[],
     /** Ports that other programs of the stack listen on, or are about to. */
     portsOfOthers: readonly number[],
@@ -163,7 +163,7 @@ export class CubeSupervisor {
       command: release.command,
       args: release.args,
       env: {
-        ...programEnvironment(this.envOf(wanted.cubeId)),
+        ...this.envOf(wanted.cubeId),
         ...release.env,
         CUBE_HOST: '127.0.0.1',
         CUBE_PORT: String(port),

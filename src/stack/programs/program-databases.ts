@@ -1,49 +1,44 @@
+import type { VariableName } from '../../config/variables.js';
 import type { StackSettings } from '../../state/home.js';
 import { roleUrl } from '../servers/embedded-database.js';
 import type { CubeRole, LegacyRole } from '../servers/postgres-roles.js';
 
-/** The databases that a program reads, each by the variable that names it, and as whom it comes to an embedded one. */
-export interface DatabaseNeeds {
-  readonly LEGACY_DATABASE_URL?: LegacyRole;
-  readonly SAJU_CUBE_LEGACY_URL?: LegacyRole;
-  readonly CUBE_DATABASE_URL?: CubeRole;
-  readonly AUDIT_DATABASE_URL?: CubeRole;
+/** The roles by which a program comes to the embedded databases. */
+export interface DatabaseRoles {
+  readonly legacy?: LegacyRole;
+  readonly cube?: CubeRole;
 }
 
-/** Servers of the user's own, which have roles of their own. */
-type OwnUrls = Readonly<Partial<Record<'LEGACY_DATABASE_URL' | 'SAJU_CUBE_LEGACY_URL' | 'CUBE_DATABASE_URL', string>>>;
+/** The variables that name a database, and by which variables the user's own server is named, the first that is set. */
+const databases = {
+  LEGACY_DATABASE_URL: { side: 'legacy', own: ['LEGACY_DATABASE_URL'] },
+  SAJU_CUBE_LEGACY_URL: { side: 'legacy', own: ['SAJU_CUBE_LEGACY_URL', 'LEGACY_DATABASE_URL'] },
+  CUBE_DATABASE_URL: { side: 'cube', own: ['CUBE_DATABASE_URL'] },
+  AUDIT_DATABASE_URL: { side: 'cube', own: ['CUBE_DATABASE_URL'] },
+} as const satisfies Partial<Record<VariableName, { side: 'legacy' | 'cube'; own: readonly VariableName[] }>>;
+type DatabaseVariable = keyof typeof databases;
 
-/** What a program is told of databases: nothing but what it needs. */
+export function isDatabaseVariable(name: VariableName): name is DatabaseVariable {
+  return name in databases;
+}
+
+/**
+ * Those of the named variables that name a database: the user's own server, which has roles of its own, else the embedded
+ * one as the role of its side.
+ */
 export function databaseVariables(
-  needs: DatabaseNeeds,
+  names: readonly VariableName[],
+  roles: DatabaseRoles,
   settings: Pick<StackSettings, 'ports' | 'passwordSecret'>,
-  own: OwnUrls,
-): Readonly<Record<string, string>> {
-  const legacy = (role: LegacyRole) =>
-    (role === 'saju_cube' ? own.SAJU_CUBE_LEGACY_URL : undefined) ??
-    own.LEGACY_DATABASE_URL ??
-    roleUrl(settings, 'legacy', role);
-  const cube = (role: CubeRole) => own.CUBE_DATABASE_URL ?? roleUrl(settings, 'cube', role);
-  return Object.fromEntries([
-    ...(['LEGACY_DATABASE_URL', 'SAJU_CUBE_LEGACY_URL'] as const).flatMap((name) => {
-      const role = needs[name];
-      return role === undefined ? [] : [[name, legacy(role)]];
+  ownServers: Readonly<Partial<Record<VariableName, string>>>,
+): Readonly<Partial<Record<VariableName, string>>> {
+  return Object.fromEntries(
+    names.filter(isDatabaseVariable).flatMap((name) => {
+      const { side, own } = databases[name];
+      const role = roles[side];
+      const ownUrl = own.map((variable) => ownServers[variable]).find((url) => url !== undefined);
+      if (ownUrl !== undefined) return [[name, ownUrl]];
+      return role === undefined ? [] : [[name, roleUrl(settings, side, role)]];
     }),
-    ...(['CUBE_DATABASE_URL', 'AUDIT_DATABASE_URL'] as const).flatMap((name) => {
-      const role = needs[name];
-      return role === undefined ? [] : [[name, cube(role)]];
-    }),
-  ]);
-}
-
-/** The variables of a stack without its databases. */
-export function withoutDatabases(env: Readonly<Record<string, string>>): Record<string, string> {
-  const {
-    LEGACY_DATABASE_URL: _legacy,
-    SAJU_CUBE_LEGACY_URL: _sajuCube,
-    CUBE_DATABASE_URL: _cube,
-    AUDIT_DATABASE_URL: _audit,
-    ...others
-  } = env;
-  return others;
+  );
 }

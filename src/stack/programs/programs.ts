@@ -1,15 +1,16 @@
+import type { Reader } from '../../config/variable.js';
+import type { CubeId } from '../../domain/catalog.js';
 import type { PortName } from '../../state/home.js';
-import type { DatabaseNeeds } from './program-databases.js';
-import type { SecretNeed } from './program-secrets.js';
+import type { DatabaseRoles } from './program-databases.js';
 
 type Environment = Readonly<Record<string, string>>;
 
 /** A cube whose versions come and go: its program in this package, and the port its first instance likes to have. */
 export interface RunCube {
-  readonly cubeId: string;
+  readonly cubeId: CubeId;
   readonly entry: string;
   readonly port: number;
-  readonly databases: DatabaseNeeds;
+  readonly roles: DatabaseRoles;
 }
 
 /** A program of this package that a stack runs beside the servers. */
@@ -17,8 +18,9 @@ export interface StackProgram {
   readonly name: string;
   readonly entry: string;
   readonly nodeFlags?: readonly string[];
-  readonly databases: DatabaseNeeds;
-  readonly secrets?: readonly SecretNeed[];
+  /** As whom the table of variables knows it. */
+  readonly readers: readonly Reader[];
+  readonly roles: DatabaseRoles;
   /** Null for one that listens on no port. */
   readonly listens: {
     /** The variable that says where others reach it. */
@@ -41,24 +43,25 @@ export const programs: readonly StackProgram[] = [
   {
     name: 'worker-control',
     entry: 'src/workers/control.js',
-    databases: { LEGACY_DATABASE_URL: 'engine_reader', CUBE_DATABASE_URL: 'control_worker' },
-    secrets: ['temporal'],
+    readers: ['control-worker'],
+    roles: { legacy: 'engine_reader', cube: 'control_worker' },
     listens: null,
   },
   {
     name: 'worker-bulk-1',
     entry: 'src/workers/bulk.js',
     nodeFlags: bulkWorkerFlags,
-    databases: { LEGACY_DATABASE_URL: 'engine_reader', CUBE_DATABASE_URL: 'bulk_worker' },
-    secrets: ['temporal'],
+    readers: ['bulk-worker'],
+    roles: { legacy: 'engine_reader', cube: 'bulk_worker' },
     listens: null,
   },
-  cubeProgram('security-cube', 'security', 'SECURITY_CUBE_URL', { AUDIT_DATABASE_URL: 'security_cube' }),
+  cubeProgram('security-cube', 'security', 'SECURITY_CUBE_URL', { cube: 'security_cube' }),
   {
     name: 'legacy-saju',
     entry: 'legacy/saju-service.js',
+    readers: ['legacy-saju'],
     // The monolith's own service has the monolith's own role.
-    databases: { LEGACY_DATABASE_URL: 'heal7' },
+    roles: { legacy: 'heal7' },
     listens: {
       url: 'LEGACY_SAJU_URL',
       path: '/health',
@@ -68,12 +71,12 @@ export const programs: readonly StackProgram[] = [
   {
     name: 'control',
     entry: 'src/services/control/main.js',
-    databases: { CUBE_DATABASE_URL: 'control_api' },
-    secrets: ['temporal'],
+    readers: ['control-api'],
+    roles: { cube: 'control_api' },
     listens: { url: 'CONTROL_URL', environment: () => ({}) },
   },
   cubeProgram('monitoring-cube', 'monitoring', 'MONITORING_CUBE_URL'),
-  { ...cubeProgram('api-gateway-cube', 'gateway', 'GATEWAY_URL'), secrets: ['userTokens'] },
+  { ...cubeProgram('api-gateway-cube', 'gateway', 'GATEWAY_URL'), readers: ['api-gateway-cube'] },
 ];
 
 /** What every stack runs, whatever servers and services of the user's own it is told of. */
@@ -87,12 +90,7 @@ export const runCubes: readonly (Omit<RunCube, 'port'> & { readonly portName: Po
     cubeId: 'saju-cube',
     entry: 'src/services/saju/main.js',
     portName: 'saju',
-    databases: {
-      SAJU_CUBE_LEGACY_URL: 'saju_cube',
-      // Versions that came before the variable above know this one alone.
-      LEGACY_DATABASE_URL: 'saju_cube',
-      CUBE_DATABASE_URL: 'saju_cube',
-    },
+    roles: { legacy: 'saju_cube', cube: 'saju_cube' },
   },
 ];
 
@@ -103,17 +101,23 @@ export function isNeeded(program: StackProgram, environment: NodeJS.ProcessEnv):
 
 /** A cube of which one instance runs, told by its environment where to listen. */
 function cubeProgram(
-  name: string,
+  name: CubeId,
   folder: string,
   url: 'SECURITY_CUBE_URL' | 'MONITORING_CUBE_URL' | 'GATEWAY_URL',
-  databases: DatabaseNeeds = {},
-) {
+  roles: DatabaseRoles = {},
+): StackProgram {
   const environment = (env: Environment) => ({
     CUBE_HOST: '127.0.0.1',
     CUBE_PORT: portOf(env, url),
     INSTANCE_ID: name,
   });
-  return { name, entry: `src/services/${folder}/main.js`, databases, listens: { url, environment } } as const;
+  return {
+    name,
+    entry: `src/services/${folder}/main.js`,
+    readers: ['cube', name],
+    roles,
+    listens: { url, environment },
+  };
 }
 
 function portOf(env: Environment, name: string): string {

@@ -20,6 +20,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Failure } from '../../base/failures.js';
+import { fallbackOf } from '../../config/variables.js';
 import type { StackHome } from '../../state/home.js';
 import { isAlive, signalProcess } from '../../state/process-identity.js';
 import { artifacts } from '../downloads/artifacts.js';
@@ -29,7 +30,7 @@ import { serverEnvironment } from './server-environment.js';
 const run = promisify(execFile);
 
 /** Where databases lie that root starts: a server that root may not run cannot look into root's home. */
-export const usualDatabasesFolder = '/var/lib/cubeshift';
+const usualDatabasesFolder = fallbackOf('CUBESHIFT_DATABASES');
 const copiesFolder = join(usualDatabasesFolder, 'programs');
 
 /** Where the PostgreSQL servers of a stack keep their data, which program they run, and who runs them. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readConfiguration } from '../../../src/config/config.js';
+import { readConfiguration } from '../../../src/config/configuration.js';
 import { postgresUrlProblem, redisUrlProblem } from '../../../src/config/server-urls.js';
 
 let folder: string;

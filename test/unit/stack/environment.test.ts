@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { readConfiguration, type VariableName, variableTexts } from '../../../src/config/config.js';
+import { readConfiguration } from '../../../src/config/configuration.js';
+import { variableNames, variablesFrom, variableTable } from '../../../src/config/variables.js';
 import {
   stackEnvironment as environmentOf,
   ignoredVariables,
@@ -20,7 +21,7 @@ function stackEnvironment(given: StackSettings, environment: NodeJS.ProcessEnv):
 }
 
 test('everything that the programs read is there, and right', () => {
-  const names = Object.keys(variableTexts) as VariableName[];
+  const names = variableNames.filter((name) => variableTable[name].readers.length > 0);
   expect(readConfiguration(stackEnvironment(settings, {}), names)).toMatchObject({
     TEMPORAL_ADDRESS: '127.0.0.1:7233',
     LEGACY_DATABASE_URL: expect.stringMatching(/^postgres:\/\/heal7:[\w-]{43}@127\.0\.0\.1:5432\/heal7$/),
@@ -42,6 +43,16 @@ test('everything that the programs read is there, and right', () => {
     SAJU_CUBE_URL: 'http://127.0.0.1:8001',
   });
   expect(stackEnvironment(settings, {}).TEMPORAL_UI_URL).toBe('http://127.0.0.1:8233');
+});
+
+test('what a stack sets by itself is what the table says', () => {
+  const temporal = { TEMPORAL_TLS: 'on', TEMPORAL_TLS_CA: '/ca', TEMPORAL_TLS_CERT: '/cert', TEMPORAL_TLS_KEY: '/key' };
+  const set = Object.keys(environmentOf(settings, {}, '/state', temporal));
+  expect(set.sort()).toEqual([...variablesFrom('stack')].sort());
+  const callers = Object.fromEntries(variableNames.map((name) => [name, 'the caller’s']));
+  const kept = Object.entries(environmentOf(settings, callers, '/state', temporal));
+  const passedOn = kept.filter(([, value]) => value === 'the caller’s').map(([name]) => name);
+  expect(passedOn.sort()).toEqual([...variablesFrom('caller')].sort());
 });
 
 test('a server of one’s own takes the place of the embedded one, and no other does', () => {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { variableNames, variablesOf } from '../../../../src/config/variables.js';
 import { cubeDefinitions } from '../../../../src/domain/cubes.js';
 import { programFile, programProcess } from '../../../../src/stack/programs/program-process.js';
 import { isNeeded, programs, runCubes } from '../../../../src/stack/programs/programs.js';
@@ -52,6 +53,16 @@ describe('the programs of a stack', () => {
       'monitoring-cube': [],
       'legacy-saju': [],
     });
+  });
+
+  test('each gets the variables that the table gives it, and no other', () => {
+    const all = Object.fromEntries(variableNames.map((name) => [name, 'http://127.0.0.1:1']));
+    for (const program of programs) {
+      const { listens, readers } = program;
+      const expected = [...variablesOf(...readers), ...Object.keys(listens?.environment(all) ?? {})];
+      const given = Object.keys(programProcess(program, all, all).env);
+      expect(new Set(given), program.name).toEqual(new Set(['PATH', 'LANG', 'TZ', ...expected]));
+    }
   });
 
   test('no secret is in an argument', () => {

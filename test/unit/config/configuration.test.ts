@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { crashPoints } from '../../../src/base/crash-points.js';
 import { Failure } from '../../../src/base/failures.js';
-import { readConfiguration, type VariableName, variableTexts } from '../../../src/config/config.js';
+import { readConfiguration } from '../../../src/config/configuration.js';
+import { type VariableName, variableNames, variableTable } from '../../../src/config/variables.js';
 
-const names = Object.keys(variableTexts) as VariableName[];
+/** Those that some program reads. */
+const names = variableNames.filter((name) => variableTable[name].readers.length > 0);
 const right = {
   TEMPORAL_ADDRESS: '127.0.0.1:7233',
   TEMPORAL_NAMESPACE: 'default',
@@ -41,6 +43,9 @@ const right = {
   CUBE_VERSION: '',
   INSTANCE_ID: '',
   STATE_DIR: '.cubeshift',
+  CUBESHIFT_HOME: '.cubeshift',
+  CUBESHIFT_CACHE: '',
+  CUBESHIFT_DATABASES: '/var/lib/cubeshift',
   GATEWAY_SHADOW: 'on',
   GATEWAY_WINDOW_SECONDS: '10',
   GATEWAY_RATE_PER_SECOND: '50',
@@ -56,7 +61,7 @@ const right = {
   MAX_INSTANCES_PER_CUBE: '8',
   LOG_LEVEL: 'info',
   CUBESHIFT_CRASH_POINT: '',
-} as const satisfies Record<VariableName, string>;
+} as const satisfies Partial<Record<VariableName, string>>;
 
 const read = {
   ...right,
@@ -231,7 +236,13 @@ describe('a wrong value', () => {
   );
 
   test('does not stop the next one from being told', () => {
-    const paths: readonly VariableName[] = ['STATE_DIR', 'TOKEN_SECRETS_FILE'];
+    const paths: readonly VariableName[] = [
+      'CUBESHIFT_HOME',
+      'CUBESHIFT_CACHE',
+      'CUBESHIFT_DATABASES',
+      'STATE_DIR',
+      'TOKEN_SECRETS_FILE',
+    ];
     const wrong = Object.fromEntries(names.map((name) => [name, paths.includes(name) ? 'zanzibar\0' : '{zanzibar}']));
     const problems = problemsOf(wrong);
     expect(problems.map((problem) => problem.split(' ')[0])).toEqual(names);
@@ -256,7 +267,7 @@ describe('a wrong value', () => {
 });
 
 test('what holds a password or key is marked secret', () => {
-  expect(names.filter((name) => variableTexts[name].secret)).toEqual([
+  expect(variableNames.filter((name) => variableTable[name].secret)).toEqual([
     'TEMPORAL_API_KEY',
     'LEGACY_DATABASE_URL',
     'SAJU_CUBE_LEGACY_URL',
@@ -267,5 +278,6 @@ test('what holds a password or key is marked secret', () => {
     'CUBE_JWT_SECRET_PREVIOUS',
     'USER_JWT_SECRET',
     'USER_JWT_SECRET_PREVIOUS',
+    'TEMPORAL_UI_URL',
   ]);
 });

@@ -1,0 +1,92 @@
+import { Failure, toFailure } from '../base/failures.js';
+import type { Reader } from './variable.js';
+import {
+  type Configuration,
+  type ConfigurationOf,
+  type VariableName,
+  variableNames,
+  variablesOf,
+  variableTable,
+} from './variables.js';
+
+/** Nothing else in `src` reads a variable of the table: all problems of a program's environment are reported at once. */
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** One of these without the others is of no use. */
+const pairs: readonly (readonly VariableName[])[] = [['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY']];
+
+/**
+ * Reads the named variables. Throws one `configuration_invalid` failure that lists every problem, one sentence each;
+ * values never appear in it.
+ */
+export function readConfiguration<Name extends VariableName>(
+  environment: Environment,
+  names: readonly Name[],
+): Pick<Configuration, Name> {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const name of names) {
+    const { text, parse, fallback, elsewhere } = variableTable[name];
+    const source = environment[name] || elsewhere === undefined ? name : elsewhere;
+    const raw = environment[source];
+    if (raw === undefined || raw === '') {
+      if (fallback === undefined) problems.push(`${name} is not set (${text}).`);
+      values[name] = fallback;
+      continue;
+    }
+    try {
+      values[name] = parse(raw);
+    } catch (error) {
+      problems.push(`${source} ${error instanceof Error ? error.message : 'is not valid'} (${text}).`);
+    }
+  }
+  problems.push(...incompletePairs(environment, names, problems));
+  if (problems.length > 0) throw new Failure('configuration_invalid', problems.join('\n'));
+  return values as Pick<Configuration, Name>;
+}
+
+/** A sentence for each pair of which only a part is set; a part that is wrong has a sentence already. */
+function incompletePairs(
+  environment: Environment,
+  names: readonly VariableName[],
+  problems: readonly string[],
+): readonly string[] {
+  const incomplete = pairs.filter((pair) => {
+    const isRead = pair.some((name) => names.includes(name));
+    const isReported = problems.some((problem) => pair.some((name) => problem.startsWith(`${name} `)));
+    return isRead && !isReported && new Set(pair.map((name) => Boolean(environment[name]))).size > 1;
+  });
+  return incomplete.map((pair) => `${pair.join(' and ')} are needed together.`);
+}
+
+/**
+ * What these programs read, at a program's start: a wrong environment ends the process with code 2 and a sentence for each
+ * variable.
+ */
+export function configureOrExit<R extends Reader>(
+  readers: readonly R[],
+  environment: Environment = process.env,
+): ConfigurationOf<R> {
+  try {
+    return readConfiguration(environment, variablesOf(...readers));
+  } catch (error) {
+    return refuseToStart(error);
+  }
+}
+
+/** Ends the process with code 2 and what is wrong with its environment. */
+export function refuseToStart(error: unknown): never {
+  process.stderr.write(`${toFailure(error).message}\n`);
+  process.exit(2);
+}
+
+/** The variables that are set and that some program reads. */
+export function setVariables(environment: Environment): readonly VariableName[] {
+  return variableNames.filter((name) => variableTable[name].readers.length > 0 && environment[name]);
+}
+
+/** Checks every variable that is set, for a program that passes them on to others. Throws as `readConfiguration` does. */
+export function checkVariables(environment: Environment): void {
+  readConfiguration(environment, setVariables(environment));
+}

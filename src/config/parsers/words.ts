@@ -1,0 +1,33 @@
+import { crashPoints } from '../../base/crash-points.js';
+
+/** Names, switches and paths. Each parser returns the value, or throws an Error that completes "NAME …". */
+
+export function parseName(value: string): string {
+  if (!/^[\w.-]{1,200}$/.test(value)) throw new Error('must be letters, digits, dots, dashes or underscores');
+  return value;
+}
+
+export function parsePath(value: string): string {
+  if (value.includes('\0')) throw new Error('must be a path');
+  return value;
+}
+
+export function parseSwitch(value: string): boolean {
+  if (value !== 'on' && value !== 'off') throw new Error('must be on or off');
+  return value === 'on';
+}
+
+/** A point that does not exist would never be reached: a test of recovery would prove nothing. */
+export function parseCrashPoint(value: string): string {
+  if (!crashPoints.some((point) => point === value)) throw new Error(`must be one of ${crashPoints.join(', ')}`);
+  return value;
+}
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+type LogLevel = (typeof logLevels)[number];
+
+export function parseLogLevel(value: string): LogLevel {
+  const level = logLevels.find((known) => known === value);
+  if (level === undefined) throw new Error(`must be one of ${logLevels.join(', ')}`);
+  return level;
+}

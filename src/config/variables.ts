@@ -1,0 +1,363 @@
+import { cubes } from '../domain/catalog.js';
+import {
+  parseHost,
+  parseHostPort,
+  parseHttpUrl,
+  parseNetworks,
+  parseOrigin,
+  parsePort,
+  parsePostgresUrl,
+  parseRedisUrl,
+} from './parsers/addresses.js';
+import { parseBearerToken, parseCertificateFile, parseKeyFile, parseSecret, parseTls } from './parsers/credentials.js';
+import { parseCount, parseDays, parseInstances, parseRate, parseSeconds, parseUserId } from './parsers/numbers.js';
+import { parseCrashPoint, parseLogLevel, parseName, parsePath, parseSwitch } from './parsers/words.js';
+import { type Reader, type Source, type Variable, variable } from './variable.js';
+
+const workers = ['control-worker', 'bulk-worker'] as const satisfies readonly Reader[];
+/** What speaks to Temporal. */
+const temporal = [...workers, 'control-api'] as const satisfies readonly Reader[];
+/** What listens as a cube does. */
+const listeners = ['api-gateway-cube', 'cube'] as const satisfies readonly Reader[];
+/** What calls, registers or routes instances of cubes, and so knows Redis and cube tokens. */
+const traffic = ['control-worker', 'control-api', ...listeners] as const satisfies readonly Reader[];
+
+const caller = ['caller'] as const satisfies readonly Source[];
+const stack = ['stack'] as const satisfies readonly Source[];
+/** The caller's value, else the stack's own. */
+const either = [...caller, ...stack] as const satisfies readonly Source[];
+
+/**
+ * Every environment variable, once. The programs, the environment that a stack gives each of them, `cubeshift env` and the
+ * table in README follow from it; `node scripts/variables.mjs` writes README anew.
+ */
+const variables = {
+  CUBESHIFT_HOME: variable('state folder of a stack', parsePath, ['command-line'], { fallback: '.cubeshift' }),
+  CUBESHIFT_CACHE: variable('folder of fetched servers', parsePath, ['command-line'], {
+    fallback: '',
+    note: 'left out, `cubeshift` in `XDG_CACHE_HOME`, or in `~/.cache`',
+  }),
+  CUBESHIFT_DATABASES: variable("folder of root's embedded databases", parsePath, ['command-line'], {
+    fallback: '/var/lib/cubeshift',
+  }),
+  STATE_DIR: variable(
+    'folder for snapshots and releases',
+    parsePath,
+    ['control-worker', 'control-api', 'api-gateway-cube'],
+    {
+      fallback: '.cubeshift',
+      sources: stack,
+    },
+  ),
+  TEMPORAL_ADDRESS: variable('host:port of the Temporal server', parseHostPort, temporal, {
+    sources: either,
+    server: true,
+  }),
+  TEMPORAL_NAMESPACE: variable('Temporal namespace', parseName, temporal, {
+    fallback: 'default',
+    sources: either,
+    note: 'it must exist, and there is **one for each cube database**: workers of a namespace share their work',
+  }),
+  TEMPORAL_TLS: variable(
+    "whether Temporal is spoken to over TLS: on, off, or the PEM file of the authority that signed the server's certificate",
+    parseTls,
+    temporal,
+    { fallback: 'off', sources: either, of: 'TEMPORAL_ADDRESS' },
+  ),
+  TEMPORAL_TLS_CA: variable(
+    "PEM file of the authority that signed the Temporal server's certificate; turns TLS on",
+    parseCertificateFile,
+    temporal,
+    { fallback: '', sources: either, of: 'TEMPORAL_ADDRESS' },
+  ),
+  TEMPORAL_TLS_CERT: variable(
+    'PEM file of the certificate that the Temporal server is shown, for one that asks; turns TLS on',
+    parseCertificateFile,
+    temporal,
+    { fallback: '', sources: either, of: 'TEMPORAL_ADDRESS' },
+  ),
+  TEMPORAL_TLS_KEY: variable('PEM file of the key of TEMPORAL_TLS_CERT', parseKeyFile, temporal, {
+    fallback: '',
+    sources: either,
+    of: 'TEMPORAL_ADDRESS',
+  }),
+  TEMPORAL_API_KEY: variable(
+    'API key of the Temporal namespace; with one TLS is always on',
+    parseBearerToken,
+    temporal,
+    { fallback: '', sources: caller, of: 'TEMPORAL_ADDRESS', secret: true },
+  ),
+  LEGACY_DATABASE_URL: variable('PostgreSQL URL of the monolith', parsePostgresUrl, [...workers, 'legacy-saju'], {
+    sources: either,
+    server: true,
+    secret: true,
+    note: 'tested with PostgreSQL 16',
+  }),
+  SAJU_CUBE_LEGACY_URL: variable(
+    "PostgreSQL URL of the monolith with the saju cube's own role; LEGACY_DATABASE_URL without it",
+    parsePostgresUrl,
+    ['saju-cube'],
+    { elsewhere: 'LEGACY_DATABASE_URL', sources: either, server: true, secret: true },
+  ),
+  CUBE_DATABASE_URL: variable('PostgreSQL URL of the cubes', parsePostgresUrl, [...temporal, 'saju-cube'], {
+    sources: either,
+    server: true,
+    secret: true,
+    note: 'another database, encoded in UTF8; PostgreSQL 16 or newer',
+  }),
+  AUDIT_DATABASE_URL: variable(
+    'PostgreSQL URL of the cubes, where issued tokens are put on record; without it they stand in the log alone',
+    parsePostgresUrl,
+    ['security-cube'],
+    { fallback: '', secret: true, note: '`up` sets it' },
+  ),
+  REDIS_URL: variable('Redis URL', parseRedisUrl, traffic, {
+    sources: either,
+    server: true,
+    secret: true,
+    note: 'traffic flags, instances and holds',
+  }),
+  REDIS_SERVER_UID: variable<number | null, typeof traffic>(
+    'user id that a Redis of this machine runs as: no other program on its port is told anything; empty for a Redis elsewhere',
+    parseUserId,
+    traffic,
+    { fallback: null, sources: stack },
+  ),
+  CUBE_JWT_SECRET: variable('secret that cube tokens are signed with', parseSecret, [...traffic, 'command-line'], {
+    sources: either,
+    secret: true,
+    note: '32 bytes or more',
+  }),
+  CUBE_JWT_SECRET_PREVIOUS: variable(
+    'secret that cube tokens were signed with until it was changed',
+    parseSecret,
+    traffic,
+    { fallback: '', sources: caller, secret: true },
+  ),
+  USER_JWT_SECRET: variable(
+    "secret that HEAL7's login signs user tokens with; without it they are refused",
+    parseSecret,
+    ['api-gateway-cube'],
+    { fallback: '', sources: either, secret: true, note: '32 bytes or more' },
+  ),
+  USER_JWT_SECRET_PREVIOUS: variable(
+    'secret that user tokens were signed with until it was changed',
+    parseSecret,
+    ['api-gateway-cube'],
+    { fallback: '', sources: caller, secret: true },
+  ),
+  // The stack sets it even where the caller does: programs run in another folder than the caller.
+  TOKEN_SECRETS_FILE: variable(
+    'JSON file with the secrets of tokens, looked at every second; what it has outranks the variables',
+    parsePath,
+    [...traffic, 'command-line'],
+    {
+      fallback: '',
+      sources: stack,
+      note: '[changed without a restart](docs/changing-a-secret.md); `up` passes on yours as an absolute path',
+    },
+  ),
+  TRUSTED_EDGES: variable(
+    'networks whose X-User-Id header is believed, separated by commas',
+    parseNetworks,
+    ['api-gateway-cube'],
+    { fallback: ['127.0.0.0/8', '::1/128'], sources: caller },
+  ),
+  INSTANCE_NETWORKS: variable(
+    'networks in which instances of cubes are called, separated by commas; any without it',
+    parseNetworks,
+    traffic,
+    { fallback: [], sources: caller, note: '[why](docs/traffic.md#who-may-stand-in-the-registry)' },
+  ),
+  LEGACY_SAJU_URL: variable("URL of the monolith's saju service", parseOrigin, ['control-worker', 'api-gateway-cube'], {
+    fallback: '',
+    sources: either,
+    note: 'left out, `up` starts a stand-in',
+  }),
+  LEGACY_AI_URL: variable("URL of the monolith's models", parseOrigin, ['control-worker', 'api-gateway-cube'], {
+    fallback: '',
+    sources: caller,
+  }),
+  LEGACY_PAPERWORK_URL: variable(
+    "URL of the monolith's paperwork service",
+    parseOrigin,
+    ['control-worker', 'api-gateway-cube'],
+    { fallback: '', sources: caller },
+  ),
+  LEGACY_CRAWLER_URL: variable(
+    "URL of the monolith's crawler service",
+    parseOrigin,
+    ['control-worker', 'api-gateway-cube'],
+    {
+      fallback: '',
+      sources: caller,
+    },
+  ),
+  PROMETHEUS_URL: variable(
+    'Prometheus that scrapes the gateways; without it they are asked directly',
+    parseHttpUrl,
+    ['control-worker'],
+    { fallback: '', sources: caller },
+  ),
+  CUBE_HOST: variable('address a cube listens on', parseHost, listeners, { fallback: '127.0.0.1' }),
+  CUBE_PORT: variable('port a cube listens on; 0 for any that is free', parsePort, listeners, { fallback: 0 }),
+  CUBE_URL: variable('where others reach this cube, when not at its own address', parseHttpUrl, listeners, {
+    fallback: '',
+  }),
+  CUBE_VERSION: variable('version this cube says it is; the version of the package by default', parseName, listeners, {
+    fallback: '',
+  }),
+  INSTANCE_ID: variable('name of this instance of a cube; a random one by default', parseName, listeners, {
+    fallback: '',
+  }),
+  GATEWAY_PORT: variable('port of the gateway that `up` starts', parsePort, ['command-line'], {
+    fallback: cubes['api-gateway-cube'].port,
+  }),
+  SECURITY_CUBE_PORT: variable('port of the security cube that `up` starts', parsePort, ['command-line'], {
+    fallback: cubes['security-cube'].port,
+  }),
+  MONITORING_CUBE_PORT: variable('port of the monitoring cube that `up` starts', parsePort, ['command-line'], {
+    fallback: cubes['monitoring-cube'].port,
+  }),
+  SAJU_CUBE_PORT: variable('port of the first saju cube that `up` starts', parsePort, ['command-line'], {
+    fallback: cubes['saju-cube'].port,
+  }),
+  LEGACY_SAJU_PORT: variable("port of the monolith's saju service that `up` starts", parsePort, ['command-line'], {
+    fallback: cubes['saju-cube'].legacyPort,
+  }),
+  GATEWAY_SHADOW: variable(
+    'whether the gateway compares the sides of cubes beside its traffic: on or off',
+    parseSwitch,
+    ['api-gateway-cube'],
+    { fallback: true, sources: caller },
+  ),
+  GATEWAY_WINDOW_SECONDS: variable(
+    'seconds in which the gateway counts a user once',
+    parseSeconds,
+    ['api-gateway-cube'],
+    {
+      fallback: 10,
+      sources: caller,
+    },
+  ),
+  GATEWAY_RATE_PER_SECOND: variable(
+    'requests a second of one user at the gateways, four times that at once; 0 for any number',
+    parseRate,
+    ['api-gateway-cube'],
+    { fallback: 50, sources: caller },
+  ),
+  GATEWAY_ADDRESS_RATE_PER_SECOND: variable(
+    'requests a second of one address at the gateways, four times that at once; 0 for any number',
+    parseRate,
+    ['api-gateway-cube'],
+    { fallback: 500, sources: caller },
+  ),
+  GATEWAY_TUNNELS: variable(
+    'WebSockets that a gateway holds at once; 0 for any number',
+    parseCount,
+    ['api-gateway-cube'],
+    {
+      fallback: 4096,
+      sources: caller,
+    },
+  ),
+  GATEWAY_TUNNELS_PER_CLIENT: variable(
+    'WebSockets of one user, or of one address without a user, at a gateway; 0 for any number',
+    parseCount,
+    ['api-gateway-cube'],
+    { fallback: 100, sources: caller },
+  ),
+  ESCALATION_WEBHOOK_URL: variable(
+    'URL told of an emergency rollback that needs a person',
+    parseHttpUrl,
+    ['control-worker'],
+    { fallback: '', sources: caller },
+  ),
+  CONTROL_HOST: variable('address the control API listens on', parseHost, ['control-api'], {
+    fallback: '127.0.0.1',
+    sources: caller,
+  }),
+  // As for the other ports, the caller's value is a wish: `up` keeps the port of a stack that exists.
+  CONTROL_PORT: variable('port of the control API', parsePort, ['control-api', 'command-line'], {
+    fallback: 8090,
+    sources: stack,
+    note: '`up` chooses another port when that one is taken',
+  }),
+  CONTROL_URL: variable('where the command line finds the control API', parseHttpUrl, ['command-line'], {
+    fallback: 'http://127.0.0.1:8090',
+    sources: stack,
+  }),
+  WORKER_METRICS_ADDRESS: variable(
+    'host:port at which a worker tells Prometheus of itself; empty for none',
+    parseHostPort,
+    workers,
+    { fallback: '', note: 'its slots, latencies and polls' },
+  ),
+  LEDGER_RETENTION_DAYS: variable(
+    'days after the end of a migration until the ledger forgets record contents',
+    parseDays,
+    ['control-api'],
+    { fallback: 90, sources: caller },
+  ),
+  MAX_INSTANCES_PER_CUBE: variable(
+    'how many instances of one cube may run at once, of all its versions',
+    parseInstances,
+    ['control-worker', 'control-api'],
+    { fallback: 8, sources: caller },
+  ),
+  LOG_LEVEL: variable('how much is logged', parseLogLevel, [...temporal, ...listeners], {
+    fallback: 'info',
+    sources: caller,
+  }),
+  CUBESHIFT_CRASH_POINT: variable(
+    'name of a point at which the program kills itself, for tests of recovery',
+    parseCrashPoint,
+    workers,
+    { fallback: '', sources: caller },
+  ),
+  GATEWAY_URL: variable('where the gateway of a stack is', parseHttpUrl, [], { sources: stack }),
+  SECURITY_CUBE_URL: variable('where the security cube of a stack is', parseHttpUrl, [], { sources: stack }),
+  MONITORING_CUBE_URL: variable('where the monitoring cube of a stack is', parseHttpUrl, [], { sources: stack }),
+  SAJU_CUBE_URL: variable('where the saju cube of a stack is', parseHttpUrl, [], { sources: stack }),
+  TEMPORAL_UI_URL: variable('link that opens the Temporal Web UI of a stack', parseHttpUrl, [], {
+    sources: stack,
+    secret: true,
+  }),
+} as const;
+
+export type VariableName = keyof typeof variables;
+
+/** The value of each variable, as it is read. */
+export type Configuration = {
+  readonly [Name in VariableName]: (typeof variables)[Name] extends Variable<infer T> ? T : never;
+};
+
+/** The names of the variables that any of these programs reads. */
+type NameReadBy<R extends Reader> = R extends Reader
+  ? { [Name in VariableName]: R extends (typeof variables)[Name]['readers'][number] ? Name : never }[VariableName]
+  : never;
+
+/** What these programs read. */
+export type ConfigurationOf<R extends Reader> = Pick<Configuration, NameReadBy<R>>;
+
+export const variableTable: Readonly<Record<VariableName, Variable>> = variables;
+
+/** The value where a variable is not set. */
+export function fallbackOf<Name extends VariableName>(name: Name): Configuration[Name] {
+  return variableTable[name].fallback as Configuration[Name];
+}
+
+/** Every variable, in the order of the table. */
+export const variableNames = Object.keys(variables) as readonly VariableName[];
+
+/** The variables that any of these programs reads. */
+export function variablesOf<R extends Reader>(...readers: readonly R[]): readonly NameReadBy<R>[] {
+  const wanted: readonly Reader[] = readers;
+  const isRead = (name: VariableName) => variableTable[name].readers.some((reader) => wanted.includes(reader));
+  return variableNames.filter((name): name is NameReadBy<R> => isRead(name));
+}
+
+/** The variables that have this source in a stack. */
+export function variablesFrom(source: Source): readonly VariableName[] {
+  return variableNames.filter((name) => variableTable[name].sources.includes(source));
+}
