@@ -13,11 +13,10 @@ import type { StepFence } from '../domain/step-fence.js';
 import type { Ownership } from '../domain/traffic/routing.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { readFence } from '../redis/fencing.js';
-import { liftFencedHold } from '../redis/scripts/lift-fenced-hold.js';
 import { liftHold } from '../redis/scripts/lift-hold.js';
 import type { InstanceFilter } from '../registry/instances.js';
 import { readFlags, writeFlags } from '../traffic/flags.js';
-import { placeFencedHold, placeHold, readHoldOn } from '../traffic/holds.js';
+import { placeHold } from '../traffic/holds.js';
 import { removeSwitch, throwSwitch } from '../traffic/thrown-switch.js';
 import { untilAcknowledged, untilSeen } from './gateway-answers.js';
 import { guarded } from './guard.js';
@@ -43,37 +42,30 @@ const switchMillis = 500;
 export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder }: CubeTrafficDependencies) {
   const killSwitch = (name: TrafficName) => join(killSwitchFolder, name);
   /** Undoes what an attempt did that came after a later step of its rollback. */
-  const unlessLate = async (fence: StepFence | undefined, undo: () => Promise<unknown>) => {
-    if (fence !== undefined && (await readFence(redis, fence.holderId)) > fence.sequence) await undo();
+  const unlessLate = async (fence: StepFence, undo: () => Promise<unknown>) => {
+    if ((await readFence(redis, fence.holderId)) > fence.sequence) await undo();
   };
   /** Sends users to legacy; answers how many gateways do not say that they go by it. */
-  const close = async (name: TrafficName, by: string, fence: StepFence | undefined): Promise<number | null> => {
+  const close = async (name: TrafficName, by: string, fence: StepFence): Promise<number | null> => {
     // One that is closed already stays whoever's it is: what is opened at the end is what a rollback closed. A plain SET
     // that closed it a moment ago made no revision; gateways know of it by their next look.
-    const terms = {
-      by,
-      why: 'emergency rollback',
-      onlyIfOpen: true,
-      ...(fence === undefined ? {} : { fence }),
-    } as const;
+    const terms = { by, why: 'emergency rollback', onlyIfOpen: true, fence } as const;
     const answer = await writeFlags(redis, name, { enabled: false }, terms);
     return untilSeen(redis, known, name, 'conflict' in answer ? answer.conflict.revision : answer.revision);
   };
   /** Takes away what this very step has thrown, in this attempt or one before. */
-  const takeBackSwitch = (name: TrafficName, by: string, fence: StepFence | undefined) =>
-    removeSwitch(killSwitch(name), (thrower) => thrower.by === by && thrower.fence === fence?.sequence);
+  const takeBackSwitch = (name: TrafficName, by: string, fence: StepFence) =>
+    removeSwitch(killSwitch(name), (thrower) => thrower.by === by && thrower.fence === fence.sequence);
   /** For gateways of this machine that Redis does not reach. */
-  const closeWithoutRedis = async (name: TrafficName, by: string, fence: StepFence | undefined) => {
+  const closeWithoutRedis = async (name: TrafficName, by: string, fence: StepFence) => {
     await throwSwitch(killSwitch(name), by, fence);
     // Redis may still be away: then nobody was let in meanwhile.
     await unlessLate(fence, () => takeBackSwitch(name, by, fence)).catch(() => undefined);
     await Context.current().sleep(switchMillis);
   };
   /** Named after the cube, not the run: a rollback takes over what the one before it left in place. */
-  const hold = (name: TrafficName, { cubeId }: ChangeReference, fence: StepFence | undefined) => {
-    const request = { scope: 'all', seconds: holdSeconds, by: rollbackIdOf(cubeId) } as const;
-    return fence === undefined ? placeHold(redis, name, request) : placeFencedHold(redis, name, request, fence);
-  };
+  const hold = (name: TrafficName, { cubeId }: ChangeReference, fence: StepFence) =>
+    placeHold(redis, name, { scope: 'all', seconds: holdSeconds, by: rollbackIdOf(cubeId) }, fence);
   return {
     /** How users reach the cube now, to be told before it is changed. */
     lookAtTraffic: ({ cubeId }: ChangeReference): Promise<TrafficBefore> =>
@@ -91,12 +83,12 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
     /**
      * Sends users to legacy where legacy owns the data, by the flags; else they wait at the gateways, for as long as
      * somebody keeps them waiting. Gateways have said so when this returns. While Redis is away, or a gateway does not
-     * say that it goes by the flags, the kill switch is thrown too. `count` is this step's place among those of its rollback
-     * that change the traffic: an attempt that wakes up after a later one stops nobody.
+     * say that it goes by the flags, the kill switch is thrown too. `sequence` numbers the steps of a
+     * rollback that change the traffic: an attempt that wakes up after a later step stops no user.
      */
-    stopTraffic: (change: ChangeReference, { way }: TrafficBefore, count?: number): Promise<StopOutcome> =>
+    stopTraffic: (change: ChangeReference, { way }: TrafficBefore, sequence: number): Promise<StopOutcome> =>
       guarded(async () => {
-        const fence = stepFenceOf(change, count);
+        const fence = { holderId: change.holderId, sequence };
         const name = trafficNameOf(change.cubeId);
         if (name === null || way === 'none') return acknowledgedByAll;
         if (way === 'flags') {
@@ -117,12 +109,12 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
      * Keeps users waiting at the gateways: makes the hold of this rollback longer again and again, until it is cancelled or
      * a later step of the rollback took its fence. Whatever fails may pass, and users are to wait all the same.
      */
-    keepWaiting: (change: ChangeReference, count: number): Promise<void> =>
+    keepWaiting: (change: ChangeReference, sequence: number): Promise<void> =>
       guarded(
         async () => {
           const name = trafficNameOf(change.cubeId);
           if (name === null) return;
-          const fence = { holderId: change.holderId, sequence: count };
+          const fence = { holderId: change.holderId, sequence };
           let renewAt = 0;
           for (;;) {
             Context.current().heartbeat();
@@ -146,32 +138,26 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
     letTrafficIn: (
       change: ChangeReference,
       { way, enabled }: TrafficBefore,
-      count?: number,
+      sequence: number,
     ): Promise<ReopenedTraffic> =>
       guarded(async () => {
-        const fence = stepFenceOf(change, count);
+        const fence = { holderId: change.holderId, sequence };
         const name = trafficNameOf(change.cubeId);
         if (name === null || way === 'none') return reopenTraffic;
         if (way === 'hold') {
-          const by = rollbackIdOf(change.cubeId);
-          if (fence !== undefined) await liftFencedHold(redis, name, by, fence);
-          else {
-            const placed = await readHoldOn(redis, name);
-            if (placed?.by === by) await liftHold(redis, name, placed.id);
-          }
+          await liftHold(redis, name, rollbackIdOf(change.cubeId), fence);
           return reopenTraffic;
         }
         const ofRollbacks = `${rollbackIdOf(change.cubeId)}/`;
         const why = 'emergency rollback done';
-        const fenced = fence === undefined ? {} : { fence };
-        const terms = { by: change.holderId, why, onlyIfClosedBy: ofRollbacks, ...fenced };
+        const terms = { by: change.holderId, why, onlyIfClosedBy: ofRollbacks, fence };
         const answer = await writeFlags(redis, name, { enabled: true }, terms);
-        if (fence !== undefined && (await readFence(redis, fence.holderId)) > fence.sequence) return reopenTraffic;
+        if ((await readFence(redis, fence.holderId)) > fence.sequence) return reopenTraffic;
         // After the fence was taken: a switch that is thrown late from now on is removed by whoever threw it.
         await removeSwitch(
           killSwitch(name),
           ({ by, fence: thrownAt }) =>
-            by.startsWith(ofRollbacks) && !(by === change.holderId && (thrownAt ?? 0) > (fence?.sequence ?? Infinity)),
+            by.startsWith(ofRollbacks) && !(by === change.holderId && (thrownAt ?? 0) > fence.sequence),
         );
         if (!('conflict' in answer) || answer.conflict.enabled) return reopenTraffic;
         const closedBy = answer.conflict.closedBy ?? 'somebody';
@@ -186,11 +172,6 @@ const acknowledgedByAll: StopOutcome = { unheard: 0 };
 const reopenTraffic: ReopenedTraffic = { passed: true, closedBy: null };
 
 export type CubeTraffic = ReturnType<typeof createCubeTraffic>;
-
-/** Plans before this version did not count. */
-function stepFenceOf({ holderId }: ChangeReference, count: number | undefined): StepFence | undefined {
-  return count === undefined ? undefined : { holderId, sequence: count };
-}
 
 function trafficNameOf(cubeId: string): TrafficName | null {
   return findCube(cubeId)?.trafficName ?? null;

@@ -59,12 +59,7 @@ export function createLocalRuntime(stateFolder: string, packagedVersion: string)
       await checkRelease(stateFolder, by.cubeId, version);
       await changeVersion(by, version, { instances, state: 'running' });
     },
-    start: async (by, version) => {
-      await checkRelease(stateFolder, by.cubeId, version);
-      await changeVersion(by, version, { state: 'running' });
-    },
     drain: (by, version) => changeVersion(by, version, { state: 'drained' }),
-    stop: (by, version) => changeVersion(by, version, { state: 'stopped' }),
     restart: (by, version, generation) => changeVersion(by, version, { generation, state: 'running' }),
     scale: (by, version, instances) => changeVersion(by, version, { instances }),
     activate: (by, version) => changeHeld(by, (cube) => withActive(cube, version)),

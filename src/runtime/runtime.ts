@@ -6,7 +6,7 @@ export interface VersionStatus {
   readonly version: string;
   readonly instances: number;
   readonly generation: number;
-  readonly state: 'running' | 'drained' | 'stopped';
+  readonly state: 'running' | 'drained';
   /** As its supervisor sees them. */
   readonly observed: readonly ObservedInstance[];
 }
@@ -35,12 +35,8 @@ export interface CubeRuntime {
   checkReleased(cubeId: string, version: string): Promise<void>;
   /** Brings a version up beside those that run. Throws `not_found` for one that was never released. */
   deploy(change: ChangeReference, version: string, instances: number): Promise<void>;
-  /** Starts a version again that was drained or stopped, with as many instances as it had. */
-  start(change: ChangeReference, version: string): Promise<void>;
   /** Lets a version finish what it has in hand, and go. */
   drain(change: ChangeReference, version: string): Promise<void>;
-  /** Ends a version at once. */
-  stop(change: ChangeReference, version: string): Promise<void>;
   /** Replaces the instances of older generations than `generation`, each once its successor is ready. */
   restart(change: ChangeReference, version: string, generation: number): Promise<void>;
   scale(change: ChangeReference, version: string, instances: number): Promise<void>;

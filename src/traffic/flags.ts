@@ -146,7 +146,7 @@ function readChange(text: string | null): FlagChange | null {
   try {
     const parsed: unknown = JSON.parse(text);
     if (typeof parsed !== 'object' || parsed === null) return null;
-    const { by, why, at, enabled, percentage, revision, closed_by: closedBy = by } = parsed as Record<string, unknown>;
+    const { by, why, at, enabled, percentage, revision, closed_by: closedBy } = parsed as Record<string, unknown>;
     return typeof by === 'string' && typeof why === 'string' && typeof at === 'string' && typeof revision === 'number'
       ? {
           by,

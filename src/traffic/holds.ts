@@ -28,36 +28,18 @@ export interface HoldRequest {
 const maxSeconds = 600;
 
 /**
- * Places a hold, or makes that of the same `by` end later (never sooner) under the same id: repeating a step that placed
- * one is harmless. A hold of another scope is a new one, to be acknowledged anew. Throws `conflict` when somebody else's
- * is in place, and `redis_unreachable`. It ends by itself in any case, so that nobody waits for a maker who died.
+ * Places a hold for a step of a run, or makes that of the same `by` end later (never sooner) under the same id: a step that
+ * is repeated places it again and does no harm. A hold of another scope is a new one, which gateways acknowledge anew.
+ * Answers null, and changes nothing, when a later step of the run is on record. Throws `conflict` when the hold of
+ * another `by` is in place, and `redis_unreachable`. A hold ends by itself in any case, so that the death of the program
+ * that placed it keeps no user waiting.
  */
-export async function placeHold(redis: RedisConnection, name: TrafficName, request: HoldRequest): Promise<Hold> {
-  const hold = await place(redis, name, request, undefined);
-  if (hold === null) throw new Error('a hold without a fence cannot come late');
-  return hold;
-}
-
-/**
- * As `placeHold`, for a run that counts its changes: null, and nothing changed, when a later fence of it was taken. The same
- * fence may place it again and again.
- */
-export function placeFencedHold(
+export async function placeHold(
   redis: RedisConnection,
   name: TrafficName,
-  request: HoldRequest,
+  { scope, seconds, by }: HoldRequest,
   fence: StepFence,
 ): Promise<Hold | null> {
-  return place(redis, name, request, fence);
-}
-
-async function place(
-  redis: RedisConnection,
-  name: TrafficName,
-  request: HoldRequest,
-  fence: StepFence | undefined,
-): Promise<Hold | null> {
-  const { scope, seconds, by } = request;
   if (!(seconds >= 1 && seconds <= maxSeconds))
     throw new Failure('invalid_input', `A hold lasts 1 to ${maxSeconds} seconds.`, { details: { field: 'seconds' } });
   const placed = await placeHoldAtomically(redis, name, { scope, millis: Math.ceil(seconds * 1000), by }, fence);

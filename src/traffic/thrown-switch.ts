@@ -8,20 +8,20 @@ import type { StepFence } from '../domain/step-fence.js';
  */
 interface Thrower {
   readonly by: string;
-  /** Null of rollbacks before fences were counted. */
+  /** Null where a person wrote the file. */
   readonly fence: number | null;
 }
 
 /** Throws it; one that somebody else threw, or a later fence of the same run, stays as it is. */
-export async function throwSwitch(file: string, by: string, fence: StepFence | undefined): Promise<void> {
-  const text = fence === undefined ? by : `${by}#${fence.sequence}`;
+export async function throwSwitch(file: string, by: string, fence: StepFence): Promise<void> {
+  const text = `${by}#${fence.sequence}`;
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   try {
     await writeFile(file, text, { flag: 'wx', mode: 0o600 });
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
     const there = await throwerOf(file);
-    if (there?.by !== by || (there.fence ?? 0) >= (fence?.sequence ?? 0)) return;
+    if (there?.by !== by || (there.fence ?? 0) >= fence.sequence) return;
     // Renamed over it, so that there is one at every instant.
     const next = `${file}.${process.pid}.tmp`;
     await writeFile(next, text, { mode: 0o600 });

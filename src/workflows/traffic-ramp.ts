@@ -138,7 +138,7 @@ async function advance(ramp: RampRun, { sentence }: Decision): Promise<void> {
     ramp.enter('completed', { verdict: 'advance', reason: 'target_reached', sentence: all });
     return;
   }
-  const unwritable = ramp.checksWrites ? await whyNotWritable(ramp) : undefined;
+  const unwritable = await whyNotWritable(ramp);
   if (unwritable === 'asked meanwhile') return;
   if (unwritable !== undefined)
     return ramp.enter('ramping', {
@@ -176,7 +176,7 @@ async function goBack(ramp: RampRun, { reason, sentence }: { reason: string; sen
   const fence = ramp.nextFence();
   const { revision, before } = await weights.setWeight({ cube, percentage: 0, fence, by: byRamp(ramp), why: sentence });
   ramp.revision = revision;
-  // Steps before this version did not say; an attempt that came after the change finds what it left.
+  // An attempt that came after the change finds what the change left.
   const from = before === undefined || before === 0 ? ramp.found : before;
   record(ramp, { action: 'ramp.back', from, to: 0, why: sentence });
   const at = Date.now();

@@ -51,23 +51,23 @@ function run<T>(step: () => Promise<T>): Promise<T> {
 }
 
 test('a cube that was closed here is opened again, though nobody could say how it was before', async () => {
-  await run(() => traffic().stopTraffic(change, unknown));
+  await run(() => traffic().stopTraffic(change, unknown, 1));
   expect((await readFlags(redis, 'saju')).enabled).toBe(false);
-  expect(await run(() => traffic().letTrafficIn(change, unknown))).toEqual(opened);
+  expect(await run(() => traffic().letTrafficIn(change, unknown, 2))).toEqual(opened);
   expect((await readFlags(redis, 'saju')).enabled).toBe(true);
 });
 
 test('a cube that somebody had closed before stays closed, and theirs', async () => {
   await writeFlags(redis, 'saju', { enabled: false }, { by: 'ops', why: 'not yet' });
-  await run(() => traffic().stopTraffic(change, unknown));
-  expect(await run(() => traffic().letTrafficIn(change, unknown))).toEqual({ passed: true, closedBy: 'ops' });
+  await run(() => traffic().stopTraffic(change, unknown, 1));
+  expect(await run(() => traffic().letTrafficIn(change, unknown, 2))).toEqual({ passed: true, closedBy: 'ops' });
   expect(await readFlags(redis, 'saju')).toMatchObject({ enabled: false, changed: { by: 'ops' } });
 });
 
 test('a cube that somebody closes meanwhile stays closed, and that is told', async () => {
-  await run(() => traffic().stopTraffic(change, { way: 'flags', enabled: true }));
+  await run(() => traffic().stopTraffic(change, { way: 'flags', enabled: true }, 1));
   await writeFlags(redis, 'saju', { enabled: false }, { by: 'ops', why: 'wait' });
-  const verdict = await run(() => traffic().letTrafficIn(change, { way: 'flags', enabled: true }));
+  const verdict = await run(() => traffic().letTrafficIn(change, { way: 'flags', enabled: true }, 2));
   expect(verdict).toEqual({ passed: false, sentence: 'the cube was closed by ops meanwhile' });
 });
 
@@ -75,10 +75,10 @@ describe('a cube that an earlier rollback closed, and left to a person,', () => 
   const earlier = { ...change, holderId: 'rollback/saju-cube/0' };
   const again = async () => {
     expect(await run(() => traffic().lookAtTraffic(change))).toEqual(closed);
-    await run(() => traffic().stopTraffic(change, closed));
-    return run(() => traffic().letTrafficIn(change, closed));
+    await run(() => traffic().stopTraffic(change, closed, 1));
+    return run(() => traffic().letTrafficIn(change, closed, 2));
   };
-  beforeEach(() => run(() => traffic().stopTraffic(earlier, { way: 'flags', enabled: true })));
+  beforeEach(() => run(() => traffic().stopTraffic(earlier, { way: 'flags', enabled: true }, 1)));
 
   test('is opened by the next one that ends well', async () => {
     expect(await again()).toEqual(opened);
@@ -102,25 +102,16 @@ describe('a cube that an earlier rollback closed, and left to a person,', () => 
     await redis.set('saju_cube_enabled', 'false');
     expect(await again()).toEqual({ passed: true, closedBy: 'somebody' });
   });
-
-  test('is opened when it was closed by a version that kept no name', async () => {
-    await redis.set(
-      'cubeshift:traffic:saju:changed',
-      JSON.stringify({ by: earlier.holderId, why: '', at: '', enabled: false, percentage: 0, revision: 1 }),
-    );
-    expect(await readFlags(redis, 'saju')).toMatchObject({ closedBy: earlier.holderId });
-    expect(await again()).toEqual(opened);
-  });
 });
 
 test('a kill switch that an earlier rollback has thrown goes, and one of a person stays', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'cubeshift-switch-'));
   const file = join(folder, 'saju');
   await writeFile(file, 'rollback/saju-cube/0');
-  await run(() => traffic('legacy', folder).letTrafficIn(change, unknown));
+  await run(() => traffic('legacy', folder).letTrafficIn(change, unknown, 2));
   expect(existsSync(file)).toBe(false);
   await writeFile(file, '');
-  await run(() => traffic('legacy', folder).letTrafficIn(change, unknown));
+  await run(() => traffic('legacy', folder).letTrafficIn(change, unknown, 2));
   expect(existsSync(file)).toBe(true);
   await rm(folder, { recursive: true });
 });
@@ -344,10 +335,12 @@ test('a hold is in force only when a gateway that drains says so too', async () 
     started_at: Date.now(),
   });
   const before = { way: 'hold', enabled: null } as const;
-  await expect(run(() => traffic('cube').stopTraffic(change, before))).rejects.toMatchObject({ type: 'step_stalled' });
+  await expect(run(() => traffic('cube').stopTraffic(change, before, 1))).rejects.toMatchObject({
+    type: 'step_stalled',
+  });
   const hold = await readHoldOn(redis, 'saju');
   await redis.hset(`cubeshift:hold-acks:${hold?.id}`, 'leaving', String(hold?.until));
   expect((await acknowledgements(redis, hold?.id ?? '')).size).toBe(1);
-  await run(() => traffic('cube').stopTraffic(change, before));
+  await run(() => traffic('cube').stopTraffic(change, before, 1));
   await gateway.close();
 });

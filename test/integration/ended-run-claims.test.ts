@@ -24,7 +24,7 @@ async function putRun(id: string, stage: string, status: string): Promise<void> 
 }
 
 const claimAs = (migrationId: string) =>
-  claimRange(databases.cube, { migrationId, lane: 0, worker: 'late' }, async () => 100n);
+  claimRange(databases.cube, { migrationId, sequence: 1, lane: 0, worker: 'late' }, async () => 100n);
 
 test('a worker that wakes up late claims no range of a run that is copying no more', async () => {
   await putRun('at-work', 'copying', 'running');
@@ -39,8 +39,8 @@ test('a worker that wakes up late claims no range of a run that is copying no mo
 
 test('a worker that wakes up late takes no rollback its claim', async () => {
   await putRun('removing', 'rolling_back', 'running');
-  const undo = await claimOperation(databases.cube, { migrationId: 'removing' }, 'undo');
-  await expect(claimOperation(databases.cube, { migrationId: 'removing' })).rejects.toMatchObject({
+  const undo = await claimOperation(databases.cube, { migrationId: 'removing', sequence: 1 }, 'undo');
+  await expect(claimOperation(databases.cube, { migrationId: 'removing', sequence: 1 })).rejects.toMatchObject({
     type: 'claim_lost',
   });
   const held = await databases.cube.query('select operation_token as token from ledger.migrations where id = $1', [
@@ -64,9 +64,9 @@ test('a claim ends the sessions of the one before it also where the role becomes
   try {
     const became = await opened.cube.query('select current_user::text as role');
     expect(became.rows).toEqual([{ role: owner.name }]);
-    const former = await claimOperation(opened.cube, { migrationId: 'became' });
+    const former = await claimOperation(opened.cube, { migrationId: 'became', sequence: 1 });
     const frozen = await opened.connect('cube', claimSessionName(former.token));
-    await claimOperation(opened.cube, { migrationId: 'became' });
+    await claimOperation(opened.cube, { migrationId: 'became', sequence: 1 });
     await until(
       'the former session to end',
       async () => {

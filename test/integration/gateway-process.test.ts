@@ -139,12 +139,13 @@ test('an instance outside of INSTANCE_NETWORKS is not there for it, and told of 
 });
 
 test('a hold is acknowledged, lets writes wait, and ends when it is lifted', async () => {
-  const hold = await placeHold(connection, 'saju', { scope: 'writes', seconds: 20, by: 'a test' });
-  await until('the acknowledgement', async () => (await acknowledgements(connection, hold.id)).has('gateway-1'));
+  const step = { holderId: 'a test/1', sequence: 1 };
+  const hold = await placeHold(connection, 'saju', { scope: 'writes', seconds: 20, by: 'a test' }, step);
+  await until('the acknowledgement', async () => (await acknowledgements(connection, hold?.id ?? '')).has('gateway-1'));
   const write = fetch(`${url}/api/saju/records/1`, { method: 'DELETE', headers: { 'x-user-id': 'user-2' } });
   expect(await targetOf('user-2')).toBe('cube');
   expect(await Promise.race([write.then(() => 'answered'), targetOf('user-1')])).toBe('legacy');
-  await liftHold(connection, 'saju', hold.id);
+  await liftHold(connection, 'saju', 'a test', step);
   expect((await write).status).toBe(200);
 });
 

@@ -18,14 +18,21 @@ let databases: TestDatabases;
 let run: RowsRun;
 const late = { migrationId: 'run', sequence: 1 };
 const current = { migrationId: 'run', sequence: 2 };
+const verifying = {
+  stage: 'verifying',
+  status: 'running',
+  runId: 'r',
+  by: 'test',
+  what: 'step',
+  settles: false,
+} as const;
 
 beforeAll(async () => {
   databases = await createDatabases(100);
   run = await RowsRun.open(databases, 'run');
   await run.copy();
   for (const { sequence } of [late, current]) {
-    const state = { sequence, stage: 'verifying', status: 'running', runId: 'r', by: 'test', what: 'step' } as const;
-    await recordRunState(databases.cube, 'run', state);
+    await recordRunState(databases.cube, 'run', { ...verifying, sequence });
   }
 });
 afterAll(async () => {
@@ -84,14 +91,7 @@ test.each(migrationActions.filter((action) => !endsRun(action)))(
 test('a comparison that is asked for twice in one state is one, and the next state begins another', async () => {
   const first = await startVerification(databases.cube, current);
   expect(await startVerification(databases.cube, current)).toBe(first);
-  await recordRunState(databases.cube, 'run', {
-    sequence: 3,
-    stage: 'verifying',
-    status: 'running',
-    runId: 'r',
-    by: 'test',
-    what: 'step',
-  });
+  await recordRunState(databases.cube, 'run', { ...verifying, sequence: 3 });
   const second = await startVerification(databases.cube, { ...current, sequence: 3 });
   const found = await databases.cube.query('select id, status from ledger.verifications order by id');
   expect(found.rows).toEqual([
@@ -116,7 +116,14 @@ test('a handing over completes the run with it, and says so once however often i
   const after = await onRecord();
   expect(after).toMatchObject([{ run: [{ status: 'completed', stage: 'done', pending: null }] }]);
   await finalizeOwnership(databases.cube, asked);
-  const told = { sequence: 4, stage: 'done', status: 'completed', runId: 'r', by: 'engine', what: 'complete' } as const;
+  const told = {
+    ...verifying,
+    sequence: 4,
+    stage: 'done',
+    status: 'completed',
+    by: 'engine',
+    what: 'complete',
+  } as const;
   await recordRunState(databases.cube, 'run', told);
   expect(await onRecord()).toEqual(after);
   const events = await databases.cube.query("select by from ledger.events where what = 'complete'");

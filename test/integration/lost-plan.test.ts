@@ -205,6 +205,7 @@ test('a run that ended while a request was under way stays ended', async () => {
     runId: 'late',
     what: 'step',
     by: 'test',
+    settles: false,
   });
   expect(await engine.view('ended')).toMatchObject({ status: 'cancelled', stage: 'done' });
 });
@@ -216,7 +217,7 @@ test('a run whose plan was lost just when it had handed its rows over is complet
   await databases.cube.query(
     "update ledger.migrations set status = 'running', stage = 'done' where id = 'handed-over'",
   );
-  await finalizeOwnership(databases.cube, { migrationId: 'handed-over' });
+  await finalizeOwnership(databases.cube, { migrationId: 'handed-over', sequence: 10_000 });
   for (const action of ['rollback', 'cancel', 'resume']) {
     const refused = await engine.call('POST', `/v1/migrations/handed-over/${action}`);
     expect(refused).toMatchObject({ status: 409, body: { type: 'not_at_this_stage', actions: [] } });

@@ -3,9 +3,9 @@ import { connectRedis, type RedisConnection } from '../../src/redis/connection.j
 import { closeFence, readFence } from '../../src/redis/fencing.js';
 import { advanceFence } from '../../src/redis/scripts/advance-fence.js';
 import { countSharedRequests } from '../../src/redis/scripts/count-requests.js';
-import { liftFencedHold } from '../../src/redis/scripts/lift-fenced-hold.js';
+import { liftHold } from '../../src/redis/scripts/lift-hold.js';
 import { takeSharedToken } from '../../src/redis/scripts/take-token.js';
-import { placeFencedHold, readHoldOn } from '../../src/traffic/holds.js';
+import { placeHold, readHoldOn } from '../../src/traffic/holds.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
 
@@ -49,20 +49,20 @@ describe('a hold with a fence', () => {
   const request = { scope: 'writes', seconds: 30, by: 'rollback/saju-cube' } as const;
 
   test('is placed again by its own step, and by none before it', async () => {
-    const hold = await placeFencedHold(redis, 'saju', request, step(3));
-    expect(await placeFencedHold(redis, 'saju', request, step(3))).toMatchObject({ id: hold?.id });
-    expect(await placeFencedHold(redis, 'saju', { ...request, seconds: 60 }, step(2))).toBeNull();
+    const hold = await placeHold(redis, 'saju', request, step(3));
+    expect(await placeHold(redis, 'saju', request, step(3))).toMatchObject({ id: hold?.id });
+    expect(await placeHold(redis, 'saju', { ...request, seconds: 60 }, step(2))).toBeNull();
     expect(await readHoldOn(redis, 'saju')).toMatchObject({ id: hold?.id, scope: 'writes', by: request.by });
   });
 
   test('is lifted by a later step of its owner, after which an earlier one places none', async () => {
-    await placeFencedHold(redis, 'saju', request, step(3));
-    await liftFencedHold(redis, 'saju', request.by, step(2));
-    await liftFencedHold(redis, 'saju', 'another', step(4));
+    await placeHold(redis, 'saju', request, step(3));
+    await liftHold(redis, 'saju', request.by, step(2));
+    await liftHold(redis, 'saju', 'another', step(4));
     expect(await readHoldOn(redis, 'saju')).toMatchObject({ by: request.by });
-    await liftFencedHold(redis, 'saju', request.by, step(5));
+    await liftHold(redis, 'saju', request.by, step(5));
     expect(await readHoldOn(redis, 'saju')).toBeNull();
-    expect(await placeFencedHold(redis, 'saju', request, step(4))).toBeNull();
+    expect(await placeHold(redis, 'saju', request, step(4))).toBeNull();
     expect(await readFence(redis, holderId)).toBe(5);
   });
 });

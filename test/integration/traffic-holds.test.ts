@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { trafficNames } from '../../src/domain/cubes.js';
+import { type TrafficName, trafficNames } from '../../src/domain/cubes.js';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
 import { liftHold } from '../../src/redis/scripts/lift-hold.js';
 import { createHoldWatch, type HoldWatch } from '../../src/traffic/hold-watch.js';
-import { acknowledgements, placeHold, readHoldOn } from '../../src/traffic/holds.js';
+import { acknowledgements, type Hold, type HoldRequest, placeHold, readHoldOn } from '../../src/traffic/holds.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
 
@@ -35,10 +35,18 @@ async function watch(instanceId = 'gateway-1', settled: () => Promise<void> = as
 }
 
 const writes = { scope: 'writes', by: 'rollback/saju-cube' } as const;
+const step = { holderId: 'rollback/saju-cube/1', sequence: 1 };
+
+/** Of the run whose step comes now. */
+async function place(name: TrafficName, request: HoldRequest): Promise<Hold> {
+  const hold = await placeHold(redis, name, request, step);
+  if (hold === null) throw new Error('the step came late');
+  return hold;
+}
 
 test('every gateway holds what is asked, says so, and lets go when it is lifted', async () => {
   const gateways = [await watch('one'), await watch('two')];
-  const hold = await placeHold(redis, 'saju', { ...writes, seconds: 60 });
+  const hold = await place('saju', { ...writes, seconds: 60 });
   await until('both to say so', async () => (await acknowledgements(redis, hold.id)).size === 2);
   expect(await acknowledgements(redis, hold.id)).toEqual(
     new Map([
@@ -52,8 +60,8 @@ test('every gateway holds what is asked, says so, and lets go when it is lifted'
     expect(gateway.holds('ai', 'writes')).toBe(false);
   }
   const lifted = Promise.all(gateways.map((gateway) => gateway.lifted('saju')));
-  expect(await liftHold(redis, 'saju', 'another')).toBe(false);
-  expect(await liftHold(redis, 'saju', hold.id)).toBe(true);
+  expect(await liftHold(redis, 'saju', 'another', step)).toBe(false);
+  expect(await liftHold(redis, 'saju', writes.by, step)).toBe(true);
   await lifted;
   expect(gateways.some((gateway) => gateway.holds('saju', 'writes'))).toBe(false);
   expect(await readHoldOn(redis, 'saju')).toBeNull();
@@ -62,7 +70,7 @@ test('every gateway holds what is asked, says so, and lets go when it is lifted'
 test('a hold whose maker died ends by itself', async () => {
   const gateway = await watch();
   const placed = performance.now();
-  await placeHold(redis, 'saju', { scope: 'all', by: 'maker', seconds: 1 });
+  await place('saju', { scope: 'all', by: 'maker', seconds: 1 });
   await until('the hold', () => gateway.holds('saju', 'reads'));
   await gateway.lifted('saju');
   expect(performance.now() - placed).toBeGreaterThan(950);
@@ -73,7 +81,7 @@ test('a hold whose maker died ends by itself', async () => {
 test('a hold ends by itself while Redis is away, and not before its time', async () => {
   const gateway = await watch();
   const placed = performance.now();
-  await placeHold(redis, 'saju', { ...writes, seconds: 2 });
+  await place('saju', { ...writes, seconds: 2 });
   await until('the hold', () => gateway.holds('saju', 'writes'));
   server.signal('SIGSTOP');
   try {
@@ -87,19 +95,19 @@ test('a hold ends by itself while Redis is away, and not before its time', async
 test('a hold that was acknowledged outlasts a Redis that loses it, and may still be placed anew and lifted', async () => {
   const gateway = await watch();
   const placed = performance.now();
-  const hold = await placeHold(redis, 'saju', { ...writes, seconds: 2 });
+  const hold = await place('saju', { ...writes, seconds: 2 });
   await until('the acknowledgement', async () => (await acknowledgements(redis, hold.id)).size === 1);
   await redis.flushall();
-  const ai = await placeHold(redis, 'ai', { ...writes, seconds: 60 });
+  const ai = await place('ai', { ...writes, seconds: 60 });
   await until('a look', () => gateway.holds('ai', 'writes'));
   expect(gateway.holds('saju', 'writes')).toBe(true);
   await gateway.lifted('saju');
   expect(performance.now() - placed).toBeGreaterThan(1950);
   await redis.flushall();
-  const again = await placeHold(redis, 'ai', { ...writes, seconds: 60 });
+  const again = await place('ai', { ...writes, seconds: 60 });
   expect(again.id).not.toBe(ai.id);
   await until('the new one', async () => (await acknowledgements(redis, again.id)).size === 1);
-  await liftHold(redis, 'ai', again.id);
+  await liftHold(redis, 'ai', writes.by, step);
   await gateway.lifted('ai');
 });
 
@@ -107,7 +115,7 @@ test('nothing is acknowledged before the requests let through earlier have been 
   let answered: () => void = () => undefined;
   const gateway = await watch('slow', () => new Promise<void>((resolve) => (answered = resolve)));
   const quick = await watch('quick');
-  const hold = await placeHold(redis, 'saju', { ...writes, seconds: 60 });
+  const hold = await place('saju', { ...writes, seconds: 60 });
   await until('both to hold', () => gateway.holds('saju', 'writes') && quick.holds('saju', 'writes'));
   await until('the quick one', async () => (await acknowledgements(redis, hold.id)).has('quick'));
   expect((await acknowledgements(redis, hold.id)).has('slow')).toBe(false);
@@ -117,38 +125,38 @@ test('nothing is acknowledged before the requests let through earlier have been 
 
 test('its maker may repeat and prolong a hold, anybody else is refused', async () => {
   const gateway = await watch();
-  const first = await placeHold(redis, 'saju', { ...writes, seconds: 30 });
-  const again = await placeHold(redis, 'saju', { ...writes, seconds: 1 });
+  const first = await place('saju', { ...writes, seconds: 30 });
+  const again = await place('saju', { ...writes, seconds: 1 });
   expect(again).toEqual(first);
-  const longer = await placeHold(redis, 'saju', { ...writes, seconds: 60 });
+  const longer = await place('saju', { ...writes, seconds: 60 });
   expect(longer.id).toBe(first.id);
   expect(longer.until).toBeGreaterThan(first.until);
   await until('the longer one to be acknowledged', async () => {
     return (await acknowledgements(redis, first.id)).get('gateway-1') === longer.until;
   });
-  await expect(placeHold(redis, 'saju', { ...writes, by: 'somebody', seconds: 5 })).rejects.toMatchObject({
+  await expect(place('saju', { ...writes, by: 'somebody', seconds: 5 })).rejects.toMatchObject({
     type: 'conflict',
   });
-  const wider = await placeHold(redis, 'saju', { scope: 'all', by: writes.by, seconds: 60 });
+  const wider = await place('saju', { scope: 'all', by: writes.by, seconds: 60 });
   expect(wider.id).not.toBe(first.id);
   await until('reads to wait too', () => gateway.holds('saju', 'reads'));
   await until('the wider one to be acknowledged', async () => (await acknowledgements(redis, wider.id)).size === 1);
 });
 
 test.each([0, -1, 601, Number.NaN, Number.POSITIVE_INFINITY])('a hold of %d seconds is refused', async (seconds) => {
-  await expect(placeHold(redis, 'saju', { ...writes, seconds })).rejects.toMatchObject({ type: 'invalid_input' });
+  await expect(place('saju', { ...writes, seconds })).rejects.toMatchObject({ type: 'invalid_input' });
 });
 
 test('what stands in the key of a hold and is none holds nobody up', async () => {
   const gateway = await watch();
   for (const text of ['', '7', '{"id":1}', '{"id":"a","scope":"none","until":99999999999999,"by":"b"}']) {
     await redis.set('cubeshift:hold:saju', text);
-    const ai = await placeHold(redis, 'ai', { ...writes, seconds: 5 });
+    await place('ai', { ...writes, seconds: 5 });
     await until('a look', () => gateway.holds('ai', 'writes'));
     expect(gateway.holds('saju', 'writes')).toBe(false);
-    await liftHold(redis, 'ai', ai.id);
+    await liftHold(redis, 'ai', writes.by, step);
     await until('another look', () => !gateway.holds('ai', 'writes'));
   }
-  await placeHold(redis, 'saju', { ...writes, seconds: 5 });
+  await place('saju', { ...writes, seconds: 5 });
   await until('the real one', () => gateway.holds('saju', 'writes'));
 });

@@ -31,6 +31,9 @@ const reach = () => undefined;
 
 /** The row moves of one run, called as a bulk worker calls them, in the test's own process and without Temporal. */
 export class RowsRun {
+  /** Later than any state that a test records by itself. */
+  private sequence = 1000;
+
   private constructor(
     readonly databases: Databases,
     readonly id: string,
@@ -72,6 +75,7 @@ export class RowsRun {
       },
       {
         lane: 0,
+        sequence: ++this.sequence,
         rangeRows,
         rejectLimitPercent: 100,
         roundMillis: 600_000,
@@ -83,7 +87,7 @@ export class RowsRun {
   }
 
   startVerification(): Promise<string> {
-    return startVerification(this.databases.cube, { migrationId: this.id });
+    return startVerification(this.databases.cube, { migrationId: this.id, sequence: ++this.sequence });
   }
 
   /** Compares from where the verification stands until the end or until `signal` aborts. */
@@ -207,7 +211,7 @@ export class RowsRun {
   }
 
   private claim(): Promise<OperationClaim> {
-    return claimOperation(this.databases.cube, { migrationId: this.id });
+    return claimOperation(this.databases.cube, { migrationId: this.id, sequence: ++this.sequence });
   }
 
   private async withWriter(

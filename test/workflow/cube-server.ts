@@ -31,6 +31,7 @@ export const cubeBefore: DesiredCube = {
   active: '1.0',
   previous: '0.9',
   holder: null,
+  ended: [],
   versions: {
     '0.9': { instances: 1, generation: 1, state: 'running' },
     '1.0': { instances: 2, generation: 3, state: 'running' },
@@ -53,7 +54,7 @@ const answers: CubeActivities = {
   lookAtTraffic: async () => ({ way: 'flags', enabled: true }),
   stopTraffic: async () => ({ unheard: 0 }),
   keepWaiting: untilCancelled,
-  letTrafficIn: async () => ({ passed: true }),
+  letTrafficIn: async () => ({ passed: true, closedBy: null }),
   checkConsistency: async () => ({ passed: true }),
   tellEscalation: async () => true,
 };

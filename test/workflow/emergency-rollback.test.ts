@@ -55,7 +55,7 @@ test('users wait for as long as it says that they do: until they are let in, and
     })
     .answer('letTrafficIn', async () => {
       held.clear();
-      return { passed: true };
+      return { passed: true, closedBy: null };
     })
     .answer('watchVersion', sick);
   const run = await server.rollBack('held', world);
@@ -92,7 +92,9 @@ test('what gateways did not say, and what could not be reached, is told', async 
 });
 
 test('of a cube that was closed before nobody is told that it serves again', async () => {
-  const world = new FakeCube().answer('lookAtTraffic', async () => ({ way: 'flags', enabled: false }));
+  const world = new FakeCube()
+    .answer('lookAtTraffic', async () => ({ way: 'flags', enabled: false }))
+    .answer('letTrafficIn', async () => ({ passed: true, closedBy: 'somebody' }));
   const view = await (await server.rollBack('closed', world)).handle.result();
   expect(view).toMatchObject({ status: 'completed' });
   expect(view.sentence).toContain('stays closed');

@@ -186,7 +186,9 @@ export function rollbackIdOf(cubeId: string): string {
 export type CheckResult = { readonly passed: true } | { readonly passed: false; readonly sentence: string };
 
 /** How letting users in went: `closedBy` names who keeps the cube closed; null when it is open. */
-export type ReopenedTraffic = CheckResult | { readonly passed: true; readonly closedBy: string | null };
+export type ReopenedTraffic =
+  | { readonly passed: true; readonly closedBy: string | null }
+  | { readonly passed: false; readonly sentence: string };
 
 /** How users were kept from a cube, as it was found before: enough to let them in again. */
 export interface TrafficBefore {

@@ -9,8 +9,8 @@ export interface DesiredVersion {
   readonly instances: number;
   /** Raised by a restart: instances of an older generation make room once those of the newest are ready. */
   readonly generation: number;
-  /** `drained`: let finish what it has in hand; `stopped`: ended at once. Both can be started again. */
-  readonly state: 'running' | 'drained' | 'stopped';
+  /** `drained`: its instances finish the requests that they have, and end. A deployment starts the version again. */
+  readonly state: 'running' | 'drained';
 }
 
 /** Which run changes a cube at the moment, or did last. */
@@ -27,7 +27,7 @@ export interface DesiredCube {
   readonly previous: string | null;
   readonly holder: CubeHolder | null;
   /** The runs that ended last, or lost the cube to another: they never get it again. */
-  readonly ended?: readonly string[];
+  readonly ended: readonly string[];
   readonly versions: Readonly<Record<string, DesiredVersion>>;
 }
 
@@ -47,7 +47,7 @@ export function stateFile(number: number): string {
 
 /** What runs of a cube that was never deployed: one instance of the version that came with the package. */
 export function firstDesired(version: string): DesiredCube {
-  return { active: version, previous: null, holder: null, versions: { [version]: firstVersion } };
+  return { active: version, previous: null, holder: null, ended: [], versions: { [version]: firstVersion } };
 }
 
 const firstVersion: DesiredVersion = { instances: 1, generation: 1, state: 'running' };
@@ -59,7 +59,7 @@ const firstVersion: DesiredVersion = { instances: 1, generation: 1, state: 'runn
  */
 export function claimCube(cube: DesiredCube, holder: Pick<CubeHolder, 'id' | 'kind'>): DesiredCube {
   const { holder: other } = cube;
-  if (cube.ended?.includes(holder.id))
+  if (cube.ended.includes(holder.id))
     throw new Failure('conflict', 'This change of the cube has ended, or another has taken over.', {
       hint: 'Look at the deployment and the rollback of the cube.',
     });
@@ -81,7 +81,7 @@ export function releaseCube(cube: DesiredCube, holderId: string): DesiredCube {
 const endedKept = 50;
 
 function withEnded(cube: DesiredCube, holderId: string): DesiredCube {
-  const { ended = [] } = cube;
+  const { ended } = cube;
   return ended.includes(holderId) ? cube : { ...cube, ended: [...ended, holderId].slice(-endedKept) };
 }
 
@@ -104,8 +104,7 @@ export function withActive(cube: DesiredCube, version: string): DesiredCube {
 
 /** What was wanted before a change; who held the cube since then stays on record. */
 export function withWanted({ holder, ended }: DesiredCube, before: DesiredCube): DesiredCube {
-  const { ended: _, ...wanted } = before;
-  return { ...wanted, holder, ...(ended === undefined ? {} : { ended }) };
+  return { ...before, holder, ended };
 }
 
 /** The version that a cube goes back to when none is named: the one that took the traffic before, while it is kept warm. */

@@ -22,7 +22,7 @@ export interface RunState {
   readonly by: string;
   readonly what: string;
   /** Whether no word that was accepted before waits to be carried out any more. */
-  readonly settles?: boolean;
+  readonly settles: boolean;
 }
 
 /** Records the state and the event that brought it, once, however often it is called; a run that has ended stays ended. */
@@ -50,7 +50,7 @@ export async function recordRunState(cube: pg.Pool, migrationId: string, state: 
       ended,
       state.what,
       state.by,
-      state.settles ?? false,
+      state.settles,
     ],
   );
 }

@@ -7,8 +7,8 @@ import { Failure } from '../../base/failures.js';
  */
 export interface RunStepFence {
   readonly migrationId: string;
-  /** Number of the state; undefined where the plan is of a version that did not send it. */
-  readonly sequence?: number | undefined;
+  /** Number of the state. */
+  readonly sequence: number;
 }
 
 /**
@@ -20,12 +20,12 @@ export const currentStepSql = `select id, kind from ledger.migrations
 
 /** SQL of the condition that no state later than number `parameter` is on record. */
 export function notLaterSql(parameter: string): string {
-  return `(${parameter}::bigint is null or state_sequence <= ${parameter}::bigint)`;
+  return `state_sequence <= ${parameter}::bigint`;
 }
 
 /** Values of $1 and $2. */
-export function fenceValues({ migrationId, sequence }: RunStepFence): [string, number | null] {
-  return [migrationId, sequence ?? null];
+export function fenceValues({ migrationId, sequence }: RunStepFence): [string, number] {
+  return [migrationId, sequence];
 }
 
 /** The row of a statement that says in `is_current` whether its step was still asked for; throws `claim_lost` when it was not. */

@@ -36,9 +36,7 @@ end
 local function findCloser()
   local last = record(text(changedKey))
   if before[1] ~= 'false' or last.enabled ~= false then return false end
-  -- Versions before this one wrote no name for it: then the last change was the closing one.
-  local by = last.closed_by == nil and last.by or last.closed_by
-  return type(by) == 'string' and by
+  return type(last.closed_by) == 'string' and last.closed_by
 end
 local closedBy = findCloser()
 local function conflict()

@@ -7,14 +7,13 @@ import { changedChannel, holdKey, stepFenceKey } from '../keys.js';
 import { fenceKeptSeconds } from './advance-fence.js';
 import { evaluate } from './evaluate.js';
 
-/** Without a fence there is no second key, and the sequence is empty. */
 const script = `
 local holdKey, fenceKey = KEYS[1], KEYS[2]
 local newId, scope, millis, by = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local channel, name = ARGV[5], ARGV[6]
 local sequence, fenceKeptSeconds = ARGV[7], ARGV[8]
 
-local last = fenceKey and tonumber(redis.call('GET', fenceKey) or '')
+local last = tonumber(redis.call('GET', fenceKey) or '')
 if last and last > tonumber(sequence) then return { 'late', false } end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -33,7 +32,7 @@ end
 local hold = cjson.encode({ id = id, scope = scope, by = by })
 hold = string.sub(hold, 1, -2) .. string.format(',"until":%.0f}', till)
 redis.call('SET', holdKey, hold, 'PX', string.format('%.0f', till - now))
-if fenceKey then redis.call('SET', fenceKey, sequence, 'EX', fenceKeptSeconds) end
+redis.call('SET', fenceKey, sequence, 'EX', fenceKeptSeconds)
 redis.pcall('PUBLISH', channel, name)
 return { 'placed', hold }
 `;
@@ -53,11 +52,11 @@ export async function placeHoldAtomically(
   redis: RedisConnection,
   name: TrafficName,
   { scope, millis, by }: { readonly scope: string; readonly millis: number; readonly by: string },
-  fence: StepFence | undefined,
+  { holderId, sequence }: StepFence,
 ): Promise<PlacedHold> {
-  const keys = [holdKey(name), ...(fence === undefined ? [] : [stepFenceKey(fence.holderId)])];
-  const sequence = fence === undefined ? '' : String(fence.sequence);
-  const args = [randomUUID(), scope, String(millis), by, changedChannel, name, sequence, String(fenceKeptSeconds)];
+  const keys = [holdKey(name), stepFenceKey(holderId)];
+  const step = [String(sequence), String(fenceKeptSeconds)];
+  const args = [randomUUID(), scope, String(millis), by, changedChannel, name, ...step];
   const answer = await evaluate(redis, script, keys, args).catch((error: unknown) => {
     throw redisFailure(error);
   });

@@ -18,7 +18,6 @@ import type { RunCube } from './programs.js';
 
 /** A cube that drains finishes what it has in hand, within the thirty seconds a cube allows itself. */
 const drainGrace = 40_000;
-const stopGrace = 1000;
 /** Written at least so often: silence says that nobody is there. */
 const writeEveryMillis = 1000;
 
@@ -126,15 +125,13 @@ export class CubeSupervisor {
   }
 
   private letGo(instance: Instance, desired: DesiredCubes): void {
-    const { cubeId, version } = instance.wanted;
-    const cube = desired[cubeId];
+    const cube = desired[instance.wanted.cubeId];
     if (cube !== undefined && !mayStop(observe(instance), cube, this.observed())) return;
     instance.leaving = 'under_way';
-    const grace = cube?.versions[version]?.state === 'stopped' ? stopGrace : drainGrace;
     const gone = () => {
       instance.leaving = 'gone';
     };
-    void instance.process.stop(grace).then(gone, gone);
+    void instance.process.stop(drainGrace).then(gone, gone);
   }
 
   private forget({ wanted, process }: Instance): void {

@@ -3,7 +3,6 @@ import {
   CancellationScope,
   condition,
   isCancellation,
-  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -80,7 +79,7 @@ async function end(run: EmergencyRollbackRun, status: RollbackStatus, sentence: 
 }
 
 async function rollBack(run: EmergencyRollbackRun): Promise<void> {
-  if (run.looksFirst) await findTarget(run);
+  await findTarget(run);
   const traffic = await stopTraffic(run);
   const target = await restoreVersion(run);
   await run.check('check_consistency', `the data fits ${target}`, () => steps.checkConsistency(run.change, target));
@@ -133,11 +132,9 @@ async function keepAway(run: EmergencyRollbackRun, traffic: TrafficBefore): Prom
   return steps.stopTraffic(run.change, traffic, count);
 }
 
-/** Steps before this version did not say. */
-function exceptionTo(outcome: StopOutcome | undefined): string {
-  const unheard = outcome?.unheard;
+function exceptionTo({ unheard }: StopOutcome): string {
   if (unheard === null) return ', by the kill switch of this machine: Redis could not be reached';
-  return unheard === undefined || unheard === 0
+  return unheard === 0
     ? ''
     : `; ${unheard} gateways did not say so, and the kill switch of this machine was thrown for them`;
 }
@@ -217,8 +214,6 @@ class EmergencyRollbackRun extends CubeChangeRun {
   target: string | undefined;
   /** The version that a person named, at the start or in an answer; null: the one that is warm. */
   named: string | null;
-  /** Rollbacks that began before it sent users away before they knew where to go back to. */
-  readonly looksFirst = patched('looks-before-closing');
   stoppedAt: string | undefined;
   restoredAt: string | undefined;
   answer: Acknowledgement | undefined;
@@ -257,11 +252,8 @@ class EmergencyRollbackRun extends CubeChangeRun {
 
   /** That the cube stays closed though all is well, in a sentence; undefined where it is open. */
   get holdsTraffic(): string | undefined {
-    const { reopened, traffic } = this;
-    // Steps before this version did not say.
-    if (reopened !== undefined && !('closedBy' in reopened) && traffic?.enabled === false)
-      return 'the cube was closed before, and stays closed';
-    return reopened !== undefined && 'closedBy' in reopened && reopened.closedBy !== null
+    const { reopened } = this;
+    return reopened?.passed && reopened.closedBy !== null
       ? `the cube was closed by ${reopened.closedBy}, and stays closed`
       : undefined;
   }

@@ -6,7 +6,7 @@ import { failureOf } from './run.js';
 export class CheckFailed extends Error {
   constructor(readonly sentence: string) {
     super(sentence);
-    this.name = 'NotPassed';
+    this.name = 'CheckFailed';
   }
 }
 

@@ -5,7 +5,6 @@ import {
   condition,
   continueAsNew,
   isCancellation,
-  patched,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -66,8 +65,6 @@ export interface CarriedRamp {
   readonly holdOffUntil: number | null;
 }
 
-const { anothers: _, ...withoutAnothers } = freshEvidence;
-
 /** The state of one ramp and how it is steered. The plan changes it; updates reach it through a queue. */
 export class RampRun {
   /** The weight that the ramp set, or took over. */
@@ -93,10 +90,6 @@ export class RampRun {
   private workScope: CancellationScope | undefined;
   private fenceSequence = 0;
   private readonly listing = new Listing('ramp');
-  /** Ramps that began before it are not judged by answers of one user to another. */
-  private readonly fresh: Evidence = patched('anothers-answer') ? freshEvidence : withoutAnothers;
-  /** Ramps that began before it do not ask whether the cube can write. */
-  readonly checksWrites = patched('checks-writes');
 
   constructor(
     readonly input: RampInput,
@@ -110,7 +103,7 @@ export class RampRun {
     this.found = carried?.found ?? 0;
     this.revision = carried?.revision;
     this.began = carried?.began ?? false;
-    this.evidence = carried?.evidence ?? this.fresh;
+    this.evidence = carried?.evidence ?? freshEvidence;
     this.snapshot = carried?.snapshot ?? {};
     this.lastLook = carried?.lastLook ?? null;
     this.checks = carried?.checks ?? 0;
@@ -145,7 +138,7 @@ export class RampRun {
   setStep(percentage: number, afresh = false): void {
     this.percentage = percentage;
     this.found = percentage;
-    this.evidence = afresh ? this.fresh : atNewStep(this.evidence);
+    this.evidence = afresh ? freshEvidence : atNewStep(this.evidence);
   }
 
   /** A weight that was found, which the ramp goes on from. At 0 % nothing that was seen of the cube before counts. */

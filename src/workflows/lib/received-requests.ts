@@ -1,7 +1,6 @@
 import {
   CancellationScope,
   ParentClosePolicy,
-  patched,
   proxyActivities,
   proxyLocalActivities,
   setDefaultSignalHandler,
@@ -21,7 +20,6 @@ const proofs = proxyLocalActivities<Pick<OutsideRequests, 'checkProof'>>({ start
  * audit. It is carried out all the same: who may use Temporal may steer plans, and only must not do it unseen.
  */
 export class ReceivedRequests {
-  private readonly looks = patched('outside-told');
   private readonly known = new Set<string>();
   private readonly unrecorded = new Map<number, ReceivedRequest>();
   private count = 0;
@@ -30,7 +28,7 @@ export class ReceivedRequests {
   constructor(payload: unknown, proof: RequestProof | undefined) {
     // What goes on in a new history, or after a retry of its server, was started before.
     if (workflowInfo().continuedFromExecutionRunId === undefined) this.receive('start', payload, proof);
-    if (this.looks) setDefaultSignalHandler((name) => this.receive(`signal ${name}`, {}, undefined));
+    setDefaultSignalHandler((name) => this.receive(`signal ${name}`, {}, undefined));
   }
 
   /** An update, with what was sent; its `proof` is not part of what it says. */
@@ -59,7 +57,6 @@ export class ReceivedRequests {
   }
 
   private receive(word: string, payload: unknown, proof: RequestProof | undefined): void {
-    if (!this.looks) return;
     const { workflowId, runId, startTime } = workflowInfo();
     const count = ++this.count;
     const again = proof !== undefined && this.known.has(proof.id);

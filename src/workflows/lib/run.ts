@@ -6,7 +6,6 @@ import {
   condition,
   continueAsNew,
   isCancellation,
-  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -58,7 +57,7 @@ export class StopRequested extends Error {
     readonly by: string,
   ) {
     super(end);
-    this.name = 'EndAsked';
+    this.name = 'StopRequested';
   }
 }
 
@@ -103,7 +102,6 @@ export class MigrationRun {
   private openRejects = false;
   private startedAgain: boolean;
   private readonly changedSomething: boolean;
-  private readonly recordsPending = patched('pending-told');
   /** Words that are being put on record as accepted. */
   private recordingPending = 0;
 
@@ -276,7 +274,7 @@ export class MigrationRun {
    * would otherwise never come to its end, and its history never to a renewal.
    */
   async renewAfterRest(): Promise<void> {
-    if (historyIsLong() && patched('renew-after-rest')) await this.renewHistory();
+    await this.renewHistory();
   }
 
   /** Counts what a round of lanes moved, for the Web UI. */
@@ -351,7 +349,7 @@ export class MigrationRun {
   private accept(asked: SteeringCommand): void {
     this.pendingCommand = asked;
     if (interrupts(asked.action)) this.stepScope?.cancel();
-    if (this.recordsPending) this.recordPending(asked.action);
+    this.recordPending(asked.action);
   }
 
   /** Beside the plan, which only its end and a new history wait for. */

@@ -1,4 +1,4 @@
-import { patched, proxyActivities } from '@temporalio/workflow';
+import { proxyActivities } from '@temporalio/workflow';
 import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import type { MigrationSteps } from '../../activities/migration-steps.js';
 import { type FailureReport, failureRule } from '../../base/failures.js';
@@ -111,7 +111,6 @@ async function restUntilComplete(run: MigrationRun): Promise<void> {
 }
 
 async function hasOpenRejects(run: MigrationRun): Promise<boolean> {
-  if (!patched('rejects-before-complete')) return false;
   const { open } = await run.step('verifying', () => steps.countRejects(run.reference));
   return open > 0;
 }

@@ -35,7 +35,7 @@ export interface Increment {
   readonly refused: Readonly<Record<string, UserCounts>>;
   readonly durations: Readonly<Record<'cube' | 'legacy', Durations>>;
   /** Answers of the cube that belonged to another call. */
-  readonly anothers: number;
+  readonly crossUserResponses: number;
   readonly shadow: ShadowEvidence;
 }
 
@@ -109,7 +109,7 @@ function incrementOf(counters: readonly Counter[]): Increment {
       legacyFailedUsers: total('gateway_window_failed_users_total', of('legacy')),
     },
     refused: refusedByRoute(counters),
-    anothers: total('gateway_anothers_answers_total', () => true),
+    crossUserResponses: total('gateway_anothers_answers_total', () => true),
     durations: { cube: durations('cube'), legacy: durations('legacy') },
     shadow: {
       compared: Object.fromEntries(

@@ -13,14 +13,14 @@ export interface Evidence {
   /** Since the weight was set. */
   readonly step: { readonly watchedMillis: number; readonly requests: number; readonly failed: number };
   readonly errors: ErrorTest;
-  /** Whom the cube refused; not there in a ramp that began before that was judged. */
-  readonly refusals?: Refusals;
+  /** Users whom the cube refused, by route. */
+  readonly refusals: Refusals;
   readonly recent: RecentRequests;
   readonly burn: BurnHistory;
   readonly latency: LatencyHistograms;
   readonly shadow: ShadowEvidence;
-  /** Answers of the cube that belonged to another call; not there in a ramp that began before they were judged. */
-  readonly anothers?: number;
+  /** Answers of the cube that belonged to another call. */
+  readonly crossUserResponses: number;
   /** What could not be read, how often in a row and for how long; null when all could. */
   readonly missing: { readonly what: string; readonly times: number; readonly millis: number } | null;
   /** How often in a row no instance of the cube was ready. */
@@ -36,7 +36,7 @@ export const freshEvidence: Evidence = {
   burn: [],
   latency: emptyLatencyHistograms,
   shadow: freshShadowEvidence,
-  anothers: 0,
+  crossUserResponses: 0,
   missing: null,
   unreadyTimes: 0,
 };
@@ -67,12 +67,12 @@ export function addSeen(
       failed: evidence.step.failed + windows.cube.failed,
     },
     errors: addUsers(evidence.errors, increment.users),
-    refusals: addRefusals(evidence.refusals ?? {}, increment.refused),
+    refusals: addRefusals(evidence.refusals, increment.refused),
     recent: addRecent(evidence.recent, { atMillis: watchedMillis, ...answered.cube }),
     burn: addRequests(evidence.burn, watchedMillis, windows.cube),
     latency: addDurations(evidence.latency, increment.durations, elapsedMillis, slowSeconds),
     shadow: addShadow(evidence.shadow, increment.shadow),
-    ...(evidence.anothers === undefined ? {} : { anothers: evidence.anothers + increment.anothers }),
+    crossUserResponses: evidence.crossUserResponses + increment.crossUserResponses,
     missing:
       missing === null
         ? null

@@ -74,8 +74,8 @@ function reasonToGoBack(evidence: Evidence, percentage: number, settings: RampSe
   const back = (reason: Reason, sentence: string): Decision => ({ verdict: 'back', reason, sentence });
   const { latency, missing } = evidence;
   if (evidence.unreadyTimes >= unreadyTimes) return back('not_ready', 'No instance of the cube is ready.');
-  const anothers = crossUserResponseText(evidence);
-  if (anothers !== undefined) return back('anothers_answer', anothers);
+  const crossUser = crossUserResponseText(evidence);
+  if (crossUser !== undefined) return back('anothers_answer', crossUser);
   const burst = findBurst(evidence.recent);
   if (burst !== undefined)
     return back('errors_at_once', `${burst.failed} of the last ${burst.requests} requests of the cube failed.`);
@@ -84,7 +84,7 @@ function reasonToGoBack(evidence: Evidence, percentage: number, settings: RampSe
       'more_errors',
       `Users of the cube meet more errors than users of legacy at the same time: ${ratioText(evidence)} times as likely as chance, the line is ${1 / falseStopShare}.`,
     );
-  const refusing = findRefusing(evidence.refusals ?? {});
+  const refusing = findRefusing(evidence.refusals);
   if (refusing !== undefined)
     return back(
       'more_refusals',
@@ -114,8 +114,8 @@ function reasonToHold(evidence: Evidence, percentage: number, settings: RampSett
     return hold('metrics_missing', `${often}: ${missing.what}`);
   }
   // At 0 % nobody has to be sent back, and nobody may be let in.
-  const anothers = crossUserResponseText(evidence);
-  if (anothers !== undefined) return hold('anothers_answer', anothers);
+  const crossUser = crossUserResponseText(evidence);
+  if (crossUser !== undefined) return hold('anothers_answer', crossUser);
   if (evidence.unreadyTimes > 0) return hold('not_ready', 'No instance of the cube is ready.');
   const burn = pagingBurnRate(evidence.burn, settings.error_budget_percent);
   if (burn !== undefined) return hold('burn_rate', `${burnText(burn)}.`);
@@ -171,11 +171,10 @@ function lackOfEvidence(
   return undefined;
 }
 
-/** Undefined while no answer was another user's, and for a ramp that began before that was judged. */
-function crossUserResponseText({ anothers, shadow }: Evidence): string | undefined {
-  if (anothers === undefined) return undefined;
-  if (anothers > 0)
-    return `${anothers === 1 ? 'An answer' : `${anothers} answers`} of the cube belonged to another call; no user got to see it.`;
+/** Undefined while no user got, or would have got, the answer of another. */
+function crossUserResponseText({ crossUserResponses: count, shadow }: Evidence): string | undefined {
+  if (count > 0)
+    return `${count === 1 ? 'An answer' : `${count} answers`} of the cube belonged to another call; no user got to see it.`;
   const found = findCrossUserResponse(shadow);
   return found === undefined
     ? undefined

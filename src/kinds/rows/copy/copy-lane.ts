@@ -10,7 +10,7 @@ import { type CopyContext, copyRange } from './copy-range.js';
 export interface LaneSettings {
   readonly lane: number;
   /** Number of the run's state in which the lane was asked to copy. */
-  readonly sequence?: number | undefined;
+  readonly sequence: number;
   /** Source rows that a range holds at most; where it may adopt, target rows too. */
   readonly rangeRows: number;
   readonly rejectLimitPercent: number;
