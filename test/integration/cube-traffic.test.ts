@@ -334,6 +334,7 @@ test('a hold is in force only when a gateway that drains says so too', async () 
     state: 'draining',
     started_at: Date.now(),
   });
+  await until('it to be listed', async () => (await readInstances(redis, 'api-gateway-cube')).length === 1);
   const before = { way: 'hold', enabled: null } as const;
   await expect(run(() => traffic('cube').stopTraffic(change, before, 1))).rejects.toMatchObject({
     type: 'step_stalled',
