@@ -17,7 +17,7 @@ import { liftHold } from '../redis/scripts/lift-hold.js';
 import type { InstanceFilter } from '../registry/instances.js';
 import { readFlags, writeFlags } from '../traffic/flags.js';
 import { placeHold } from '../traffic/holds.js';
-import { removeSwitch, throwSwitch } from '../traffic/thrown-switch.js';
+import { removeSwitch, throwSwitch } from '../traffic/kill-switch-file.js';
 import { untilAcknowledged, untilSeen } from './gateway-answers.js';
 import { guarded } from './guard.js';
 

@@ -4,7 +4,7 @@ import type { TrafficName } from '../domain/cubes.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { redisFailure } from '../redis/failure.js';
 import { type InstanceFilter, readInstances } from '../registry/instances.js';
-import { notSeenBy } from '../traffic/flags-seen.js';
+import { notSeenBy } from '../traffic/flags-revision.js';
 import { acknowledgements } from '../traffic/holds.js';
 
 /** What gateways say of a change that every one of them is to go by before a plan goes on. */

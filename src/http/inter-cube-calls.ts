@@ -5,7 +5,7 @@ import type { CubeId } from '../domain/catalog.js';
 import { cubeDefinitions } from '../domain/cubes.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { type InstanceFilter, readActiveVersion, readInstances } from '../registry/instances.js';
-import { AnswerCache, type CachedResponse } from '../upstream/cache.js';
+import { AnswerCache, type CachedResponse } from '../upstream/response-cache.js';
 import { callUpstream } from '../upstream/call.js';
 import { connectEndpoint } from '../upstream/connections.js';
 import { deadlineHeader } from '../upstream/deadline.js';

@@ -1,6 +1,6 @@
 import { Failure } from '../base/failures.js';
 import { type RampSeries, rampSeries } from '../domain/traffic/ramp/counters.js';
-import { fetchBoundedResponse } from './bounded-answer.js';
+import { fetchBoundedResponse } from './bounded-response.js';
 import type { MetricSample } from './metrics-text.js';
 
 const answerMillis = 4000;

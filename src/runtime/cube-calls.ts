@@ -1,4 +1,4 @@
-import { fetchBoundedResponse } from '../metrics/bounded-answer.js';
+import { fetchBoundedResponse } from '../metrics/bounded-response.js';
 
 /** Calls of the engine to an instance of a cube. */
 export interface CubeCalls {

@@ -8,7 +8,7 @@ import { type Alarms, createAlarms } from './alarms.js';
 import { type FlagSnapshot, readFlagSnapshot, writeFlagSnapshot } from './flag-snapshot.js';
 import { absentTexts, type FlagTexts, flagsOfTexts, goodTexts, readFlagTexts, sameTexts } from './flag-texts.js';
 import { readRevision, readTexts } from './flags.js';
-import { recordSeen, repeatedMillis } from './flags-seen.js';
+import { recordSeen, repeatedMillis } from './flags-revision.js';
 import { createKillSwitch } from './kill-switch.js';
 
 export interface FlagWatcherOptions {

@@ -2,7 +2,7 @@ import { Failure } from '../base/failures.js';
 import type { TrafficName } from '../domain/cubes.js';
 import { type Counter, type CounterSnapshot, type RampSeries, rampSeries } from '../domain/traffic/ramp/counters.js';
 import { compareLatencies, type LatencyComparison } from '../domain/traffic/ramp/mann-whitney.js';
-import { fetchBounded } from '../metrics/bounded-answer.js';
+import { fetchBounded } from '../metrics/bounded-response.js';
 import { type MetricSample, readMetricsText } from '../metrics/metrics-text.js';
 import { queryPrometheus } from '../metrics/prometheus.js';
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import { Failure } from '../base/failures.js';
-import type { Member } from './balance.js';
-import type { CachedResponse } from './cache.js';
+import type { Member } from './load-balancer.js';
+import type { CachedResponse } from './response-cache.js';
 import { deadlineHeader, deadlineLeft } from './deadline.js';
 import { isSafe, retryAfterOf, retryDelay } from './retry-budget.js';
 import { type Attempt, callHeader, type Upstream } from './upstream.js';

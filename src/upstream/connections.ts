@@ -1,5 +1,5 @@
 import { buildConnector, type Dispatcher, Pool } from 'undici';
-import { withoutInterimAnswers } from './interim-answers.js';
+import { withoutInterimAnswers } from './interim-responses.js';
 
 export interface ConnectionLimits {
   /** How long a connection may take to come about. */

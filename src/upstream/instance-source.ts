@@ -1,4 +1,4 @@
-import type { Endpoint } from './balance.js';
+import type { Endpoint } from './load-balancer.js';
 
 /** An instance as the registry tells of it. */
 export interface RegisteredInstance {

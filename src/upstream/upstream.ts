@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Dispatcher } from 'undici';
-import { Balance, type Endpoint, type Member } from './balance.js';
+import { Balance, type Endpoint, type Member } from './load-balancer.js';
 import { Breaker, type BreakerPermit, type CallOutcome } from './breaker.js';
 import { RetryBudget } from './retry-budget.js';
 

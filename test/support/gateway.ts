@@ -15,7 +15,7 @@ import { type GatewayLimits, gatewayLimits } from '../../src/services/gateway/co
 import { InFlightCounter } from '../../src/services/gateway/observation/in-flight-counter.js';
 import type { SharedFailures } from '../../src/services/gateway/observation/user-windows.js';
 import { createGateway, type Gateway } from '../../src/services/gateway/server.js';
-import type { Endpoint } from '../../src/upstream/balance.js';
+import type { Endpoint } from '../../src/upstream/load-balancer.js';
 
 export const cubeSecret = 'a secret of cubes, thirty-two bytes at least';
 export const userSecret = 'a secret of users, thirty-two bytes at least';

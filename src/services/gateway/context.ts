@@ -5,7 +5,7 @@ import { limits } from '../../http/limits.js';
 import type { Buckets } from '../../traffic/bucket.js';
 import type { FlagWatcher } from '../../traffic/flag-watcher.js';
 import type { Shadow } from '../../traffic/shadow.js';
-import type { AnswerCache } from '../../upstream/cache.js';
+import type { AnswerCache } from '../../upstream/response-cache.js';
 import type { Upstream } from '../../upstream/upstream.js';
 import type { AnswerHeaderReader } from './admission/headers.js';
 import type { WaitingRoom } from './admission/waiting-room.js';

@@ -6,7 +6,7 @@ import type { FlagWatcher } from '../../traffic/flag-watcher.js';
 import type { Shadow } from '../../traffic/shadow.js';
 import type { OwnCall } from './admission/admission.js';
 import type { SidesOfCube } from './context.js';
-import { type GatewayRefusal, permissionNeeded, refusals, sendRefusal } from './exchange/answers.js';
+import { type GatewayRefusal, permissionNeeded, refusals, sendRefusal } from './exchange/refusals.js';
 import { family, type GatewayMetrics } from './observation/metrics.js';
 import type { RefusedUsers } from './observation/refused-users.js';
 import { type GatewayShadowRequest, renderShadow } from './observation/shadowing.js';

@@ -1,4 +1,4 @@
-import { fetchBounded } from '../../metrics/bounded-answer.js';
+import { fetchBounded } from '../../metrics/bounded-response.js';
 import { type MetricSample, readMetricsText } from '../../metrics/metrics-text.js';
 
 /** What a cube said of itself. */

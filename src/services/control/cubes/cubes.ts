@@ -5,7 +5,7 @@ import { problemResponses } from '../../../api/problem.js';
 import { idParameter, nullable, security } from '../../../api/schemas.js';
 import { Failure } from '../../../base/failures.js';
 import { type CubeDefinition, cubeDefinitions, findCube } from '../../../domain/cubes.js';
-import { fetchBounded } from '../../../metrics/bounded-answer.js';
+import { fetchBounded } from '../../../metrics/bounded-response.js';
 import { redisFailure } from '../../../redis/failure.js';
 import { type InstanceEntry, readActiveVersion, readInstances } from '../../../registry/instances.js';
 import type { ControlDependencies } from '../dependencies.js';

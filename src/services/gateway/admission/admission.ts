@@ -3,7 +3,7 @@ import type { CubeIdentity } from '../../../auth/tokens.js';
 import type { UserBytes } from '../../../domain/traffic/routing.js';
 import { type TraceContext, Traces, traceparentOf } from '../../../http/trace.js';
 import type { GatewayLimits } from '../context.js';
-import { type GatewayRefusal, refusals, tooManyRequests } from '../exchange/answers.js';
+import { type GatewayRefusal, refusals, tooManyRequests } from '../exchange/refusals.js';
 import type { Route, RouteTable } from '../routing/routes.js';
 import { canonicalTarget } from './canonical-path.js';
 import { HeaderNames, RequestHeaders } from './headers.js';

@@ -5,7 +5,7 @@ import type { UserTokenVerifier } from '../../../auth/user-tokens.js';
 import type { UserBytes } from '../../../domain/traffic/routing.js';
 import { addressGroup } from '../../../http/rate-limit.js';
 import { bytesOfHeader, bytesOfText } from '../../../traffic/bucket.js';
-import { type GatewayRefusal, refusals } from '../exchange/answers.js';
+import { type GatewayRefusal, refusals } from '../exchange/refusals.js';
 import type { RequestHeaders } from './headers.js';
 
 export interface IdentityOptions {

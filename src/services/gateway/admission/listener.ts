@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayLimits } from '../context.js';
-import { refusals, sendRawRefusal } from '../exchange/answers.js';
+import { refusals, sendRawRefusal } from '../exchange/refusals.js';
 import { watchProtocol } from './protocol-check.js';
 
 /** A few header bytes more than the limit, so that who is just above it is told so properly. */

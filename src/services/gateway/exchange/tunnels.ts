@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { GatewayLimits } from '../context.js';
-import { type GatewayRefusal, tooManyTunnels } from './answers.js';
+import { type GatewayRefusal, tooManyTunnels } from './refusals.js';
 
 interface Tunnel {
   /** Who has it; null for somebody whom an edge does not name. */

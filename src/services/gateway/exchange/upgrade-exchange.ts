@@ -6,7 +6,7 @@ import type { GatewayContext } from '../context.js';
 import { logFailure } from '../observation/log.js';
 import { clientClosedRequest } from '../observation/record-outcome.js';
 import { legacyMayServe, sideFor } from '../routing/side-choice.js';
-import { type GatewayRefusal, heldBack, notServed, sendRawRefusal } from './answers.js';
+import { type GatewayRefusal, heldBack, notServed, sendRawRefusal } from './refusals.js';
 import { headersFor } from './outgoing.js';
 import { forwardUpgrade } from './upgrade.js';
 

@@ -6,7 +6,7 @@ import type { Side } from '../../../domain/traffic/routing.js';
 import type { CallOutcome } from '../../../upstream/breaker.js';
 import type { Attempt } from '../../../upstream/upstream.js';
 import type { AnswerHeaderReader } from '../admission/headers.js';
-import { type GatewayRefusal, halfClosedMillis, hangUp, refusals } from './answers.js';
+import { type GatewayRefusal, halfClosedMillis, hangUp, refusals } from './refusals.js';
 
 export interface UpgradeRequest {
   readonly req: IncomingMessage;

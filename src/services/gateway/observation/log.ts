@@ -2,7 +2,7 @@ import type { Side } from '../../../domain/traffic/routing.js';
 import { traceBindings } from '../../../http/trace.js';
 import type { Admission } from '../admission/admission.js';
 import type { GatewayContext } from '../context.js';
-import type { GatewayRefusal } from '../exchange/answers.js';
+import type { GatewayRefusal } from '../exchange/refusals.js';
 
 type LoggedRequest = Pick<Admission, 'requestId' | 'trace' | 'route'>;
 

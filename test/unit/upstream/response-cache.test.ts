@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { AnswerCache, type CachedResponse, type CacheSubject } from '../../../src/upstream/cache.js';
+import { AnswerCache, type CachedResponse, type CacheSubject } from '../../../src/upstream/response-cache.js';
 
 const subject: CacheSubject = { method: 'GET', url: 'ai/models', user: null, side: 'cube', version: '1', epoch: 0 };
 

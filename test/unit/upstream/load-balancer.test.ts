@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 import { describe, expect, test } from 'vitest';
-import { Balance, type Endpoint } from '../../../src/upstream/balance.js';
+import { Balance, type Endpoint } from '../../../src/upstream/load-balancer.js';
 import { RetryBudget, retryDelay } from '../../../src/upstream/retry-budget.js';
 
 function endpoints(...ids: readonly string[]): readonly Endpoint[] {

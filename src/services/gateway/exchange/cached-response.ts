@@ -1,10 +1,10 @@
 import { Failure } from '../../../base/failures.js';
 import type { Side } from '../../../domain/traffic/routing.js';
-import type { CachedResponse } from '../../../upstream/cache.js';
+import type { CachedResponse } from '../../../upstream/response-cache.js';
 import { callUpstream } from '../../../upstream/call.js';
 import type { AdmittedRequest } from '../admission/admission.js';
 import type { GatewayContext, SidesOfCube } from '../context.js';
-import { type GatewayRefusal, notServed, refusal } from './answers.js';
+import { type GatewayRefusal, notServed, refusal } from './refusals.js';
 import { headersFor } from './outgoing.js';
 
 export type FoundAnswer =

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { fetchBoundedResponse } from '../../../src/metrics/bounded-answer.js';
+import { fetchBoundedResponse } from '../../../src/metrics/bounded-response.js';
 import { createCubeCalls } from '../../../src/runtime/cube-calls.js';
 import { readLatencies, readSignals } from '../../../src/traffic/signals.js';
 
