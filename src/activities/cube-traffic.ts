@@ -17,7 +17,7 @@ import { liftHold } from '../redis/scripts/lift-hold.js';
 import type { InstanceFilter } from '../registry/instances.js';
 import { readFlags, writeFlags } from '../traffic/flags.js';
 import { placeHold } from '../traffic/holds.js';
-import { removeSwitch, throwSwitch } from '../traffic/kill-switch-file.js';
+import { clearKillSwitch, setKillSwitch } from '../traffic/kill-switch-file.js';
 import { untilAcknowledged, untilSeen } from './gateway-answers.js';
 import { guarded } from './guard.js';
 
@@ -55,10 +55,10 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
   };
   /** Takes away what this very step has thrown, in this attempt or one before. */
   const takeBackSwitch = (name: TrafficName, by: string, fence: StepFence) =>
-    removeSwitch(killSwitch(name), (thrower) => thrower.by === by && thrower.fence === fence.sequence);
+    clearKillSwitch(killSwitch(name), (thrower) => thrower.by === by && thrower.fence === fence.sequence);
   /** For gateways of this machine that Redis does not reach. */
   const closeWithoutRedis = async (name: TrafficName, by: string, fence: StepFence) => {
-    await throwSwitch(killSwitch(name), by, fence);
+    await setKillSwitch(killSwitch(name), by, fence);
     // Redis may still be away: then nobody was let in meanwhile.
     await unlessLate(fence, () => takeBackSwitch(name, by, fence)).catch(() => undefined);
     await Context.current().sleep(switchMillis);
@@ -154,7 +154,7 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
         const answer = await writeFlags(redis, name, { enabled: true }, terms);
         if ((await readFence(redis, fence.holderId)) > fence.sequence) return reopenTraffic;
         // After the fence was taken: a switch that is thrown late from now on is removed by whoever threw it.
-        await removeSwitch(
+        await clearKillSwitch(
           killSwitch(name),
           ({ by, fence: thrownAt }) =>
             by.startsWith(ofRollbacks) && !(by === change.holderId && (thrownAt ?? 0) > fence.sequence),

@@ -4,8 +4,8 @@ import type { TrafficName } from '../domain/cubes.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { redisFailure } from '../redis/failure.js';
 import { type InstanceFilter, readInstances } from '../registry/instances.js';
-import { notSeenBy } from '../traffic/flags-revision.js';
-import { acknowledgements } from '../traffic/holds.js';
+import { gatewaysBehind } from '../traffic/flags-revision.js';
+import { readAcknowledgements } from '../traffic/holds.js';
 
 /** What gateways say of a change that every one of them is to go by before a plan goes on. */
 
@@ -20,7 +20,7 @@ const gatewayCube = 'api-gateway-cube';
 export async function untilAcknowledged(redis: RedisConnection, known: InstanceFilter, holdId: string): Promise<void> {
   const missing = await untilNone(async () => {
     const gateways = await gatewayIds(redis, known);
-    const said = await acknowledgements(redis, holdId);
+    const said = await readAcknowledgements(redis, holdId);
     return gateways.filter((id) => !said.has(id));
   });
   if (missing !== 0)
@@ -37,7 +37,7 @@ export function untilSeen(
   name: TrafficName,
   revision: number,
 ): Promise<number | null> {
-  return untilNone(async () => notSeenBy(redis, name, await gatewayIds(redis, known), revision));
+  return untilNone(async () => gatewaysBehind(redis, name, await gatewayIds(redis, known), revision));
 }
 
 async function untilNone(look: () => Promise<readonly string[]>): Promise<number | null> {

@@ -20,7 +20,7 @@ export function isSignedReport(secret: string, document: unknown): document is S
   const { report, signature } = document;
   if (!hasExactly(signature, 'alg', 'value') || signature.alg !== 'HS256' || typeof signature.value !== 'string')
     return false;
-  if (isNestedDeeper(report, deepest)) return false;
+  if (isNestedDeeper(report, maxDepth)) return false;
   const [given, right] = [Buffer.from(signature.value), Buffer.from(signatureOf(secret, report))];
   return given.length === right.length && timingSafeEqual(given, right);
 }
@@ -31,7 +31,7 @@ function hasExactly<Name extends string>(value: unknown, ...names: readonly Name
 }
 
 /** Deeper than any report: a file from elsewhere may be nested as it likes. */
-const deepest = 64;
+const maxDepth = 64;
 
 function isNestedDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;

@@ -17,7 +17,7 @@ export function createRequestProofs(secret: () => string, clock: () => Date): Pr
 /** Whether a plan received what the control API sent to it, within a minute and once. */
 export function isProven({ current, previous }: TokenSecrets, received: ReceivedRequest): boolean {
   const { workflowId, word, payload, proof, receivedAt, again } = received;
-  if (again || !isWhole(proof)) return false;
+  if (again || !isComplete(proof)) return false;
   const { id, at, mac } = proof;
   if (!(Math.abs(Date.parse(receivedAt) - Date.parse(at)) <= proofMillis)) return false;
   const given = Buffer.from(mac, 'hex');
@@ -30,7 +30,7 @@ export function isProven({ current, previous }: TokenSecrets, received: Received
 }
 
 /** It comes from anybody: nothing about it is sure. */
-function isWhole(proof: unknown): proof is RequestProof {
+function isComplete(proof: unknown): proof is RequestProof {
   const { id, at, mac }: { id?: unknown; at?: unknown; mac?: unknown } = Object(proof);
   return [id, at, mac].every((part) => typeof part === 'string');
 }

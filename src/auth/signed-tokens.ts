@@ -63,7 +63,7 @@ export function createSignedTokens<Identity extends object>(
     const { claims, isCurrent } = claimsOf(token, verifiers);
     const identity = read(claims);
     const { exp, iat, nbf, orig_iat: first = iat } = claims;
-    const begun = [iat, nbf].every((time) => time === undefined || begins(time, now));
+    const begun = [iat, nbf].every((time) => time === undefined || hasStarted(time, now));
     if (identity === undefined || !begun || !isTime(exp)) throw invalid();
     return { identity, isCurrent, startedAt: isTime(first) ? first * 1000 : now, expiresAt: exp * 1000 };
   };
@@ -133,7 +133,7 @@ function claimsOf(
   throw invalid();
 }
 
-function begins(time: unknown, now: number): boolean {
+function hasStarted(time: unknown, now: number): boolean {
   return isTime(time) && (time - clockSkew) * 1000 <= now;
 }
 

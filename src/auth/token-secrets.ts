@@ -32,11 +32,11 @@ const minBytes = 32;
 /** The secrets as they are now: by TOKEN_SECRETS_FILE where it has them, else by the other variables. */
 export class LoadedSecrets {
   private now: Secrets;
-  private readonly heard: ((secrets: Secrets) => void)[] = [];
+  private readonly listeners: ((secrets: Secrets) => void)[] = [];
   private readonly timer: NodeJS.Timeout;
-  private told = '';
+  private lastAlarm = '';
   /** Whether there was a file: one that is gone must not bring a former secret back. */
-  private wasThere = false;
+  private existed = false;
 
   /** Throws `configuration_invalid` for a file that is wrong; one that turns wrong later changes nothing, and `alarm` is told once. */
   constructor(
@@ -45,7 +45,7 @@ export class LoadedSecrets {
     private readonly alarm: (sentence: string) => void,
   ) {
     this.now = this.read();
-    this.timer = setInterval(() => this.look(), secretsPollMillis);
+    this.timer = setInterval(() => this.reload(), secretsPollMillis);
     this.timer.unref();
   }
 
@@ -64,8 +64,8 @@ export class LoadedSecrets {
   }
 
   /** `listener` is given every change from now on. */
-  whenChanged(listener: (secrets: Secrets) => void): void {
-    this.heard.push(listener);
+  onChange(listener: (secrets: Secrets) => void): void {
+    this.listeners.push(listener);
   }
 
   close(): void {
@@ -73,25 +73,25 @@ export class LoadedSecrets {
   }
 
   /** Reads the file now, as it does every second by itself. */
-  look(): void {
+  reload(): void {
     try {
       const read = this.read();
-      this.told = '';
+      this.lastAlarm = '';
       if (JSON.stringify(read) === JSON.stringify(this.now)) return;
       this.now = read;
-      for (const listener of this.heard) listener(read);
+      for (const listener of this.listeners) listener(read);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      if (this.told !== error.message) this.alarm(error.message);
-      this.told = error.message;
+      if (this.lastAlarm !== error.message) this.alarm(error.message);
+      this.lastAlarm = error.message;
     }
   }
 
   private read(): Secrets {
     const { TOKEN_SECRETS_FILE: path, ...set } = this.variables;
     const found = findSecretsFile(path);
-    if (found === undefined && this.wasThere) throw wrong('is gone');
-    this.wasThere = found !== undefined;
+    if (found === undefined && this.existed) throw invalidFile('is gone');
+    this.existed = found !== undefined;
     const file = found ?? {};
     const now = this.clock().getTime();
     return {
@@ -131,30 +131,30 @@ function findSecretsFile(path: string): SecretsFile | undefined {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw wrong('cannot be read');
+    throw invalidFile('cannot be read');
   }
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch {
-    throw wrong('is no JSON');
+    throw invalidFile('is no JSON');
   }
-  if (typeof parsed !== 'object' || parsed === null) throw wrong('must be an object');
+  if (typeof parsed !== 'object' || parsed === null) throw invalidFile('must be an object');
   const entries = Object.entries(parsed).map(([kind, value]) => {
-    if (!kinds.some((known) => known === kind)) throw wrong('has a part that is neither cube nor user');
+    if (!kinds.some((known) => known === kind)) throw invalidFile('has a part that is neither cube nor user');
     return [kind, readKind(value)];
   });
   return Object.fromEntries(entries) as SecretsFile;
 }
 
 function readKind(value: unknown): SecretsOfKind {
-  if (typeof value !== 'object' || value === null) throw wrong('must have an object for each kind');
+  if (typeof value !== 'object' || value === null) throw invalidFile('must have an object for each kind');
   const { current, previous, previous_until: until, ...others } = value as Record<string, unknown>;
-  if (Object.keys(others).length > 0) throw wrong('has parts beside current, previous and previous_until');
+  if (Object.keys(others).length > 0) throw invalidFile('has parts beside current, previous and previous_until');
   if (!isSecret(current) || (previous !== undefined && !isSecret(previous)))
-    throw wrong(`needs secrets of ${minBytes} bytes or more`);
+    throw invalidFile(`needs secrets of ${minBytes} bytes or more`);
   if (until !== undefined && (typeof until !== 'string' || Number.isNaN(Date.parse(until))))
-    throw wrong('needs a time as previous_until');
+    throw invalidFile('needs a time as previous_until');
   return {
     current,
     ...(previous === undefined ? {} : { previous }),
@@ -166,6 +166,6 @@ function isSecret(value: unknown): value is string {
   return typeof value === 'string' && Buffer.byteLength(value) >= minBytes;
 }
 
-function wrong(sentence: string): Failure {
+function invalidFile(sentence: string): Failure {
   return new Failure('configuration_invalid', `The file that TOKEN_SECRETS_FILE names ${sentence}.`);
 }

@@ -122,7 +122,7 @@ export class CubeAPIClient {
           ? new CubeAPIError(error.call, deadline.failure() ?? error.failure, error)
           : error;
       } finally {
-        this.budget.giveBack();
+        this.budget.release();
       }
     }
   }

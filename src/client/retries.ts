@@ -25,7 +25,7 @@ export class RetryBudget {
     return true;
   }
 
-  giveBack(): void {
+  release(): void {
     this.retrying--;
   }
 }

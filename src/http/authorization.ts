@@ -20,7 +20,7 @@ export interface Authorization {
   /** As `callerOf`, by its token as it is now: throws `unauthorized` once that is over, or its secret forgotten. */
   readonly inspect: (request: FastifyRequest) => VerifiedCubeToken;
   /** Whether `inspect` still finds it right: an answer that goes on for long ends with the token it was asked with. */
-  readonly isStillRight: (request: FastifyRequest) => boolean;
+  readonly isStillValid: (request: FastifyRequest) => boolean;
   /** The user whom the gateway forwards the call for; undefined for anonymous users and for everybody else's calls. */
   readonly userOf: (request: FastifyRequest) => string | undefined;
 }
@@ -71,7 +71,7 @@ export function createAuthorization(
     callerOf: (request) => known(request).identity,
     tokenOf: (request) => known(request).token,
     inspect,
-    isStillRight: (request) => {
+    isStillValid: (request) => {
       try {
         return inspect(request) !== undefined;
       } catch {

@@ -36,7 +36,7 @@ const readySchema = Type.Object({
 export function registerCubeHealth(app: FastifyInstance, cube: CubeIdentityOptions, clock: () => Date): void {
   const health = { summary: 'Liveness, dependencies, version', response: { 200: healthSchema } };
   app.get('/health', { schema: health }, async () => {
-    const [needed, optional] = await Promise.all([cube.needed.look(), cube.optional.look()]);
+    const [needed, optional] = await Promise.all([cube.needed.check(), cube.optional.check()]);
     const states = { ...needed, ...optional };
     return {
       status: Object.values(states).every((state) => state === 'ok') ? 'ok' : 'degraded',
@@ -50,7 +50,9 @@ export function registerCubeHealth(app: FastifyInstance, cube: CubeIdentityOptio
   });
   const readiness = { summary: '200 once it can serve', response: { 200: readySchema, 503: readySchema } };
   app.get('/ready', { schema: readiness }, async (_request, reply) => {
-    const waiting = Object.entries(await cube.needed.look()).flatMap(([name, state]) => (state === 'ok' ? [] : [name]));
+    const waiting = Object.entries(await cube.needed.check()).flatMap(([name, state]) =>
+      state === 'ok' ? [] : [name],
+    );
     const ready = waiting.length === 0 && cube.state !== 'draining';
     return reply.code(ready ? 200 : 503).send({ ready, state: cube.state, waiting_for: waiting });
   });

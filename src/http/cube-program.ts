@@ -25,7 +25,7 @@ export interface CubeProgram<Id extends CubeId> {
   /** What cube tokens are signed with, as it is now. */
   readonly secret: () => string;
   /** Looks for a changed secret now, not within a second. */
-  readonly lookForSecrets: () => void;
+  readonly reloadSecrets: () => void;
   readonly redis: RedisConnection;
   readonly admits: InstanceFilter;
   /** Its calls of these other cubes; ended with the cube. */
@@ -65,7 +65,7 @@ export async function runCubeProgram<Id extends CubeId>(
   const clock = () => new Date();
   const secrets = loadSecretsOrExit(config, clock, (sentence) => logger.error(sentence));
   const tokens = createTokenVerifier(secrets.cube, clock);
-  secrets.whenChanged(({ cube }) => tokens.useSecrets(cube));
+  secrets.onChange(({ cube }) => tokens.useSecrets(cube));
   const redis = connectOwnRedis(config, {
     onError: (error) => logger.warn({ reason: error.name }, 'Redis'),
     onStranger: (sentence) => logger.error(sentence),
@@ -82,7 +82,7 @@ export async function runCubeProgram<Id extends CubeId>(
     config,
     basics: { definition, version, instanceId, logger, clock, tokens },
     secret: () => secrets.cube.current,
-    lookForSecrets: () => secrets.look(),
+    reloadSecrets: () => secrets.reload(),
     redis,
     admits,
     callsOf,

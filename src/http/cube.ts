@@ -121,9 +121,9 @@ export interface RunOptions {
 }
 
 const closeMillis = 30_000;
-const lookEveryMillis = 250;
+const checkEveryMillis = 250;
 /** A single lost answer of a dependency is no reason to send everybody away. */
-const maxFailedLooks = 3;
+const maxFailedChecks = 3;
 
 /**
  * Serves until aborted: listens, enters the registry, is ready once its dependencies answer and not while they do not.
@@ -149,11 +149,11 @@ export async function runCube(app: CubeApp, options: RunOptions): Promise<void> 
   };
   let failed = 0;
   while (!options.signal.aborted) {
-    const states = Object.values(await cube.needed.look());
+    const states = Object.values(await cube.needed.check());
     failed = states.every((state) => state === 'ok') ? 0 : failed + 1;
     if (failed === 0) await enter('ready');
-    else if (failed >= maxFailedLooks) await enter('starting');
-    await sleep(lookEveryMillis, undefined, { signal: options.signal }).catch(() => undefined);
+    else if (failed >= maxFailedChecks) await enter('starting');
+    await sleep(checkEveryMillis, undefined, { signal: options.signal }).catch(() => undefined);
   }
   await enter('draining');
   await sleep(options.drainMillis ?? 1000);
@@ -163,7 +163,7 @@ export async function runCube(app: CubeApp, options: RunOptions): Promise<void> 
 
 async function closeGracefully(app: FastifyInstance): Promise<void> {
   // A connection whose last answer was under way when the listener closed would stay open for its keep-alive time.
-  const idle = setInterval(() => app.server.closeIdleConnections(), lookEveryMillis);
+  const idle = setInterval(() => app.server.closeIdleConnections(), checkEveryMillis);
   const late = setTimeout(() => app.server.closeAllConnections(), closeMillis);
   try {
     await app.close();

@@ -5,7 +5,7 @@ export type DependencyState = 'ok' | 'unreachable';
 
 export interface DependencyHealth {
   /** How each dependency is now; one that hangs is unreachable after a second. */
-  look(): Promise<Readonly<Record<string, DependencyState>>>;
+  check(): Promise<Readonly<Record<string, DependencyState>>>;
 }
 
 const maxMillis = 1000;
@@ -24,7 +24,7 @@ export function watchDependencies(checks: Readonly<Record<string, DependencyChec
     return answer;
   };
   return {
-    look: async () =>
+    check: async () =>
       Object.fromEntries(
         await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await ask(name, check)] as const)),
       ),

@@ -5,11 +5,11 @@ import type { CubeId } from '../domain/catalog.js';
 import { cubeDefinitions } from '../domain/cubes.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { type InstanceFilter, readActiveVersion, readInstances } from '../registry/instances.js';
-import { AnswerCache, type CachedResponse } from '../upstream/response-cache.js';
 import { callUpstream } from '../upstream/call.js';
 import { connectEndpoint } from '../upstream/connections.js';
 import { deadlineHeader } from '../upstream/deadline.js';
 import { createInstanceSource } from '../upstream/instance-source.js';
+import { type CachedResponse, ResponseCache } from '../upstream/response-cache.js';
 import { Upstream } from '../upstream/upstream.js';
 import { limits } from './limits.js';
 
@@ -33,9 +33,9 @@ export interface InterCubeCall {
   readonly route: string;
   readonly json?: object;
   /** The answer that it is needed for: its request id, trace and time limit go on. */
-  readonly on: FastifyReply;
+  readonly reply: FastifyReply;
   /** Whether an answer to another request may serve, for five minutes; of a GET alone. */
-  readonly mayBeKept?: boolean;
+  readonly cacheable?: boolean;
   /** Its retry included; ten seconds by default, and never longer than the caller's own caller waits. */
   readonly limitMillis?: number;
 }
@@ -77,12 +77,12 @@ export async function createInterCubeCalls(options: InterCubeCallsOptions): Prom
       const endpoints = () => instances.ready(id);
       return [
         id,
-        new Upstream({ endpoints, connect, breaks: true, namesCalls: true, maxOutstanding, now, random }),
+        new Upstream({ endpoints, connect, usesBreakers: true, sendsCallIds: true, maxOutstanding, now, random }),
       ] as const;
     }),
   );
   const tokenFor = createHopTokens(callerId, secret, clock);
-  const cache = new AnswerCache({ now, random, maxBytes: cacheBytes });
+  const cache = new ResponseCache({ now, random, maxBytes: cacheBytes });
   await instances.start();
   return {
     async call(cubeId, call) {
@@ -90,7 +90,7 @@ export async function createInterCubeCalls(options: InterCubeCallsOptions): Prom
       if (upstream === undefined) throw new Error(`${callerId} did not say that it calls ${cubeId}`);
       if (!/^\/[\x21-\x7e]*$/.test(call.path)) throw new Error('a path is sent as it is: encode what is put into it');
       const left = timeLeft(call);
-      if (left <= 0) throw tooLate();
+      if (left <= 0) throw timeoutFailure();
       const headers = headersOf(call, tokenFor(trafficNameOf(cubeId)));
       // All of them name the call; none is of who asks this cube.
       const ask = (limitMillis: number) =>
@@ -101,9 +101,9 @@ export async function createInterCubeCalls(options: InterCubeCallsOptions): Prom
           headers,
           ...(call.json === undefined ? {} : { body: Buffer.from(JSON.stringify(call.json)) }),
           limitMillis,
-          maxAnswerBytes: limits.bodyBytes,
+          maxResponseBytes: limits.bodyBytes,
         });
-      if (call.mayBeKept !== true || call.method !== 'GET') return ask(left);
+      if (call.cacheable !== true || call.method !== 'GET') return ask(left);
       const version = instances.versionOf(cubeId);
       const subject = { method: 'GET', url: `${cubeId}${call.path}`, user: null, side: 'cube', version, epoch: 0 };
       // What others wait for too does not hang on how long this one waits.
@@ -120,34 +120,34 @@ export async function createInterCubeCalls(options: InterCubeCallsOptions): Prom
 }
 
 /** Names and values in turn. */
-function headersOf({ on, json }: InterCubeCall, token: string): readonly string[] {
-  const traceparent = on.getHeader('traceparent');
+function headersOf({ reply, json }: InterCubeCall, token: string): readonly string[] {
+  const traceparent = reply.getHeader('traceparent');
   return [
     'authorization',
     `Bearer ${token}`,
     'x-request-id',
-    on.request.id,
+    reply.request.id,
     ...(typeof traceparent === 'string' ? ['traceparent', traceparent] : []),
     ...(json === undefined ? [] : ['content-type', 'application/json']),
   ];
 }
 
 /** What is left of the time for which the caller's own caller waits; none is left at 0 or less. */
-function timeLeft({ on, limitMillis: max = usualMillis }: InterCubeCall): number {
-  const told = on.request.headers[deadlineHeader];
+function timeLeft({ reply, limitMillis: max = usualMillis }: InterCubeCall): number {
+  const told = reply.request.headers[deadlineHeader];
   if (typeof told !== 'string' || !/^\d{1,9}$/.test(told)) return max;
-  return Math.min(max, Number(told) - on.elapsedTime);
+  return Math.min(max, Number(told) - reply.elapsedTime);
 }
 
 /** Not by asking anybody: who was not asked is not to blame. */
-function tooLate(): Failure {
+function timeoutFailure(): Failure {
   return new Failure('upstream_timeout', 'The service did not answer in time.');
 }
 
 async function withinTime<T>(work: Promise<T>, millis: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeIsUp = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(tooLate()), millis);
+    timer = setTimeout(() => reject(timeoutFailure()), millis);
   });
   return Promise.race([work, timeIsUp]).finally(() => clearTimeout(timer));
 }

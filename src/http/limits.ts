@@ -27,7 +27,7 @@ export function limitOptions(bodyLimit: number = limits.bodyBytes) {
       connectionsCheckingInterval: 1000,
     },
     frameworkErrors: (_error: Error, _request: unknown, reply: FastifyReply) =>
-      void sendProblem(reply, refusal(400, 'The path of the request cannot be read.')),
+      void sendProblem(reply, limitFailure(400, 'The path of the request cannot be read.')),
     clientErrorHandler: answerUnreadable,
   } satisfies FastifyHttpOptions<Server>;
 }
@@ -36,9 +36,9 @@ export function limitOptions(bodyLimit: number = limits.bodyBytes) {
 export function registerLimits(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
     if (request.raw.rawHeaders.length / 2 > limits.headers)
-      return sendProblem(reply, refusal(431, `The request has more than ${limits.headers} headers.`), 431);
+      return sendProblem(reply, limitFailure(431, `The request has more than ${limits.headers} headers.`), 431);
     if (request.url.length > limits.urlBytes)
-      return sendProblem(reply, refusal(414, `The URL is longer than ${limits.urlBytes} bytes.`), 414);
+      return sendProblem(reply, limitFailure(414, `The URL is longer than ${limits.urlBytes} bytes.`), 414);
   });
 }
 
@@ -49,7 +49,7 @@ function answerUnreadable(error: Error & { code?: string }, socket: Socket): voi
     return;
   }
   const [status, sentence] = unreadable[error.code ?? ''] ?? [400, 'The request is not valid HTTP.'];
-  const body = JSON.stringify(problemOf(refusal(status, sentence), status));
+  const body = JSON.stringify(problemOf(limitFailure(status, sentence), status));
   const head = [
     `HTTP/1.1 ${status} ${status === 408 ? 'Request Timeout' : 'Bad Request'}`,
     'content-type: application/problem+json',
@@ -64,7 +64,7 @@ const unreadable: Readonly<Record<string, readonly [number, string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request took too long to arrive.'],
 };
 
-function refusal(status: number, sentence: string): Failure {
+function limitFailure(status: number, sentence: string): Failure {
   return new Failure('invalid_input', sentence, {
     hint: status === 408 ? 'Send the whole request within the time limit.' : 'Send a smaller, well-formed request.',
   });

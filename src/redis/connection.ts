@@ -7,20 +7,20 @@ import { connectorTo } from './own-connector.js';
 export type RedisConnection = Redis;
 
 export interface RedisOptions {
-  /** Told of every error of the connection; it goes on trying by itself. */
+  /** Called with every error of the connection, which reconnects by itself. */
   readonly onError: (error: Error) => void;
-  /** The longest a command may take, milliseconds. */
+  /** Time limit of a command, milliseconds. */
   readonly commandMillis?: number;
-  /** The user of this machine that the server runs as, where it is the stack's: nobody else's is told anything. */
+  /** The local user id that the stack's server runs as: a server of any other user is sent nothing. */
   readonly owner?: number | null;
-  /** Told in a sentence that another user's program has the server's port, once until the server is back. */
+  /** Called once per outage with a sentence when another user's program has the server's port. */
   readonly onStranger?: (sentence: string) => void;
 }
 
 /** What a program reads of its environment to connect to Redis. */
 export type RedisConfiguration = Pick<Configuration, 'REDIS_URL' | 'REDIS_SERVER_UID'>;
 
-/** `connectRedis` as a program's environment says. */
+/** `connectRedis` with the settings of a program's environment. */
 export function connectOwnRedis(
   { REDIS_URL, REDIS_SERVER_UID }: RedisConfiguration,
   options: Omit<RedisOptions, 'owner' | 'onStranger'> & Required<Pick<RedisOptions, 'onStranger'>>,
@@ -29,8 +29,8 @@ export function connectOwnRedis(
 }
 
 /**
- * A connection that never makes its users wait for a server that is away: a command fails at once while there is no
- * connection, and after `commandMillis` while the server hangs. It comes back by itself within half a second.
+ * A connection that never blocks its callers: a command fails at once while there is no connection, and after
+ * `commandMillis` while the server hangs. It reconnects within half a second of the server's return.
  */
 export function connectRedis(
   url: string,
@@ -45,20 +45,20 @@ export function connectRedis(
     retryStrategy: (attempt) => Math.min(50 * attempt, 500),
     reconnectOnError: () => false,
   });
-  let told = false;
+  let reported = false;
   redis.on('ready', () => {
-    told = false;
+    reported = false;
   });
   redis.on('error', (error) => {
     onError(error);
-    if (!(error instanceof StrangerRefusal) || told) return;
-    told = true;
+    if (!(error instanceof StrangerRefusal) || reported) return;
+    reported = true;
     onStranger?.(error.message);
   });
   return redis;
 }
 
-/** A connection that is tried once: `connected` ends with the first error, or when nothing came of it in time. */
+/** A connection with one attempt: `connected` rejects with the first error, or after the time limit. */
 export function connectRedisOnce(url: string, millis: number, owner: number | null = null) {
   const connection = new Redis(url, {
     ...peerCheck(url, owner),
@@ -73,12 +73,12 @@ export function connectRedisOnce(url: string, millis: number, owner: number | nu
     connection.once('error', reject);
     connection.connect().then(resolve, reject);
   });
-  // A look that failed has told the first error; the others say less.
+  // `connected` rejects with the first error; later ones say less.
   connection.on('error', () => undefined);
   return { connection, connected };
 }
 
-/** A server that speaks TLS is none of the stack's, and its certificate says whose it is. */
+/** The stack's own server does not use TLS; a server that does proves its identity by its certificate. */
 function peerCheck(url: string, owner: number | null) {
   return owner === null || url.startsWith('rediss:')
     ? {}

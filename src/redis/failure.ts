@@ -1,6 +1,6 @@
 import { Failure } from '../base/failures.js';
 
-/** What a failed command of Redis means to who asked for it. */
+/** The failure that a caller gets for a failed command of Redis. */
 export function redisFailure(error: unknown): Failure {
   return error instanceof Failure
     ? error

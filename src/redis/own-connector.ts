@@ -10,8 +10,8 @@ interface ConnectorOptions {
 }
 
 /**
- * How the driver connects to the stack's Redis: it is handed a connection once that was proved to end at `server`. One that
- * was not is handed over destroyed, which the driver takes for a lost one: it tells the error and tries again.
+ * The driver's connector for the stack's Redis: it hands over a connection only after proving that it ends at `server`. A
+ * connection without that proof is destroyed first; the driver treats it as lost, reports the error and tries again.
  */
 export function connectorTo(server: LocalServer) {
   return class extends AbstractConnector {
@@ -39,7 +39,7 @@ export function connectorTo(server: LocalServer) {
         this.firstError ??= error instanceof Error ? error : new Error(String(error));
         socket.destroy();
       }
-      // Told to end meanwhile: there is nothing to tell.
+      // The driver has disconnected meanwhile: there is no error to report.
       if (!this.connecting) socket.destroy();
       return socket;
     }

@@ -19,16 +19,16 @@ import { flagKeys } from './keys.js';
 const variable = 'REDIS_URL';
 
 /**
- * Throws why the programs cannot use a Redis server, in one sentence with its remedy: the network, within two seconds, the
- * password, and the rights its user needs. What it sends changes nothing there. `owner` is the user that the stack's own
- * runs as. Returns the server's version.
+ * Checks whether the programs can use a Redis server: network (within two seconds), password, rights of its user. Throws the
+ * reason in one sentence with a remedy. Changes nothing on the server. `owner` is the user id that the stack's own server runs
+ * as. Returns the server's version.
  */
 export async function probeRedis(url: string, owner: number | null = null): Promise<string> {
   const fault = await lookAtPort(addressOf(url));
   if (fault !== undefined) throw unreachable(fault);
   const { connection, connected } = connectRedisOnce(url, answerMillis, owner);
   try {
-    await (url.startsWith('rediss:') ? Promise.race([connected, refusePlain(url)]) : connected);
+    await (url.startsWith('rediss:') ? Promise.race([connected, failIfPlain(url)]) : connected);
     for (const [command, ...args] of harmlessCommands()) await connection.call(command, args);
     return /redis_version:(\S+)/.exec(await connection.info('server').catch(() => ''))?.[1] ?? '';
   } catch (error) {
@@ -38,7 +38,7 @@ export async function probeRedis(url: string, owner: number | null = null): Prom
   }
 }
 
-/** One of each kind that the programs send, on their keys where that cannot change anything: `XX` on a key that is not there, a script that does nothing. */
+/** One command of each kind that the programs send, so that it changes nothing: `XX` on a missing key, a script without effect. */
 function harmlessCommands(): readonly (readonly [string, ...string[]])[] {
   const scratch = `cubeshift:check:${randomBytes(6).toString('hex')}`;
   const flags = trafficNames.flatMap((name) => Object.values(flagKeys(name)));
@@ -106,7 +106,7 @@ function explain(url: string, error: unknown): Failure {
         : `As an administrator there: ACL SETUSER ${user} +${command.toLowerCase()}`,
     );
   }
-  // The library says ETIMEDOUT of a server that is silent, too.
+  // The library reports ETIMEDOUT for a silent server too.
   const code = codeOf(error);
   const known =
     (code === 'ETIMEDOUT' ? undefined : connectFault(code, address)) ?? tlsFault(error, tlsSettingsOf(address));
@@ -119,16 +119,16 @@ function explain(url: string, error: unknown): Failure {
 
 const noTls = new Error('The server does not support SSL connections');
 
-/** Throws when it answers to who speaks no TLS, else never ends: such a Redis waits in silence for the rest of what begins a handshake. */
-async function refusePlain(url: string): Promise<never> {
+/** Throws when the server answers without TLS; otherwise never settles. */
+async function failIfPlain(url: string): Promise<never> {
   const address = addressOf(url);
-  const fault = (await answersPlainly(address, lookMillis)) ? tlsFault(noTls, tlsSettingsOf(address)) : undefined;
+  const fault = (await answersWithoutTls(address, lookMillis)) ? tlsFault(noTls, tlsSettingsOf(address)) : undefined;
   if (fault !== undefined) throw unreachable(fault);
   return new Promise(() => undefined);
 }
 
-/** Whether it answers to who speaks no TLS: a Redis waits in silence for the rest of what begins a handshake. */
-function answersPlainly({ host, port }: { host: string; port: number }, millis: number): Promise<boolean> {
+/** Whether the server answers without TLS: a Redis with TLS waits silently for the rest of a handshake. */
+function answersWithoutTls({ host, port }: { host: string; port: number }, millis: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: millis }, () => socket.write('PING\r\n'));
     const end = (answered: boolean) => {

@@ -5,26 +5,25 @@ import { readActiveVersion, setActiveVersion } from './instances.js';
 const everyMillis = 1000;
 
 /**
- * Keeps what Redis says about which version takes traffic to what is on record: a Redis that was flushed would let every
- * version have it, those that wait in reserve among them. Cubes that were never deployed are left alone. Never throws;
- * returns how to end it.
+ * Keeps the active versions in Redis equal to those of the state folder: after a flush of Redis every version would take
+ * traffic, warm spares included. Skips cubes that were never deployed. Never throws; returns a function that stops it.
  */
-export function keepActiveVersions(stateFolder: string, redis: RedisConnection): () => void {
-  let looking = false;
+export function restoreActiveVersions(stateFolder: string, redis: RedisConnection): () => void {
+  let checking = false;
   const timer = setInterval(() => {
-    if (looking) return;
-    looking = true;
-    const looked = () => {
-      looking = false;
+    if (checking) return;
+    checking = true;
+    const finish = () => {
+      checking = false;
     };
-    // Redis or the disk may be away: the next look makes it good.
-    void look(stateFolder, redis).then(looked, looked);
+    // While Redis or the disk is unavailable the next check restores them.
+    void restoreOnce(stateFolder, redis).then(finish, finish);
   }, everyMillis);
   timer.unref();
   return () => clearInterval(timer);
 }
 
-async function look(stateFolder: string, redis: RedisConnection): Promise<void> {
+async function restoreOnce(stateFolder: string, redis: RedisConnection): Promise<void> {
   const { cubes } = await readDesired(stateFolder);
   for (const [cubeId, { active }] of Object.entries(cubes))
     if ((await readActiveVersion(redis, cubeId)) !== active) await setActiveVersion(redis, cubeId, active);

@@ -4,46 +4,46 @@ import { signEntry } from './entry-signature.js';
 
 export type InstanceState = 'starting' | 'ready' | 'draining';
 
-/** A running process of a cube, as gateway and control API find it. */
+/** A running process of a cube, as the registry describes it. */
 export interface InstanceEntry {
   readonly cube_id: string;
   readonly instance_id: string;
-  /** Where it is reached, without a slash at the end. */
+  /** Its base URL, without a slash at the end. */
   readonly url: string;
   readonly version: string;
   readonly state: InstanceState;
   /** Milliseconds since 1970. */
   readonly started_at: number;
-  /** Milliseconds since 1970 by the clock of Redis: machines whose clocks differ agree on who is alive. */
+  /** Milliseconds since 1970 by the clock of Redis, so that machines with different clocks agree on which instances are alive. */
   readonly heartbeat_at: number;
 }
 
-/** Whether an instance of the registry is taken for one. */
+/** Whether a program accepts an entry of the registry. */
 export type InstanceFilter = (entry: InstanceEntry) => boolean;
 
 export type NewInstance = Omit<InstanceEntry, 'heartbeat_at'>;
 
 /** An instance whose last heartbeat is older does not count as running, milliseconds. */
-export const heartbeatLimit = 5000;
+export const heartbeatTimeoutMillis = 5000;
 /** After this its entry is removed. */
-export const forgottenAfter = 60_000;
+export const removalDelayMillis = 60_000;
 
 export interface Registration {
-  /** Told to Redis at once when it can be, else with a later heartbeat; never throws. */
+  /** Writes the state to Redis at once, or with a later heartbeat while Redis is away; never throws. */
   setState(state: InstanceState): Promise<void>;
-  /** Ends the heartbeats and takes the entry out, when Redis can be reached. */
+  /** Stops the heartbeats and removes the entry if Redis can be reached. */
   close(): Promise<void>;
 }
 
 export interface RegistrationOptions {
-  /** What cube tokens are signed with, as it is now: entries are signed by a key made of it. */
+  /** The current secret of cube tokens, from which the key of the signatures is derived. */
   readonly secret: () => string;
   readonly everyMillis?: number;
 }
 
 /**
- * Enters an instance in the registry and keeps it there by heartbeats, each signed: while Redis is away it goes on trying, and a
- * registry that was flushed has it again after the next beat.
+ * Adds an instance to the registry and keeps it there by signed heartbeats. While Redis is away it keeps trying; after a flush
+ * the next heartbeat adds it again.
  */
 export function registerInstance(
   redis: RedisConnection,
@@ -53,42 +53,41 @@ export function registerInstance(
   const key = instancesKey(instance.cube_id);
   let { state } = instance;
   let last: Promise<void> = Promise.resolve();
-  // One write after the other, so that an older state never lands on a newer one.
+  // One write after the other, so that an older state never overwrites a newer one.
   const write = (command: () => Promise<unknown>): Promise<void> => {
-    // A beat that failed is made good by the next one; the connection itself tells of its errors.
+    // The next heartbeat repairs a failed one; the connection reports its own errors.
     last = last.then(command).then(
       () => undefined,
       () => undefined,
     );
     return last;
   };
-  const beat = async () => {
+  const heartbeat = async () => {
     const entry = { ...instance, state, heartbeat_at: await redisTime(redis) };
     const signed = { ...entry, signature: signEntry(secret(), entry) };
     await redis.hset(key, instance.instance_id, JSON.stringify(signed));
   };
-  const announced = async (command: () => Promise<unknown>) => {
+  const writeAndPublish = async (command: () => Promise<unknown>) => {
     await write(command);
     await write(() => redis.publish(changedChannel, instance.cube_id));
   };
-  void announced(beat);
-  const timer = setInterval(() => void write(beat), everyMillis);
+  void writeAndPublish(heartbeat);
+  const timer = setInterval(() => void write(heartbeat), everyMillis);
   timer.unref();
   return {
     setState(next) {
       state = next;
-      return announced(beat);
+      return writeAndPublish(heartbeat);
     },
     close() {
       clearInterval(timer);
-      return announced(() => redis.hdel(key, instance.instance_id));
+      return writeAndPublish(() => redis.hdel(key, instance.instance_id));
     },
   };
 }
 
 /**
- * The instances of a cube that are alive, by instance id, of those that `admits` takes; removes those that have been dead for
- * a minute.
+ * The live instances of a cube that `admits` accepts, by instance id; removes entries without a heartbeat for a minute.
  */
 export async function readInstances(
   redis: RedisConnection,
@@ -98,27 +97,27 @@ export async function readInstances(
   return (await readRegistry(redis, cubeId, admits)).alive;
 }
 
-/** What stands in the registry for a cube. */
+/** The entries of a cube. */
 export interface Registry {
   readonly alive: readonly InstanceEntry[];
-  /** Those whose heartbeats stopped without a word: one that went in good order took its entry out. */
-  readonly silent: readonly InstanceEntry[];
+  /** Instances whose heartbeats stopped: one that shut down cleanly has removed its entry. */
+  readonly stale: readonly InstanceEntry[];
 }
 
-/** As `readInstances`, with those that are silent for less than a minute. */
+/** As `readInstances`, with the stale instances of the last minute. */
 export async function readRegistry(redis: RedisConnection, cubeId: string, admits: InstanceFilter): Promise<Registry> {
   const key = instancesKey(cubeId);
   const [now, texts] = await Promise.all([redisTime(redis), redis.hgetall(key)]);
   const entries = Object.entries(texts).map(([id, text]) => ({ id, entry: parseEntry(text, cubeId, id) }));
   const age = (entry: InstanceEntry | undefined) => (entry === undefined ? Infinity : now - entry.heartbeat_at);
-  const forgotten = entries.filter(({ entry }) => age(entry) > forgottenAfter).map(({ id }) => id);
+  const forgotten = entries.filter(({ entry }) => age(entry) > removalDelayMillis).map(({ id }) => id);
   if (forgotten.length > 0) await redis.hdel(key, ...forgotten);
   const known = entries
-    .flatMap(({ entry }) => (entry === undefined || age(entry) > forgottenAfter ? [] : [entry]))
+    .flatMap(({ entry }) => (entry === undefined || age(entry) > removalDelayMillis ? [] : [entry]))
     .filter(admits)
     .sort((a, b) => (a.instance_id < b.instance_id ? -1 : 1));
-  const isAlive = (entry: InstanceEntry) => Math.abs(age(entry)) <= heartbeatLimit;
-  return { alive: known.filter(isAlive), silent: known.filter((entry) => !isAlive(entry)) };
+  const isAlive = (entry: InstanceEntry) => Math.abs(age(entry)) <= heartbeatTimeoutMillis;
+  return { alive: known.filter(isAlive), stale: known.filter((entry) => !isAlive(entry)) };
 }
 
 /** Milliseconds since 1970 by the clock of Redis. */
@@ -128,8 +127,8 @@ async function redisTime(redis: RedisConnection): Promise<number> {
 }
 
 /**
- * The version of a cube that takes its traffic; null while any may. As the flags it is not signed: it chooses among instances
- * that are.
+ * The version of a cube that takes its traffic; null while any version may. Not signed, as the flags: it only chooses among
+ * signed instances.
  */
 export function readActiveVersion(redis: RedisConnection, cubeId: string): Promise<string | null> {
   return redis.get(activeVersionKey(cubeId));
@@ -140,14 +139,14 @@ export async function setActiveVersion(redis: RedisConnection, cubeId: string, v
   await redis.publish(changedChannel, cubeId);
 }
 
-/** What another program, or another version of this one, wrote there may be anything. */
+/** Another program, or another version of this one, may have written anything there. */
 function parseEntry(text: string, cubeId: string, id: string): InstanceEntry | undefined {
   try {
     const entry: Partial<InstanceEntry> | null = JSON.parse(text);
     const right =
       typeof entry === 'object' &&
       entry !== null &&
-      // One that stands in another's place is none, whoever signed it.
+      // An entry under another cube or instance id is invalid, whatever its signature.
       entry.cube_id === cubeId &&
       entry.instance_id === id &&
       typeof entry.version === 'string' &&
@@ -162,7 +161,7 @@ function parseEntry(text: string, cubeId: string, id: string): InstanceEntry | u
   }
 }
 
-/** Anything else no connection can be made to, and whoever tried would fail for every request to the cube. */
+/** A program cannot connect to anything else: it would fail every request to the cube. */
 function isWebAddress(url: string): boolean {
   return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
 }

@@ -7,16 +7,16 @@ export interface SecretsReport {
   /** `<cube id>/<instance id>` for an instance of a cube. */
   readonly program: string;
   readonly fingerprints: readonly string[];
-  /** Seconds since it said so. */
+  /** Seconds since the report. */
   readonly age: number;
 }
 
-/** As an instance in the registry: what was silent for so long is gone. */
-const forgottenAfterSeconds = 60;
+/** As for an instance of the registry: an older report is of a program that has ended. */
+const reportTtlSeconds = 60;
 
 /**
- * Tells every second which secrets a program knows, so that whoever changes one can wait until everybody does. Never throws;
- * returns how to end it.
+ * Reports every second which secrets a program knows, so that a change of a secret can wait for all programs. Never throws;
+ * returns a function that stops it.
  */
 export function reportSecrets(
   redis: RedisConnection,
@@ -24,7 +24,7 @@ export function reportSecrets(
   fingerprints: () => readonly string[],
   { everyMillis = 1000 }: { everyMillis?: number } = {},
 ): () => Promise<void> {
-  const report = () => recordSecretsReport(redis, program, fingerprints()).then(nothing, nothing);
+  const report = () => recordSecretsReport(redis, program, fingerprints()).then(ignore, ignore);
   let last = report();
   const timer = setInterval(() => {
     last = last.then(report);
@@ -33,7 +33,7 @@ export function reportSecrets(
   return async () => {
     clearInterval(timer);
     await last;
-    await redis.hdel(secretReportsKey, program).catch(nothing);
+    await redis.hdel(secretReportsKey, program).catch(ignore);
   };
 }
 
@@ -41,9 +41,9 @@ export function reportSecrets(
 export async function readSecretsReports(redis: RedisConnection): Promise<readonly SecretsReport[]> {
   const [[now], texts] = await Promise.all([redis.time(), redis.hgetall(secretReportsKey)]);
   const reports = Object.entries(texts).map(([program, text]) => ({ program, ...parse(text, Number(now)) }));
-  const gone = reports.filter(({ age }) => age > forgottenAfterSeconds).map(({ program }) => program);
+  const gone = reports.filter(({ age }) => age > reportTtlSeconds).map(({ program }) => program);
   if (gone.length > 0) await redis.hdel(secretReportsKey, ...gone);
-  return reports.filter(({ age }) => age <= forgottenAfterSeconds).sort((a, b) => (a.program < b.program ? -1 : 1));
+  return reports.filter(({ age }) => age <= reportTtlSeconds).sort((a, b) => (a.program < b.program ? -1 : 1));
 }
 
 function parse(text: string, now: number): Pick<SecretsReport, 'fingerprints' | 'age'> {
@@ -52,9 +52,9 @@ function parse(text: string, now: number): Pick<SecretsReport, 'fingerprints' | 
     const right = Array.isArray(fingerprints) && fingerprints.every((one) => typeof one === 'string');
     if (right && Number.isFinite(Number(at))) return { fingerprints, age: Math.max(0, now - Number(at)) };
   } catch {
-    // What another program wrote there may be anything.
+    // Another program may have written anything there.
   }
   return { fingerprints: [], age: Number.POSITIVE_INFINITY };
 }
 
-function nothing(): void {}
+function ignore(): void {}

@@ -2,56 +2,56 @@ import type { RedisConnection } from '../redis/connection.js';
 import { changedChannel } from '../redis/keys.js';
 
 export interface Poller {
-  /** Looks for the first time and returns when that is over, well or not; from then on it looks by itself. */
+  /** Polls once and returns when that has ended, successful or not; from then on it polls by itself. */
   start(): Promise<void>;
-  /** Stops looking and returns when no look is under way any more. */
+  /** Stops polling and returns when no poll is in progress. */
   close(): Promise<void>;
 }
 
 export interface PollerOptions {
   /** Never throws. */
-  readonly look: () => Promise<void>;
+  readonly poll: () => Promise<void>;
   readonly everyMillis: number;
 }
 
-/** Looks again and again, one look at a time, and at once after `nudge`. */
-export function createPoller({ look, everyMillis }: PollerOptions): Poller & { nudge(): void } {
+/** Polls repeatedly, one poll at a time, and at once after `pollNow`. */
+export function createPoller({ poll, everyMillis }: PollerOptions): Poller & { pollNow(): void } {
   let timer: NodeJS.Timeout | undefined;
-  let looking: Promise<void> | undefined;
-  let nudged = false;
+  let current: Promise<void> | undefined;
+  let requested = false;
   let closed = false;
 
-  const turn = async () => {
+  const run = async () => {
     clearTimeout(timer);
-    nudged = false;
-    looking = look();
-    await looking;
-    looking = undefined;
-    if (!closed) timer = setTimeout(turn, nudged ? 0 : everyMillis);
+    requested = false;
+    current = poll();
+    await current;
+    current = undefined;
+    if (!closed) timer = setTimeout(run, requested ? 0 : everyMillis);
   };
   return {
-    start: turn,
-    nudge: () => {
-      nudged = true;
-      if (looking === undefined && !closed) void turn();
+    start: run,
+    pollNow: () => {
+      requested = true;
+      if (current === undefined && !closed) void run();
     },
     close: async () => {
       closed = true;
       clearTimeout(timer);
-      await looking;
+      await current;
     },
   };
 }
 
 /**
- * Calls `heard` for every change that anybody announces, over a connection of its own. A Redis that forbids it, or is
- * away, costs nothing but the speed. Returns how to stop.
+ * Calls `onChange` for every announced change, over its own connection. Where Redis forbids it, or is away, changes arrive
+ * later and no less surely. Returns a function that stops it.
  */
-export function listenForChanges(redis: RedisConnection, heard: () => void): () => void {
+export function subscribeToChanges(redis: RedisConnection, onChange: () => void): () => void {
   const listener = redis.duplicate();
-  // Whoever gave the connection is told of its errors; this one fails for the same reasons.
+  // The given connection reports its errors; this one fails for the same reasons.
   listener.on('error', () => undefined);
   listener.on('ready', () => listener.subscribe(changedChannel).catch(() => undefined));
-  listener.on('message', heard);
+  listener.on('message', onChange);
   return () => listener.disconnect();
 }

@@ -5,7 +5,7 @@ import { redisFailure } from '../redis/failure.js';
 import { failedUsersKey } from '../redis/keys.js';
 
 /** For so long a user who goes on failing is not counted again, milliseconds. */
-export const failedOnceMillis = 3_600_000;
+export const failedUserTtlMillis = 3_600_000;
 /** Of each cube and side; of further ones the oldest are forgotten. */
 const maxKept = 100_000;
 /** In one command, so that no other waits long for it. */
@@ -23,10 +23,10 @@ export async function recordFailedUsers(
   now: number,
 ): Promise<number> {
   const key = failedUsersKey(name, side);
-  const commands = redis.pipeline().zremrangebyscore(key, '-inf', now - failedOnceMillis);
+  const commands = redis.pipeline().zremrangebyscore(key, '-inf', now - failedUserTtlMillis);
   for (let from = 0; from < users.length; from += atOnce)
     commands.zadd(key, 'NX', ...users.slice(from, from + atOnce).flatMap((user) => [now, memberOf(user)]));
-  commands.zremrangebyrank(key, 0, -maxKept - 1).pexpire(key, failedOnceMillis);
+  commands.zremrangebyrank(key, 0, -maxKept - 1).pexpire(key, failedUserTtlMillis);
   const answers = await commands.exec().catch((error: unknown) => {
     throw redisFailure(error);
   });
@@ -36,7 +36,7 @@ export async function recordFailedUsers(
 }
 
 /** Whoever failed counts anew. Throws `redis_unreachable`. */
-export async function forgetFailedUsers(redis: RedisConnection, name: string): Promise<void> {
+export async function clearFailedUsers(redis: RedisConnection, name: string): Promise<void> {
   await redis.del(failedUsersKey(name, 'cube'), failedUsersKey(name, 'legacy')).catch((error: unknown) => {
     throw redisFailure(error);
   });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { TrafficName } from '../domain/cubes.js';
-import { absentTexts, type FlagTexts, goodTexts } from './flag-texts.js';
+import { absentTexts, type FlagTexts, usableTexts } from './flag-texts.js';
 
 export type FlagSnapshot = ReadonlyMap<TrafficName, FlagTexts>;
 
@@ -17,7 +17,7 @@ export async function readFlagSnapshot(file: string, names: readonly TrafficName
   });
   if (text === undefined) return undefined;
   const kept = asRecord(asRecord(JSON.parse(text)).flags);
-  return new Map(names.map((name) => [name, goodTexts(textsOf(kept[name]), absentTexts)]));
+  return new Map(names.map((name) => [name, usableTexts(textsOf(kept[name]), absentTexts)]));
 }
 
 /** Replaces the file in one step: a reader, or a process that starts after a crash, finds the old one or the new one. */

@@ -32,7 +32,7 @@ export function readFlagTexts({ enabled, percentage, lists }: FlagTexts): Stored
 }
 
 /** The texts to go by: those that are there, and the `last` good one for each that nobody can go by. */
-export function goodTexts(texts: FlagTexts, last: FlagTexts): FlagTexts {
+export function usableTexts(texts: FlagTexts, last: FlagTexts): FlagTexts {
   const { percentage, lists } = readFlagTexts(texts);
   return {
     enabled: texts.enabled,

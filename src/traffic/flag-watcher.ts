@@ -3,12 +3,12 @@ import type { TrafficName } from '../domain/cubes.js';
 import { type Flags, initialFlags } from '../domain/traffic/routing.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { flagKeys } from '../redis/keys.js';
-import { createPoller, listenForChanges } from '../registry/polling.js';
+import { createPoller, subscribeToChanges } from '../registry/polling.js';
 import { type Alarms, createAlarms } from './alarms.js';
 import { type FlagSnapshot, readFlagSnapshot, writeFlagSnapshot } from './flag-snapshot.js';
-import { absentTexts, type FlagTexts, flagsOfTexts, goodTexts, readFlagTexts, sameTexts } from './flag-texts.js';
+import { absentTexts, type FlagTexts, flagsOfTexts, readFlagTexts, sameTexts, usableTexts } from './flag-texts.js';
 import { readRevision, readTexts } from './flags.js';
-import { recordSeen, repeatedMillis } from './flags-revision.js';
+import { reportEveryMillis, reportFlagsRevision } from './flags-revision.js';
 import { createKillSwitch } from './kill-switch.js';
 
 export interface FlagWatcherOptions {
@@ -93,18 +93,18 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
     const at = clock().getTime();
     for (const [name, revision] of revisions) {
       const last = said.get(name);
-      if (last?.revision === revision && at - last.at < repeatedMillis) continue;
+      if (last?.revision === revision && at - last.at < reportEveryMillis) continue;
       said.set(name, { revision, at });
-      await recordSeen(redis, name, instanceId, revision).catch(() => said.delete(name));
+      await reportFlagsRevision(redis, name, instanceId, revision).catch(() => said.delete(name));
     }
   };
 
-  const look = async () => {
+  const poll = async () => {
     try {
       const { stored, revisions } = await readAll(redis, names);
       alarms.set('redis', null);
       warnOfBadValues(stored, alarms);
-      take(new Map([...stored].map(([name, texts]) => [name, goodTexts(texts, good.get(name) ?? absentTexts)])));
+      take(new Map([...stored].map(([name, texts]) => [name, usableTexts(texts, good.get(name) ?? absentTexts)])));
       source = 'redis';
       heardAt = clock().getTime();
       void tell(revisions);
@@ -115,7 +115,7 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
     void keep();
   };
 
-  const polling = createPoller({ look, everyMillis });
+  const polling = createPoller({ poll, everyMillis });
   let stopListening = () => {};
   return {
     start: async () => {
@@ -131,14 +131,14 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
       }
       await Promise.all([killSwitch.start(), connected(redis)]);
       await polling.start();
-      redis.on('ready', polling.nudge);
-      stopListening = listenForChanges(redis, polling.nudge);
+      redis.on('ready', polling.pollNow);
+      stopListening = subscribeToChanges(redis, polling.pollNow);
     },
     flagsOf: (name) => flags.get(name) ?? initialFlags,
     killed: killSwitch.killed,
     state: () => ({ source, staleForMillis: clock().getTime() - heardAt, alarms: alarms.list() }),
     close: async () => {
-      redis.off('ready', polling.nudge);
+      redis.off('ready', polling.pollNow);
       stopListening();
       await Promise.all([polling.close(), killSwitch.close()]);
     },

@@ -5,10 +5,10 @@ import { flagsSeenKey } from '../redis/keys.js';
 
 /** A gateway that is gone leaves nothing behind; one that is there says it again before. */
 const keptSeconds = 3600;
-export const repeatedMillis = (keptSeconds / 2) * 1000;
+export const reportEveryMillis = (keptSeconds / 2) * 1000;
 
 /** Says that a gateway goes by the flags of this revision from now on, for an hour. Throws what the connection throws. */
-export async function recordSeen(
+export async function reportFlagsRevision(
   redis: RedisConnection,
   name: TrafficName,
   instanceId: string,
@@ -18,7 +18,7 @@ export async function recordSeen(
 }
 
 /** Which of these gateways go by older flags than those of `revision`, or do not say by which. Throws `redis_unreachable`. */
-export async function notSeenBy(
+export async function gatewaysBehind(
   redis: RedisConnection,
   name: TrafficName,
   instanceIds: readonly string[],

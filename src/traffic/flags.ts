@@ -75,7 +75,7 @@ export interface FlagsChange {
   readonly deny?: readonly string[];
 }
 
-export interface ChangeTerms {
+export interface ChangeConditions {
   readonly by: string;
   readonly why: string;
   /** The change is made only while the percentage is this. */
@@ -90,7 +90,7 @@ export interface ChangeTerms {
   readonly fence?: StepFence;
 }
 
-export type WriteAnswer =
+export type FlagsWriteResult =
   | { readonly revision: number; readonly before: StoredFlags; readonly after: StoredFlags }
   /** Something is otherwise than expected; nothing was changed. */
   | { readonly conflict: StoredFlags & { readonly revision: number; readonly closedBy: string | null } };
@@ -103,8 +103,8 @@ export async function writeFlags(
   redis: RedisConnection,
   name: TrafficName,
   change: FlagsChange,
-  { by, why, onlyIfPercentage, onlyIfRevision, onlyIfOpen, onlyIfClosedBy, fence }: ChangeTerms,
-): Promise<WriteAnswer> {
+  { by, why, onlyIfPercentage, onlyIfRevision, onlyIfOpen, onlyIfClosedBy, fence }: ChangeConditions,
+): Promise<FlagsWriteResult> {
   const answer = await changeFlagsAtomically(
     redis,
     name,

@@ -2,8 +2,8 @@ import type { TrafficName } from '../domain/cubes.js';
 import type { Intent } from '../domain/traffic/routing.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { holdAcknowledgementsKey, holdKey } from '../redis/keys.js';
-import { createPoller, listenForChanges } from '../registry/polling.js';
-import { announcesLift, type Hold, type HoldScope, readHold } from './holds.js';
+import { createPoller, subscribeToChanges } from '../registry/polling.js';
+import { type Hold, type HoldScope, isLifted, parseHold } from './holds.js';
 
 export interface HoldWatchOptions {
   readonly redis: RedisConnection;
@@ -15,7 +15,7 @@ export interface HoldWatchOptions {
    * Asked when a hold begins: resolves when the requests it concerns that were let through before have been answered. An
    * acknowledgement then means that none is under way.
    */
-  readonly settled: (name: TrafficName, scope: HoldScope) => Promise<void>;
+  readonly whenDrained: (name: TrafficName, scope: HoldScope) => Promise<void>;
 }
 
 export interface HoldWatch {
@@ -32,23 +32,23 @@ export interface HoldWatch {
  * is away or has lost it: whoever placed it counts on what was acknowledged. Then it ends by itself. How long that is follows from Redis' clock, not from this machine's.
  */
 export function createHoldWatch(options: HoldWatchOptions): HoldWatch {
-  const { redis, names, instanceId, everyMillis = 400, settled } = options;
-  const held = new Map<TrafficName, KeptHold>();
+  const { redis, names, instanceId, everyMillis = 400, whenDrained } = options;
+  const held = new Map<TrafficName, ActiveHold>();
 
-  const look = async () => {
+  const poll = async () => {
     try {
       for (const { name, hold, lifted, leftMillis } of await readHolds(redis, names)) {
         const known = held.get(name);
         if (hold === null || leftMillis <= 0) {
           if (lifted) known?.end();
         } else if (known === undefined) {
-          const kept = new KeptHold(hold, leftMillis, () => held.delete(name));
+          const kept = new ActiveHold(hold, leftMillis, () => held.delete(name));
           held.set(name, kept);
-          kept.settle(settled(name, hold.scope));
+          kept.settle(whenDrained(name, hold.scope));
         } else if (known.hold.id !== hold.id) {
           // One follows another without a gap: who waits goes on waiting.
           known.replace(hold, leftMillis);
-          known.settle(settled(name, hold.scope));
+          known.settle(whenDrained(name, hold.scope));
         } else if (known.hold.until !== hold.until) known.replace(hold, leftMillis);
       }
       for (const kept of held.values()) await acknowledge(redis, instanceId, kept);
@@ -57,18 +57,18 @@ export function createHoldWatch(options: HoldWatchOptions): HoldWatch {
     }
   };
 
-  const polling = createPoller({ look, everyMillis });
+  const polling = createPoller({ poll, everyMillis });
   let stopListening = () => {};
   return {
     start: async () => {
       await polling.start();
-      stopListening = listenForChanges(redis, polling.nudge);
+      stopListening = subscribeToChanges(redis, polling.pollNow);
     },
     holds: (name, intent) => {
       const scope = held.get(name)?.hold.scope;
       return scope === 'all' || (scope === 'writes' && intent === 'writes');
     },
-    lifted: (name) => held.get(name)?.over ?? Promise.resolve(),
+    lifted: (name) => held.get(name)?.ended ?? Promise.resolve(),
     close: async () => {
       stopListening();
       await polling.close();
@@ -77,8 +77,8 @@ export function createHoldWatch(options: HoldWatchOptions): HoldWatch {
   };
 }
 
-class KeptHold {
-  readonly over: Promise<void>;
+class ActiveHold {
+  readonly ended: Promise<void>;
   /** What was acknowledged: the end of the hold as it was then. */
   acknowledged: number | undefined;
   private settling = 0;
@@ -90,7 +90,7 @@ class KeptHold {
     leftMillis: number,
     private readonly forget: () => void,
   ) {
-    this.over = new Promise((resolve) => {
+    this.ended = new Promise((resolve) => {
       this.finish = resolve;
     });
     this.replace(hold, leftMillis);
@@ -125,7 +125,7 @@ class KeptHold {
   }
 }
 
-async function acknowledge(redis: RedisConnection, instanceId: string, kept: KeptHold): Promise<void> {
+async function acknowledge(redis: RedisConnection, instanceId: string, kept: ActiveHold): Promise<void> {
   if (!kept.due) return;
   const { id, until } = kept.hold;
   const key = holdAcknowledgementsKey(id);
@@ -146,7 +146,7 @@ async function readHolds(redis: RedisConnection, names: readonly TrafficName[]) 
   const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
   if (!Number.isFinite(now)) throw new Error('Redis did not tell the time');
   return names.map((name, place) => {
-    const hold = readHold(texts[place]?.[1]);
-    return { name, hold, lifted: announcesLift(texts[place]?.[1]), leftMillis: hold === null ? 0 : hold.until - now };
+    const hold = parseHold(texts[place]?.[1]);
+    return { name, hold, lifted: isLifted(texts[place]?.[1]), leftMillis: hold === null ? 0 : hold.until - now };
   });
 }

@@ -44,7 +44,7 @@ export async function placeHold(
     throw new Failure('invalid_input', `A hold lasts 1 to ${maxSeconds} seconds.`, { details: { field: 'seconds' } });
   const placed = await placeHoldAtomically(redis, name, { scope, millis: Math.ceil(seconds * 1000), by }, fence);
   if (placed.outcome === 'late') return null;
-  const hold = readHold(placed.text);
+  const hold = parseHold(placed.text);
   if (placed.outcome === 'placed' && hold !== null) return hold;
   throw new Failure('conflict', `Traffic of ${name} is held already${hold === null ? '' : ` by ${hold.by}`}.`, {
     hint: 'Wait until that hold is lifted or over.',
@@ -52,8 +52,8 @@ export async function placeHold(
 }
 
 /** The hold in place, or null. Throws `redis_unreachable`. */
-export async function readHoldOn(redis: RedisConnection, name: TrafficName): Promise<Hold | null> {
-  return readHold(
+export async function readCurrentHold(redis: RedisConnection, name: TrafficName): Promise<Hold | null> {
+  return parseHold(
     await redis.get(holdKey(name)).catch((error: unknown) => {
       throw redisFailure(error);
     }),
@@ -64,7 +64,7 @@ export async function readHoldOn(redis: RedisConnection, name: TrafficName): Pro
  * Until when each gateway instance keeps the hold whatever happens to its connection, milliseconds since 1970 by Redis'
  * clock. An instance that is missing has not taken it up. Throws `redis_unreachable`.
  */
-export async function acknowledgements(redis: RedisConnection, id: string): Promise<ReadonlyMap<string, number>> {
+export async function readAcknowledgements(redis: RedisConnection, id: string): Promise<ReadonlyMap<string, number>> {
   const entries = await redis.hgetall(holdAcknowledgementsKey(id)).catch((error: unknown) => {
     throw redisFailure(error);
   });
@@ -72,7 +72,7 @@ export async function acknowledgements(redis: RedisConnection, id: string): Prom
 }
 
 /** The text of a hold's key; null for whatever is none. */
-export function readHold(text: unknown): Hold | null {
+export function parseHold(text: unknown): Hold | null {
   if (typeof text !== 'string') return null;
   try {
     const parsed: unknown = JSON.parse(text);
@@ -86,6 +86,6 @@ export function readHold(text: unknown): Hold | null {
 }
 
 /** Whether the text of a hold's key says that the last one was lifted. A key that is not there says nothing: Redis may have lost it. */
-export function announcesLift(text: unknown): boolean {
+export function isLifted(text: unknown): boolean {
   return typeof text === 'string' && text.startsWith('{"lifted":');
 }

@@ -6,21 +6,21 @@ import type { StepFence } from '../domain/step-fence.js';
  * A kill switch that a rollback throws while Redis is away. In the file stands who threw it and at which fence; what a
  * person wrote there is theirs. A rollback's steps follow each other: two at a time are one frozen and one that came after.
  */
-interface Thrower {
+interface KillSwitchOwner {
   readonly by: string;
   /** Null where a person wrote the file. */
   readonly fence: number | null;
 }
 
 /** Throws it; one that somebody else threw, or a later fence of the same run, stays as it is. */
-export async function throwSwitch(file: string, by: string, fence: StepFence): Promise<void> {
+export async function setKillSwitch(file: string, by: string, fence: StepFence): Promise<void> {
   const text = `${by}#${fence.sequence}`;
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   try {
     await writeFile(file, text, { flag: 'wx', mode: 0o600 });
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    const there = await throwerOf(file);
+    const there = await readOwner(file);
     if (there?.by !== by || (there.fence ?? 0) >= fence.sequence) return;
     // Renamed over it, so that there is one at every instant.
     const next = `${file}.${process.pid}.tmp`;
@@ -30,12 +30,12 @@ export async function throwSwitch(file: string, by: string, fence: StepFence): P
 }
 
 /** Removes it if `mine` says so of whoever threw it. */
-export async function removeSwitch(file: string, mine: (thrower: Thrower) => boolean): Promise<void> {
-  const there = await throwerOf(file);
+export async function clearKillSwitch(file: string, mine: (thrower: KillSwitchOwner) => boolean): Promise<void> {
+  const there = await readOwner(file);
   if (there !== undefined && mine(there)) await rm(file, { force: true });
 }
 
-async function throwerOf(file: string): Promise<Thrower | undefined> {
+async function readOwner(file: string): Promise<KillSwitchOwner | undefined> {
   const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const [, by = text, fence = null] = /^(.*)#(\d{1,15})$/s.exec(text) ?? [];

@@ -14,7 +14,7 @@ export interface KillSwitch extends Poller {
  */
 export function createKillSwitch(folder: string, everyMillis: number, alarms: Alarms): KillSwitch {
   let thrown: ReadonlySet<string> = new Set();
-  const look = async () => {
+  const poll = async () => {
     try {
       thrown = new Set(await readdir(folder));
       alarms.set('kill-switch', null);
@@ -28,6 +28,6 @@ export function createKillSwitch(folder: string, everyMillis: number, alarms: Al
       strange ? 'A file in the folder of the kill switches is named after no cube and switches nothing.' : null,
     );
   };
-  const { start, close } = createPoller({ look, everyMillis });
+  const { start, close } = createPoller({ poll, everyMillis });
   return { start, close, killed: (name) => thrown.has(name) || thrown.has('all') };
 }

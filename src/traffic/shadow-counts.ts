@@ -15,10 +15,10 @@ export interface ShadowExample {
 
 interface FieldCounts {
   /** The cube's answer differed from legacy's. */
-  newDiffers: number;
+  cubeDiffers: number;
   /** Two answers of legacy differed. */
-  oldDiffers: number;
-  /** Those of `newDiffers` that no difference of legacy with itself explains. */
+  legacyDiffers: number;
+  /** Those of `cubeDiffers` that no difference of legacy with itself explains. */
   mismatched: number;
 }
 
@@ -59,15 +59,21 @@ export class ShadowCounts {
     return counts;
   }
 
-  recordOld(counts: RouteCounts, field: string): void {
-    fieldOf(counts, field).oldDiffers++;
+  recordLegacyDifference(counts: RouteCounts, field: string): void {
+    fieldOf(counts, field).legacyDiffers++;
   }
 
   /** Counts a difference of the cube from legacy; `stable` says that legacy's own answers agree in that field. */
-  recordNew(counts: RouteCounts, difference: Difference, stable: boolean, at: string, requestId: string): void {
+  recordCubeDifference(
+    counts: RouteCounts,
+    difference: Difference,
+    stable: boolean,
+    at: string,
+    requestId: string,
+  ): void {
     const field = fieldOf(counts, difference.field);
-    field.newDiffers++;
-    if (!stable || field.newDiffers <= noiseFactor * field.oldDiffers) return;
+    field.cubeDiffers++;
+    if (!stable || field.cubeDiffers <= noiseFactor * field.legacyDiffers) return;
     field.mismatched++;
     const { cube, route } = counts;
     const { field: name, one: legacy, other: ofCube } = difference;
@@ -88,7 +94,7 @@ export class ShadowCounts {
 function fieldOf(counts: RouteCounts, name: string): FieldCounts {
   const known = counts.fields.get(name) ?? (counts.fields.size < maxFields ? undefined : counts.fields.get('other'));
   if (known !== undefined) return known;
-  const made = { newDiffers: 0, oldDiffers: 0, mismatched: 0 };
+  const made = { cubeDiffers: 0, legacyDiffers: 0, mismatched: 0 };
   counts.fields.set(counts.fields.size < maxFields ? name : 'other', made);
   return made;
 }

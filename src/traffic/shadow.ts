@@ -1,7 +1,7 @@
 import type { Side } from '../domain/traffic/routing.js';
 import {
-  type ComparableAnswer,
-  compareAnswers,
+  type ComparableResponse,
+  compareResponses,
   isIgnored,
   type ShadowRule,
 } from '../domain/traffic/shadow-comparison.js';
@@ -17,14 +17,14 @@ export interface ShadowRequest {
 }
 
 /** What the client was given. */
-export interface PrimaryAnswer {
+export interface ClientResponse {
   readonly status: number;
   readonly millis: number;
 }
 
 export interface ShadowOptions<R extends ShadowRequest> {
   /** Asks one side; rejects when it does not answer within the limits. */
-  readonly fetchResponse: (side: Side, request: R, limits: ResponseLimits) => Promise<ComparableAnswer>;
+  readonly fetchResponse: (side: Side, request: R, limits: ResponseLimits) => Promise<ComparableResponse>;
   /** How many requests of clients are under way. */
   readonly inFlight: () => number;
   readonly rules: readonly ShadowRule[];
@@ -41,10 +41,10 @@ export interface Shadow<R extends ShadowRequest> {
    * Called when the client has its answer. Compares the sides if there is room at this moment; nothing waits, here or
    * in a queue. Never throws.
    */
-  consider(request: R, primary: PrimaryAnswer): void;
+  consider(request: R, primary: ClientResponse): void;
   readonly counts: ShadowCounts;
   /** How many comparisons are under way. */
-  underWay(): number;
+  running(): number;
 }
 
 /** TRAFFIC, "Shadow": of what is in flight; one at least, or little traffic would never be compared. */
@@ -75,29 +75,29 @@ export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>)
       return;
     }
     const at = clock().toISOString();
-    const significant = (one: ComparableAnswer, other: ComparableAnswer) =>
-      compareAnswers(one, other)?.filter(({ field }) => !isIgnored(rules, request.route, field, at.slice(0, 10)));
+    const significant = (one: ComparableResponse, other: ComparableResponse) =>
+      compareResponses(one, other)?.filter(({ field }) => !isIgnored(rules, request.route, field, at.slice(0, 10)));
     const [noisy, different] = [significant(old, oldAgain), significant(oldAgain, fresh)];
     if (noisy === undefined || different === undefined) {
       ofRoute.skipped.too_nested++;
       return;
     }
     ofRoute.compared++;
-    const noise = firstOfEach(noisy);
-    for (const field of noise.keys()) counts.recordOld(ofRoute, field);
-    const differences = firstOfEach(different);
+    const noise = firstByField(noisy);
+    for (const field of noise.keys()) counts.recordLegacyDifference(ofRoute, field);
+    const differences = firstByField(different);
     if (differences.size === 0) return;
     const later = await ask('legacy');
-    const left = later === null ? differences : firstOfEach(significant(later, fresh) ?? different);
+    const left = later === null ? differences : firstByField(significant(later, fresh) ?? different);
     for (const [field, difference] of differences) {
-      if (left.has(field)) counts.recordNew(ofRoute, difference, !noise.has(field), at, request.requestId);
+      if (left.has(field)) counts.recordCubeDifference(ofRoute, difference, !noise.has(field), at, request.requestId);
       else ofRoute.raced++;
     }
   };
 
   return {
     counts,
-    underWay: () => underWay,
+    running: () => underWay,
     consider: (request, { status, millis }) => {
       let known = durations.get(request.route);
       if (known === undefined) {
@@ -125,7 +125,7 @@ export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>)
 }
 
 /** Of several differences in one field, as in the items of a list, one counts. */
-function firstOfEach<D extends { readonly field: string }>(differences: readonly D[]): ReadonlyMap<string, D> {
+function firstByField<D extends { readonly field: string }>(differences: readonly D[]): ReadonlyMap<string, D> {
   return new Map([...differences].reverse().map((one) => [one.field, one]));
 }
 

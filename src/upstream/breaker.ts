@@ -50,7 +50,7 @@ export class Breaker {
   }
 
   /** Milliseconds until it tries again; 0 when it is not open. */
-  get opensForMillis(): number {
+  get openForMillis(): number {
     return this.current === 'open' ? Math.max(0, this.openUntil - this.options.now()) : 0;
   }
 
@@ -59,7 +59,7 @@ export class Breaker {
     if (this.current === 'closed') return this.closedPermit;
     if (this.current === 'open') {
       if (this.options.now() < this.openUntil) return null;
-      this.become('half_open');
+      this.transitionTo('half_open');
     }
     if (this.trialsRunning >= maxTrialsAtOnce || this.trialsRunning + this.trialsDone >= trials) return null;
     this.trialsRunning++;
@@ -67,14 +67,14 @@ export class Breaker {
   }
 
   /** Hands a right back with what became of the call. */
-  settle(permit: BreakerPermit, outcome: CallOutcome): void {
+  record(permit: BreakerPermit, outcome: CallOutcome): void {
     if (permit.generation !== this.generation) return;
     const failed = outcome === 'failed' || outcome === 'timed_out';
-    if (permit.trial) this.settleTrial(outcome, failed);
+    if (permit.trial) this.recordTrial(outcome, failed);
     else if (outcome !== 'abandoned') this.count(failed);
   }
 
-  private settleTrial(outcome: CallOutcome, failed: boolean): void {
+  private recordTrial(outcome: CallOutcome, failed: boolean): void {
     this.trialsRunning--;
     if (outcome === 'abandoned') return;
     this.trialsDone++;
@@ -82,7 +82,7 @@ export class Breaker {
     if (this.trialsFailed > maxFailedTrials) this.open();
     else if (this.trialsDone >= trials) {
       this.openings = 0;
-      this.become('closed');
+      this.transitionTo('closed');
     }
   }
 
@@ -111,10 +111,10 @@ export class Breaker {
     const millis = Math.min(firstOpenMillis * 2 ** this.openings, maxOpenMillis);
     this.openings++;
     this.openUntil = this.options.now() + millis * (0.8 + 0.4 * this.options.random());
-    this.become('open');
+    this.transitionTo('open');
   }
 
-  private become(state: BreakerState): void {
+  private transitionTo(state: BreakerState): void {
     this.current = state;
     this.generation++;
     this.closedPermit = { generation: this.generation, trial: false };

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import { Failure } from '../base/failures.js';
+import { deadlineHeader, deadlineLeft } from './deadline.js';
 import type { Member } from './load-balancer.js';
 import type { CachedResponse } from './response-cache.js';
-import { deadlineHeader, deadlineLeft } from './deadline.js';
 import { isSafe, retryAfterOf, retryDelay } from './retry-budget.js';
 import { type Attempt, callHeader, type Upstream } from './upstream.js';
 
@@ -18,7 +18,7 @@ export interface Call {
   readonly body?: Buffer;
   /** For the whole call, its retry included. */
   readonly limitMillis: number;
-  readonly maxAnswerBytes: number;
+  readonly maxResponseBytes: number;
 }
 
 /**
@@ -43,7 +43,7 @@ export async function callUpstream(upstream: Upstream, call: Call): Promise<Cach
   }
 }
 
-type Tried =
+type AttemptResult =
   | { readonly kind: 'answer'; readonly answer: CachedResponse; readonly member: Member }
   | {
       readonly kind: 'failure';
@@ -54,7 +54,7 @@ type Tried =
       readonly member: Member;
     };
 
-async function tryOnce(upstream: Upstream, call: Call, deadline: number, except?: Member): Promise<Tried> {
+async function tryOnce(upstream: Upstream, call: Call, deadline: number, except?: Member): Promise<AttemptResult> {
   const attempt = upstream.begin(call.route, except);
   if (typeof attempt === 'string') {
     const sentences = {
@@ -65,9 +65,9 @@ async function tryOnce(upstream: Upstream, call: Call, deadline: number, except?
     throw new Failure('upstream_unavailable', sentences[attempt]);
   }
   return new Promise((resolve) => {
-    const collector = new Collector(attempt, call.maxAnswerBytes, resolve);
-    const timer = setTimeout(() => collector.breakOff('timed_out'), Math.max(1, deadline - upstream.now()));
-    collector.atEnd = () => clearTimeout(timer);
+    const collector = new ResponseCollector(attempt, call.maxResponseBytes, resolve);
+    const timer = setTimeout(() => collector.abortWith('timed_out'), Math.max(1, deadline - upstream.now()));
+    collector.onEnd = () => clearTimeout(timer);
     attempt.member.connections.dispatch(
       {
         method: call.method as Dispatcher.HttpMethod,
@@ -76,7 +76,7 @@ async function tryOnce(upstream: Upstream, call: Call, deadline: number, except?
           ...call.headers,
           deadlineHeader,
           deadlineLeft(deadline, upstream.now()),
-          ...(attempt.name === '' ? [] : [callHeader, attempt.name]),
+          ...(attempt.callId === '' ? [] : [callHeader, attempt.callId]),
         ],
         body: call.body ?? null,
       },
@@ -86,8 +86,8 @@ async function tryOnce(upstream: Upstream, call: Call, deadline: number, except?
 }
 
 /** Gathers one answer. undici's raw callbacks: they hand out headers as they came. */
-class Collector implements Dispatcher.DispatchHandler {
-  atEnd: () => void = () => undefined;
+class ResponseCollector implements Dispatcher.DispatchHandler {
+  onEnd: () => void = () => undefined;
   private abort: ((error?: Error) => void) | undefined;
   private readonly chunks: Buffer[] = [];
   private status = 0;
@@ -98,7 +98,7 @@ class Collector implements Dispatcher.DispatchHandler {
   constructor(
     private readonly attempt: Attempt,
     private readonly maxBytes: number,
-    private readonly resolve: (tried: Tried) => void,
+    private readonly resolve: (tried: AttemptResult) => void,
   ) {}
 
   onConnect(abort: (error?: Error) => void): void {
@@ -110,7 +110,7 @@ class Collector implements Dispatcher.DispatchHandler {
     if (status < 200) return true;
     this.status = status;
     const headers = raw.map((part) => part.toString('latin1'));
-    if (this.attempt.isCrossUser(headerValue(headers, callHeader))) this.breakOff('anothers');
+    if (this.attempt.isCrossUser(headerValue(headers, callHeader))) this.abortWith('anothers');
     // Whoever passes the answer on has names of its own for its calls.
     this.headers = headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== callHeader);
     return true;
@@ -118,7 +118,7 @@ class Collector implements Dispatcher.DispatchHandler {
 
   onData(chunk: Buffer): boolean {
     this.bytes += chunk.length;
-    if (this.bytes > this.maxBytes) this.breakOff('too_large');
+    if (this.bytes > this.maxBytes) this.abortWith('too_large');
     else this.chunks.push(chunk);
     return true;
   }
@@ -126,19 +126,19 @@ class Collector implements Dispatcher.DispatchHandler {
   onComplete(): void {
     if (this.ended) return;
     this.finish();
-    this.attempt.settle(this.status >= 500 ? 'failed' : 'answered', true);
+    this.attempt.complete(this.status >= 500 ? 'failed' : 'answered', true);
     const answer = { status: this.status, headers: this.headers, body: Buffer.concat(this.chunks) };
     this.resolve({ kind: 'answer', answer, member: this.attempt.member });
   }
 
   onError(): void {
-    this.breakOff('failed');
+    this.abortWith('failed');
   }
 
-  breakOff(why: 'failed' | 'timed_out' | 'too_large' | 'anothers'): void {
+  abortWith(why: 'failed' | 'timed_out' | 'too_large' | 'anothers'): void {
     if (this.ended) return;
     this.finish();
-    this.attempt.settle(outcomes[why], why === 'anothers');
+    this.attempt.complete(outcomes[why], why === 'anothers');
     const sent = this.abort !== undefined;
     this.abort?.();
     const mayPass = why === 'failed';
@@ -147,7 +147,7 @@ class Collector implements Dispatcher.DispatchHandler {
 
   private finish(): void {
     this.ended = true;
-    this.atEnd();
+    this.onEnd();
   }
 }
 
@@ -172,16 +172,16 @@ function failureOf(why: keyof typeof outcomes): Failure {
   }
 }
 
-function mayRetry(call: Call, tried: Tried): boolean {
+function mayRetry(call: Call, tried: AttemptResult): boolean {
   if (tried.kind === 'answer') return isSafe(call.method) && tried.answer.status === 503;
   return tried.mayPass && (isSafe(call.method) || !tried.sent);
 }
 
-function requestedDelay(tried: Tried): string | undefined {
+function requestedDelay(tried: AttemptResult): string | undefined {
   return tried.kind === 'failure' ? undefined : retryAfterOf(tried.answer.headers);
 }
 
-function resultOf(tried: Tried): CachedResponse {
+function resultOf(tried: AttemptResult): CachedResponse {
   if (tried.kind === 'failure') throw tried.failure;
   return tried.answer;
 }

@@ -1,5 +1,5 @@
 import { buildConnector, type Dispatcher, Pool } from 'undici';
-import { withoutInterimAnswers } from './interim-responses.js';
+import { withoutInterimResponses } from './interim-responses.js';
 
 export interface ConnectionLimits {
   /** How long a connection may take to come about. */
@@ -24,7 +24,7 @@ export function connectEndpoint(url: string, { connectMillis, perEndpoint }: Con
       connect(options, (...[error, socket]) => {
         // One that fails gives no socket, whatever its type says.
         if (error !== null) callback(error, null);
-        else callback(null, withoutInterimAnswers(socket));
+        else callback(null, withoutInterimResponses(socket));
       }),
   });
 }

@@ -36,7 +36,7 @@ export interface InstanceSource<Id extends string> {
   close(): void;
 }
 
-const nobody: readonly Endpoint[] = [];
+const noEndpoints: readonly Endpoint[] = [];
 
 /** Follows the registry by polling. While it cannot be reached the last known instances stay. */
 export function createInstanceSource<Id extends string>(options: InstanceSourceOptions<Id>): InstanceSource<Id> {
@@ -68,7 +68,7 @@ export function createInstanceSource<Id extends string>(options: InstanceSourceO
     const endpoints = serving
       .map((one) => ({ id: one.instance_id, url: one.url }))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
-    const before = lists.get(cubeId) ?? nobody;
+    const before = lists.get(cubeId) ?? noEndpoints;
     const same =
       before.length === endpoints.length &&
       endpoints.every(({ id, url }, place) => before[place]?.id === id && before[place]?.url === url);
@@ -86,7 +86,7 @@ export function createInstanceSource<Id extends string>(options: InstanceSourceO
       await look();
       next();
     },
-    ready: (cubeId) => lists.get(cubeId) ?? nobody,
+    ready: (cubeId) => lists.get(cubeId) ?? noEndpoints,
     versionOf: (cubeId) => versions.get(cubeId) ?? '',
     staleForMillis: () => performance.now() - answeredAt,
     close() {

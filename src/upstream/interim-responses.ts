@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 
-const filters = new WeakMap<Socket, InterimAnswers>();
+const filters = new WeakMap<Socket, InterimResponseFilter>();
 
 // undici tells of each request whose headers it writes next; on a connection without pipelining its answer follows.
 channel('undici:client:sendHeaders').subscribe((message) => {
@@ -21,12 +21,12 @@ const maxBytes = 16 * 1024;
  * them, and undici takes a 100 that it did not ask for, which RFC 9110 has every client bear, for the end of the connection.
  * 101 is the answer to an upgrade and stays.
  */
-export function withoutInterimAnswers(socket: Socket): Socket {
-  filters.set(socket, new InterimAnswers(socket));
+export function withoutInterimResponses(socket: Socket): Socket {
+  filters.set(socket, new InterimResponseFilter(socket));
   return socket;
 }
 
-class InterimAnswers {
+class InterimResponseFilter {
   private expecting = false;
   /** Read, and not yet told apart. */
   private held: Buffer | null = null;

@@ -28,7 +28,7 @@ export class Member {
   }
 
   /** What became of a call to it. A time-out or a refused connection is its failure as much as a 5xx. */
-  settle(outcome: CallOutcome, now: number): void {
+  record(outcome: CallOutcome, now: number): void {
     if (outcome === 'abandoned') return;
     if (outcome === 'answered') {
       this.failuresInARow = 0;
@@ -44,7 +44,7 @@ export class Member {
   }
 }
 
-export interface BalanceOptions {
+export interface LoadBalancerOptions {
   /** 0 to 1. */
   readonly random: () => number;
   readonly connect: (url: string) => Dispatcher;
@@ -54,12 +54,12 @@ export interface BalanceOptions {
  * The less busy of two members picked at random, among those not ejected; never the last one is left out, so with all
  * of them ejected all are asked.
  */
-export class Balance {
+export class LoadBalancer {
   private members: readonly Member[] = [];
   private readonly byId = new Map<string, Member>();
   private source: readonly Endpoint[] = [];
 
-  constructor(private readonly options: BalanceOptions) {}
+  constructor(private readonly options: LoadBalancerOptions) {}
 
   get size(): number {
     return this.members.length;

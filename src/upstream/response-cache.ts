@@ -29,9 +29,9 @@ export interface CacheSubject {
   readonly epoch: number;
 }
 
-export type Cached = { readonly answer: CachedResponse; readonly ageSeconds: number };
+export type CacheResult = { readonly answer: CachedResponse; readonly ageSeconds: number };
 
-interface Kept {
+interface CacheEntry {
   readonly answer: CachedResponse;
   readonly at: number;
   readonly freshUntil: number;
@@ -48,12 +48,12 @@ const staleIfErrorMillis = 300_000;
  * serves for half a minute while a new one is fetched, and for five when that fails. Only 200 is kept, and nothing that its
  * sender, or a cookie in it, marks as one person's.
  */
-export class AnswerCache {
-  private readonly kept: LRUCache<string, Kept>;
-  private readonly flights = new Map<string, Promise<CachedResponse>>();
+export class ResponseCache {
+  private readonly entries: LRUCache<string, CacheEntry>;
+  private readonly inFlight = new Map<string, Promise<CachedResponse>>();
 
   constructor(private readonly options: CacheOptions) {
-    this.kept = new LRUCache({
+    this.entries = new LRUCache({
       maxSize: options.maxBytes,
       sizeCalculation: ({ answer }, key) => answer.body.length + answer.headers.join('').length + key.length + 1000,
     });
@@ -70,8 +70,8 @@ export class AnswerCache {
     headers: readonly string[],
     fetch: (headers: readonly string[]) => Promise<CachedResponse>,
     mayKeep: () => boolean = () => true,
-  ): Promise<Cached> {
-    const key = framed([
+  ): Promise<CacheResult> {
+    const key = lengthPrefixed([
       subject.method,
       subject.url,
       subject.user ?? '',
@@ -82,15 +82,15 @@ export class AnswerCache {
       ...headers,
     ]);
     const now = this.options.now();
-    const kept = this.kept.get(key);
+    const kept = this.entries.get(key);
     if (kept !== undefined && now < kept.freshUntil) return this.serve(kept);
     if (kept !== undefined && now < kept.freshUntil + staleWhileRevalidateMillis) {
-      this.fly(key, () => fetch(headers), mayKeep).catch(() => undefined);
+      this.fetchOnce(key, () => fetch(headers), mayKeep).catch(() => undefined);
       return this.serve(kept);
     }
-    const joined = this.flights.has(key);
+    const joined = this.inFlight.has(key);
     try {
-      const answer = await this.fly(key, () => fetch(headers), mayKeep);
+      const answer = await this.fetchOnce(key, () => fetch(headers), mayKeep);
       if (joined && !mayShare(answer)) return { answer: await fetch(headers), ageSeconds: 0 };
       if (answer.status >= 500 && kept !== undefined && this.servesOnError(kept)) return this.serve(kept);
       return { answer, ageSeconds: 0 };
@@ -100,38 +100,42 @@ export class AnswerCache {
     }
   }
 
-  private servesOnError(kept: Kept): boolean {
+  private servesOnError(kept: CacheEntry): boolean {
     return this.options.now() < kept.freshUntil + staleIfErrorMillis;
   }
 
-  private serve({ answer, at }: Kept): Cached {
+  private serve({ answer, at }: CacheEntry): CacheResult {
     return { answer, ageSeconds: Math.floor((this.options.now() - at) / 1000) };
   }
 
   /** One call for a key at a time. */
-  private fly(key: string, fetch: () => Promise<CachedResponse>, mayKeep: () => boolean): Promise<CachedResponse> {
-    const flying = this.flights.get(key);
+  private fetchOnce(
+    key: string,
+    fetch: () => Promise<CachedResponse>,
+    mayKeep: () => boolean,
+  ): Promise<CachedResponse> {
+    const flying = this.inFlight.get(key);
     if (flying !== undefined) return flying;
     const answer = fetch()
       .then((whole) => {
-        if (mayKeep()) this.keep(key, whole);
+        if (mayKeep()) this.store(key, whole);
         return whole;
       })
-      .finally(() => this.flights.delete(key));
-    this.flights.set(key, answer);
+      .finally(() => this.inFlight.delete(key));
+    this.inFlight.set(key, answer);
     return answer;
   }
 
-  private keep(key: string, answer: CachedResponse): void {
+  private store(key: string, answer: CachedResponse): void {
     if (answer.status !== 200 || !mayShare(answer)) return;
     const at = this.options.now();
     const ttl = ttlMillis * (1 - ttlJitter + 2 * ttlJitter * this.options.random());
-    this.kept.set(key, { answer, at, freshUntil: at + ttl });
+    this.entries.set(key, { answer, at, freshUntil: at + ttl });
   }
 }
 
 /** Fields with their lengths before them: no field can run into the next. */
-function framed(fields: readonly string[]): string {
+function lengthPrefixed(fields: readonly string[]): string {
   return fields.map((field) => `${field.length}:${field}`).join('');
 }
 

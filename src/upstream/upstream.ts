@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Dispatcher } from 'undici';
-import { Balance, type Endpoint, type Member } from './load-balancer.js';
 import { Breaker, type BreakerPermit, type CallOutcome } from './breaker.js';
+import { type Endpoint, LoadBalancer, type Member } from './load-balancer.js';
 import { RetryBudget } from './retry-budget.js';
 
 export interface UpstreamOptions {
@@ -9,9 +9,9 @@ export interface UpstreamOptions {
   readonly endpoints: () => readonly Endpoint[];
   readonly connect: (url: string) => Dispatcher;
   /** Whether calls are broken off while most of them fail. */
-  readonly breaks: boolean;
+  readonly usesBreakers: boolean;
   /** Whether each call is named in `callHeader`: cubes name it in their answers, and one that names another is somebody else's. */
-  readonly namesCalls: boolean;
+  readonly sendsCallIds: boolean;
   /** Calls under way at most; more are refused. */
   readonly maxOutstanding: number;
   /** Milliseconds of a clock that never goes back. */
@@ -24,7 +24,7 @@ export interface UpstreamOptions {
 export const callHeader = 'x-cube-call';
 
 /** Why a call cannot be made. */
-export type UpstreamRefusal = 'nobody' | 'broken_off' | 'too_many';
+export type UnavailableReason = 'nobody' | 'broken_off' | 'too_many';
 
 /**
  * One service as its callers see it: its instances balanced and ejected, a breaker for each route, a budget of retries.
@@ -38,50 +38,50 @@ export class Upstream {
   /** Answers that belonged to another call: somebody mixed up the callers. */
   crossUserResponses = 0;
   outstanding = 0;
-  private named = 0;
+  private callCount = 0;
   /** No other process gives the same names. */
-  private readonly names = randomBytes(9).toString('base64url');
+  private readonly callIdPrefix = randomBytes(9).toString('base64url');
   readonly budget = new RetryBudget();
-  private readonly balance: Balance;
+  private readonly balance: LoadBalancer;
   private readonly breakers = new Map<string, Breaker>();
 
   constructor(private readonly options: UpstreamOptions) {
-    this.balance = new Balance(options);
+    this.balance = new LoadBalancer(options);
   }
 
   /** Whether nobody could be asked instead of the one who was. */
-  get isAlone(): boolean {
+  get hasSingleEndpoint(): boolean {
     return this.options.endpoints().length < 2;
   }
 
   /** Chooses who is asked; whoever gets an attempt settles it, once. `except` is who was asked before, if anybody. */
-  begin(route: string, except?: Member): Attempt | UpstreamRefusal {
+  begin(route: string, except?: Member): Attempt | UnavailableReason {
     this.balance.update(this.options.endpoints());
     if (this.balance.size === 0) return 'nobody';
     if (this.outstanding >= this.options.maxOutstanding) return 'too_many';
-    const breaker = this.options.breaks ? this.breakerOf(route) : undefined;
+    const breaker = this.options.usesBreakers ? this.breakerOf(route) : undefined;
     const permit = breaker?.take();
     if (permit === null) return 'broken_off';
     const member = this.balance.pick(this.options.now(), except);
     if (member === null) {
-      if (permit !== undefined) breaker?.settle(permit, 'abandoned');
+      if (permit !== undefined) breaker?.record(permit, 'abandoned');
       return 'nobody';
     }
-    return new Attempt(this, member, breaker, permit, this.options.namesCalls ? this.nextName() : '');
+    return new Attempt(this, member, breaker, permit, this.options.sendsCallIds ? this.nextCallId() : '');
   }
 
-  private nextName(): string {
-    this.named++;
-    return `${this.names}-${this.named}`;
+  private nextCallId(): string {
+    this.callCount++;
+    return `${this.callIdPrefix}-${this.callCount}`;
   }
 
   /** Milliseconds until a broken-off route is tried again. */
-  opensForMillis(route: string): number {
-    return this.breakers.get(route)?.opensForMillis ?? 0;
+  openForMillis(route: string): number {
+    return this.breakers.get(route)?.openForMillis ?? 0;
   }
 
   /** The routes that are broken off now. */
-  brokenOff(): readonly string[] {
+  openRoutes(): readonly string[] {
     return [...this.breakers].filter(([, breaker]) => breaker.state === 'open').map(([route]) => route);
   }
 
@@ -114,7 +114,7 @@ export class Attempt {
     private readonly breaker: Breaker | undefined,
     private readonly permit: BreakerPermit | undefined,
     /** What the answer must be named, if it is named at all; empty where calls have no names. */
-    readonly name: string,
+    readonly callId: string,
   ) {
     member.outstanding++;
     upstream.outstanding++;
@@ -122,19 +122,19 @@ export class Attempt {
 
   /** Whether an answer named `answered` belongs to another call, which is counted. An empty name says nothing. */
   isCrossUser(answered: string): boolean {
-    if (this.name === '' || answered === '' || answered === this.name) return false;
+    if (this.callId === '' || answered === '' || answered === this.callId) return false;
     this.upstream.crossUserResponses++;
     return true;
   }
 
-  settle(outcome: CallOutcome, answered: boolean): void {
+  complete(outcome: CallOutcome, answered: boolean): void {
     this.member.outstanding--;
     this.upstream.outstanding--;
     if (outcome === 'failed' || outcome === 'timed_out') {
       if (answered) this.upstream.upstreamFailures++;
       else this.upstream.localFailures++;
     }
-    this.member.settle(outcome, this.upstream.now());
-    if (this.permit !== undefined) this.breaker?.settle(this.permit, outcome);
+    this.member.record(outcome, this.upstream.now());
+    if (this.permit !== undefined) this.breaker?.record(this.permit, outcome);
   }
 }

@@ -24,7 +24,7 @@ import { registry } from '../kinds/registry.js';
 import { openDatabases } from '../postgres/databases.js';
 import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger/schema.js';
 import { connectOwnRedis } from '../redis/connection.js';
-import { keepActiveVersions } from '../registry/active-versions.js';
+import { restoreActiveVersions } from '../registry/active-versions.js';
 import { admittedInstances } from '../registry/admitted-instances.js';
 import { reportSecrets } from '../registry/known-secrets.js';
 import { createCubeCalls } from '../runtime/cube-calls.js';
@@ -68,7 +68,7 @@ export async function startControlWorker(config: ConfigurationOf<'control-worker
   const ownershipOf = async () => ownedByLegacy;
   const stopReporting = reportSecrets(redis, `worker-control/${workerIdentity()}`, () => secrets.fingerprints());
   const proven = (received: ReceivedRequest) => isProven(secrets.cube, received);
-  const stopKeeping = keepActiveVersions(config.STATE_DIR, redis);
+  const stopKeeping = restoreActiveVersions(config.STATE_DIR, redis);
   const steps = { databases, worker: workerIdentity(), reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT) };
   const worker = await createWorker({
     connection,

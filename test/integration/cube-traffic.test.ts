@@ -12,7 +12,7 @@ import { closeFence } from '../../src/redis/fencing.js';
 import { createLocalRuntime } from '../../src/runtime/local.js';
 import { createFlagWatcher } from '../../src/traffic/flag-watcher.js';
 import { readFlags, writeFlags } from '../../src/traffic/flags.js';
-import { acknowledgements, readHoldOn } from '../../src/traffic/holds.js';
+import { readAcknowledgements, readCurrentHold } from '../../src/traffic/holds.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
 import { readInstances, registerInstance } from '../support/registry.js';
@@ -198,7 +198,7 @@ describe('an attempt that wakes up after its step was done by another, and', () 
     await run(() => traffic('cube').stopTraffic(change, hold, 1));
     await run(() => traffic('cube').letTrafficIn(change, hold, 2));
     await run(() => traffic('cube').stopTraffic(change, hold, 1));
-    expect(await readHoldOn(redis, 'saju')).toBeNull();
+    expect(await readCurrentHold(redis, 'saju')).toBeNull();
   });
 
   test('Redis lost what was done, errs to the safe side', async () => {
@@ -289,14 +289,14 @@ describe('users who wait', () => {
     await until('the hold to be made longer', async () => (await left()) > 50_000);
     await run(() => traffic('cube').letTrafficIn(change, before, 2));
     await kept;
-    expect(await readHoldOn(redis, 'saju')).toBeNull();
+    expect(await readCurrentHold(redis, 'saju')).toBeNull();
   });
 
   test('are left alone by an attempt that wakes up late, whatever it was about to do', async () => {
     await run(() => traffic('cube').stopTraffic(change, before, 1));
     await run(() => traffic('cube').letTrafficIn(change, before, 2));
     await run(() => traffic('cube').stopTraffic(change, before, 3));
-    const held = await readHoldOn(redis, 'saju');
+    const held = await readCurrentHold(redis, 'saju');
     expect(held).not.toBeNull();
     for (const late of [
       () => traffic('cube').stopTraffic(change, before, 1),
@@ -304,7 +304,7 @@ describe('users who wait', () => {
       () => traffic('cube').letTrafficIn(change, before, 2),
     ])
       await run<unknown>(late);
-    expect(await readHoldOn(redis, 'saju')).toEqual(held);
+    expect(await readCurrentHold(redis, 'saju')).toEqual(held);
   });
 
   test('of a rollback that a person took over are let in by the next one', async () => {
@@ -312,16 +312,16 @@ describe('users who wait', () => {
     const next = { ...change, holderId: 'rollback/saju-cube/2' };
     await run(() => traffic('cube').stopTraffic(next, before, 1));
     await run(() => traffic('cube').letTrafficIn(next, before, 2));
-    expect(await readHoldOn(redis, 'saju')).toBeNull();
+    expect(await readCurrentHold(redis, 'saju')).toBeNull();
   });
 
   test('are not kept by one that wakes up late, or whose rollback is over', async () => {
     await run(() => traffic('cube').letTrafficIn(change, before, 2));
     await run(() => traffic('cube').keepWaiting(change, 1));
-    expect(await readHoldOn(redis, 'saju')).toBeNull();
+    expect(await readCurrentHold(redis, 'saju')).toBeNull();
     await closeFence(redis, change.holderId);
     await run(() => traffic('cube').keepWaiting(change, 3));
-    expect(await readHoldOn(redis, 'saju')).toBeNull();
+    expect(await readCurrentHold(redis, 'saju')).toBeNull();
   });
 });
 
@@ -339,9 +339,9 @@ test('a hold is in force only when a gateway that drains says so too', async () 
   await expect(run(() => traffic('cube').stopTraffic(change, before, 1))).rejects.toMatchObject({
     type: 'step_stalled',
   });
-  const hold = await readHoldOn(redis, 'saju');
+  const hold = await readCurrentHold(redis, 'saju');
   await redis.hset(`cubeshift:hold-acks:${hold?.id}`, 'leaving', String(hold?.until));
-  expect((await acknowledgements(redis, hold?.id ?? '')).size).toBe(1);
+  expect((await readAcknowledgements(redis, hold?.id ?? '')).size).toBe(1);
   await run(() => traffic('cube').stopTraffic(change, before, 1));
   await gateway.close();
 });

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { UserBytes } from '../../src/domain/traffic/routing.js';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
-import { failedOnceMillis, forgetFailedUsers, recordFailedUsers } from '../../src/traffic/failed-users.js';
+import { clearFailedUsers, failedUserTtlMillis, recordFailedUsers } from '../../src/traffic/failed-users.js';
 import { until } from '../support/conditions.js';
 import { metricsOf, startGateway, type TestGateway } from '../support/gateway.js';
 import { OwnRedis } from '../support/own-redis.js';
@@ -37,10 +37,10 @@ test('of users that are noted again only the new ones count, each side by itself
   expect(await note(users(2500), 1000)).toBe(2500);
   expect(await note(users(2600), 2000)).toBe(100);
   expect(await recordFailedUsers(redis, 'saju', 'legacy', users(3), 2000)).toBe(3);
-  expect(await note(users(2600), 1000 + failedOnceMillis)).toBe(2500);
-  await forgetFailedUsers(redis, 'saju');
+  expect(await note(users(2600), 1000 + failedUserTtlMillis)).toBe(2500);
+  await clearFailedUsers(redis, 'saju');
   expect(await note(users(3), 3000)).toBe(3);
-  expect(await redis.pttl('cubeshift:traffic:saju:failed:cube')).toBeGreaterThan(failedOnceMillis - 60_000);
+  expect(await redis.pttl('cubeshift:traffic:saju:failed:cube')).toBeGreaterThan(failedUserTtlMillis - 60_000);
 });
 
 test('no name of a user stands there', async () => {
@@ -58,8 +58,8 @@ async function twoGateways(): Promise<readonly TestGateway[]> {
       legacy: { saju: `http://127.0.0.1:${port}` },
       limits: { windowMillis: 200 },
       failures: {
-        note: (label, side, names) => recordFailedUsers(redis, label, side, names, Date.now()),
-        forget: (label) => forgetFailedUsers(redis, label),
+        record: (label, side, names) => recordFailedUsers(redis, label, side, names, Date.now()),
+        clear: (label) => clearFailedUsers(redis, label),
       },
     });
     gateways.push(gateway);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
 import { liftHold } from '../../src/redis/scripts/lift-hold.js';
 import type { Registration } from '../../src/registry/instances.js';
-import { acknowledgements, placeHold } from '../../src/traffic/holds.js';
+import { placeHold, readAcknowledgements } from '../../src/traffic/holds.js';
 import { until } from '../support/conditions.js';
 import { cubeSecret, TestUpstream, userSecret } from '../support/gateway.js';
 import { OwnRedis } from '../support/own-redis.js';
@@ -141,7 +141,9 @@ test('an instance outside of INSTANCE_NETWORKS is not there for it, and told of 
 test('a hold is acknowledged, lets writes wait, and ends when it is lifted', async () => {
   const step = { holderId: 'a test/1', sequence: 1 };
   const hold = await placeHold(connection, 'saju', { scope: 'writes', seconds: 20, by: 'a test' }, step);
-  await until('the acknowledgement', async () => (await acknowledgements(connection, hold?.id ?? '')).has('gateway-1'));
+  await until('the acknowledgement', async () =>
+    (await readAcknowledgements(connection, hold?.id ?? '')).has('gateway-1'),
+  );
   const write = fetch(`${url}/api/saju/records/1`, { method: 'DELETE', headers: { 'x-user-id': 'user-2' } });
   expect(await targetOf('user-2')).toBe('cube');
   expect(await Promise.race([write.then(() => 'answered'), targetOf('user-1')])).toBe('legacy');

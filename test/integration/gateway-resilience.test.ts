@@ -290,7 +290,7 @@ describe('the cache', () => {
 });
 
 describe('the time that is left', () => {
-  const limits = { answerMillis: 2000 };
+  const limits = { responseMillis: 2000 };
   const told = ({ seen }: TestUpstream) => seen.map(({ headers }) => Number(headers['x-request-deadline']));
 
   test('is told to the upstream, less of it at a second attempt, whatever the client says', async () => {
@@ -329,7 +329,7 @@ describe('a hold', () => {
     expect((await ask(gateway)).status).toBe(200);
     expect((await ask(gateway, '/api/saju/calculate', { method: 'POST', body: '{"save":false}' })).status).toBe(200);
     expect(legacy.seen).toHaveLength(2);
-    await gateway.controls.underWay.settled('saju', 'writes');
+    await gateway.controls.underWay.whenDrained('saju', 'writes');
     gateway.controls.lift();
     expect((await Promise.all(held)).map(({ status }) => status)).toEqual([200, 200]);
     expect(legacy.seen).toHaveLength(4);
@@ -337,7 +337,9 @@ describe('a hold', () => {
 
   test('is bounded in time and number', async () => {
     const legacy = await running(TestUpstream.start('legacy'));
-    const gateway = await running(startGateway({ legacy: { saju: legacy.url }, limits: { holdMillis: 500, held: 2 } }));
+    const gateway = await running(
+      startGateway({ legacy: { saju: legacy.url }, limits: { holdMillis: 500, maxHeld: 2 } }),
+    );
     gateway.controls.held = 'all';
     const held = [write(gateway), ask(gateway), write(gateway)];
     const answers = await Promise.all(held);
@@ -360,7 +362,7 @@ describe('a hold', () => {
     await until('the write to be under way', () => answer);
     gateway.controls.held = 'writes';
     let settled = false;
-    const settling = gateway.controls.underWay.settled('saju', 'writes').then(() => {
+    const settling = gateway.controls.underWay.whenDrained('saju', 'writes').then(() => {
       settled = true;
     });
     expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
@@ -372,7 +374,7 @@ describe('a hold', () => {
 
   test('forgets who goes away while it waits', async () => {
     const legacy = await running(TestUpstream.start('legacy'));
-    const gateway = await running(startGateway({ legacy: { saju: legacy.url }, limits: { held: 1 } }));
+    const gateway = await running(startGateway({ legacy: { saju: legacy.url }, limits: { maxHeld: 1 } }));
     gateway.controls.held = 'writes';
     const abort = new AbortController();
     const gone = ask(gateway, '/api/saju/records/1', { method: 'DELETE', signal: abort.signal }).catch(() => 'gone');

@@ -161,7 +161,7 @@ describe('streams', () => {
       res.flushHeaders();
       send = (text) => void res.write(text);
     });
-    const gateway = await gatewayBefore(upstream, { silenceMillis: 300 });
+    const gateway = await gatewayBefore(upstream, { idleMillis: 300 });
     const answer = await fetch(`${gateway.url}/api/saju/unknown`);
     const reader = answer.body?.getReader();
     send?.('data: 1\n\n');
@@ -182,7 +182,7 @@ describe('streams', () => {
       };
       more();
     });
-    const gateway = await gatewayBefore(upstream, { silenceMillis: 300 });
+    const gateway = await gatewayBefore(upstream, { idleMillis: 300 });
     const socket = connect(gateway.port, '127.0.0.1').pause();
     socket.write(record);
     await until('the upstream to be asked', () => upstream.sockets.size === 1);
@@ -218,7 +218,7 @@ describe('streams', () => {
 
   test('a client that never takes its answer is let go of, and counts as no failure of the service', async () => {
     const upstream = await upstreamOf((_, res) => void res.end(Buffer.alloc(64 * 1024 * 1024)));
-    const gateway = await gatewayBefore(upstream, { silenceMillis: 300 });
+    const gateway = await gatewayBefore(upstream, { idleMillis: 300 });
     const socket = connect(gateway.port, '127.0.0.1').pause();
     socket.write(record);
     await until('it to be counted', async () => (await metricsOf(gateway)).includes('status="499"} 1'));
@@ -343,7 +343,7 @@ describe('an upstream', () => {
 
   test('that never reads a file is 504, which is its own fault and not that of who sends it', async () => {
     const upstream = await upstreamOf((req) => void req.pause());
-    const gateway = await gatewayBefore(upstream, { silenceMillis: 500, answerMillis: 500 });
+    const gateway = await gatewayBefore(upstream, { idleMillis: 500, responseMillis: 500 });
     const client = connect(gateway.port, '127.0.0.1').on('error', () => undefined);
     client.write('POST /api/paperwork/files HTTP/1.1\r\nHost: a\r\nContent-Length: 67108864\r\n\r\n');
     client.write(Buffer.alloc(64 * 1024 * 1024));
@@ -354,20 +354,20 @@ describe('an upstream', () => {
 
   test('that hangs before its headers is 504, and is let go', async () => {
     const upstream = await upstreamOf(() => undefined);
-    const gateway = await gatewayBefore(upstream, { answerMillis: 300 });
+    const gateway = await gatewayBefore(upstream, { responseMillis: 300 });
     expect((await fetch(`${gateway.url}/api/saju/records/1`)).status).toBe(504);
     await until('the upstream to be let go', () => upstream.sockets.size === 0);
   });
 
   test('that hangs after its headers, before any of a small body, is 504', async () => {
     const upstream = await upstreamOf((_, res) => void res.writeHead(200, { 'content-length': 10 }).flushHeaders());
-    const gateway = await gatewayBefore(upstream, { silenceMillis: 300 });
+    const gateway = await gatewayBefore(upstream, { idleMillis: 300 });
     expect((await fetch(`${gateway.url}/api/saju/records/1`)).status).toBe(504);
   });
 
   test('that hangs in its body breaks the answer, which counts as failed', async () => {
     const upstream = await upstreamOf((_, res) => void res.writeHead(200, { 'content-length': 10 }).write('abc'));
-    const gateway = await gatewayBefore(upstream, { silenceMillis: 300 });
+    const gateway = await gatewayBefore(upstream, { idleMillis: 300 });
     await expect(fetch(`${gateway.url}/api/saju/records/1`).then((answer) => answer.text())).rejects.toThrow();
     await until('it to be counted', async () => (await metricsOf(gateway)).includes('target="legacy",status="504"} 1'));
   });

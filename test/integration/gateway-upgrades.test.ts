@@ -45,21 +45,23 @@ const open = (gateway: TestGateway) =>
 describe('a WebSocket while writes are held', () => {
   test('waits, and is opened when they are let go', async () => {
     const legacy = await socketService('legacy');
-    const gateway = await running(startGateway({ legacy: { saju: legacy.url }, limits: { held: 1 } }));
+    const gateway = await running(startGateway({ legacy: { saju: legacy.url }, limits: { maxHeld: 1 } }));
     gateway.controls.held = 'writes';
     const waiting = open(gateway);
     await until('it to wait', async () => statusOf(await open(gateway)) === 503);
     expect(legacy.sockets.size).toBe(0);
-    await gateway.controls.underWay.settled('saju', 'writes');
+    await gateway.controls.underWay.whenDrained('saju', 'writes');
     gateway.controls.lift();
     expect(await waiting).toContain('here is legacy');
     // Open it is no longer under way: the next hold comes into force beside it.
-    await gateway.controls.underWay.settled('saju', 'writes');
+    await gateway.controls.underWay.whenDrained('saju', 'writes');
   });
 
   test('does not wait for ever', async () => {
     const legacy = await socketService('legacy');
-    const gateway = await running(startGateway({ legacy: { saju: legacy.url }, limits: { held: 1, holdMillis: 100 } }));
+    const gateway = await running(
+      startGateway({ legacy: { saju: legacy.url }, limits: { maxHeld: 1, holdMillis: 100 } }),
+    );
     gateway.controls.held = 'writes';
     for (let time = 0; time < 2; time++) {
       const answer = await open(gateway);
@@ -93,7 +95,7 @@ describe('a WebSocket whose cube is not there', () => {
     const dead = await gatewayBefore(await nowhere());
     expect(await open(dead)).toMatch(/X-Cube-Target: legacy[\s\S]*here is legacy/);
     expect(await metricsOf(dead)).toContain('gateway_fallbacks_total{cube="saju",reason="repeated"} 1');
-    await dead.controls.underWay.settled('saju', 'all');
+    await dead.controls.underWay.whenDrained('saju', 'all');
   });
 
   test('is refused while the cube is the owner', async () => {
@@ -104,7 +106,7 @@ describe('a WebSocket whose cube is not there', () => {
     dead.controls.ownership = owned;
     expect(statusOf(await open(dead))).toBe(502);
     expect(await metricsOf(dead)).not.toContain('gateway_fallbacks_total{');
-    await dead.controls.underWay.settled('saju', 'all');
+    await dead.controls.underWay.whenDrained('saju', 'all');
   });
 });
 
@@ -142,12 +144,12 @@ describe('a WebSocket that its service declines', () => {
       /^HTTP\/1.1 403/,
     );
     await until('the service to be let go', () => upstream.sockets.size === 0);
-    await gateway.controls.underWay.settled('saju', 'all');
+    await gateway.controls.underWay.whenDrained('saju', 'all');
   });
 
   test('does not wait for ever for a client that does not take the answer', async () => {
     const upstream = await endless();
-    const gateway = await running(startGateway({ legacy: { saju: upstream.url }, limits: { silenceMillis: 300 } }));
+    const gateway = await running(startGateway({ legacy: { saju: upstream.url }, limits: { idleMillis: 300 } }));
     const client = connect(gateway.port, '127.0.0.1').pause();
     client.write(webSocketHello);
     await until('the service to be asked', () => upstream.sockets.size === 1);
@@ -192,7 +194,7 @@ describe('a WebSocket that its service declines', () => {
 
   test('does not wait for ever for the rest of the answer', async () => {
     const upstream = await decliningService(() => undefined);
-    const gateway = await running(startGateway({ legacy: { saju: upstream.url }, limits: { silenceMillis: 300 } }));
+    const gateway = await running(startGateway({ legacy: { saju: upstream.url }, limits: { idleMillis: 300 } }));
     expect(await sendRaw(gateway.port, webSocketHello, () => false)).toContain('not here');
     await until('the service to be let go', () => upstream.sockets.size === 0);
   });
@@ -243,7 +245,7 @@ describe('WebSockets', () => {
   test('are so many of one user, of one address, and in all; who closes one may open another', async () => {
     const legacy = await socketService('legacy');
     const gateway = await running(
-      startGateway({ legacy: { saju: legacy.url }, limits: { tunnels: 6, tunnelsPerClient: 2 } }),
+      startGateway({ legacy: { saju: legacy.url }, limits: { maxTunnels: 6, maxTunnelsPerClient: 2 } }),
     );
     const by = {
       alice: 'X-User-Id: alice',
@@ -275,7 +277,7 @@ describe('WebSockets', () => {
   test('that wait count too, and those that are refused do not', async () => {
     const legacy = await socketService('legacy');
     const gateway = await running(
-      startGateway({ legacy: { saju: legacy.url }, limits: { tunnels: 1, tunnelsPerClient: 0 } }),
+      startGateway({ legacy: { saju: legacy.url }, limits: { maxTunnels: 1, maxTunnelsPerClient: 0 } }),
     );
     for (let time = 0; time < 3; time++)
       expect((await openTunnel(gateway, 'Authorization: Bearer forged')).status).toBe(401);

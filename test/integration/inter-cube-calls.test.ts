@@ -97,7 +97,7 @@ async function aiCube(
       method: 'GET',
       path: '/records/7',
       route: '/records/:id',
-      on: reply,
+      reply: reply,
       ...more,
     });
     return { status: found.status, said: JSON.parse(found.body.toString()) };
@@ -159,7 +159,7 @@ test('of those who wait for one call each has its own time', async () => {
   answer = (instance) => new Promise((resolve) => (letGo = () => resolve({ instance })));
   await sajuCube('one');
   await readyInstances(1);
-  const ask = await aiCube({ mayBeKept: true });
+  const ask = await aiCube({ cacheable: true });
   const hurried = ask({ 'x-request-deadline': '200' });
   await until('the call', () => seen.length === 1);
   const patient = ask();
@@ -210,7 +210,7 @@ test('a route that fails is left alone for a while', async () => {
 test('a thousand who miss at once make one call, and what may not be kept is asked for each time', async () => {
   await sajuCube('one');
   await readyInstances(1);
-  const kept = await aiCube({ mayBeKept: true });
+  const kept = await aiCube({ cacheable: true });
   const answered = await Promise.all(Array.from({ length: 1000 }, () => kept()));
   expect(new Set(answered.map(({ status }) => status))).toEqual(new Set([200]));
   expect(seen.length).toBe(1);

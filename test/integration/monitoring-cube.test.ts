@@ -9,10 +9,15 @@ import { findCube } from '../../src/domain/cubes.js';
 import { buildCube, runCube } from '../../src/http/cube.js';
 import { readMetricsText } from '../../src/metrics/metrics-text.js';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
-import { heartbeatLimit, type InstanceEntry, type Registration, readRegistry } from '../../src/registry/instances.js';
+import {
+  heartbeatTimeoutMillis,
+  type InstanceEntry,
+  type Registration,
+  readRegistry,
+} from '../../src/registry/instances.js';
 import { type CubeMetricsCollector, createCubeMetricsCollector } from '../../src/services/monitoring/collector.js';
 import { createCollectorMetrics } from '../../src/services/monitoring/collector-metrics.js';
-import { askCube } from '../../src/services/monitoring/poll.js';
+import { pollCube } from '../../src/services/monitoring/poll.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
 import { readInstances, registerInstance } from '../support/registry.js';
@@ -46,7 +51,7 @@ function collecting() {
   const metrics = createCollectorMetrics('monitoring-cube');
   const collector = createCubeMetricsCollector({
     readRegistry: (cubeId) => readRegistry(redis, cubeId, () => true),
-    ask: askCube,
+    poll: pollCube,
     metrics,
     clock: () => now,
   });
@@ -238,7 +243,11 @@ describe('an instance that leaves the registry', () => {
     const key = 'cubeshift:instances:ai-cube';
     const entry = JSON.parse((await redis.hget(key, 'impostor')) ?? '') as InstanceEntry;
     await registration.close();
-    await redis.hset(key, 'impostor', JSON.stringify({ ...entry, heartbeat_at: entry.heartbeat_at - heartbeatLimit }));
+    await redis.hset(
+      key,
+      'impostor',
+      JSON.stringify({ ...entry, heartbeat_at: entry.heartbeat_at - heartbeatTimeoutMillis }),
+    );
   };
 
   test('is forgotten at once when it took itself out', async () => {

@@ -5,7 +5,7 @@ import { advanceFence } from '../../src/redis/scripts/advance-fence.js';
 import { countSharedRequests } from '../../src/redis/scripts/count-requests.js';
 import { liftHold } from '../../src/redis/scripts/lift-hold.js';
 import { takeSharedToken } from '../../src/redis/scripts/take-token.js';
-import { placeHold, readHoldOn } from '../../src/traffic/holds.js';
+import { placeHold, readCurrentHold } from '../../src/traffic/holds.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
 
@@ -52,16 +52,16 @@ describe('a hold with a fence', () => {
     const hold = await placeHold(redis, 'saju', request, step(3));
     expect(await placeHold(redis, 'saju', request, step(3))).toMatchObject({ id: hold?.id });
     expect(await placeHold(redis, 'saju', { ...request, seconds: 60 }, step(2))).toBeNull();
-    expect(await readHoldOn(redis, 'saju')).toMatchObject({ id: hold?.id, scope: 'writes', by: request.by });
+    expect(await readCurrentHold(redis, 'saju')).toMatchObject({ id: hold?.id, scope: 'writes', by: request.by });
   });
 
   test('is lifted by a later step of its owner, after which an earlier one places none', async () => {
     await placeHold(redis, 'saju', request, step(3));
     await liftHold(redis, 'saju', request.by, step(2));
     await liftHold(redis, 'saju', 'another', step(4));
-    expect(await readHoldOn(redis, 'saju')).toMatchObject({ by: request.by });
+    expect(await readCurrentHold(redis, 'saju')).toMatchObject({ by: request.by });
     await liftHold(redis, 'saju', request.by, step(5));
-    expect(await readHoldOn(redis, 'saju')).toBeNull();
+    expect(await readCurrentHold(redis, 'saju')).toBeNull();
     expect(await placeHold(redis, 'saju', request, step(4))).toBeNull();
     expect(await readFence(redis, holderId)).toBe(5);
   });

@@ -59,7 +59,7 @@ afterAll(async () => {
 function build(
   limits = rates,
   record = (act: AuditedAct): Promise<unknown> => appendAudit(pool, act),
-  others: Partial<Pick<SecurityCubeOptions, 'tokens' | 'secret' | 'lookForSecrets'>> = {},
+  others: Partial<Pick<SecurityCubeOptions, 'tokens' | 'secret' | 'reloadSecrets'>> = {},
 ): Promise<CubeApp> {
   const clock = () => now;
   return buildSecurityCube({
@@ -259,11 +259,11 @@ describe('POST /tokens', () => {
     test('is who heard of a new secret before the cube did', async () => {
       const secrets = { current: previous, previous: secret };
       const tokens = createTokenVerifier(secrets, () => now);
-      const lookForSecrets = () => {
+      const reloadSecrets = () => {
         secrets.current = secret;
         tokens.useSecrets({ current: secret, previous });
       };
-      const late = await build(rates, undefined, { tokens, secret: () => secrets.current, lookForSecrets });
+      const late = await build(rates, undefined, { tokens, secret: () => secrets.current, reloadSecrets });
       const { status, body: issued } = await issue(made({}), late);
       expect(status).toBe(201);
       await expect(jwtVerify(issued.token, new TextEncoder().encode(secret))).resolves.toBeDefined();

@@ -3,7 +3,13 @@ import { type TrafficName, trafficNames } from '../../src/domain/cubes.js';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
 import { liftHold } from '../../src/redis/scripts/lift-hold.js';
 import { createHoldWatch, type HoldWatch } from '../../src/traffic/hold-watch.js';
-import { acknowledgements, type Hold, type HoldRequest, placeHold, readHoldOn } from '../../src/traffic/holds.js';
+import {
+  type Hold,
+  type HoldRequest,
+  placeHold,
+  readAcknowledgements,
+  readCurrentHold,
+} from '../../src/traffic/holds.js';
 import { until } from '../support/conditions.js';
 import { OwnRedis } from '../support/own-redis.js';
 
@@ -27,8 +33,8 @@ afterAll(async () => {
   await server.stop();
 });
 
-async function watch(instanceId = 'gateway-1', settled: () => Promise<void> = async () => undefined) {
-  const made = createHoldWatch({ redis, names: trafficNames, instanceId, settled });
+async function watch(instanceId = 'gateway-1', whenDrained: () => Promise<void> = async () => undefined) {
+  const made = createHoldWatch({ redis, names: trafficNames, instanceId, whenDrained });
   watches.push(made);
   await made.start();
   return made;
@@ -47,8 +53,8 @@ async function place(name: TrafficName, request: HoldRequest): Promise<Hold> {
 test('every gateway holds what is asked, says so, and lets go when it is lifted', async () => {
   const gateways = [await watch('one'), await watch('two')];
   const hold = await place('saju', { ...writes, seconds: 60 });
-  await until('both to say so', async () => (await acknowledgements(redis, hold.id)).size === 2);
-  expect(await acknowledgements(redis, hold.id)).toEqual(
+  await until('both to say so', async () => (await readAcknowledgements(redis, hold.id)).size === 2);
+  expect(await readAcknowledgements(redis, hold.id)).toEqual(
     new Map([
       ['one', hold.until],
       ['two', hold.until],
@@ -64,7 +70,7 @@ test('every gateway holds what is asked, says so, and lets go when it is lifted'
   expect(await liftHold(redis, 'saju', writes.by, step)).toBe(true);
   await lifted;
   expect(gateways.some((gateway) => gateway.holds('saju', 'writes'))).toBe(false);
-  expect(await readHoldOn(redis, 'saju')).toBeNull();
+  expect(await readCurrentHold(redis, 'saju')).toBeNull();
 });
 
 test('a hold whose maker died ends by itself', async () => {
@@ -96,7 +102,7 @@ test('a hold that was acknowledged outlasts a Redis that loses it, and may still
   const gateway = await watch();
   const placed = performance.now();
   const hold = await place('saju', { ...writes, seconds: 2 });
-  await until('the acknowledgement', async () => (await acknowledgements(redis, hold.id)).size === 1);
+  await until('the acknowledgement', async () => (await readAcknowledgements(redis, hold.id)).size === 1);
   await redis.flushall();
   const ai = await place('ai', { ...writes, seconds: 60 });
   await until('a look', () => gateway.holds('ai', 'writes'));
@@ -106,7 +112,7 @@ test('a hold that was acknowledged outlasts a Redis that loses it, and may still
   await redis.flushall();
   const again = await place('ai', { ...writes, seconds: 60 });
   expect(again.id).not.toBe(ai.id);
-  await until('the new one', async () => (await acknowledgements(redis, again.id)).size === 1);
+  await until('the new one', async () => (await readAcknowledgements(redis, again.id)).size === 1);
   await liftHold(redis, 'ai', writes.by, step);
   await gateway.lifted('ai');
 });
@@ -117,10 +123,10 @@ test('nothing is acknowledged before the requests let through earlier have been 
   const quick = await watch('quick');
   const hold = await place('saju', { ...writes, seconds: 60 });
   await until('both to hold', () => gateway.holds('saju', 'writes') && quick.holds('saju', 'writes'));
-  await until('the quick one', async () => (await acknowledgements(redis, hold.id)).has('quick'));
-  expect((await acknowledgements(redis, hold.id)).has('slow')).toBe(false);
+  await until('the quick one', async () => (await readAcknowledgements(redis, hold.id)).has('quick'));
+  expect((await readAcknowledgements(redis, hold.id)).has('slow')).toBe(false);
   answered();
-  await until('the slow one', async () => (await acknowledgements(redis, hold.id)).has('slow'));
+  await until('the slow one', async () => (await readAcknowledgements(redis, hold.id)).has('slow'));
 });
 
 test('its maker may repeat and prolong a hold, anybody else is refused', async () => {
@@ -132,7 +138,7 @@ test('its maker may repeat and prolong a hold, anybody else is refused', async (
   expect(longer.id).toBe(first.id);
   expect(longer.until).toBeGreaterThan(first.until);
   await until('the longer one to be acknowledged', async () => {
-    return (await acknowledgements(redis, first.id)).get('gateway-1') === longer.until;
+    return (await readAcknowledgements(redis, first.id)).get('gateway-1') === longer.until;
   });
   await expect(place('saju', { ...writes, by: 'somebody', seconds: 5 })).rejects.toMatchObject({
     type: 'conflict',
@@ -140,7 +146,7 @@ test('its maker may repeat and prolong a hold, anybody else is refused', async (
   const wider = await place('saju', { scope: 'all', by: writes.by, seconds: 60 });
   expect(wider.id).not.toBe(first.id);
   await until('reads to wait too', () => gateway.holds('saju', 'reads'));
-  await until('the wider one to be acknowledged', async () => (await acknowledgements(redis, wider.id)).size === 1);
+  await until('the wider one to be acknowledged', async () => (await readAcknowledgements(redis, wider.id)).size === 1);
 });
 
 test.each([0, -1, 601, Number.NaN, Number.POSITIVE_INFINITY])('a hold of %d seconds is refused', async (seconds) => {

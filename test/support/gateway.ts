@@ -174,7 +174,10 @@ export async function startGateway(options: {
     ownershipOf: () => controls.ownership,
     trustedEdges: options.trustedEdges ?? ['127.0.0.0/8', '::1/128'],
     rateLimits: { address: null, subject: null, ...options.rateLimits },
-    failures: options.failures ?? { note: async (_label, _side, users) => users.length, forget: async () => undefined },
+    failures: options.failures ?? {
+      record: async (_label, _side, users) => users.length,
+      clear: async () => undefined,
+    },
     userTokens,
     cubeTokens,
     hopToken: createHopTokens('api-gateway-cube', () => cubeSecret, clock),

@@ -1,6 +1,6 @@
 /** Two answers to one question, compared field by field. Pure. */
 
-export interface ComparableAnswer {
+export interface ComparableResponse {
   readonly status: number;
   /** Without parameters, in lower case; empty when there is none. */
   readonly contentType: string;
@@ -45,7 +45,10 @@ type Value = Tree | typeof missing;
  * Where the status differs nothing else is looked at. Undefined for two that cannot be compared, since both are nested too
  * deeply or hold too much; where one alone does, they differ.
  */
-export function compareAnswers(one: ComparableAnswer, other: ComparableAnswer): readonly Difference[] | undefined {
+export function compareResponses(
+  one: ComparableResponse,
+  other: ComparableResponse,
+): readonly Difference[] | undefined {
   if (one.status !== other.status) return [{ field: 'status', one: String(one.status), other: String(other.status) }];
   const differences: Difference[] = [];
   if (one.contentType !== other.contentType)
@@ -53,7 +56,7 @@ export function compareAnswers(one: ComparableAnswer, other: ComparableAnswer): 
   const [beyond, otherBeyond] = [isBeyondBounds(one.body), isBeyondBounds(other.body)];
   if (beyond && otherBeyond) return undefined;
   if (beyond !== otherBeyond) {
-    const shown = (answer: ComparableAnswer, is: boolean) => (is ? 'nested too deeply' : show(mark(answer.body)));
+    const shown = (answer: ComparableResponse, is: boolean) => (is ? 'nested too deeply' : show(mark(answer.body)));
     differences.push({ field: 'body', one: shown(one, beyond), other: shown(other, otherBeyond) });
     return differences;
   }

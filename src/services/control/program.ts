@@ -30,7 +30,7 @@ export async function runControl(
   const clock = () => new Date();
   const secrets = loadSecretsOrExit(config, clock, (sentence) => log.error(sentence));
   const tokens = createTokenVerifier(secrets.cube, clock);
-  secrets.whenChanged((changed) => tokens.useSecrets(changed.cube));
+  secrets.onChange((changed) => tokens.useSecrets(changed.cube));
   const cube = createPool(config.CUBE_DATABASE_URL, { applicationName: 'cubeshift control', max: 10 });
   const redis = connectOwnRedis(config, {
     onStranger: (sentence) => log.error(sentence),

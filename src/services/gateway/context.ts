@@ -5,9 +5,9 @@ import { limits } from '../../http/limits.js';
 import type { Buckets } from '../../traffic/bucket.js';
 import type { FlagWatcher } from '../../traffic/flag-watcher.js';
 import type { Shadow } from '../../traffic/shadow.js';
-import type { AnswerCache } from '../../upstream/response-cache.js';
+import type { ResponseCache } from '../../upstream/response-cache.js';
 import type { Upstream } from '../../upstream/upstream.js';
-import type { AnswerHeaderReader } from './admission/headers.js';
+import type { ResponseHeaderReader } from './admission/headers.js';
 import type { WaitingRoom } from './admission/waiting-room.js';
 import type { OpenExchange, OpenExchanges } from './exchange/open-exchanges.js';
 import type { ResponseBatcher } from './exchange/response-batcher.js';
@@ -20,15 +20,15 @@ import type { UserWindows } from './observation/user-windows.js';
 /** TRAFFIC, "Limits and identity", and how long upstreams may take. Milliseconds and bytes. */
 export interface GatewayLimits extends Readonly<Record<keyof typeof limits, number>> {
   /** From the request to the first byte of its answer. */
-  readonly answerMillis: number;
+  readonly responseMillis: number;
   /** Between two parts of an answer, or of a file that is sent. */
-  readonly silenceMillis: number;
+  readonly idleMillis: number;
   readonly connectMillis: number;
   readonly holdMillis: number;
-  readonly held: number;
+  readonly maxHeld: number;
   /** WebSockets at once: of all, and of one user or address; 0 for any number. */
-  readonly tunnels: number;
-  readonly tunnelsPerClient: number;
+  readonly maxTunnels: number;
+  readonly maxTunnelsPerClient: number;
   /** A window of the series by user. */
   readonly windowMillis: number;
   readonly drainMillis: number;
@@ -36,13 +36,13 @@ export interface GatewayLimits extends Readonly<Record<keyof typeof limits, numb
 
 export const gatewayLimits: GatewayLimits = {
   ...limits,
-  answerMillis: 30_000,
-  silenceMillis: 30_000,
+  responseMillis: 30_000,
+  idleMillis: 30_000,
   connectMillis: 1000,
   holdMillis: 30_000,
-  held: 1000,
-  tunnels: 4096,
-  tunnelsPerClient: 100,
+  maxHeld: 1000,
+  maxTunnels: 4096,
+  maxTunnelsPerClient: 100,
   windowMillis: 10_000,
   drainMillis: 30_000,
 };
@@ -63,7 +63,7 @@ export interface GatewayContext {
   readonly buckets: Buckets;
   readonly sidesOf: (label: string) => SidesOfCube;
   readonly hopToken: (name: string) => string;
-  readonly cache: AnswerCache;
+  readonly cache: ResponseCache;
   readonly metrics: GatewayMetrics;
   readonly windows: UserWindows;
   readonly refused: RefusedUsers;
@@ -73,9 +73,9 @@ export interface GatewayContext {
   readonly waitingRoom: WaitingRoom;
   /** Those in progress; looked through for deadlines. */
   readonly exchanges: OpenExchanges<OpenExchange>;
-  readonly answerHeaders: AnswerHeaderReader;
+  readonly responseHeaders: ResponseHeaderReader;
   /** Whether what a request was let through with is still right: its token may be over, or its secret forgotten. */
-  readonly isStillRight: (authorization: string | undefined) => boolean;
+  readonly isStillValid: (authorization: string | undefined) => boolean;
   /** Names a call that is the gateway's own. */
   readonly newRequestId: () => string;
   readonly responseBatcher: ResponseBatcher;

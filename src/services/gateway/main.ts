@@ -17,7 +17,7 @@ import { countSharedRequests } from '../../redis/scripts/count-requests.js';
 import { admittedInstances } from '../../registry/admitted-instances.js';
 import { type NewInstance, readActiveVersion, readInstances, registerInstance } from '../../registry/instances.js';
 import { reportSecrets } from '../../registry/known-secrets.js';
-import { forgetFailedUsers, recordFailedUsers } from '../../traffic/failed-users.js';
+import { clearFailedUsers, recordFailedUsers } from '../../traffic/failed-users.js';
 import { createFlagWatcher } from '../../traffic/flag-watcher.js';
 import { createHoldWatch } from '../../traffic/hold-watch.js';
 import { readShadowRules } from '../../traffic/shadow-rules.js';
@@ -40,7 +40,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const secrets = loadSecretsOrExit(config, clock, (sentence) => log.error(sentence));
 const userTokens = createUserTokenVerifier(secrets.user, clock);
 const cubeTokens = createTokenVerifier(secrets.cube, clock);
-secrets.whenChanged(({ cube, user }) => {
+secrets.onChange(({ cube, user }) => {
   cubeTokens.useSecrets(cube);
   userTokens.useSecrets(user);
 });
@@ -64,7 +64,7 @@ const holds = createHoldWatch({
   redis,
   names: trafficNames,
   instanceId,
-  settled: (name, scope) => inFlight.settled(name, scope),
+  whenDrained: (name, scope) => inFlight.whenDrained(name, scope),
 });
 const served = cubeDefinitions.filter(({ prefix }) => prefix !== null).map((definition) => definition.cubeId);
 const { admits } = admittedInstances(config.INSTANCE_NETWORKS, secrets, (sentence) => log.error(sentence));
@@ -80,8 +80,8 @@ const gateway = createGateway({
   limits: {
     ...gatewayLimits,
     windowMillis: config.GATEWAY_WINDOW_SECONDS * 1000,
-    tunnels: config.GATEWAY_TUNNELS,
-    tunnelsPerClient: config.GATEWAY_TUNNELS_PER_CLIENT,
+    maxTunnels: config.GATEWAY_TUNNELS,
+    maxTunnelsPerClient: config.GATEWAY_TUNNELS_PER_CLIENT,
   },
   flags,
   holds,
@@ -96,8 +96,8 @@ const gateway = createGateway({
     subject: rateLimit('subject', config.GATEWAY_RATE_PER_SECOND),
   },
   failures: {
-    note: (label, side, users) => recordFailedUsers(redis, label, side, users, clock().getTime()),
-    forget: (label) => forgetFailedUsers(redis, label),
+    record: (label, side, users) => recordFailedUsers(redis, label, side, users, clock().getTime()),
+    clear: (label) => clearFailedUsers(redis, label),
   },
   userTokens,
   cubeTokens,

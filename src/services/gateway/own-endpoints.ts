@@ -58,14 +58,14 @@ export class OwnEndpoints {
       case '/metrics':
         return this.sendMetrics(res);
       case '/_gateway/latencies':
-        return refusedBecauseOf(cube, res, 'migration:read') ?? this.sendLatencies(res, new URLSearchParams(query));
+        return refuseWithout(cube, res, 'migration:read') ?? this.sendLatencies(res, new URLSearchParams(query));
       case '/_gateway/shadow':
         return (
-          refusedBecauseOf(cube, res, 'records:read') ??
+          refuseWithout(cube, res, 'records:read') ??
           sendJson(res, 200, { items: this.options.shadow?.counts.examples() ?? [] })
         );
       default:
-        return refusedBecauseOf(cube, res, 'migration:read') ?? refuse(res, refusals.nothing);
+        return refuseWithout(cube, res, 'migration:read') ?? refuse(res, refusals.nothing);
     }
   }
 
@@ -79,7 +79,7 @@ export class OwnEndpoints {
       instance_id: instanceId,
       dependencies: { redis: redis ? 'ok' : 'unreachable' },
       flags: { source, stale_seconds: Math.round(staleForMillis / 1000), alarms },
-      broken_off: [...sides.values()].flatMap(({ cube }) => cube.brokenOff()),
+      broken_off: [...sides.values()].flatMap(({ cube }) => cube.openRoutes()),
     };
   }
 
@@ -129,7 +129,7 @@ export class OwnEndpoints {
       family('gateway_tunnels', 'gauge', 'WebSockets that are open, or wait to be'),
       `gateway_tunnels ${this.options.tunnels()}`,
       family('gateway_breakers_open', 'gauge', 'Routes that are broken off'),
-      ...perSide('gateway_breakers_open', (upstream) => `} ${upstream.brokenOff().length}`),
+      ...perSide('gateway_breakers_open', (upstream) => `} ${upstream.openRoutes().length}`),
       '',
     ].join('\n');
     return send(res, 200, 'text/plain; version=0.0.4; charset=utf-8', text);
@@ -144,7 +144,7 @@ export class OwnEndpoints {
 }
 
 /** The status when the caller may not see what stands under `/_gateway/`. */
-function refusedBecauseOf(cube: CubeIdentity | null, res: ServerResponse, needed: Permission): number | null {
+function refuseWithout(cube: CubeIdentity | null, res: ServerResponse, needed: Permission): number | null {
   if (cube === null) return refuse(res, refusals.tokenNeeded);
   return cube.permissions.includes(needed) ? null : refuse(res, permissionNeeded(needed));
 }

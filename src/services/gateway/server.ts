@@ -11,18 +11,18 @@ import type { ShadowRule } from '../../domain/traffic/shadow-comparison.js';
 import { createBuckets } from '../../traffic/bucket.js';
 import type { FlagWatcher } from '../../traffic/flag-watcher.js';
 import type { HoldWatch } from '../../traffic/hold-watch.js';
-import { AnswerCache } from '../../upstream/response-cache.js';
 import type { InstanceSource } from '../../upstream/instance-source.js';
-import { Admissions, isOwnCall, isRefusal, type RateLimits } from './admission/admission.js';
-import { AnswerHeaderReader } from './admission/headers.js';
+import { ResponseCache } from '../../upstream/response-cache.js';
+import { AdmissionControl, isOwnCall, isRefusal, type RateLimits } from './admission/admission.js';
+import { ResponseHeaderReader } from './admission/headers.js';
 import { Identities } from './admission/identity.js';
 import { createListener, shutDown } from './admission/listener.js';
-import { drainRest } from './admission/request-body.js';
+import { discardBody } from './admission/request-body.js';
 import { WaitingRoom } from './admission/waiting-room.js';
 import type { GatewayContext, GatewayLimits } from './context.js';
-import { type GatewayRefusal, refusals, sendRawRefusal, sendRefusal } from './exchange/refusals.js';
 import { Exchange } from './exchange/exchange.js';
 import { type OpenExchange, OpenExchanges } from './exchange/open-exchanges.js';
+import { type GatewayRefusal, refusals, sendRawRefusal, sendRefusal } from './exchange/refusals.js';
 import { ResponseBatcher } from './exchange/response-batcher.js';
 import { Tunnels } from './exchange/tunnels.js';
 import { UpgradeExchange } from './exchange/upgrade-exchange.js';
@@ -99,7 +99,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         });
 
   const identities = new Identities(options);
-  const door = new Admissions({ ...options, routes, identities, ownEndpoint });
+  const door = new AdmissionControl({ ...options, routes, identities, ownEndpoint });
   const context: GatewayContext = {
     limits,
     flags: options.flags,
@@ -107,17 +107,17 @@ export function createGateway(options: GatewayOptions): Gateway {
     buckets: createBuckets(),
     sidesOf: (label) => sides.of(label),
     hopToken: options.hopToken,
-    cache: new AnswerCache({ now, random, maxBytes: cacheBytes }),
+    cache: new ResponseCache({ now, random, maxBytes: cacheBytes }),
     metrics,
     windows,
     refused,
     shadow,
     inFlight: options.inFlight,
-    waitingRoom: new WaitingRoom(options.holds, limits.held),
+    waitingRoom: new WaitingRoom(options.holds, limits.maxHeld),
     exchanges,
-    answerHeaders: new AnswerHeaderReader(),
-    isStillRight: (authorization) => identities.isStillRight(authorization),
-    newRequestId: () => door.newName(),
+    responseHeaders: new ResponseHeaderReader(),
+    isStillValid: (authorization) => identities.isStillValid(authorization),
+    newRequestId: () => door.newRequestId(),
     responseBatcher: new ResponseBatcher(),
     log,
     now,
@@ -139,7 +139,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   const server = createListener(limits, (status) => {
     metrics.count('other', 'refused', status, 0);
-    return door.newName();
+    return door.newRequestId();
   });
   // Two of them would wait for the gateway to say that the body may come.
   for (const event of ['request', 'checkContinue', 'checkExpectation'] as const)
@@ -156,7 +156,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   /** Answers under which name it stands in the log. */
   function reportFailure(req: IncomingMessage, error: unknown): string {
-    const name = door.nameOf(req);
+    const name = door.requestIdForRefusal(req);
     log.error(
       { request_id: name, error: error instanceof Error ? kindAndPlace(error, 3) : typeof error },
       'a request failed in the gateway',
@@ -177,14 +177,14 @@ export function createGateway(options: GatewayOptions): Gateway {
       return;
     }
     // Each by its name: V8 puts what is spread from another object into its old generation, a kilobyte a request.
-    const { route, target, headers, passed, user, authorization, isCube, client, synthetic, requestId, trace } =
+    const { route, target, headers, forwarded, user, authorization, isCube, client, synthetic, requestId, trace } =
       admitted;
     const method = req.method ?? 'GET';
     const request = {
       route,
       target,
       headers,
-      passed,
+      forwarded,
       user,
       authorization,
       isCube,
@@ -201,9 +201,9 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   function refuse(req: IncomingMessage, res: ServerResponse, refused: GatewayRefusal, startedAt: number): void {
-    sendRefusal(res, refused, ['X-Request-Id', door.nameOf(req)]);
+    sendRefusal(res, refused, ['X-Request-Id', door.requestIdForRefusal(req)]);
     metrics.count(req.method ?? '', 'refused', refused.status, (now() - startedAt) / 1000);
-    drainRest(req);
+    discardBody(req);
   }
 
   server.on('upgrade', (req: IncomingMessage, socket: Socket, first: Buffer) => {
@@ -219,7 +219,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   server.on('connect', (req: IncomingMessage, socket: Socket) => {
     socket.on('error', () => socket.destroy());
     metrics.count('CONNECT', 'refused', refusals.method.status, 0);
-    sendRawRefusal(socket, refusals.method, ['X-Request-Id', door.nameOf(req)]);
+    sendRawRefusal(socket, refusals.method, ['X-Request-Id', door.requestIdForRefusal(req)]);
   });
   function takeUpgrade(req: IncomingMessage, socket: Socket, first: Buffer, startedAt: number): void {
     const admitted = door.admit(req, true);
@@ -229,9 +229,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       return;
     }
     const { user, client, authorization } = admitted;
-    const refused = tunnels.enter(socket, {
-      who: user === null ? client && `address ${client}` : `user ${user}`,
-      isStillRight: () => identities.isStillRight(authorization),
+    const refused = tunnels.add(socket, {
+      client: user === null ? client && `address ${client}` : `user ${user}`,
+      isStillValid: () => identities.isStillValid(authorization),
     });
     if (refused !== null) {
       refuseUpgrade(req, socket, refused);
@@ -242,13 +242,13 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   function refuseUpgrade(req: IncomingMessage, socket: Socket, refused: GatewayRefusal): void {
     metrics.count('GET', 'refused', refused.status, 0);
-    sendRawRefusal(socket, refused, ['X-Request-Id', door.nameOf(req)]);
+    sendRawRefusal(socket, refused, ['X-Request-Id', door.requestIdForRefusal(req)]);
   }
 
   const sweep = setInterval(() => {
     const at = now();
-    tunnels.endThoseWithoutRight();
-    for (const exchange of context.exchanges.snapshot()) exchange.checkDeadline(at);
+    tunnels.closeInvalid();
+    for (const exchange of context.exchanges.toArray()) exchange.checkDeadline(at);
   }, sweepMillis);
   sweep.unref();
 
@@ -257,8 +257,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     async close() {
       closing = true;
       await shutDown(server, limits.drainMillis, () => {
-        for (const exchange of context.exchanges.snapshot()) exchange.breakOff();
-        tunnels.endAll();
+        for (const exchange of context.exchanges.toArray()) exchange.abort();
+        tunnels.closeAll();
       });
       clearInterval(sweep);
       windows.close();

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { findCube } from '../../domain/cubes.js';
 import { familiesOf, familyOf } from './poll.js';
-import type { Watched } from './watched.js';
+import type { WatchedInstance } from './watched.js';
 
 type PollOutcome = 'ok' | 'failed';
 
@@ -13,7 +13,7 @@ export interface CollectorMetrics {
   /** An instance was due and had not answered the time before. */
   skipped(cubeId: string): void;
   /** All of it and all that the cubes told, as Prometheus reads it. */
-  render(watched: readonly Watched[], now: Date): Promise<string>;
+  render(watched: readonly WatchedInstance[], now: Date): Promise<string>;
 }
 
 /** `ownCubeId` is left out of what the cubes told: it tells that itself, at the same place. */
@@ -79,13 +79,13 @@ export function createCollectorMetrics(ownCubeId: string): CollectorMetrics {
         instances.inc({ cube_id, state, version });
       }
       const told = watched.filter(({ entry }) => entry.cube_id !== ownCubeId);
-      return `${await registry.metrics()}${renderSample(told)}`;
+      return `${await registry.metrics()}${renderSamples(told)}`;
     },
   };
 }
 
 /** What instances told of themselves, each sample with the instance it is of. */
-function renderSample(watched: readonly Watched[]): string {
+function renderSamples(watched: readonly WatchedInstance[]): string {
   const cubeIds = [...new Set(watched.map(({ entry }) => entry.cube_id))];
   const lines = cubeIds.flatMap((cubeId) => {
     const samples = watched

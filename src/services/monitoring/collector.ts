@@ -1,15 +1,15 @@
 import type { CubeId } from '../../domain/catalog.js';
 import { cubeDefinitions } from '../../domain/cubes.js';
-import { forgottenAfter, type InstanceEntry, type Registry } from '../../registry/instances.js';
+import { type InstanceEntry, type Registry, removalDelayMillis } from '../../registry/instances.js';
 import type { CollectorMetrics } from './collector-metrics.js';
 import type { CubeAnswer } from './poll.js';
-import type { Watched } from './watched.js';
+import type { WatchedInstance } from './watched.js';
 
 export interface CollectorOptions {
   /** The instances of a cube as they are registered. */
   readonly readRegistry: (cubeId: CubeId) => Promise<Registry>;
   /** Asks one instance; rejects when it does not answer as it should. */
-  readonly ask: (cubeId: string, url: string) => Promise<CubeAnswer>;
+  readonly poll: (cubeId: string, url: string) => Promise<CubeAnswer>;
   readonly metrics: CollectorMetrics;
   readonly clock: () => Date;
 }
@@ -17,16 +17,16 @@ export interface CollectorOptions {
 export interface CubeMetricsCollector {
   /** Reads the registry and asks every instance that is not still being asked. Returns when all have answered or failed. */
   collect(): Promise<void>;
-  watched(): readonly Watched[];
+  watched(): readonly WatchedInstance[];
 }
 
 /** An instance that vanished without a word is watched, and told as down, for as long. */
-const missedMillis = 300_000;
+const missingMillis = 300_000;
 
-interface Watch extends Watched {
+interface WatchEntry extends WatchedInstance {
   readonly registeredAt: number;
   /** Whether its entry was found without heartbeats. */
-  readonly silent: boolean;
+  readonly stale: boolean;
 }
 
 /**
@@ -35,7 +35,7 @@ interface Watch extends Watched {
  */
 export function createCubeMetricsCollector(options: CollectorOptions): CubeMetricsCollector {
   const { clock, metrics } = options;
-  const watches = new Map<string, Watch>();
+  const watches = new Map<string, WatchEntry>();
   const underWay = new Map<string, Promise<void>>();
 
   const readCube = async (cubeId: CubeId): Promise<void> => {
@@ -51,20 +51,20 @@ export function createCubeMetricsCollector(options: CollectorOptions): CubeMetri
     for (const entry of registry.alive) {
       const known = watches.get(keyOf(entry));
       const fresh = { up: false, healthy: false, samples: [], answeredAt: now };
-      watches.set(keyOf(entry), { ...(known ?? fresh), entry, registeredAt: now, silent: false });
+      watches.set(keyOf(entry), { ...(known ?? fresh), entry, registeredAt: now, stale: false });
     }
     const registered = new Set(registry.alive.map(keyOf));
-    const silent = new Set(registry.silent.map(keyOf));
+    const silent = new Set(registry.stale.map(keyOf));
     for (const [key, watch] of watches) {
       if (watch.entry.cube_id !== cubeId || registered.has(key)) continue;
-      if (wentInOrder(watch, silent.has(key), now) || now - watch.registeredAt > missedMillis) watches.delete(key);
-      else if (silent.has(key)) watches.set(key, { ...watch, silent: true });
+      if (leftCleanly(watch, silent.has(key), now) || now - watch.registeredAt > missingMillis) watches.delete(key);
+      else if (silent.has(key)) watches.set(key, { ...watch, stale: true });
     }
   };
 
-  const ask = async (key: string, { entry }: Watch): Promise<void> => {
+  const ask = async (key: string, { entry }: WatchEntry): Promise<void> => {
     const stop = metrics.startOf(entry.cube_id);
-    const outcome = await options.ask(entry.cube_id, entry.url).then(
+    const outcome = await options.poll(entry.cube_id, entry.url).then(
       (answer) => ({ up: true, ...answer, answeredAt: clock().getTime() }),
       () => ({ up: false, healthy: false }),
     );
@@ -94,8 +94,8 @@ export function createCubeMetricsCollector(options: CollectorOptions): CubeMetri
  * One that drained said that it goes, and one that took its entry out went; of any other it should be seen that it is
  * gone. An entry without heartbeats is removed by whoever reads it after a minute: from then on it says nothing.
  */
-function wentInOrder({ entry, registeredAt, silent }: Watch, isSilent: boolean, now: number): boolean {
-  return entry.state === 'draining' || (!isSilent && !silent && now - registeredAt < forgottenAfter);
+function leftCleanly({ entry, registeredAt, stale }: WatchEntry, isSilent: boolean, now: number): boolean {
+  return entry.state === 'draining' || (!isSilent && !stale && now - registeredAt < removalDelayMillis);
 }
 
 function keyOf({ cube_id, instance_id }: InstanceEntry): string {

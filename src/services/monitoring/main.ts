@@ -4,7 +4,7 @@ import { runCubeProgram } from '../../http/cube-program.js';
 import { readRegistry } from '../../registry/instances.js';
 import { createCubeMetricsCollector } from './collector.js';
 import { createCollectorMetrics } from './collector-metrics.js';
-import { askCube } from './poll.js';
+import { pollCube } from './poll.js';
 
 /** A third of the interval at which Prometheus scrapes: what it gets is never older than that. */
 const everyMillis = 5000;
@@ -15,7 +15,7 @@ await runCubeProgram('monitoring-cube', async ({ basics, redis, admits, signal }
   const metrics = createCollectorMetrics(definition.cubeId);
   const collector = createCubeMetricsCollector({
     readRegistry: (cubeId) => readRegistry(redis, cubeId, admits),
-    ask: askCube,
+    poll: pollCube,
     metrics,
     clock,
   });

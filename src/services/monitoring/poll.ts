@@ -14,7 +14,7 @@ const answerMillis = 2000;
 const maxSamples = 5000;
 
 /** Asks an instance how it is and what it counts, at the same time. Throws when it does not answer both, in two seconds. */
-export async function askCube(cubeId: string, url: string): Promise<CubeAnswer> {
+export async function pollCube(cubeId: string, url: string): Promise<CubeAnswer> {
   const signal = AbortSignal.timeout(answerMillis);
   const [health, metrics] = await Promise.all([
     fetchBounded(`${url}/health`, signal),

@@ -2,7 +2,7 @@ import type { MetricSample } from '../../metrics/metrics-text.js';
 import type { InstanceEntry } from '../../registry/instances.js';
 
 /** An instance as the collector knows it. */
-export interface Watched {
+export interface WatchedInstance {
   readonly entry: InstanceEntry;
   readonly up: boolean;
   readonly healthy: boolean;

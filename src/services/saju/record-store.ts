@@ -23,7 +23,7 @@ export interface OwnerSajuRecords {
   /** A user's records, the newest id first, those after `cursor`. */
   list(userId: string, max: number, cursor: string | undefined): Promise<readonly StoredSajuRecord[]>;
   /** The id comes from the owner's own sequence, so that no other writer of the table ever gets it. */
-  keep(values: SajuRecordValues): Promise<StoredSajuRecord>;
+  insert(values: SajuRecordValues): Promise<StoredSajuRecord>;
   changeInterpretation(id: string, interpretation: string | null): Promise<StoredSajuRecord | undefined>;
   /** Whether there was one. */
   remove(id: string): Promise<boolean>;
@@ -48,12 +48,12 @@ const removeText = 'delete from public.saju_records where id = $1::bigint';
 export function legacySajuRecords(legacy: pg.Pool): OwnerSajuRecords {
   const ask = (text: string, values: readonly unknown[]) =>
     atSide('legacy', () => legacy.query<StoredSajuRecord>(text, [...values])).catch((error: unknown) => {
-      throw asOurs(error);
+      throw asServerFailure(error);
     });
   return {
     find: async (id) => (await ask(findText, [id])).rows[0],
     list: async (userId, max, cursor) => (await ask(listText, [userId, cursor ?? null, max])).rows,
-    keep: async (values) => {
+    insert: async (values) => {
       const [row] = (await ask(keepText, columnValues(values))).rows;
       if (row === undefined) throw new Error('an insert returned no row');
       return row;
@@ -69,7 +69,7 @@ async function tryWrites(legacy: pg.Pool): Promise<void> {
   let broken: Error | undefined;
   try {
     await client.query('begin');
-    const kept = await client.query<{ id: string }>(keepText, [...columnValues(triedValues)]);
+    const kept = await client.query<{ id: string }>(keepText, [...columnValues(writeCheckValues)]);
     const id = kept.rows[0]?.id;
     await client.query(changeText, [id, null]);
     await client.query(removeText, [id]);
@@ -83,7 +83,7 @@ async function tryWrites(legacy: pg.Pool): Promise<void> {
 }
 
 /** A record that anybody could have; it is never committed. */
-const triedValues: SajuRecordValues = {
+const writeCheckValues: SajuRecordValues = {
   user_id: 'cubeshift-write-check',
   birth_year: 1990,
   birth_month: 1,
@@ -101,7 +101,7 @@ const triedValues: SajuRecordValues = {
 };
 
 /** Rights, tables and settings of the database are the operator's to mend: a user has done nothing wrong. */
-function asOurs(error: unknown): unknown {
+function asServerFailure(error: unknown): unknown {
   if (!(error instanceof Failure) || failureRule(error.type).httpStatus >= 500) return error;
   return new Failure('unexpected', error.message, { hint: error.hint, cause: error.cause });
 }

@@ -3,7 +3,7 @@ import { Failure } from '../../base/failures.js';
 import { sendProblem } from '../../http/problem.js';
 
 /** A request that the saju service refuses: 400 when no birth could mend it, 422 when it can be read and cannot be. */
-export class Refused extends Failure {
+export class SajuRefusal extends Failure {
   constructor(
     readonly status: number,
     field: string,
@@ -16,7 +16,7 @@ export class Refused extends Failure {
 /** Refusals leave as the monolith words them; every other error is the host's to tell. */
 export function registerRefusals(app: FastifyInstance): void {
   app.setErrorHandler(async (error, request, reply) => {
-    const refusal = error instanceof Refused ? error : unreadable(error);
+    const refusal = error instanceof SajuRefusal ? error : unreadable(error);
     // Thrown here it goes to the error handler of the app around these routes.
     if (refusal === undefined) throw error;
     request.log.info({ field: refusal.details.field, status: refusal.status }, 'request refused');
@@ -31,11 +31,11 @@ const sentences: Readonly<Record<number, string>> = {
 const notJson = 'The request could not be read: its body is not valid JSON, or its headers contradict it.';
 
 /** What Fastify itself could not read. */
-function unreadable(error: unknown): Refused | undefined {
+function unreadable(error: unknown): SajuRefusal | undefined {
   if (error instanceof Failure || !(error instanceof Error) || !('statusCode' in error)) return undefined;
   const status = Number(error.statusCode);
   if (!(status >= 400 && status < 500)) return undefined;
-  return new Refused(status, 'body', sentences[status] ?? notJson);
+  return new SajuRefusal(status, 'body', sentences[status] ?? notJson);
 }
 
 /**
@@ -49,7 +49,7 @@ export function registerBodies(app: FastifyInstance): void {
     try {
       done(null, body === '' ? undefined : JSON.parse(String(body)));
     } catch {
-      done(new Refused(400, 'body', notJson));
+      done(new SajuRefusal(400, 'body', notJson));
     }
   });
 }

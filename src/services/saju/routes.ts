@@ -12,7 +12,7 @@ import {
 import type { RouteMethods } from '../../http/route-methods.js';
 import type { OwnerSajuRecords } from './record-store.js';
 import { newRecord, writeRecord } from './records.js';
-import { Refused, registerBodies, registerRefusals } from './refusals.js';
+import { registerBodies, registerRefusals, SajuRefusal } from './refusals.js';
 
 /**
  * What the monolith's saju service answers, with the cube's own calculation. Like there, any caller may name any user
@@ -24,10 +24,10 @@ export function registerSajuRoutes(app: FastifyInstance, records: OwnerSajuRecor
   app.post('/calculate', async ({ body }, reply) => {
     const request = accepted(readCalculateRequest(body));
     const chart = calculateChart(request.birth);
-    if (chart.kind === 'impossible') throw new Refused(422, chart.field, chart.detail);
+    if (chart.kind === 'impossible') throw new SajuRefusal(422, chart.field, chart.detail);
     const values = newRecord(request, chart);
     if (!request.save) return sendJson(reply, writeRecord(values, chart.warnings));
-    return sendJson(reply.code(201), writeRecord(await records.keep(values), chart.warnings));
+    return sendJson(reply.code(201), writeRecord(await records.insert(values), chart.warnings));
   });
 
   app.get<{ Params: { id: string } }>('/records/:id', async ({ params }, reply) =>
@@ -60,7 +60,7 @@ export function registerSajuRoutes(app: FastifyInstance, records: OwnerSajuRecor
 
   app.all('/*', async (request, reply) => {
     if (await methods.refuse(request, reply)) return;
-    throw nothing('There is no such route.');
+    throw notFound('There is no such route.');
   });
 }
 
@@ -69,12 +69,12 @@ function sendJson(reply: FastifyReply, text: string): FastifyReply {
 }
 
 function accepted<T>(verdict: ParsedInput<T>): T {
-  if (verdict.kind === 'refusal') throw new Refused(verdict.status, verdict.field, verdict.detail);
+  if (verdict.kind === 'refusal') throw new SajuRefusal(verdict.status, verdict.field, verdict.detail);
   return verdict.value;
 }
 
 function readId(text: string): string {
-  if (!isRecordId(text)) throw new Refused(400, 'id', 'id is not a whole number of sixty-four bits.');
+  if (!isRecordId(text)) throw new SajuRefusal(400, 'id', 'id is not a whole number of sixty-four bits.');
   return text;
 }
 
@@ -84,10 +84,10 @@ function found<T>(record: T | undefined): T {
 }
 
 function noRecord(): Failure {
-  return nothing('There is no such record.');
+  return notFound('There is no such record.');
 }
 
-function nothing(detail: string): Failure {
+function notFound(detail: string): Failure {
   // Word for word the monolith's: a client cannot tell who served it.
   return new Failure('not_found', detail, { hint: 'List what exists with GET /users/{user_id}/records.' });
 }

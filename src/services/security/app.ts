@@ -16,7 +16,7 @@ export interface SecurityCubeOptions extends Omit<CubeOptions, 'addressRate' | '
   /** What tokens are signed with, as it is now. */
   readonly secret: () => string;
   /** Has `secret` and `tokens` know a secret that was changed within the last second. */
-  readonly lookForSecrets?: () => void;
+  readonly reloadSecrets?: () => void;
   /** Puts an issue on record; a token that cannot be is not handed out. */
   readonly record: (act: AuditedAct) => Promise<unknown>;
   readonly limiter: RateLimiter;
@@ -49,7 +49,7 @@ export async function buildSecurityCube(options: SecurityCubeOptions): Promise<C
   const mayIssue = authorization.require('token:issue');
   const mayLeadOn = async (request: FastifyRequest) => {
     // Who asks may have heard of a new secret first.
-    if (!authorization.inspect(request).isCurrent) options.lookForSecrets?.();
+    if (!authorization.inspect(request).isCurrent) options.reloadSecrets?.();
     refuseOldIssuer(authorization.inspect(request), clock());
   };
   const notTooOften = limitRate(limiter, 'subject', rates.subject, (request) => authorization.callerOf(request).cubeId);
@@ -80,7 +80,7 @@ export async function buildSecurityCube(options: SecurityCubeOptions): Promise<C
       const { actor, about } = requesterOf(authorization, request);
       // It is made already, and nothing but this entry stands between it and its holder.
       const details = { permissions, expires_at, ...about, outcome: 'done' satisfies AuditOutcome };
-      await record({ actor, action: 'token.issue', subject: cubeId, details }).catch(notOnRecord);
+      await record({ actor, action: 'token.issue', subject: cubeId, details }).catch(failUnaudited);
       request.log.info({ by: caller.cubeId, for: cubeId, permissions }, 'issued a token');
       return reply.code(201).header('cache-control', 'no-store').send({ token, expires_at });
     },
@@ -109,7 +109,7 @@ export async function buildSecurityCube(options: SecurityCubeOptions): Promise<C
   return app;
 }
 
-function notOnRecord(error: unknown): never {
+function failUnaudited(error: unknown): never {
   const { message, hint } = toFailure(error, postgresFailure('cube'));
   const told = `No token was issued, since it could not be put on record. ${message}`;
   throw new Failure('cube_unreachable', told, { hint, cause: error });

@@ -10,7 +10,7 @@ const countMillis = 100;
 
 /** Entry point of the security cube. */
 await runCubeProgram('security-cube', async (program) => {
-  const { config, basics, redis, secret, lookForSecrets } = program;
+  const { config, basics, redis, secret, reloadSecrets } = program;
   const counters = connectOwnRedis(config, {
     commandMillis: countMillis,
     onError: () => undefined,
@@ -21,7 +21,7 @@ await runCubeProgram('security-cube', async (program) => {
   const app = await buildSecurityCube({
     ...basics,
     secret,
-    lookForSecrets,
+    reloadSecrets,
     record: audit.record,
     limiter: createRateLimiter({ redis: counters, name: 'security', clock: basics.clock }),
     dependencies: {},

@@ -80,7 +80,7 @@ test('in the two steps of a change no token is refused by who has seen fewer of 
 test('what was verified with a secret that is gone is forgotten, and cubes sign anew', () => {
   const known = know();
   const tokens = createTokenVerifier(known.cube, () => new Date());
-  known.whenChanged(({ cube }) => tokens.useSecrets(cube));
+  known.onChange(({ cube }) => tokens.useSecrets(cube));
   const hop = createHopTokens(
     'api-gateway-cube',
     () => known.cube.current,

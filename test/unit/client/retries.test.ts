@@ -54,7 +54,7 @@ test('the budget is three second attempts, or a fifth of the calls under way', a
   const taken = () => {
     let count = 0;
     while (budget.take()) count++;
-    for (let place = 0; place < count; place++) budget.giveBack();
+    for (let place = 0; place < count; place++) budget.release();
     return count;
   };
   expect(taken()).toBe(3);

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import type { Side } from '../../../src/domain/traffic/routing.js';
-import type { ComparableAnswer, ShadowRule } from '../../../src/domain/traffic/shadow-comparison.js';
+import type { ComparableResponse, ShadowRule } from '../../../src/domain/traffic/shadow-comparison.js';
 import { createShadow, type ResponseLimits } from '../../../src/traffic/shadow.js';
 import { parseShadowRules } from '../../../src/traffic/shadow-rules.js';
 
 const request = { cube: 'saju', route: '/api/saju/records/:id', requestId: 'r1' };
 const primary = { status: 200, millis: 10 };
-const json = (value: unknown): ComparableAnswer => ({
+const json = (value: unknown): ComparableResponse => ({
   status: 200,
   contentType: 'application/json',
   body: JSON.stringify(value),
@@ -14,7 +14,7 @@ const json = (value: unknown): ComparableAnswer => ({
 
 /** A shadow over two sides that answer by turns; `count` comparisons one after the other. */
 async function compare(
-  answer: (side: Side, turn: number, limits: ResponseLimits) => ComparableAnswer | Promise<ComparableAnswer>,
+  answer: (side: Side, turn: number, limits: ResponseLimits) => ComparableResponse | Promise<ComparableResponse>,
   { count = 1, rules = [] as readonly ShadowRule[], inFlight = 1 } = {},
 ) {
   const turns = { legacy: 0, cube: 0 };
@@ -26,7 +26,7 @@ async function compare(
   });
   for (let place = 0; place < count; place++) {
     shadow.consider(request, primary);
-    while (shadow.underWay() > 0) await new Promise(setImmediate);
+    while (shadow.running() > 0) await new Promise(setImmediate);
   }
   const [counts] = shadow.counts.all();
   const field = (name: string) => counts?.fields.get(name)?.mismatched ?? 0;
@@ -54,7 +54,7 @@ test('a planted defect in one of a thousand answers is found, by field', async (
 test('a field in which legacy differs from itself is noise, at whatever rate the cube differs', async () => {
   let count = 0;
   const { field, counts } = await compare(() => json({ id: 1, drawn: count++ % 3 }), { count: 100 });
-  expect(counts?.fields.get('body.drawn')?.oldDiffers).toBeGreaterThan(50);
+  expect(counts?.fields.get('body.drawn')?.legacyDiffers).toBeGreaterThan(50);
   expect(field('body.drawn')).toBe(0);
 });
 
@@ -97,13 +97,13 @@ test('a twentieth of what is in flight is compared at a time, at least one, and 
     [200, 10],
   ] as const) {
     const shadow = createShadow({
-      fetchResponse: () => new Promise<ComparableAnswer>(() => undefined),
+      fetchResponse: () => new Promise<ComparableResponse>(() => undefined),
       inFlight: () => inFlight,
       rules: [],
       clock: () => new Date(),
     });
     for (let place = 0; place < 30; place++) shadow.consider(request, primary);
-    expect(shadow.underWay()).toBe(most);
+    expect(shadow.running()).toBe(most);
     expect(shadow.counts.all()[0]?.skipped.busy).toBe(30 - most);
   }
 });
@@ -124,7 +124,7 @@ test('a leg may take twice what the slowest of a hundred clients waited', async 
 test('failed and refused answers are not compared', async () => {
   const { shadow, counts } = await compare(() => json({}), { count: 0 });
   for (const status of [500, 503, 429, 499]) shadow.consider(request, { status, millis: 5 });
-  expect(shadow.underWay()).toBe(0);
+  expect(shadow.running()).toBe(0);
   expect(counts).toBeUndefined();
 });
 

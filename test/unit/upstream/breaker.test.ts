@@ -12,7 +12,7 @@ class Clock {
       const permit = this.breaker.take();
       if (permit === null) continue;
       made++;
-      this.breaker.settle(permit, outcome);
+      this.breaker.record(permit, outcome);
     }
     return made;
   }
@@ -61,7 +61,7 @@ describe('a breaker', () => {
     const permits = [1, 2, 3].map(() => clock.breaker.take());
     expect(permits).not.toContain(null);
     expect(clock.breaker.take()).toBeNull();
-    for (const permit of permits) if (permit !== null) clock.breaker.settle(permit, 'failed');
+    for (const permit of permits) if (permit !== null) clock.breaker.record(permit, 'failed');
     expect(clock.call(7, 'answered')).toBe(7);
     expect(clock.breaker.state).toBe('closed');
   });
@@ -71,7 +71,7 @@ describe('a breaker', () => {
     clock.call(20, 'failed');
     const opened: number[] = [];
     for (let round = 0; round < 7; round++) {
-      const millis = clock.breaker.opensForMillis;
+      const millis = clock.breaker.openForMillis;
       opened.push(millis);
       clock.millis += millis;
       clock.call(10, 'failed');
@@ -85,7 +85,7 @@ describe('a breaker', () => {
     clock.call(20, 'failed');
     clock.millis += 10_000;
     clock.call(3, 'answered');
-    for (const permit of early) if (permit !== null) clock.breaker.settle(permit, 'failed');
+    for (const permit of early) if (permit !== null) clock.breaker.record(permit, 'failed');
     expect(clock.breaker.state).toBe('half_open');
     clock.call(7, 'answered');
     expect(clock.breaker.state).toBe('closed');

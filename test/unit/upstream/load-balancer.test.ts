@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 import { describe, expect, test } from 'vitest';
-import { Balance, type Endpoint } from '../../../src/upstream/load-balancer.js';
+import { type Endpoint, LoadBalancer } from '../../../src/upstream/load-balancer.js';
 import { RetryBudget, retryDelay } from '../../../src/upstream/retry-budget.js';
 
 function endpoints(...ids: readonly string[]): readonly Endpoint[] {
@@ -16,13 +16,13 @@ function seeded(seed: number): () => number {
   };
 }
 
-function balanceOf(...ids: readonly string[]): Balance {
-  const balance = new Balance({ random: seeded(7), connect: (url) => new Pool(new URL(url).origin) });
+function balanceOf(...ids: readonly string[]): LoadBalancer {
+  const balance = new LoadBalancer({ random: seeded(7), connect: (url) => new Pool(new URL(url).origin) });
   balance.update(endpoints(...ids));
   return balance;
 }
 
-function picks(balance: Balance, times: number, now = 0): Map<string, number> {
+function picks(balance: LoadBalancer, times: number, now = 0): Map<string, number> {
   const counts = new Map<string, number>();
   for (let one = 0; one < times; one++) {
     const id = balance.pick(now)?.endpoint.id ?? 'nobody';
@@ -48,23 +48,23 @@ describe('a balance', () => {
     const bad = balance.pick(0);
     if (bad === null) throw new Error('nobody to pick');
     for (const outcome of ['failed', 'timed_out', 'failed', 'failed', 'answered', 'failed'] as const)
-      bad.settle(outcome, 0);
+      bad.record(outcome, 0);
     expect(bad.isEjected(0)).toBe(false);
-    for (let failure = 0; failure < 4; failure++) bad.settle('failed', 0);
+    for (let failure = 0; failure < 4; failure++) bad.record('failed', 0);
     expect(picks(balance, 100).get(bad.endpoint.id)).toBeUndefined();
     expect(bad.isEjected(29_999)).toBe(true);
     expect(bad.isEjected(30_000)).toBe(false);
-    for (let failure = 0; failure < 5; failure++) bad.settle('failed', 30_000);
+    for (let failure = 0; failure < 5; failure++) bad.record('failed', 30_000);
     expect(bad.isEjected(89_999)).toBe(true);
     expect(bad.isEjected(90_000)).toBe(false);
   });
 
   test('with all of them left out asks all: never the last one goes', () => {
     const balance = balanceOf('a', 'b');
-    for (let round = 0; round < 100; round++) balance.pick(0)?.settle('failed', 0);
+    for (let round = 0; round < 100; round++) balance.pick(0)?.record('failed', 0);
     expect(picks(balance, 100).size).toBe(2);
     const alone = balanceOf('a');
-    for (let failure = 0; failure < 10; failure++) alone.pick(0)?.settle('failed', 0);
+    for (let failure = 0; failure < 10; failure++) alone.pick(0)?.record('failed', 0);
     expect(alone.pick(0)?.endpoint.id).toBe('a');
   });
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { AnswerCache, type CachedResponse, type CacheSubject } from '../../../src/upstream/response-cache.js';
+import { type CachedResponse, type CacheSubject, ResponseCache } from '../../../src/upstream/response-cache.js';
 
 const subject: CacheSubject = { method: 'GET', url: 'ai/models', user: null, side: 'cube', version: '1', epoch: 0 };
 
 class Bench {
   millis = 0;
   fetched = 0;
-  readonly cache = new AnswerCache({ now: () => this.millis, random: () => 0.5, maxBytes: 1024 * 1024 });
+  readonly cache = new ResponseCache({ now: () => this.millis, random: () => 0.5, maxBytes: 1024 * 1024 });
 
   async ask(
     of: Partial<CacheSubject> = {},

@@ -54,7 +54,7 @@ async function programsOf({ redis, admits }: ControlDependencies): Promise<reado
     readSecretsReports(redis),
     ...cubeDefinitions.map(({ cubeId }) => readRegistry(redis, cubeId, admits)),
   ]);
-  const instances = registries.flatMap(({ alive, silent }) => [...alive, ...silent]);
+  const instances = registries.flatMap(({ alive, stale }) => [...alive, ...stale]);
   const mute = instances
     .map(({ cube_id, instance_id }) => `${cube_id}/${instance_id}`)
     .filter((program) => !reports.some((report) => report.program === program));

@@ -48,7 +48,7 @@ export function registerEventRoutes(app: FastifyInstance, deps: ControlDependenc
       let last: MigrationView | undefined;
       let toldAt = Date.now();
       try {
-        while (!left.signal.aborted && deps.authorization.isStillRight(request)) {
+        while (!left.signal.aborted && deps.authorization.isStillValid(request)) {
           const name = eventFor(last, view);
           if (name !== undefined) {
             reply.raw.write(`event: ${name}\ndata: ${JSON.stringify(view)}\n\n`);

@@ -18,7 +18,7 @@ export interface Admission {
   readonly target: string;
   readonly headers: RequestHeaders;
   /** What goes to the upstream, names and values in turn. */
-  readonly passed: readonly string[];
+  readonly forwarded: readonly string[];
   readonly user: UserBytes | null;
   /** As it came: a right bearer of a user or of a cube. */
   readonly authorization: string | undefined;
@@ -68,13 +68,13 @@ export interface AdmissionOptions {
  * Reads what a request says of itself, in one place and before anybody acts on it, and refuses what is not clear. Every request
  * passes it: what is forwarded, what is upgraded, and what the gateway answers by itself.
  */
-export class Admissions {
-  private readonly names: HeaderNames;
+export class AdmissionControl {
+  private readonly headerNames: HeaderNames;
   private readonly traces = new Traces();
   private requests = 0;
 
   constructor(private readonly options: AdmissionOptions) {
-    this.names = new HeaderNames(options.routes.declaredHeaders);
+    this.headerNames = new HeaderNames(options.routes.declaredHeaders);
   }
 
   /** `upgrades`: whether the connection is to become a WebSocket. */
@@ -83,7 +83,7 @@ export class Admissions {
     const { url = '', method = '', rawHeaders } = req;
     if (url.length > limits.urlBytes) return refusals.url;
     if (rawHeaders.length > limits.headers * 2) return refusals.headers;
-    const headers = new RequestHeaders(rawHeaders, this.names);
+    const headers = new RequestHeaders(rawHeaders, this.headerNames);
     if (headers.bytes > limits.headerBytes) return refusals.headers;
     const peer = identities.peerOf(req.socket);
     const counted = rateLimits.address !== null || upgrades;
@@ -93,9 +93,9 @@ export class Admissions {
       const waitMillis = client === null ? 0 : rateLimits.address.take(client);
       if (waitMillis > 0) return tooManyRequests('address', waitMillis);
     }
-    const unclear = peer.isOver ? refusals.protocol : unclearFraming(req, headers);
+    const unclear = peer.framingLost ? refusals.protocol : checkFraming(req, headers);
     if (unclear !== null) {
-      peer.isOver = true;
+      peer.framingLost = true;
       return unclear;
     }
     const canonical = canonicalTarget(url);
@@ -118,25 +118,25 @@ export class Admissions {
     }
     const match = routes.find(method, canonical.path);
     if (match === null) return refusals.nothing;
-    if (headers.declared.length > 0) headers.pass(match.route.headers);
+    if (headers.declared.length > 0) headers.forwardDeclared(match.route.headers);
     const requestId = this.requestIdOf(headers.requestId);
     const trace = this.traces.continue(headers.traceparent);
-    const passed = headers.passed;
-    passed.push('x-cube-source', 'api-gateway', 'x-request-id', requestId, 'x-forwarded-host', headers.host);
-    passed.push(
+    const { forwarded } = headers;
+    forwarded.push('x-cube-source', 'api-gateway', 'x-request-id', requestId, 'x-forwarded-host', headers.host);
+    forwarded.push(
       'x-forwarded-for',
       peer.trusted && headers.forwardedFor !== '' ? `${headers.forwardedFor}, ${peer.address}` : peer.address,
       'x-forwarded-proto',
       peer.trusted && headers.forwardedProto === 'https' ? 'https' : 'http',
     );
-    if (user !== null) passed.push('x-user-id', user);
-    passed.push('traceparent', traceparentOf(trace));
-    if (trace.continued && headers.tracestate !== '') passed.push('tracestate', headers.tracestate);
+    if (user !== null) forwarded.push('x-user-id', user);
+    forwarded.push('traceparent', traceparentOf(trace));
+    if (trace.continued && headers.tracestate !== '') forwarded.push('tracestate', headers.tracestate);
     return {
       route: match.route,
       target: match.path + canonical.query,
       headers,
-      passed,
+      forwarded,
       user,
       authorization: headers.authorization,
       isCube: cube !== null,
@@ -148,24 +148,24 @@ export class Admissions {
   }
 
   /** What a request is called that never got past the door. */
-  nameOf({ headers }: IncomingMessage): string {
+  requestIdForRefusal({ headers }: IncomingMessage): string {
     return this.requestIdOf(String(headers['x-request-id'] ?? ''));
   }
 
   /** For a request that brings no name, and for a call that is the gateway's own. */
-  newName(): string {
+  newRequestId(): string {
     this.requests++;
     return `${this.options.instanceId}-${this.requests.toString(36)}`;
   }
 
   /** The client's own when it can stand in a log line as it is. */
   private requestIdOf(given: string): string {
-    return given !== '' && /^[\w.:-]{1,128}$/.test(given) ? given : this.newName();
+    return given !== '' && /^[\w.:-]{1,128}$/.test(given) ? given : this.newRequestId();
   }
 }
 
 /** Why nobody can say for sure where a request ends, and what is the next one. */
-function unclearFraming(req: IncomingMessage, { transferEncoding }: RequestHeaders): GatewayRefusal | null {
+function checkFraming(req: IncomingMessage, { transferEncoding }: RequestHeaders): GatewayRefusal | null {
   if (!isHttp(req)) return refusals.protocol;
   if (transferEncoding === undefined) return null;
   // The only one that everybody reads alike (RFC 9112, sections 6.1 and 6.3).

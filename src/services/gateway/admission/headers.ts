@@ -84,7 +84,7 @@ function plainName(name: string): string {
 
 /** What the headers of a request say, and those that go on, as name, value, name, value; names in lower case. */
 export class RequestHeaders {
-  readonly passed: string[] = [];
+  readonly forwarded: string[] = [];
   /** Those that go on if the route declares them. */
   readonly declared: string[] = [];
   hosts = 0;
@@ -114,7 +114,7 @@ export class RequestHeaders {
       const { kind, name } = names.ruleOf(spelling);
       switch (kind) {
         case 'pass':
-          this.passed.push(name, value);
+          this.forwarded.push(name, value);
           break;
         case 'declared':
           this.declared.push(name, value);
@@ -176,27 +176,27 @@ export class RequestHeaders {
   private dropNamed(): void {
     const named = namedBy(this.connection);
     if (named.size === 0) return;
-    for (const headers of [this.passed, this.declared]) headers.splice(0, Infinity, ...withoutNamed(headers, named));
+    for (const headers of [this.forwarded, this.declared]) headers.splice(0, Infinity, ...withoutNamed(headers, named));
   }
 
   /** Lets what a route declares go on with the others. */
-  pass(declaredByRoute: ReadonlySet<string>): void {
+  forwardDeclared(declaredByRoute: ReadonlySet<string>): void {
     for (let place = 0; place < this.declared.length; place += 2) {
       const name = this.declared[place] ?? '';
-      if (declaredByRoute.has(name)) this.passed.push(name, this.declared[place + 1] ?? '');
+      if (declaredByRoute.has(name)) this.forwarded.push(name, this.declared[place + 1] ?? '');
     }
   }
 }
 
-const sayNothing = new Set(['keep-alive', 'close', 'upgrade', 'te', 'authorization', 'content-type', '']);
+const notRemovable = new Set(['keep-alive', 'close', 'upgrade', 'te', 'authorization', 'content-type', '']);
 
 const nothingNamed: ReadonlySet<string> = new Set();
 
 /** The headers that a `Connection` value names, in lower case, but for those that it cannot take away. */
 function namedBy(connection: string): ReadonlySet<string> {
-  if (sayNothing.has(connection)) return nothingNamed;
+  if (notRemovable.has(connection)) return nothingNamed;
   const names = connection.split(',').map((one) => one.trim().toLowerCase());
-  return new Set(names.filter((name) => !sayNothing.has(name)));
+  return new Set(names.filter((name) => !notRemovable.has(name)));
 }
 
 function withoutNamed(headers: readonly string[], named: ReadonlySet<string>): string[] {
@@ -204,7 +204,7 @@ function withoutNamed(headers: readonly string[], named: ReadonlySet<string>): s
 }
 
 /** Headers of an answer that end at the gateway. */
-const answerDropped = new Set([
+const droppedResponseHeaders = new Set([
   ...[
     'connection',
     'keep-alive',
@@ -220,28 +220,28 @@ const answerDropped = new Set([
   'traceparent',
 ]);
 
-export interface AnswerHeaders {
+export interface ResponseHeaders {
   /** As name, value, name, value. */
-  readonly passed: string[];
+  readonly forwarded: string[];
   readonly length: number | null;
   readonly isEventStream: boolean;
   /** The call that it says it answers; empty where it says nothing. */
-  readonly call: string;
+  readonly callId: string;
 }
 
-type AnswerKind = 'pass' | 'drop' | 'connection' | 'content-length' | 'content-type' | 'call';
+type ResponseHeaderKind = 'pass' | 'drop' | 'connection' | 'content-length' | 'content-type' | 'call';
 
 /** As `HeaderNames`, for answers of upstreams. */
-export class AnswerHeaderReader {
-  private readonly known = new Map<string, AnswerKind>();
+export class ResponseHeaderReader {
+  private readonly known = new Map<string, ResponseHeaderKind>();
 
   /** Reads what an upstream sent, names and values in turn. `bodiless` answers carry no length. */
-  read(raw: readonly Buffer[], bodiless: boolean): AnswerHeaders {
+  read(raw: readonly Buffer[], bodiless: boolean): ResponseHeaders {
     const passed: string[] = [];
     let length: number | null = null;
     let isEventStream = false;
     let connection = '';
-    let call = '';
+    let callId = '';
     for (let place = 0; place < raw.length; place += 2) {
       const name = raw[place]?.toString('latin1') ?? '';
       const value = raw[place + 1]?.toString('latin1') ?? '';
@@ -252,7 +252,7 @@ export class AnswerHeaderReader {
         continue;
       }
       if (kind === 'call') {
-        call = value;
+        callId = value;
         continue;
       }
       if (kind === 'content-length') {
@@ -264,24 +264,24 @@ export class AnswerHeaderReader {
     }
     const named = connection === '' ? undefined : namedBy(connection);
     return {
-      passed: named === undefined || named.size === 0 ? passed : withoutNamed(passed, named),
+      forwarded: named === undefined || named.size === 0 ? passed : withoutNamed(passed, named),
       length,
       isEventStream,
-      call,
+      callId,
     };
   }
 
-  private kindOf(name: string): AnswerKind {
+  private kindOf(name: string): ResponseHeaderKind {
     const known = this.known.get(name);
     if (known !== undefined) return known;
     const lower = name.toLowerCase();
-    const kind = answerKindOf(lower);
+    const kind = responseKindOf(lower);
     if (name.length <= maxName && this.known.size < maxNames) this.known.set(name, kind);
     return kind;
   }
 }
 
-function answerKindOf(lower: string): AnswerKind {
+function responseKindOf(lower: string): ResponseHeaderKind {
   switch (lower) {
     case 'connection':
     case 'content-length':
@@ -290,6 +290,6 @@ function answerKindOf(lower: string): AnswerKind {
     case callHeader:
       return 'call';
     default:
-      return answerDropped.has(lower) ? 'drop' : 'pass';
+      return droppedResponseHeaders.has(lower) ? 'drop' : 'pass';
   }
 }

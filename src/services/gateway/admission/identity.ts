@@ -24,7 +24,7 @@ export interface Caller {
 export type Identified = { readonly caller: Caller } | { readonly refused: GatewayRefusal };
 
 const maxForwardedKept = 256;
-const nobody: Identified = { caller: { user: null, cube: null } };
+const anonymous: Identified = { caller: { user: null, cube: null } };
 
 /** The other end of a connection. */
 export interface Peer {
@@ -33,7 +33,7 @@ export interface Peer {
   /** With whom it shares its rate; null for an edge, which speaks for many. */
   readonly client: string | null;
   /** Whether nothing more of it is a request: nobody knows where one would begin. */
-  isOver: boolean;
+  framingLost: boolean;
 }
 
 /**
@@ -59,7 +59,7 @@ export class Identities {
     if (known !== undefined) return known;
     const address = plainAddress(socket.remoteAddress ?? '');
     const trusted = this.isEdge(address);
-    const peer = { address, trusted, client: trusted ? null : addressGroup(address), isOver: false };
+    const peer = { address, trusted, client: trusted ? null : addressGroup(address), framingLost: false };
     this.peers.set(socket, peer);
     return peer;
   }
@@ -94,12 +94,12 @@ export class Identities {
     if (headers.authorizations > 1) return { refused: refusals.authorizationTwice };
     if (trusted && headers.userIds > 1) return { refused: refusals.userTwice };
     if (headers.authorization !== undefined) return this.byBearer(headers.authorization);
-    if (!trusted || headers.userIds === 0) return nobody;
-    return headers.userId === '' ? nobody : { caller: { user: bytesOfHeader(headers.userId), cube: null } };
+    if (!trusted || headers.userIds === 0) return anonymous;
+    return headers.userId === '' ? anonymous : { caller: { user: bytesOfHeader(headers.userId), cube: null } };
   }
 
   /** Whether it would still be let through; nothing is. */
-  isStillRight(authorization: string | undefined): boolean {
+  isStillValid(authorization: string | undefined): boolean {
     return authorization === undefined || !('refused' in this.byBearer(authorization));
   }
 

@@ -7,7 +7,7 @@ import { watchProtocol } from './protocol-check.js';
 
 /** A few header bytes more than the limit, so that who is just above it is told so properly. */
 const parserRoom = 24 * 1024;
-const idleLookMillis = 250;
+const idleCheckMillis = 250;
 
 /** Node's HTTP server with the gateway's limits; what it cannot read is told of, given a name, and answered with a problem. */
 export function createListener(limits: GatewayLimits, nameUnreadable: (status: number) => string): Server {
@@ -51,7 +51,7 @@ function refusalOf(code: string | undefined) {
 export async function shutDown(server: Server, drainMillis: number, breakOff: () => void): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   // Kept-alive connections fall idle one after the other.
-  const idle = setInterval(() => server.closeIdleConnections(), idleLookMillis);
+  const idle = setInterval(() => server.closeIdleConnections(), idleCheckMillis);
   const over = new AbortController();
   await Promise.race([closed, sleep(drainMillis, undefined, { signal: over.signal }).catch(() => undefined)]);
   over.abort();

@@ -21,9 +21,9 @@ const windowMillis = 1000;
 const lightShare = 0.5;
 /** Somebody is counted in Redis so often at most, in one call for all that came meanwhile. */
 const minGapMillis = 100;
-const maxCallsUnderWay = 64;
+const maxCallsInFlight = 64;
 /** After a failure Redis is left alone for so long. */
-const withoutRedisMillis = 1000;
+const redisPauseMillis = 1000;
 
 /** What is known of one who asks. Changed in place: taking a token makes no garbage. */
 class Bucket {
@@ -32,8 +32,8 @@ class Bucket {
   inWindow = 0;
   /** Let through, and not yet counted in Redis. */
   uncounted = 0;
-  countAgainAt = 0;
-  countPlanned = false;
+  nextCountAt = 0;
+  countScheduled = false;
   refusedUntil = 0;
 }
 
@@ -48,8 +48,8 @@ export class RateLimit {
   // Without it the cache would make an empty one for each look.
   private readonly asItIs = {};
   private readonly light: number;
-  private callsUnderWay = 0;
-  private withRedisFrom = 0;
+  private callsInFlight = 0;
+  private redisPausedUntil = 0;
 
   constructor(private readonly options: RateLimitOptions) {
     this.light = options.rate.perSecond * lightShare * (windowMillis / 1000);
@@ -60,7 +60,7 @@ export class RateLimit {
     const { rate } = this.options;
     const now = this.options.now();
     const name = who.length > maxName ? `sha256:${hash('sha256', who)}` : who;
-    const bucket = this.buckets.get(name, this.asItIs) ?? this.start(name);
+    const bucket = this.buckets.get(name, this.asItIs) ?? this.createBucket(name);
     if (now < bucket.refusedUntil) return bucket.refusedUntil - now;
     const { theoreticalArrival, waitMillis } = takeToken(bucket.theoreticalArrival, now, rate);
     if (waitMillis > 0) return waitMillis;
@@ -73,46 +73,46 @@ export class RateLimit {
     }
     bucket.inWindow++;
     bucket.uncounted++;
-    if (bucket.inWindow > this.light) this.countSoon(name, bucket, now);
+    if (bucket.inWindow > this.light) this.scheduleCount(name, bucket, now);
     return 0;
   }
 
-  private start(name: string): Bucket {
+  private createBucket(name: string): Bucket {
     const bucket = new Bucket();
     this.buckets.set(name, bucket);
     return bucket;
   }
 
   /** Now, or a gap later: what came last would stay unknown to the others, should no more come. */
-  private countSoon(name: string, bucket: Bucket, now: number): void {
-    if (now >= bucket.countAgainAt && now >= this.withRedisFrom) {
+  private scheduleCount(name: string, bucket: Bucket, now: number): void {
+    if (now >= bucket.nextCountAt && now >= this.redisPausedUntil) {
       void this.count(name, bucket, now);
       return;
     }
-    if (bucket.countPlanned) return;
-    bucket.countPlanned = true;
+    if (bucket.countScheduled) return;
+    bucket.countScheduled = true;
     const timer = setTimeout(() => {
-      bucket.countPlanned = false;
-      if (bucket.uncounted > 0) this.countSoon(name, bucket, this.options.now());
+      bucket.countScheduled = false;
+      if (bucket.uncounted > 0) this.scheduleCount(name, bucket, this.options.now());
     }, minGapMillis);
     timer.unref();
   }
 
   private async count(name: string, bucket: Bucket, now: number): Promise<void> {
     const { by, rate, countShared } = this.options;
-    if (this.callsUnderWay >= maxCallsUnderWay) return;
+    if (this.callsInFlight >= maxCallsInFlight) return;
     const count = bucket.uncounted;
     bucket.uncounted = 0;
-    bucket.countAgainAt = Number.POSITIVE_INFINITY;
-    this.callsUnderWay++;
+    bucket.nextCountAt = Number.POSITIVE_INFINITY;
+    this.callsInFlight++;
     try {
       const waitMillis = await countShared(`gateway:${by}:${name}`, rate, count);
       if (waitMillis > 0) bucket.refusedUntil = this.options.now() + waitMillis;
     } catch {
-      this.withRedisFrom = this.options.now() + withoutRedisMillis;
+      this.redisPausedUntil = this.options.now() + redisPauseMillis;
     } finally {
-      this.callsUnderWay--;
-      bucket.countAgainAt = now + minGapMillis;
+      this.callsInFlight--;
+      bucket.nextCountAt = now + minGapMillis;
     }
   }
 }

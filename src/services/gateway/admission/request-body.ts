@@ -9,7 +9,7 @@ type BodyFault = 'too_large' | 'broken_off';
  * Gathers a small body whole, for routes that look at it and for upstreams that slow clients shall not bind. Calls back
  * with the body, with the reader of a larger one that goes on where this stopped, or with a fault.
  */
-function gatherBody(
+function bufferBody(
   req: IncomingMessage,
   sizes: { readonly whole: number; readonly max: number },
   done: (body: Buffer | RequestBody | BodyFault) => void,
@@ -47,7 +47,7 @@ export class RequestBody extends Readable {
   private bytes = 0;
   private started = false;
   /** Whether there is more than the upstream has taken yet. */
-  isHeld = false;
+  isBackedUp = false;
   /** Told of every chunk that arrives. */
   onProgress: () => void = () => undefined;
 
@@ -65,7 +65,7 @@ export class RequestBody extends Readable {
       this.req.on('data', this.onChunk).on('end', this.onEnd).on('close', this.onClose);
       for (const chunk of this.before) this.onChunk(chunk);
     }
-    this.isHeld = false;
+    this.isBackedUp = false;
     this.req.resume();
   }
 
@@ -79,7 +79,7 @@ export class RequestBody extends Readable {
     this.onProgress();
     if (this.bytes > this.max) this.destroy(new BodyTooLarge('the body is larger than its route takes'));
     else if (!this.push(chunk)) {
-      this.isHeld = true;
+      this.isBackedUp = true;
       this.req.pause();
     }
   };
@@ -94,13 +94,13 @@ export class RequestBody extends Readable {
 }
 
 /** Bodies up to this size go to the upstream whole: they can be looked at and sent again. */
-const wholeBytes = 64 * 1024;
+const maxBufferedBytes = 64 * 1024;
 
 /**
  * Takes the body of an admitted request, `most` bytes at most: null where there is none, whole where it is small or its route
  * looks at it, else as it comes.
  */
-export function takeBody(
+export function readBody(
   { req, route, headers }: Pick<AdmittedRequest, 'req' | 'route' | 'headers'>,
   max: number,
   done: (body: Buffer | RequestBody | BodyFault | null) => void,
@@ -108,8 +108,8 @@ export function takeBody(
   const length = headers.contentLength === undefined ? null : Number(headers.contentLength);
   if (length !== null && length > max) done('too_large');
   else if (headers.transferEncoding === undefined && (length ?? 0) === 0) done(null);
-  else if ((length !== null && length <= wholeBytes) || route.intent === 'by save')
-    gatherBody(req, { whole: wholeBytes, max }, (body) =>
+  else if ((length !== null && length <= maxBufferedBytes) || route.intent === 'by save')
+    bufferBody(req, { whole: maxBufferedBytes, max }, (body) =>
       done(Buffer.isBuffer(body) && body.length === 0 ? null : body),
     );
   else done(new RequestBody(req, max));
@@ -122,7 +122,7 @@ const lingeringMillis = 5000;
  * Reads on, and throws away, what a client still sends after its answer: closing at once would take the answer from it
  * (RFC 9112, section 9.6). A client that does not come to an end is cut off.
  */
-export function drainRest(req: IncomingMessage): void {
+export function discardBody(req: IncomingMessage): void {
   if (req.complete || req.destroyed) return;
   let bytes = 0;
   const timer = setTimeout(() => req.destroy(), lingeringMillis);

@@ -1,19 +1,19 @@
 import { Failure } from '../../../base/failures.js';
 import type { Side } from '../../../domain/traffic/routing.js';
-import type { CachedResponse } from '../../../upstream/response-cache.js';
 import { callUpstream } from '../../../upstream/call.js';
+import type { CachedResponse } from '../../../upstream/response-cache.js';
 import type { AdmittedRequest } from '../admission/admission.js';
 import type { GatewayContext, SidesOfCube } from '../context.js';
-import { type GatewayRefusal, notServed, refusal } from './refusals.js';
 import { headersFor } from './outgoing.js';
+import { type GatewayRefusal, notServed, refusal } from './refusals.js';
 
-export type FoundAnswer =
+export type CacheLookup =
   | { readonly kind: 'answer'; readonly side: Side; readonly answer: CachedResponse; readonly headers: string[] }
   | { readonly kind: 'refused'; readonly side: Side; readonly refused: GatewayRefusal }
   /** Nothing to keep; it is to be forwarded as others are. */
   | { readonly kind: 'too_large'; readonly side: Side };
 
-const maxAnswerBytes = 1024 * 1024;
+const maxResponseBytes = 1024 * 1024;
 /** Headers by which a request asks for another thing than the plain answer that everybody gets. */
 const special = new Set([
   'cookie',
@@ -34,10 +34,10 @@ const keyed = new Set([
 ]);
 
 /** Whether a request may be answered from the cache: nothing with a bearer, unless the bearer names the user. */
-export function isCacheable({ route, method, headers, user, passed }: AdmittedRequest): boolean {
+export function isCacheable({ route, method, headers, user, forwarded }: AdmittedRequest): boolean {
   if (!route.cacheable || method !== 'GET') return false;
   if (headers.authorization !== undefined && user === null) return false;
-  return !passed.some((name, place) => place % 2 === 0 && special.has(name));
+  return !forwarded.some((name, place) => place % 2 === 0 && special.has(name));
 }
 
 function keyedHeaders(headers: readonly string[]): readonly string[] {
@@ -45,13 +45,13 @@ function keyedHeaders(headers: readonly string[]): readonly string[] {
 }
 
 /** The answer of a side, kept or fetched; legacy's where the cube cannot be asked and legacy may serve. */
-export async function answerFromCache(
+export async function lookUpResponse(
   context: GatewayContext,
   request: AdmittedRequest,
   side: Side,
   sides: SidesOfCube,
   legacyMayServe: boolean,
-): Promise<FoundAnswer> {
+): Promise<CacheLookup> {
   const { route, user } = request;
   const upstream = sides[side];
   if (upstream === null) return { kind: 'refused', side, refused: notServed('nobody', route.cube.prefix ?? '/') };
@@ -68,8 +68,8 @@ export async function answerFromCache(
         ...['x-cube-source', 'api-gateway', 'x-request-id', context.newRequestId()],
         ...(side === 'cube' ? ['x-cube-token', context.hopToken(route.label)] : []),
       ],
-      limitMillis: context.limits.answerMillis,
-      maxAnswerBytes,
+      limitMillis: context.limits.responseMillis,
+      maxResponseBytes,
     });
   // A repeated call may have met another version than the first one.
   const mayKeep = () => side !== 'cube' || sides.cubeVersion() === version;
@@ -81,18 +81,18 @@ export async function answerFromCache(
       fetch,
       mayKeep,
     );
-    const { passed } = context.answerHeaders.read(
+    const { forwarded } = context.responseHeaders.read(
       answer.headers.map((part) => Buffer.from(part, 'latin1')),
       false,
     );
-    passed.push('X-Cube-Target', side, 'Age', String(ageSeconds), 'X-Request-Id', request.requestId);
-    return { kind: 'answer', side, answer, headers: passed };
+    forwarded.push('X-Cube-Target', side, 'Age', String(ageSeconds), 'X-Request-Id', request.requestId);
+    return { kind: 'answer', side, answer, headers: forwarded };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     if (error.type === 'answer_too_large') return { kind: 'too_large', side };
     if (error.type === 'upstream_unavailable' && side === 'cube' && legacyMayServe) {
       context.metrics.countFallback(route.label, 'nobody');
-      return answerFromCache(context, request, 'legacy', sides, false);
+      return lookUpResponse(context, request, 'legacy', sides, false);
     }
     return {
       kind: 'refused',

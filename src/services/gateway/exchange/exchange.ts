@@ -3,17 +3,17 @@ import type { Intent, Side } from '../../../domain/traffic/routing.js';
 import { retryAfterOf } from '../../../upstream/retry-budget.js';
 import type { Upstream } from '../../../upstream/upstream.js';
 import type { AdmittedRequest } from '../admission/admission.js';
-import { BodyTooLarge, drainRest, RequestBody, takeBody } from '../admission/request-body.js';
+import { BodyTooLarge, discardBody, RequestBody, readBody } from '../admission/request-body.js';
 import type { Waiting } from '../admission/waiting-room.js';
 import type { GatewayContext, SidesOfCube } from '../context.js';
 import { bindingsOf, logFailure } from '../observation/log.js';
 import { clientClosedRequest, recordOutcome } from '../observation/record-outcome.js';
 import { intentOf, legacyMayServe, sideFor } from '../routing/side-choice.js';
-import { AnswerWriter } from './response-writer.js';
-import { type GatewayRefusal, heldBack, notServed, refusals, sendRefusal } from './refusals.js';
-import { answerFromCache, isCacheable } from './cached-response.js';
+import { isCacheable, lookUpResponse } from './cached-response.js';
 import type { OpenExchange } from './open-exchanges.js';
-import { type Outgoing, repeatsAfter, send } from './outgoing.js';
+import { type OutgoingRequest, retryDelayOf, send } from './outgoing.js';
+import { type GatewayRefusal, heldTooLong, notServed, refusals, sendRefusal } from './refusals.js';
+import { ResponseWriter } from './response-writer.js';
 import { type UpstreamListener, UpstreamRequest } from './upstream-request.js';
 
 type Phase = 'reading' | 'held' | 'waiting' | 'answering' | 'over';
@@ -21,7 +21,7 @@ type Phase = 'reading' | 'held' | 'waiting' | 'answering' | 'over';
 /** One request from the door to its answer. */
 export class Exchange implements UpstreamListener, OpenExchange {
   /** Its place among those in progress. */
-  place = -1;
+  index = -1;
   private phase: Phase = 'reading';
   private deadline: number;
   private body: Buffer | RequestBody | null = null;
@@ -29,12 +29,12 @@ export class Exchange implements UpstreamListener, OpenExchange {
   private upstreamRequest: UpstreamRequest | null = null;
   private upstream: Upstream | null = null;
   private retried = false;
-  private counted: Intent | null = null;
+  private countedIntent: Intent | null = null;
   private waiting: Waiting | null = null;
-  private answer: AnswerWriter | null = null;
-  private resume: () => void = nothing;
+  private writer: ResponseWriter | null = null;
+  private resume: () => void = ignore;
   /** Whether the client has to take something before the upstream may go on. */
-  private full = false;
+  private isBackedUp = false;
   private backOff: NodeJS.Timeout | undefined;
   private readonly sides: SidesOfCube;
 
@@ -50,34 +50,34 @@ export class Exchange implements UpstreamListener, OpenExchange {
     const { res, route } = this.request;
     this.context.exchanges.add(this);
     res.once('close', () => this.onClientClose());
-    const max = route.files ? Number.POSITIVE_INFINITY : this.context.limits.bodyBytes;
-    takeBody(this.request, max, (body) => this.onBody(body));
+    const max = route.carriesFiles ? Number.POSITIVE_INFINITY : this.context.limits.bodyBytes;
+    readBody(this.request, max, (body) => this.onBody(body));
   }
 
   checkDeadline(now: number): void {
-    if (this.phase === 'answering' && this.answer?.isEventStream === true) this.endWithToken(this.answer);
+    if (this.phase === 'answering' && this.writer?.isEventStream === true) this.endIfTokenInvalid(this.writer);
     if (now < this.deadline) return;
     switch (this.phase) {
       case 'reading':
         this.refuse(refusals.slow);
         break;
       case 'held':
-        this.refuse(heldBack(1));
+        this.refuse(heldTooLong(1));
         break;
       case 'waiting': {
         // A body that the upstream does not take is not its sender's fault.
-        const slowClient = !this.request.req.complete && !(this.body instanceof RequestBody && this.body.isHeld);
-        this.upstreamRequest?.cut(slowClient ? 'abandoned' : 'timed_out');
+        const slowClient = !this.request.req.complete && !(this.body instanceof RequestBody && this.body.isBackedUp);
+        this.upstreamRequest?.abort(slowClient ? 'abandoned' : 'timed_out');
         this.refuse(slowClient ? refusals.slow : refusals.timedOut);
         break;
       }
       case 'answering':
-        if (this.full) {
+        if (this.isBackedUp) {
           this.request.res.destroy();
           this.onClientClose();
           break;
         }
-        this.upstreamRequest?.cut('timed_out');
+        this.upstreamRequest?.abort('timed_out');
         this.refuse(refusals.timedOut);
         break;
       case 'over':
@@ -86,16 +86,16 @@ export class Exchange implements UpstreamListener, OpenExchange {
   }
 
   /** A stream of events is not longer than the token that it was asked for with is right. */
-  private endWithToken(answer: AnswerWriter): void {
-    if (this.context.isStillRight(this.request.authorization)) return;
-    this.upstreamRequest?.cut('answered', true);
-    if (this.full) this.request.res.destroy();
+  private endIfTokenInvalid(answer: ResponseWriter): void {
+    if (this.context.isStillValid(this.request.authorization)) return;
+    this.upstreamRequest?.abort('answered', true);
+    if (this.isBackedUp) this.request.res.destroy();
     else answer.end();
     this.finish(answer.status, false);
   }
 
-  breakOff(): void {
-    this.upstreamRequest?.cut('abandoned');
+  abort(): void {
+    this.upstreamRequest?.abort('abandoned');
     this.request.res.destroy();
   }
 
@@ -107,20 +107,21 @@ export class Exchange implements UpstreamListener, OpenExchange {
     }
     if (body instanceof RequestBody) body.onProgress = () => this.onBodyProgress();
     this.body = body;
-    this.decide();
+    this.route();
   }
 
   /** Files may take as long as something comes; other bodies have their time limit from the start. */
   private onBodyProgress(): void {
-    if (this.request.route.files && this.phase === 'waiting') this.allow(this.context.limits.silenceMillis);
+    if (this.request.route.carriesFiles && this.phase === 'waiting')
+      this.extendDeadline(this.context.limits.idleMillis);
   }
 
-  private allow(millis: number): void {
+  private extendDeadline(millis: number): void {
     this.deadline = this.context.now() + millis;
   }
 
   /** Waits while requests of its kind are held, then goes to the side that is to serve it. */
-  private decide(): void {
+  private route(): void {
     const { route } = this.request;
     const { trafficName } = route.cube;
     const intent = intentOf(route, this.body);
@@ -130,24 +131,24 @@ export class Exchange implements UpstreamListener, OpenExchange {
         return;
       }
       this.context.inFlight.begin(trafficName, intent);
-      this.counted = intent;
+      this.countedIntent = intent;
     }
     const side = sideFor(this.context, route, this.request.user, intent);
     this.phase = 'waiting';
     if (this.request.req.complete || this.body === null || Buffer.isBuffer(this.body))
-      this.allow(this.context.limits.answerMillis);
-    if (this.body === null && isCacheable(this.request)) void this.answerFromCache(side);
+      this.extendDeadline(this.context.limits.responseMillis);
+    if (this.body === null && isCacheable(this.request)) void this.serveFromCache(side);
     else this.forward(side);
   }
 
   private waitForHold(name: TrafficName, intent: Intent): void {
-    this.waiting = this.context.waitingRoom.enter(name, intent, () => this.decide());
+    this.waiting = this.context.waitingRoom.enter(name, intent, () => this.route());
     if (this.waiting === null) {
-      this.refuse(heldBack(1));
+      this.refuse(heldTooLong(1));
       return;
     }
     this.phase = 'held';
-    this.allow(this.context.limits.holdMillis);
+    this.extendDeadline(this.context.limits.holdMillis);
   }
 
   private get legacyMayServe(): boolean {
@@ -169,7 +170,7 @@ export class Exchange implements UpstreamListener, OpenExchange {
         this.forward('legacy');
       } else {
         const { endpoint, cube } = request.route;
-        this.refuse(notServed(attempt, cube.prefix ?? '/', upstream.opensForMillis(endpoint)));
+        this.refuse(notServed(attempt, cube.prefix ?? '/', upstream.openForMillis(endpoint)));
       }
       return;
     }
@@ -181,58 +182,60 @@ export class Exchange implements UpstreamListener, OpenExchange {
     send(context, this.outgoing(), this.upstreamRequest);
   }
 
-  private outgoing(): Outgoing {
+  private outgoing(): OutgoingRequest {
     return { request: this.request, body: this.body, deadline: this.deadline };
   }
 
   onHeaders(leg: UpstreamRequest, status: number, raw: Buffer[], resume: () => void): boolean {
-    const head = this.context.answerHeaders.read(raw, status === 204);
-    if (status === 503 && this.repeat(leg, retryAfterOf(head.passed))) {
-      leg.cut('failed', true);
+    const head = this.context.responseHeaders.read(raw, status === 204);
+    if (status === 503 && this.retry(leg, retryAfterOf(head.forwarded))) {
+      leg.abort('failed', true);
       return true;
     }
-    if (leg.attempt.isCrossUser(head.call)) {
-      leg.cut('failed', true);
+    if (leg.attempt.isCrossUser(head.callId)) {
+      leg.abort('failed', true);
       this.refuse(refusals.anothers);
       return true;
     }
     this.phase = 'answering';
-    this.allow(head.isEventStream ? Number.POSITIVE_INFINITY : this.context.limits.silenceMillis);
+    this.extendDeadline(head.isEventStream ? Number.POSITIVE_INFINITY : this.context.limits.idleMillis);
     this.resume = resume;
-    this.answer = new AnswerWriter(this.request, status, head, leg.side, this.context.responseBatcher);
-    this.answer.open();
+    this.writer = new ResponseWriter(this.request, status, head, leg.side, this.context.responseBatcher);
+    this.writer.open();
     return true;
   }
 
   onData(chunk: Buffer): boolean {
-    const { answer } = this;
-    if (answer === null) return true;
-    const written = answer.write(chunk);
+    const { writer } = this;
+    if (writer === null) return true;
+    const written = writer.write(chunk);
     if (written === 'whole') {
-      this.answered(answer.status);
+      this.finishResponse(writer.status);
       return true;
     }
-    this.full = written === 'full';
-    if (this.full || !answer.isEventStream) this.allow(this.context.limits.silenceMillis);
-    if (this.full) this.request.res.once('drain', this.onDrain);
+    this.isBackedUp = written === 'full';
+    if (this.isBackedUp || !writer.isEventStream) this.extendDeadline(this.context.limits.idleMillis);
+    if (this.isBackedUp) this.request.res.once('drain', this.onDrain);
     return written === 'more';
   }
 
   /** The client took what was written: the upstream may go on. */
   private readonly onDrain = (): void => {
-    this.full = false;
+    this.isBackedUp = false;
     if (this.phase !== 'answering') return;
-    this.allow(this.answer?.isEventStream === true ? Number.POSITIVE_INFINITY : this.context.limits.silenceMillis);
+    this.extendDeadline(
+      this.writer?.isEventStream === true ? Number.POSITIVE_INFINITY : this.context.limits.idleMillis,
+    );
     this.resume();
   };
 
   onComplete(): void {
-    if (this.answer === null) return;
-    this.answer.end();
-    this.answered(this.answer.status);
+    if (this.writer === null) return;
+    this.writer.end();
+    this.finishResponse(this.writer.status);
   }
 
-  private answered(status: number): void {
+  private finishResponse(status: number): void {
     const failed = status >= 500;
     this.upstreamRequest?.end(failed ? 'failed' : 'answered', true);
     this.finish(status, failed);
@@ -249,7 +252,7 @@ export class Exchange implements UpstreamListener, OpenExchange {
       leg.end('abandoned', false);
       return;
     }
-    const repeats = this.serveFromLegacy(leg) || this.repeat(leg, undefined);
+    const repeats = this.serveFromLegacy(leg) || this.retry(leg, undefined);
     leg.end('failed', false);
     if (!repeats) this.refuse(error.name === 'HTTPParserError' ? refusals.nonsense : refusals.failed);
   }
@@ -261,21 +264,21 @@ export class Exchange implements UpstreamListener, OpenExchange {
   private serveFromLegacy(leg: UpstreamRequest): boolean {
     const { context, request } = this;
     if (leg.side !== 'cube' || this.phase !== 'waiting' || !this.legacyMayServe) return false;
-    if (repeatsAfter(context, this.outgoing(), leg, undefined) === null) return false;
+    if (retryDelayOf(context, this.outgoing(), leg, undefined) === null) return false;
     context.metrics.countFallback(request.route.label, 'repeated');
     this.forward('legacy');
     return true;
   }
 
   /** Has the request asked again, once, where that can do no harm and the budget allows; false when it is not. */
-  private repeat(leg: UpstreamRequest, retryAfter: string | undefined): boolean {
+  private retry(leg: UpstreamRequest, retryAfter: string | undefined): boolean {
     const { context, request, upstream } = this;
     if (this.retried || this.phase !== 'waiting' || upstream === null) return false;
-    const wait = repeatsAfter(context, this.outgoing(), leg, retryAfter);
+    const wait = retryDelayOf(context, this.outgoing(), leg, retryAfter);
     if (wait === null || !upstream.budget.take()) return false;
     this.retried = true;
     this.backOff = setTimeout(() => {
-      const alone = this.sides[leg.side]?.isAlone ?? true;
+      const alone = this.sides[leg.side]?.hasSingleEndpoint ?? true;
       if (leg.side === 'cube' && alone && this.legacyMayServe) {
         context.metrics.countFallback(request.route.label, 'repeated');
         this.forward('legacy');
@@ -284,10 +287,10 @@ export class Exchange implements UpstreamListener, OpenExchange {
     return true;
   }
 
-  private async answerFromCache(side: Side): Promise<void> {
+  private async serveFromCache(side: Side): Promise<void> {
     const { request, context } = this;
     try {
-      const found = await answerFromCache(context, request, side, this.sides, this.legacyMayServe);
+      const found = await lookUpResponse(context, request, side, this.sides, this.legacyMayServe);
       this.side = found.side;
       if (this.isOver()) return;
       if (found.kind === 'refused') this.refuse(found.refused);
@@ -312,7 +315,7 @@ export class Exchange implements UpstreamListener, OpenExchange {
     const { res, requestId } = this.request;
     if (this.phase === 'over') return;
     if (refused.status >= 500) logFailure(this.context, this.request, this.side, refused);
-    if (this.answer?.begun === true) res.destroy();
+    if (this.writer?.started === true) res.destroy();
     else {
       const target = this.side === null ? [] : ['X-Cube-Target', this.side];
       sendRefusal(res, refused, [...target, 'X-Request-Id', requestId]);
@@ -322,13 +325,13 @@ export class Exchange implements UpstreamListener, OpenExchange {
 
   private onClientClose(): void {
     if (this.phase === 'over') return;
-    this.upstreamRequest?.cut('abandoned');
+    this.upstreamRequest?.abort('abandoned');
     this.finish(clientClosedRequest, false);
   }
 
   /** Counts it, once. `failed` is what the client saw: 5xx, no answer in time, half an answer. */
   private finish(status: number, failed: boolean): void {
-    const { context, request, side, counted, body } = this;
+    const { context, request, side, countedIntent, body } = this;
     const { trafficName } = request.route.cube;
     if (this.phase === 'over') return;
     this.phase = 'over';
@@ -336,10 +339,10 @@ export class Exchange implements UpstreamListener, OpenExchange {
     clearTimeout(this.backOff);
     context.exchanges.delete(this);
     this.upstream?.budget.end(this.retried);
-    if (counted !== null && trafficName !== null) context.inFlight.end(trafficName, counted);
-    recordOutcome(context, request, { status, failed, side, intent: counted, body });
-    drainRest(request.req);
+    if (countedIntent !== null && trafficName !== null) context.inFlight.end(trafficName, countedIntent);
+    recordOutcome(context, request, { status, failed, side, intent: countedIntent, body });
+    discardBody(request.req);
   }
 }
 
-function nothing(): void {}
+function ignore(): void {}

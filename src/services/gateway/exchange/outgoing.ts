@@ -9,7 +9,7 @@ import type { GatewayContext } from '../context.js';
 import type { UpstreamRequest } from './upstream-request.js';
 
 /** A request as upstreams are asked it. */
-export interface Outgoing {
+export interface OutgoingRequest {
   readonly request: AdmittedRequest;
   readonly body: Buffer | RequestBody | null;
   /** By the gateway's clock. */
@@ -18,10 +18,10 @@ export interface Outgoing {
 
 /** The headers of a request for a side, names and values in turn: what a client's cube token may, legacy does not hear of. */
 export function headersFor(
-  { passed, authorization, isCube }: Pick<AdmittedRequest, 'passed' | 'authorization' | 'isCube'>,
+  { forwarded, authorization, isCube }: Pick<AdmittedRequest, 'forwarded' | 'authorization' | 'isCube'>,
   side: Side,
 ): string[] {
-  const headers = passed.slice();
+  const headers = forwarded.slice();
   if (authorization !== undefined && !(isCube && side === 'legacy')) headers.push('authorization', authorization);
   return headers;
 }
@@ -29,14 +29,14 @@ export function headersFor(
 /** Asks the member that `leg` was begun for; its listener hears what comes of it. */
 export function send(
   context: Pick<GatewayContext, 'hopToken' | 'now'>,
-  { request, body, deadline }: Outgoing,
+  { request, body, deadline }: OutgoingRequest,
   leg: UpstreamRequest,
 ): void {
   const headers = headersFor(request, leg.side);
   if (leg.side === 'cube') headers.push('x-cube-token', context.hopToken(request.route.label));
-  if (leg.attempt.name !== '') headers.push(callHeader, leg.attempt.name);
+  if (leg.attempt.callId !== '') headers.push(callHeader, leg.attempt.callId);
   // A file takes as long as something comes.
-  if (!request.route.files) headers.push(deadlineHeader, deadlineLeft(deadline, context.now()));
+  if (!request.route.carriesFiles) headers.push(deadlineHeader, deadlineLeft(deadline, context.now()));
   if (body instanceof RequestBody && request.headers.contentLength !== undefined)
     headers.push('content-length', request.headers.contentLength);
   const method = request.method as Dispatcher.HttpMethod;
@@ -44,9 +44,9 @@ export function send(
 }
 
 /** Milliseconds until a request may be sent again that `leg` could not have answered; null where that could do harm. */
-export function repeatsAfter(
+export function retryDelayOf(
   context: Pick<GatewayContext, 'now' | 'random'>,
-  { request, body, deadline }: Outgoing,
+  { request, body, deadline }: OutgoingRequest,
   leg: UpstreamRequest,
   retryAfter: string | undefined,
 ): number | null {

@@ -23,47 +23,47 @@ export function refusal(failure: Failure, status?: number, retryAfter?: number):
   return { status: problem.status, problem, ...(retryAfter === undefined ? {} : { retryAfter }) };
 }
 
-function bad(status: number, detail: string, hint: string): GatewayRefusal {
+function badRequest(status: number, detail: string, hint: string): GatewayRefusal {
   return refusal(new Failure('invalid_input', detail, { hint }), status);
 }
 
 /** What a request is refused for before anybody is asked. */
 export const refusals = {
-  path: bad(
+  path: badRequest(
     400,
     'The path can be read in more than one way.',
     'Send it in origin form, without dot segments, double slashes, backslashes or escaped ones.',
   ),
-  host: bad(400, 'There must be one Host header.', 'Send it once.'),
-  upgrade: bad(400, 'Only WebSocket connections can be upgraded to.', 'Leave the Upgrade header out.'),
-  userTwice: bad(400, 'There are two X-User-Id headers.', 'Send one.'),
-  userUnsendable: bad(
+  host: badRequest(400, 'There must be one Host header.', 'Send it once.'),
+  upgrade: badRequest(400, 'Only WebSocket connections can be upgraded to.', 'Leave the Upgrade header out.'),
+  userTwice: badRequest(400, 'There are two X-User-Id headers.', 'Send one.'),
+  userUnsendable: badRequest(
     400,
     'The user id cannot be written into a header.',
     'Use one without control characters and without white space around it.',
   ),
-  authorizationTwice: bad(400, 'There are two Authorization headers.', 'Send one.'),
+  authorizationTwice: badRequest(400, 'There are two Authorization headers.', 'Send one.'),
   protocol: {
-    ...bad(400, 'Only HTTP/1.1 and HTTP/1.0 are spoken here.', 'Send it as RFC 9112 says.'),
+    ...badRequest(400, 'Only HTTP/1.1 and HTTP/1.0 are spoken here.', 'Send it as RFC 9112 says.'),
     closes: true,
   },
   encoding: {
-    ...bad(400, 'The only transfer encoding is chunked, in HTTP/1.1.', 'Send it so, or with a Content-Length.'),
+    ...badRequest(400, 'The only transfer encoding is chunked, in HTTP/1.1.', 'Send it so, or with a Content-Length.'),
     closes: true,
   },
-  malformed: bad(400, 'The request could not be read.', 'Send it as RFC 9112 says.'),
-  expectation: bad(417, 'No expectation can be met.', 'Leave the Expect header out.'),
-  url: bad(414, 'The URL is longer than 8 KiB.', 'Shorten it.'),
-  headers: bad(431, 'The headers are larger than 16 KiB, or more than a hundred.', 'Send fewer.'),
-  body: bad(413, 'The body is larger than 1 MiB.', 'Send less at a time.'),
-  slow: bad(408, 'The request did not arrive in time.', 'Send it at once.'),
+  malformed: badRequest(400, 'The request could not be read.', 'Send it as RFC 9112 says.'),
+  expectation: badRequest(417, 'No expectation can be met.', 'Leave the Expect header out.'),
+  url: badRequest(414, 'The URL is longer than 8 KiB.', 'Shorten it.'),
+  headers: badRequest(431, 'The headers are larger than 16 KiB, or more than a hundred.', 'Send fewer.'),
+  body: badRequest(413, 'The body is larger than 1 MiB.', 'Send less at a time.'),
+  slow: badRequest(408, 'The request did not arrive in time.', 'Send it at once.'),
   method: {
-    ...bad(405, 'This method is not served.', 'Use another.'),
+    ...badRequest(405, 'This method is not served.', 'Use another.'),
     allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
   },
-  reading: { ...bad(405, 'This path is only read.', 'Use GET or HEAD.'), allow: 'GET, HEAD' },
-  seconds: bad(400, 'seconds must be a whole number.', 'Leave it out for the last ten minutes.'),
-  cubeUnknown: bad(400, 'cube must name a cube.', 'Use saju, ai, paperwork or crawler.'),
+  reading: { ...badRequest(405, 'This path is only read.', 'Use GET or HEAD.'), allow: 'GET, HEAD' },
+  seconds: badRequest(400, 'seconds must be a whole number.', 'Leave it out for the last ten minutes.'),
+  cubeUnknown: badRequest(400, 'cube must name a cube.', 'Use saju, ai, paperwork or crawler.'),
   nothing: refusal(
     new Failure('not_found', 'There is nothing at this path of the gateway.', {
       hint: 'See docs/gateway.md for what there is.',
@@ -104,10 +104,10 @@ export const tooManyTunnels = {
 } as const;
 
 /** Why nobody on a side could be asked. */
-export type NotServed = 'nobody' | 'broken_off' | 'too_many';
+export type NotServedReason = 'nobody' | 'broken_off' | 'too_many';
 
 /** `opensForMillis`: when a broken-off route is tried again. */
-export function notServed(why: NotServed, prefix: string, opensForMillis = 0): GatewayRefusal {
+export function notServed(why: NotServedReason, prefix: string, opensForMillis = 0): GatewayRefusal {
   switch (why) {
     case 'nobody':
       return unavailable(`Nothing serves ${prefix} now.`, 5);
@@ -125,7 +125,7 @@ function unavailable(sentence: string, retryAfter: number): GatewayRefusal {
   return refusal(new Failure('upstream_unavailable', sentence), undefined, retryAfter);
 }
 
-export function heldBack(retryAfter: number): GatewayRefusal {
+export function heldTooLong(retryAfter: number): GatewayRefusal {
   return refusal(
     new Failure('upstream_unavailable', 'Requests of this kind are held back for a moment.', { hint: 'Repeat it.' }),
     undefined,
@@ -134,7 +134,7 @@ export function heldBack(retryAfter: number): GatewayRefusal {
 }
 
 /** The headers of a refusal, names and values in turn, and its body. */
-function rendered(
+function renderRefusal(
   { problem, status, retryAfter, allow, closes }: GatewayRefusal,
   more: readonly string[],
 ): { headers: string[]; body: Buffer } {
@@ -149,7 +149,7 @@ function rendered(
 
 /** `more`: further headers, names and values in turn. */
 export function sendRefusal(res: ServerResponse, refused: GatewayRefusal, more: readonly string[] = []): void {
-  const { headers, body } = rendered(refused, more);
+  const { headers, body } = renderRefusal(refused, more);
   res.writeHead(refused.status, headers);
   res.end(body);
 }
@@ -160,19 +160,19 @@ export function sendRawRefusal(socket: Duplex, refused: GatewayRefusal, more: re
     socket.destroy();
     return;
   }
-  const { headers, body } = rendered(refused, [...more, 'Connection', 'close']);
+  const { headers, body } = renderRefusal(refused, [...more, 'Connection', 'close']);
   const lines = headers.flatMap((name, place) => (place % 2 === 0 ? [`${name}: ${headers[place + 1]}\r\n`] : []));
   socket.write(
     Buffer.concat([Buffer.from(`HTTP/1.1 ${refused.status} ${refused.problem.title}\r\n${lines.join('')}\r\n`), body]),
   );
-  hangUp(socket);
+  closeGracefully(socket);
 }
 
 /** How long one end of a connection may go on after the other said its last. */
 export const halfClosedMillis = 1000;
 
 /** Ends a connection; a client that does not end it too is not waited for. */
-export function hangUp(socket: Duplex): void {
+export function closeGracefully(socket: Duplex): void {
   socket.end();
   const timer = setTimeout(() => socket.destroy(), halfClosedMillis);
   socket.once('close', () => clearTimeout(timer));

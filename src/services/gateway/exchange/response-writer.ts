@@ -1,21 +1,21 @@
 import type { Side } from '../../../domain/traffic/routing.js';
 import type { AdmittedRequest } from '../admission/admission.js';
-import type { AnswerHeaders } from '../admission/headers.js';
+import type { ResponseHeaders } from '../admission/headers.js';
 import type { ResponseBatcher } from './response-batcher.js';
 
 /** An answer up to this size waits for its body before its headers go out: until then it can still become a problem. */
 const maxBatchedBytes = 16 * 1024;
 
 /** The way of an upstream's answer back to the client. */
-export class AnswerWriter {
+export class ResponseWriter {
   /** Whether the client has any of it. */
-  begun = false;
+  started = false;
   private received = 0;
 
   constructor(
     private readonly request: Pick<AdmittedRequest, 'res' | 'requestId'>,
     readonly status: number,
-    private readonly head: AnswerHeaders,
+    private readonly head: ResponseHeaders,
     private readonly side: Side,
     private readonly wholeAnswers: ResponseBatcher,
   ) {}
@@ -40,7 +40,7 @@ export class AnswerWriter {
   write(chunk: Buffer): 'whole' | 'more' | 'full' {
     const { head } = this;
     const { res } = this.request;
-    if (!this.begun) this.writeHead();
+    if (!this.started) this.writeHead();
     this.received += chunk.length;
     if (this.received !== head.length) return res.write(chunk) ? 'more' : 'full';
     if (chunk.length <= maxBatchedBytes) this.wholeAnswers.send(res, chunk.toString('latin1'));
@@ -49,14 +49,14 @@ export class AnswerWriter {
   }
 
   end(): void {
-    if (!this.begun) this.writeHead();
+    if (!this.started) this.writeHead();
     this.request.res.end();
   }
 
   private writeHead(): void {
-    this.begun = true;
+    this.started = true;
     const { res, requestId } = this.request;
-    this.head.passed.push('X-Cube-Target', this.side, 'X-Request-Id', requestId);
-    res.writeHead(this.status, this.head.passed);
+    this.head.forwarded.push('X-Cube-Target', this.side, 'X-Request-Id', requestId);
+    res.writeHead(this.status, this.head.forwarded);
   }
 }

@@ -4,9 +4,9 @@ import { type GatewayRefusal, tooManyTunnels } from './refusals.js';
 
 interface Tunnel {
   /** Who has it; null for somebody whom an edge does not name. */
-  readonly who: string | null;
+  readonly client: string | null;
   /** Whether the token that it was asked for with is still right. */
-  readonly isStillRight: () => boolean;
+  readonly isStillValid: () => boolean;
 }
 
 /**
@@ -17,35 +17,35 @@ export class Tunnels {
   private readonly open = new Map<Duplex, Tunnel>();
   private readonly counts = new Map<string, number>();
 
-  constructor(private readonly limits: Pick<GatewayLimits, 'tunnels' | 'tunnelsPerClient'>) {}
+  constructor(private readonly limits: Pick<GatewayLimits, 'maxTunnels' | 'maxTunnelsPerClient'>) {}
 
   get size(): number {
     return this.open.size;
   }
 
   /** Takes in a client's connection until it closes; a refusal where there is no place for it. */
-  enter(socket: Duplex, tunnel: Tunnel): GatewayRefusal | null {
-    const { who } = tunnel;
-    const { tunnels, tunnelsPerClient } = this.limits;
-    if (tunnels > 0 && this.open.size >= tunnels) return tooManyTunnels.gateway;
-    const count = who === null ? 0 : (this.counts.get(who) ?? 0);
-    if (tunnelsPerClient > 0 && count >= tunnelsPerClient) return tooManyTunnels.one;
+  add(socket: Duplex, tunnel: Tunnel): GatewayRefusal | null {
+    const { client } = tunnel;
+    const { maxTunnels, maxTunnelsPerClient } = this.limits;
+    if (maxTunnels > 0 && this.open.size >= maxTunnels) return tooManyTunnels.gateway;
+    const count = client === null ? 0 : (this.counts.get(client) ?? 0);
+    if (maxTunnelsPerClient > 0 && count >= maxTunnelsPerClient) return tooManyTunnels.one;
     this.open.set(socket, tunnel);
-    if (who !== null) this.counts.set(who, count + 1);
-    socket.once('close', () => this.leave(socket, who));
+    if (client !== null) this.counts.set(client, count + 1);
+    socket.once('close', () => this.remove(socket, client));
     return null;
   }
 
   /** Called a few times a second. */
-  endThoseWithoutRight(): void {
-    for (const [socket, { isStillRight }] of this.open) if (!isStillRight()) socket.destroy();
+  closeInvalid(): void {
+    for (const [socket, { isStillValid }] of this.open) if (!isStillValid()) socket.destroy();
   }
 
-  endAll(): void {
+  closeAll(): void {
     for (const socket of this.open.keys()) socket.destroy();
   }
 
-  private leave(socket: Duplex, who: string | null): void {
+  private remove(socket: Duplex, who: string | null): void {
     this.open.delete(socket);
     if (who === null) return;
     const count = (this.counts.get(who) ?? 1) - 1;

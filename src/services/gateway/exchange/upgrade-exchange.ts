@@ -6,8 +6,8 @@ import type { GatewayContext } from '../context.js';
 import { logFailure } from '../observation/log.js';
 import { clientClosedRequest } from '../observation/record-outcome.js';
 import { legacyMayServe, sideFor } from '../routing/side-choice.js';
-import { type GatewayRefusal, heldBack, notServed, sendRawRefusal } from './refusals.js';
 import { headersFor } from './outgoing.js';
+import { type GatewayRefusal, heldTooLong, notServed, sendRawRefusal } from './refusals.js';
 import { forwardUpgrade } from './upgrade.js';
 
 /** A request for a WebSocket that passed the door. */
@@ -26,7 +26,7 @@ export interface AdmittedUpgrade extends Admission {
 export class UpgradeExchange {
   private side: Side | null = null;
   private counted = false;
-  private over = false;
+  private ended = false;
 
   constructor(
     private readonly context: GatewayContext,
@@ -36,10 +36,10 @@ export class UpgradeExchange {
   start(): void {
     const { socket } = this.request;
     socket.once('close', () => this.finish(clientClosedRequest));
-    this.decide();
+    this.route();
   }
 
-  private decide(): void {
+  private route(): void {
     const { context, request } = this;
     const { trafficName } = request.route.cube;
     if (trafficName !== null) {
@@ -65,16 +65,16 @@ export class UpgradeExchange {
     };
     const waiting = context.waitingRoom.enter(trafficName, 'writes', () => {
       stop();
-      this.decide();
+      this.route();
     });
     const timer = setTimeout(() => {
       stop();
-      this.refuse(heldBack(1));
+      this.refuse(heldTooLong(1));
     }, context.limits.holdMillis);
     socket.once('close', stop);
     if (waiting !== null) return;
     stop();
-    this.refuse(heldBack(1));
+    this.refuse(heldTooLong(1));
   }
 
   private forward(side: Side): void {
@@ -86,8 +86,8 @@ export class UpgradeExchange {
     const upstream = context.sidesOf(route.label)[side];
     const attempt = upstream?.begin(route.endpoint) ?? 'nobody';
     if (typeof attempt === 'string') {
-      if (this.falls(attempt)) this.forward('legacy');
-      else this.refuse(notServed(attempt, route.cube.prefix ?? '/', upstream?.opensForMillis(route.endpoint) ?? 0));
+      if (this.fallBack(attempt)) this.forward('legacy');
+      else this.refuse(notServed(attempt, route.cube.prefix ?? '/', upstream?.openForMillis(route.endpoint) ?? 0));
       return;
     }
     forwardUpgrade({
@@ -99,21 +99,21 @@ export class UpgradeExchange {
       side,
       requestId: request.requestId,
       attempt,
-      answerHeaders: context.answerHeaders,
-      answerMillis: context.limits.answerMillis,
-      silenceMillis: context.limits.silenceMillis,
-      onUnreached: () => {
-        const falls = this.falls('repeated');
+      responseHeaders: context.responseHeaders,
+      responseMillis: context.limits.responseMillis,
+      idleMillis: context.limits.idleMillis,
+      onUnreachable: () => {
+        const falls = this.fallBack('repeated');
         if (falls) this.forward('legacy');
         return falls;
       },
-      onAnswer: (status) => this.finish(status),
+      onResponse: (status) => this.finish(status),
       onRefused: (refused) => this.refuse(refused),
     });
   }
 
   /** Whether legacy is to serve it instead of the cube; counts that. */
-  private falls(why: 'nobody' | 'broken_off' | 'too_many' | 'repeated'): boolean {
+  private fallBack(why: 'nobody' | 'broken_off' | 'too_many' | 'repeated'): boolean {
     const { context, request, side } = this;
     if (side !== 'cube' || !legacyMayServe(context, request.route)) return false;
     context.metrics.countFallback(request.route.label, why);
@@ -129,8 +129,8 @@ export class UpgradeExchange {
   /** Counts it, once. */
   private finish(status: number): void {
     const { context, request, side } = this;
-    if (this.over) return;
-    this.over = true;
+    if (this.ended) return;
+    this.ended = true;
     const { route, startedAt } = request;
     const { trafficName } = route.cube;
     if (this.counted && trafficName !== null) context.inFlight.end(trafficName, 'writes');

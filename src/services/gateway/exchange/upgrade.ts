@@ -5,8 +5,8 @@ import type { Dispatcher } from 'undici';
 import type { Side } from '../../../domain/traffic/routing.js';
 import type { CallOutcome } from '../../../upstream/breaker.js';
 import type { Attempt } from '../../../upstream/upstream.js';
-import type { AnswerHeaderReader } from '../admission/headers.js';
-import { type GatewayRefusal, halfClosedMillis, hangUp, refusals } from './refusals.js';
+import type { ResponseHeaderReader } from '../admission/headers.js';
+import { closeGracefully, type GatewayRefusal, halfClosedMillis, refusals } from './refusals.js';
 
 export interface UpgradeRequest {
   readonly req: IncomingMessage;
@@ -19,14 +19,14 @@ export interface UpgradeRequest {
   readonly side: Side;
   readonly requestId: string;
   readonly attempt: Attempt;
-  readonly answerHeaders: AnswerHeaderReader;
-  readonly answerMillis: number;
+  readonly responseHeaders: ResponseHeaderReader;
+  readonly responseMillis: number;
   /** Between two parts of an answer that declines. */
-  readonly silenceMillis: number;
+  readonly idleMillis: number;
   /** Asked when nothing reached the upstream: true when the request is somebody else's from then on. */
-  readonly onUnreached: () => boolean;
+  readonly onUnreachable: () => boolean;
   /** Told of the status that the client got, unless it was refused. */
-  readonly onAnswer: (status: number) => void;
+  readonly onResponse: (status: number) => void;
   /** Told when the client is to be refused. */
   readonly onRefused: (refused: GatewayRefusal) => void;
 }
@@ -50,8 +50,8 @@ class UpgradeHandler implements Dispatcher.DispatchHandler {
   private timer: NodeJS.Timeout;
 
   constructor(private readonly request: UpgradeRequest) {
-    const { socket, answerMillis } = request;
-    this.timer = setTimeout(() => this.fail('timed_out', refusals.timedOut), answerMillis);
+    const { socket, responseMillis } = request;
+    this.timer = setTimeout(() => this.fail('timed_out', refusals.timedOut), responseMillis);
     socket.once('close', this.onClientClose);
   }
 
@@ -61,21 +61,21 @@ class UpgradeHandler implements Dispatcher.DispatchHandler {
   }
 
   onUpgrade(_status: number, raw: Buffer[] | string[] | null, upstream: Duplex): void {
-    const { socket, first, side, requestId, answerHeaders } = this.request;
+    const { socket, first, side, requestId, responseHeaders } = this.request;
     if (this.over) {
       upstream.destroy();
       return;
     }
-    this.settle(101, 'answered');
-    this.leave();
-    const { passed } = answerHeaders.read((raw ?? []).map(asBuffer), true);
+    this.respond(101, 'answered');
+    this.detach();
+    const { forwarded } = responseHeaders.read((raw ?? []).map(asBuffer), true);
     socket.write(
-      headOf(101, 'Switching Protocols', [
+      responseHead(101, 'Switching Protocols', [
         'Connection',
         'Upgrade',
         'Upgrade',
         'websocket',
-        ...passed,
+        ...forwarded,
         'X-Cube-Target',
         side,
         'X-Request-Id',
@@ -83,25 +83,33 @@ class UpgradeHandler implements Dispatcher.DispatchHandler {
       ]),
     );
     if (first.length > 0) upstream.write(first);
-    join(socket, upstream);
-    join(upstream, socket);
+    forwardBytes(socket, upstream);
+    forwardBytes(upstream, socket);
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
     if (this.over || status < 200) return true;
-    const { socket, side, requestId, answerHeaders, silenceMillis } = this.request;
-    this.settle(status, status >= 500 ? 'failed' : 'answered');
+    const { socket, side, requestId, responseHeaders, idleMillis } = this.request;
+    this.respond(status, status >= 500 ? 'failed' : 'answered');
     this.declined = true;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => socket.resetAndDestroy(), silenceMillis);
-    const { passed } = answerHeaders.read(raw, status === 204);
+    this.timer = setTimeout(() => socket.resetAndDestroy(), idleMillis);
+    const { forwarded } = responseHeaders.read(raw, status === 204);
     socket.on('drain', () => {
       this.timer.refresh();
       resume();
     });
     // Without a length its end is the end of the connection.
     socket.write(
-      headOf(status, 'Declined', [...passed, 'X-Cube-Target', side, 'X-Request-Id', requestId, 'Connection', 'close']),
+      responseHead(status, 'Declined', [
+        ...forwarded,
+        'X-Cube-Target',
+        side,
+        'X-Request-Id',
+        requestId,
+        'Connection',
+        'close',
+      ]),
     );
     return true;
   }
@@ -116,8 +124,8 @@ class UpgradeHandler implements Dispatcher.DispatchHandler {
     if (!this.declined) return;
     const { socket } = this.request;
     socket.once('finish', () => {
-      this.leave();
-      hangUp(socket);
+      this.detach();
+      closeGracefully(socket);
     });
     socket.end();
   }
@@ -130,39 +138,39 @@ class UpgradeHandler implements Dispatcher.DispatchHandler {
 
   /** Whatever the upstream is at, nobody waits for it any more. */
   private readonly onClientClose = (): void => {
-    if (!this.over) this.settle(499, 'abandoned');
-    this.leave();
+    if (!this.over) this.respond(499, 'abandoned');
+    this.detach();
     this.abort?.();
   };
 
   private fail(outcome: 'failed' | 'timed_out', refused: GatewayRefusal): void {
     if (this.over) return;
-    this.leave();
+    this.detach();
     this.end(outcome, false);
-    if (this.abort === undefined && this.request.onUnreached()) return;
+    if (this.abort === undefined && this.request.onUnreachable()) return;
     this.abort?.();
     this.request.onRefused(refused);
   }
 
-  private settle(status: number, outcome: CallOutcome): void {
+  private respond(status: number, outcome: CallOutcome): void {
     this.end(outcome, true);
-    this.request.onAnswer(status);
+    this.request.onResponse(status);
   }
 
   private end(outcome: CallOutcome, answered: boolean): void {
     this.over = true;
-    this.request.attempt.settle(outcome, answered);
+    this.request.attempt.complete(outcome, answered);
   }
 
   /** The client's connection is somebody else's from here on. */
-  private leave(): void {
+  private detach(): void {
     clearTimeout(this.timer);
     this.request.socket.off('close', this.onClientClose);
   }
 }
 
 /** Passes on what comes from one end, as fast as the other takes it; the end of one is soon the end of both. */
-function join(from: Duplex, to: Duplex): void {
+function forwardBytes(from: Duplex, to: Duplex): void {
   from.on('error', () => to.destroy());
   from.on('end', () => {
     const timer = setTimeout(() => {
@@ -177,7 +185,7 @@ function join(from: Duplex, to: Duplex): void {
   from.pipe(to);
 }
 
-function headOf(status: number, reason: string, headers: readonly string[]): Buffer {
+function responseHead(status: number, reason: string, headers: readonly string[]): Buffer {
   const lines = headers.flatMap((name, place) => (place % 2 === 0 ? [`${name}: ${headers[place + 1]}\r\n`] : []));
   return Buffer.from(`HTTP/1.1 ${status} ${reason}\r\n${lines.join('')}\r\n`, 'latin1');
 }

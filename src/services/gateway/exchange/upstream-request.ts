@@ -19,8 +19,8 @@ export interface UpstreamListener {
 export class UpstreamRequest implements Dispatcher.DispatchHandler {
   /** Whether anything may have reached the upstream. */
   sent = false;
-  over = false;
-  private abort: ((error?: Error) => void) | undefined;
+  ended = false;
+  private abortDispatch: ((error?: Error) => void) | undefined;
 
   constructor(
     private readonly listener: UpstreamListener,
@@ -29,42 +29,42 @@ export class UpstreamRequest implements Dispatcher.DispatchHandler {
   ) {}
 
   onConnect(abort: (error?: Error) => void): void {
-    if (this.over) {
+    if (this.ended) {
       abort();
       return;
     }
-    this.abort = abort;
+    this.abortDispatch = abort;
     this.sent = true;
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
     // 1xx comes before the answer.
-    return this.over || status < 200 ? true : this.listener.onHeaders(this, status, raw, resume);
+    return this.ended || status < 200 ? true : this.listener.onHeaders(this, status, raw, resume);
   }
 
   onData(chunk: Buffer): boolean {
-    return this.over ? true : this.listener.onData(chunk);
+    return this.ended ? true : this.listener.onData(chunk);
   }
 
   onComplete(): void {
-    if (!this.over) this.listener.onComplete(this);
+    if (!this.ended) this.listener.onComplete(this);
   }
 
   onError(error: Error): void {
-    if (!this.over) this.listener.onError(this, error);
+    if (!this.ended) this.listener.onError(this, error);
   }
 
   /** The leg is at its end; `answered` tells failures of the upstream's own from those on the way. */
   end(outcome: CallOutcome, answered: boolean): void {
-    if (this.over) return;
-    this.over = true;
-    this.attempt.settle(outcome, answered);
+    if (this.ended) return;
+    this.ended = true;
+    this.attempt.complete(outcome, answered);
   }
 
   /** As `end`, and breaks off what is still under way. */
-  cut(outcome: CallOutcome, answered = false): void {
-    if (this.over) return;
+  abort(outcome: CallOutcome, answered = false): void {
+    if (this.ended) return;
     this.end(outcome, answered);
-    this.abort?.();
+    this.abortDispatch?.();
   }
 }

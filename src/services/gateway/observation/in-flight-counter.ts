@@ -25,7 +25,7 @@ export class InFlightCounter {
   }
 
   /** Resolves when none is left of those that a hold of `scope` concerns. */
-  settled(name: TrafficName, scope: HoldScope): Promise<void> {
+  whenDrained(name: TrafficName, scope: HoldScope): Promise<void> {
     return new Promise((resolve) => {
       this.waiting.push({ name, scope, done: resolve });
       this.resolveWaiters();

@@ -32,7 +32,7 @@ export function recordOutcome(context: GatewayContext, request: AdmittedRequest,
     context.windows.count(route.label, side, user, outcome.failed, millis);
     context.refused.count(route, side, user, status);
   }
-  compare(context, request, outcome, millis);
+  considerShadow(context, request, outcome, millis);
 }
 
 function isAllowListed(context: GatewayContext, route: Route, user: UserBytes): boolean {
@@ -41,7 +41,7 @@ function isAllowListed(context: GatewayContext, route: Route, user: UserBytes): 
 }
 
 /** By what only reads, and of which everything is at hand. */
-function compare(context: GatewayContext, request: AdmittedRequest, outcome: Outcome, millis: number): void {
+function considerShadow(context: GatewayContext, request: AdmittedRequest, outcome: Outcome, millis: number): void {
   const { route, method } = request;
   const { status, intent, body } = outcome;
   if (context.shadow === null || !route.shadowable || intent !== 'reads' || method === 'HEAD') return;

@@ -6,11 +6,11 @@ import { UserWindows, type UserWindowsOptions } from './user-windows.js';
 const sides = ['cube', 'legacy'] as const satisfies readonly Side[];
 
 /** What the gateway answers by itself, whoever would have served: it says nothing of a side. */
-const gatewaysOwn: ReadonlySet<number> = new Set([401, 408, 413, 414, 429, 431, 499]);
+const ownStatuses: ReadonlySet<number> = new Set([401, 408, 413, 414, 429, 431, 499]);
 
 /** Whether a side refused a request by its answer: 400, 403, 404, 405, 409, 410, 422 and their like. */
 export function isRefusal(status: number): boolean {
-  return status >= 400 && status < 500 && !gatewaysOwn.has(status);
+  return status >= 400 && status < 500 && !ownStatuses.has(status);
 }
 
 /**
@@ -32,8 +32,8 @@ export class RefusedUsers {
       keepsLatencies: false,
       weightOf: (key) => options.weightOf(labelOf.get(key) ?? key),
       failures: {
-        note: (key, side, users) => options.failures.note(`refused:${key}`, side, users),
-        forget: (key) => options.failures.forget(`refused:${key}`),
+        record: (key, side, users) => options.failures.record(`refused:${key}`, side, users),
+        clear: (key) => options.failures.clear(`refused:${key}`),
       },
     });
   }

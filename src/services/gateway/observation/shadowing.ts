@@ -1,5 +1,5 @@
 import type { Side } from '../../../domain/traffic/routing.js';
-import type { ComparableAnswer, ShadowRule } from '../../../domain/traffic/shadow-comparison.js';
+import type { ComparableResponse, ShadowRule } from '../../../domain/traffic/shadow-comparison.js';
 import { createShadow, type ResponseLimits, type Shadow, type ShadowRequest } from '../../../traffic/shadow.js';
 import { callUpstream } from '../../../upstream/call.js';
 import type { Upstream } from '../../../upstream/upstream.js';
@@ -29,10 +29,10 @@ export function createShadowing(options: ShadowingOptions): Shadow<GatewayShadow
     side: Side,
     request: GatewayShadowRequest,
     limits: ResponseLimits,
-  ): Promise<ComparableAnswer> => {
+  ): Promise<ComparableResponse> => {
     const upstream = sides.get(request.cube)?.[side];
     if (!upstream) throw new Error('this side is not there');
-    const headers = plain(request.headersFor(side));
+    const headers = withoutConditionals(request.headersFor(side));
     headers.push('x-cube-shadow', '1');
     if (side === 'cube') headers.push('x-cube-token', hopToken(request.cube));
     const answer = await callUpstream(upstream, {
@@ -42,7 +42,7 @@ export function createShadowing(options: ShadowingOptions): Shadow<GatewayShadow
       headers,
       ...(request.body === null ? {} : { body: request.body }),
       limitMillis: limits.millis,
-      maxAnswerBytes: limits.bytes,
+      maxResponseBytes: limits.bytes,
     });
     const place = answer.headers.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'content-type');
     const [type = ''] = place === -1 ? [] : (answer.headers[place + 1] ?? '').split(';');
@@ -52,7 +52,7 @@ export function createShadowing(options: ShadowingOptions): Shadow<GatewayShadow
 }
 
 /** Without what would have an answer packed, or left out because the client knows it. */
-function plain(headers: readonly string[]): string[] {
+function withoutConditionals(headers: readonly string[]): string[] {
   const kept: string[] = [];
   for (let place = 0; place < headers.length; place += 2) {
     const name = headers[place] ?? '';
@@ -65,7 +65,7 @@ function plain(headers: readonly string[]): string[] {
 export function renderShadow({ counts }: Shadow<GatewayShadowRequest>): string {
   const all = counts.all();
   const labels = ({ cube, route }: { cube: string; route: string }) => `cube="${cube}",route="${route}"`;
-  const fields = (name: string, value: 'mismatched' | 'oldDiffers') =>
+  const fields = (name: string, value: 'mismatched' | 'legacyDiffers') =>
     all.flatMap((route) =>
       [...route.fields].flatMap(([field, count]) =>
         count[value] === 0 ? [] : [`${name}{${labels(route)},field="${escapeLabel(field)}"} ${count[value]}`],
@@ -77,7 +77,7 @@ export function renderShadow({ counts }: Shadow<GatewayShadowRequest>): string {
     family('gateway_shadow_mismatched_total', 'counter', 'Differences of the cube that legacy does not explain'),
     ...fields('gateway_shadow_mismatched_total', 'mismatched'),
     family('gateway_shadow_noise_total', 'counter', 'Differences of legacy from itself'),
-    ...fields('gateway_shadow_noise_total', 'oldDiffers'),
+    ...fields('gateway_shadow_noise_total', 'legacyDiffers'),
     family('gateway_shadow_raced_total', 'counter', 'Differences that another look at legacy explained'),
     ...all.map((route) => `gateway_shadow_raced_total{${labels(route)}} ${route.raced}`),
     family('gateway_shadow_skipped_total', 'counter', 'Requests that were not compared'),

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Side, UserBytes } from '../../../domain/traffic/routing.js';
-import { failedOnceMillis } from '../../../traffic/failed-users.js';
+import { failedUserTtlMillis } from '../../../traffic/failed-users.js';
 import { Latencies } from './latencies.js';
 import { family } from './metrics.js';
 
@@ -47,12 +47,12 @@ class SideWindow {
   }
 
   /** Who failed before counts anew. */
-  forget(): void {
+  clearKnown(): void {
     this.known = undefined;
   }
 
   private isNew(user: UserBytes): boolean {
-    this.known ??= new LRUCache({ max: maxUsers, ttl: failedOnceMillis, perf: { now: this.now } });
+    this.known ??= new LRUCache({ max: maxUsers, ttl: failedUserTtlMillis, perf: { now: this.now } });
     if (this.known.has(user)) return false;
     this.known.set(user, true);
     return true;
@@ -62,9 +62,9 @@ class SideWindow {
 /** What all gateways know of the users who met a failure. Both may fail; then this gateway goes by what it knows itself. */
 export interface SharedFailures {
   /** Puts them on record, and says how many of them no gateway has counted within the hour. */
-  note(label: string, side: Side, users: readonly UserBytes[]): Promise<number>;
+  record(label: string, side: Side, users: readonly UserBytes[]): Promise<number>;
   /** Whoever failed counts anew. */
-  forget(label: string): Promise<void>;
+  clear(label: string): Promise<void>;
 }
 
 export interface UserWindowsOptions {
@@ -90,7 +90,7 @@ export class UserWindows {
   private readonly cubes: ReadonlyMap<string, Readonly<Record<Side, SideWindow>>>;
   private readonly timer: NodeJS.Timeout;
   /** Whether what was known of a cube's users could be forgotten when its weight fell the last time. */
-  private readonly forgetting = new Map<string, Promise<boolean>>();
+  private readonly clearing = new Map<string, Promise<boolean>>();
   /** The weight of each cube, and since when it is what it is. */
   private readonly weights = new Map<string, { readonly weight: number; readonly since: number }>();
 
@@ -100,37 +100,37 @@ export class UserWindows {
     this.timer = setInterval(() => {
       for (const label of labels) {
         for (const side of sides) void this.closeWindow(label, side);
-        this.lookAtWeight(label);
+        this.checkWeight(label);
       }
     }, windowMillis);
     this.timer.unref();
   }
 
-  private lookAtWeight(label: string): void {
+  private checkWeight(label: string): void {
     const weight = this.options.weightOf(label);
     const before = this.weights.get(label)?.weight;
     if (before === weight) return;
     this.weights.set(label, { weight, since: this.options.now() });
     // A ramp went back: the next one meets the same users, and has to see them fail.
     if (before === undefined || weight >= before) return;
-    for (const side of sides) this.cubes.get(label)?.[side].forget();
-    this.forgetting.set(label, this.forgetShared(label));
+    for (const side of sides) this.cubes.get(label)?.[side].clearKnown();
+    this.clearing.set(label, this.clearShared(label));
   }
 
   /** Resolves with whether it was done. */
-  private forgetShared(label: string): Promise<boolean> {
-    return this.options.failures.forget(label).then(
+  private clearShared(label: string): Promise<boolean> {
+    return this.options.failures.clear(label).then(
       () => true,
       () => false,
     );
   }
 
   /** Whether what all gateways know is of this weight; what could not be forgotten is tried again. */
-  private async hasForgotten(label: string): Promise<boolean> {
-    const before = this.forgetting.get(label);
+  private async sharedFailuresCleared(label: string): Promise<boolean> {
+    const before = this.clearing.get(label);
     if (before === undefined || (await before)) return true;
-    const again = this.forgetShared(label);
-    this.forgetting.set(label, again);
+    const again = this.clearShared(label);
+    this.clearing.set(label, again);
     return again;
   }
 
@@ -138,7 +138,9 @@ export class UserWindows {
     const { failures, windowMillis } = this.options;
     // Rather twice than not at all: what is not counted protects nobody.
     const newlyFailed = async (users: readonly UserBytes[]) =>
-      (await this.hasForgotten(label)) ? failures.note(label, side, users).catch(() => users.length) : users.length;
+      (await this.sharedFailuresCleared(label))
+        ? failures.record(label, side, users).catch(() => users.length)
+        : users.length;
     await this.cubes.get(label)?.[side].close(windowMillis / 1000, newlyFailed);
   }
 

@@ -12,7 +12,7 @@ export interface RouteRule {
   /** Whether asking the other side too changes nothing there. */
   readonly shadowable: boolean;
   /** Whether bodies are files: of any size, and for as long as they take. */
-  readonly files: boolean;
+  readonly carriesFiles: boolean;
   /** Request headers that its service reads beside the standard ones, in lower case: no other goes on to it. */
   readonly headers: ReadonlySet<string>;
 }
@@ -45,9 +45,9 @@ const rules: Readonly<Record<TrafficName, readonly RouteRule[]>> = {
     rule(['POST'], '/models/:name/predict', 'reads', { shadowable: true }),
   ],
   paperwork: [
-    rule(['POST'], '/files', 'writes', { files: true, ...creation }),
+    rule(['POST'], '/files', 'writes', { carriesFiles: true, ...creation }),
     rule(['GET', 'HEAD'], '/files/:id', 'reads', { shadowable: true }),
-    rule(['GET', 'HEAD'], '/files/:id/content', 'reads', { files: true }),
+    rule(['GET', 'HEAD'], '/files/:id/content', 'reads', { carriesFiles: true }),
     rule(['DELETE'], '/files/:id', 'writes'),
     rule(['POST'], '/files/:id/process', 'writes'),
     rule(['GET', 'HEAD'], '/files/:id/results', 'reads', { shadowable: true }),
@@ -134,18 +134,18 @@ function rule(
   more: {
     readonly cacheable?: boolean;
     readonly shadowable?: boolean;
-    readonly files?: boolean;
+    readonly carriesFiles?: boolean;
     readonly headers?: readonly string[];
   } = {},
 ): RouteRule {
-  const { cacheable = false, shadowable = false, files = false, headers = [] } = more;
+  const { cacheable = false, shadowable = false, carriesFiles = false, headers = [] } = more;
   return {
     methods,
     pattern,
     intent,
     cacheable,
     shadowable,
-    files,
+    carriesFiles,
     headers: new Set([...headersOfEveryRoute, ...headers]),
   };
 }

@@ -22,14 +22,14 @@ const maxOutstanding = 4096;
 export class Sides {
   readonly all: ReadonlyMap<string, SidesOfCube>;
 
-  /** `breaks`: whether a route of a cube is left alone while most of its calls fail. */
+  /** `usesBreakers`: whether a route of a cube is left alone while most of its calls fail. */
   constructor(
     routes: readonly Route[],
     private readonly options: SidesOptions,
-    breaks: boolean,
+    usesBreakers: boolean,
   ) {
     const cubes = new Map(routes.map(({ label, cube }) => [label, cube]));
-    this.all = new Map([...cubes].map(([label, cube]) => [label, this.connect(cube, breaks)]));
+    this.all = new Map([...cubes].map(([label, cube]) => [label, this.connect(cube, usesBreakers)]));
   }
 
   of(label: string): SidesOfCube {
@@ -47,7 +47,7 @@ export class Sides {
     );
   }
 
-  private connect({ cubeId, trafficName }: CubeDefinition, breaks: boolean): SidesOfCube {
+  private connect({ cubeId, trafficName }: CubeDefinition, usesBreakers: boolean): SidesOfCube {
     const { limits, instances, legacyUrls, now, random } = this.options;
     const connect = (url: string) =>
       connectEndpoint(url, { connectMillis: limits.connectMillis, perEndpoint: connectionsPerEndpoint });
@@ -55,12 +55,17 @@ export class Sides {
     const url = trafficName === null ? undefined : legacyUrls.get(trafficName);
     const legacy = url === undefined ? [] : [{ id: 'legacy', url }];
     return {
-      cube: new Upstream({ ...shared, breaks, namesCalls: true, endpoints: () => instances.ready(cubeId as CubeId) }),
+      cube: new Upstream({
+        ...shared,
+        usesBreakers,
+        sendsCallIds: true,
+        endpoints: () => instances.ready(cubeId as CubeId),
+      }),
       cubeVersion: () => instances.versionOf(cubeId as CubeId),
       legacy:
         url === undefined
           ? null
-          : new Upstream({ ...shared, breaks: false, namesCalls: false, endpoints: () => legacy }),
+          : new Upstream({ ...shared, usesBreakers: false, sendsCallIds: false, endpoints: () => legacy }),
     };
   }
 }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { compareAnswers, isIgnored, type ShadowRule } from '../../../../src/domain/traffic/shadow-comparison.js';
+import { compareResponses, isIgnored, type ShadowRule } from '../../../../src/domain/traffic/shadow-comparison.js';
 
 const answer = (body: string, status = 200, contentType = 'application/json') => ({ status, contentType, body });
-const fields = (one: string, other: string) => compareAnswers(answer(one), answer(other))?.map(({ field }) => field);
+const fields = (one: string, other: string) => compareResponses(answer(one), answer(other))?.map(({ field }) => field);
 
 test.each([
   ['the same', '{"a":1}', '{"a":1}'],
@@ -28,13 +28,13 @@ test.each([
 ])('%s is a difference', (_what, one, other, expected) => expect(fields(one, other)).toEqual(expected));
 
 test('where the status differs nothing else is told', () => {
-  const [difference, ...rest] = compareAnswers(answer('{"a":1}'), answer('{"b":2}', 500)) ?? [];
+  const [difference, ...rest] = compareResponses(answer('{"a":1}'), answer('{"b":2}', 500)) ?? [];
   expect(rest).toEqual([]);
   expect(difference).toMatchObject({ field: 'status', one: '200', other: '500' });
 });
 
 test('an example says what a value is and how long, not what it says', () => {
-  const [difference] = compareAnswers(answer('{"a":"갑자을축"}'), answer('{"a":null}')) ?? [];
+  const [difference] = compareResponses(answer('{"a":"갑자을축"}'), answer('{"a":null}')) ?? [];
   expect(difference).toEqual({
     field: 'body.a',
     one: 'string of 4',

@@ -17,7 +17,7 @@ test('users whom a side refuses are counted by route and side, each once an hour
   const refused = new RefusedUsers(table.all, {
     windowMillis: 10_000,
     weightOf: () => 5,
-    failures: { note: async (_label, _side, users) => users.length, forget: async () => undefined },
+    failures: { record: async (_label, _side, users) => users.length, clear: async () => undefined },
     now: () => Date.now(),
   });
   const route = (method: string, path: string) => {

@@ -3,7 +3,7 @@ import type { UserBytes } from '../../../../../src/domain/traffic/routing.js';
 import { type SharedFailures, UserWindows } from '../../../../../src/services/gateway/observation/user-windows.js';
 
 /** No other gateway: whoever this one does not know is new. */
-const alone: SharedFailures = { note: async (_label, _side, users) => users.length, forget: async () => undefined };
+const alone: SharedFailures = { record: async (_label, _side, users) => users.length, clear: async () => undefined };
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -63,7 +63,7 @@ test('users and failures of a window are told together, once it is known who cou
     labels: ['saju'],
     windowMillis: 10_000,
     weightOf: () => 5,
-    failures: { ...alone, note: () => new Promise((resolve) => (answer = resolve)) },
+    failures: { ...alone, record: () => new Promise((resolve) => (answer = resolve)) },
     now: () => Date.now(),
   });
   windows.count('saju', 'cube', 'one' as UserBytes, true, 5);
@@ -87,11 +87,11 @@ test('what could not be forgotten when the weight fell is forgotten before anybo
     windowMillis: 10_000,
     weightOf: () => weight,
     failures: {
-      note: async () => {
+      record: async () => {
         calls.push('note');
         return 0;
       },
-      forget: async () => {
+      clear: async () => {
         calls.push('forget');
         if (away) throw new Error('away');
       },
