@@ -1,8 +1,10 @@
 import type pg from 'pg';
 import type { ReachCrashPoint } from '../base/crash-points.js';
+import type { ItemOutcome, ItemRef, RejectedItem } from '../domain/migration/items.js';
 import type { MigrationOptions } from '../domain/migration/options.js';
 import type { RunReference } from '../domain/migration/run-reference.js';
 import type { Databases } from '../postgres/databases.js';
+import type { ItemClaim } from '../postgres/ledger/items.js';
 import type { VerificationVerdict } from '../postgres/ledger/verifications.js';
 
 /** What a step gets of the world. */
@@ -86,6 +88,22 @@ export interface Kind {
   checkServing(client: pg.ClientBase, role: string): Promise<void>;
   /** What the kind's service must answer for some rows of their owner; left out for a kind that is not served by id. */
   readonly answers?: ServedRows;
+  /** Of the plan `items`: what happens to each item once its rows were moved. */
+  readonly items?: KindItems;
+}
+
+export interface KindItems {
+  /** Items in the cube behind the id `after`, in the order of their ids; fewer than `max` only at the end. */
+  list(run: RunReference, after: string | null, max: number, step: StepContext): Promise<readonly ItemRef[]>;
+  /**
+   * Carries one step out (`claim.step` of `claim.item`), or finds it carried out. What it writes into the cube database is conditional on
+   * `confirmItem(client, claim)` in the same transaction: otherwise a later attempt, or an undo, has taken the step over.
+   */
+  do(claim: ItemClaim, step: StepContext): Promise<ItemOutcome>;
+  /** Undoes one step as far as it was carried out, with the same condition. */
+  undo(claim: ItemClaim, step: StepContext): Promise<void>;
+  /** Takes the rows of unfit items out of the cube, and keeps them as rejects; those that are rejects stay rejects. */
+  reject(run: RunReference, rejected: readonly RejectedItem[], step: StepContext): Promise<void>;
 }
 
 /** Fields of a row as its service answers them. */

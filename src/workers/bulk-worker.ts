@@ -1,3 +1,4 @@
+import { createItemSteps } from '../activities/item-steps.js';
 import { createMigrationSteps } from '../activities/migration-steps.js';
 import { armCrashPoint } from '../base/crash-points.js';
 import { temporalTarget } from '../config/temporal-address.js';
@@ -6,6 +7,7 @@ import { taskQueues } from '../domain/task-queues.js';
 import { registry } from '../kinds/registry.js';
 import { openDatabases } from '../postgres/databases.js';
 import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger/schema.js';
+import { joinActivities } from './join-activities.js';
 import type { StartedWorker } from './run-worker.js';
 import { connectTemporal, createWorker, workerIdentity } from './worker.js';
 
@@ -19,14 +21,12 @@ export async function startBulkWorker(config: ConfigurationOf<'bulk-worker'>): P
   const urls = { legacyUrl: config.LEGACY_DATABASE_URL, cubeUrl: config.CUBE_DATABASE_URL };
   const databases = openDatabases(urls, 'cubeshift bulk worker', activitySlots * 3);
   await checkLedgerVersion(databases.cube);
+  const steps = { databases, worker: workerIdentity(), reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT) };
   const worker = await createWorker({
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: taskQueues.bulk,
-    activities: createMigrationSteps(
-      { databases, worker: workerIdentity(), reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT) },
-      registry,
-    ),
+    activities: joinActivities([createMigrationSteps(steps, registry), createItemSteps(steps, registry)]),
     maxConcurrentActivityTaskExecutions: activitySlots,
   });
   return { worker, connection, close: () => databases.close() };

@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { guarded } from '../../src/activities/guard.js';
+import type { ItemSteps } from '../../src/activities/item-steps.js';
 import type { LedgerSteps } from '../../src/activities/ledger-steps.js';
 import type { MigrationSteps } from '../../src/activities/migration-steps.js';
 import { type GivesUp, neverGivesUp, Patience } from '../../src/activities/patience.js';
@@ -8,7 +9,7 @@ import type { MigrationStage, MigrationStatus } from '../../src/domain/migration
 import type { RunReference } from '../../src/domain/migration/run-reference.js';
 import { until } from '../support/conditions.js';
 
-type Activities = LedgerSteps & MigrationSteps;
+type Activities = LedgerSteps & MigrationSteps & ItemSteps;
 export type ActivityName = keyof Activities;
 type State = Parameters<LedgerSteps['recordState']>[1] & {
   /** The long steps that were at work when the state was told. */
@@ -63,6 +64,11 @@ export class FakeLedger {
     repairRows: async () => ({ finished: true }),
     removeMovedRows: async () => undefined,
     finalize: async () => undefined,
+    listItems: async () => ({ items: [], next: null }),
+    runItemStep: async () => ({ kind: 'done' }),
+    undoItem: async () => undefined,
+    rejectItems: async () => undefined,
+    undoItems: async () => undefined,
   };
 
   /** The next calls of `name` get these answers, one each; then what `answer` said holds again. */
@@ -155,6 +161,11 @@ export const bulkStepNames: readonly ActivityName[] = [
   'repairRows',
   'retryRejects',
   'removeMovedRows',
+  'listItems',
+  'runItemStep',
+  'undoItem',
+  'rejectItems',
+  'undoItems',
 ];
 
 type VerifyAnswer = Awaited<ReturnType<MigrationSteps['verifyRows']>>;

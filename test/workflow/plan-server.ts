@@ -1,7 +1,7 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Runtime, type Worker } from '@temporalio/worker';
+import { Runtime, type Worker, type WorkerOptions } from '@temporalio/worker';
 import { inject } from 'vitest';
-import { defaultOptionsOf } from '../../src/domain/catalog.js';
+import { defaultOptionsOf, type MigrationKind, workflowTypeOf } from '../../src/domain/catalog.js';
 import {
   type MigrationAction,
   type MigrationId,
@@ -29,21 +29,32 @@ export class PlanServer {
   private running: Promise<void>[] = [];
   private workers: Worker[] = [];
 
-  private constructor(readonly environment: TestWorkflowEnvironment) {}
+  private constructor(
+    readonly environment: TestWorkflowEnvironment,
+    private readonly kind: MigrationKind,
+    private readonly workflowBundle: WorkerOptions['workflowBundle'],
+  ) {}
 
-  static async start(): Promise<PlanServer> {
+  /** `kind` and `workflowBundle`: of a kind that the catalogue does not have. */
+  static async start(
+    kind: MigrationKind = 'saju-records',
+    workflowBundle: WorkerOptions['workflowBundle'] = { codePath: workflowBundlePath },
+  ): Promise<PlanServer> {
     keepQuiet();
     const environment = await TestWorkflowEnvironment.createTimeSkipping({
       server: { executable: { type: 'existing-path', path: inject('timeSkippingServer') } },
     });
     await addSearchAttributes(environment);
-    const server = new PlanServer(environment);
+    const server = new PlanServer(environment, kind, workflowBundle);
     await server.startWorkers();
     return server;
   }
 
   /** The same on the real server, for what the time-skipping one does otherwise. Time does not fly there. */
-  static async startOnRealServer(): Promise<PlanServer> {
+  static async startOnRealServer(
+    kind: MigrationKind = 'saju-records',
+    workflowBundle: WorkerOptions['workflowBundle'] = { codePath: workflowBundlePath },
+  ): Promise<PlanServer> {
     keepQuiet();
     const address = inject('servers').temporalAddress;
     const namespace = await createNamespace(address);
@@ -54,7 +65,7 @@ export class PlanServer {
         () => false,
       ),
     );
-    const server = new PlanServer(environment);
+    const server = new PlanServer(environment, kind, workflowBundle);
     await server.startWorkers();
     return server;
   }
@@ -73,18 +84,36 @@ export class PlanServer {
   ): Promise<PlanRun> {
     const ledger = new FakeLedger();
     prepare(ledger);
+    return this.run(id, ledger, options, []);
+  }
+
+  /** Starts the plan of a run whose plan was lost, as the control API does. */
+  async beginAgain(id: string, ledger: FakeLedger): Promise<PlanRun> {
+    const { sequence = 0, stage = 'preflight' } = ledger.state ?? {};
+    const counted = { estimatedRows: 0, migrated: 0, rejected: 0 };
+    const carried: CarriedRun = { completed: [], undos: [], ...counted, startedAgain: true, sequence, stage };
+    return this.run(id, ledger, {}, [carried]);
+  }
+
+  private async run(
+    id: string,
+    ledger: FakeLedger,
+    options: Partial<MigrationOptions>,
+    carried: readonly CarriedRun[],
+  ): Promise<PlanRun> {
     this.ledgers.set(id, ledger);
     const migrationId = id as MigrationId;
-    const handle = await this.environment.client.workflow.start('rowsMigration', {
-      workflowId: workflowIdOf('saju-records', migrationId),
+    const handle = await this.environment.client.workflow.start(workflowTypeOf(this.kind), {
+      workflowId: workflowIdOf(this.kind, migrationId),
       taskQueue: taskQueues.control,
       args: [
         {
           id: migrationId,
-          kind: 'saju-records',
+          kind: this.kind,
           mode: 'copy',
-          options: { ...defaultOptionsOf('saju-records'), ...options },
+          options: { ...defaultOptionsOf(this.kind), ...options },
         },
+        ...carried,
       ],
     });
     return new PlanRun(this.environment, handle.workflowId, ledger);
@@ -104,7 +133,7 @@ export class PlanServer {
       createWorker({
         ...common,
         taskQueue: taskQueues.control,
-        workflowBundle: { codePath: workflowBundlePath },
+        ...(this.workflowBundle === undefined ? {} : { workflowBundle: this.workflowBundle }),
         activities: { ...this.activities(controlStepNames), checkProof: async () => true },
       }),
       createWorker({
@@ -184,8 +213,9 @@ export class PlanRun {
     return payload?.data ? (JSON.parse(Buffer.from(payload.data).toString('utf8')) as CarriedRun) : undefined;
   }
 
-  async events() {
-    return (await this.handle.fetchHistory()).events ?? [];
+  async events(runId?: string | null) {
+    const handle = runId ? this.environment.client.workflow.getHandle(this.workflowId, runId) : this.handle;
+    return (await handle.fetchHistory()).events ?? [];
   }
 }
 

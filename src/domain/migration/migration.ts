@@ -71,7 +71,7 @@ export function isMigrationId(value: string): value is MigrationId {
   return /^[a-z0-9][a-z0-9-]{0,62}$/.test(value);
 }
 
-export function workflowIdOf(kind: MigrationKind, id: MigrationId): string {
+export function workflowIdOf(kind: MigrationKind, id: string): string {
   return `${kind}/${id}`;
 }
 

@@ -8,6 +8,7 @@ import type {
 } from '../../domain/migration/migration.js';
 import { endedStatuses } from '../../domain/migration/migration.js';
 import { inTransaction } from '../connect.js';
+import { finalizeItems } from './items.js';
 import { assertCurrent, currentStepSql, fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
 
 /** Where a workflow says its run stands. `sequence` rises with each change; an older one never overwrites a newer. */
@@ -124,6 +125,7 @@ export async function finalizeOwnership(cube: pg.Pool, asked: RunStepFence): Pro
       fenceValues(asked),
     );
     assertCurrent(handed, asked);
+    await finalizeItems(client, asked.migrationId);
     await client.query('set constraints all immediate');
     // Still owned, they would be removed by the next rollback of the kind.
     const owned = await client.query<{ ids: string }>(

@@ -1,19 +1,27 @@
 import { CancellationScope, proxyActivities } from '@temporalio/workflow';
+import type { ItemSteps } from '../../activities/item-steps.js';
 import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import type { MigrationSteps } from '../../activities/migration-steps.js';
 import { failureRule } from '../../base/failures.js';
 import type { MigrationInput, MigrationStatus } from '../../domain/migration/migration.js';
+import type { RunReference } from '../../domain/migration/run-reference.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
 import { undoSteps, untilDone } from './options.js';
 import { ReceivedRequests } from './received-requests.js';
 import { type CarriedRun, failureOf, MigrationRun, StopRequested } from './run.js';
+import { Saga } from './saga.js';
 
 const steps = proxyActivities<Pick<LedgerSteps, 'openRanges'>>(untilDone);
 
+const { removeMovedRows, undoItems } = proxyActivities<
+  Pick<MigrationSteps, 'removeMovedRows'> & Pick<ItemSteps, 'undoItems'>
+>(undoSteps);
+
 /** Undos by the names under which plans register them. */
-const undos = {
-  removeMovedRows: proxyActivities<Pick<MigrationSteps, 'removeMovedRows'>>(undoSteps).removeMovedRows,
-} as const;
+const undos: Readonly<Record<string, (run: RunReference) => Promise<void>>> = {
+  removeMovedRows,
+  undoItems: (run) => undoItems(run, 'all'),
+};
 
 export interface MigrationOutcome {
   readonly status: MigrationStatus;
@@ -74,6 +82,10 @@ async function cancelRun(run: MigrationRun, by: string): Promise<MigrationOutcom
   await run.enter('done', 'running', 'cancel', by, {}, letGo);
   // From here on nobody can claim; who did a moment ago loses it.
   await letGo();
+  // What is in the middle of its steps goes back to where it was; what was moved stays.
+  const inTransfer = new Saga(run.saga.undos.filter((undo) => undo === 'undoItems'));
+  const left = await inTransfer.undoAll(() => undoItems(run.reference, 'unfinished'));
+  if (left.length > 0) return endIncomplete(run, 'done', left);
   await run.enter('done', 'cancelled', 'cancelled', 'engine');
   return { status: 'cancelled' };
 }
@@ -81,19 +93,26 @@ async function cancelRun(run: MigrationRun, by: string): Promise<MigrationOutcom
 async function rollBack(run: MigrationRun, by: string): Promise<MigrationOutcome> {
   // A worker frozen in a transaction would keep the ledger from being told.
   await run.enter('rolling_back', 'running', 'rollback', by, {}, () => steps.openRanges(run.reference));
-  const left = await run.saga.undoAll(async (undo) => {
-    if (undo === 'removeMovedRows') await undos.removeMovedRows(run.reference);
-  });
+  const left = await run.saga.undoAll(async (undo) => undos[undo]?.(run.reference));
   if (left.length === 0) {
     await run.enter('done', 'rolled_back', 'rolled_back', 'engine');
     return { status: 'rolled_back' };
   }
+  return endIncomplete(run, 'rolling_back', left);
+}
+
+/** Ends a run of which something could not be undone, and says what. */
+async function endIncomplete(
+  run: MigrationRun,
+  stage: 'rolling_back' | 'done',
+  left: readonly { undo: string; reason: string }[],
+): Promise<MigrationOutcome> {
   const what = left.map(({ undo, reason }) => `${undo} (${reason})`).join(', ');
   const error = {
     type: 'undo_incomplete',
     message: `Not undone: ${what}`,
     hint: failureRule('undo_incomplete').hint,
   } as const;
-  await run.enter('rolling_back', 'failed', 'undo_incomplete', 'engine', { error });
+  await run.enter(stage, 'failed', 'undo_incomplete', 'engine', { error });
   return { status: 'failed' };
 }

@@ -1,0 +1,129 @@
+import { Failure, toFailure } from '../base/failures.js';
+import type { MigrationKind } from '../domain/catalog.js';
+import { type ItemOutcome, type ItemRef, itemName, itemSteps, type RejectedItem } from '../domain/migration/items.js';
+import type { RunReference } from '../domain/migration/run-reference.js';
+import type { Kind, KindItems, StepContext } from '../kinds/kind.js';
+import { atSide } from '../postgres/databases.js';
+import {
+  beginItemStep,
+  claimItemUndo,
+  endItemStep,
+  finishedItems,
+  itemsToUndo,
+  type UndoScope,
+} from '../postgres/ledger/items.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { createKindDispatch } from './kind-dispatch.js';
+
+export interface ItemPage {
+  readonly items: readonly ItemRef[];
+  /** The id behind which the next page begins; null behind the last item. */
+  readonly next: string | null;
+}
+
+const itemsOfPage = 1000;
+
+/** The steps of single items, by kind. What was done is in the ledger before the step that follows begins. */
+export function createItemSteps(deps: ActivityDependencies, registry: Readonly<Record<MigrationKind, Kind>>) {
+  const { byKind, patience } = createKindDispatch(deps, registry);
+  return {
+    /** Up to `max` items behind `after` that this run has not taken through all their steps. */
+    listItems: (run: RunReference, after: string | null, max: number): Promise<ItemPage> =>
+      byKind(run, async (kind, step) => {
+        const { list } = itemsOf(run, kind);
+        let from = after;
+        for (;;) {
+          const page = await list(run, from, itemsOfPage, step);
+          const { cube } = step.databases;
+          const finished = await atSide('cube', () => finishedItems(cube, run, page, itemSteps(run.kind)));
+          const left = page.filter(({ table, id }) => !finished.has(`${table}:${id}`));
+          const items = left.slice(0, max);
+          if (left.length > max) return { items, next: items.at(-1)?.id ?? null };
+          const last = page.at(-1)?.id ?? null;
+          if (page.length < itemsOfPage) return { items, next: null };
+          if (items.length > 0) return { items, next: last };
+          from = last;
+          step.reportProgress({ position: from });
+        }
+      }),
+
+    /** Makes one step of an item, or finds it made; registered for undo before it runs. */
+    runItemStep: (run: RunReference, item: ItemRef, name: string): Promise<ItemOutcome> =>
+      byKind(run, async (kind, step) => {
+        const { cube } = step.databases;
+        const place = itemSteps(run.kind).indexOf(name);
+        const claim = await atSide('cube', () => beginItemStep(cube, run, item, name, place));
+        if (claim === undefined) return { kind: 'done' };
+        step.reach('after-item-begun');
+        const outcome = await itemsOf(run, kind).do(claim, step);
+        step.reach('before-item-done');
+        if (outcome.kind === 'done') await atSide('cube', () => endItemStep(cube, claim, 'done'));
+        return outcome;
+      }),
+
+    /** The undo of one item: its steps in reverse order, those that were begun alone. */
+    undoItem: (run: RunReference, item: ItemRef): Promise<void> =>
+      byKind(run, (kind, step) => undoSteps(run, kind, item, step), patience.undo),
+
+    /** The rows of items that a step found unfit leave the cube and become rejects. */
+    rejectItems: (run: RunReference, rejected: readonly RejectedItem[]): Promise<void> =>
+      byKind(run, (kind, step) => itemsOf(run, kind).reject(run, rejected, step)),
+
+    /**
+     * The undo of all items, or of those alone that are in the middle of their steps. One that fails does not stop the others;
+     * throws `undo_incomplete` with what is left.
+     */
+    undoItems: (run: RunReference, scope: UndoScope): Promise<void> =>
+      byKind(
+        run,
+        async (kind, step) => {
+          const { cube } = step.databases;
+          const left: string[] = [];
+          let after: ItemRef | undefined;
+          for (;;) {
+            const from = after;
+            const page = await atSide('cube', () =>
+              itemsToUndo(cube, run, scope, itemSteps(run.kind), from, itemsOfPage),
+            );
+            for (const item of page) {
+              await undoSteps(run, kind, item, step).catch((error: unknown) => {
+                if (step.signal.aborted) throw error;
+                left.push(`${itemName(run.kind, item)} (${toFailure(error).message})`);
+              });
+              step.reportProgress({ position: item.id });
+            }
+            after = page.at(-1);
+            if (page.length < itemsOfPage) break;
+          }
+          if (left.length > 0) throw leftOver(left);
+        },
+        patience.undo,
+      ),
+  };
+
+  async function undoSteps(run: RunReference, kind: Kind, item: ItemRef, step: StepContext): Promise<void> {
+    const { cube } = step.databases;
+    const claims = await atSide('cube', () => claimItemUndo(cube, run, item));
+    for (const claim of claims) {
+      await itemsOf(run, kind).undo(claim, step);
+      await atSide('cube', () => endItemStep(cube, claim, 'undone'));
+    }
+  }
+}
+
+export type ItemSteps = ReturnType<typeof createItemSteps>;
+
+function itemsOf({ kind: name }: RunReference, { items }: Kind): KindItems {
+  if (items === undefined) throw new Failure('unexpected', `The kind ${name} has no items.`);
+  return items;
+}
+
+const maxNamed = 5;
+
+function leftOver(left: readonly string[]): Failure {
+  const some = left.slice(0, maxNamed).join(', ');
+  return new Failure(
+    'undo_incomplete',
+    `${left.length} items were not undone: ${some}${left.length > maxNamed ? ', …' : ''}.`,
+  );
+}

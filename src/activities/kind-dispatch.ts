@@ -1,0 +1,39 @@
+import type { MigrationKind } from '../domain/catalog.js';
+import type { RunReference } from '../domain/migration/run-reference.js';
+import type { Kind, StepContext } from '../kinds/kind.js';
+import { atSide } from '../postgres/databases.js';
+import { createLedgerCheck } from '../postgres/ledger/schema.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { guarded } from './guard.js';
+import { heartbeating } from './heartbeat.js';
+import { type GivesUp, Patience } from './patience.js';
+import { recordingRetries } from './retries.js';
+
+/** Has steps carried out by `registry[run.kind]`: heartbeating, with their failures typed and their retries on record. */
+export function createKindDispatch(
+  { databases, worker, reach }: ActivityDependencies,
+  registry: Readonly<Record<MigrationKind, Kind>>,
+) {
+  const checkLedger = createLedgerCheck(databases.cube);
+  const patience = new Patience();
+
+  function byKind<T>(
+    run: RunReference,
+    work: (kind: Kind, step: StepContext) => Promise<T>,
+    givesUp: GivesUp = patience.step(run.migrationId),
+    { checksLedger = true } = {},
+  ): Promise<T> {
+    return guarded(
+      () =>
+        recordingRetries(databases, run, () =>
+          heartbeating(databases, async ({ databases, tell, signal }) => {
+            if (checksLedger) await atSide('cube', checkLedger);
+            return work(registry[run.kind], { databases, worker, signal, reach, reportProgress: tell });
+          }),
+        ),
+      { givesUp },
+    );
+  }
+
+  return { byKind, patience };
+}

@@ -1,0 +1,150 @@
+import type pg from 'pg';
+import { Failure } from '../../base/failures.js';
+import type { ItemRef } from '../../domain/migration/items.js';
+import type { RunReference } from '../../domain/migration/run-reference.js';
+import { assertCurrent, currentStepSql, fenceValues } from './step-fence.js';
+
+/**
+ * The right to carry out or to undo one step of an item: a later claim of the step makes an earlier one worthless, should a frozen
+ * worker still hold it.
+ */
+export interface ItemClaim {
+  readonly migrationId: string;
+  readonly kind: string;
+  readonly item: ItemRef;
+  readonly step: string;
+  readonly token: bigint;
+}
+
+/**
+ * Registers a step for undo, before it runs, and claims it; undefined when this run has made it already. Throws `claim_lost` when
+ * the run has gone on.
+ */
+export async function beginItemStep(
+  cube: pg.Pool,
+  run: RunReference,
+  item: ItemRef,
+  step: string,
+  place: number,
+): Promise<ItemClaim | undefined> {
+  const begun = await cube.query<{ is_current: boolean; token: string | null }>(
+    `with current as (${currentStepSql}),
+     begun as (
+       insert into ledger.items as known (kind, table_name, item_id, step, place, migration_id, state, token)
+       select kind, $3, $4, $5, $6, id, 'begun', nextval('ledger.claim_tokens') from current
+       on conflict (kind, table_name, item_id, step) do update
+          set place = excluded.place, migration_id = excluded.migration_id, state = 'begun', token = excluded.token,
+              changed_at = clock_timestamp()
+        where not (known.migration_id = excluded.migration_id and known.state = 'done')
+       returning token)
+     select exists (select from current) as is_current, (select token from begun) as token`,
+    [...fenceValues(run), item.table, item.id, step, place],
+  );
+  const { token } = assertCurrent(begun, run);
+  if (token === null) return undefined;
+  const { migrationId, kind } = run;
+  return { migrationId, kind, item, step, token: BigInt(token) };
+}
+
+/** Throws `claim_lost` unless the claim is the newest of its step and its run at work; holds both until the transaction ends. */
+export async function confirmItem(client: pg.ClientBase, claim: ItemClaim): Promise<void> {
+  const held = await client.query(
+    `select from ledger.items join ledger.migrations on migrations.id = $5
+      where items.kind = $1 and table_name = $2 and item_id = $3 and step = $4 and token = $6 and status = 'running' for share`,
+    claimValues(claim),
+  );
+  if (held.rowCount !== 1) throw claimLost(claim);
+}
+
+/** What became of a claimed step. Throws `claim_lost` when another attempt has claimed it. */
+export async function endItemStep(cube: pg.Pool, claim: ItemClaim, state: 'done' | 'undone'): Promise<void> {
+  const ended = await cube.query(
+    `update ledger.items set state = $7, changed_at = clock_timestamp() from ledger.migrations
+      where items.kind = $1 and table_name = $2 and item_id = $3 and step = $4 and migrations.id = $5 and token = $6
+        and status = 'running'`,
+    [...claimValues(claim), state],
+  );
+  if (ended.rowCount !== 1) throw claimLost(claim);
+}
+
+/** Of these items, the ids of those that this run has taken through all of `steps`. */
+export async function finishedItems(
+  cube: pg.Pool,
+  { migrationId, kind }: RunReference,
+  items: readonly ItemRef[],
+  steps: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const found = await cube.query<{ name: string }>(
+    `select table_name || ':' || item_id as name from ledger.items
+      where kind = $1 and migration_id = $2 and state = 'done' and step = any ($3) and table_name = any ($4) and item_id = any ($5::bigint[])
+      group by table_name, item_id having count(*) = $6`,
+    [kind, migrationId, steps, [...new Set(items.map(({ table }) => table))], items.map(({ id }) => id), steps.length],
+  );
+  return new Set(found.rows.map(({ name }) => name));
+}
+
+/** Which items are undone: all of the kind that no run has handed over, or those alone that this run has not finished. */
+export type UndoScope = 'all' | 'unfinished';
+
+/** Items behind `after` of which some step is to be undone, in the order of table and id. */
+export async function itemsToUndo(
+  cube: pg.Pool,
+  { migrationId, kind }: RunReference,
+  scope: UndoScope,
+  steps: readonly string[],
+  after: ItemRef | undefined,
+  max: number,
+): Promise<readonly ItemRef[]> {
+  const found = await cube.query<ItemRef>(
+    `select table_name as table, item_id::text as id from ledger.items
+      where kind = $1 and state in ('begun', 'done') and ($4::text is null or (table_name, item_id) > ($4, $5::bigint))
+        and ($3 = 'all' or migration_id = $2)
+      group by table_name, item_id
+     having $3 = 'all' or count(*) filter (where state = 'done' and step = any ($6)) < cardinality($6::text[])
+      order by table_name, item_id limit $7`,
+    [kind, migrationId, scope, after?.table ?? null, after?.id ?? null, steps, max],
+  );
+  return found.rows;
+}
+
+/**
+ * Claims the steps of an item that were begun, whichever run began them, the last first: from now on no earlier attempt changes
+ * anything. Throws `claim_lost` when the run has gone on.
+ */
+export async function claimItemUndo(cube: pg.Pool, run: RunReference, item: ItemRef): Promise<readonly ItemClaim[]> {
+  const claimed = await cube.query<{ is_current: boolean; steps: { step: string; token: string }[] }>(
+    `with current as (${currentStepSql}),
+     claimed as (
+       update ledger.items set token = nextval('ledger.claim_tokens') from current
+        where items.kind = current.kind and table_name = $3 and item_id = $4 and state in ('begun', 'done')
+       returning step, token::text, place)
+     select exists (select from current) as is_current,
+            coalesce((select json_agg(json_build_object('step', step, 'token', token) order by place desc) from claimed), '[]') as steps`,
+    [...fenceValues(run), item.table, item.id],
+  );
+  const { migrationId, kind } = run;
+  return assertCurrent(claimed, run).steps.map(({ step, token }) => ({
+    migrationId,
+    kind,
+    item,
+    step,
+    token: BigInt(token),
+  }));
+}
+
+/** Within the transaction that hands rows over: what was done to items is final, and no later rollback undoes it. */
+export async function finalizeItems(client: pg.ClientBase, migrationId: string): Promise<void> {
+  await client.query(
+    `update ledger.items set state = 'final', changed_at = clock_timestamp()
+      where kind = (select kind from ledger.migrations where id = $1) and state = 'done'`,
+    [migrationId],
+  );
+}
+
+function claimValues({ migrationId, kind, item, step, token }: ItemClaim): string[] {
+  return [kind, item.table, item.id, step, migrationId, token.toString()];
+}
+
+function claimLost({ kind, item, step }: ItemClaim): Failure {
+  return new Failure('claim_lost', `Another worker took over step ${step} of ${kind} ${item.table} ${item.id}.`);
+}

@@ -1,0 +1,60 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { LedgerSteps } from '../../activities/ledger-steps.js';
+import type { MigrationSteps } from '../../activities/migration-steps.js';
+import { type FailureReport, failureRule } from '../../base/failures.js';
+import { longSteps, shortSteps } from '../lib/options.js';
+import type { MigrationRun, SteeringCommand } from '../lib/run.js';
+import { compareEverything } from './comparing.js';
+
+const steps = proxyActivities<Pick<LedgerSteps, 'acceptRejects' | 'countRejects'>>(shortSteps);
+const { repairRows, retryRejects } = proxyActivities<Pick<MigrationSteps, 'repairRows' | 'retryRejects'>>(longSteps);
+
+/** Stages at which rows and items are moved: at first, or after a repair or a retry. */
+export type MovingStage = 'copying' | 'verifying';
+
+/** Carries out what a person asked for at a rest, at the stage that the run was at. */
+export function executeCommand(run: MigrationRun, command: SteeringCommand): Promise<void> {
+  return run.executeCommand(command, async () => {
+    if (run.hasCompleted('copy')) await carryOut(run, command, 'verifying');
+    // A look in the middle of the copy, which goes on afterwards.
+    else if (command.action === 'verify') await compareEverything(run, async () => undefined);
+    else await carryOut(run, command, 'copying');
+  });
+}
+
+async function carryOut(run: MigrationRun, { action, request }: SteeringCommand, stage: MovingStage): Promise<void> {
+  const { options } = run.input;
+  const ids = request.ids ?? 'all';
+  switch (action) {
+    case 'rejects/retry':
+      return untilFinished(() => run.step(stage, () => retryRejects(run.reference, options, ids)));
+    case 'rejects/accept':
+      await run.step(stage, () => steps.acceptRejects(run.reference, ids, request.by, request.why ?? ''));
+      return;
+    case 'repair':
+      return untilFinished(() => run.step(stage, () => repairRows(run.reference, options)));
+    default:
+      return;
+  }
+}
+
+/** A worker that is shut down returns what it has not finished. */
+async function untilFinished(work: () => Promise<{ finished: boolean }>): Promise<void> {
+  for (;;) {
+    const { finished } = await work();
+    if (finished) return;
+  }
+}
+
+/** Blocked by rejects: a person accepts them, or mends the source and retries; then the plan looks again. */
+export async function handleRejects(run: MigrationRun, stage: MovingStage): Promise<void> {
+  const command = await run.block('too_many_rejects', await run.step(stage, () => describeRejects(run)));
+  await executeCommand(run, command);
+}
+
+async function describeRejects(run: MigrationRun): Promise<FailureReport> {
+  const { open, topReasons } = await steps.countRejects(run.reference);
+  const reasons = topReasons.map(({ reason, count }) => `${reason} ${count}`).join(', ');
+  const message = `${open} rows were rejected, more than the limit of ${run.input.options.reject_limit_percent} %: ${reasons}.`;
+  return { type: 'too_many_rejects', message, hint: failureRule('too_many_rejects').hint };
+}

@@ -1,0 +1,78 @@
+import { WorkflowExecutionAlreadyStartedError, WorkflowIdReusePolicy } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  ChildWorkflowCancellationType,
+  ChildWorkflowFailure,
+  executeChild,
+  getExternalWorkflowHandle,
+  isCancellation,
+  ParentClosePolicy,
+  proxyActivities,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { ItemSteps } from '../../activities/item-steps.js';
+import { type ItemOutcome, type ItemRef, itemName, itemSteps } from '../../domain/migration/items.js';
+import { workflowIdOf } from '../../domain/migration/migration.js';
+import type { RunReference } from '../../domain/migration/run-reference.js';
+import { kindAttribute } from '../lib/messages.js';
+import { longSteps, undoSteps } from '../lib/options.js';
+
+const { runItemStep } = proxyActivities<Pick<ItemSteps, 'runItemStep'>>(longSteps);
+const { undoItem } = proxyActivities<Pick<ItemSteps, 'undoItem'>>(undoSteps);
+
+/** `stopped`: paused or cancelled with its run; what it did is in the ledger, and it goes on from there when it is started again. */
+type ItemEnd = ItemOutcome | { readonly kind: 'stopped' };
+
+/**
+ * Takes one item through its steps. Each is registered for undo before it runs; an item that a step finds unfit is taken back, the
+ * last step first.
+ */
+export async function itemMigration(run: RunReference, item: ItemRef): Promise<ItemEnd> {
+  // The audit knows what the plan was asked for: a part of it is started by the plan alone.
+  if (workflowInfo().parent?.workflowId !== workflowIdOf(run.kind, run.migrationId))
+    throw ApplicationFailure.nonRetryable('An item is moved by the plan of its migration alone.', 'invalid_input');
+  try {
+    for (const step of itemSteps(run.kind)) {
+      const outcome = await runItemStep(run, item, step);
+      if (outcome.kind === 'done') continue;
+      await CancellationScope.nonCancellable(() => undoItem(run, item));
+      return outcome;
+    }
+    return { kind: 'done' };
+  } catch (error) {
+    if (isCancellation(error)) return { kind: 'stopped' };
+    throw error;
+  }
+}
+
+/**
+ * Has an item moved by a workflow of its own, and waits for its end. A pause or a cancellation of the run reaches it, and is waited
+ * for too. Left by a plan that was lost, it is stopped and started again.
+ */
+export async function moveItem(run: RunReference, item: ItemRef): Promise<ItemOutcome> {
+  const workflowId = `${workflowIdOf(run.kind, run.migrationId)}/${itemName(run.kind, item)}`;
+  for (;;) {
+    try {
+      const end = await executeChild(itemMigration, {
+        workflowId,
+        args: [run, item],
+        // A plan that is terminated leaves no step in its middle: the item comes to its own end.
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+        typedSearchAttributes: [{ key: kindAttribute, value: run.kind }],
+      });
+      // Stopped from outside, by Temporal's own means, it is started again.
+      if (end.kind !== 'stopped') return end;
+    } catch (error) {
+      if (error instanceof ChildWorkflowFailure) throw error.cause ?? error;
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      await getExternalWorkflowHandle(workflowId)
+        .cancel()
+        .catch(() => undefined);
+      await sleep('1 second');
+    }
+  }
+}

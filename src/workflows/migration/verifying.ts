@@ -1,0 +1,55 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { LedgerSteps } from '../../activities/ledger-steps.js';
+import { type FailureReport, failureRule } from '../../base/failures.js';
+import { shortSteps } from '../lib/options.js';
+import type { MigrationRun } from '../lib/run.js';
+import { executeCommand } from './commands.js';
+import { compareEverything, type Verdict } from './comparing.js';
+
+const { countRejects } = proxyActivities<Pick<LedgerSteps, 'countRejects'>>(shortSteps);
+
+/**
+ * Verified and at rest; whatever is asked is carried out and verified again, until the migration is accepted. `beforehand` is done
+ * before each verification, since a repair or a retry may have left it to do.
+ */
+export async function restUntilComplete(
+  run: MigrationRun,
+  beforehand: () => Promise<void> = async () => undefined,
+): Promise<void> {
+  for (;;) {
+    await run.once('verify', () => verifyUntilClean(run, beforehand));
+    const command = await run.rest('verified', await hasOpenRejects(run));
+    if (command.action === 'complete') return;
+    if (command.action !== 'rejects/accept') run.redo('verify');
+    await executeCommand(run, command);
+    await run.renewHistory();
+  }
+}
+
+/** Compares every row; a mismatch blocks until a repair, a retry or another look finds both sides equal. */
+async function verifyUntilClean(run: MigrationRun, beforehand: () => Promise<void>): Promise<void> {
+  for (;;) {
+    await beforehand();
+    const verdict = await compareEverything(run, () => run.renewHistory());
+    if (verdict.clean) return;
+    const command = await run.block('verification_mismatch', describeMismatch(verdict));
+    await executeCommand(run, command);
+    await run.renewHistory();
+  }
+}
+
+async function hasOpenRejects(run: MigrationRun): Promise<boolean> {
+  const { open } = await run.step('verifying', () => countRejects(run.reference));
+  return open > 0;
+}
+
+function describeMismatch({ mismatched, compared, examples, disagreement }: Verdict): FailureReport {
+  const some = examples.map(({ id, field }) => `id ${id} ${field}`).join(', ');
+  const differ = `${mismatched} of ${compared} rows differ between legacy and cube: ${some}${mismatched > examples.length ? ', …' : ''}.`;
+  const sentences = [...(mismatched > 0 || disagreement === undefined ? [differ] : []), disagreement ?? []].flat();
+  return {
+    type: 'verification_mismatch',
+    message: sentences.join(' '),
+    hint: failureRule('verification_mismatch').hint,
+  };
+}

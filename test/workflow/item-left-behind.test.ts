@@ -1,0 +1,28 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { addNewKind, bundleWithNewKind, newKind } from '../support/new-kind.js';
+import { itemSteps, withItems } from './fake-items.js';
+import { workUntilStopped } from './fake-ledger.js';
+import { PlanServer } from './plan-server.js';
+
+/** The time-skipping server does not tell a plan of a workflow that runs already. */
+let real: PlanServer;
+
+beforeAll(async () => {
+  addNewKind();
+  real = await PlanServer.startOnRealServer(newKind, await bundleWithNewKind());
+});
+afterAll(() => real.stop());
+
+test('an item that a lost plan left at work is stopped, and started again by the plan that goes on', async () => {
+  const run = await real.begin('lost', (ledger) => {
+    withItems(ledger, 1);
+    ledger.next('runItemStep', () => workUntilStopped<{ kind: 'done' }>({ kind: 'done' }));
+  });
+  await run.ledger.untilWorking('runItemStep');
+  await run.handle.terminate('lost');
+  expect(run.ledger.working('runItemStep')).toBe(1);
+  const again = await real.beginAgain('lost', run.ledger);
+  await again.steer('resume');
+  expect(await again.accept()).toBe('completed');
+  expect(itemSteps(run)).toEqual(['1 store', '1 store', '1 publish']);
+});

@@ -1,0 +1,232 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { taskQueues } from '../../src/domain/task-queues.js';
+import { until } from '../support/conditions.js';
+import { addNewKind, bundleWithNewKind, newKind } from '../support/new-kind.js';
+import { itemSteps, itemsOf, withItems } from './fake-items.js';
+import { clean, failing, mismatch, workUntilStopped } from './fake-ledger.js';
+import { PlanServer } from './plan-server.js';
+
+let server: PlanServer;
+
+beforeAll(async () => {
+  addNewKind();
+  server = await PlanServer.start(newKind, await bundleWithNewKind());
+});
+afterAll(() => server.stop());
+
+test('items go through their steps, in order, between the copy and the verification', async () => {
+  const run = await server.begin('in-order', (ledger) => withItems(ledger, 5));
+  expect(await run.accept()).toBe('completed');
+  const names = run.ledger.order;
+  expect(names.indexOf('copyLane')).toBeLessThan(names.indexOf('runItemStep'));
+  expect(names.lastIndexOf('runItemStep')).toBeLessThan(names.indexOf('verifyRows'));
+  expect(run.ledger.states.map(({ stage }) => stage).filter((stage, place, all) => stage !== all[place - 1])).toEqual([
+    'preflight',
+    'copying',
+    'verifying',
+    'verified',
+    'done',
+  ]);
+  const steps = itemSteps(run);
+  expect([...steps].sort()).toEqual([1, 2, 3, 4, 5].flatMap((id) => [`${id} publish`, `${id} store`]));
+  for (const id of [1, 2, 3, 4, 5]) expect(steps.indexOf(`${id} store`)).toBeLessThan(steps.indexOf(`${id} publish`));
+});
+
+test('an item has a workflow of its own, named after kind, run and item', async () => {
+  const run = await server.begin('own-workflow', (ledger) => withItems(ledger, 1));
+  await run.ledger.untilState('waiting', 'verified');
+  const { status, type } = await server.environment.client.workflow.getHandle(`${newKind}/own-workflow/1`).describe();
+  expect({ status: status.name, type }).toEqual({ status: 'COMPLETED', type: 'itemMigration' });
+});
+
+test('no more items are at work at a time than the catalogue says', async () => {
+  let most = 0;
+  const run = await server.begin('parallel', (ledger) => {
+    const { done } = withItems(ledger, 12);
+    ledger.answer('runItemStep', async (_run, item, step) => {
+      most = Math.max(most, ledger.working('runItemStep'));
+      await sleep(50);
+      if (step === 'publish') done.add(item.id);
+      return { kind: 'done' };
+    });
+  });
+  await run.ledger.untilState('waiting', 'verified');
+  expect(most).toBe(3);
+});
+
+test('an unfit item is taken back and becomes a reject, and the others go on', async () => {
+  const run = await server.begin('unfit', (ledger) => {
+    const { done } = withItems(ledger, 4);
+    ledger.answer('runItemStep', async (_run, item, step) => {
+      if (item.id === '2' && step === 'publish') return { kind: 'unfit', reason: 'drawing_unreadable', detail: 'torn' };
+      if (step === 'publish') done.add(item.id);
+      return { kind: 'done' };
+    });
+    ledger.answer('rejectItems', async (_run, rejected) => {
+      for (const { item } of rejected) done.add(item.id);
+    });
+  });
+  expect(await run.accept()).toBe('completed');
+  const undone = run.ledger.calls.filter(({ name }) => name === 'undoItem').map(({ args }) => args[1]);
+  expect(undone).toEqual(itemsOf(2));
+  const rejected = run.ledger.calls.filter(({ name }) => name === 'rejectItems').map(({ args }) => args[1]);
+  expect(rejected).toEqual([[{ item: itemsOf(2)[0], kind: 'unfit', reason: 'drawing_unreadable', detail: 'torn' }]]);
+  const names = run.ledger.order;
+  expect(names.indexOf('undoItem')).toBeLessThan(names.indexOf('rejectItems'));
+  expect(names.indexOf('rejectItems')).toBeLessThan(names.indexOf('verifyRows'));
+});
+
+test('too many unfit items block the run before it verifies anything', async () => {
+  let open = 0;
+  const run = await server.begin('too-many-unfit', (ledger) => {
+    withItems(ledger, 2);
+    ledger.answer('runItemStep', async () => ({ kind: 'unfit', reason: 'drawing_unreadable', detail: 'torn' }));
+    ledger.answer('rejectItems', async (_run, rejected) => {
+      open += rejected.length * 1000;
+    });
+    ledger.answer('countRejects', async () => ({
+      open,
+      unresolved: open,
+      topReasons: [{ reason: 'drawing_unreadable', count: open }],
+    }));
+    ledger.answer('acceptRejects', async () => {
+      open = 0;
+      ledger.answer('listItems', async () => ({ items: [], next: null }));
+      return 2;
+    });
+  });
+  const blocked = await run.ledger.untilState('blocked', 'copying');
+  expect(blocked.error?.type).toBe('too_many_rejects');
+  expect(run.ledger.count('verifyRows')).toBe(0);
+  await run.steer('rejects/accept');
+  expect(await run.accept()).toBe('completed');
+});
+
+test('a pause stops every item that is at work, and resume goes on with those', async () => {
+  const run = await server.begin('paused', (ledger) => {
+    withItems(ledger, 3);
+    ledger.next('runItemStep', ...[1, 2, 3].map(() => () => workUntilStopped<{ kind: 'done' }>({ kind: 'done' })));
+  });
+  await run.ledger.untilWorking('runItemStep', 3);
+  await run.steer('pause');
+  expect((await run.ledger.untilState('paused', 'copying')).busy).toEqual([]);
+  for (const id of [1, 2, 3]) {
+    const { status } = await server.environment.client.workflow.getHandle(`${newKind}/paused/${id}`).describe();
+    expect(status.name).toBe('COMPLETED');
+  }
+  await run.steer('resume');
+  expect(await run.accept()).toBe('completed');
+});
+
+test('a cancelled run stops its items, gives back those in the middle, and keeps what was moved', async () => {
+  const run = await server.begin('cancelled', (ledger) => {
+    withItems(ledger, 3);
+    ledger.next('runItemStep', () => workUntilStopped<{ kind: 'done' }>({ kind: 'done' }));
+  });
+  await run.ledger.untilWorking('runItemStep');
+  await run.steer('cancel');
+  expect(await run.end()).toBe('cancelled');
+  const undone = run.ledger.calls.filter(({ name }) => name === 'undoItems').map(({ args }) => args[1]);
+  expect(undone).toEqual(['unfinished']);
+  expect(run.ledger.count('removeMovedRows')).toBe(0);
+});
+
+test('a rollback undoes items before their rows', async () => {
+  const run = await server.begin('rolled-back', (ledger) => withItems(ledger, 2));
+  await run.ledger.untilState('waiting', 'verified');
+  await run.steer('rollback');
+  expect(await run.end()).toBe('rolled_back');
+  expect(run.ledger.order.slice(-2)).toEqual(['undoItems', 'removeMovedRows']);
+  expect(run.ledger.calls.find(({ name }) => name === 'undoItems')?.args[1]).toBe('all');
+});
+
+test('items that could not be undone do not keep the rows, and are named', async () => {
+  const run = await server.begin('undo-left', (ledger) => {
+    withItems(ledger, 1);
+    ledger.answer('undoItems', failing('undo_incomplete'));
+  });
+  await run.ledger.untilState('waiting', 'verified');
+  await run.steer('rollback');
+  expect(await run.end()).toBe('failed');
+  expect(run.ledger.count('removeMovedRows')).toBe(1);
+  expect(run.ledger.state?.error).toMatchObject({
+    type: 'undo_incomplete',
+    message: 'Not undone: undoItems (A sentence about undo_incomplete.)',
+  });
+});
+
+test('a failure that only a person can mend blocks the run once all items have let go, and resume goes on', async () => {
+  const run = await server.begin('failing', (ledger) => {
+    withItems(ledger, 3);
+    ledger.next('runItemStep', failing('permission_denied'), () =>
+      workUntilStopped<{ kind: 'done' }>({ kind: 'done' }),
+    );
+  });
+  const blocked = await run.ledger.untilState('blocked', 'copying');
+  expect(blocked.error?.type).toBe('permission_denied');
+  expect(blocked.busy).toEqual([]);
+  await run.steer('resume');
+  expect(await run.accept()).toBe('completed');
+});
+
+test('many items are moved in more than one history, and no child is left behind by any', async () => {
+  const run = await server.begin('many', (ledger) => withItems(ledger, 450));
+  await server.fly(() => run.ledger.untilState('waiting', 'verified'));
+  expect((await run.carried())?.undos).toEqual(['removeMovedRows', 'undoItems']);
+  expect(itemSteps(run)).toHaveLength(900);
+  let id: string | null | undefined;
+  for (;;) {
+    const events = await run.events(id);
+    const count = (name: string) => events.filter((event) => name in event && event[name as keyof typeof event]).length;
+    expect(count('childWorkflowExecutionCompletedEventAttributes')).toBe(
+      count('childWorkflowExecutionStartedEventAttributes'),
+    );
+    expect(events.length).toBeLessThan(3000);
+    id = events[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
+    if (!id) break;
+  }
+});
+
+test('items that a repair or a retry left to do are done before the next verification', async () => {
+  const run = await server.begin('repaired', (ledger) => {
+    const { done } = withItems(ledger, 2);
+    ledger.next(
+      'verifyRows',
+      async () => mismatch,
+      async () => clean,
+    );
+    ledger.answer('repairRows', async () => {
+      done.delete('1');
+      return { finished: true };
+    });
+  });
+  await run.ledger.untilState('blocked', 'verifying');
+  await run.steer('repair');
+  await run.ledger.untilState('waiting', 'verified');
+  expect(itemSteps(run).slice(-2)).toEqual(['1 store', '1 publish']);
+  const names = run.ledger.calls.map(({ name }) => name);
+  expect(names.lastIndexOf('runItemStep')).toBeLessThan(names.lastIndexOf('verifyRows'));
+});
+
+test('nobody but its plan starts an item', async () => {
+  const handle = await server.environment.client.workflow.start('itemMigration', {
+    workflowId: `${newKind}/alone/1`,
+    taskQueue: taskQueues.control,
+    args: [{ migrationId: 'alone', kind: newKind, sequence: 1 }, itemsOf(1)[0]],
+  });
+  await expect(handle.result()).rejects.toMatchObject({
+    cause: { message: 'An item is moved by the plan of its migration alone.' },
+  });
+});
+
+test('an item that was cancelled by other means than the run is started again', async () => {
+  const run = await server.begin('cancelled-outside', (ledger) => {
+    withItems(ledger, 1);
+    ledger.next('runItemStep', () => workUntilStopped<{ kind: 'done' }>({ kind: 'done' }));
+  });
+  await run.ledger.untilWorking('runItemStep');
+  await server.environment.client.workflow.getHandle(`${newKind}/cancelled-outside/1`).cancel();
+  await until('the item to be started again', () => run.ledger.count('runItemStep') > 1);
+  expect(await run.accept()).toBe('completed');
+});
