@@ -15,9 +15,9 @@ import type { RedisConnection } from '../redis/connection.js';
 import { readFence } from '../redis/fencing.js';
 import { liftHold } from '../redis/scripts/lift-hold.js';
 import type { InstanceFilter } from '../registry/instances.js';
+import { clearKillSwitch, setKillSwitch } from '../state/kill-switches.js';
 import { readFlags, writeFlags } from '../traffic/flags.js';
 import { placeHold } from '../traffic/holds.js';
-import { clearKillSwitch, setKillSwitch } from '../traffic/kill-switch-file.js';
 import { untilAcknowledged, untilSeen } from './gateway-answers.js';
 import { guarded } from './guard.js';
 

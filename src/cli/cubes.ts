@@ -1,11 +1,9 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { Failure } from '../base/failures.js';
 import type { DeploymentView, RecordedStep, RollbackView } from '../domain/deployment/cube-changes.js';
-import { lastLines } from '../stack/programs/last-lines.js';
 import type { StackHome } from '../state/home.js';
+import { lastLines, programsLoggingSince } from '../state/logs.js';
 import type { Connect, ControlClient } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
@@ -173,14 +171,12 @@ async function followed<T extends { status: string; steps: readonly RecordedStep
 /** What the instances of a cube said last that wrote something since then: of a version that does not come up, why. */
 function printLogs(cube: string, since: number, output: Output): void {
   const home = currentHome();
-  const folder = home.path('logs');
-  for (const name of existsSync(folder) ? readdirSync(folder) : [])
-    if (name.startsWith(`${cube}-`) && name.endsWith('.log') && statSync(join(folder, name)).mtimeMs >= since)
-      printLastEnd(home, name.slice(0, -'.log'.length), null, output);
+  for (const program of programsLoggingSince(home.fileOf('logs'), since))
+    if (program.startsWith(`${cube}-`)) printLastEnd(home, program, null, output);
 }
 
 function printLastEnd(home: StackHome, instanceId: string, lastEnd: string | null, output: Output): void {
-  const file = home.path('logs', `${instanceId}.log`);
+  const file = home.logOf(instanceId);
   output.talk(`${instanceId}${lastEnd === null ? '' : ` ${lastEnd}`}; the last lines of its log ${file}:`);
   for (const line of lastLines(file)) output.talk(`  ${line}`);
 }

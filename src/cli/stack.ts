@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
@@ -16,9 +16,9 @@ import { servingCubeUrls } from '../stack/programs/cubes.js';
 import { namesOfEveryStack, runCubes } from '../stack/programs/programs.js';
 import { listProcesses, startServers, stopStack } from '../stack/stack.js';
 import { StackHome } from '../state/home.js';
+import { LogTail, openLog } from '../state/logs.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
-import { LogTail } from './log-tail.js';
 import { conclude, type Output, table } from './output.js';
 
 interface UpOptions {
@@ -178,9 +178,9 @@ async function upDetached({ records, sharedMachine }: UpOptions, output: Output)
   const home = currentHome();
   if (home.supervisor() !== undefined) return awaitOther(home, output);
   home.prepare();
-  const logFile = home.path('logs', 'up.log');
-  const log = openSync(logFile, 'a', 0o600);
-  const said = new LogTail(logFile, output);
+  const logFile = home.logOf('up');
+  const log = openLog(logFile);
+  const said = new LogTail(logFile, output.talk);
   const entry = join(packageRoot(), 'dist', 'src', 'cli', 'main.js');
   const asked = ['--records', String(records), ...(sharedMachine ? ['--shared-machine'] : [])];
   const child = spawn(process.execPath, [entry, 'up', ...asked], {

@@ -1,5 +1,5 @@
 import type { RedisConnection } from '../redis/connection.js';
-import { readDesired } from '../state/state-files.js';
+import { readDesired } from '../state/desired-cubes.js';
 import { readActiveVersion, setActiveVersion } from './instances.js';
 
 const everyMillis = 1000;

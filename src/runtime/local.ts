@@ -1,5 +1,3 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { ChangeReference } from '../domain/deployment/cube-changes.js';
 import {
   checkHeld,
@@ -7,26 +5,16 @@ import {
   type DesiredCube,
   type DesiredVersion,
   firstDesired,
-  type ObservedInstance,
-  observedFile,
   releaseCube,
   withActive,
   withVersion,
   withWanted,
 } from '../domain/deployment/desired-cubes.js';
-import {
-  isVersion,
-  noSuchRelease,
-  readRelease,
-  releasePath,
-  releasesFolder,
-  versionsOf,
-} from '../domain/deployment/releases.js';
-import { changeDesired, readDesired, readJson } from '../state/state-files.js';
+import { isVersion, noSuchRelease } from '../domain/deployment/releases.js';
+import { changeDesired, readDesired } from '../state/desired-cubes.js';
+import { readObserved } from '../state/observed-cubes.js';
+import { readReleaseOf, readVersionsOf } from '../state/releases.js';
 import type { CubeRuntime } from './runtime.js';
-
-/** A supervisor that has not written for so long is not there. It writes at least once a second. */
-const silentMillis = 5000;
 
 /**
  * Cubes as processes of this machine. The state folder holds what should run; the supervisor of the stack in the same
@@ -85,22 +73,7 @@ export function createLocalRuntime(stateFolder: string, packagedVersion: string)
 
 /** Throws `not_found` when the version was never released, with those that are kept. */
 async function checkRelease(stateFolder: string, cubeId: string, version: string): Promise<void> {
-  const release = isVersion(version)
-    ? readRelease(await readJson(join(stateFolder, ...releasePath(cubeId, version))))
-    : undefined;
+  const release = isVersion(version) ? await readReleaseOf(stateFolder, cubeId, version) : undefined;
   if (release !== undefined) return;
-  const names = await readdir(join(stateFolder, releasesFolder, cubeId)).catch(() => []);
-  throw noSuchRelease(cubeId, version, versionsOf(names));
-}
-
-async function readObserved(
-  stateFolder: string,
-): Promise<{ observed: readonly ObservedInstance[]; supervised: boolean }> {
-  const file = join(stateFolder, observedFile);
-  const written = await stat(file).catch(() => undefined);
-  if (written === undefined) return { observed: [], supervised: false };
-  return {
-    observed: ((await readJson(file)) ?? []) as readonly ObservedInstance[],
-    supervised: Date.now() - written.mtimeMs < silentMillis,
-  };
+  throw noSuchRelease(cubeId, version, (await readVersionsOf(stateFolder, cubeId)) ?? []);
 }

@@ -1,6 +1,7 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type VariableName, variableNames, variablesFrom, variableTable } from '../config/variables.js';
-import { type PortName, passwordFrom, type StackSettings, secretsFile } from '../state/home.js';
+import { pathOf } from '../state/files.js';
+import { type PortName, passwordFrom, type StackSettings } from '../state/settings.js';
 import { databaseVariables } from './programs/program-databases.js';
 import { redisUrl } from './servers/redis-server.js';
 
@@ -70,7 +71,7 @@ export function stackEnvironment(
     CUBE_JWT_SECRET: settings.cubeJwtSecret,
     USER_JWT_SECRET: settings.userJwtSecret,
     // Programs run in another folder than the caller.
-    TOKEN_SECRETS_FILE: resolve(environment.TOKEN_SECRETS_FILE || join(stateFolder, secretsFile)),
+    TOKEN_SECRETS_FILE: resolve(environment.TOKEN_SECRETS_FILE || pathOf(stateFolder, 'tokenSecrets')),
     LEGACY_SAJU_URL: local('legacySaju'),
     CONTROL_PORT: String(ports.control),
     CONTROL_URL: `http://${reachableHost(environment.CONTROL_HOST)}:${ports.control}`,

@@ -1,10 +1,10 @@
-import { renameSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfiguration } from '../config/configuration.js';
 import type { Reader } from '../config/variable.js';
 import { variablesOf } from '../config/variables.js';
-import { type ProcessEntry, passwordFrom, type StackHome } from '../state/home.js';
+import type { ProcessEntry, StackHome } from '../state/home.js';
 import { isAlive, signalProcess } from '../state/process-identity.js';
+import { passwordFrom } from '../state/settings.js';
 import type { ArtifactName } from './downloads/artifacts.js';
 import { checkCachedProgram } from './downloads/cached-program.js';
 import { ensureArtifact } from './downloads/fetch.js';
@@ -175,17 +175,9 @@ export async function stopStack(home: StackHome, options: { purge: boolean }): P
   if (options.purge) {
     // First what the state folder knows the place of.
     removePlace(home);
-    removeWhole(home.folder);
+    home.remove();
   }
   return lived;
-}
-
-/** Out of the way at once, then removed: killed in between, the next start does not find half a stack. */
-function removeWhole(folder: string): void {
-  const removed = `${folder}.removed`;
-  rmSync(removed, { recursive: true, force: true });
-  renameSync(folder, removed);
-  rmSync(removed, { recursive: true, force: true });
 }
 
 /** What the stack runs now. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { replaceTextSync } from './text-files.js';
 
 /** A process that cannot be mistaken for a later one with the same number: pid and the time it was started. */
 export interface ProcessIdentity {
@@ -31,5 +32,21 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
   } catch (error) {
     // It ended between the look and the signal.
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+/** Says in a file which process the calling one is: its number and the time it was started. */
+export function writeOwnIdentity(file: string): void {
+  const own = identify(process.pid);
+  replaceTextSync(file, `${own?.pid} ${own?.startTime}`);
+}
+
+/** The process that a file names as `writeOwnIdentity` does; undefined where there is no file. */
+export function readIdentity(file: string): ProcessIdentity | undefined {
+  try {
+    const [pid, startTime = ''] = readFileSync(file, 'utf8').split(' ');
+    return { pid: Number(pid), startTime };
+  } catch {
+    return undefined;
   }
 }

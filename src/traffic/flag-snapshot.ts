@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { TrafficName } from '../domain/cubes.js';
+import { readText, replaceText } from '../state/text-files.js';
 import { absentTexts, type FlagTexts, usableTexts } from './flag-texts.js';
 
 export type FlagSnapshot = ReadonlyMap<TrafficName, FlagTexts>;
@@ -11,10 +9,7 @@ export type FlagSnapshot = ReadonlyMap<TrafficName, FlagTexts>;
  * damaged or cannot be read; a single value that nobody can go by counts as absent.
  */
 export async function readFlagSnapshot(file: string, names: readonly TrafficName[]): Promise<FlagSnapshot | undefined> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+  const text = await readText(file);
   if (text === undefined) return undefined;
   const kept = asRecord(asRecord(JSON.parse(text)).flags);
   return new Map(names.map((name) => [name, usableTexts(textsOf(kept[name]), absentTexts)]));
@@ -22,22 +17,8 @@ export async function readFlagSnapshot(file: string, names: readonly TrafficName
 
 /** Replaces the file in one step: a reader, or a process that starts after a crash, finds the old one or the new one. */
 export async function writeFlagSnapshot(file: string, snapshot: FlagSnapshot): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  const part = `${file}.${process.pid}.${randomUUID()}`;
-  try {
-    // The lists name users: nobody else's business.
-    const handle = await open(part, 'wx', 0o600);
-    try {
-      await handle.writeFile(JSON.stringify({ flags: Object.fromEntries(snapshot) }));
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(part, file);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
+  // The lists name users: it is readable by its owner only.
+  await replaceText(file, JSON.stringify({ flags: Object.fromEntries(snapshot) }));
 }
 
 function textsOf(value: unknown): FlagTexts {

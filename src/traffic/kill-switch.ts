@@ -1,6 +1,6 @@
-import { readdir } from 'node:fs/promises';
 import { isTrafficName, type TrafficName } from '../domain/cubes.js';
 import { createPoller, type Poller } from '../registry/polling.js';
+import { readKillSwitches } from '../state/kill-switches.js';
 import type { Alarms } from './alarms.js';
 
 export interface KillSwitch extends Poller {
@@ -16,11 +16,10 @@ export function createKillSwitch(folder: string, everyMillis: number, alarms: Al
   let thrown: ReadonlySet<string> = new Set();
   const poll = async () => {
     try {
-      thrown = new Set(await readdir(folder));
+      thrown = await readKillSwitches(folder);
       alarms.set('kill-switch', null);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') thrown = new Set();
-      else alarms.set('kill-switch', 'The folder of the kill switches cannot be read; they stay as they are.');
+    } catch {
+      alarms.set('kill-switch', 'The folder of the kill switches cannot be read; they stay as they are.');
     }
     const strange = [...thrown].some((file) => file !== 'all' && !isTrafficName(file));
     alarms.set(

@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { Failure } from '../base/failures.js';
 import type { ShadowRule } from '../domain/traffic/shadow-comparison.js';
+import { stateFiles } from '../state/files.js';
+import { readText } from '../state/text-files.js';
 
 const names = ['route', 'field', 'owner', 'why', 'expires'] as const;
 
@@ -9,10 +10,7 @@ const names = ['route', 'field', 'owner', 'why', 'expires'] as const;
  * passes over what nobody meant, or stops at what somebody did, is worse than none.
  */
 export async function readShadowRules(file: string): Promise<readonly ShadowRule[]> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+  const text = await readText(file);
   return text === undefined ? [] : parseShadowRules(text);
 }
 
@@ -42,5 +40,5 @@ export function parseShadowRules(text: string): readonly ShadowRule[] {
 }
 
 function invalid(sentence: string): Failure {
-  return new Failure('configuration_invalid', `shadow-rules.json ${sentence}.`);
+  return new Failure('configuration_invalid', `${stateFiles.shadowRules} ${sentence}.`);
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { createAuditRecord } from '../activities/audit-record.js';
 import { createCubeConsistency } from '../activities/cube-consistency.js';
 import { createCubeHealth } from '../activities/cube-health.js';
@@ -29,6 +28,7 @@ import { admittedInstances } from '../registry/admitted-instances.js';
 import { reportSecrets } from '../registry/known-secrets.js';
 import { createCubeCalls } from '../runtime/cube-calls.js';
 import { createLocalRuntime } from '../runtime/local.js';
+import { pathOf } from '../state/files.js';
 import { joinActivities } from './join-activities.js';
 import type { Log, StartedWorker } from './run-worker.js';
 import { registerSearchAttributes } from './search-attributes.js';
@@ -83,7 +83,7 @@ export async function startControlWorker(config: ConfigurationOf<'control-worker
       createWeightSteps(traffic),
       createCubeVersions({ runtime, redis, admits, maxInstances: config.MAX_INSTANCES_PER_CUBE }),
       createCubeHealth({ runtime, redis, admits, calls }),
-      createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder: join(config.STATE_DIR, 'kill-switch') }),
+      createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder: pathOf(config.STATE_DIR, 'killSwitches') }),
       createCubeConsistency({ databases, redis, admits, calls, ownershipOf, legacyUrls: legacyUrlsOf(config) }),
       createEscalation(config.ESCALATION_WEBHOOK_URL),
       createAuditRecord(databases, proven),

@@ -11,8 +11,9 @@ import { fillLegacy } from '../../legacy/fill.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { defaultCacheFolder, ensureArtifact } from '../../src/stack/downloads/fetch.js';
 import { type RunningStack, startServers, stopStack } from '../../src/stack/stack.js';
-import { StackHome, usualPorts } from '../../src/state/home.js';
+import { StackHome } from '../../src/state/home.js';
 import { choosePort } from '../../src/state/ports.js';
+import { usualPorts } from '../../src/state/settings.js';
 import { until } from '../support/conditions.js';
 
 /**

@@ -33,9 +33,6 @@ export interface DesiredCube {
 
 export type DesiredCubes = Readonly<Record<string, DesiredCube>>;
 
-/** The folder in the state folder that holds the numbered files. */
-export const desiredFolder = 'cubes';
-
 /** The number of the newest state among the names of the files; 0 when there is none. */
 export function newestState(names: readonly string[]): number {
   return Math.max(0, ...names.flatMap((name) => (/^\d{8}\.json$/.test(name) ? [Number(name.slice(0, 8))] : [])));
@@ -161,9 +158,6 @@ export interface ObservedInstance extends WantedInstance {
   /** How it ended the last time; null when it never did. */
   readonly lastEnd: string | null;
 }
-
-/** The file in the state folder where the supervisor says what it sees. */
-export const observedFile = 'cube-instances.json';
 
 /**
  * Whether an instance that is no longer wanted may go: at once, save that one which a restart replaces stays until

@@ -17,14 +17,6 @@ export function isVersion(text: string): boolean {
   return /^[A-Za-z0-9][\w.-]{0,62}$/.test(text);
 }
 
-/** The folder in the state folder where releases lie, in one folder a cube. */
-export const releasesFolder = 'releases';
-
-/** Where a release lies in the state folder. */
-export function releasePath(cubeId: string, version: string): readonly [string, string, string] {
-  return [releasesFolder, cubeId, `${version}.json`];
-}
-
 /** The versions whose releases lie in a cube's folder, by the names of the files. */
 export function versionsOf(names: readonly string[]): readonly string[] {
   return names

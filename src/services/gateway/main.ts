@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import pino from 'pino';
 import { createHopTokens } from '../../auth/hop-tokens.js';
 import { loadSecretsOrExit } from '../../auth/token-secrets.js';
@@ -17,6 +16,7 @@ import { countSharedRequests } from '../../redis/scripts/count-requests.js';
 import { admittedInstances } from '../../registry/admitted-instances.js';
 import { type NewInstance, readActiveVersion, readInstances, registerInstance } from '../../registry/instances.js';
 import { reportSecrets } from '../../registry/known-secrets.js';
+import { pathOf } from '../../state/files.js';
 import { clearFailedUsers, recordFailedUsers } from '../../traffic/failed-users.js';
 import { createFlagWatcher } from '../../traffic/flag-watcher.js';
 import { createHoldWatch } from '../../traffic/hold-watch.js';
@@ -53,12 +53,12 @@ const flags = createFlagWatcher({
   names: trafficNames,
   instanceId,
   // One for all gateways of a machine: what one of them learned serves another that starts without Redis.
-  snapshotFile: join(config.STATE_DIR, 'traffic-flags.json'),
-  killSwitchFolder: join(config.STATE_DIR, 'kill-switch'),
+  snapshotFile: pathOf(config.STATE_DIR, 'trafficFlags'),
+  killSwitchFolder: pathOf(config.STATE_DIR, 'killSwitches'),
   onAlarm: (sentence) => log.error(sentence),
   clock,
 });
-const rules = await readShadowRules(join(config.STATE_DIR, 'shadow-rules.json')).catch(refuseToStart);
+const rules = await readShadowRules(pathOf(config.STATE_DIR, 'shadowRules')).catch(refuseToStart);
 const inFlight = new InFlightCounter();
 const holds = createHoldWatch({
   redis,

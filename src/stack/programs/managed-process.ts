@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, closeSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure, toFailure } from '../../base/failures.js';
 import type { ProcessEntry, StackHome } from '../../state/home.js';
+import { appendLine, lastLines, openLog } from '../../state/logs.js';
 import { identify, isAlive, type ProcessIdentity, signalProcess } from '../../state/process-identity.js';
-import { lastLines } from './last-lines.js';
 
 /** One process of the stack: how it is started, told to be ready, and stopped. */
 export interface ProcessSpec {
@@ -23,7 +23,6 @@ export interface ProcessSpec {
   readonly check?: () => Promise<void>;
 }
 
-const largestLog = 10 * 1024 * 1024;
 const firstBackOff = 200;
 const maxBackOff = 5000;
 
@@ -123,7 +122,7 @@ export class ManagedProcess {
   }
 
   get logFile(): string {
-    return this.home.path('logs', `${this.spec.name}.log`);
+    return this.home.logOf(this.spec.name);
   }
 
   /** A reason why not goes to the log of the program, whose own words are missing there. */
@@ -134,14 +133,13 @@ export class ManagedProcess {
     } catch (error) {
       const { message } = toFailure(error);
       this.ended = `was not started: ${message}`;
-      appendFileSync(this.logFile, `${message}\n`, { mode: 0o600 });
+      appendLine(this.logFile, message);
       return false;
     }
   }
 
   private start(): void {
-    rotate(this.logFile);
-    const log = openSync(this.logFile, 'a', 0o600);
+    const log = openLog(this.logFile);
     // What it makes is its user's alone, sockets and files of the machine's shared folders too.
     const mask = process.umask(0o077);
     // A group of its own: Ctrl-C reaches the supervisor alone, which stops the others in order.
@@ -167,9 +165,4 @@ export class ManagedProcess {
     this.identity = child.pid === undefined ? undefined : identify(child.pid);
     this.state = 'starting';
   }
-}
-
-function rotate(file: string): void {
-  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > largestLog) renameSync(file, `${file}.1`);
 }

@@ -1,5 +1,5 @@
 import type { VariableName } from '../../config/variables.js';
-import type { StackSettings } from '../../state/home.js';
+import type { StackSettings } from '../../state/settings.js';
 import { roleUrl } from '../servers/embedded-database.js';
 import type { CubeRole, LegacyRole } from '../servers/postgres-roles.js';
 

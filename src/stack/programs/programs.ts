@@ -1,6 +1,6 @@
 import type { Reader } from '../../config/variable.js';
 import type { CubeId } from '../../domain/catalog.js';
-import type { PortName } from '../../state/home.js';
+import type { PortName } from '../../state/settings.js';
 import type { DatabaseRoles } from './program-databases.js';
 
 type Environment = Readonly<Record<string, string>>;

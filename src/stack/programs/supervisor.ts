@@ -45,7 +45,7 @@ export class Supervisor {
       if (cubes.isServing) return;
       if (Date.now() > deadline)
         throw new Failure('unexpected', `Not every cube became ready within ${millis / 1000} s.`, {
-          hint: `Their logs are in ${this.home.path('logs')}.`,
+          hint: `Their logs are in ${this.home.fileOf('logs')}.`,
         });
       await sleep(50);
     }

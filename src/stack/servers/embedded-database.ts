@@ -2,7 +2,8 @@ import pg from 'pg';
 import { Failure } from '../../base/failures.js';
 import { connectClient } from '../../postgres/connect.js';
 import { knownLedgerVersion, ledgerVersion, upgradeLedger } from '../../postgres/ledger/schema.js';
-import { passwordFrom, type StackHome, type StackSettings } from '../../state/home.js';
+import type { StackHome } from '../../state/home.js';
+import { passwordFrom, type StackSettings } from '../../state/settings.js';
 import { asMigrator, endMigrator } from './audit-owner.js';
 import { adoptFormerData, type PostgresPlace } from './postgres-place.js';
 import {

@@ -89,7 +89,7 @@ function recordedPlace(home: StackHome): { readonly folder: string; readonly acc
   const ofNobody = Number.isInteger(account) && account >= minAccount && account <= maxAccount;
   const named = typeof folder === 'string' && folder === resolve(folder) ? basename(folder) : '';
   if (ofNobody && named.startsWith(`${account}-`) && /^\d+-[0-9a-f]{12}$/.test(named)) return place;
-  throw new Failure('unexpected', `The file ${home.path('databases.json')} names a folder that \`up\` did not make.`, {
+  throw new Failure('unexpected', `The file ${home.fileOf('databases')} names a folder that \`up\` did not make.`, {
     hint: 'Nothing was changed there. Find out who wrote it; without that file, a new place is chosen.',
   });
 }

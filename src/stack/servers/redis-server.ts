@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { provePeer } from '../../base/local-peer.js';
 import type { StackHome } from '../../state/home.js';
+import { rewritePrivately } from '../../state/text-files.js';
 import type { ProcessSpec } from '../programs/managed-process.js';
 import { isOurs } from './port-holder.js';
 import { serverEnvironment } from './server-environment.js';
@@ -31,17 +31,20 @@ export function redisUrl({ port, password }: Omit<RedisServer, 'program'>): stri
  * the state folder that its user alone can read.
  */
 export function redisProcess(home: StackHome, server: RedisServer): ProcessSpec {
-  const [configuration, users] = [home.path('redis.conf'), home.path('redis.acl')];
+  const [configuration, users] = [home.fileOf('redisConfiguration'), home.fileOf('redisUsers')];
   const digest = createHash('sha256').update(server.password).digest('hex');
-  writePrivate(users, ['user default reset off', `user ${user} reset on #${digest} ${rights}`]);
-  writePrivate(configuration, [
-    `port ${server.port}`,
-    'bind 127.0.0.1',
-    `dir ${quoted(home.folder)}`,
-    `aclfile ${quoted(users)}`,
-    'appendonly yes',
-    'save ""',
-  ]);
+  rewritePrivately(users, textOf(['user default reset off', `user ${user} reset on #${digest} ${rights}`]));
+  rewritePrivately(
+    configuration,
+    textOf([
+      `port ${server.port}`,
+      'bind 127.0.0.1',
+      `dir ${quoted(home.folder)}`,
+      `aclfile ${quoted(users)}`,
+      'appendonly yes',
+      'save ""',
+    ]),
+  );
   return {
     name: 'redis',
     command: server.program,
@@ -86,10 +89,8 @@ function answer(port: number, command: string): Promise<string | undefined> {
   });
 }
 
-/** Made anew, so that a file that was there with other rights gives none of them on. */
-function writePrivate(file: string, lines: readonly string[]): void {
-  rmSync(file, { force: true });
-  writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600, flag: 'wx' });
+function textOf(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`;
 }
 
 /** As Redis reads arguments of its configuration. */

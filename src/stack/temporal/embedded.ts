@@ -1,5 +1,6 @@
 import { Failure } from '../../base/failures.js';
-import type { StackHome, StackSettings } from '../../state/home.js';
+import type { StackHome } from '../../state/home.js';
+import type { StackSettings } from '../../state/settings.js';
 import type { ProcessSpec } from '../programs/managed-process.js';
 import { serverEnvironment } from '../servers/server-environment.js';
 import { ensureTemporalKeys } from './certificates.js';

@@ -1,6 +1,6 @@
-import { readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
-import { identify, isAlive } from '../../state/process-identity.js';
-import { temporalKeys } from './certificates.js';
+import { readlinkSync } from 'node:fs';
+import { isAlive, readIdentity, writeOwnIdentity } from '../../state/process-identity.js';
+import { readKey, temporalKeys } from '../../state/temporal-keys.js';
 import { innerPorts } from './inner-ports.js';
 import type { NetworkWords } from './network.js';
 import { createRpcFront } from './rpc-front.js';
@@ -20,28 +20,22 @@ if (network === FRONT_OUTSIDE) end('the front is not in a network of its own');
 
 const [rpcSocket, uiSocket] = FRONT_SOCKETS.split(',').map(Number);
 const keys = temporalKeys(FRONT_KEYS);
-const login = new UiLogin(readFileSync(keys.uiSecret, 'utf8'), Number(FRONT_UI_PORT));
+const login = new UiLogin(readKey(keys, 'uiSecret').toString('utf8'), Number(FRONT_UI_PORT));
 createRpcFront(keys, innerPorts.rpc).listen({ fd: rpcSocket });
 createUiFront(login, { outside: Number(FRONT_UI_PORT), ...innerPorts }).listen({ fd: uiSocket });
-leaveWord();
+// For the next server.
+writeOwnIdentity(words.front);
 
 process.on('SIGTERM', () => process.exit(0));
 setInterval(() => {
   if (!isServerHere()) end('the server is in another network');
 }, lookEveryMillis);
 
-/** For the next server. */
-function leaveWord(): void {
-  const own = identify(process.pid);
-  writeFileSync(`${words.front}.new`, `${own?.pid} ${own?.startTime}`, { mode: 0o600 });
-  renameSync(`${words.front}.new`, words.front);
-}
-
 /** False when a server lives in another network; none at all is waited for. */
 function isServerHere(): boolean {
+  const server = readIdentity(words.server);
   try {
-    const [pid, startTime = ''] = readFileSync(words.server, 'utf8').split(' ');
-    return !isAlive({ pid: Number(pid), startTime }) || readlinkSync(`/proc/${pid}/ns/net`) === network;
+    return server === undefined || !isAlive(server) || readlinkSync(`/proc/${server.pid}/ns/net`) === network;
   } catch {
     // Ended between the looks.
     return true;

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import type { TemporalKeys } from './certificates.js';
+import { readKey, type TemporalKeys } from '../../state/temporal-keys.js';
 
 /** Who does not show a certificate by then is nobody's client. */
 const handshakeMillis = 5000;
@@ -15,9 +14,9 @@ export const maxConnections = 512;
 export function createRpcFront(keys: TemporalKeys, port: number): Server {
   const server = createServer(
     {
-      ca: readFileSync(keys.authority),
-      cert: readFileSync(keys.serverCertificate),
-      key: readFileSync(keys.serverKey),
+      ca: readKey(keys, 'authority'),
+      cert: readKey(keys, 'serverCertificate'),
+      key: readKey(keys, 'serverKey'),
       requestCert: true,
       rejectUnauthorized: true,
       minVersion: 'TLSv1.2',

@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { packageVersion } from '../../base/package-root.js';
 import type { StackHome } from '../../state/home.js';
+import { readKey, temporalKeys } from '../../state/temporal-keys.js';
 import { artifacts } from '../downloads/artifacts.js';
 import type { ProcessSpec } from '../programs/managed-process.js';
 import { isReady, programFile } from '../programs/program-process.js';
 import { listens } from '../servers/reachable.js';
 import { serverEnvironment } from '../servers/server-environment.js';
-import { temporalKeys } from './certificates.js';
 import { innerPorts } from './inner-ports.js';
 import { inNetworkOf, inOwnNetwork, isInOtherNetwork, listensInNetworkOf, type NetworkWay } from './network.js';
 import { readyPath } from './ui-front.js';
@@ -41,7 +40,7 @@ export function closedTemporal(
   ports: Ports,
   way: NetworkWay,
 ): readonly ProcessSpec[] {
-  const words = { server: home.path('temporal.pid'), front: home.path('temporal-front.pid') };
+  const words = { server: home.fileOf('temporalServer'), front: home.fileOf('temporalFront') };
   const [command = program, ...args] = inOwnNetwork(way, words, serverCommand(home, program, innerPorts));
   const front = ['--enable-source-maps', programFile('src/stack/temporal/front.js')];
   const [frontCommand = '', ...frontArgs] = inNetworkOf(
@@ -76,7 +75,7 @@ export function closedTemporal(
 
 /** Where the keys of a stack's closed Temporal are. */
 export function keysFolder(home: StackHome): string {
-  return home.path('temporal-keys');
+  return home.fileOf('temporalKeys');
 }
 
 /** What a client of the closed server needs to know beside its address. */
@@ -87,7 +86,7 @@ export function closedTemporalVariables(home: StackHome, ports: Ports): Readonly
     TEMPORAL_TLS_CA: keys.authority,
     TEMPORAL_TLS_CERT: keys.clientCertificate,
     TEMPORAL_TLS_KEY: keys.clientKey,
-    TEMPORAL_UI_URL: uiLink(ports.temporalUi, readFileSync(keys.uiSecret, 'utf8')),
+    TEMPORAL_UI_URL: uiLink(ports.temporalUi, readKey(keys, 'uiSecret').toString('utf8')),
   };
 }
 
@@ -118,7 +117,7 @@ function serverCommand(
     String(ports.ui),
     '--ui-disable-news-fetch',
     '--db-filename',
-    home.path('temporal.db'),
+    home.fileOf('temporalDatabase'),
     '--log-level',
     'warn',
   ];

@@ -7,7 +7,7 @@ import {
   ownServers,
   requestedPorts,
 } from '../../../src/stack/environment.js';
-import { type StackSettings, usualPorts } from '../../../src/state/home.js';
+import { type StackSettings, usualPorts } from '../../../src/state/settings.js';
 
 const settings: StackSettings = {
   ports: usualPorts,

@@ -18,8 +18,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { packageRoot } from '../../../src/base/package-root.js';
-import { passwordFrom, StackHome, usualPorts } from '../../../src/state/home.js';
+import { StackHome } from '../../../src/state/home.js';
 import { identify } from '../../../src/state/process-identity.js';
+import { passwordFrom, usualPorts } from '../../../src/state/settings.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'cubeshift-home-'));
 let home: StackHome;

@@ -1,8 +1,6 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { warmVersion } from '../../../domain/deployment/desired-cubes.js';
-import { releasesFolder, versionsOf } from '../../../domain/deployment/releases.js';
-import { readDesired } from '../../../state/state-files.js';
+import { readDesired } from '../../../state/desired-cubes.js';
+import { hasReleasesOf, readVersionsOf } from '../../../state/releases.js';
 
 /**
  * The versions of a cube that are kept in the state folder; undefined where that cannot be said, as by a control API that
@@ -11,15 +9,7 @@ import { readDesired } from '../../../state/state-files.js';
 export type KeptVersions = (cubeId: string) => Promise<readonly string[] | undefined>;
 
 export function createKeptVersions(stateFolder: string): KeptVersions {
-  const folder = join(stateFolder, releasesFolder);
-  return async (cubeId) => {
-    try {
-      const cubes = await readdir(folder);
-      return cubes.includes(cubeId) ? versionsOf(await readdir(join(folder, cubeId))) : [];
-    } catch {
-      return undefined;
-    }
-  };
+  return (cubeId) => readVersionsOf(stateFolder, cubeId);
 }
 
 /** The version that a cube goes back to when none is named; null where none is warm, undefined where that cannot be said. */
@@ -27,9 +17,9 @@ export type WarmVersionOf = (cubeId: string) => Promise<string | null | undefine
 
 export function createWarmVersionOf(stateFolder: string): WarmVersionOf {
   return async (cubeId) => {
+    // Without the folder another program knows what runs.
+    if (!(await hasReleasesOf(stateFolder, cubeId))) return undefined;
     try {
-      // Without the folder it is somebody else who knows what runs.
-      await readdir(join(stateFolder, releasesFolder, cubeId));
       const cube = (await readDesired(stateFolder)).cubes[cubeId];
       return cube === undefined ? null : (warmVersion(cube) ?? null);
     } catch {

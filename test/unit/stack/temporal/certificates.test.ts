@@ -3,7 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ensureTemporalKeys, temporalKeys } from '../../../../src/stack/temporal/certificates.js';
+import { ensureTemporalKeys } from '../../../../src/stack/temporal/certificates.js';
+import { temporalKeys } from '../../../../src/state/temporal-keys.js';
 
 const yearMillis = 365 * 86_400_000;
 let root: string;

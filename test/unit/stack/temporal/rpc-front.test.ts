@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ensureTemporalKeys, type TemporalKeys, temporalKeys } from '../../../../src/stack/temporal/certificates.js';
+import { ensureTemporalKeys } from '../../../../src/stack/temporal/certificates.js';
 import { createRpcFront } from '../../../../src/stack/temporal/rpc-front.js';
+import { type TemporalKeys, temporalKeys } from '../../../../src/state/temporal-keys.js';
 import { until } from '../../../support/conditions.js';
 
 const root = mkdtempSync(join(tmpdir(), 'cubeshift-front-'));

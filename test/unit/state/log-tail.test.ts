@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { LogTail } from '../../../src/cli/log-tail.js';
+import { LogTail } from '../../../src/state/logs.js';
 
 let folder: string;
 let file: string;
@@ -14,7 +14,7 @@ beforeEach(() => {
   file = join(folder, 'supervisor.log');
   writeFileSync(file, 'an earlier line\n');
   told = [];
-  tail = new LogTail(file, { json: () => undefined, print: () => undefined, talk: (text) => void told.push(text) });
+  tail = new LogTail(file, (lines) => void told.push(lines));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 

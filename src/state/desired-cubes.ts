@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Failure } from '../base/failures.js';
-import { type DesiredCubes, desiredFolder, newestState, stateFile } from '../domain/deployment/desired-cubes.js';
+import { type DesiredCubes, newestState, stateFile } from '../domain/deployment/desired-cubes.js';
+import { pathOf } from './files.js';
+import { readJson } from './text-files.js';
+
+/** What should run of each cube: numbered files, of which the newest counts. */
 
 /** How many states are kept: what was wanted before can be looked at. */
 const kept = 100;
 
 /** What should run. A reader never meets half a file. */
 export async function readDesired(stateFolder: string): Promise<{ number: number; cubes: DesiredCubes }> {
-  const folder = join(stateFolder, desiredFolder);
+  const folder = pathOf(stateFolder, 'desiredCubes');
   for (;;) {
     const number = newestState(await namesIn(folder));
     if (number === 0) return { number, cubes: {} };
@@ -27,7 +30,7 @@ export async function changeDesired(
   stateFolder: string,
   change: (cubes: DesiredCubes) => DesiredCubes,
 ): Promise<DesiredCubes> {
-  const folder = join(stateFolder, desiredFolder);
+  const folder = pathOf(stateFolder, 'desiredCubes');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   for (;;) {
     const { number, cubes } = await readDesired(stateFolder);
@@ -45,16 +48,6 @@ export async function changeDesired(
       names.filter((name) => isOld(name, number + 1)).map((name) => rm(join(folder, name), { force: true })),
     );
     return next;
-  }
-}
-
-/** A JSON file; undefined when it is not there. Throws `unexpected` for one that cannot be read. */
-export async function readJson(file: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8'));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw new Failure('unexpected', `The file ${file} is not readable as JSON.`, { cause: error });
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { StepFence } from '../domain/step-fence.js';
 
@@ -10,6 +10,16 @@ interface KillSwitchOwner {
   readonly by: string;
   /** Null where a person wrote the file. */
   readonly fence: number | null;
+}
+
+/** The names of the switches in a folder: what should be cubes, or `all`. Throws where the folder cannot be read. */
+export async function readKillSwitches(folder: string): Promise<ReadonlySet<string>> {
+  try {
+    return new Set(await readdir(folder));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return new Set();
+    throw error;
+  }
 }
 
 /** Throws it; one that somebody else threw, or a later fence of the same run, stays as it is. */

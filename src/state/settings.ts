@@ -1,0 +1,68 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { fallbackOf } from '../config/variables.js';
+import { choosePort } from './ports.js';
+
+/** Ports by the part that listens on them, and where each usually is. */
+export const usualPorts = {
+  temporal: 7233,
+  temporalUi: 8233,
+  legacyPostgres: 5432,
+  cubePostgres: 5433,
+  redis: 6379,
+  control: fallbackOf('CONTROL_PORT'),
+  gateway: fallbackOf('GATEWAY_PORT'),
+  security: fallbackOf('SECURITY_CUBE_PORT'),
+  monitoring: fallbackOf('MONITORING_CUBE_PORT'),
+  saju: fallbackOf('SAJU_CUBE_PORT'),
+  legacySaju: fallbackOf('LEGACY_SAJU_PORT'),
+} as const;
+export type PortName = keyof typeof usualPorts;
+
+/** What is decided once for a stack and kept: ports and secrets. */
+export interface StackSettings {
+  readonly ports: Readonly<Record<PortName, number>>;
+  /** What passwords of the embedded servers are made of: `passwordFrom`. */
+  readonly passwordSecret: string;
+  /** The PostgreSQL administrator's password of a stack that was made before there was a `passwordSecret`. */
+  readonly postgresPassword?: string;
+  readonly cubeJwtSecret: string;
+  readonly userJwtSecret: string;
+}
+
+/** The password of one user of an embedded server; without `secret` none of them can be told from another. */
+export function passwordFrom({ passwordSecret }: Pick<StackSettings, 'passwordSecret'>, name: string): string {
+  return createHmac('sha256', passwordSecret).update(name).digest('base64url');
+}
+
+/**
+ * The settings of a stack: those that are kept, new ones where there are none. Ports that others took meanwhile are chosen
+ * anew; those that are `requested` are taken as they are.
+ */
+export async function chooseSettings(
+  kept: StackSettings | undefined,
+  inUse: ReadonlySet<number>,
+  requested: Readonly<Partial<Record<PortName, number>>>,
+): Promise<StackSettings> {
+  const ports: Partial<Record<PortName, number>> = {};
+  const taken = new Set<number>();
+  for (const [name, usual] of Object.entries(usualPorts) as [PortName, number][]) {
+    const wanted = kept?.ports[name] ?? usual;
+    // Temporal's two ports belong together, whichever of its processes lives.
+    const holders = kept !== undefined && isTemporal(name) ? [kept.ports.temporal, kept.ports.temporalUi] : [wanted];
+    const own = holders.some((holder) => inUse.has(holder));
+    const port = requested[name] ?? (own ? wanted : await choosePort(wanted, taken));
+    ports[name] = port;
+    taken.add(port);
+  }
+  return {
+    ports: ports as Record<PortName, number>,
+    passwordSecret: kept?.passwordSecret ?? randomBytes(32).toString('base64url'),
+    ...(kept?.postgresPassword === undefined ? {} : { postgresPassword: kept.postgresPassword }),
+    cubeJwtSecret: kept?.cubeJwtSecret ?? randomBytes(48).toString('base64url'),
+    userJwtSecret: kept?.userJwtSecret ?? randomBytes(48).toString('base64url'),
+  };
+}
+
+function isTemporal(name: PortName): boolean {
+  return name === 'temporal' || name === 'temporalUi';
+}
