@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { MigrationAction } from '../domain/migration/migration.js';
+import { mainTableOf, parseRowName } from '../domain/migration/row-name.js';
 import type { RunReference } from '../domain/migration/run-reference.js';
 import { atSide } from '../postgres/databases.js';
 import { releaseRanges } from '../postgres/ledger/ranges.js';
@@ -70,7 +71,10 @@ export function createLedgerSteps({ databases, reach }: ActivityDependencies) {
     startVerification: (run: RunReference): Promise<string> => atCube(run, (cube) => startVerification(cube, run)),
 
     acceptRejects: (run: RunReference, ids: 'all' | readonly string[], by: string, why: string): Promise<number> =>
-      atCube(run, (cube) => acceptRejects(cube, run, ids, by, why)),
+      atCube(run, (cube) => {
+        const rows = ids === 'all' ? ids : ids.map((id) => parseRowName(id, mainTableOf(run.kind)));
+        return acceptRejects(cube, run, rows, by, why);
+      }),
 
     /** Hands the moved rows over for good. */
     finalize: (run: RunReference): Promise<void> =>

@@ -78,7 +78,12 @@ export const steeringBodies = {
   rollback: Type.Object({ rehearse: Type.Optional(Type.Boolean()) }, { additionalProperties: false }),
 } as const satisfies Partial<Record<MigrationAction, object>>;
 
-const ids = Type.Array(Type.String({ pattern: '^-?[0-9]{1,19}$' }), { minItems: 1, maxItems: 1000 });
+/** A row: its id in the kind's main table, or `table:id`. */
+const rowNamePattern = '^([a-z_][a-z0-9_]{0,62}:)?-?[0-9]{1,19}$';
+const ids = Type.Array(
+  Type.String({ pattern: rowNamePattern, description: "`5` of the kind's main table, or `other_table:5`" }),
+  { minItems: 1, maxItems: 1000 },
+);
 
 export const retryBody = Type.Object({ ids: Type.Optional(ids) }, { additionalProperties: false });
 
@@ -92,11 +97,15 @@ export const acceptBody = Type.Object(
   { additionalProperties: false },
 );
 
+const limit = Type.Optional(Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$', description: '1 to 1000' }));
+
 export const pageQuery = Type.Object(
-  {
-    cursor: Type.Optional(Type.String({ pattern: '^-?[0-9]{1,19}$' })),
-    limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$', description: '1 to 1000' })),
-  },
+  { cursor: Type.Optional(Type.String({ pattern: '^-?[0-9]{1,19}$' })), limit },
+  { additionalProperties: false },
+);
+
+export const rejectPageQuery = Type.Object(
+  { cursor: Type.Optional(Type.String({ pattern: rowNamePattern })), limit },
   { additionalProperties: false },
 );
 
@@ -121,7 +130,7 @@ export const migrationSchema = Type.Object(
     verification: Type.Object({
       status: texts(['none', 'running', 'clean', 'mismatch']),
       compared: Type.Integer(),
-      mismatches: Type.Array(Type.Object({ id: Type.String(), field: Type.String() })),
+      mismatches: Type.Array(Type.Object({ table: Type.String(), id: Type.String(), field: Type.String() })),
       finished_at: nullable<string>({ type: 'string' }),
     }),
     traffic: Type.Object({ enabled: Type.Boolean(), percentage: Type.Integer() }),
@@ -145,13 +154,26 @@ export const migrationSchema = Type.Object(
   { $id: 'Migration' },
 );
 
+const rejectDetail = Type.Unsafe<string | { readonly children: number; readonly text: string }>({
+  anyOf: [
+    { type: 'string' },
+    {
+      type: 'object',
+      description: 'of a row that others are children of: `children` counts those that follow it',
+      properties: { children: { type: 'integer' }, text: { type: 'string' } },
+      required: ['children', 'text'],
+    },
+  ],
+});
+
 export const rejectPageSchema = Type.Object(
   {
     items: Type.Array(
       Type.Object({
+        table: Type.String(),
         id: Type.String(),
         reason: Type.String(),
-        detail: Type.String(),
+        detail: rejectDetail,
         payload: Type.Unknown(),
         attempts: Type.Integer(),
       }),

@@ -24,7 +24,9 @@ async function putRun(id: string, stage: string, status: string): Promise<void> 
 }
 
 const claimAs = (migrationId: string) =>
-  claimRange(databases.cube, { migrationId, sequence: 1, lane: 0, worker: 'late' }, async () => 100n);
+  claimRange(databases.cube, { migrationId, sequence: 1, lane: 0, worker: 'late' }, [
+    { table: 'saju_records', findRangeEnd: async () => 100n },
+  ]);
 
 test('a worker that wakes up late claims no range of a run that is copying no more', async () => {
   await putRun('at-work', 'copying', 'running');

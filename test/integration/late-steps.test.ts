@@ -58,7 +58,13 @@ test.each([
   ['an estimate', () => recordEstimate(databases.cube, late, 5, true)],
   ['a handing over', () => finalizeOwnership(databases.cube, late)],
   ['a claim of the run', () => claimOperation(databases.cube, late)],
-  ['a claim of a range', () => claimRange(databases.cube, { ...late, lane: 0, worker: 'late' }, async () => 100n)],
+  [
+    'a claim of a range',
+    () =>
+      claimRange(databases.cube, { ...late, lane: 0, worker: 'late' }, [
+        { table: 'saju_records', findRangeEnd: async () => 100n },
+      ]),
+  ],
 ])('%s asked for in an earlier state is refused and changes nothing', async (_, step) => {
   const before = await onRecord();
   await expect(step()).rejects.toMatchObject({ type: 'claim_lost' });
@@ -105,7 +111,9 @@ test('an acceptance takes what was rejected when it was asked for, and nothing t
   const asked = { migrationId: 'run', sequence: 3 };
   expect(await acceptRejects(databases.cube, asked, 'all', 'tester', 'foretold')).toBe(databases.rejected.size);
   await inTransaction(databases.cube, (client) =>
-    recordRejects(client, 'run', [{ sourceId: BigInt(id ?? 0), reason: 'later', detail: 'later', payload: '{}' }]),
+    recordRejects(client, 'run', 'saju_records', [
+      { sourceId: BigInt(id ?? 0), reason: 'later', detail: 'later', payload: '{}' },
+    ]),
   );
   expect(await acceptRejects(databases.cube, asked, 'all', 'tester', 'foretold')).toBe(0);
 });

@@ -32,8 +32,8 @@ test('record contents of runs that ended long ago are forgotten, ids and reasons
 
 test('a row set aside that a rollback could still put back is kept', async () => {
   await databases.cube.query(
-    `insert into ledger.batches (migration_id, kind, token, worker, after, upto, migrated, rejected, bytes, ids, origin)
-     values ('recent', 'saju-records', 1, 'test', 0, 1, 1, 0, 0, '{[1,1]}', 'copied')`,
+    `insert into ledger.batches (migration_id, kind, table_name, token, worker, after, upto, migrated, rejected, bytes, ids, origin)
+     values ('recent', 'saju-records', 'saju_records', 1, 'test', 0, 1, 1, 0, 0, '{[1,1]}', 'copied')`,
   );
   await databases.cube.query(
     `update ledger.migrations set finished_at = now() - interval '1 year' where id = 'recent'`,
@@ -51,18 +51,19 @@ async function keepRun(id: string, finishedAt: string): Promise<void> {
     [id, kind],
   );
   await databases.cube.query(
-    `insert into ledger.rejects (migration_id, source_id, reason, detail, payload)
-     values ($1, 1, 'date_invalid', '', '{"secret": 1}')`,
+    `insert into ledger.rejects (migration_id, table_name, source_id, reason, detail, payload)
+     values ($1, 'saju_records', 1, 'date_invalid', '', '{"secret": 1}')`,
     [id],
   );
   await databases.cube.query(
     `with started as (insert into ledger.verifications (migration_id) values ($1) returning id)
-     insert into ledger.mismatches (verification_id, source_id, field, source_value, target_value)
-     select id, 1, 'user_id', 'a', 'b' from started`,
+     insert into ledger.mismatches (verification_id, table_name, source_id, field, source_value, target_value)
+     select id, 'saju_records', 1, 'user_id', 'a', 'b' from started`,
     [id],
   );
   await databases.cube.query(
-    `insert into ledger.set_aside (migration_id, kind, source_id, payload) values ($1, $2, 1, '{"secret": 2}')`,
+    `insert into ledger.set_aside (migration_id, kind, table_name, source_id, payload)
+     values ($1, $2, 'saju_records', 1, '{"secret": 2}')`,
     [id, kind],
   );
 }

@@ -152,7 +152,7 @@ describe('a policy on the target that its owner is not above', () => {
     const { cube } = run.databases;
     const reads: Readonly<Record<string, () => Promise<unknown>>> = {
       verify: () => run.verify(),
-      count: () => atSide('cube', () => countOwnedRows(cube, 'saju-records', sajuRecordsMapping.target)),
+      count: () => atSide('cube', () => countOwnedRows(cube, [sajuRecordsMapping])),
       removal: () => run.rollBack(),
     };
     for (const [name, read] of Object.entries(reads))

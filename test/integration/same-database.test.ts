@@ -81,7 +81,7 @@ test('preflight knows one database by a socket and by an address, whichever is w
         }),
       );
       expect(addresses.sort()).toEqual(['127.0.0.1', null]);
-      await expect(checkDatabases(databases, sajuRecordsMapping, look)).rejects.toMatchObject({
+      await expect(checkDatabases(databases, [sajuRecordsMapping], look)).rejects.toMatchObject({
         type: 'configuration_invalid',
         message: 'LEGACY_DATABASE_URL and CUBE_DATABASE_URL name the same database.',
       });

@@ -1,17 +1,17 @@
-import { defaultOptionsOf } from '../../src/domain/catalog.js';
+import type { ReachCrashPoint } from '../../src/base/crash-points.js';
+import { defaultOptionsOf, type MigrationKind } from '../../src/domain/catalog.js';
 import { isMigrationId } from '../../src/domain/migration/migration.js';
 import { concludeVerification } from '../../src/kinds/rows/compare/conclude.js';
-import { type VerifyOutcome, verifyRanges } from '../../src/kinds/rows/compare/verify.js';
+import { type VerifyOutcome, verifyTables } from '../../src/kinds/rows/compare/verify.js';
 import { runCopyLane } from '../../src/kinds/rows/copy/copy-lane.js';
 import { removeOwnedRows } from '../../src/kinds/rows/remove/remove-rows.js';
-import { recopyRows } from '../../src/kinds/rows/repair/recopy-rows.js';
-import { repairRanges } from '../../src/kinds/rows/repair/repair.js';
-import type { RowMapping } from '../../src/kinds/rows/row-mapping.js';
+import { type RepairContext, repairTables } from '../../src/kinds/rows/repair/repair.js';
+import { retryRejects } from '../../src/kinds/rows/repair/retry-rejects.js';
+import type { RowMapping, RowTables } from '../../src/kinds/rows/row-mapping.js';
 import { sajuRecordsMapping } from '../../src/kinds/saju-records/mapping.js';
 import { type Databases, openDatabases } from '../../src/postgres/databases.js';
-import { claimOperation, confirmOperation, type OperationClaim } from '../../src/postgres/ledger/operations.js';
+import { claimOperation, type OperationClaim } from '../../src/postgres/ledger/operations.js';
 import { claimSessionName } from '../../src/postgres/ledger/ranges.js';
-import { unresolvedRejectIds } from '../../src/postgres/ledger/rejects.js';
 import { recordStart } from '../../src/postgres/ledger/runs.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { startVerification, type VerificationVerdict } from '../../src/postgres/ledger/verifications.js';
@@ -24,6 +24,8 @@ export interface CopyChoices {
   readonly batchRows?: number;
   /** Whether earlier runs of the kind left rows in the target. */
   readonly adopts?: boolean;
+  readonly lane?: number;
+  readonly reach?: ReachCrashPoint;
 }
 
 const worker = 'test/0';
@@ -37,36 +39,49 @@ export class RowsRun {
   private constructor(
     readonly databases: Databases,
     readonly id: string,
+    readonly tables: RowTables,
   ) {}
 
   /** Puts a run on record in a ledger that is made when it is not there. */
-  static async open(addresses: Pick<TestDatabases, 'legacyUrl' | 'cubeUrl'>, id: string): Promise<RowsRun> {
+  static async open(
+    addresses: Pick<TestDatabases, 'legacyUrl' | 'cubeUrl'>,
+    id: string,
+    tables: RowTables = [sajuRecordsMapping],
+  ): Promise<RowsRun> {
     if (!isMigrationId(id)) throw new Error(`${id} is not an id`);
     await upgradeLedger(addresses.cubeUrl);
     const databases = openDatabases(addresses, 'cubeshift test', 6);
-    const start = { id, kind: 'saju-records', mode: 'copy', options: defaultOptionsOf('saju-records') } as const;
+    const start = {
+      id,
+      kind: tables[0].kind as MigrationKind,
+      mode: 'copy',
+      options: defaultOptionsOf('saju-records'),
+    } as const;
     await recordStart(databases.cube, { ...start, idempotencyKey: undefined, by: 'test' });
-    return new RowsRun(databases, id);
+    return new RowsRun(databases, id, tables);
   }
 
   /** Copies all that is left of the source. */
   async copy({
-    mapping = sajuRecordsMapping,
+    mapping,
     rangeRows = 1000,
     commitRows = 20_000,
     batchRows = 100,
     adopts = false,
+    lane = 0,
+    reach = () => undefined,
   }: CopyChoices = {}) {
     const moved = { migrated: 0, rejected: 0 };
     const outcome = await runCopyLane(
       {
         databases: this.databases,
-        mapping,
+        tables: mapping === undefined ? this.tables : [mapping],
         settings: { batchRows, batchBytes: 1 << 20, commitRows, commitBytes: 1 << 24, commitMillis: 60_000 },
         migrationId: this.id,
         worker,
         signal: new AbortController().signal,
         pace: async () => undefined,
+        onWait: () => undefined,
         onCommit: ({ migrated, rejected }) => {
           moved.migrated += migrated;
           moved.rejected += rejected;
@@ -74,7 +89,7 @@ export class RowsRun {
         reach,
       },
       {
-        lane: 0,
+        lane,
         sequence: ++this.sequence,
         rangeRows,
         rejectLimitPercent: 100,
@@ -107,9 +122,9 @@ export class RowsRun {
       onRange?: (range: { position: bigint; rows: number }) => void;
     } = {},
   ): Promise<VerifyOutcome> {
-    return verifyRanges({
+    return verifyTables({
       databases,
-      mapping: sajuRecordsMapping,
+      tables: this.tables,
       migrationId: this.id,
       verificationId,
       claim: await this.claim(),
@@ -122,14 +137,15 @@ export class RowsRun {
     });
   }
 
-  /** One whole verification: its verdict, and every difference as `id field`, in order. */
+  /** One whole verification: its verdict, and every difference as `id field`, with its table where there are several. */
   async verify(databases = this.databases): Promise<VerificationVerdict & { readonly found: readonly string[] }> {
     const verificationId = await this.startVerification();
     await this.goOnVerifying(verificationId, { databases });
     const verdict = await this.conclude(verificationId);
     const found = await this.databases.cube.query<{ found: string }>(
-      `select source_id || ' ' || field as found from ledger.mismatches where verification_id = $1 order by source_id, field`,
-      [verificationId],
+      `select case when $2 then table_name || ' ' else '' end || source_id || ' ' || field as found
+         from ledger.mismatches where verification_id = $1 order by table_name, source_id, field`,
+      [verificationId, this.tables.length > 1],
     );
     return { ...verdict, found: found.rows.map((row) => row.found) };
   }
@@ -143,7 +159,7 @@ export class RowsRun {
     const claim = await this.claim();
     return concludeVerification({
       databases,
-      mapping: sajuRecordsMapping,
+      tables: this.tables,
       migrationId,
       verificationId,
       claim,
@@ -153,50 +169,18 @@ export class RowsRun {
   }
 
   async repair(): Promise<void> {
-    await this.withWriter(async (claim, writer) => {
-      await repairRanges(
-        {
-          databases: this.databases,
-          mapping: sajuRecordsMapping,
-          settings: recopySettings,
-          migrationId: this.id,
-          worker,
-          claim,
-          signal: new AbortController().signal,
-          onRange: () => undefined,
-          reach,
-        },
-        writer,
-      );
-    });
+    await this.withWriter((claim, writer) => repairTables(this.repairContext(claim), writer));
   }
 
-  async retryRejects(): Promise<void> {
-    await this.withWriter(async (claim, writer) => {
-      const ids = await unresolvedRejectIds(this.databases.cube, this.id, -(2n ** 63n), 2n ** 63n - 1n);
-      await recopyRows(
-        {
-          databases: this.databases,
-          mapping: sajuRecordsMapping,
-          settings: recopySettings,
-          migrationId: this.id,
-          worker,
-          token: claim.token,
-          origin: 'retried',
-          confirm: (client) => confirmOperation(client, claim),
-          reach,
-        },
-        writer,
-        ids,
-      );
-    });
+  async retryRejects(rows: Parameters<typeof retryRejects>[2] = 'all'): Promise<void> {
+    await this.withWriter((claim, writer) => retryRejects(this.repairContext(claim), writer, rows));
   }
 
   /** Removes what runs of the kind put there and ends the run on record, so that another one may start. */
   async rollBack(): Promise<void> {
     await this.withWriter((claim, writer) =>
       removeOwnedRows(
-        { databases: this.databases, mapping: sajuRecordsMapping, claim, onBatch: () => undefined, reach },
+        { databases: this.databases, tables: this.tables, claim, onBatch: () => undefined, reach },
         writer,
       ),
     );
@@ -210,12 +194,26 @@ export class RowsRun {
     return this.databases.close();
   }
 
+  private repairContext(claim: OperationClaim): RepairContext {
+    return {
+      databases: this.databases,
+      tables: this.tables,
+      settings: recopySettings,
+      migrationId: this.id,
+      worker,
+      claim,
+      signal: new AbortController().signal,
+      onRange: () => undefined,
+      reach,
+    };
+  }
+
   private claim(): Promise<OperationClaim> {
     return claimOperation(this.databases.cube, { migrationId: this.id, sequence: ++this.sequence });
   }
 
   private async withWriter(
-    work: (claim: OperationClaim, writer: Awaited<ReturnType<Databases['connect']>>) => Promise<void>,
+    work: (claim: OperationClaim, writer: Awaited<ReturnType<Databases['connect']>>) => Promise<unknown>,
   ): Promise<void> {
     const claim = await this.claim();
     const writer = await this.databases.connect('cube', claimSessionName(claim.token));

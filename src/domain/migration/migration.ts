@@ -186,6 +186,6 @@ export interface VerificationView {
   readonly status: 'none' | 'running' | 'clean' | 'mismatch';
   readonly compared: number;
   /** The first hundred; the differing values stay in the ledger. */
-  readonly mismatches: readonly { readonly id: string; readonly field: string }[];
+  readonly mismatches: readonly { readonly table: string; readonly id: string; readonly field: string }[];
   readonly finished_at: string | null;
 }

@@ -8,10 +8,22 @@ export interface ColumnRule {
   readonly nullIs?: string;
 }
 
+/** A table of a kind, as the ledger names it. */
+export interface KindTable {
+  readonly kind: string;
+  /** Its name in legacy. */
+  readonly table: string;
+}
+
 export interface TableRule {
   readonly schema: string;
   readonly table: string;
   /** A bigint or integer column that identifies rows on both sides. */
   readonly key: string;
   readonly columns: readonly ColumnRule[];
+}
+
+/** A table of a kind, and the table of the cube database that takes its rows. */
+export interface MovedTable extends KindTable {
+  readonly target: TableRule;
 }

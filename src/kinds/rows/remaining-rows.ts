@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
 import type { Span } from '../../domain/migration/range-comparison.js';
-import type { TableRule } from '../../domain/migration/table-rule.js';
+import type { KindTable, TableRule } from '../../domain/migration/table-rule.js';
 import { quoteIdentifier } from '../../postgres/connect.js';
 import { spanLength } from '../../postgres/ledger/moved-rows.js';
 
@@ -44,14 +44,14 @@ export async function findRemainingRows(
   return { ids: row?.ids ?? '{}', count: Number(row?.count ?? 0), first: row?.first ?? [] };
 }
 
-/** The ids that runs of the kind own. */
-export async function ownedByKind(client: pg.ClientBase, kind: string): Promise<SomeIds> {
+/** The ids of a table that runs of the kind own. */
+export async function ownedByKind(client: pg.ClientBase, { kind, table }: KindTable): Promise<SomeIds> {
   const found = await client.query<{ count: string; first: string[] }>(
     `with owned as materialized (
-       select part from unnest((select range_agg(ids) from ledger.batches where kind = $1 and state = 'owned')) as part)
+       select part from unnest((select range_agg(ids) from ledger.batches where kind = $1 and table_name = $2 and state = 'owned')) as part)
      select coalesce((select sum(${spanLength('part')}) from owned), 0) as count,
             array(select lower(part)::text from owned order by part limit ${maxNamed}) as first`,
-    [kind],
+    [kind, table],
   );
   const [row] = found.rows;
   return { count: Number(row?.count ?? 0), first: row?.first ?? [] };

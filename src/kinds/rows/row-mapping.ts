@@ -1,7 +1,8 @@
-import type { TableRule } from '../../domain/migration/table-rule.js';
+import type { MovedTable, TableRule } from '../../domain/migration/table-rule.js';
 import type { CopyRow } from '../../postgres/copy-binary.js';
+import type { RejectRef } from '../../postgres/ledger/withheld.js';
 
-/** What the copy and the verification need to know about one kind of rows; one implementation a kind. */
+/** What the copy and the verification need to know about the rows of one table; one implementation a table. */
 
 /** What became of one source row. */
 export type ConvertedRow =
@@ -23,6 +24,15 @@ export type ConvertedRow =
       readonly payload: string;
     };
 
+/** A source row that is not moved because its parent is not. */
+export interface WithheldRow {
+  readonly kind: 'withheld';
+  readonly id: bigint;
+  readonly parentId: bigint;
+  /** The reject that it follows. */
+  readonly reject: RejectRef;
+}
+
 /**
  * One field as both databases say it: SQL over the source's row and over the target's that must agree. Written for the
  * databases and apart from `converter`, so that one can judge the other.
@@ -38,10 +48,10 @@ export interface DigestedField extends ComparedField {
   readonly type: 'text' | 'timestamp';
 }
 
-export interface RowMapping {
-  readonly kind: string;
+export interface RowMapping extends MovedTable {
+  /** The table whose rows these are children of, and the column of the source that holds the parent's id. */
+  readonly parent?: { readonly table: string; readonly column: string };
   readonly source: TableRule;
-  readonly target: TableRule;
   /** Target columns in the order of a converted row. */
   readonly targetColumns: readonly string[];
   /** A target column that takes the time of the move; never compared. */
@@ -59,3 +69,6 @@ export interface RowMapping {
   /** The fields that a row's digest covers: all of them, as few expressions as the databases can evaluate. */
   readonly digestedFields: readonly DigestedField[];
 }
+
+/** The tables of a kind: the main one first, parents before their children. */
+export type RowTables = readonly [RowMapping, ...RowMapping[]];

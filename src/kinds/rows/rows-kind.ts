@@ -1,26 +1,25 @@
 import type { MigrationOptions } from '../../domain/migration/options.js';
+import { parseRowName } from '../../domain/migration/row-name.js';
+import type { RunReference } from '../../domain/migration/run-reference.js';
 import { atSide } from '../../postgres/databases.js';
 import { meetsOwnedRows } from '../../postgres/ledger/moved-rows.js';
-import { claimOperation } from '../../postgres/ledger/operations.js';
+import { claimOperation, type OperationClaim } from '../../postgres/ledger/operations.js';
 import { releaseRanges } from '../../postgres/ledger/ranges.js';
-import { readStart } from '../../postgres/ledger/runs.js';
 import type { CopyLane, Kind, StepContext } from '../kind.js';
 import { withClaimedWriter } from './claimed-writer.js';
 import { concludeVerification } from './compare/conclude.js';
-import { verifyRanges } from './compare/verify.js';
-import { runCopyLane } from './copy/copy-lane.js';
-import type { CopyContext, CopySettings } from './copy/copy-range.js';
+import { verifyTables } from './compare/verify.js';
+import { type LaneContext, runCopyLane } from './copy/copy-lane.js';
+import type { CopySettings } from './copy/copy-range.js';
 import { createPace } from './copy/pace.js';
 import { countOwnedRows } from './owned-rows.js';
 import { checkGrants } from './preflight/grants.js';
-import { checkDatabases, checkSource, checkTarget } from './preflight/preflight.js';
-import { estimateRows } from './preflight/source-estimate.js';
+import { checkSource, checkTarget, preflightTables } from './preflight/preflight.js';
 import { tableExists } from './preflight/table-exists.js';
-import { checkUnmapped } from './preflight/unmapped-columns.js';
 import { removeOwnedRows } from './remove/remove-rows.js';
-import { repairRanges } from './repair/repair.js';
-import { retryRejects } from './retry-rejects.js';
-import type { RowMapping } from './row-mapping.js';
+import { type RepairContext, repairTables } from './repair/repair.js';
+import { retryRejects } from './repair/retry-rejects.js';
+import type { RowTables } from './row-mapping.js';
 
 /** A round of a long step ends after this, so that the plan's history tells how it goes and can be continued as new. */
 const roundMillis = 30_000;
@@ -28,17 +27,14 @@ const verifiedRangeRows = 25_000;
 const maxRangeRows = 50_000;
 
 /**
- * A kind that consists of rows. Its long steps stream rows and report their position; cancelled, they stop at the next commit and
+ * A kind that consists of rows of one or several related tables. Its long steps stream rows and report their position; cancelled, they stop at the next commit and
  * return what was done, or fail when a statement had to be cancelled; their next attempt goes on from the ledger.
  */
-export function createRowsKind([mapping]: readonly [RowMapping]): Kind {
+export function createRowsKind(tables: RowTables): Kind {
+  const [main] = tables;
   return {
-    preflight: async (run, { databases, signal, reportProgress }) => {
-      await checkDatabases(databases, mapping, { signal, onRange: positions(reportProgress) });
-      const { options } = await atSide('cube', () => readStart(databases.cube, run.migrationId));
-      const unmapped = await checkUnmapped(databases.legacy, mapping.source, options.unmapped_columns);
-      return { rows: await estimateRows(databases.legacy, mapping.source), unmapped };
-    },
+    preflight: (run, { databases, signal, reportProgress }) =>
+      preflightTables(databases, tables, run.migrationId, { signal, onRange: positions(reportProgress) }),
 
     copy: async (assignment, { databases, worker, signal, reportProgress, reach }) => {
       const { migrationId, kind, lane, sequence, options } = assignment;
@@ -47,15 +43,16 @@ export function createRowsKind([mapping]: readonly [RowMapping]): Kind {
         rowsPerSecond: options.rows_per_second === null ? null : options.rows_per_second / options.lanes,
         latencyLimitMillis: options.legacy_latency_limit_ms,
       };
-      const context: CopyContext = {
+      const context: LaneContext = {
         databases,
-        mapping,
+        tables,
         settings: copySettings(options),
         migrationId,
         worker,
         signal,
         reach,
-        pace: createPace(databases.legacy, mapping.source, limits, signal, () => reportProgress(done)),
+        pace: createPace(databases.legacy, main.source, limits, signal, () => reportProgress(done)),
+        onWait: () => reportProgress(done),
         onCommit: (committed) => {
           done.migrated += committed.migrated;
           done.rejected += committed.rejected;
@@ -77,8 +74,8 @@ export function createRowsKind([mapping]: readonly [RowMapping]): Kind {
       const { migrationId } = run;
       const claim = await atSide('cube', () => claimOperation(databases.cube, run));
       const onRange = positions(reportProgress);
-      const compared = { databases, mapping, migrationId, verificationId, claim, signal, onRange };
-      const outcome = await verifyRanges({
+      const compared = { databases, tables, migrationId, verificationId, claim, signal, onRange };
+      const outcome = await verifyTables({
         ...compared,
         rangeRows: verifiedRangeRows,
         roundMillis,
@@ -89,27 +86,20 @@ export function createRowsKind([mapping]: readonly [RowMapping]): Kind {
       return { kind: 'concluded', verdict: await concludeVerification(compared) };
     },
 
-    repair: (run, options, { databases, worker, signal, reportProgress, reach }) =>
-      withClaimedWriter(databases, run, async (claim, writer) => {
-        const context = {
-          databases,
-          mapping,
-          settings: copySettings(options),
-          migrationId: run.migrationId,
-          worker,
-          claim,
-          signal,
-          onRange: positions(reportProgress),
-          reach,
-        };
-        return { finished: await repairRanges(context, writer) };
-      }),
+    repair: (run, options, step) =>
+      withClaimedWriter(step.databases, run, async (claim, writer) => ({
+        finished: await repairTables(repairContext(run, options, claim, step), writer),
+      })),
 
-    retry: (run, options, ids, step) => retryRejects(mapping, run, copySettings(options), ids, step),
+    retry: (run, options, ids, step) =>
+      withClaimedWriter(step.databases, run, async (claim, writer) => {
+        const rows = ids === 'all' ? ids : ids.map((id) => parseRowName(id, main.table));
+        return { finished: await retryRejects(repairContext(run, options, claim, step), writer, rows) };
+      }),
 
     remove: async (run, { databases, reportProgress, reach }) => {
       await atSide('cube', () => releaseRanges(databases.cube, run));
-      const context = { databases, mapping, onBatch: reportProgress, reach };
+      const context = { databases, tables, onBatch: reportProgress, reach };
       await withClaimedWriter(
         databases,
         run,
@@ -120,14 +110,32 @@ export function createRowsKind([mapping]: readonly [RowMapping]): Kind {
       );
     },
 
-    countOwned: (cube) => countOwnedRows(cube, mapping.kind, mapping.target),
-    checkLegacy: (client) => checkSource(client, mapping),
-    checkCube: async (client) => {
-      if (await tableExists(client, mapping.target)) await checkTarget(client, mapping);
+    countOwned: (cube) => countOwnedRows(cube, tables),
+    checkLegacy: async (client) => {
+      for (const mapping of tables) await checkSource(client, mapping);
     },
-    checkServing: (client, who) =>
-      checkGrants(client, 'legacy', mapping.source, ['select', 'insert', 'update', 'delete'], who),
+    checkCube: async (client) => {
+      for (const mapping of tables) {
+        if (await tableExists(client, mapping.target)) await checkTarget(client, mapping);
+      }
+    },
+    checkServing: async (client, who) => {
+      for (const { source } of tables) {
+        await checkGrants(client, 'legacy', source, ['select', 'insert', 'update', 'delete'], who);
+      }
+    },
   };
+
+  function repairContext(
+    { migrationId }: RunReference,
+    options: MigrationOptions,
+    claim: OperationClaim,
+    { databases, worker, signal, reportProgress, reach }: StepContext,
+  ): RepairContext {
+    const settings = copySettings(options);
+    const onRange = positions(reportProgress);
+    return { databases, tables, settings, migrationId, worker, claim, signal, onRange, reach };
+  }
 }
 
 /** Reports the key up to which something was done. */

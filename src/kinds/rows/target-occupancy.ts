@@ -25,7 +25,7 @@ export async function isOccupied(databases: Databases, mapping: RowMapping, look
     let after = minKey;
     while (after < maxKey) {
       const span = { after, upto: (await findRangeEnd(after)) ?? maxKey };
-      if (await atSide('cube', () => holdsForeignRows(client, mapping.kind, mapping.target, span))) return true;
+      if (await atSide('cube', () => holdsForeignRows(client, mapping, span))) return true;
       look.onRange({ position: span.upto });
       after = span.upto;
     }

@@ -112,6 +112,7 @@ const comparedFields: readonly ComparedField[] = [
 /** saju_records of the monolith, saju.charts of the cube. */
 export const sajuRecordsMapping: RowMapping = {
   kind: 'saju-records',
+  table: 'saju_records',
   source: { schema: 'public', table: 'saju_records', key: 'id', columns: sourceColumns },
   target: { schema: 'saju', table: 'charts', key: 'id', columns: targetColumns },
   targetColumns: targetColumns.map((column) => column.name).filter((name) => name !== 'migrated_at'),

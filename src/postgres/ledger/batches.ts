@@ -7,6 +7,7 @@ export interface BatchEntry {
   readonly upto: bigint;
   /** Rows put into the target; negative for rows taken out of it by a repair. */
   readonly migrated: number;
+  /** Rejects, and rows that follow one. */
   readonly rejected: number;
   /** Carried rows whose pillars do not fit their date. */
   readonly warned: number;
@@ -20,6 +21,7 @@ export type BatchOrigin = 'copied' | 'adopted' | 'retried' | 'repaired';
 export interface BatchContext {
   readonly migrationId: string;
   readonly kind: string;
+  readonly table: string;
   readonly worker: string;
   readonly token: bigint;
   readonly rangeId: string | null;
@@ -35,13 +37,14 @@ export async function logBatches(
   if (batches.length === 0) return;
   await client.query(
     `insert into ledger.batches
-       (migration_id, kind, range_id, token, worker, origin, after, upto, migrated, rejected, warned, bytes, ids)
-     select $1, $2, $3, $4, $5, $6, b.after, b.upto, b.migrated, b.rejected, b.warned, b.bytes, b.ids::int8multirange
-       from unnest($7::bigint[], $8::bigint[], $9::int[], $10::int[], $11::int[], $12::bigint[], $13::text[])
+       (migration_id, kind, table_name, range_id, token, worker, origin, after, upto, migrated, rejected, warned, bytes, ids)
+     select $1, $2, $3, $4, $5, $6, $7, b.after, b.upto, b.migrated, b.rejected, b.warned, b.bytes, b.ids::int8multirange
+       from unnest($8::bigint[], $9::bigint[], $10::int[], $11::int[], $12::int[], $13::bigint[], $14::text[])
          as b (after, upto, migrated, rejected, warned, bytes, ids)`,
     [
       context.migrationId,
       context.kind,
+      context.table,
       context.rangeId,
       context.token.toString(),
       context.worker,

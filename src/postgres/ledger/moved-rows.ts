@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { minKey } from '../../domain/migration/key-range.js';
-import type { TableRule } from '../../domain/migration/table-rule.js';
+import type { KindTable, MovedTable } from '../../domain/migration/table-rule.js';
 import { quoteIdentifier } from '../connect.js';
 
 /**
@@ -20,17 +20,17 @@ export async function meetsOwnedRows(cube: pg.Pool, kind: string, migrationId: s
   return owned.rows[0]?.owns ?? false;
 }
 
-/** The ids in (after, upto] that runs of the kind own, as the text of an int8multirange. */
+/** The ids in (after, upto] of a table that runs of the kind own, as the text of an int8multirange. */
 export async function ownedIds(
   client: pg.Pool | pg.ClientBase,
-  kind: string,
+  { kind, table }: KindTable,
   after: bigint,
   upto: bigint,
 ): Promise<string> {
   const owned = await client.query<{ ids: string | null }>(
-    `select (range_agg(ids) * int8multirange(${spanRange('$2', '$3')}))::text as ids
-       from ledger.batches where kind = $1 and state = 'owned' and upto > $2 and after < $3`,
-    [kind, after.toString(), upto.toString()],
+    `select (range_agg(ids) * int8multirange(${spanRange('$3', '$4')}))::text as ids
+       from ledger.batches where kind = $1 and table_name = $2 and state = 'owned' and upto > $3 and after < $4`,
+    [kind, table, after.toString(), upto.toString()],
   );
   return owned.rows[0]?.ids ?? '{}';
 }
@@ -45,21 +45,20 @@ export interface AdoptableRows {
 /** What is in the target in (after, upto], is owned by runs of the kind, and was not moved by this run itself. */
 export async function adoptableRows(
   client: pg.ClientBase,
-  kind: string,
+  { kind, table, target }: MovedTable,
   migrationId: string,
-  target: TableRule,
   span: { readonly after: bigint; readonly upto: bigint },
 ): Promise<AdoptableRows> {
   const key = quoteIdentifier(target.key);
   const found = await client.query<{ ids: string; rows: string }>(
     `with owned as materialized (
-       select (coalesce(range_agg(ids), '{}') - coalesce(range_agg(ids) filter (where migration_id = $2), '{}'))
-              * int8multirange(${spanRange('$3', '$4')}) as ids
-         from ledger.batches where kind = $1 and state = 'owned' and upto > $3 and after < $4)
+       select (coalesce(range_agg(ids), '{}') - coalesce(range_agg(ids) filter (where migration_id = $3), '{}'))
+              * int8multirange(${spanRange('$4', '$5')}) as ids
+         from ledger.batches where kind = $1 and table_name = $2 and state = 'owned' and upto > $4 and after < $5)
      select coalesce(range_agg(${idRange(`row.${key}`)}), '{}')::text as ids, count(*) as rows
        from owned join ${quoteIdentifier(target.schema, target.table)} as row
-         on row.${key} > $3::bigint and row.${key} <= $4::bigint and row.${key}::bigint <@ owned.ids`,
-    [kind, migrationId, span.after.toString(), span.upto.toString()],
+         on row.${key} > $4::bigint and row.${key} <= $5::bigint and row.${key}::bigint <@ owned.ids`,
+    [kind, table, migrationId, span.after.toString(), span.upto.toString()],
   );
   const [row] = found.rows;
   return { ids: row?.ids ?? '{}', rows: Number(row?.rows ?? 0) };
@@ -76,25 +75,24 @@ export interface OwnershipGaps {
 
 export async function ownershipGaps(
   client: pg.Pool | pg.ClientBase,
-  kind: string,
-  target: TableRule,
+  { kind, table, target }: MovedTable,
   span: { readonly after: bigint; readonly upto: bigint },
 ): Promise<OwnershipGaps> {
   const key = quoteIdentifier(target.key);
   const found = await client.query<{ absent: string; absent_ids: string; foreign: string[] }>(
     `with owned as materialized (
-       select coalesce(range_agg(ids), '{}') * int8multirange(${spanRange('$2', '$3')}) as ids
-         from ledger.batches where kind = $1 and state = 'owned' and upto > $2 and after < $3),
+       select coalesce(range_agg(ids), '{}') * int8multirange(${spanRange('$3', '$4')}) as ids
+         from ledger.batches where kind = $1 and table_name = $2 and state = 'owned' and upto > $3 and after < $4),
      present as materialized (
        select ${key}::bigint as id from ${quoteIdentifier(target.schema, target.table)}
-        where ${key} > $2::bigint and ${key} <= $3::bigint),
+        where ${key} > $3::bigint and ${key} <= $4::bigint),
      absent as (
        select owned.ids - (select coalesce(range_agg(${idRange('id')}), '{}') from present) as ids from owned)
      select absent.ids::text as absent,
             (select coalesce(sum(${spanLength('part')}), 0) from unnest(absent.ids) as part) as absent_ids,
             array(select id::text from present where not id <@ owned.ids order by id) as foreign
        from absent, owned`,
-    [kind, span.after.toString(), span.upto.toString()],
+    [kind, table, span.after.toString(), span.upto.toString()],
   );
   const [row] = found.rows;
   return {
@@ -105,13 +103,14 @@ export async function ownershipGaps(
 }
 
 /** Those of `ids` that runs of the kind own. */
-export async function ownedAmong(cube: pg.Pool, kind: string, ids: readonly bigint[]): Promise<bigint[]> {
+export async function ownedAmong(cube: pg.Pool, { kind, table }: KindTable, ids: readonly bigint[]): Promise<bigint[]> {
   if (ids.length === 0) return [];
   const found = await cube.query<{ id: string }>(
-    `select wanted.id from unnest($2::bigint[]) as wanted (id)
-      where exists (select 1 from ledger.batches where kind = $1 and state = 'owned' and wanted.id <@ ids
+    `select wanted.id from unnest($3::bigint[]) as wanted (id)
+      where exists (select 1 from ledger.batches
+                     where kind = $1 and table_name = $2 and state = 'owned' and wanted.id <@ ids
                        and upto >= wanted.id and after < wanted.id)`,
-    [kind, ids.map(String)],
+    [kind, table, ids.map(String)],
   );
   return found.rows.map((row) => BigInt(row.id));
 }
@@ -120,12 +119,12 @@ export async function ownedAmong(cube: pg.Pool, kind: string, ids: readonly bigi
  * Takes ids from every batch that owns them, in the caller's transaction: a row that left the target is nobody's, and one
  * that comes there later under its id is not ours to remove. `ids` is the text of an int8multirange.
  */
-export async function disownIds(client: pg.ClientBase, kind: string, ids: string): Promise<void> {
+export async function disownIds(client: pg.ClientBase, { kind, table }: KindTable, ids: string): Promise<void> {
   await client.query(
-    `update ledger.batches set ids = ids - $2::int8multirange
-      where kind = $1 and state = 'owned' and ids && $2::int8multirange
-        and (upper_inf($2::int8multirange) or after < upper($2::int8multirange)) and upto >= lower($2::int8multirange)`,
-    [kind, ids],
+    `update ledger.batches set ids = ids - $3::int8multirange
+      where kind = $1 and table_name = $2 and state = 'owned' and ids && $3::int8multirange
+        and (upper_inf($3::int8multirange) or after < upper($3::int8multirange)) and upto >= lower($3::int8multirange)`,
+    [kind, table, ids],
   );
 }
 
@@ -147,20 +146,19 @@ export function spanRange(after: string, upto: string): string {
 /** Whether the target holds a row in (after, upto] that no run of the kind owns; from the least key on, that key too. */
 export async function holdsForeignRows(
   cube: pg.ClientBase,
-  kind: string,
-  target: TableRule,
+  { kind, table, target }: MovedTable,
   span: { readonly after: bigint; readonly upto: bigint },
 ): Promise<boolean> {
   const key = quoteIdentifier(target.key);
-  const table = quoteIdentifier(target.schema, target.table);
+  const rows = quoteIdentifier(target.schema, target.table);
   const found = await cube.query<{ foreign: boolean }>(
     `with owned as materialized (
        select coalesce(range_agg(ids), '{}') as ids from ledger.batches
-        where kind = $1 and state = 'owned' and upto > $2 and after < $3)
-     select exists (select 1 from ${table} as row, owned
-                     where ($2::bigint = '${minKey}' or row.${key} > $2::bigint) and row.${key} <= $3::bigint
+        where kind = $1 and table_name = $2 and state = 'owned' and upto > $3 and after < $4)
+     select exists (select 1 from ${rows} as row, owned
+                     where ($3::bigint = '${minKey}' or row.${key} > $3::bigint) and row.${key} <= $4::bigint
                        and not row.${key}::bigint <@ owned.ids) as foreign`,
-    [kind, span.after.toString(), span.upto.toString()],
+    [kind, table, span.after.toString(), span.upto.toString()],
   );
   return found.rows[0]?.foreign ?? false;
 }

@@ -1,15 +1,16 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
-import { maxKey } from '../../domain/migration/key-range.js';
+import { maxKey, minKey } from '../../domain/migration/key-range.js';
 import { inTransaction } from '../connect.js';
 import { fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
 
 /**
- * A piece of the source's key space that one lane works on: ids in (after, upto]; those in (after, position] are
+ * A piece of a source table's key space that one lane works on: ids in (after, upto]; those in (after, position] are
  * committed. Only the holder of the newest token may commit to it.
  */
 export interface ClaimedRange {
   readonly id: string;
+  readonly table: string;
   readonly after: bigint;
   readonly upto: bigint;
   readonly position: bigint;
@@ -24,6 +25,14 @@ export interface Claimant extends RunStepFence {
 /** Finds the last id of the next `rows` source rows after an id; undefined when there are none. */
 export type FindRangeEnd = (after: bigint) => Promise<bigint | undefined>;
 
+/** A table whose ranges lanes claim. */
+export interface ClaimableTable {
+  readonly table: string;
+  /** Nothing of a child table is claimed before every range of its parent's is done. */
+  readonly parent?: string | undefined;
+  readonly findRangeEnd: FindRangeEnd;
+}
+
 /** The name under which a session writes for a claim; a later claim ends the sessions of an earlier one by it. */
 export function claimSessionName(token: bigint): string {
   return `cubeshift claim ${token}`;
@@ -31,7 +40,8 @@ export function claimSessionName(token: bigint): string {
 
 /**
  * The next range for a lane, under a new token: first one that the lane held before it died or that nobody holds, then
- * a new one cut from the source behind the frontier. Undefined when nothing is left for this lane.
+ * a new one cut from the first table that is not exhausted, behind its frontier. `waiting` while other lanes still have ranges
+ * without which a child table cannot begin; undefined when nothing is left for this lane.
  * A former holder that still lives (frozen, or cut off) loses its sessions here, so that it can neither commit nor block.
  * Throws `claim_lost` once the run is not at work any more: a lane frozen before its claim must not copy into what has
  * been undone meanwhile.
@@ -39,14 +49,14 @@ export function claimSessionName(token: bigint): string {
 export async function claimRange(
   cube: pg.Pool,
   claimant: Claimant,
-  findRangeEnd: FindRangeEnd,
-): Promise<ClaimedRange | undefined> {
+  tables: readonly ClaimableTable[],
+): Promise<ClaimedRange | 'waiting' | undefined> {
   await endFormerHolders(cube, claimant);
   return inTransaction(cube, async (client) => {
-    // A worker frozen between two statements must not hold the frontier for longer than this.
+    // A worker frozen between two statements must not hold the frontiers for longer than this.
     await client.query("set local idle_in_transaction_session_timeout = '15s'");
-    const migration = await client.query<{ frontier: string; source_exhausted: boolean; at_work: boolean }>(
-      `select frontier, source_exhausted, status = 'running' and stage not in ('rolling_back', 'done') and ${notLaterSql('$2')} as at_work
+    const migration = await client.query<{ at_work: boolean }>(
+      `select status = 'running' and stage not in ('rolling_back', 'done') and ${notLaterSql('$2')} as at_work
          from ledger.migrations where id = $1 for update`,
       fenceValues(claimant),
     );
@@ -57,14 +67,59 @@ export async function claimRange(
     }
     const unfinished = await takeUnfinished(client, claimant);
     if (unfinished !== undefined) return unfinished;
-    if (run.source_exhausted) return undefined;
-    const after = BigInt(run.frontier);
-    const upto = await findRangeEnd(after);
-    if (upto !== undefined) return cutRange(client, claimant, after, upto);
-    await client.query('update ledger.migrations set source_exhausted = true where id = $1', [claimant.migrationId]);
-    // One more, to the end of the key space: what earlier runs of the kind left there has to be looked at, too.
-    return after < maxKey ? cutRange(client, claimant, after, maxKey) : undefined;
+    return cutNext(client, claimant, tables);
   });
+}
+
+async function cutNext(
+  client: pg.ClientBase,
+  claimant: Claimant,
+  tables: readonly ClaimableTable[],
+): Promise<ClaimedRange | 'waiting' | undefined> {
+  const frontiers = await readFrontiers(client, claimant.migrationId);
+  let waiting = false;
+  for (const { table, parent, findRangeEnd } of tables) {
+    const { frontier: after, isExhausted } = frontiers.get(table) ?? { frontier: minKey, isExhausted: false };
+    if (isExhausted) continue;
+    if (parent !== undefined && frontiers.get(parent)?.isDone !== true) {
+      waiting = true;
+      continue;
+    }
+    const upto = await findRangeEnd(after);
+    if (upto !== undefined) return cutRange(client, claimant, table, after, upto);
+    await client.query(
+      `insert into ledger.frontiers (migration_id, table_name, source_exhausted) values ($1, $2, true)
+       on conflict (migration_id, table_name) do update set source_exhausted = true`,
+      [claimant.migrationId, table],
+    );
+    // One more, to the end of the key space: what earlier runs of the kind left there has to be looked at, too.
+    if (after < maxKey) return cutRange(client, claimant, table, after, maxKey);
+  }
+  return waiting ? 'waiting' : undefined;
+}
+
+interface Frontier {
+  readonly frontier: bigint;
+  readonly isExhausted: boolean;
+  /** Cut to its end, and every range done. */
+  readonly isDone: boolean;
+}
+
+async function readFrontiers(client: pg.ClientBase, migrationId: string): Promise<ReadonlyMap<string, Frontier>> {
+  const found = await client.query<{ table: string; frontier: string; exhausted: boolean; done: boolean }>(
+    `select table_name as table, frontier, source_exhausted as exhausted,
+            source_exhausted and not exists (
+              select from ledger.ranges
+               where ranges.migration_id = $1 and ranges.table_name = frontiers.table_name and state <> 'done') as done
+       from ledger.frontiers where migration_id = $1`,
+    [migrationId],
+  );
+  return new Map(
+    found.rows.map((row) => [
+      row.table,
+      { frontier: BigInt(row.frontier), isExhausted: row.exhausted, isDone: row.done },
+    ]),
+  );
 }
 
 /**
@@ -127,6 +182,7 @@ export async function endClaimSessions(cube: pg.Pool, held: readonly { token: st
 
 interface RangeRow {
   id: string;
+  table_name: string;
   after: string;
   upto: string;
   position: string;
@@ -140,22 +196,29 @@ async function takeUnfinished(client: pg.ClientBase, claimant: Claimant): Promis
         select id from ledger.ranges
          where migration_id = $1 and (state = 'open' or (state = 'claimed' and lane = $2))
          order by id limit 1)
-      returning id, after, upto, position, token`,
+      returning id, table_name, after, upto, position, token`,
     [claimant.migrationId, claimant.lane, claimant.worker],
   );
   return taken.rows[0] && toRange(taken.rows[0]);
 }
 
-async function cutRange(client: pg.ClientBase, claimant: Claimant, after: bigint, upto: bigint): Promise<ClaimedRange> {
-  await client.query('update ledger.migrations set frontier = $2 where id = $1', [
-    claimant.migrationId,
-    upto.toString(),
-  ]);
+async function cutRange(
+  client: pg.ClientBase,
+  claimant: Claimant,
+  table: string,
+  after: bigint,
+  upto: bigint,
+): Promise<ClaimedRange> {
+  await client.query(
+    `insert into ledger.frontiers (migration_id, table_name, frontier) values ($1, $2, $3)
+     on conflict (migration_id, table_name) do update set frontier = excluded.frontier`,
+    [claimant.migrationId, table, upto.toString()],
+  );
   const cut = await client.query<RangeRow>(
-    `insert into ledger.ranges (migration_id, after, upto, position, state, token, lane, worker)
-     values ($1, $2, $3, $2, 'claimed', nextval('ledger.claim_tokens'), $4, $5)
-     returning id, after, upto, position, token`,
-    [claimant.migrationId, after.toString(), upto.toString(), claimant.lane, claimant.worker],
+    `insert into ledger.ranges (migration_id, table_name, after, upto, position, state, token, lane, worker)
+     values ($1, $2, $3, $4, $3, 'claimed', nextval('ledger.claim_tokens'), $5, $6)
+     returning id, table_name, after, upto, position, token`,
+    [claimant.migrationId, table, after.toString(), upto.toString(), claimant.lane, claimant.worker],
   );
   const [row] = cut.rows;
   if (row === undefined) throw new Failure('unexpected', 'The ledger did not return the range it was given.');
@@ -165,6 +228,7 @@ async function cutRange(client: pg.ClientBase, claimant: Claimant, after: bigint
 function toRange(row: RangeRow): ClaimedRange {
   return {
     id: row.id,
+    table: row.table_name,
     after: BigInt(row.after),
     upto: BigInt(row.upto),
     position: BigInt(row.position),

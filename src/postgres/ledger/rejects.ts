@@ -1,4 +1,6 @@
 import type pg from 'pg';
+import type { RowRef } from '../../domain/migration/row-name.js';
+import type { KindTable } from '../../domain/migration/table-rule.js';
 import { assertCurrent, currentStepSql, fenceValues, type RunStepFence } from './step-fence.js';
 
 /** A source item that could not be moved. `payload` is the item's content and stays in the ledger. */
@@ -14,19 +16,21 @@ export interface RejectEntry {
 export async function recordRejects(
   client: pg.ClientBase,
   migrationId: string,
+  table: string,
   rejects: readonly RejectEntry[],
 ): Promise<void> {
   if (rejects.length === 0) return;
   await client.query(
-    `insert into ledger.rejects as known (migration_id, source_id, reason, detail, payload)
-     select $1, r.id, r.reason, r.detail, r.payload::jsonb
-       from unnest($2::bigint[], $3::text[], $4::text[], $5::text[]) as r (id, reason, detail, payload)
-     on conflict (migration_id, source_id) do update
+    `insert into ledger.rejects as known (migration_id, table_name, source_id, reason, detail, payload)
+     select $1, $2, r.id, r.reason, r.detail, r.payload::jsonb
+       from unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) as r (id, reason, detail, payload)
+     on conflict (migration_id, table_name, source_id) do update
         set attempts = known.attempts + 1, last_attempt_at = now(), reason = excluded.reason,
             detail = excluded.detail, payload = excluded.payload,
             resolution = case when known.resolution = 'accepted' and known.payload = excluded.payload then 'accepted' else 'open' end`,
     [
       migrationId,
+      table,
       rejects.map((reject) => reject.sourceId.toString()),
       rejects.map((reject) => reject.reason),
       rejects.map((reject) => reject.detail),
@@ -42,31 +46,34 @@ export async function recordRejects(
 export async function resolveRejects(
   client: pg.ClientBase,
   migrationId: string,
+  table: string,
   ids: readonly bigint[],
   resolution: 'migrated' | 'gone',
 ): Promise<void> {
   if (ids.length === 0) return;
   await client.query(
-    `update ledger.rejects set resolution = $3, attempts = attempts + 1, last_attempt_at = now(),
-            payload = case when $3 = 'gone' then 'null' else payload end
-      where migration_id = $1 and source_id = any($2::bigint[]) and resolution in ('open', 'accepted')`,
-    [migrationId, ids.map(String), resolution],
+    `update ledger.rejects set resolution = $4, attempts = attempts + 1, last_attempt_at = now(),
+            payload = case when $4 = 'gone' then 'null' else payload end
+      where migration_id = $1 and table_name = $2 and source_id = any($3::bigint[]) and resolution in ('open', 'accepted')`,
+    [migrationId, table, ids.map(String), resolution],
   );
 }
 
-/** Ids of rejects that are not in the target, in (after, upto], ascending. */
+/** Ids of a table's rejects that are not in the target, in (after, upto], ascending. */
 export async function unresolvedRejectIds(
   cube: pg.Pool | pg.ClientBase,
   migrationId: string,
+  table: string,
   after: bigint,
   upto: bigint,
   limit?: number,
 ): Promise<bigint[]> {
   const found = await cube.query<{ source_id: string }>(
     `select source_id from ledger.rejects
-      where migration_id = $1 and source_id > $2 and source_id <= $3 and resolution in ('open', 'accepted')
-      order by source_id limit $4`,
-    [migrationId, after.toString(), upto.toString(), limit ?? null],
+      where migration_id = $1 and table_name = $2 and source_id > $3 and source_id <= $4
+        and resolution in ('open', 'accepted')
+      order by source_id limit $5`,
+    [migrationId, table, after.toString(), upto.toString(), limit ?? null],
   );
   return found.rows.map((row) => BigInt(row.source_id));
 }
@@ -74,16 +81,17 @@ export async function unresolvedRejectIds(
 /** Ids in (after, upto] that earlier runs of the kind rejected and did not move since. */
 export async function formerRejectIds(
   cube: pg.Pool,
-  kind: string,
+  { kind, table }: KindTable,
   migrationId: string,
   after: bigint,
   upto: bigint,
 ): Promise<bigint[]> {
   const found = await cube.query<{ source_id: string }>(
     `select distinct source_id from ledger.rejects join ledger.migrations on migrations.id = migration_id
-      where kind = $1 and migration_id <> $2 and source_id > $3 and source_id <= $4 and resolution in ('open', 'accepted')
+      where kind = $1 and table_name = $2 and migration_id <> $3 and source_id > $4 and source_id <= $5
+        and resolution in ('open', 'accepted')
       order by source_id`,
-    [kind, migrationId, after.toString(), upto.toString()],
+    [kind, table, migrationId, after.toString(), upto.toString()],
   );
   return found.rows.map((row) => BigInt(row.source_id));
 }
@@ -95,24 +103,31 @@ export async function formerRejectIds(
 export async function acceptRejects(
   cube: pg.Pool,
   asked: RunStepFence,
-  ids: 'all' | readonly string[],
+  rows: 'all' | readonly RowRef[],
   by: string,
   why: string,
 ): Promise<number> {
   const found = await cube.query<{ is_current: boolean; accepted: string }>(
     `with asked as (${currentStepSql}),
      accepted as (
-       update ledger.rejects set resolution = 'accepted', accepted_by = $4, accepted_why = $5, accepted_at = now()
-        where migration_id = $1 and resolution = 'open' and ($3::bigint[] is null or source_id = any($3::bigint[]))
+       update ledger.rejects set resolution = 'accepted', accepted_by = $5, accepted_why = $6, accepted_at = now()
+        where migration_id = $1 and resolution = 'open'
+          and ($3::text[] is null or (table_name, source_id) in (select * from unnest($3::text[], $4::bigint[])))
           and exists (select from asked)
           and last_attempt_at <= (select coalesce(max(at), 'infinity') from ledger.events where migration_id = $1)
         returning 1)
      select exists (select from asked) as is_current, (select count(*) from accepted) as accepted`,
-    [...fenceValues(asked), ids === 'all' ? null : ids, by, why],
+    [
+      ...fenceValues(asked),
+      ...(rows === 'all' ? [null, null] : [rows.map(({ table }) => table), rows.map(({ id }) => id)]),
+      by,
+      why,
+    ],
   );
   return Number(assertCurrent(found, asked).accepted);
 }
 
+/** Rows that follow a reject count as it does. */
 export interface RejectCounts {
   /** Rejects that nobody accepted yet. */
   readonly open: number;
@@ -124,8 +139,15 @@ export interface RejectCounts {
 
 export async function countRejects(cube: pg.Pool, migrationId: string): Promise<RejectCounts> {
   const counts = await cube.query<{ reason: string; open: string; unresolved: string }>(
-    `select reason, count(*) filter (where resolution = 'open') as open, count(*) as unresolved
-       from ledger.rejects where migration_id = $1 and resolution in ('open', 'accepted') group by reason`,
+    `with followers as (
+       select reject_table, reject_id, count(*) as rows from ledger.withheld
+        where migration_id = $1 and released_at is null group by reject_table, reject_id),
+     unresolved as (
+       select reason, resolution, 1 + coalesce(followers.rows, 0) as rows
+         from ledger.rejects left join followers on reject_table = table_name and reject_id = source_id
+        where migration_id = $1 and resolution in ('open', 'accepted'))
+     select reason, coalesce(sum(rows) filter (where resolution = 'open'), 0) as open, sum(rows) as unresolved
+       from unresolved group by reason`,
     [migrationId],
   );
   const reasons = counts.rows.map((row) => ({

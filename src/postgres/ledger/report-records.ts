@@ -6,6 +6,8 @@ export interface ReportRecords {
   readonly unmapped_columns: unknown;
   readonly batches: unknown;
   readonly rejects: unknown;
+  /** Rows that follow a reject of their parent. */
+  readonly withheld: unknown;
   readonly verifications: unknown;
   readonly set_aside: unknown;
   readonly events: unknown;
@@ -16,25 +18,39 @@ export async function readReport(cube: pg.Pool, migrationId: string): Promise<Re
     `select
        (select unmapped_columns from ledger.migrations where id = $1) as unmapped_columns,
        (select coalesce(json_agg(b), '[]') from (
-          select origin, state, count(*) as batches, sum(migrated) as migrated, sum(rejected) as rejected, sum(warned) as pillars_do_not_fit,
+          select table_name as table, origin, state, count(*) as batches, sum(migrated) as migrated, sum(rejected) as rejected, sum(warned) as pillars_do_not_fit,
                  sum(bytes) as bytes, min(committed_at) as first_commit, max(committed_at) as last_commit, count(distinct worker) as workers
-            from ledger.batches where migration_id = $1 group by origin, state order by origin, state) b) as batches,
+            from ledger.batches where migration_id = $1 group by table_name, origin, state order by table_name, origin, state) b) as batches,
        (select coalesce(json_agg(r), '[]') from (
-          select reason, resolution, accepted_by, accepted_why, count(*) as rows from ledger.rejects
-           where migration_id = $1 group by 1, 2, 3, 4 order by 1, 2) r) as rejects,
+          select table_name as table, reason, resolution, accepted_by, accepted_why, count(*) as rows from ledger.rejects
+           where migration_id = $1 group by 1, 2, 3, 4, 5 order by 1, 2, 3) r) as rejects,
+       (select coalesce(json_agg(w), '[]') from (
+          select table_name as table, reject_table, count(*) as rows from ledger.withheld
+           where migration_id = $1 and released_at is null group by 1, 2 order by 1, 2) w) as withheld,
        (select coalesce(json_agg(v), '[]') from (
           select id, status, source_rows, target_rows, rejected_rows, mismatched, source_total, target_total, owned_total, disagreement, started_at, finished_at,
                  (select count(*) from ledger.verified_ranges where verification_id = verifications.id) as ranges,
-                 (select encode(sha256(convert_to(coalesce(string_agg(source_digest, '' order by after), ''), 'UTF8')), 'hex') from ledger.verified_ranges where verification_id = verifications.id) as source_digest,
-                 (select encode(sha256(convert_to(coalesce(string_agg(target_digest, '' order by after), ''), 'UTF8')), 'hex') from ledger.verified_ranges where verification_id = verifications.id) as target_digest
+                 (select encode(sha256(convert_to(coalesce(string_agg(source_digest, '' order by table_name, after), ''), 'UTF8')), 'hex') from ledger.verified_ranges where verification_id = verifications.id) as source_digest,
+                 (select encode(sha256(convert_to(coalesce(string_agg(target_digest, '' order by table_name, after), ''), 'UTF8')), 'hex') from ledger.verified_ranges where verification_id = verifications.id) as target_digest,
+                 (select coalesce(json_agg(t), '[]') from (
+                    select table_name as table, source_total, target_total, owned_total from ledger.verified_tables
+                     where verification_id = verifications.id order by 1) t) as tables
             from ledger.verifications where migration_id = $1 order by id) v) as verifications,
        (select coalesce(json_agg(s), '[]') from (
-          select source_id::text as id, set_aside_at, restored_at from ledger.set_aside where migration_id = $1 order by id limit 1000) s) as set_aside,
+          select table_name as table, source_id::text as id, set_aside_at, restored_at from ledger.set_aside where migration_id = $1 order by id limit 1000) s) as set_aside,
        (select coalesce(json_agg(e), '[]') from (
           select at, what, by, detail from ledger.events where migration_id = $1 order by id) e) as events`,
     [migrationId],
   );
   return (
-    found.rows[0] ?? { unmapped_columns: [], batches: [], rejects: [], verifications: [], set_aside: [], events: [] }
+    found.rows[0] ?? {
+      unmapped_columns: [],
+      batches: [],
+      rejects: [],
+      withheld: [],
+      verifications: [],
+      set_aside: [],
+      events: [],
+    }
   );
 }

@@ -163,6 +163,7 @@ async function completeRun(client: pg.ClientBase, migrationId: string): Promise<
 /** What a run did so far, counted from the log. */
 export interface RunCounts {
   readonly migrated: number;
+  /** Rejects, and rows that follow one. */
   readonly rejected: number;
   readonly warned: number;
 }
@@ -171,7 +172,8 @@ export async function countRun(cube: pg.Pool, migrationId: string): Promise<RunC
   const counted = await cube.query<{ migrated: string; rejected: string; warned: string }>(
     `select coalesce(sum(migrated), 0) as migrated,
             coalesce(sum(warned) filter (where origin <> 'repaired'), 0) as warned,
-            (select count(*) from ledger.rejects where migration_id = $1 and resolution in ('open', 'accepted')) as rejected
+            (select count(*) from ledger.rejects where migration_id = $1 and resolution in ('open', 'accepted'))
+              + (select count(*) from ledger.withheld where migration_id = $1 and released_at is null) as rejected
        from ledger.batches where migration_id = $1`,
     [migrationId],
   );

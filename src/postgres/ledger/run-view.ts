@@ -40,7 +40,7 @@ interface ViewRow {
 const viewStatement = `
   select m.id, m.kind, m.mode, m.workflow_id, m.run_id, m.status, m.stage, m.blocked_by,
          coalesce(m.error, case when m.finished_at is null then m.retried_failure end) as error, m.pending, m.total, m.total_estimated,
-         m.started_at, m.finished_at, moved.migrated, moved.recent, moved.recent_seconds, kept.rejected, kept.open_rejects,
+         m.started_at, m.finished_at, moved.migrated, moved.recent, moved.recent_seconds, kept.rejected + followers.rows as rejected, kept.open_rejects,
          v.status as verification_status, v.compared, v.finished_at as verified_at, differing.mismatches
     from ledger.migrations m
     cross join lateral (
@@ -53,12 +53,14 @@ const viewStatement = `
         from ledger.batches where migration_id = m.id and state <> 'removed') moved
     cross join lateral (
       select count(*) as rejected, coalesce(bool_or(resolution = 'open'), false) as open_rejects from ledger.rejects where migration_id = m.id and resolution in ('open', 'accepted')) kept
+    cross join lateral (
+      select count(*) as rows from ledger.withheld where migration_id = m.id and released_at is null) followers
     left join lateral (
       select * from ledger.verifications
        where migration_id = m.id and status <> 'abandoned' and m.status <> 'rolled_back' order by id desc limit 1) v on true
     left join lateral (
-      select json_agg(json_build_object('id', source_id::text, 'field', field) order by source_id, field) as mismatches
-        from (select source_id, field from ledger.mismatches where verification_id = v.id order by source_id, field limit 100) first) differing on true`;
+      select json_agg(json_build_object('table', table_name, 'id', source_id::text, 'field', field) order by table_name, source_id, field) as mismatches
+        from (select table_name, source_id, field from ledger.mismatches where verification_id = v.id order by table_name, source_id, field limit 100) first) differing on true`;
 
 /** A run as the ledger knows it: weights stand in Redis. */
 export type LedgerView = Omit<MigrationView, 'traffic'>;

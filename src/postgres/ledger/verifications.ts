@@ -1,16 +1,10 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
-import { maxKey } from '../../domain/migration/key-range.js';
+import { maxKey, minKey } from '../../domain/migration/key-range.js';
 import type { RangeComparison, Span } from '../../domain/migration/range-comparison.js';
+import { rowName } from '../../domain/migration/row-name.js';
 import { confirmOperation, type OperationClaim } from './operations.js';
 import { assertCurrent, currentStepSql, fenceValues, type RunStepFence } from './step-fence.js';
-
-/** A comparison of both databases as the ledger holds it. */
-export interface Verification {
-  readonly id: string;
-  /** Everything up to here is compared and its result committed. */
-  readonly frontier: bigint;
-}
 
 export interface MismatchEntry {
   readonly sourceId: bigint;
@@ -47,27 +41,34 @@ export async function startVerification(cube: pg.Pool, asked: RunStepFence): Pro
   return assertCurrent(started, asked).id;
 }
 
-export async function readVerification(cube: pg.Pool, id: string): Promise<Verification> {
-  const found = await cube.query<{ frontier: string }>('select frontier from ledger.verifications where id = $1', [id]);
+/** Everything of a table up to here is compared and its result committed. */
+export async function readVerifiedFrontier(cube: pg.Pool, id: string, table: string): Promise<bigint> {
+  const found = await cube.query<{ frontier: string | null }>(
+    `select frontier from ledger.verifications
+       left join ledger.verified_tables on verification_id = id and table_name = $2 where id = $1`,
+    [id, table],
+  );
   const [row] = found.rows;
   if (row === undefined) throw new Failure('not_found', `The ledger knows no verification ${id}.`);
-  return { id, frontier: BigInt(row.frontier) };
+  return row.frontier === null ? minKey : BigInt(row.frontier);
 }
 
-/** Commits the result of one range, all of it or nothing; refused when another worker took over. */
+/** Commits the result of one range of a table, all of it or nothing; refused when another worker took over. */
 export async function recordComparedRange(
   client: pg.ClientBase,
   claim: OperationClaim,
   verificationId: string,
+  table: string,
   range: ComparedRange,
 ): Promise<void> {
   await confirmOperation(client, claim);
   await client.query(
     `insert into ledger.verified_ranges
-       (verification_id, after, upto, source_rows, target_rows, rejected_rows, source_digest, target_digest, mismatched)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+       (verification_id, table_name, after, upto, source_rows, target_rows, rejected_rows, source_digest, target_digest, mismatched)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
     [
       verificationId,
+      table,
       range.after.toString(),
       range.upto.toString(),
       range.sourceRows,
@@ -79,27 +80,34 @@ export async function recordComparedRange(
     ],
   );
   await client.query(
-    `update ledger.verifications
-        set frontier = $2, compared = compared + $3, source_rows = source_rows + $3, target_rows = target_rows + $4,
-            rejected_rows = rejected_rows + $5, mismatched = mismatched + $6
-      where id = $1`,
-    [verificationId, range.upto.toString(), range.sourceRows, range.targetRows, range.rejectedRows, range.mismatched],
+    `insert into ledger.verified_tables (verification_id, table_name, frontier) values ($1, $2, $3)
+     on conflict (verification_id, table_name) do update set frontier = excluded.frontier`,
+    [verificationId, table, range.upto.toString()],
   );
-  await recordMismatches(client, verificationId, range.mismatches);
+  await client.query(
+    `update ledger.verifications
+        set compared = compared + $2, source_rows = source_rows + $2, target_rows = target_rows + $3,
+            rejected_rows = rejected_rows + $4, mismatched = mismatched + $5
+      where id = $1`,
+    [verificationId, range.sourceRows, range.targetRows, range.rejectedRows, range.mismatched],
+  );
+  await recordMismatches(client, verificationId, table, range.mismatches);
 }
 
 async function recordMismatches(
   client: pg.ClientBase,
   verificationId: string,
+  table: string,
   mismatches: readonly MismatchEntry[],
 ): Promise<void> {
   if (mismatches.length === 0) return;
   await client.query(
-    `insert into ledger.mismatches (verification_id, source_id, field, source_value, target_value)
-     select $1, m.id, m.field, m.source_value, m.target_value
-       from unnest($2::bigint[], $3::text[], $4::text[], $5::text[]) as m (id, field, source_value, target_value)`,
+    `insert into ledger.mismatches (verification_id, table_name, source_id, field, source_value, target_value)
+     select $1, $2, m.id, m.field, m.source_value, m.target_value
+       from unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) as m (id, field, source_value, target_value)`,
     [
       verificationId,
+      table,
       mismatches.map((mismatch) => mismatch.sourceId.toString()),
       mismatches.map((mismatch) => mismatch.field),
       mismatches.map((mismatch) => mismatch.sourceValue),
@@ -113,14 +121,15 @@ export interface VerificationVerdict {
   readonly compared: number;
   readonly mismatched: number;
   readonly rejected: number;
-  /** At most three, for a sentence. */
+  /** At most three, for a sentence; ids as people name rows. */
   readonly examples: readonly { readonly id: string; readonly field: string }[];
-  /** What does not add up over the whole tables, in a sentence. */
+  /** What does not add up over the whole tables, in a sentence or several. */
   readonly disagreement?: string;
 }
 
-/** What the whole tables held at the end. */
-export interface VerificationTotals {
+/** What a whole table held at the end. */
+export interface TableVerification {
+  readonly table: string;
   readonly source: number;
   readonly target: number;
   /** Ids that the ledger owns. */
@@ -129,27 +138,57 @@ export interface VerificationTotals {
 }
 
 /**
- * Ends a verification and says how it went: clean when its ranges cover the whole key space, each read equal, and the
- * totals agree. One that has ended stays as it ended.
+ * Ends a verification of all tables of a kind, the main one first, and says how it went: clean when its ranges cover the
+ * whole key space of every table, each read equal, and the totals of each agree. One that has ended stays as it ended.
  */
 export async function endVerification(
   cube: pg.ClientBase,
   id: string,
-  totals: VerificationTotals,
+  tables: readonly TableVerification[],
 ): Promise<VerificationVerdict> {
+  const names = tables.map(({ table }) => table);
+  const disagreements = tables.flatMap(({ disagreement }) => disagreement ?? []);
+  await cube.query(
+    `update ledger.verified_tables as compared
+        set source_total = ended.source, target_total = ended.target, owned_total = ended.owned
+       from unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) as ended (table_name, source, target, owned)
+      where verification_id = $1 and compared.table_name = ended.table_name
+        and exists (select from ledger.verifications where id = $1 and finished_at is null)`,
+    [
+      id,
+      names,
+      tables.map(({ source }) => source),
+      tables.map(({ target }) => target),
+      tables.map(({ owned }) => owned),
+    ],
+  );
+  const total = (part: 'source' | 'target' | 'owned') => tables.reduce((sum, table) => sum + table[part], 0);
   await cube.query(
     `update ledger.verifications as run
         set source_total = $2, target_total = $3, owned_total = $4, disagreement = $5, finished_at = now(),
-            status = case when mismatched = 0 and frontier = ${maxKey} and $5::text is null
+            status = case when mismatched = 0 and $5::text is null
+                           and not exists (
+                             select from unnest($6::text[]) as kind_table (name)
+                              where not exists (
+                                select from ledger.verified_tables as compared
+                                 where compared.verification_id = run.id and compared.table_name = kind_table.name
+                                   and compared.frontier = ${maxKey}))
                            and not exists (
                              select from ledger.verified_ranges as range
                               where range.verification_id = run.id
                                 and (range.mismatched > 0 or source_rows <> target_rows or source_digest <> target_digest))
                      then 'clean' else 'mismatch' end
       where id = $1 and finished_at is null`,
-    [id, totals.source, totals.target, totals.owned, totals.disagreement ?? null],
+    [
+      id,
+      total('source'),
+      total('target'),
+      total('owned'),
+      disagreements.length === 0 ? null : disagreements.join(' '),
+      names,
+    ],
   );
-  const verdict = await verdictOfEnded(cube, id);
+  const verdict = await verdictOfEnded(cube, id, names[0] ?? '');
   if (verdict === undefined) throw new Failure('not_found', `The ledger knows no verification ${id} that has ended.`);
   return verdict;
 }
@@ -158,6 +197,7 @@ export async function endVerification(
 export async function verdictOfEnded(
   cube: pg.Pool | pg.ClientBase,
   id: string,
+  mainTable: string,
 ): Promise<VerificationVerdict | undefined> {
   const ended = await cube.query<{
     status: string;
@@ -172,16 +212,17 @@ export async function verdictOfEnded(
   );
   const [row] = ended.rows;
   if (row === undefined) return undefined;
-  const examples = await cube.query<{ id: string; field: string }>(
-    'select source_id as id, field from ledger.mismatches where verification_id = $1 order by source_id, field limit 3',
-    [id],
+  const examples = await cube.query<{ table: string; id: string; field: string }>(
+    `select table_name as table, source_id as id, field from ledger.mismatches
+      where verification_id = $1 order by table_name <> $2, table_name, source_id, field limit 3`,
+    [id, mainTable],
   );
   return {
     clean: row.status === 'clean',
     compared: Number(row.compared),
     mismatched: Number(row.mismatched),
     rejected: Number(row.rejected_rows),
-    examples: examples.rows,
+    examples: examples.rows.map((example) => ({ id: rowName(example, mainTable), field: example.field })),
     ...(row.disagreement === null ? {} : { disagreement: row.disagreement }),
   };
 }

@@ -6,8 +6,10 @@ import { logBatches } from '../../../postgres/ledger/batches.js';
 import { adoptableRows, disownIds, ownedAmong, ownedIds, ownershipGaps } from '../../../postgres/ledger/moved-rows.js';
 import { advanceRange, type ClaimedRange } from '../../../postgres/ledger/ranges.js';
 import { formerRejectIds } from '../../../postgres/ledger/rejects.js';
+import { formerWithheldIds } from '../../../postgres/ledger/withheld.js';
 import { compareRange, differingRows } from '../compare/range-comparison.js';
 import type { CopyContext } from '../copy/copy-range.js';
+import { HeldParents } from '../held-parents.js';
 import { expectGone } from '../remaining-rows.js';
 import { recopyRows } from '../repair/recopy-rows.js';
 
@@ -23,11 +25,9 @@ const maxRecopiedShare = 0.2;
 export async function adoptRange(context: CopyContext, range: ClaimedRange, writer: pg.Client): Promise<boolean> {
   const { databases, mapping, migrationId, worker } = context;
   const rest: Span = { after: range.position, upto: range.upto };
-  const owned = await atSide('cube', () => ownedIds(databases.cube, mapping.kind, rest.after, rest.upto));
+  const owned = await atSide('cube', () => ownedIds(databases.cube, mapping, rest.after, rest.upto));
   if (owned === '{}') return false;
-  const rejected = await atSide('cube', () =>
-    formerRejectIds(databases.cube, mapping.kind, migrationId, rest.after, rest.upto),
-  );
+  const rejected = await formerLeftOut(context, rest);
   const comparison = await compareRange(databases, mapping, rest, rejected);
   const max = comparison.sourceRows * maxRecopiedShare;
   // Where the counts alone tell that too much differs, no row is looked at.
@@ -40,7 +40,7 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
   const wrong = differences.filter((row) => row.kind !== 'extra').map((row) => row.id);
   const extra = differences.filter((row) => row.kind === 'extra').map((row) => row.id);
   // Rows that legacy deleted since: moving them again takes them out.
-  const deleted = await atSide('cube', () => ownedAmong(databases.cube, mapping.kind, extra));
+  const deleted = await atSide('cube', () => ownedAmong(databases.cube, mapping, extra));
   const again = [...new Set([...wrong, ...rejected, ...deleted])].sort((a, b) => (a < b ? -1 : 1));
   const recopied = await recopyRows(
     {
@@ -56,13 +56,14 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
     await writer.query('begin');
     await advanceRange(writer, range, range.upto);
     // What an earlier run moved and nobody has any more is nobody's.
-    const { absent } = await ownershipGaps(writer, mapping.kind, mapping.target, rest);
-    await disownIds(writer, mapping.kind, absent);
-    const { ids, rows } = await adoptableRows(writer, mapping.kind, migrationId, mapping.target, rest);
+    const { absent } = await ownershipGaps(writer, mapping, rest);
+    await disownIds(writer, mapping, absent);
+    const { ids, rows } = await adoptableRows(writer, mapping, migrationId, rest);
     const batch = { ...rest, migrated: rows, rejected: 0, warned: 0, bytes: 0, ids };
     const origin = {
       migrationId,
       kind: mapping.kind,
+      table: mapping.table,
       worker,
       token: range.token,
       rangeId: range.id,
@@ -74,6 +75,21 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
   });
   context.onCommit({ position: range.upto, migrated: adopted + recopied.migrated, rejected: recopied.rejected });
   return true;
+}
+
+/**
+ * Ids that the source may have and the target does not, or must not: those that earlier runs rejected, or withheld with their
+ * parents, and those whose parents are rejected by this run.
+ */
+async function formerLeftOut({ databases, mapping, migrationId }: CopyContext, span: Span): Promise<bigint[]> {
+  const { cube, legacy } = databases;
+  const { after, upto } = span;
+  const rejected = await atSide('cube', () => formerRejectIds(cube, mapping, migrationId, after, upto));
+  const parents = await HeldParents.look(databases, migrationId, mapping);
+  if (parents === undefined) return rejected;
+  const withheld = await atSide('cube', () => formerWithheldIds(cube, mapping, migrationId, after, upto));
+  const following = await parents.childrenIn(legacy, mapping, span);
+  return [...new Set([...rejected, ...withheld, ...following])];
 }
 
 async function removeOwned(
@@ -93,7 +109,7 @@ async function removeOwned(
     const condition = `${key} > $1::bigint and ${key} <= $2::bigint and ${key}::bigint <@ $3::int8multirange`;
     await writer.query(`delete from ${table} where ${condition}`, [span.after.toString(), span.upto.toString(), owned]);
     await expectGone(writer, target, span, owned);
-    await disownIds(writer, context.mapping.kind, owned);
+    await disownIds(writer, context.mapping, owned);
     await writer.query('commit');
   });
 }

@@ -1,9 +1,10 @@
 import type pg from 'pg';
 import { minKey } from '../../../domain/migration/key-range.js';
-import type { TableRule } from '../../../domain/migration/table-rule.js';
+import type { MovedTable, TableRule } from '../../../domain/migration/table-rule.js';
 import { quoteIdentifier } from '../../../postgres/connect.js';
 import { atSide, type Databases, dropConnection } from '../../../postgres/databases.js';
 import { spanLength, spanRange } from '../../../postgres/ledger/moved-rows.js';
+import { countWithheld } from '../../../postgres/ledger/withheld.js';
 import type { RowMapping } from '../row-mapping.js';
 import type { ScanProgress } from '../target-occupancy.js';
 
@@ -19,7 +20,7 @@ export interface TargetTotals {
   readonly ownedRows: number;
   /** Ids that runs of the kind own, whether their rows are there or not. */
   readonly ownedIds: number;
-  /** Rejects of the run that are not in the target. */
+  /** Rejects of the run that are not in the target, and rows that follow one. */
   readonly rejected: number;
 }
 
@@ -63,18 +64,18 @@ export async function countSource(
  */
 export async function countTarget(
   cube: pg.ClientBase,
-  { kind, target }: RowMapping,
+  mapping: RowMapping,
   migrationId: string,
   onRange: ScanProgress['onRange'],
 ): Promise<TargetTotals> {
-  let { rows } = await countOutside(cube, target);
+  let { rows } = await countOutside(cube, mapping.target);
   let ownedRows = 0;
   let ownedIds = 0;
   let after = minKey;
   for (;;) {
-    const upto = await endOfTargetSpan(cube, kind, target, after);
+    const upto = await endOfTargetSpan(cube, mapping, after);
     if (upto === undefined) break;
-    const span = await countTargetSpan(cube, kind, target, after, upto);
+    const span = await countTargetSpan(cube, mapping, after, upto);
     rows += span.rows;
     ownedRows += span.ownedRows;
     ownedIds += span.ownedIds;
@@ -82,10 +83,12 @@ export async function countTarget(
     after = upto;
   }
   const rejects = await cube.query<{ rejected: string }>(
-    "select count(*) as rejected from ledger.rejects where migration_id = $1 and resolution in ('open', 'accepted')",
-    [migrationId],
+    `select count(*) as rejected from ledger.rejects
+      where migration_id = $1 and table_name = $2 and resolution in ('open', 'accepted')`,
+    [migrationId, mapping.table],
   );
-  return { rows, ownedRows, ownedIds, rejected: Number(rejects.rows[0]?.rejected) };
+  const withheld = mapping.parent === undefined ? 0 : await countWithheld(cube, migrationId, mapping.table);
+  return { rows, ownedRows, ownedIds, rejected: Number(rejects.rows[0]?.rejected) + withheld };
 }
 
 /** Rows that no span has: those without a key, and one at the least key, which is where the first span begins. */
@@ -121,20 +124,19 @@ async function countSourceSpan(
 /** The nearer of so many rows and so many batches; undefined when there is neither behind `after`. */
 async function endOfTargetSpan(
   cube: pg.ClientBase,
-  kind: string,
-  target: TableRule,
+  { kind, table, target }: MovedTable,
   after: bigint,
 ): Promise<bigint | undefined> {
   const key = quoteIdentifier(target.key);
-  const table = quoteIdentifier(target.schema, target.table);
+  const rows = quoteIdentifier(target.schema, target.table);
   const found = await cube.query<{ upto: string | null }>(
     `select least(
        (select max(${key})::bigint from (
-          select ${key} from ${table} where ${key} > $2::bigint order by ${key} limit $3) as ahead),
+          select ${key} from ${rows} where ${key} > $3::bigint order by ${key} limit $4) as ahead),
        (select max(upto) from (
-          select upto from ledger.batches where kind = $1 and state = 'owned' and upto > $2::bigint
-           order by upto limit $4) as logged))::text as upto`,
-    [kind, after.toString(), rowsAtOnce, batchesAtOnce],
+          select upto from ledger.batches where kind = $1 and table_name = $2 and state = 'owned' and upto > $3::bigint
+           order by upto limit $5) as logged))::text as upto`,
+    [kind, table, after.toString(), rowsAtOnce, batchesAtOnce],
   );
   const upto = found.rows[0]?.upto ?? null;
   return upto === null ? undefined : BigInt(upto);
@@ -142,31 +144,33 @@ async function endOfTargetSpan(
 
 async function countTargetSpan(
   cube: pg.ClientBase,
-  kind: string,
-  target: TableRule,
+  { kind, table, target }: MovedTable,
   after: bigint,
   upto: bigint,
 ): Promise<Omit<TargetTotals, 'rejected'>> {
   const key = quoteIdentifier(target.key);
   const counted = await cube.query<{ rows: string; owned_rows: string; owned_ids: string }>(
     `with owned as materialized (
-       select coalesce(range_agg(ids) * int8multirange(${spanRange('$2', '$3')}), '{}') as ids
-         from ledger.batches where kind = $1 and state = 'owned' and upto > $2 and after < $3)
+       select coalesce(range_agg(ids) * int8multirange(${spanRange('$3', '$4')}), '{}') as ids
+         from ledger.batches where kind = $1 and table_name = $2 and state = 'owned' and upto > $3 and after < $4)
      select counted.rows, counted.owned_rows,
             (select coalesce(sum(${spanLength('part')}), 0) from unnest(owned.ids) as part) as owned_ids
        from owned
       cross join lateral (
         select count(*) as rows, count(*) filter (where ${key}::bigint <@ owned.ids) as owned_rows
           from ${quoteIdentifier(target.schema, target.table)}
-         where ${key} > $2::bigint and ${key} <= $3::bigint) as counted`,
-    [kind, after.toString(), upto.toString()],
+         where ${key} > $3::bigint and ${key} <= $4::bigint) as counted`,
+    [kind, table, after.toString(), upto.toString()],
   );
   const [row] = counted.rows;
   return { rows: Number(row?.rows), ownedRows: Number(row?.owned_rows), ownedIds: Number(row?.owned_ids) };
 }
 
-/** What does not add up, in a sentence; undefined when every source row is in the target or a reject, and every target row ours. */
-export function findDisagreement(source: SourceTotals, target: TargetTotals): string | undefined {
+/**
+ * What does not add up in a table, in a sentence; undefined when every source row is in the target or a reject, or follows
+ * one, and every target row is ours. `table` is named where the kind has several.
+ */
+export function findDisagreement(source: SourceTotals, target: TargetTotals, table?: string): string | undefined {
   const addsUp =
     source.withoutKey === 0 &&
     source.rows - target.rejected === target.rows &&
@@ -175,7 +179,7 @@ export function findDisagreement(source: SourceTotals, target: TargetTotals): st
   if (addsUp) return undefined;
   const withoutKey = source.withoutKey === 0 ? '' : `, ${source.withoutKey} of them without an id`;
   return (
-    `The rows do not add up: legacy has ${source.rows}${withoutKey}, ${target.rejected} are rejected, ` +
+    `The rows ${table === undefined ? '' : `of ${table} `}do not add up: legacy has ${source.rows}${withoutKey}, ${target.rejected} are rejected, ` +
     `the cube has ${target.rows}, of which the ledger knows ${target.ownedRows}, and the ledger owns ${target.ownedIds} ids.`
   );
 }

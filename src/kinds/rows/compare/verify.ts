@@ -4,22 +4,23 @@ import type { Span } from '../../../domain/migration/range-comparison.js';
 import { inTransaction } from '../../../postgres/connect.js';
 import { atSide, type Databases } from '../../../postgres/databases.js';
 import type { OperationClaim } from '../../../postgres/ledger/operations.js';
-import { unresolvedRejectIds } from '../../../postgres/ledger/rejects.js';
 import {
   type ComparedRange,
   type MismatchEntry,
-  readVerification,
+  readVerifiedFrontier,
   recordComparedRange,
 } from '../../../postgres/ledger/verifications.js';
+import { HeldParents } from '../held-parents.js';
 import { nearerRangeEnds, rangeEnds } from '../range-ends.js';
-import type { RowMapping } from '../row-mapping.js';
+import type { RowMapping, RowTables } from '../row-mapping.js';
 import { fieldMismatches } from './field-comparison.js';
+import { rowsLeftOut, without } from './left-out.js';
 import { compareRange, differingRows } from './range-comparison.js';
 import { recheckRejects } from './reject-recheck.js';
 
 export interface VerifyContext {
   readonly databases: Databases;
-  readonly mapping: RowMapping;
+  readonly tables: RowTables;
   readonly migrationId: string;
   readonly verificationId: string;
   readonly claim: OperationClaim;
@@ -40,36 +41,55 @@ export type VerifyOutcome = 'finished' | 'round_over' | 'stopped';
 const maxDetailedRows = 1000;
 
 /**
- * Compares every row of both databases, range by range, from where the ledger says the comparison stands, and commits
- * each range's result. The ranges cover the whole key space of both sides, so that a row that only one side has is
+ * Compares every row of both databases, table by table and range by range, from where the ledger says the comparison
+ * stands, and commits each range's result. The ranges cover the whole key space of both sides, so that a row that only one side has is
  * found wherever it is, and hold no more than `rangeRows` of either, whatever one side has lost. Two ranges are under way
  * at a time, so that neither database waits for the other.
  *
  * Ranges are cut by legacy's index alone, as walking the target's, just filled and not vacuumed, costs a sixth of the
  * whole comparison. One that turns out to hold more of the target's rows is taken in pieces of both.
  */
-export async function verifyRanges(context: VerifyContext): Promise<VerifyOutcome> {
+export async function verifyTables(context: VerifyContext): Promise<VerifyOutcome> {
+  const round: Round = { end: performance.now() + context.roundMillis, recorded: 0, detailed: 0 };
+  for (const mapping of context.tables) {
+    const parents = await HeldParents.look(context.databases, context.migrationId, mapping);
+    const outcome = await verifyTable({ ...context, mapping, parents }, round);
+    if (outcome !== 'finished') return outcome;
+  }
+  return 'finished';
+}
+
+interface TableContext extends VerifyContext {
+  readonly mapping: RowMapping;
+  readonly parents: HeldParents | undefined;
+}
+
+/** What a round has come to, over all tables. */
+interface Round {
+  readonly end: number;
+  recorded: number;
+  detailed: number;
+}
+
+async function verifyTable(context: TableContext, round: Round): Promise<VerifyOutcome> {
   const { databases, mapping, rangeRows, verificationId, signal } = context;
   const endInLegacy = rangeEnds(databases, mapping, 'legacy', rangeRows);
   const nearerEnd = nearerRangeEnds(databases, mapping, rangeRows);
-  const roundEnd = performance.now() + context.roundMillis;
-  const { frontier } = await atSide('cube', () => readVerification(databases.cube, verificationId));
+  const frontier = await atSide('cube', () => readVerifiedFrontier(databases.cube, verificationId, mapping.table));
   let next: bigint | undefined = frontier;
   /** Up to here the target has more rows than legacy's index lets expect: both indexes are walked. */
   let crowdedUpto = frontier;
-  let recorded = 0;
-  let detailed = 0;
   const underWay: { readonly span: Span; readonly comparison: Promise<ComparedRange | undefined> }[] = [];
   try {
     while (next !== undefined || underWay.length > 0) {
       // A round without anything to show would be followed by the same again.
-      const enough = signal.aborted || (recorded > 0 && performance.now() >= roundEnd);
+      const enough = signal.aborted || (round.recorded > 0 && performance.now() >= round.end);
       if (next !== undefined && next < maxKey && underWay.length < 2 && !enough) {
         const isCrowded = next < crowdedUpto;
         const upto: bigint = (await (isCrowded ? nearerEnd : endInLegacy)(next)) ?? maxKey;
         const span: Span = { after: next, upto };
         const maxTargetRows = isCrowded ? null : rangeRows;
-        const comparison = compareWhole(context, span, maxDetailedRows - detailed, maxTargetRows);
+        const comparison = compareWhole(context, span, maxDetailedRows - round.detailed, maxTargetRows);
         // Waited for in its turn; one that fails while another is waited for must not end the process.
         comparison.catch(() => undefined);
         underWay.push({ span, comparison });
@@ -88,8 +108,8 @@ export async function verifyRanges(context: VerifyContext): Promise<VerifyOutcom
         continue;
       }
       await recordRange(context, result);
-      recorded++;
-      detailed += result.mismatches.length;
+      round.recorded++;
+      round.detailed += result.mismatches.length;
     }
     return 'finished';
   } finally {
@@ -97,13 +117,13 @@ export async function verifyRanges(context: VerifyContext): Promise<VerifyOutcom
   }
 }
 
-async function recordRange(context: VerifyContext, range: ComparedRange): Promise<void> {
+async function recordRange(context: TableContext, range: ComparedRange): Promise<void> {
   context.reach('before-range-verified');
   await atSide('cube', () =>
     inTransaction(context.databases.cube, async (client) => {
       // A pooled session has no claim's name to be ended by: frozen here, it must not hold the run's row for longer.
       await client.query("set local idle_in_transaction_session_timeout = '15s'");
-      await recordComparedRange(client, context.claim, context.verificationId, range);
+      await recordComparedRange(client, context.claim, context.verificationId, context.mapping.table, range);
     }),
   );
   context.reach('after-range-verified');
@@ -116,10 +136,10 @@ const maxWholeReads = 3;
 /**
  * Equal is only what a whole read of both sides finds equal. A difference of which the rows, looked at one by one, show
  * nothing is read whole again; one that stays is told as it is. Undefined when the target has more rows in the span than
- * `mostTargetRows` (null: as many as there are).
+ * `maxTargetRows` (null: as many as there are).
  */
 async function compareWhole(
-  context: VerifyContext,
+  context: TableContext,
   span: Span,
   details: number,
   maxTargetRows: number | null,
@@ -132,42 +152,56 @@ async function compareWhole(
 }
 
 async function readWhole(
-  context: VerifyContext,
+  context: TableContext,
   span: Span,
   details: number,
   maxTargetRows: number | null,
 ): Promise<ComparedRange | undefined> {
-  const { databases, mapping, migrationId } = context;
-  const rejected = await atSide('cube', () => unresolvedRejectIds(databases.cube, migrationId, span.after, span.upto));
-  const [comparison, rechecked] = await Promise.all([
-    compareRange(databases, mapping, span, rejected, maxTargetRows === null ? null : maxTargetRows + 1),
+  const { databases, mapping, migrationId, parents } = context;
+  const leftOut = await rowsLeftOut(databases, migrationId, mapping, span, parents);
+  const { rejected, following, withheld } = leftOut;
+  const [comparison, rechecked, recheckedWithheld] = await Promise.all([
+    compareRange(databases, mapping, span, leftOut.ids, maxTargetRows === null ? null : maxTargetRows + 1),
     recheckRejects(databases, mapping, rejected),
+    recheckRejects(databases, mapping, without(withheld, following)),
   ]);
   if (maxTargetRows !== null && comparison.targetRows > maxTargetRows) return undefined;
-  const base = { ...span, ...comparison, rejectedRows: rejected.length - rechecked.missing.length };
-  const wrongRejects = [...named(rechecked.missing, 'rejected row'), ...named(rechecked.repeated, 'repeated id')];
+  const base = {
+    ...span,
+    ...comparison,
+    rejectedRows: rejected.length - rechecked.missing.length + following.length,
+  };
+  const unrecorded = without(following, withheld);
+  const wrongRejects = [
+    ...named(rechecked.missing, 'rejected row'),
+    ...named(rechecked.repeated, 'repeated id'),
+    ...named(recheckedWithheld.missing, 'withheld row'),
+  ];
   if (comparison.equal) {
-    return { ...base, equal: wrongRejects.length === 0, mismatched: wrongRejects.length, mismatches: wrongRejects };
+    const wrong = [...wrongRejects, ...named(unrecorded, 'withheld row')];
+    return { ...base, equal: wrong.length === 0, mismatched: wrong.length, mismatches: wrong };
   }
   const isToldAlready = new Set(rechecked.repeated);
-  const differences = (await differingRows(databases, mapping, span, rejected)).filter(
+  const differences = (await differingRows(databases, mapping, span, leftOut.ids)).filter(
     ({ id }) => !isToldAlready.has(id),
   );
   const shown = differences.slice(0, Math.max(0, details));
-  // A rejected row must not be in the target at all: that its fields may equal the source's is no excuse.
-  const isRejected = new Set(rejected);
+  // A row that is left out must not be in the target at all: that its fields may equal the source's is no excuse.
+  const isLeftOut = new Set(leftOut.ids);
   const repeated = shown.filter((row) => row.kind === 'repeated').map((row) => row.id);
   const single = shown.filter((row) => row.kind !== 'repeated');
-  const misplaced = single.filter((row) => isRejected.has(row.id)).map((row) => row.id);
+  const misplaced = single.filter((row) => isLeftOut.has(row.id)).map((row) => row.id);
   const { mismatches, unfound } = await fieldMismatches(
     databases,
     mapping,
-    single.filter((row) => !isRejected.has(row.id)),
+    single.filter((row) => !isLeftOut.has(row.id)),
   );
+  const differing = differences.map(({ id }) => id);
+  const wrong = [...wrongRejects, ...named(without(unrecorded, differing), 'withheld row')];
   return {
     ...base,
-    mismatched: differences.length - unfound + wrongRejects.length,
-    mismatches: [...mismatches, ...named(misplaced, 'extra row'), ...named(repeated, 'repeated id'), ...wrongRejects],
+    mismatched: differences.length - unfound + wrong.length,
+    mismatches: [...mismatches, ...named(misplaced, 'extra row'), ...named(repeated, 'repeated id'), ...wrong],
   };
 }
 

@@ -1,6 +1,7 @@
 import { type BatchEntry, IdRuns } from '../../../postgres/ledger/batches.js';
 import type { RejectEntry } from '../../../postgres/ledger/rejects.js';
-import type { ConvertedRow } from '../row-mapping.js';
+import type { WithheldEntry } from '../../../postgres/ledger/withheld.js';
+import type { ConvertedRow, WithheldRow } from '../row-mapping.js';
 
 export interface BatchLimits {
   readonly batchRows: number;
@@ -11,6 +12,7 @@ export interface BatchLimits {
 export class BatchLog {
   readonly batches: BatchEntry[] = [];
   readonly rejects: RejectEntry[] = [];
+  readonly withheld: WithheldEntry[] = [];
   private readonly runs = new IdRuns();
   private migrated = 0;
   private rejected = 0;
@@ -25,13 +27,16 @@ export class BatchLog {
     this.last = after;
   }
 
-  add(row: ConvertedRow): void {
+  add(row: ConvertedRow | WithheldRow): void {
     this.last = row.id;
     if (row.kind === 'row') {
       this.runs.add(row.id);
       this.migrated++;
       this.bytes += row.bytes.length;
       if (row.warned) this.warned++;
+    } else if (row.kind === 'withheld') {
+      this.withheld.push({ sourceId: row.id, parentId: row.parentId, reject: row.reject });
+      this.rejected++;
     } else {
       this.reject({ sourceId: row.id, reason: row.reason, detail: row.detail, payload: row.payload });
     }

@@ -4,7 +4,9 @@ import { type Databases, dropConnection } from '../../../postgres/databases.js';
 import { type BatchOrigin, logBatches } from '../../../postgres/ledger/batches.js';
 import { advanceRange, type ClaimedRange } from '../../../postgres/ledger/ranges.js';
 import { recordRejects } from '../../../postgres/ledger/rejects.js';
-import type { ConvertedRow, RowMapping } from '../row-mapping.js';
+import { recordWithheld, releaseWithheldBetween } from '../../../postgres/ledger/withheld.js';
+import { HeldParents } from '../held-parents.js';
+import type { ConvertedRow, RowMapping, WithheldRow } from '../row-mapping.js';
 import { BatchLog } from './batch-log.js';
 import { RowRefusal, readConverted, TargetTransaction, timeOfMove } from './transfer.js';
 
@@ -48,8 +50,9 @@ export interface CopyContext {
  */
 export async function copyRange(context: CopyContext, range: ClaimedRange, writer: pg.Client): Promise<void> {
   const progress: Progress = { position: range.position, rowLimit: context.settings.commitRows };
+  const parents = await HeldParents.look(context.databases, context.migrationId, context.mapping);
   while (progress.position < range.upto && !context.signal.aborted) {
-    await copyUntilRefusal(context, range, writer, progress);
+    await copyUntilRefusal(context, range, writer, progress, parents);
   }
 }
 
@@ -65,6 +68,7 @@ async function copyUntilRefusal(
   range: ClaimedRange,
   writer: pg.Client,
   progress: Progress,
+  parents: HeldParents | undefined,
 ): Promise<void> {
   const { databases, mapping, signal } = context;
   const reader = await databases.connect('legacy', `cubeshift copy ${context.migrationId}`);
@@ -76,7 +80,7 @@ async function copyUntilRefusal(
     const movedAt = await timeOfMove(writer);
     chunk = await Chunk.begin(context, range, writer, progress);
     const span = { kind: 'span', after: progress.position, upto: range.upto } as const;
-    const rows = readConverted(reader, mapping, span, movedAt);
+    const rows = readConverted(reader, mapping, span, movedAt, parents);
     for await (const group of rows) {
       for (const row of group) {
         chunk.add(row);
@@ -114,7 +118,7 @@ class Chunk {
   private converted: Buffer[] = [];
   private rows = 0;
   private bytes = 0;
-  private lastRow: ConvertedRow | undefined;
+  private lastRow: ConvertedRow | WithheldRow | undefined;
 
   private constructor(
     private readonly context: CopyContext,
@@ -145,7 +149,7 @@ class Chunk {
     );
   }
 
-  add(row: ConvertedRow): void {
+  add(row: ConvertedRow | WithheldRow): void {
     this.log.add(row);
     this.rows++;
     this.lastRow = row;
@@ -176,7 +180,7 @@ class Chunk {
   /** After a refusal: the next transaction takes half as many rows; a single row that is refused becomes a reject. */
   async halveOrReject(refusal: RowRefusal): Promise<void> {
     const { lastRow, rows } = this;
-    if (rows > 1 || lastRow === undefined) {
+    if (rows > 1 || lastRow === undefined || lastRow.kind === 'withheld') {
       this.progress.rowLimit = Math.max(1, Math.floor(Math.min(rows, this.progress.rowLimit) / 2));
       return;
     }
@@ -198,10 +202,23 @@ class Chunk {
     await advanceRange(client, this.range, position);
     await logBatches(
       client,
-      { migrationId, kind: mapping.kind, worker, token: this.range.token, rangeId: this.range.id, origin },
+      {
+        migrationId,
+        kind: mapping.kind,
+        table: mapping.table,
+        worker,
+        token: this.range.token,
+        rangeId: this.range.id,
+        origin,
+      },
       log.batches,
     );
-    await recordRejects(client, migrationId, log.rejects);
+    await recordRejects(client, migrationId, mapping.table, log.rejects);
+    if (mapping.parent !== undefined) {
+      // A repair ahead of the copy may have withheld what is moved now.
+      await releaseWithheldBetween(client, migrationId, mapping.table, this.progress.position, position);
+      await recordWithheld(client, migrationId, mapping.table, log.withheld);
+    }
     this.context.reach('before-chunk-commit');
   }
 

@@ -3,10 +3,11 @@ import type pg from 'pg';
 import { type CopyStreamQuery, from as copyFrom } from 'pg-copy-streams';
 import { Failure, toFailure } from '../../../base/failures.js';
 import { quoteIdentifier } from '../../../postgres/connect.js';
-import { CopyRowSplitter, copyHeader, copyTrailer } from '../../../postgres/copy-binary.js';
+import { type CopyRow, CopyRowSplitter, copyHeader, copyTrailer } from '../../../postgres/copy-binary.js';
 import { CopyOut } from '../../../postgres/copy-out.js';
 import { isRowRefusal, postgresFailure } from '../../../postgres/errors.js';
-import type { ConvertedRow, RowMapping } from '../row-mapping.js';
+import { type HeldParents, integerReader, parentReader } from '../held-parents.js';
+import type { ConvertedRow, RowMapping, WithheldRow } from '../row-mapping.js';
 
 /** Which source rows: ids in (after, upto], or a list of ids. */
 export type SourceSelection =
@@ -14,8 +15,8 @@ export type SourceSelection =
   | { readonly kind: 'ids'; readonly ids: readonly bigint[] };
 
 /**
- * Reads source rows in id order and converts them, some hundred at a time, as fast as the consumer takes them.
- * `movedAt` ends every row. Leaving the loop early ends the read at once. Throws failures of the legacy side, also when the
+ * Reads source rows in id order and converts them, some hundred at a time, as fast as the consumer takes them. Rows whose
+ * parent is among `parents` are not converted. `movedAt` ends every row. Leaving the loop early ends the read at once. Throws failures of the legacy side, also when the
  * stream stops short, or holds two rows of one id: which of them the target should have nobody can say.
  */
 export async function* readConverted(
@@ -23,14 +24,18 @@ export async function* readConverted(
   mapping: RowMapping,
   selection: SourceSelection,
   movedAt: Buffer,
-): AsyncGenerator<readonly ConvertedRow[]> {
+  parents?: HeldParents,
+): AsyncGenerator<readonly (ConvertedRow | WithheldRow)[]> {
   const stream = legacy.query(new CopyOut(copyOutStatement(mapping, selection)));
   const splitter = new CopyRowSplitter();
   const convert = mapping.converter(movedAt);
+  const withhold = parents && withholder(mapping, parents);
   let last: bigint | undefined;
   try {
     for await (const chunk of stream) {
-      const rows = splitter.push(chunk).map((row) => convert(row));
+      const source = splitter.push(chunk);
+      const withheld = await withhold?.(source);
+      const rows = source.map((row, place) => withheld?.[place] ?? convert(row));
       for (const { id } of rows) {
         if (id === last) throw repeatedId(mapping, id);
         last = id;
@@ -42,6 +47,27 @@ export async function* readConverted(
   } catch (error) {
     throw toFailure(error, postgresFailure('legacy'));
   }
+}
+
+/** Says of source rows which are withheld, and for what; undefined where all are moved. */
+function withholder(
+  mapping: RowMapping,
+  parents: HeldParents,
+): (rows: readonly CopyRow[]) => Promise<readonly (WithheldRow | undefined)[] | undefined> {
+  const parentOf = parentReader(mapping);
+  const idOf = integerReader(mapping, mapping.source.key);
+  return async (rows) => {
+    const parentIds = rows.map(parentOf);
+    const held = await parents.among(() => parentIds.filter((id) => id !== null));
+    if (held.size === 0) return undefined;
+    return rows.map((row, place) => {
+      const parentId = parentIds[place] ?? null;
+      const reject = parentId === null ? undefined : held.get(parentId);
+      const id = idOf(row);
+      if (parentId === null || reject === undefined || id === null) return undefined;
+      return { kind: 'withheld', id, parentId, reject };
+    });
+  };
 }
 
 function repeatedId({ source }: RowMapping, id: bigint): Failure {

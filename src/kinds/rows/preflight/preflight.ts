@@ -4,27 +4,56 @@ import type { TableRule } from '../../../domain/migration/table-rule.js';
 import { quoteIdentifier, type Side } from '../../../postgres/connect.js';
 import { atSide, type Databases, dropConnection } from '../../../postgres/databases.js';
 import { completedRun } from '../../../postgres/ledger/moved-rows.js';
+import { readStart } from '../../../postgres/ledger/runs.js';
 import { checkLedgerVersion } from '../../../postgres/ledger/schema.js';
-import type { RowMapping } from '../row-mapping.js';
+import type { Estimate } from '../../kind.js';
+import type { RowMapping, RowTables } from '../row-mapping.js';
 import { isOccupied, type ScanProgress } from '../target-occupancy.js';
 import { checkGrants, type Queryable } from './grants.js';
 import { proveKey } from './key-proof.js';
 import { checkUnfiltered } from './row-filter.js';
 import { isSameDatabase } from './same-database.js';
+import { estimateRows } from './source-estimate.js';
+import { checkUnmapped } from './unmapped-columns.js';
+
+/**
+ * Everything that can be found wrong before anything is changed, and what the run has before it. Columns of other tables than
+ * the main one are named with their table.
+ */
+export async function preflightTables(
+  databases: Databases,
+  tables: RowTables,
+  migrationId: string,
+  look: ScanProgress,
+): Promise<Estimate> {
+  await checkDatabases(databases, tables, look);
+  const { options } = await atSide('cube', () => readStart(databases.cube, migrationId));
+  const estimate = { rows: 0, unmapped: [] as string[] };
+  for (const [place, { source }] of tables.entries()) {
+    const unmapped = await checkUnmapped(databases.legacy, source, options.unmapped_columns);
+    estimate.unmapped.push(...unmapped.map((name) => (place === 0 ? name : `${source.table}.${name}`)));
+    estimate.rows += await estimateRows(databases.legacy, source);
+  }
+  return estimate;
+}
 
 /**
  * Looks before anything is changed: both databases reachable, apart, in UTF-8, with the tables, columns, types and
  * rights that the move needs, and a target that holds nothing but what earlier runs put there.
  * Throws a failure that names the first thing wrong.
  */
-export async function checkDatabases(databases: Databases, mapping: RowMapping, look: ScanProgress): Promise<void> {
+export async function checkDatabases(databases: Databases, tables: RowTables, look: ScanProgress): Promise<void> {
   // A connection that cannot be had is explained here; later it would only be lost.
   await Promise.all([databases.look('legacy'), databases.look('cube')]);
   await atSide('cube', () => checkLedgerVersion(databases.cube));
   await checkApart(databases);
-  await atSide('legacy', () => checkSource(databases.legacy, mapping));
-  await checkLeastKey(databases, mapping.source);
-  await atSide('cube', () => checkTarget(databases.cube, mapping));
+  for (const mapping of tables) await atSide('legacy', () => checkSource(databases.legacy, mapping));
+  for (const { source } of tables) await checkMinKey(databases, source);
+  for (const mapping of tables) await atSide('cube', () => checkTarget(databases.cube, mapping));
+  for (const mapping of tables) await checkUnoccupied(databases, mapping, look);
+}
+
+async function checkUnoccupied(databases: Databases, mapping: RowMapping, look: ScanProgress): Promise<void> {
   if (await isOccupied(databases, mapping, look)) {
     const completed = await atSide('cube', () => completedRun(databases.cube, mapping.kind));
     if (completed !== undefined) {
@@ -71,8 +100,8 @@ async function checkApart(databases: Databases): Promise<void> {
   });
 }
 
-/** Ranges begin behind an id, and nothing comes before the least one: a row there would silently stay behind. */
-async function checkLeastKey(databases: Databases, table: TableRule): Promise<void> {
+/** Ranges begin behind an id, and nothing comes before the smallest one: a row there would silently stay behind. */
+async function checkMinKey(databases: Databases, table: TableRule): Promise<void> {
   const key = quoteIdentifier(table.key);
   const found = await atSide('legacy', () =>
     databases.legacy.query(

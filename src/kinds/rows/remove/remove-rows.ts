@@ -8,11 +8,11 @@ import { spanLength } from '../../../postgres/ledger/moved-rows.js';
 import { confirmOperation, type OperationClaim } from '../../../postgres/ledger/operations.js';
 import { describeRemaining, findRemainingRows, nameIds, ownedByKind } from '../remaining-rows.js';
 import { restoreSetAside } from '../repair/set-aside.js';
-import type { RowMapping } from '../row-mapping.js';
+import type { RowMapping, RowTables } from '../row-mapping.js';
 
 export interface RemoveContext {
   readonly databases: Databases;
-  readonly mapping: RowMapping;
+  readonly tables: RowTables;
   readonly claim: OperationClaim;
   readonly onBatch: (removed: { rows: number }) => void;
   readonly reach: ReachCrashPoint;
@@ -21,16 +21,18 @@ export interface RemoveContext {
 const batchesAtOnce = 20;
 
 /**
- * Takes out of the target every row that runs of the kind put there since the last rollback or complete, a few batches
+ * Takes out of the target, children before their parents, every row that runs of the kind put there since the last rollback or complete, a few batches
  * a transaction, and puts back what repairs had set aside. Rows that no run owns stay. Goes on where it stopped when
  * called again; once all is gone it does nothing. Throws `undo_incomplete` when all was tried and something remains: the
  * runs go on to own what is still there.
  */
 export async function removeOwnedRows(context: RemoveContext, writer: pg.Client): Promise<void> {
-  let position: Position | undefined = { upto: minKey, batch: '0' };
-  while (position !== undefined) {
-    const after: Position = position;
-    position = await atSide('cube', () => removeSome(context, writer, after));
+  for (const mapping of context.tables.toReversed()) {
+    let position: Position | undefined = { upto: minKey, batch: '0' };
+    while (position !== undefined) {
+      const after: Position = position;
+      position = await atSide('cube', () => removeSome(context, mapping, writer, after));
+    }
   }
   await atSide('cube', () => finishRemoval(context, writer));
 }
@@ -41,16 +43,22 @@ interface Position {
   readonly batch: string;
 }
 
-async function removeSome(context: RemoveContext, writer: pg.Client, after: Position): Promise<Position | undefined> {
-  const { mapping, claim, reach } = context;
+async function removeSome(
+  context: RemoveContext,
+  mapping: RowMapping,
+  writer: pg.Client,
+  after: Position,
+): Promise<Position | undefined> {
+  const { claim, reach } = context;
   const key = quoteIdentifier(mapping.target.key);
   const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
   await writer.query('begin');
   await confirmOperation(writer, claim);
   const batches = await writer.query<{ id: string; after: string; upto: string; ids: string }>(
     `select id, after, upto, ids::text as ids from ledger.batches
-      where kind = $1 and state = 'owned' and (upto, id) > ($2::bigint, $3::bigint) order by upto, id limit $4`,
-    [mapping.kind, after.upto.toString(), after.batch, batchesAtOnce],
+      where kind = $1 and table_name = $2 and state = 'owned' and (upto, id) > ($3::bigint, $4::bigint)
+      order by upto, id limit $5`,
+    [mapping.kind, mapping.table, after.upto.toString(), after.batch, batchesAtOnce],
   );
   const last = batches.rows.at(-1);
   if (last === undefined) {
@@ -95,19 +103,26 @@ async function handedOverBy(writer: pg.Client, migrationId: string): Promise<num
   return Number(found.rows[0]?.rows);
 }
 
-async function finishRemoval({ mapping, claim }: RemoveContext, writer: pg.Client): Promise<void> {
+async function finishRemoval({ tables, claim }: RemoveContext, writer: pg.Client): Promise<void> {
   await writer.query('begin');
   await confirmOperation(writer, claim);
-  const notRestored = await restoreSetAside(writer, mapping);
-  const left = await ownedByKind(writer, mapping.kind);
+  const incomplete: string[] = [];
+  for (const mapping of tables) {
+    const notRestored = await restoreSetAside(writer, mapping);
+    const left = await ownedByKind(writer, mapping);
+    if (left.count > 0) incomplete.push(describeRemaining(mapping.target, left));
+    if (notRestored.count > 0) {
+      const of = tables.length > 1 ? ` of ${mapping.target.schema}.${mapping.target.table}` : '';
+      incomplete.push(
+        `${notRestored.count} rows${of} that had been set aside could not be put back: ${nameIds(notRestored)}`,
+      );
+    }
+  }
   const handedOver = await handedOverBy(writer, claim.migrationId);
   await writer.query('commit');
   const sentences = [
     ...(handedOver === 0 ? [] : [`${handedOver} rows of this migration were handed over for good and stay`]),
-    ...(left.count === 0 ? [] : [describeRemaining(mapping.target, left)]),
-    ...(notRestored.count === 0
-      ? []
-      : [`${notRestored.count} rows that had been set aside could not be put back: ${nameIds(notRestored)}`]),
+    ...incomplete,
   ];
   if (sentences.length === 0) return;
   throw new Failure('undo_incomplete', `${sentences.join('; ')}.`, {

@@ -6,11 +6,13 @@ import { type Databases, dropConnection } from '../../../postgres/databases.js';
 import { type BatchOrigin, IdRuns, logBatches, logRemovedIds } from '../../../postgres/ledger/batches.js';
 import { disownIds, ownedIds } from '../../../postgres/ledger/moved-rows.js';
 import { recordRejects, resolveRejects } from '../../../postgres/ledger/rejects.js';
+import { recordWithheld, releaseWithheld } from '../../../postgres/ledger/withheld.js';
 import { BatchLog } from '../copy/batch-log.js';
 import { type CopySettings, payloadOf, refusedByTarget } from '../copy/copy-range.js';
 import { RowRefusal, readConverted, TargetTransaction, timeOfMove } from '../copy/transfer.js';
+import { HeldParents } from '../held-parents.js';
 import { expectGone } from '../remaining-rows.js';
-import type { ConvertedRow, RowMapping } from '../row-mapping.js';
+import type { ConvertedRow, RowMapping, WithheldRow } from '../row-mapping.js';
 import { rowShape } from './set-aside.js';
 
 export interface RecopyContext {
@@ -28,6 +30,7 @@ export interface RecopyContext {
 
 export interface Recopied {
   readonly migrated: number;
+  /** Rejects, and rows that follow one. */
   readonly rejected: number;
   /** Ids that the source no longer has. */
   readonly gone: number;
@@ -36,14 +39,16 @@ export interface Recopied {
 /**
  * Moves single rows again: what the target holds under the id leaves and what the source holds now comes, in
  * one transaction a few hundred ids. A row there that no run owns is set aside whole, not deleted. Rejects of these
- * ids end as `migrated` or `gone`, or count another attempt.
+ * ids end as `migrated` or `gone`, or count another attempt. Rows whose parent is not in the target leave it and follow the
+ * parent's reject.
  */
 export async function recopyRows(context: RecopyContext, writer: pg.Client, ids: readonly bigint[]): Promise<Recopied> {
   const total = { migrated: 0, rejected: 0, gone: 0 };
+  const parents = await HeldParents.look(context.databases, context.migrationId, context.mapping);
   // Ascending: the least and the greatest of a part bound what is looked up for it.
   const ascending = [...ids].sort((a, b) => (a < b ? -1 : 1));
   for (let start = 0; start < ascending.length; start += idsAtOnce) {
-    const part = await recopyHalving(context, writer, ascending.slice(start, start + idsAtOnce));
+    const part = await recopyHalving(context, writer, ascending.slice(start, start + idsAtOnce), parents);
     total.migrated += part.migrated;
     total.rejected += part.rejected;
     total.gone += part.gone;
@@ -54,9 +59,14 @@ export async function recopyRows(context: RecopyContext, writer: pg.Client, ids:
 const idsAtOnce = 500;
 
 /** One transaction, or, when the target refuses a row, two of half the size; a single refused row becomes a reject. */
-async function recopyHalving(context: RecopyContext, writer: pg.Client, ids: readonly bigint[]): Promise<Recopied> {
+async function recopyHalving(
+  context: RecopyContext,
+  writer: pg.Client,
+  ids: readonly bigint[],
+  parents: HeldParents | undefined,
+): Promise<Recopied> {
   if (ids.length === 0) return { migrated: 0, rejected: 0, gone: 0 };
-  const rows = await readRows(context, ids, await timeOfMove(writer));
+  const rows = await readRows(context, ids, await timeOfMove(writer), parents);
   try {
     return await replaceRows(context, writer, ids, rows);
   } catch (error) {
@@ -64,31 +74,33 @@ async function recopyHalving(context: RecopyContext, writer: pg.Client, ids: rea
     if (ids.length > 1) {
       const middle = Math.floor(ids.length / 2);
       const [front, back] = [ids.slice(0, middle), ids.slice(middle)];
-      const first = await recopyHalving(context, writer, front);
-      const second = await recopyHalving(context, writer, back);
+      const first = await recopyHalving(context, writer, front, parents);
+      const second = await recopyHalving(context, writer, back, parents);
       return {
         migrated: first.migrated + second.migrated,
         rejected: first.rejected + second.rejected,
         gone: first.gone + second.gone,
       };
     }
-    const refused = rows.map(
-      (row): ConvertedRow => ({
-        kind: 'reject',
-        id: row.id,
-        payload: payloadOf(context.mapping, row),
-        ...refusedByTarget(error),
-      }),
+    const refused = rows.map((row): ConvertedRow | WithheldRow =>
+      row.kind === 'withheld'
+        ? row
+        : { kind: 'reject', id: row.id, payload: payloadOf(context.mapping, row), ...refusedByTarget(error) },
     );
     return replaceRows(context, writer, ids, refused);
   }
 }
 
-async function readRows(context: RecopyContext, ids: readonly bigint[], movedAt: Buffer): Promise<ConvertedRow[]> {
+async function readRows(
+  context: RecopyContext,
+  ids: readonly bigint[],
+  movedAt: Buffer,
+  parents: HeldParents | undefined,
+): Promise<(ConvertedRow | WithheldRow)[]> {
   const reader = await context.databases.connect('legacy', `cubeshift recopy ${context.migrationId}`);
   try {
-    const rows: ConvertedRow[] = [];
-    const read = readConverted(reader, context.mapping, { kind: 'ids', ids }, movedAt);
+    const rows: (ConvertedRow | WithheldRow)[] = [];
+    const read = readConverted(reader, context.mapping, { kind: 'ids', ids }, movedAt, parents);
     for await (const group of read) rows.push(...group);
     return rows;
   } finally {
@@ -100,7 +112,7 @@ async function replaceRows(
   context: RecopyContext,
   writer: pg.Client,
   ids: readonly bigint[],
-  rows: readonly ConvertedRow[],
+  rows: readonly (ConvertedRow | WithheldRow)[],
 ): Promise<Recopied> {
   const { mapping, migrationId, worker, token, origin } = context;
   const log = new BatchLog((ids[0] ?? 0n) - 1n, context.settings);
@@ -117,19 +129,28 @@ async function replaceRows(
     await transaction.write(moved.map((row) => row.bytes));
     log.close();
     await transaction.commit(async (client) => {
-      const batchContext = { migrationId, kind: mapping.kind, worker, token, rangeId: null, origin };
+      const batchContext = {
+        migrationId,
+        kind: mapping.kind,
+        table: mapping.table,
+        worker,
+        token,
+        rangeId: null,
+        origin,
+      };
       await logBatches(client, batchContext, log.batches);
       // Rows that a run moves again count once; those that it adopts were never counted as its own.
       if (origin !== 'copied') await logRemovedIds(client, batchContext, ids, taken);
-      await recordRejects(client, migrationId, log.rejects);
-      await resolveRejects(
-        client,
-        migrationId,
-        moved.map((row) => row.id),
-        'migrated',
-      );
-      await resolveRejects(client, migrationId, gone, 'gone');
-      const there = new Set(moved.map((row) => row.id));
+      const { table } = mapping;
+      const movedIds = moved.map((row) => row.id);
+      await recordRejects(client, migrationId, table, log.rejects);
+      await resolveRejects(client, migrationId, table, movedIds, 'migrated');
+      await resolveRejects(client, migrationId, table, gone, 'gone');
+      if (mapping.parent !== undefined) {
+        await releaseWithheld(client, migrationId, table, ids);
+        await recordWithheld(client, migrationId, table, log.withheld);
+      }
+      const there = new Set(movedIds);
       await expectCleared(
         client,
         mapping,
@@ -161,16 +182,16 @@ export async function clearTargetRows(
   const key = quoteIdentifier(mapping.target.key);
   const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
   // No run owns the least key there can be: preflight refuses a source that has it.
-  const owned = await ownedIds(client, mapping.kind, min === minKey ? min : min - 1n, greatest);
+  const owned = await ownedIds(client, mapping, min === minKey ? min : min - 1n, greatest);
   await client.query(
-    `insert into ledger.set_aside (migration_id, kind, source_id, payload)
-     select $1, $2, row.${key}, to_jsonb(row) || jsonb_build_object('exact', row::text, 'shape', ${rowShape(table)})
+    `insert into ledger.set_aside (migration_id, kind, table_name, source_id, payload)
+     select $1, $2, $3, row.${key}, to_jsonb(row) || jsonb_build_object('exact', row::text, 'shape', ${rowShape(table)})
        from ${table} as row
-      where row.${key} = any ($3::bigint[]) and not row.${key}::bigint <@ $4::int8multirange`,
-    [migrationId, mapping.kind, ids.map(String), owned],
+      where row.${key} = any ($4::bigint[]) and not row.${key}::bigint <@ $5::int8multirange`,
+    [migrationId, mapping.kind, mapping.table, ids.map(String), owned],
   );
   await client.query(`delete from ${table} where ${key} = any ($1::bigint[])`, [ids.map(String)]);
-  await disownIds(client, mapping.kind, multirangeOf(ids));
+  await disownIds(client, mapping, multirangeOf(ids));
   const counted = await client.query<{ owned: string }>(
     'select count(*) as owned from unnest($1::bigint[]) as wanted (id) where id <@ $2::int8multirange',
     [ids.map(String), owned],

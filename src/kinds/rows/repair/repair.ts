@@ -5,12 +5,16 @@ import { atSide } from '../../../postgres/databases.js';
 import { logBatches, logRemovedIds } from '../../../postgres/ledger/batches.js';
 import { disownIds, ownershipGaps } from '../../../postgres/ledger/moved-rows.js';
 import { confirmOperation, type OperationClaim } from '../../../postgres/ledger/operations.js';
-import { unresolvedRejectIds } from '../../../postgres/ledger/rejects.js';
+import { rowsLeftOut } from '../compare/left-out.js';
 import { differingRows } from '../compare/range-comparison.js';
+import { HeldParents } from '../held-parents.js';
 import { rangeEnds } from '../range-ends.js';
+import type { RowTables } from '../row-mapping.js';
+import { type FollowContext, moveReleasedRows, withholdChildren } from './follow-parents.js';
 import { clearTargetRows, expectCleared, type RecopyContext, recopyRows } from './recopy-rows.js';
 
-export interface RepairContext extends Omit<RecopyContext, 'confirm' | 'token' | 'origin'> {
+export interface RepairContext extends Omit<RecopyContext, 'confirm' | 'token' | 'origin' | 'mapping'> {
+  readonly tables: RowTables;
   readonly claim: OperationClaim;
   readonly signal: AbortSignal;
   readonly onRange: (repaired: { position: bigint; rows: number }) => void;
@@ -19,31 +23,45 @@ export interface RepairContext extends Omit<RecopyContext, 'confirm' | 'token' |
 /**
  * Makes the target equal to the source again in every range that the latest verification found different: rows that
  * differ or are missing are moved again, rows that the source does not have leave (deleted when a run of ours put them
- * there, set aside in the ledger when not). Then it makes ledger and target agree about what is ours. True when all of it
- * was worked on, false when told to stop before.
+ * there, set aside in the ledger when not). Children follow what became of their parents. Then ledger and target are made to
+ * agree about what is ours. True when all of it was worked on, false when told to stop before.
  */
-export async function repairRanges(context: RepairContext, writer: pg.Client): Promise<boolean> {
-  const { databases, mapping, migrationId, claim } = context;
-  const recopy: RecopyContext = {
-    ...context,
-    token: claim.token,
-    origin: 'repaired',
-    confirm: (client) => confirmOperation(client, claim),
-  };
+export async function repairTables(context: RepairContext, writer: pg.Client): Promise<boolean> {
+  const { databases, migrationId, claim } = context;
+  const needsOwnership = !(await atSide('cube', () => addsUp(databases.cube, migrationId)));
+  for (const mapping of context.tables) {
+    const recopy: FollowContext = {
+      ...context,
+      mapping,
+      token: claim.token,
+      origin: 'repaired',
+      confirm: (client) => confirmOperation(client, claim),
+    };
+    const finished =
+      (await moveReleasedRows(recopy, writer)) &&
+      (await withholdChildren(recopy, writer)) &&
+      (await repairRanges(recopy, claim, writer)) &&
+      (!needsOwnership || (await repairOwnership(recopy, claim, writer)));
+    if (!finished) return false;
+  }
+  return true;
+}
+
+async function repairRanges(context: FollowContext, claim: OperationClaim, writer: pg.Client): Promise<boolean> {
+  const { databases, mapping, migrationId } = context;
+  const parents = await HeldParents.look(databases, migrationId, mapping);
   for (;;) {
     if (context.signal.aborted) return false;
-    const span = await atSide('cube', () => nextDamagedRange(databases.cube, migrationId));
-    if (span === undefined) break;
-    const rejected = await atSide('cube', () =>
-      unresolvedRejectIds(databases.cube, migrationId, span.after, span.upto),
-    );
-    const differences = await differingRows(databases, mapping, span, rejected);
+    const span = await atSide('cube', () => nextDamagedRange(databases.cube, migrationId, mapping.table));
+    if (span === undefined) return true;
+    const leftOut = await rowsLeftOut(databases, migrationId, mapping, span, parents);
+    const differences = await differingRows(databases, mapping, span, leftOut.ids);
     const wrong = differences.filter((row) => row.kind !== 'extra').map((row) => row.id);
-    // Rejected rows are looked at too: one that vanished from the source no longer counts.
-    await recopyRows(recopy, writer, [...wrong, ...rejected]);
-    // A rejected row that stood in the target was just moved again, or taken out.
-    const movedAgain = new Set(rejected);
-    const extra = differences.filter((row) => row.kind === 'extra' && !movedAgain.has(row.id)).map((row) => row.id);
+    // Rows that are left out are looked at too: one that vanished from the source no longer counts.
+    const again = new Set([...wrong, ...leftOut.ids, ...leftOut.withheld]);
+    await recopyRows(context, writer, [...again]);
+    // One of those that was in the target was just moved again, or taken out.
+    const extra = differences.filter((row) => row.kind === 'extra' && !again.has(row.id)).map((row) => row.id);
     await atSide('cube', async () => {
       await writer.query('begin');
       await confirmOperation(writer, claim);
@@ -54,6 +72,7 @@ export async function repairRanges(context: RepairContext, writer: pg.Client): P
         {
           migrationId,
           kind: mapping.kind,
+          table: mapping.table,
           worker: context.worker,
           token: claim.token,
           rangeId: null,
@@ -63,14 +82,14 @@ export async function repairRanges(context: RepairContext, writer: pg.Client): P
         taken,
       );
       await writer.query(
-        `update ledger.verified_ranges set repaired_at = now() where verification_id = $1 and after = $2`,
-        [span.verificationId, span.after.toString()],
+        `update ledger.verified_ranges set repaired_at = now()
+          where verification_id = $1 and table_name = $2 and after = $3`,
+        [span.verificationId, mapping.table, span.after.toString()],
       );
       await writer.query('commit');
     });
     context.onRange({ position: span.upto, rows: differences.length });
   }
-  return (await atSide('cube', () => addsUp(databases.cube, migrationId))) || repairOwnership(context, recopy, writer);
 }
 
 /** Whether the latest verification found as many rows on both sides, and in the ledger. */
@@ -88,23 +107,24 @@ const rowsAtOnce = 25_000;
  * Rows that no run owns are moved again, or set aside where the source has none; ids whose rows are gone are nobody's.
  * Contents may be equal meanwhile, and a rollback would still leave the one and miss the other.
  */
-async function repairOwnership(context: RepairContext, recopy: RecopyContext, writer: pg.Client): Promise<boolean> {
-  const { databases, mapping, migrationId, claim, worker } = context;
+async function repairOwnership(context: FollowContext, claim: OperationClaim, writer: pg.Client): Promise<boolean> {
+  const { databases, mapping, migrationId, worker } = context;
   const findRangeEnd = rangeEnds(databases, mapping, 'cube', rowsAtOnce);
   let after = minKey;
   while (after < maxKey) {
     if (context.signal.aborted) return false;
     const upto: bigint = (await findRangeEnd(after)) ?? maxKey;
     const span: Span = { after, upto };
-    const gaps = await atSide('cube', () => ownershipGaps(writer, mapping.kind, mapping.target, span));
-    await recopyRows(recopy, writer, gaps.foreign);
+    const gaps = await atSide('cube', () => ownershipGaps(writer, mapping, span));
+    await recopyRows(context, writer, gaps.foreign);
     if (gaps.absentIds > 0) {
       await atSide('cube', async () => {
         await writer.query('begin');
         await confirmOperation(writer, claim);
-        await disownIds(writer, mapping.kind, gaps.absent);
+        await disownIds(writer, mapping, gaps.absent);
         const batch = { ...span, migrated: -gaps.absentIds, rejected: 0, warned: 0, bytes: 0, ids: '{}' };
-        const origin = { migrationId, kind: mapping.kind, worker, token: claim.token, rangeId: null };
+        const { kind, table } = mapping;
+        const origin = { migrationId, kind, table, worker, token: claim.token, rangeId: null };
         await logBatches(writer, { ...origin, origin: 'repaired' }, [batch]);
         await writer.query('commit');
       });
@@ -118,13 +138,14 @@ async function repairOwnership(context: RepairContext, recopy: RecopyContext, wr
 async function nextDamagedRange(
   cube: pg.Pool,
   migrationId: string,
+  table: string,
 ): Promise<(Span & { verificationId: string }) | undefined> {
   const found = await cube.query<{ verification_id: string; after: string; upto: string }>(
     `select verification_id, after, upto from ledger.verified_ranges
       where verification_id = (select max(id) from ledger.verifications where migration_id = $1)
-        and mismatched > 0 and repaired_at is null
+        and table_name = $2 and mismatched > 0 and repaired_at is null
       order by after limit 1`,
-    [migrationId],
+    [migrationId, table],
   );
   const [row] = found.rows;
   return row && { verificationId: row.verification_id, after: BigInt(row.after), upto: BigInt(row.upto) };

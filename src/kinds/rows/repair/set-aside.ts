@@ -1,7 +1,7 @@
 import type pg from 'pg';
+import type { MovedTable } from '../../../domain/migration/table-rule.js';
 import { quoteIdentifier } from '../../../postgres/connect.js';
 import { maxNamed, type SomeIds } from '../remaining-rows.js';
-import type { RowMapping } from '../row-mapping.js';
 
 /**
  * SQL of how a table's rows are written: PostgreSQL's text of a row is read back by the columns the table has then, and a text that
@@ -13,28 +13,28 @@ export function rowShape(table: string): string {
 }
 
 /**
- * Puts back, in the caller's transaction, the rows that repairs of the kind had set aside, of each id the one that was set
+ * Puts back, in the caller's transaction, the rows of a table that repairs of the kind had set aside, of each id the one that was set
  * aside last, and marks those that are then there as they were. Returns the ids of the others: something else stands there,
  * or the table refuses them in silence, or its columns are others now. What a completed run had set aside is final; what retention has emptied cannot come
  * back.
  */
-export async function restoreSetAside(client: pg.ClientBase, { kind, target }: RowMapping): Promise<SomeIds> {
+export async function restoreSetAside(client: pg.ClientBase, { kind, table, target }: MovedTable): Promise<SomeIds> {
   const key = quoteIdentifier(target.key);
-  const table = quoteIdentifier(target.schema, target.table);
+  const rows = quoteIdentifier(target.schema, target.table);
   const aside = await client.query<{ id: string }>(
     `select id from (
        select distinct on (source_id) set_aside.*, migrations.status
          from ledger.set_aside join ledger.migrations on migrations.id = migration_id
-        where set_aside.kind = $1 order by source_id, set_aside.id desc) as latest
+        where set_aside.kind = $1 and table_name = $2 order by source_id, set_aside.id desc) as latest
       where restored_at is null and payload ? 'exact' and status <> 'completed'`,
-    [kind],
+    [kind, table],
   );
   const entries = aside.rows.map(({ id }) => id);
   if (entries.length === 0) return { count: 0, first: [] };
   await client.query(
-    `insert into ${table} select (row).*
-       from (select (payload ->> 'exact')::${table} as row from ledger.set_aside
-              where id = any ($1::bigint[]) and coalesce(payload ->> 'shape' = ${rowShape(table)}, true)) as aside
+    `insert into ${rows} select (row).*
+       from (select (payload ->> 'exact')::${rows} as row from ledger.set_aside
+              where id = any ($1::bigint[]) and coalesce(payload ->> 'shape' = ${rowShape(rows)}, true)) as aside
      on conflict do nothing`,
     [entries],
   );
@@ -42,7 +42,7 @@ export async function restoreSetAside(client: pg.ClientBase, { kind, target }: R
   await client.query(
     `update ledger.set_aside set restored_at = now()
       where id = any ($1::bigint[])
-        and exists (select from ${table} as row where row.${key} = source_id and row::text = payload ->> 'exact')`,
+        and exists (select from ${rows} as row where row.${key} = source_id and row::text = payload ->> 'exact')`,
     [entries],
   );
   const missed = await client.query<{ source_id: string }>(

@@ -27,6 +27,12 @@ export async function collectMigrationMetrics(registry: Registry, cube: pg.Pool,
         union all
         select 'rejected', count(*) from ledger.rejects where migration_id = run.id
         union all
+        -- Those among them that became rejects of their own are counted already.
+        select 'rejected', count(*) from ledger.withheld as follower
+         where migration_id = run.id and not exists (
+           select from ledger.rejects as own
+            where own.migration_id = run.id and own.table_name = follower.table_name and own.source_id = follower.source_id)
+        union all
         select 'verified', coalesce(sum(compared), 0) from ledger.verifications where migration_id = run.id
         union all
         select 'mismatched', coalesce(sum(mismatched), 0) from ledger.verifications where migration_id = run.id) as counted

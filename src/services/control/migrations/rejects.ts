@@ -1,8 +1,10 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { problemResponses } from '../../../api/problem.js';
-import { acceptBody, idParameter, pageQuery, planRefusals, retryBody, security } from '../../../api/schemas.js';
+import { acceptBody, idParameter, planRefusals, rejectPageQuery, retryBody, security } from '../../../api/schemas.js';
 import { Failure } from '../../../base/failures.js';
+import { kindEntry, type MigrationKind } from '../../../domain/catalog.js';
+import { mainTableOf, parseRowName, type RowRef, rowName } from '../../../domain/migration/row-name.js';
 import { requesterHeaders } from '../../../http/requester.js';
 import { hasUnresolvedReject, readRejectPage } from '../../../postgres/ledger/reject-page.js';
 import type { ControlDependencies } from '../dependencies.js';
@@ -12,7 +14,6 @@ const accepted = {
   202: { $ref: 'Migration#' },
   ...planRefusals,
 };
-const beforeEveryId = (-(2n ** 63n)).toString();
 
 /** What could not be moved: looking at it, trying it again, accepting it. */
 export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependencies): void {
@@ -28,7 +29,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
         security,
         summary: 'Rejected rows with their contents',
         params: idParameter,
-        querystring: pageQuery,
+        querystring: rejectPageQuery,
         response: {
           200: { $ref: 'RejectPage#' },
           ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found'),
@@ -36,12 +37,15 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
       },
     },
     async (request) => {
-      await knownMigration(deps, request.params.id);
-      const { cursor = beforeEveryId } = request.query;
-      checkIds('querystring.cursor', [cursor]);
-      const limit = Number(request.query.limit ?? 100);
-      const items = await readRejectPage(cube, request.params.id, cursor, limit);
-      return { items, next_cursor: items.length === limit ? (items.at(-1)?.id ?? null) : null };
+      const { kind } = await knownMigration(deps, request.params.id);
+      const tables = kindEntry(kind).tables;
+      const { cursor } = request.query;
+      const [after] = readRowNames('querystring.cursor', kind, cursor === undefined ? [] : [cursor]);
+      const max = Number(request.query.limit ?? 100);
+      const listed = tables.map(({ name }) => ({ name, isParent: tables.some(({ parent }) => parent === name) }));
+      const items = await readRejectPage(cube, request.params.id, listed, after, max);
+      const last = items.length === max ? items.at(-1) : undefined;
+      return { items, next_cursor: last === undefined ? null : rowName(last, mainTableOf(kind)) };
     },
   );
 
@@ -60,7 +64,6 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
     },
     async (request, reply) => {
       const body = request.body as { ids?: string[] } | null;
-      checkIds('body.ids', body?.ids ?? []);
       await checkKnown(deps, request.params.id, body?.ids);
       const by = authorization.callerOf(request).cubeId;
       const asked = { by, ...(body?.ids === undefined ? {} : { ids: body.ids }) };
@@ -85,7 +88,6 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
       const { ids, all, by, why } = request.body;
       if ((ids === undefined) === (all === undefined))
         throw new Failure('invalid_input', 'The body must have either ids or all.', { details: { field: 'body.ids' } });
-      checkIds('body.ids', ids ?? []);
       await checkKnown(deps, request.params.id, ids);
       const asked = { by, why, ids: ids ?? ('all' as const) };
       return reply.code(202).send(await steer(deps, request, request.params.id, 'rejects/accept', asked));
@@ -95,15 +97,28 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
 
 /** Throws `not_found` where none of the ids is one of a reject that is not in the target: nothing would be done. */
 async function checkKnown(deps: ControlDependencies, id: string, ids: readonly string[] | undefined): Promise<void> {
-  await knownMigration(deps, id);
-  if (ids === undefined || (await hasUnresolvedReject(deps.cube, id, ids))) return;
+  const { kind } = await knownMigration(deps, id);
+  const rows = readRowNames('body.ids', kind, ids ?? []);
+  if (ids === undefined || (await hasUnresolvedReject(deps.cube, id, rows))) return;
   throw new Failure('not_found', `None of these ids is a reject of migration ${id}; nothing was done.`, {
     hint: `List its rejects with \`cubeshift migrate rejects ${id}\`.`,
   });
 }
 
-/** Nineteen digits may be more than a bigint holds: refused here, not by the database in the middle of a run. */
-function checkIds(field: string, ids: readonly string[]): void {
-  if (ids.every((id) => BigInt.asIntN(64, BigInt(id)) === BigInt(id))) return;
+/**
+ * Rows as a request names them. Nineteen digits may be more than a bigint holds: refused here, not by the database in the
+ * middle of a run, and so is a table that the kind does not have.
+ */
+function readRowNames(field: string, kind: MigrationKind, names: readonly string[]): readonly RowRef[] {
+  const tables = kindEntry(kind).tables.map(({ name }) => name);
+  const rows = names.map((name) => parseRowName(name, mainTableOf(kind)));
+  const strange = rows.find(({ table }) => !tables.includes(table));
+  if (strange !== undefined) {
+    throw new Failure('invalid_input', `${field} names a table ${strange.table}, which ${kind} does not have.`, {
+      hint: `Its tables are ${tables.join(', ')}.`,
+      details: { field },
+    });
+  }
+  if (rows.every(({ id }) => BigInt.asIntN(64, BigInt(id)) === BigInt(id))) return rows;
   throw new Failure('invalid_input', `${field} must hold ids of 64 bits.`, { details: { field } });
 }
