@@ -1,19 +1,19 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 
-/** A report with its signature: any change to the report makes the signature wrong. */
+/** A report with its signature: any change to the report invalidates the signature. */
 export interface SignedReport {
   readonly report: unknown;
   readonly signature: { readonly alg: 'HS256'; readonly value: string };
 }
 
-/** Signs with a key derived for reports alone, so that no report can pass as a token. */
+/** Signs with a key derived for reports only, so that no report is valid as a token. */
 export function signReport(secret: string, report: unknown): SignedReport {
   return { report, signature: { alg: 'HS256', value: signatureOf(secret, report) } };
 }
 
 /**
- * Whether a document is a report that this secret signed, unchanged and with nothing beside it: a reader takes the
- * whole document for signed.
+ * Whether a document is exactly a report that this secret signed, without further members: a reader assumes that the whole
+ * document is signed.
  */
 export function isSignedReport(secret: string, document: unknown): document is SignedReport {
   if (!hasExactly(document, 'report', 'signature')) return false;
@@ -21,8 +21,8 @@ export function isSignedReport(secret: string, document: unknown): document is S
   if (!hasExactly(signature, 'alg', 'value') || signature.alg !== 'HS256' || typeof signature.value !== 'string')
     return false;
   if (isNestedDeeper(report, maxDepth)) return false;
-  const [given, right] = [Buffer.from(signature.value), Buffer.from(signatureOf(secret, report))];
-  return given.length === right.length && timingSafeEqual(given, right);
+  const [given, expected] = [Buffer.from(signature.value), Buffer.from(signatureOf(secret, report))];
+  return given.length === expected.length && timingSafeEqual(given, expected);
 }
 
 function hasExactly<Name extends string>(value: unknown, ...names: readonly Name[]): value is Record<Name, unknown> {
@@ -30,7 +30,7 @@ function hasExactly<Name extends string>(value: unknown, ...names: readonly Name
   return Object.keys(value).length === names.length && names.every((name) => Object.hasOwn(value, name));
 }
 
-/** Deeper than any report: a file from elsewhere may be nested as it likes. */
+/** Deeper than any report: a foreign file may have any depth. */
 const maxDepth = 64;
 
 function isNestedDeeper(value: unknown, levels: number): boolean {
@@ -43,7 +43,7 @@ function signatureOf(secret: string, report: unknown): string {
   return createHmac('sha256', key).update(canonicalJson(report)).digest('base64url');
 }
 
-/** JSON with sorted keys: the same report gives the same text wherever it is read. */
+/** JSON with sorted keys: equal reports give equal text. */
 function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';

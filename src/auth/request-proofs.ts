@@ -2,10 +2,10 @@ import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import { proofMillis, type ReceivedRequest, type RequestProof } from '../domain/plan-requests.js';
 import type { TokenSecrets } from './signed-tokens.js';
 
-/** Makes the proof of a request to the plan of that id. */
+/** Creates the proof of a request to the workflow of that id. */
 export type ProveRequest = (workflowId: string, word: string, payload: unknown) => RequestProof;
 
-/** Proofs by what the control plane alone knows: the secret of cube tokens, as it is when one is made. */
+/** Proofs signed with the current secret of cube tokens, which only the control plane knows. */
 export function createRequestProofs(secret: () => string, clock: () => Date): ProveRequest {
   return (workflowId, word, payload) => {
     const id = randomUUID();
@@ -14,14 +14,14 @@ export function createRequestProofs(secret: () => string, clock: () => Date): Pr
   };
 }
 
-/** Whether a plan received what the control API sent to it, within a minute and once. */
+/** Whether a workflow received a request of the control API, within a minute and once. */
 export function isProven({ current, previous }: TokenSecrets, received: ReceivedRequest): boolean {
   const { workflowId, word, payload, proof, receivedAt, again } = received;
   if (again || !isComplete(proof)) return false;
   const { id, at, mac } = proof;
   if (!(Math.abs(Date.parse(receivedAt) - Date.parse(at)) <= proofMillis)) return false;
   const given = Buffer.from(mac, 'hex');
-  // Around a change of the secret the program that asks and the one that looks may not have the same one yet.
+  // During a change of the secret sender and receiver may not have the same one yet.
   return [current, previous ?? ''].some((secret) => {
     if (secret === '') return false;
     const expected = macOf(secret, { workflowId, word, payload, id, at });
@@ -29,7 +29,7 @@ export function isProven({ current, previous }: TokenSecrets, received: Received
   });
 }
 
-/** It comes from anybody: nothing about it is sure. */
+/** The sender is unknown: any value may arrive. */
 function isComplete(proof: unknown): proof is RequestProof {
   const { id, at, mac }: { id?: unknown; at?: unknown; mac?: unknown } = Object(proof);
   return [id, at, mac].every((part) => typeof part === 'string');
@@ -43,7 +43,7 @@ interface Proven {
   readonly at: string;
 }
 
-/** Under a key of its own, so that no token passes for a proof and no proof for a token. */
+/** With a separate key, so that no token is valid as a proof and no proof as a token. */
 function macOf(secret: string, { workflowId, word, payload, id, at }: Proven): Buffer {
   const key = createHmac('sha256', secret).update('cubeshift: a request to a plan').digest();
   return createHmac('sha256', key)

@@ -3,8 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { Failure } from '../base/failures.js';
 
 /**
- * What tokens of one kind are signed with. While a secret is being changed both the new and the old one are right;
- * an empty text is no secret.
+ * The secrets of one kind of tokens. During a change both the new and the previous one are valid; an empty text is no secret.
  */
 export interface TokenSecrets {
   readonly current: string;
@@ -13,12 +12,12 @@ export interface TokenSecrets {
 
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** A right token, and what of it is not about whom it speaks for. */
+/** A verified token: its identity and its times. */
 export interface VerifiedToken<Identity> {
   readonly identity: Identity;
-  /** Whether it is signed with the current secret; else it is with the previous one. */
+  /** Whether it is signed with the current secret, not with the previous one. */
   readonly isCurrent: boolean;
-  /** Milliseconds since 1970: when the first of the tokens was issued that each led to the next, this one the last. */
+  /** Milliseconds since 1970: when the first token of its chain of issues was issued. */
   readonly startedAt: number;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
@@ -26,29 +25,29 @@ export interface VerifiedToken<Identity> {
 
 export interface SignedTokens<Identity> {
   /**
-   * Whom a token speaks for. Throws `unauthorized`: `Token expired` for one that is right in all but its time,
-   * `Invalid token` for anything else. Remembers right tokens until they expire.
+   * The identity of a token. Throws `unauthorized`: `Token expired` for one that is valid except for its time, `Invalid token`
+   * for anything else. Caches valid tokens until they expire.
    */
   verify(token: string): Identity;
-  /** As `verify`, with all that is known of the token. */
+  /** As `verify`, with the token's times. */
   inspect(token: string): VerifiedToken<Identity>;
-  /** Takes other secrets from now on, and forgets what was verified with the former ones. */
+  /** Replaces the secrets, and clears the cache. */
   useSecrets(secrets: TokenSecrets): void;
 }
 
 export interface TokenRules<Identity> {
   readonly issuer: string;
-  /** What the claims say beside issuer and times; undefined when a claim is missing or wrong. */
+  /** The identity in the claims; undefined when a claim is missing or invalid. */
   readonly read: (claims: Claims) => Identity | undefined;
   readonly clock: () => Date;
 }
 
 const maxTokenLength = 8192;
-/** A signer's clock may be ahead by this much, seconds. Never added to `exp`: an hour is an hour. */
+/** Tolerance for a signer's clock that is ahead, seconds. Never added to `exp`: an hour is an hour. */
 const clockSkew = 60;
 const cachedTokens = { max: 10_000, maxSize: 16 * 1024 * 1024 };
 
-/** HS256 and nothing else (RFC 8725, 3.1), with an issuer and an end. Without any secret every token is invalid. */
+/** Only HS256 (RFC 8725, 3.1), with issuer and expiry. Without any secret every token is invalid. */
 export function createSignedTokens<Identity extends object>(
   secrets: TokenSecrets,
   { issuer, read, clock }: TokenRules<Identity>,
@@ -63,8 +62,8 @@ export function createSignedTokens<Identity extends object>(
     const { claims, isCurrent } = claimsOf(token, verifiers);
     const identity = read(claims);
     const { exp, iat, nbf, orig_iat: first = iat } = claims;
-    const begun = [iat, nbf].every((time) => time === undefined || hasStarted(time, now));
-    if (identity === undefined || !begun || !isTime(exp)) throw invalid();
+    const started = [iat, nbf].every((time) => time === undefined || hasStarted(time, now));
+    if (identity === undefined || !started || !isTime(exp)) throw invalid();
     return { identity, isCurrent, startedAt: isTime(first) ? first * 1000 : now, expiresAt: exp * 1000 };
   };
   const inspect = (token: string): VerifiedToken<Identity> => {
@@ -94,7 +93,7 @@ interface Verifier {
 }
 
 function verifiersOf({ current, previous = '' }: TokenSecrets, issuer: string): readonly Verifier[] {
-  // An empty key would let anybody sign.
+  // With an empty key anybody could sign.
   return [
     { secret: current, isCurrent: true },
     { secret: previous, isCurrent: previous === current },
@@ -108,7 +107,7 @@ function verifiersOf({ current, previous = '' }: TokenSecrets, issuer: string): 
         requiredClaims: ['iss', 'exp'],
         allowedIss: issuer,
         cache: false,
-        // Times are judged here, by the clock that was given and after all other claims.
+        // `inspect` checks the times, by the given clock and after all other claims.
         ignoreExpiration: true,
         ignoreNotBefore: true,
       }),
@@ -122,7 +121,7 @@ function claimsOf(
   for (const { verify, isCurrent } of verifiers) {
     try {
       const claims = verify(token);
-      // The library takes a list that holds the issuer for the issuer.
+      // The library accepts a list that contains the issuer.
       if (typeof claims.iss !== 'string') throw invalid();
       return { claims, isCurrent };
     } catch (error) {
@@ -137,7 +136,7 @@ function hasStarted(time: unknown, now: number): boolean {
   return isTime(time) && (time - clockSkew) * 1000 <= now;
 }
 
-/** Whether a claim is a time: seconds since 1970, by RFC 7519 whole or not. */
+/** Whether a claim is a time: seconds since 1970, whole or fractional (RFC 7519). */
 export function isTime(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);
 }

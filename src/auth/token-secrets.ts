@@ -11,7 +11,7 @@ type Kind = (typeof kinds)[number];
 /** The secrets of both kinds of tokens. */
 export type Secrets = Readonly<Record<Kind, TokenSecrets>>;
 
-/** One kind in a file of secrets; `previous` is good until a time, ISO 8601, or for as long as it stands there. */
+/** One kind in a file of secrets; `previous` is valid until a time, ISO 8601, or while it is in the file. */
 export interface SecretsOfKind extends TokenSecrets {
   readonly previous_until?: string;
 }
@@ -20,25 +20,25 @@ export type SecretsFile = Readonly<Partial<Record<Kind, SecretsOfKind>>>;
 export type SecretVariables = Pick<Configuration, 'CUBE_JWT_SECRET' | 'TOKEN_SECRETS_FILE'> &
   Partial<Pick<Configuration, 'CUBE_JWT_SECRET_PREVIOUS' | 'USER_JWT_SECRET' | 'USER_JWT_SECRET_PREVIOUS'>>;
 
-/** Tells secrets apart without telling them: part of what the secret makes of a text that is no token. */
+/** Identifies a secret without revealing it: part of an HMAC of a text that is no token. */
 export function fingerprintOf(secret: string): string {
   return createHmac('sha256', secret).update('cubeshift fingerprint of a secret').digest('hex').slice(0, 16);
 }
 
-/** Programs look so often: whoever changes a secret waits longer than that between two steps. */
+/** Interval at which programs reload the file: a change of a secret waits longer between two steps. */
 export const secretsPollMillis = 1000;
 const minBytes = 32;
 
-/** The secrets as they are now: by TOKEN_SECRETS_FILE where it has them, else by the other variables. */
+/** The current secrets: from TOKEN_SECRETS_FILE where it has them, otherwise from the other variables. */
 export class LoadedSecrets {
   private now: Secrets;
   private readonly listeners: ((secrets: Secrets) => void)[] = [];
   private readonly timer: NodeJS.Timeout;
   private lastAlarm = '';
-  /** Whether there was a file: one that is gone must not bring a former secret back. */
+  /** Whether there was a file: its removal must not bring a former secret back. */
   private existed = false;
 
-  /** Throws `configuration_invalid` for a file that is wrong; one that turns wrong later changes nothing, and `alarm` is told once. */
+  /** Throws `configuration_invalid` for an invalid file; one that becomes invalid later changes nothing and calls `alarm` once. */
   constructor(
     private readonly variables: SecretVariables,
     private readonly clock: () => Date,
@@ -57,13 +57,13 @@ export class LoadedSecrets {
     return this.now.user;
   }
 
-  /** Of the secrets of cube tokens, the one that is signed with first. */
+  /** The fingerprints of the secrets of cube tokens, the signing one first. */
   fingerprints(): readonly string[] {
     const { current, previous = '' } = this.cube;
     return [current, previous].filter((secret) => secret !== '').map(fingerprintOf);
   }
 
-  /** `listener` is given every change from now on. */
+  /** Calls `listener` with every later change. */
   onChange(listener: (secrets: Secrets) => void): void {
     this.listeners.push(listener);
   }
@@ -72,7 +72,7 @@ export class LoadedSecrets {
     clearInterval(this.timer);
   }
 
-  /** Reads the file now, as it does every second by itself. */
+  /** Reads the file now; it also does so every second. */
   reload(): void {
     try {
       const read = this.read();
@@ -104,7 +104,7 @@ export class LoadedSecrets {
   }
 }
 
-/** `LoadedSecrets` for a program's start: a file that is wrong ends the process with code 2 and a sentence. */
+/** `LoadedSecrets` at a program's start: an invalid file ends the process with code 2 and a sentence. */
 export function loadSecretsOrExit(...known: ConstructorParameters<typeof LoadedSecrets>): LoadedSecrets {
   try {
     return new LoadedSecrets(...known);
@@ -119,7 +119,7 @@ function atTime(kind: SecretsOfKind | undefined, now: number): TokenSecrets | un
   return { current, previous: until !== undefined && Date.parse(until) <= now ? '' : previous };
 }
 
-/** What a file of secrets says; nothing where there is no file. Throws `configuration_invalid`, never with a secret in it. */
+/** Parses a file of secrets; empty without a file. Throws `configuration_invalid`, never with a secret in the message. */
 export function readSecretsFile(path: string): SecretsFile {
   return findSecretsFile(path) ?? {};
 }

@@ -8,7 +8,7 @@ import {
   type VerifiedToken,
 } from './signed-tokens.js';
 
-/** What every cube token says of itself. */
+/** Issuer and lifetime of every cube token. */
 export const cubeTokenIssuer = 'heal7-security-cube';
 export const cubeTokenSeconds = 3600;
 
@@ -17,14 +17,14 @@ export interface CubeIdentity {
   readonly permissions: readonly string[];
 }
 
-/** Says whom a cube token speaks for, as `SignedTokens` promises. */
+/** Verifies cube tokens, as `SignedTokens` promises. */
 export type TokenVerifier = SignedTokens<CubeIdentity>;
 
 export type VerifiedCubeToken = VerifiedToken<CubeIdentity>;
 
 /**
- * Signs a cube token, HS256, valid for an hour from `now`. `startedAt` is that of the token by which its caller asked for
- * it, milliseconds since 1970: the token carries it as `orig_iat`. One that was asked for by no other has none.
+ * Signs a cube token, HS256, valid for an hour from `now`. `startedAt` is that of the token with which the caller requested it,
+ * milliseconds since 1970; the new token carries it as `orig_iat`. A first token has none.
  */
 export function issueCubeToken(
   secret: string,
@@ -40,18 +40,18 @@ export function issueCubeToken(
     iat: issued,
     exp: issued + cubeTokenSeconds,
     iss: cubeTokenIssuer,
-    // The first one's clock may be ahead of this one.
+    // The clock of the first token's issuer may be ahead.
     ...(startedAt === undefined ? {} : { orig_iat: Math.min(issued, Math.floor(startedAt / 1000)) }),
   });
   return { token, expiresAt: new Date((issued + cubeTokenSeconds) * 1000) };
 }
 
-/** A verifier of cube tokens, which live an hour at the most. */
+/** A verifier of cube tokens, which live at most an hour. */
 export function createTokenVerifier(secrets: TokenSecrets, clock: () => Date): TokenVerifier {
   return createSignedTokens(secrets, { issuer: cubeTokenIssuer, read: identityOf, clock });
 }
 
-/** What a token may name as its holder, letters and digits of any script with dots, dashes and underscores: it comes to logs, terminals and the audit. */
+/** Valid holders of a token: letters and digits of any script, dots, dashes, underscores. They appear in logs, terminals and the audit. */
 export const tokenHolderPattern = '^[\\p{L}\\p{N}][\\p{L}\\p{N}._-]{0,199}$';
 
 export function isTokenHolder(text: string): boolean {
@@ -71,7 +71,7 @@ function identityOf({
     Array.isArray(permissions) &&
     permissions.every((one) => typeof one === 'string');
   if (!complete || !isTime(iat) || !isTime(exp) || exp - iat > cubeTokenSeconds) return undefined;
-  // A first token that is younger than one that came of it there is not.
+  // The first token of a chain cannot be younger than this one.
   if (!isTime(first) || first > iat) return undefined;
   return { cubeId, permissions };
 }

@@ -1,16 +1,16 @@
 import { createSignedTokens, type SignedTokens, type TokenSecrets } from './signed-tokens.js';
 
-/** What HEAL7's login says of its tokens. */
+/** The issuer of HEAL7's login. */
 export const userTokenIssuer = 'heal7-users';
 
 export interface UserIdentity {
   readonly userId: string;
 }
 
-/** Says whom a user token speaks for, as `SignedTokens` promises. */
+/** Verifies user tokens, as `SignedTokens` promises. */
 export type UserTokenVerifier = SignedTokens<UserIdentity>;
 
-/** A verifier of the tokens that users get from HEAL7's login. With an empty secret no user token is right. */
+/** A verifier of the tokens of HEAL7's login. With an empty secret no user token is valid. */
 export function createUserTokenVerifier(secrets: TokenSecrets, clock: () => Date): UserTokenVerifier {
   return createSignedTokens(secrets, {
     issuer: userTokenIssuer,

@@ -1,9 +1,9 @@
 import { type CallFailure, CubeAPIError, type Problem } from './cube-api-error.js';
 
-/** What a 2xx answer is read as. */
+/** The form in which a 2xx answer is read. */
 export type AnswerForm = 'json' | 'blob';
 
-/** Reads a 2xx answer to its end: JSON, a blob, or undefined when it has no content. Throws `unreadable`. */
+/** Reads a 2xx answer completely: JSON, a blob, or undefined without content. Throws `unreadable`. */
 export async function readAnswer(call: string, response: Response, form: AnswerForm): Promise<unknown> {
   if (response.status === 204 || response.status === 205) return undefined;
   if (form === 'blob') return response.blob();
@@ -15,7 +15,7 @@ export async function readAnswer(call: string, response: Response, form: AnswerF
   }
 }
 
-/** What any other answer says; one that is no problem+json is told as a problem too. */
+/** Any other answer as a problem, also one that is not problem+json. */
 export async function readRefusal(response: Response): Promise<CallFailure & { readonly kind: 'refused' }> {
   const { status } = response;
   const text = await response.text();
@@ -32,12 +32,12 @@ export async function readRefusal(response: Response): Promise<CallFailure & { r
 
 function parseProblem(text: string, status: number): Problem | undefined {
   try {
-    const said: unknown = JSON.parse(text);
-    if (typeof said !== 'object' || said === null || Array.isArray(said)) return undefined;
-    // What RFC 9457 says of members that are left out; others stay as they are.
-    const { type, title, detail } = said as Partial<Problem>;
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
+    // The defaults of RFC 9457 for missing members; others stay as they are.
+    const { type, title, detail } = parsed as Partial<Problem>;
     return {
-      ...said,
+      ...parsed,
       type: typeof type === 'string' ? type : 'about:blank',
       title: typeof title === 'string' ? title : `HTTP ${status}`,
       status,
@@ -48,7 +48,7 @@ function parseProblem(text: string, status: number): Problem | undefined {
   }
 }
 
-/** Only seconds: a date would need the server's clock to be ours. */
+/** Only seconds: a date would depend on the server's clock. */
 function retryAfterSeconds(header: string | null): number | undefined {
   return header !== null && /^\d{1,9}$/.test(header.trim()) ? Number(header) : undefined;
 }

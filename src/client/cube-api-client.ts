@@ -7,25 +7,25 @@ import { RetryBudget, retryDelay } from './retries.js';
 import type { AIRoutes, AnswerOf, CallMethod, CrawlerRoutes, DataOf, PaperworkRoutes, SajuRoutes } from './routes.js';
 
 export interface ClientSettings {
-  /** Where the gateway is; left out: NEXT_PUBLIC_API_GATEWAY_URL, the page's origin, http://localhost:8088. */
+  /** The gateway's URL; by default NEXT_PUBLIC_API_GATEWAY_URL, else the page's origin, else http://localhost:8088. */
   readonly baseUrl?: string;
   /**
-   * The user's token, or where to get it for each call, which is waited for before the call's own time begins; without
-   * one nobody is logged in.
+   * The user's token, or a function that gets it for each call, before the call's time limit starts; without one calls are
+   * anonymous.
    */
   readonly token?: string | (() => string | undefined | Promise<string | undefined>);
-  /** The longest a call may take, second attempt included; 30 s when left out. */
+  /** Time limit of a call, including its retry; 30 s by default. */
   readonly timeoutMillis?: number;
 }
 
 export interface CallOptions<Method extends CallMethod = CallMethod, Form extends AnswerForm = AnswerForm> {
-  /** POST when left out. */
+  /** POST by default. */
   readonly method?: Method;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMillis?: number;
   /**
-   * Whether the call may be carried out twice: then one that got no answer is tried once more. True for GET and DELETE
-   * when left out. Set for a call that is not, a lost answer makes two records.
+   * Whether the call may be executed twice: then a call without an answer is retried once. True by default for GET and DELETE.
+   * Set for a call that is not idempotent, a lost answer creates two records.
    */
   readonly idempotent?: boolean;
   /** `blob` for what is not JSON, such as the content of a file. */
@@ -37,8 +37,8 @@ type Answer<Routes, Method extends CallMethod, Endpoint extends string, Form ext
 >;
 
 /**
- * The frontend's way to the cubes, through the gateway; which side answers it cannot tell. For browsers and Node.
- * Calls reject with a `CubeAPIError`, or with a TypeError for what can never be sent.
+ * The frontend's client for the cubes, through the gateway; it cannot tell which side answers. For browsers and Node. Calls
+ * reject with a `CubeAPIError`, or with a TypeError for a request that cannot be sent.
  *
  * @example
  * const cubes = new CubeAPIClient({ token: () => session.token });
@@ -88,7 +88,7 @@ export class CubeAPIClient {
     return this.makeRequest('crawler', endpoint, data, options);
   }
 
-  /** The answer is believed to be what the route's type says: the services check what they send, not the client. */
+  /** The client does not validate answers against the route's type: the services do. */
   private async makeRequest<T>(
     service: string,
     endpoint: string,
@@ -117,7 +117,7 @@ export class CubeAPIClient {
       if (delay === undefined || !this.budget.take()) throw error;
       try {
         if (await deadline.wait(delay)) return await attempt();
-        // Without time for a second attempt the first one's error says more than that time was up.
+        // Without time for a retry the first error is more useful than a time-out.
         throw deadline.signal.aborted
           ? new CubeAPIError(error.call, deadline.failure() ?? error.failure, error)
           : error;

@@ -1,10 +1,10 @@
-/** RFC 9457, as every service behind the gateway tells its errors. */
+/** RFC 9457: the error format of every service behind the gateway. */
 export interface Problem {
-  /** The failure type, from a closed set; `about:blank` when something on the way answered that knows no problems. */
+  /** The failure type, from a closed set; `about:blank` for an answer of another program on the way. */
   readonly type: string;
   readonly title: string;
   readonly status: number;
-  /** One sentence: what is wrong. */
+  /** What is wrong, in one sentence. */
   readonly detail: string;
   /** What to do next. */
   readonly hint?: string;
@@ -14,28 +14,28 @@ export interface Problem {
   readonly actions?: readonly string[];
 }
 
-/** Why a call brought no answer. */
+/** Why a call failed. */
 export type CallFailure =
   | {
       /** An answer other than 2xx. */
       readonly kind: 'refused';
       readonly status: number;
       readonly problem: Problem;
-      /** Seconds after which to ask again, when the answer says so. */
+      /** Seconds after which a retry may succeed, if the answer says so. */
       readonly retryAfterSeconds?: number;
     }
-  /** A 2xx answer that is not what was asked for, or broke off. */
+  /** A 2xx answer that is invalid or incomplete. */
   | { readonly kind: 'unreadable'; readonly status: number }
-  /** No answer: no connection, or it was lost. Whether the request was carried out nobody knows. */
+  /** No answer: no connection, or it was lost. The request may have been executed. */
   | { readonly kind: 'unreachable' }
   | { readonly kind: 'timed_out'; readonly millis: number }
   /** The caller's own signal; its reason is the error's `cause`. */
   | { readonly kind: 'aborted' };
 
-/** The one error that a call rejects with; `failure` says which of the few kinds it is. */
+/** The error with which a call rejects; `failure` gives its kind. */
 export class CubeAPIError extends Error {
   readonly failure: CallFailure;
-  /** What was asked, without query and contents: `POST /api/saju/calculate`. */
+  /** The request without query and body: `POST /api/saju/calculate`. */
   readonly call: string;
 
   constructor(call: string, failure: CallFailure, cause?: unknown) {
@@ -50,7 +50,7 @@ export class CubeAPIError extends Error {
     return 'status' in this.failure ? this.failure.status : undefined;
   }
 
-  /** What a service said about its refusal. */
+  /** The service's problem, for a refusal. */
   get problem(): Problem | undefined {
     return this.failure.kind === 'refused' ? this.failure.problem : undefined;
   }

@@ -1,18 +1,18 @@
 import type { CallFailure } from './cube-api-error.js';
 
-/** The time that a call may take, all its attempts and waits together, and the caller's own signal. */
+/** The time limit of a call, with all its attempts and waits, and the caller's own signal. */
 export interface Deadline {
-  /** For whatever works towards the answer. */
+  /** Aborts at the deadline, and with the caller's signal. */
   readonly signal: AbortSignal;
   /** Why the signal was aborted; undefined while it is not. */
   failure(): CallFailure | undefined;
-  /** Returns after so many milliseconds, or at once, false, when there is not so much time left or the caller leaves. */
+  /** Resolves with true after the given milliseconds; with false at once without enough time, or when the caller aborts. */
   wait(millis: number): Promise<boolean>;
-  /** Lets go of the timer and of the caller's signal. */
+  /** Releases the timer and the caller's signal. */
   end(): void;
 }
 
-/** Not AbortSignal.any and .timeout: browsers of a few years ago lack the one, and the other cannot be taken back. */
+/** Not AbortSignal.any and .timeout: older browsers lack the first, and the second cannot be cancelled. */
 export function startDeadline(millis: number, caller: AbortSignal | undefined): Deadline {
   const controller = new AbortController();
   const endsAt = performance.now() + millis;
@@ -21,10 +21,10 @@ export function startDeadline(millis: number, caller: AbortSignal | undefined): 
     failure ??= why;
     controller.abort(reason);
   };
-  const leave = () => abort({ kind: 'aborted' }, caller?.reason);
+  const abortByCaller = () => abort({ kind: 'aborted' }, caller?.reason);
   const timer = setTimeout(() => abort({ kind: 'timed_out', millis }), Math.min(millis, maxTimer));
-  if (caller?.aborted) leave();
-  else caller?.addEventListener('abort', leave, { once: true });
+  if (caller?.aborted) abortByCaller();
+  else caller?.addEventListener('abort', abortByCaller, { once: true });
   const { signal } = controller;
   return {
     signal,
@@ -44,10 +44,10 @@ export function startDeadline(millis: number, caller: AbortSignal | undefined): 
       }),
     end: () => {
       clearTimeout(timer);
-      caller?.removeEventListener('abort', leave);
+      caller?.removeEventListener('abort', abortByCaller);
     },
   };
 }
 
-/** A timer for longer would go off at once. */
+/** A longer timer would fire at once. */
 const maxTimer = 2 ** 31 - 1;

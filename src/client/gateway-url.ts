@@ -1,11 +1,10 @@
-/** A bundler puts the value in the place of the whole expression; elsewhere `process` may not even exist. */
+/** A bundler replaces the whole expression by its value; elsewhere `process` may not exist. */
 declare const process: { readonly env: { readonly NEXT_PUBLIC_API_GATEWAY_URL?: string } };
 declare const location: { readonly origin: string } | undefined;
 
 /**
- * Where the gateway is: as the caller says, else NEXT_PUBLIC_API_GATEWAY_URL, else the page's own origin, since the
- * gateway serves the pages too, else the gateway's port on this machine. Without a slash at its end. Throws a TypeError
- * for what is no http URL.
+ * The gateway's URL: the given one, else NEXT_PUBLIC_API_GATEWAY_URL, else the page's origin, since the gateway serves the pages
+ * too, else the gateway's port on this machine. Without a slash at its end. Throws a TypeError for an invalid URL.
  */
 export function gatewayUrl(given: string | undefined): string {
   const text = given ?? (fromEnvironment() || fromPage() || 'http://localhost:8088');

@@ -1,4 +1,4 @@
-/** What the package publishes as `cubeshift/client`; nothing here knows the engine. */
+/** Published as `cubeshift/client`; independent of the engine. */
 export { type CallOptions, type ClientSettings, CubeAPIClient } from './cube-api-client.js';
 export { type CallFailure, CubeAPIError, type Problem } from './cube-api-error.js';
 export type {

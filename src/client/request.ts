@@ -1,6 +1,6 @@
 import type { CallMethod } from './routes.js';
 
-/** A call as `fetch` takes it, but for its signal; it can be sent a second time. */
+/** The arguments of `fetch` for a call, without its signal; they can be used twice. */
 export interface PreparedRequest {
   /** `POST /api/saju/calculate`, for errors. */
   readonly call: string;
@@ -9,8 +9,8 @@ export interface PreparedRequest {
 }
 
 /**
- * Throws a TypeError for what can never be sent: an endpoint that leaves its service, data that is no JSON, a token that
- * no header can hold.
+ * Throws a TypeError for a request that cannot be sent: an endpoint outside its service, data that is not JSON, a token that a
+ * header cannot hold.
  */
 export function prepareRequest(
   gateway: string,
@@ -22,7 +22,7 @@ export function prepareRequest(
 ): PreparedRequest {
   const path = `/api/${service}/${checkEndpoint(endpoint)}`;
   const headers = new Headers({ Accept: 'application/json', 'X-Cube-Client': 'frontend-cube' });
-  // An empty bearer is a bad one, and a bad one is refused.
+  // The gateway refuses an empty bearer token.
   if (token !== undefined && token !== '') headers.set('Authorization', `Bearer ${token}`);
   const body = method === 'GET' ? undefined : writeBody(data);
   if (typeof body === 'string') headers.set('Content-Type', 'application/json');
@@ -33,9 +33,9 @@ export function prepareRequest(
       method,
       headers,
       ...(body === undefined ? {} : { body }),
-      // Frameworks that keep what fetch answers would show one user's records to another.
+      // A framework that caches answers of fetch would show one user's records to another.
       cache: 'no-store',
-      // No service redirects; what does would turn a POST into a GET.
+      // No service redirects; a redirect would turn a POST into a GET.
       redirect: 'manual',
     },
   };

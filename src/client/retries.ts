@@ -1,14 +1,14 @@
 import type { CubeAPIError } from './cube-api-error.js';
 
 /**
- * How many second attempts may be under way: a fifth of the calls that are, and three in any case. When everything
- * fails, a client that repeats every call doubles the load on what is ill already.
+ * Limits the retries in flight to a fifth of the calls in flight, and at least three. When everything fails, a client that retries
+ * every call doubles the load on a failing service.
  */
 export class RetryBudget {
   private active = 0;
   private retrying = 0;
 
-  /** Counts a call for as long as it runs. */
+  /** Counts a call while it runs. */
   async count<T>(work: () => Promise<T>): Promise<T> {
     this.active++;
     try {
@@ -18,7 +18,7 @@ export class RetryBudget {
     }
   }
 
-  /** Whether a second attempt may be made now; one that may is given back once it is over. */
+  /** Whether a retry may start now; `release` it at its end. */
   take(): boolean {
     if (this.retrying >= Math.max(minRetries, this.active * shareOfRetries)) return false;
     this.retrying++;
@@ -35,9 +35,8 @@ const shareOfRetries = 0.2;
 const maxRetryAfterSeconds = 5;
 
 /**
- * Milliseconds to wait before a second attempt, undefined when there must be none. `unsent` holds for any call, since
- * nobody can have carried it out; else only for an idempotent one that got no answer, or one that says when to come
- * again. Other answers are not asked for anew: the gateway has tried again where that could help.
+ * Milliseconds before a retry, undefined for no retry. A call that was not sent may always be retried; otherwise only an idempotent
+ * call without an answer, or with a `Retry-After`. Other answers are not retried: the gateway has retried where that could help.
  */
 export function retryDelay(error: CubeAPIError, idempotent: boolean, random: () => number): number | undefined {
   const { failure } = error;
@@ -48,7 +47,7 @@ export function retryDelay(error: CubeAPIError, idempotent: boolean, random: () 
   return Math.min(failure.retryAfterSeconds, maxRetryAfterSeconds) * 1000 + jitter;
 }
 
-/** Failures of Node's fetch before it has a connection; browsers keep to themselves how far a request came. */
+/** Failures of Node's fetch before it has a connection; browsers do not report how far a request came. */
 const unsentCodes = [
   'ECONNREFUSED',
   'ENOTFOUND',

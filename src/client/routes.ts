@@ -1,4 +1,4 @@
-/** What the services behind the gateway take and answer, as far as it is fixed: a route is its method and endpoint. */
+/** Request and answer of a route of a service, as far as they are fixed. */
 export interface Route<Data, Answer> {
   readonly data: Data;
   readonly answer: Answer;
@@ -6,10 +6,10 @@ export interface Route<Data, Answer> {
 
 export type CallMethod = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
-/** Members of a query; undefined ones are left out. */
+/** Members of a query; undefined ones are omitted. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** What a route takes: a query for GET, a body else. */
+/** The data of a route: a query for GET, otherwise a body. */
 export type DataOf<
   Routes,
   Method extends CallMethod,
@@ -40,7 +40,7 @@ export interface SajuConvention {
   readonly fold: 0 | 1;
 }
 
-/** A birth; `birth_hour` is null when nobody knows it. What is left out follows the service's convention. */
+/** A birth; `birth_hour` is null when unknown. Missing members follow the service's convention. */
 export interface SajuCalculation extends Partial<SajuConvention> {
   readonly user_id: string;
   readonly birth_year: number;
@@ -50,13 +50,13 @@ export interface SajuCalculation extends Partial<SajuConvention> {
   readonly birth_minute?: number;
   readonly is_solar: boolean;
   readonly is_leap_month?: boolean;
-  /** Whether to keep the chart as a record; true when left out. */
+  /** Whether to save the chart as a record; true by default. */
   readonly save?: boolean;
 }
 
-/** A chart and what it was made of; old records may lack any part. Pillars are two hangul such as `갑자`. */
+/** A chart and its input; old records may lack any part. Pillars are two hangul such as `갑자`. */
 export interface SajuRecord {
-  /** Absent when the chart was not kept. */
+  /** Absent when the chart was not saved. */
   readonly id?: number;
   readonly user_id: string;
   readonly birth_year: number | null;
@@ -79,7 +79,7 @@ export interface SajuRecord {
 }
 
 export interface SajuChart extends SajuRecord {
-  /** Why the chart might be another's: `near_term`, `wall_time_skipped`, … */
+  /** Reasons why another chart is possible: `near_term`, `wall_time_skipped`, … */
   readonly warnings: readonly string[];
 }
 
@@ -111,6 +111,6 @@ export interface AIRoutes {
   readonly [model: `POST models/${string}/predict`]: Route<{ readonly inputs: readonly unknown[] }, Prediction>;
 }
 
-/** Nothing but the addresses of these two is fixed so far: data and answers are unknown to the compiler. */
+/** Only the URLs of these two are fixed so far: data and answers have no types. */
 export type PaperworkRoutes = Readonly<Record<never, never>>;
 export type CrawlerRoutes = Readonly<Record<never, never>>;

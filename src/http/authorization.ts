@@ -7,30 +7,30 @@ import type { TrafficName } from '../domain/cubes.js';
 /** What a cube token may hold, to use the control API, the security cube, and a cube directly. */
 export type Permission = 'migration:read' | 'migration:write' | 'records:read' | 'token:issue' | `${TrafficName}:call`;
 
-/** Who may say on whose behalf a call is. */
+/** The only caller that may name the user of a call. */
 const gatewayCubeId: CubeId = 'api-gateway-cube';
 
 export interface Authorization {
-  /** A route's `onRequest`: lets through who holds the permission; 401 or 403 for anybody else, before a body is read. */
+  /** A route's `onRequest`: requires the permission; otherwise 401 or 403, before a body is read. */
   readonly require: (permission: Permission) => (request: FastifyRequest) => Promise<void>;
-  /** Who asked; only after `require`. */
+  /** The caller; only after `require`. */
   readonly callerOf: (request: FastifyRequest) => CubeIdentity;
-  /** The token that it asked with; never for a log. */
+  /** The caller's token; never for a log. */
   readonly tokenOf: (request: FastifyRequest) => string;
-  /** As `callerOf`, by its token as it is now: throws `unauthorized` once that is over, or its secret forgotten. */
+  /** As `callerOf`, with the token verified again: throws `unauthorized` once it has expired, or its secret was replaced. */
   readonly inspect: (request: FastifyRequest) => VerifiedCubeToken;
-  /** Whether `inspect` still finds it right: an answer that goes on for long ends with the token it was asked with. */
+  /** Whether the token is still valid: a long response ends with the validity of its token. */
   readonly isStillValid: (request: FastifyRequest) => boolean;
-  /** The user whom the gateway forwards the call for; undefined for anonymous users and for everybody else's calls. */
+  /** The user of a call that the gateway forwards; undefined for anonymous users and for other callers. */
   readonly userOf: (request: FastifyRequest) => string | undefined;
 }
 
 export interface AuthorizationOptions {
-  /** Whether calls come through the gateway: it says who it is in `X-Cube-Token`, `Authorization` is its user's. */
+  /** Whether calls arrive through the gateway: its own token is in `X-Cube-Token`, the user's in `Authorization`. */
   readonly behindGateway?: boolean;
 }
 
-/** Reads the token of every request; what it must hold each route says. A wrong one is 401 wherever it is sent. */
+/** Verifies the token of every request; each route requires its own permission. An invalid token is 401 on every route. */
 export function createAuthorization(
   app: FastifyInstance,
   tokens: TokenVerifier,
@@ -53,7 +53,7 @@ export function createAuthorization(
     const { authorization } = request.headers;
     if (authorization === undefined) return;
     const [, token] = /^Bearer ([^ ]+)$/i.exec(authorization) ?? [];
-    // A bearer that is there must be right: a bad one never counts as none.
+    // An invalid bearer token is refused, never treated as anonymous.
     if (token === undefined) throw new Failure('unauthorized', 'Invalid token');
     callers.set(request, { identity: tokens.verify(token), token });
   });
@@ -81,7 +81,7 @@ export function createAuthorization(
     userOf: (request) => {
       const header = request.headers['x-user-id'];
       if (!forwarded.has(request) || typeof header !== 'string' || header === '') return undefined;
-      // Node gives a header's bytes as latin1; user ids are UTF-8 on the wire.
+      // Node decodes headers as latin1; user ids are UTF-8 on the wire.
       return Buffer.from(header, 'latin1').toString('utf8');
     },
   };

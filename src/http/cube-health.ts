@@ -4,13 +4,13 @@ import type { CubeDefinition } from '../domain/cubes.js';
 import type { InstanceState } from '../registry/instances.js';
 import type { DependencyHealth } from './dependency-health.js';
 
-/** What a cube tells of itself. */
+/** What a cube reports about itself. */
 export interface CubeIdentityOptions {
   readonly definition: CubeDefinition;
   readonly version: string;
   readonly instanceId: string;
   readonly startedAt: Date;
-  /** What it cannot serve without. */
+  /** The dependencies without which it cannot serve. */
   readonly needed: DependencyHealth;
   readonly optional: DependencyHealth;
   state: InstanceState;

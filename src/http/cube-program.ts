@@ -14,27 +14,27 @@ import { reportSecrets } from '../registry/known-secrets.js';
 import { type CubeApp, type CubeOptions, runCube } from './cube.js';
 import { createInterCubeCalls, type InterCubeCalls } from './inter-cube-calls.js';
 
-/** What a cube's own part is given. */
+/** What the builder of a cube gets. */
 export interface CubeProgram<Id extends CubeId> {
   /** The variables that the table gives to every cube, and to this one. */
   readonly config: ConfigurationOf<'cube' | Id>;
-  /** What `buildCube` needs of every cube. */
+  /** The options of `buildCube` that every cube has. */
   readonly basics: Pick<CubeOptions, 'definition' | 'version' | 'instanceId' | 'clock' | 'tokens'> & {
     readonly logger: pino.Logger;
   };
-  /** What cube tokens are signed with, as it is now. */
+  /** The current secret of cube tokens. */
   readonly secret: () => string;
-  /** Looks for a changed secret now, not within a second. */
+  /** Reloads the secrets now, not within a second. */
   readonly reloadSecrets: () => void;
   readonly redis: RedisConnection;
   readonly admits: InstanceFilter;
-  /** Its calls of these other cubes; ended with the cube. */
+  /** Creates its calls to these other cubes; closed with the cube. */
   readonly callsOf: (cubeIds: readonly CubeId[]) => Promise<InterCubeCalls>;
-  /** Aborted when the program is told to end. */
+  /** Aborted on SIGTERM and SIGINT. */
   readonly signal: AbortSignal;
 }
 
-/** A cube that is ready to listen, and what is left to close after its last answer. */
+/** A cube that is ready to listen; `close` runs after its last response. */
 export interface BuiltCube {
   readonly app: CubeApp;
   readonly close?: () => Promise<void>;
@@ -71,11 +71,11 @@ export async function runCubeProgram<Id extends CubeId>(
     onStranger: (sentence) => logger.error(sentence),
   });
   const { admits } = admittedInstances(config.INSTANCE_NETWORKS, secrets, (sentence) => logger.error(sentence));
-  const ended: (() => Promise<void>)[] = [];
+  const closers: (() => Promise<void>)[] = [];
   const callsOf = async (cubeIds: readonly CubeId[]) => {
     const caller = { callerId: cubeId, secret: () => secrets.cube.current, clock };
     const calls = await createInterCubeCalls({ ...caller, redis, admits, cubeIds });
-    ended.push(() => calls.close());
+    closers.push(() => calls.close());
     return calls;
   };
   const { app, close } = await build({
@@ -99,7 +99,7 @@ export async function runCubeProgram<Id extends CubeId>(
   });
   await stopReporting();
   await close?.();
-  for (const end of ended) await end();
+  for (const closeOne of closers) await closeOne();
   secrets.close();
   redis.disconnect();
 }

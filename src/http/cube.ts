@@ -20,7 +20,7 @@ import { createRequestContexts } from './request-context.js';
 import { type RouteMethods, registerNotFound } from './route-methods.js';
 import { registerWriteCheck } from './write-check.js';
 
-/** What every cube is built from. */
+/** The options of every cube. */
 export interface CubeOptions {
   readonly definition: CubeDefinition;
   readonly version: string;
@@ -28,34 +28,34 @@ export interface CubeOptions {
   readonly logger: FastifyBaseLogger | false;
   readonly clock: () => Date;
   readonly tokens: TokenVerifier;
-  /** What the cube cannot serve without: it is not ready while one of them does not answer. */
+  /** Required dependencies: the cube is not ready while one of them does not answer. */
   readonly dependencies: Readonly<Record<string, DependencyCheck>>;
-  /** What it can do without: told in /health, without a say in /ready. */
+  /** Optional dependencies: in /health, without effect on /ready. */
   readonly optionalDependencies?: Readonly<Record<string, DependencyCheck>>;
-  /** What a caller must hold on every route of the cube's own; without it each route asks for what it needs. */
+  /** The permission for all of the cube's routes; without it each route requires its own. */
   readonly permission?: Permission;
-  /** How often one address may ask; without it as often as it likes. */
+  /** The rate limit by address; no limit without it. */
   readonly addressRate?: { readonly limiter: RateLimiter; readonly rate: Rate };
   /** Bytes; a mebibyte by default. */
   readonly bodyLimit?: number;
-  /** Knows the errors of the technology behind the cube, as `registerProblems` asks. */
+  /** Translates errors of the technology behind the cube, for `registerProblems`. */
   readonly translate?: (error: unknown) => Failure | undefined;
   readonly moreMetrics?: MoreMetrics;
-  /** Tries a write as one of a user's is made, and takes it back; throws what a user would meet. */
+  /** Tries a user's write and rolls it back; throws the failure that a user would get. */
   readonly tryWrite?: () => Promise<void>;
 }
 
 export interface Cube extends CubeIdentityOptions {
   readonly authorization: Authorization;
-  /** For routes that take whatever is left over. */
+  /** For catch-all routes. */
   readonly methods: RouteMethods;
 }
 
 export type CubeApp = FastifyInstance & { readonly cube: Cube };
 
 /**
- * A cube without its listener, for its routes to be added: health, readiness, metrics, problems, request ids and traces,
- * limits and token checks are there.
+ * A cube without its listener, with health, readiness, metrics, problems, request ids and traces, limits and token checks. The
+ * caller adds its routes.
  */
 export async function buildCube(options: CubeOptions): Promise<CubeApp> {
   const { definition, version, instanceId, permission } = options;
@@ -64,9 +64,9 @@ export async function buildCube(options: CubeOptions): Promise<CubeApp> {
     ...(options.logger === false ? { logger: false } : { loggerInstance: options.logger }),
     ...limitOptions(options.bodyLimit),
     ...contexts.options,
-    // What arrives while the last requests are answered is answered too: the caller cannot know.
+    // Requests during shutdown are answered too: the caller cannot know of the shutdown.
     return503OnClosing: false,
-    // A user id may be as long as the URL that names it.
+    // A user id may be as long as its URL.
     routerOptions: { maxParamLength: limits.urlBytes },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
   });
@@ -96,7 +96,7 @@ export async function buildCube(options: CubeOptions): Promise<CubeApp> {
   return Object.assign(app, { cube });
 }
 
-/** Closed by default: a route that forgets to ask for a permission must not be open to everybody. */
+/** Closed by default: a route that forgets to require a permission must not be open. */
 function requireEverywhere(app: FastifyInstance, authorization: Authorization, permission: Permission): void {
   const open = new Set(['/health', '/ready', '/metrics', writeCheckPath]);
   const check = authorization.require(permission);
@@ -107,27 +107,27 @@ function requireEverywhere(app: FastifyInstance, authorization: Authorization, p
 
 export interface RunOptions {
   readonly redis: RedisConnection;
-  /** What cube tokens are signed with, as it is now. */
+  /** The current secret of cube tokens. */
   readonly secret: () => string;
   readonly host: string;
-  /** 0 takes any that is free. */
+  /** 0 for any free port. */
   readonly port: number;
-  /** Where others reach it, when not at its own address. */
+  /** Its URL for others, where it differs from its own address. */
   readonly url?: string;
-  /** Aborted when the cube is to end. */
+  /** Aborted to stop the cube. */
   readonly signal: AbortSignal;
-  /** How long gateways get to see that it drains: two of their polls. */
+  /** Time for gateways to see that it drains: two of their polls. */
   readonly drainMillis?: number;
 }
 
 const closeMillis = 30_000;
 const checkEveryMillis = 250;
-/** A single lost answer of a dependency is no reason to send everybody away. */
+/** One failed check of a dependency does not make the cube unready. */
 const maxFailedChecks = 3;
 
 /**
- * Serves until aborted: listens, enters the registry, is ready once its dependencies answer and not while they do not.
- * Then drains: gateways see it, requests under way are answered within thirty seconds, it leaves the registry.
+ * Serves until aborted: listens, registers, and is ready while its dependencies answer. Then drains: gateways see it, requests in
+ * flight are answered within thirty seconds, and it leaves the registry.
  */
 export async function runCube(app: CubeApp, options: RunOptions): Promise<void> {
   const { cube } = app;
@@ -162,7 +162,7 @@ export async function runCube(app: CubeApp, options: RunOptions): Promise<void> 
 }
 
 async function closeGracefully(app: FastifyInstance): Promise<void> {
-  // A connection whose last answer was under way when the listener closed would stay open for its keep-alive time.
+  // A connection with a response in flight at the close of the listener would stay open for its keep-alive time.
   const idle = setInterval(() => app.server.closeIdleConnections(), checkEveryMillis);
   const late = setTimeout(() => app.server.closeAllConnections(), closeMillis);
   try {

@@ -4,29 +4,31 @@ export type DependencyCheck = () => Promise<unknown>;
 export type DependencyState = 'ok' | 'unreachable';
 
 export interface DependencyHealth {
-  /** How each dependency is now; one that hangs is unreachable after a second. */
+  /** The state of each dependency now; one that hangs is unreachable after a second. */
   check(): Promise<Readonly<Record<string, DependencyState>>>;
 }
 
 const maxMillis = 1000;
 
 /**
- * Asks each dependency, all at the same time and never twice at once: however many ask how a service is, a dependency
- * that is slow is not asked more for it.
+ * Checks all dependencies concurrently, each with one check at a time: many health requests cause no additional checks of a slow
+ * dependency.
  */
 export function watchDependencies(checks: Readonly<Record<string, DependencyCheck>>): DependencyHealth {
-  const asked = new Map<string, Promise<DependencyState>>();
-  const ask = (name: string, check: DependencyCheck): Promise<DependencyState> => {
-    const underWay = asked.get(name);
-    if (underWay !== undefined) return underWay;
-    const answer = answersInTime(check).finally(() => asked.delete(name));
-    asked.set(name, answer);
+  const inFlight = new Map<string, Promise<DependencyState>>();
+  const checkOnce = (name: string, check: DependencyCheck): Promise<DependencyState> => {
+    const current = inFlight.get(name);
+    if (current !== undefined) return current;
+    const answer = answersInTime(check).finally(() => inFlight.delete(name));
+    inFlight.set(name, answer);
     return answer;
   };
   return {
     check: async () =>
       Object.fromEntries(
-        await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await ask(name, check)] as const)),
+        await Promise.all(
+          Object.entries(checks).map(async ([name, check]) => [name, await checkOnce(name, check)] as const),
+        ),
       ),
   };
 }

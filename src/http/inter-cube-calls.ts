@@ -15,36 +15,36 @@ import { limits } from './limits.js';
 
 export interface InterCubeCallsOptions {
   readonly callerId: CubeId;
-  /** What its tokens are signed with, as it is now. */
+  /** The current secret of its tokens. */
   readonly secret: () => string;
   readonly clock: () => Date;
   readonly redis: RedisConnection;
-  /** Whether an instance of the registry is taken for one. */
+  /** Whether it accepts an entry of the registry. */
   readonly admits: InstanceFilter;
-  /** Whom this cube calls. */
+  /** The cubes that this cube calls. */
   readonly cubeIds: readonly CubeId[];
 }
 
 export interface InterCubeCall {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** With its query, as it is sent: what is put into it is encoded before. */
+  /** With its query, already encoded. */
   readonly path: string;
-  /** The pattern of the route: what a breaker is kept under. */
+  /** The pattern of the route: the key of its breaker. */
   readonly route: string;
   readonly json?: object;
-  /** The answer that it is needed for: its request id, trace and time limit go on. */
+  /** The response that needs it: its request id, trace and time limit are forwarded. */
   readonly reply: FastifyReply;
-  /** Whether an answer to another request may serve, for five minutes; of a GET alone. */
+  /** Whether a cached response may serve, for five minutes; only for GET. */
   readonly cacheable?: boolean;
-  /** Its retry included; ten seconds by default, and never longer than the caller's own caller waits. */
+  /** Including its retry; ten seconds by default, and never longer than the caller's own caller waits. */
   readonly limitMillis?: number;
 }
 
-/** A cube's calls of others, in its own name: it holds a token to call them, and speaks for no user. */
+/** A cube's calls to other cubes, with its own token and for no user. */
 export interface InterCubeCalls {
   /**
-   * The whole answer of an instance, whatever its status. Throws `upstream_unavailable`, `upstream_failed`,
-   * `upstream_timeout` or `answer_too_large`: not caught, they are 503, 502 and 504 to whoever asked this cube.
+   * The complete response of an instance, whatever its status. Throws `upstream_unavailable`, `upstream_failed`,
+   * `upstream_timeout` or `answer_too_large`; uncaught, this cube's caller gets them as 503, 502 and 504.
    */
   call(cubeId: CubeId, call: InterCubeCall): Promise<CachedResponse>;
   close(): Promise<void>;
@@ -57,9 +57,9 @@ const maxOutstanding = 1024;
 const cacheBytes = 16 * 1024 * 1024;
 
 /**
- * The strategy's InterCubeOptimizer, on what the gateway itself goes by: instances of the registry balanced and ejected, a
- * breaker for each route, one retry within a budget, kept answers with one call for all who miss. Resolves when it knows
- * whom to ask, or that the registry is away.
+ * The strategy's InterCubeOptimizer, on the gateway's own `Upstream`: load balancing and ejection, a breaker for each route, one
+ * retry within a budget, a cache with one call for concurrent misses. Resolves when it knows the instances, or that the registry
+ * is away.
  */
 export async function createInterCubeCalls(options: InterCubeCallsOptions): Promise<InterCubeCalls> {
   const { callerId, secret, clock, redis, admits, cubeIds } = options;
@@ -92,7 +92,7 @@ export async function createInterCubeCalls(options: InterCubeCallsOptions): Prom
       const left = timeLeft(call);
       if (left <= 0) throw timeoutFailure();
       const headers = headersOf(call, tokenFor(trafficNameOf(cubeId)));
-      // All of them name the call; none is of who asks this cube.
+      // The headers identify this cube, never its caller.
       const ask = (limitMillis: number) =>
         callUpstream(upstream, {
           method: call.method,
@@ -106,11 +106,11 @@ export async function createInterCubeCalls(options: InterCubeCallsOptions): Prom
       if (call.cacheable !== true || call.method !== 'GET') return ask(left);
       const version = instances.versionOf(cubeId);
       const subject = { method: 'GET', url: `${cubeId}${call.path}`, user: null, side: 'cube', version, epoch: 0 };
-      // What others wait for too does not hang on how long this one waits.
+      // Several callers share the call: it does not depend on the time limit of the first.
       const fetch = () => ask(usualMillis);
-      const mayKeep = () => instances.versionOf(cubeId) === version;
-      const { answer } = await withinTime(cache.get(subject, [], fetch, mayKeep), left);
-      return answer;
+      const mayStore = () => instances.versionOf(cubeId) === version;
+      const { response } = await withinTime(cache.get(subject, [], fetch, mayStore), left);
+      return response;
     },
     async close() {
       instances.close();
@@ -132,14 +132,14 @@ function headersOf({ reply, json }: InterCubeCall, token: string): readonly stri
   ];
 }
 
-/** What is left of the time for which the caller's own caller waits; none is left at 0 or less. */
+/** The remaining time of the caller's own caller; 0 or less when none is left. */
 function timeLeft({ reply, limitMillis: max = usualMillis }: InterCubeCall): number {
-  const told = reply.request.headers[deadlineHeader];
-  if (typeof told !== 'string' || !/^\d{1,9}$/.test(told)) return max;
-  return Math.min(max, Number(told) - reply.elapsedTime);
+  const header = reply.request.headers[deadlineHeader];
+  if (typeof header !== 'string' || !/^\d{1,9}$/.test(header)) return max;
+  return Math.min(max, Number(header) - reply.elapsedTime);
 }
 
-/** Not by asking anybody: who was not asked is not to blame. */
+/** A time-out before any call: it counts against no instance. */
 function timeoutFailure(): Failure {
   return new Failure('upstream_timeout', 'The service did not answer in time.');
 }

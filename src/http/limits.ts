@@ -14,7 +14,7 @@ export const limits = {
   requestMillis: 30_000,
 } as const;
 
-/** Server options that enforce the limits, and answer with a problem what never reaches a route. */
+/** Server options that enforce the limits, and answer requests that reach no route with a problem. */
 export function limitOptions(bodyLimit: number = limits.bodyBytes) {
   return {
     bodyLimit,
@@ -23,7 +23,7 @@ export function limitOptions(bodyLimit: number = limits.bodyBytes) {
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.headersMillis,
       requestTimeout: limits.requestMillis,
-      // Node looks for slow requests every thirty seconds otherwise: ten seconds would be forty.
+      // By default Node checks for slow requests every thirty seconds: ten seconds would become forty.
       connectionsCheckingInterval: 1000,
     },
     frameworkErrors: (_error: Error, _request: unknown, reply: FastifyReply) =>
@@ -32,7 +32,7 @@ export function limitOptions(bodyLimit: number = limits.bodyBytes) {
   } satisfies FastifyHttpOptions<Server>;
 }
 
-/** Refuses what is too long or too much, before anything else looks at it. */
+/** Refuses too long URLs and too many headers, before any other hook. */
 export function registerLimits(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
     if (request.raw.rawHeaders.length / 2 > limits.headers)
@@ -42,7 +42,7 @@ export function registerLimits(app: FastifyInstance): void {
   });
 }
 
-/** What Node's parser refuses has no request and no reply: only a connection to say it on and to close. */
+/** Answers what Node's parser refuses, for which there is no request and no reply, and closes the connection. */
 function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();

@@ -1,15 +1,15 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** What a service tells beside the four metrics, each time it is asked. */
+/** Further metrics of a service, collected for each scrape. */
 export interface MoreMetrics {
-  /** Puts metrics into the registry. */
+  /** Sets metrics of the registry. */
   readonly collect?: (registry: Registry) => Promise<void>;
-  /** Gives more of them as text; no family may be one of the registry's. */
+  /** Further metrics as text; no family may be in the registry too. */
   readonly text?: () => Promise<string>;
 }
 
-/** The four metrics that every service keeps of itself, named after its cube id, and `GET /metrics`. */
+/** The four metrics of every service, named after its cube id, and `GET /metrics`. */
 export function registerMetrics(app: FastifyInstance, cubeId: string, more: MoreMetrics = {}): void {
   const prefix = cubeId.replaceAll('-', '_');
   const registry = new Registry();

@@ -1,8 +1,8 @@
 import type { SwaggerTransformObject } from '@fastify/swagger';
 
 /**
- * Says of each request body that may be left out that it is not required: Fastify takes an absent body for null, so those
- * are the bodies whose schema has room for null. @fastify/swagger itself calls every body required.
+ * Marks each optional request body as not required: Fastify treats an absent body as null, so these are the bodies whose schema
+ * accepts null. @fastify/swagger itself marks every body as required.
  */
 export const optionalBodies: SwaggerTransformObject = (document) => {
   if (!('openapiObject' in document)) return document.swaggerObject;

@@ -1,7 +1,7 @@
 import type { Server } from 'node:net';
 import { hostname } from 'node:os';
 
-/** Where this machine, or others in its network, reach a server that listens on a port. */
+/** The URL at which this machine, or others in its network, reach a listening server. */
 export function ownUrl(server: Pick<Server, 'address'>): string {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the server does not listen on a port');

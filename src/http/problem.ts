@@ -22,7 +22,7 @@ export async function sendProblem(reply: FastifyReply, failure: Failure, status?
 }
 
 /**
- * Every error of an app leaves as a problem: never a stack, never a server's own text. `translate` knows the errors of
+ * Answers every error of an app with a problem: never a stack, never the text of a server. `translate` handles the errors of
  * the technology behind the app.
  */
 export function registerProblems(app: FastifyInstance, translate: (error: unknown) => Failure | undefined): void {
@@ -63,7 +63,7 @@ function requestStatus(error: unknown): number | undefined {
   return known !== undefined && known.statusCode < 500 ? known.statusCode : undefined;
 }
 
-/** Fastify's own refusals, in one sentence each; the field is named, its value is not repeated. */
+/** Fastify's own refusals, one sentence each, with the name of the field and never its value. */
 function requestFailure(error: unknown): Failure | undefined {
   const known = asRequestError(error);
   if (known === undefined || known.statusCode >= 500) return undefined;

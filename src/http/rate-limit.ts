@@ -8,23 +8,23 @@ import { takeSharedToken } from '../redis/scripts/take-token.js';
 import { sendProblem } from './problem.js';
 
 export interface RateLimiterOptions {
-  /** Its commands must be short of time: a caller waits for them. */
+  /** With a short time limit for commands: a caller waits for them. */
   readonly redis: RedisConnection;
-  /** Keeps the buckets of one service apart from those of another. */
+  /** Separates the buckets of services. */
   readonly name: string;
   readonly clock: () => Date;
 }
 
 export interface RateLimiter {
-  /** Takes a token of somebody's bucket: 0, or how many milliseconds until there is one. Never throws. */
+  /** Takes a token of a client's bucket: 0, or the milliseconds until one is available. Never throws. */
   take(kind: 'address' | 'subject', who: string, rate: Rate): Promise<number>;
 }
 
 const maxLocalBuckets = 50_000;
-/** So long after a failure Redis is not asked again: a server that hangs must not cost each request its time-out. */
+/** Time without calls after a failure of Redis: a server that hangs must not delay each request by the time-out. */
 const withoutRedisMillis = 1000;
 
-/** Buckets shared by all instances through Redis; while it is away each instance counts for itself. */
+/** Buckets that all instances share through Redis; while it is away each instance counts alone. */
 export function createRateLimiter({ redis, name, clock }: RateLimiterOptions): RateLimiter {
   const local = new LRUCache<string, number>({ max: maxLocalBuckets });
   let askAgainAt = 0;
@@ -48,7 +48,7 @@ export function createRateLimiter({ redis, name, clock }: RateLimiterOptions): R
   };
 }
 
-/** Who shares a bucket by address: an IPv4 address, or the /64 that one household or host is given of IPv6. */
+/** The key of a bucket by address: an IPv4 address, or the /64 that a provider gives one household or host. */
 export function addressGroup(address: string): string {
   const [, mapped] = /^::ffff:([\d.]+)$/i.exec(address) ?? [];
   if (mapped !== undefined) return mapped;
@@ -66,18 +66,19 @@ export function addressGroup(address: string): string {
 }
 
 /**
- * A hook that answers 429 with `Retry-After` to who asks too often. `whoAsks` gives undefined for what is not counted.
+ * A hook that answers 429 with `Retry-After` over the limit. `clientOf` gives the key of the bucket, undefined for requests
+ * without a limit.
  */
 export function limitRate(
   limiter: RateLimiter,
   kind: 'address' | 'subject',
   rate: Rate,
-  whoAsks: (request: FastifyRequest) => string | undefined,
+  clientOf: (request: FastifyRequest) => string | undefined,
 ): (request: FastifyRequest, reply: FastifyReply) => Promise<unknown> {
   return async (request, reply) => {
-    const who = whoAsks(request);
-    if (who === undefined) return;
-    const waitMillis = await limiter.take(kind, who, rate);
+    const client = clientOf(request);
+    if (client === undefined) return;
+    const waitMillis = await limiter.take(kind, client, rate);
     if (waitMillis === 0) return;
     reply.header('retry-after', Math.ceil(waitMillis / 1000));
     await sendProblem(
@@ -88,15 +89,15 @@ export function limitRate(
   };
 }
 
-/** Paths that watch a service, at a pace of their own. */
+/** Monitoring paths, without a limit. */
 const uncounted: ReadonlySet<string | undefined> = new Set(['/health', '/ready', '/metrics']);
 
-/** Counts every request by where it comes from, before its token is looked at: guessing tokens is counted too. */
+/** Limits requests by address, before the token check: guessing tokens is limited too. */
 export function limitByAddress(
   app: FastifyInstance,
   { limiter, rate }: { readonly limiter: RateLimiter; readonly rate: Rate },
 ): void {
-  const whoAsks = (request: FastifyRequest) =>
+  const clientOf = (request: FastifyRequest) =>
     uncounted.has(request.routeOptions.url) ? undefined : addressGroup(request.socket.remoteAddress ?? '');
-  app.addHook('onRequest', limitRate(limiter, 'address', rate, whoAsks));
+  app.addHook('onRequest', limitRate(limiter, 'address', rate, clientOf));
 }

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fast
 import { callHeader } from '../upstream/upstream.js';
 import { type TraceContext, Traces, traceBindings, traceparentOf } from './trace.js';
 
-/** The caller's request id when it can stand in a log line as it is, else a new one. */
+/** The caller's request id where it is safe in a log line, otherwise a new one. */
 export function requestIdOf(header: string | string[] | undefined): string {
   return typeof header === 'string' && /^[\w.:-]{1,128}$/.test(header) ? header : randomUUID();
 }
@@ -14,7 +14,7 @@ function loggedRequest({ method, routeOptions, host, ip }: FastifyRequest) {
   return { method, endpoint: routeOptions.url ?? 'unknown', host, ip };
 }
 
-/** Every log line of a request, and its answer, carry its id and its trace; the answer also the name that its caller gave the call. */
+/** Adds request id and trace to every log line and response of a request, and the caller's call id to the response. */
 export interface RequestContexts {
   readonly options: Required<Pick<FastifyServerOptions, 'genReqId' | 'childLoggerFactory'>>;
   register(app: FastifyInstance): void;

@@ -9,7 +9,7 @@ import type { Authorization } from './authorization.js';
 const encoded = { pattern: "^(?:[A-Za-z0-9_.!~*'()-]|%[0-9A-Fa-f]{2})+$", maxLength: 12 * maxNameCharacters };
 const headerText = `percent-encoded UTF-8, ${maxNameCharacters} characters at most; a claim of the client, put into the audit as such`;
 
-/** What a client may say of the person behind a call, of each route that puts one on record. */
+/** Headers in which a client may name the person behind a call, for routes that write to the audit. */
 export const requesterHeaders = Type.Object({
   'x-claimed-by': Type.Optional(Type.String({ ...encoded, description: `who asks, by their own word: ${headerText}` })),
   'x-os-user': Type.Optional(
@@ -17,20 +17,20 @@ export const requesterHeaders = Type.Object({
   ),
 });
 
-/** Who asked for an act, as the audit has it. */
+/** The requester of an act, for the audit. */
 export interface Requester {
   /** The `cube_id` of the token. */
   readonly actor: string;
-  /** Goes into the details: what the client claims, and which token it showed. */
+  /** Details: the client's claims, and a fingerprint of its token. */
   readonly about: {
     readonly claimed_by?: string;
     readonly os_user?: string;
-    /** The first sixteen digits: enough to tell tokens apart, and of no use to anybody who has none. */
+    /** The first sixteen digits: they identify a token and do not help to forge one. */
     readonly token_sha256: string;
   };
 }
 
-/** Throws `invalid_input` for a claim that nobody could read in a list. */
+/** Throws `invalid_input` for a claim that is not readable text. */
 export function requesterOf(authorization: Authorization, request: FastifyRequest): Requester {
   const claimedBy = claimOf(request, 'x-claimed-by');
   const osUser = claimOf(request, 'x-os-user');

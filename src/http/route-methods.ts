@@ -3,7 +3,7 @@ import { Failure } from '../base/failures.js';
 import { sendProblem } from './problem.js';
 
 /**
- * A path that is not served is 404, one that is served by other methods 405. For all routes that are added after it.
+ * Answers 404 for unknown paths, and 405 for known paths with other methods. For all routes that are added after it.
  */
 export function registerNotFound(app: FastifyInstance, hint = 'See /openapi.json for what there is.'): RouteMethods {
   const methods = watchRouteMethods(app);
@@ -17,11 +17,11 @@ export function registerNotFound(app: FastifyInstance, hint = 'See /openapi.json
 
 /** Which methods an app serves at a path. */
 export interface RouteMethods {
-  /** Answers 405 with `Allow` where the path is served by other methods; false, and nothing sent, where it is not served. */
+  /** Answers 405 with `Allow` for a path with other methods; returns false and sends nothing for an unknown path. */
   refuse(request: FastifyRequest, reply: FastifyReply): Promise<boolean>;
 }
 
-/** Listens for routes from now on; routes that take whatever is left over, ending in `*`, are none. */
+/** Records routes from now on, except catch-all routes, which end in `*`. */
 function watchRouteMethods(app: FastifyInstance): RouteMethods {
   const served = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {

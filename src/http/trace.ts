@@ -1,28 +1,28 @@
 import { randomFillSync } from 'node:crypto';
 
-/** Where a request stands in a trace: https://www.w3.org/TR/trace-context/, version 00. */
+/** The trace context of a request: https://www.w3.org/TR/trace-context/, version 00. */
 export interface TraceContext {
   readonly traceId: string;
   /** This service's own span. */
   readonly spanId: string;
   readonly flags: string;
-  /** Whether the caller began it; else what it said of the trace beside that is of no use. */
+  /** Whether the trace is the caller's; otherwise its `tracestate` is not forwarded. */
   readonly continued: boolean;
 }
 
 const poolBytes = 4096;
 
-/** Continues and begins traces. */
+/** Continues and starts traces. */
 export class Traces {
-  // One call for random bytes costs as much as twenty ids out of a pool.
+  // One call for random bytes costs as much as twenty ids from a pool.
   private readonly pool = Buffer.alloc(poolBytes);
   private used = poolBytes;
 
-  /** The trace that `traceparent` names, with a span of our own; a trace of our own when it names none. */
+  /** The trace of `traceparent` with a new span; a new trace where it is missing or invalid. */
   continue(traceparent: string | undefined): TraceContext {
     const spanId = this.hex(8);
     if (traceparent !== undefined) {
-      // A later version may say more behind the four parts; what is known of it stays as it is.
+      // A later version may have more than four parts; the first four keep their meaning.
       const [, version, traceId, parentId, flags, more] =
         /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/.exec(traceparent) ?? [];
       const known =
@@ -52,7 +52,7 @@ export function traceparentOf({ traceId, spanId, flags }: TraceContext): string 
   return `00-${traceId}-${spanId}-${flags}`;
 }
 
-/** What log lines say of it. */
+/** Fields for log lines. */
 export function traceBindings({ traceId, spanId }: TraceContext): { trace_id: string; span_id: string } {
   return { trace_id: traceId, span_id: spanId };
 }

@@ -4,8 +4,8 @@ import { type WriteCheck, writeCheckPath, writeCheckPermission } from '../domain
 import type { Authorization } from './authorization.js';
 
 /**
- * Lets the control plane have a cube try a write as one of a user's is made, in a transaction that is taken back: a ramp brings
- * nobody to a cube that cannot write. Anybody else, the gateway's users among them, finds no such route.
+ * A route for the control plane: the cube tries a user's write in a transaction that it rolls back, so that a ramp sends no user
+ * to a cube that cannot write. For all other callers, users of the gateway included, the route does not exist.
  */
 export function registerWriteCheck(
   app: FastifyInstance,
@@ -13,13 +13,13 @@ export function registerWriteCheck(
   tryWrite: (() => Promise<void>) | undefined,
 ): void {
   if (tryWrite === undefined) return;
-  const mayAsk = require(writeCheckPermission);
+  const requirePermission = require(writeCheckPermission);
   app.post(
     writeCheckPath,
     {
       schema: { hide: true },
       onRequest: (request) =>
-        mayAsk(request).catch((error: unknown) => {
+        requirePermission(request).catch((error: unknown) => {
           if (toFailure(error).type !== 'forbidden') throw error;
           throw new Failure('not_found', 'There is no such route.');
         }),

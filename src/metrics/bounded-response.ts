@@ -1,7 +1,7 @@
 import { request } from 'undici';
 
-/** Longer than any instance needs to say how it is: one that tells more must not take the memory of who asked. */
-const usualBytes = 4 * 1024 * 1024;
+/** More than any instance needs: a larger response must not exhaust the caller's memory. */
+const defaultMaxBytes = 4 * 1024 * 1024;
 
 export interface BoundedRequest {
   readonly method?: 'GET' | 'POST';
@@ -17,12 +17,12 @@ export interface BoundedResponse {
 }
 
 /**
- * Asks a URL and reads its answer whole. Follows no redirect: nobody is asked but who was meant. Throws when it answers too
- * much, or not before the signal.
+ * Requests a URL and reads the complete response. Follows no redirect, so that no other server gets the request. Throws when the
+ * response is too large, or not complete before the signal.
  */
-export async function fetchBoundedResponse(url: string, question: BoundedRequest): Promise<BoundedResponse> {
-  const { maxBytes = usualBytes, headers = {}, ...how } = question;
-  const { statusCode, body } = await request(url, { ...how, headers: { ...headers } });
+export async function fetchBoundedResponse(url: string, bounded: BoundedRequest): Promise<BoundedResponse> {
+  const { maxBytes = defaultMaxBytes, headers = {}, ...options } = bounded;
+  const { statusCode, body } = await request(url, { ...options, headers: { ...headers } });
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -33,7 +33,7 @@ export async function fetchBoundedResponse(url: string, question: BoundedRequest
   return { status: statusCode, text: Buffer.concat(chunks).toString('utf8') };
 }
 
-/** The text that a URL answers with 200. Throws when it answers anything else, too much, or not before the signal. */
+/** The text of a 200 response. Throws for any other status, a response that is too large, or not complete before the signal. */
 export async function fetchBounded(
   url: string,
   signal: AbortSignal,

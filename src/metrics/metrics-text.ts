@@ -7,16 +7,16 @@ export interface MetricSample {
 
 export interface MetricsText {
   readonly samples: readonly MetricSample[];
-  /** The families that are declared, also those without a sample yet. */
+  /** The declared families, including those without a sample yet. */
   readonly families: ReadonlySet<string>;
 }
 
-/** Characters; a longer line holds no series of ours, and is passed over. */
+/** Characters; a longer line holds no known series and is skipped. */
 const maxLine = 16 * 1024;
 
 /**
- * Reads Prometheus' text format 0.0.4. Lines that are none are passed over: a gateway may tell more than is known here. A
- * peer wrote the text: each character is looked at a fixed number of times, so that no text keeps the reader busy.
+ * Parses Prometheus' text format 0.0.4. Skips invalid lines: a gateway of another version may have other metrics. The text comes
+ * from another program: the parser reads each character a fixed number of times, so that no text keeps it busy.
  */
 export function readMetricsText(text: string): MetricsText {
   const samples: MetricSample[] = [];
@@ -36,7 +36,7 @@ export function readMetricsText(text: string): MetricsText {
   return { samples, families };
 }
 
-/** A line, read from left to right; what is read is not read again. */
+/** A line, parsed from left to right without backtracking. */
 class Line {
   private place = 0;
 
@@ -52,7 +52,7 @@ class Line {
     return family === '' ? undefined : family;
   }
 
-  /** Undefined where the line is none, or its value is no number, as `NaN` and `+Inf` are none. */
+  /** Undefined for an invalid line, and for a value that is not finite, such as `NaN` and `+Inf`. */
   readSample(): MetricSample | undefined {
     const name = this.readName(isNameCharacter);
     if (name === '') return undefined;
@@ -70,7 +70,7 @@ class Line {
     return right ? { name, labels, value } : undefined;
   }
 
-  /** Behind the opening brace, to behind the closing one; undefined where they are no labels. */
+  /** From after the opening brace to after the closing one; undefined for invalid labels. */
   private readLabels(): Readonly<Record<string, string>> | undefined {
     const labels: (readonly [string, string])[] = [];
     for (;;) {
@@ -88,7 +88,7 @@ class Line {
     }
   }
 
-  /** Behind the opening quote, to behind the closing one; undefined where there is none. */
+  /** From after the opening quote to after the closing one; undefined without a closing quote. */
   private readQuoted(): string | undefined {
     let value = '';
     for (let from = this.place; this.place < this.text.length; this.place++) {
@@ -130,7 +130,7 @@ class Line {
   }
 }
 
-/** A space, a tab, or the carriage return of a line that ends as in HTTP. */
+/** A space, a tab, or the carriage return of a CRLF line end. */
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09 || code === 0x0d;
 }
@@ -147,7 +147,7 @@ function isNameCharacter(code: number): boolean {
   return isLabelCharacter(code) || code === 0x3a;
 }
 
-/** Whether a time is one, or is left out. */
+/** Whether the text is a timestamp, or empty. */
 function isWholeNumber(text: string): boolean {
   return /^-?\d*$/.test(text) && text !== '-';
 }

@@ -4,20 +4,20 @@ import { fetchBoundedResponse } from './bounded-response.js';
 import type { MetricSample } from './metrics-text.js';
 
 const answerMillis = 4000;
-/** Older samples say nothing of the present: four times the contract's interval of scrapes. */
+/** Older samples are stale: four times the contract's scrape interval. */
 const freshSeconds = 60;
-/** Some hundred series of each of some hundred gateways. */
+/** Several hundred series of each of several hundred gateways. */
 const maxBytes = 32 * 1024 * 1024;
 
 export interface PrometheusAnswer {
   readonly byInstance: ReadonlyMap<string, readonly MetricSample[]>;
-  /** False where Prometheus warns of its answer, as when a store that it asks did not answer. */
+  /** False where Prometheus adds a warning to its response, as for a store that did not answer. */
   readonly whole: boolean;
 }
 
 /**
- * The newest samples of a ramp's series for one cube, by the instance that Prometheus scraped them from. Counters as the
- * gateways told them, so that restarts are handled in one place. Throws `metrics_unreachable`.
+ * The newest samples of a ramp's series for one cube, by the scraped instance. Raw counters, so that restarts are handled in one
+ * place. Throws `metrics_unreachable`.
  */
 export async function queryPrometheus(url: string, cube: string): Promise<PrometheusAnswer> {
   const names = (Object.keys(rampSeries) as RampSeries[]).join('|');
@@ -31,12 +31,12 @@ export async function queryPrometheus(url: string, cube: string): Promise<Promet
   }).catch((error: unknown) => {
     throw new Failure('metrics_unreachable', 'Prometheus did not answer.', { cause: error });
   });
-  const told = readJson(answer.text);
-  if (answer.status !== 200 || !isMatrix(told))
+  const parsed = readJson(answer.text);
+  if (answer.status !== 200 || !isMatrix(parsed))
     throw new Failure('metrics_unreachable', `Prometheus answered ${answer.status} and no series.`);
   const byInstance = new Map<string, MetricSample[]>();
-  // A series of native histograms has no values.
-  for (const { metric, values = [] } of told.data.result) {
+  // A series of a native histogram has no values.
+  for (const { metric, values = [] } of parsed.data.result) {
     const { __name__: name = '', instance = '', ...labels } = metric;
     const [, text] = values.at(-1) ?? [];
     const value = Number(text);
@@ -45,7 +45,7 @@ export async function queryPrometheus(url: string, cube: string): Promise<Promet
     if (samples === undefined) byInstance.set(instance, [{ name, labels, value }]);
     else samples.push({ name, labels, value });
   }
-  return { byInstance, whole: (told.warnings?.length ?? 0) === 0 };
+  return { byInstance, whole: (parsed.warnings?.length ?? 0) === 0 };
 }
 
 function readJson(text: string): unknown {
@@ -66,9 +66,9 @@ interface Matrix {
   };
 }
 
-function isMatrix(told: unknown): told is Matrix {
-  if (typeof told !== 'object' || told === null || !('data' in told)) return false;
-  const { data } = told;
+function isMatrix(value: unknown): value is Matrix {
+  if (typeof value !== 'object' || value === null || !('data' in value)) return false;
+  const { data } = value;
   return (
     typeof data === 'object' &&
     data !== null &&
@@ -80,7 +80,7 @@ function isMatrix(told: unknown): told is Matrix {
   );
 }
 
-function isSeries(told: unknown): boolean {
-  const { metric, values = [] }: { metric?: unknown; values?: unknown } = Object(told);
+function isSeries(value: unknown): boolean {
+  const { metric, values = [] }: { metric?: unknown; values?: unknown } = Object(value);
   return typeof metric === 'object' && metric !== null && Array.isArray(values) && values.every(Array.isArray);
 }

@@ -1,23 +1,23 @@
-/** What is wrong at present, each told once when it begins. */
+/** The current problems; each is reported once, when it begins. */
 export interface Alarms {
-  /** The state of one concern: a sentence while something is wrong with it, null when nothing is. */
+  /** Sets the state of one concern: a sentence while it has a problem, otherwise null. */
   set(concern: string, sentence: string | null): void;
-  /** The sentences that stand. */
+  /** The sentences of all current problems. */
   list(): readonly string[];
 }
 
 export function createAlarms(onAlarm: (sentence: string) => void): Alarms {
-  const standing = new Map<string, string>();
+  const active = new Map<string, string>();
   return {
     set: (concern, sentence) => {
       if (sentence === null) {
-        standing.delete(concern);
+        active.delete(concern);
         return;
       }
-      const known = standing.get(concern) === sentence;
-      standing.set(concern, sentence);
+      const known = active.get(concern) === sentence;
+      active.set(concern, sentence);
       if (!known) onAlarm(sentence);
     },
-    list: () => [...standing.values()],
+    list: () => [...active.values()],
   };
 }

@@ -5,8 +5,8 @@ import { absentTexts, type FlagTexts, usableTexts } from './flag-texts.js';
 export type FlagSnapshot = ReadonlyMap<TrafficName, FlagTexts>;
 
 /**
- * The last good flags that a process kept on its disk, or undefined where there are none yet. Throws for a file that is
- * damaged or cannot be read; a single value that nobody can go by counts as absent.
+ * The last valid flags that a process saved on disk; undefined without a file. Throws for a file that is damaged or cannot be
+ * read; a single invalid value counts as absent.
  */
 export async function readFlagSnapshot(file: string, names: readonly TrafficName[]): Promise<FlagSnapshot | undefined> {
   const text = await readText(file);
@@ -15,7 +15,7 @@ export async function readFlagSnapshot(file: string, names: readonly TrafficName
   return new Map(names.map((name) => [name, usableTexts(textsOf(kept[name]), absentTexts)]));
 }
 
-/** Replaces the file in one step: a reader, or a process that starts after a crash, finds the old one or the new one. */
+/** Replaces the file atomically: a reader, or a process that starts after a crash, finds the old file or the new one. */
 export async function writeFlagSnapshot(file: string, snapshot: FlagSnapshot): Promise<void> {
   // The lists name users: it is readable by its owner only.
   await replaceText(file, JSON.stringify({ flags: Object.fromEntries(snapshot) }));

@@ -1,23 +1,23 @@
 import { type Flags, readPercentage, type UserBytes } from '../domain/traffic/routing.js';
 import { bytesOfText } from './bucket.js';
 
-/** The keys of one cube as they stand in Redis; null is absent, and a key of another type is the empty text. */
+/** The keys of one cube as Redis holds them; null for an absent key, the empty text for a key of another type. */
 export interface FlagTexts {
   readonly enabled: string | null;
   readonly percentage: string | null;
   readonly lists: string | null;
 }
 
-/** Where nothing was ever set. */
+/** The keys before anything was set. */
 export const absentTexts: FlagTexts = { enabled: null, percentage: null, lists: null };
 
-/** The users named one by one, in clear text. */
+/** The users of the two lists, in clear text. */
 export interface UserLists {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
 }
 
-/** What the keys say; null is a value that nobody can go by. */
+/** The parsed keys; null for an invalid value. */
 export interface StoredFlags {
   /** Exactly `false` closes; anything else leaves open. */
   readonly enabled: boolean;
@@ -25,13 +25,13 @@ export interface StoredFlags {
   readonly lists: UserLists | null;
 }
 
-/** Never throws: whatever stands there, it says what it is worth. */
+/** Parses any texts; never throws. */
 export function readFlagTexts({ enabled, percentage, lists }: FlagTexts): StoredFlags {
   const read = readPercentage(percentage);
   return { enabled: enabled !== 'false', percentage: read.ok ? read.value : null, lists: readLists(lists) };
 }
 
-/** The texts to go by: those that are there, and the `last` good one for each that nobody can go by. */
+/** The texts to use: the new ones, and the `last` valid one in place of each invalid one. */
 export function usableTexts(texts: FlagTexts, last: FlagTexts): FlagTexts {
   const { percentage, lists } = readFlagTexts(texts);
   return {
@@ -41,7 +41,7 @@ export function usableTexts(texts: FlagTexts, last: FlagTexts): FlagTexts {
   };
 }
 
-/** The flags of good texts. */
+/** The flags of valid texts. */
 export function flagsOfTexts(good: FlagTexts): Flags {
   const { enabled, percentage, lists } = readFlagTexts(good);
   return {

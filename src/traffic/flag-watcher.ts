@@ -14,30 +14,30 @@ import { createKillSwitch } from './kill-switch.js';
 export interface FlagWatcherOptions {
   readonly redis: RedisConnection;
   readonly names: readonly TrafficName[];
-  /** Under which this gateway says by which flags it goes. */
+  /** The id under which this gateway reports the revision that it uses. */
   readonly instanceId: string;
-  /** Where the last good flags are kept for a start without Redis. */
+  /** File that keeps the last valid flags for a start without Redis. */
   readonly snapshotFile: string;
-  /** A file in it named after a cube, or `all`, sends everybody to legacy. */
+  /** A file in this folder with the name of a cube, or `all`, sends all users to legacy. */
   readonly killSwitchFolder: string;
   /** At most 500: a change must take effect within a second. */
   readonly everyMillis?: number;
-  /** Told once of each thing that begins to be wrong. */
+  /** Called once for each new problem. */
   readonly onAlarm: (sentence: string) => void;
   readonly clock: () => Date;
 }
 
 export interface WatcherState {
-  /** Where the flags in use came from. */
+  /** The source of the flags in use. */
   readonly source: 'redis' | 'disk' | 'default';
-  /** Since Redis last told them, or since the start. */
+  /** Milliseconds since the last successful read of Redis, or since the start. */
   readonly staleForMillis: number;
-  /** What is wrong at present, a sentence each; empty when all is well. */
+  /** The current problems, one sentence each; empty without any. */
   readonly alarms: readonly string[];
 }
 
 export interface FlagWatcher {
-  /** Returns when there are flags to go by: at most about two seconds later, whatever Redis does. */
+  /** Returns when there are flags to use: after about two seconds at most, whatever Redis does. */
   start(): Promise<void>;
   /** The flags in use; never waits. The same object until they change. */
   flagsOf(name: TrafficName): Flags;
@@ -47,8 +47,8 @@ export interface FlagWatcher {
 }
 
 /**
- * Follows the flags in Redis. While Redis is away, or a value is one that nobody can go by, the last good ones stay; at
- * a start without Redis those on the disk, else nobody is on a cube.
+ * Follows the flags in Redis. While Redis is away, or a value is invalid, the last valid ones stay in use. A start without
+ * Redis uses those on disk; without these all users go to legacy.
  */
 export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
   const { redis, names, instanceId, snapshotFile, killSwitchFolder, everyMillis = 400, onAlarm, clock } = options;
@@ -56,46 +56,46 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
   const killSwitch = createKillSwitch(killSwitchFolder, everyMillis, alarms);
   const good = new Map<TrafficName, FlagTexts>();
   const flags = new Map<TrafficName, Flags>();
-  const said = new Map<TrafficName, { readonly revision: number; readonly at: number }>();
+  const reported = new Map<TrafficName, { readonly revision: number; readonly at: number }>();
   let source: WatcherState['source'] = 'default';
-  let heardAt = clock().getTime();
-  let keepingDue = false;
-  let keeping = false;
+  let readAt = clock().getTime();
+  let saveDue = false;
+  let saving = false;
 
-  const take = (snapshot: FlagSnapshot) => {
+  const apply = (snapshot: FlagSnapshot) => {
     for (const [name, texts] of snapshot) {
       const last = good.get(name);
       if (last !== undefined && sameTexts(last, texts)) continue;
       good.set(name, texts);
       flags.set(name, flagsOfTexts(texts));
-      keepingDue = true;
+      saveDue = true;
     }
   };
 
-  // Beside the looking: a disk that hangs must not keep changes from taking effect.
-  const keep = async () => {
-    if (!keepingDue || keeping) return;
-    keeping = true;
-    keepingDue = false;
+  // Apart from polling: a disk that hangs must not delay changes of the flags.
+  const save = async () => {
+    if (!saveDue || saving) return;
+    saving = true;
+    saveDue = false;
     try {
       await writeFlagSnapshot(snapshotFile, new Map(good));
-      alarms.set('keeping', null);
+      alarms.set('snapshot', null);
     } catch {
-      keepingDue = true;
-      alarms.set('keeping', 'The flags cannot be kept on disk; a start without Redis would not know them.');
+      saveDue = true;
+      alarms.set('snapshot', 'The flags cannot be kept on disk; a start without Redis would not know them.');
     } finally {
-      keeping = false;
+      saving = false;
     }
   };
 
-  // Beside the looking, too; what was not told is told after the next look.
-  const tell = async (revisions: ReadonlyMap<TrafficName, number>) => {
+  // Apart from polling, too; the next poll repeats a report that failed.
+  const reportRevisions = async (revisions: ReadonlyMap<TrafficName, number>) => {
     const at = clock().getTime();
     for (const [name, revision] of revisions) {
-      const last = said.get(name);
+      const last = reported.get(name);
       if (last?.revision === revision && at - last.at < reportEveryMillis) continue;
-      said.set(name, { revision, at });
-      await reportFlagsRevision(redis, name, instanceId, revision).catch(() => said.delete(name));
+      reported.set(name, { revision, at });
+      await reportFlagsRevision(redis, name, instanceId, revision).catch(() => reported.delete(name));
     }
   };
 
@@ -104,15 +104,15 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
       const { stored, revisions } = await readAll(redis, names);
       alarms.set('redis', null);
       warnOfBadValues(stored, alarms);
-      take(new Map([...stored].map(([name, texts]) => [name, usableTexts(texts, good.get(name) ?? absentTexts)])));
+      apply(new Map([...stored].map(([name, texts]) => [name, usableTexts(texts, good.get(name) ?? absentTexts)])));
       source = 'redis';
-      heardAt = clock().getTime();
-      void tell(revisions);
+      readAt = clock().getTime();
+      void reportRevisions(revisions);
     } catch {
       alarms.set('redis', 'Redis does not tell the flags; the last known ones stay in use.');
       return;
     }
-    void keep();
+    void save();
   };
 
   const polling = createPoller({ poll, everyMillis });
@@ -122,12 +122,12 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
       try {
         const kept = await readFlagSnapshot(snapshotFile, names);
         if (kept !== undefined) {
-          take(kept);
-          keepingDue = false;
+          apply(kept);
+          saveDue = false;
           source = 'disk';
         }
       } catch {
-        alarms.set('keeping', 'The flags kept on disk cannot be read.');
+        alarms.set('snapshot', 'The flags kept on disk cannot be read.');
       }
       await Promise.all([killSwitch.start(), connected(redis)]);
       await polling.start();
@@ -136,7 +136,7 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
     },
     flagsOf: (name) => flags.get(name) ?? initialFlags,
     killed: killSwitch.killed,
-    state: () => ({ source, staleForMillis: clock().getTime() - heardAt, alarms: alarms.list() }),
+    state: () => ({ source, staleForMillis: clock().getTime() - readAt, alarms: alarms.list() }),
     close: async () => {
       redis.off('ready', polling.pollNow);
       stopListening();
@@ -147,7 +147,7 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
 
 const connectMillis = 1000;
 
-/** Waits a moment for a connection that is only being made. */
+/** Waits a moment for a new connection. */
 async function connected(redis: RedisConnection): Promise<void> {
   if (redis.status === 'ready') return;
   await once(redis, 'ready', { signal: AbortSignal.timeout(connectMillis) }).catch(() => undefined);
@@ -174,7 +174,7 @@ async function readAll(redis: RedisConnection, names: readonly TrafficName[]): P
   };
 }
 
-/** The key is named, its value is not repeated: anybody may have written anything there. */
+/** The sentence names the key and never repeats its value: any program may have written anything there. */
 function warnOfBadValues(stored: FlagSnapshot, alarms: Alarms): void {
   for (const [name, texts] of stored) {
     const { percentage, lists } = readFlagTexts(texts);

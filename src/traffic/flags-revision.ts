@@ -3,11 +3,11 @@ import type { RedisConnection } from '../redis/connection.js';
 import { redisFailure } from '../redis/failure.js';
 import { flagsSeenKey } from '../redis/keys.js';
 
-/** A gateway that is gone leaves nothing behind; one that is there says it again before. */
+/** The report of a gateway expires after its end; a running one repeats it before. */
 const keptSeconds = 3600;
 export const reportEveryMillis = (keptSeconds / 2) * 1000;
 
-/** Says that a gateway goes by the flags of this revision from now on, for an hour. Throws what the connection throws. */
+/** Reports, for an hour, that a gateway uses the flags of this revision. Throws the error of the connection. */
 export async function reportFlagsRevision(
   redis: RedisConnection,
   name: TrafficName,
@@ -17,7 +17,7 @@ export async function reportFlagsRevision(
   await redis.set(flagsSeenKey(name, instanceId), String(revision), 'EX', keptSeconds);
 }
 
-/** Which of these gateways go by older flags than those of `revision`, or do not say by which. Throws `redis_unreachable`. */
+/** Which of these gateways use flags older than `revision`, or report none. Throws `redis_unreachable`. */
 export async function gatewaysBehind(
   redis: RedisConnection,
   name: TrafficName,

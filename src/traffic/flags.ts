@@ -6,7 +6,7 @@ import { flagKeys } from '../redis/keys.js';
 import { changeFlagsAtomically } from '../redis/scripts/change-flags.js';
 import { readFlagTexts, type StoredFlags } from './flag-texts.js';
 
-/** The last change made through us; one made by another program's plain SET is not in it. */
+/** The last change by `writeFlags`; a plain SET of another program does not appear here. */
 export interface FlagChange {
   readonly by: string;
   readonly why: string;
@@ -15,19 +15,19 @@ export interface FlagChange {
   readonly enabled: boolean;
   readonly percentage: number | null;
   readonly revision: number;
-  /** Who closed the cube; null while it is open, and where another program did. */
+  /** Who closed the cube; null while it is open, and after a plain SET of another program. */
   readonly closedBy: string | null;
 }
 
 export interface FlagsRecord extends StoredFlags {
-  /** How many changes were made through us. */
+  /** The number of changes by `writeFlags`. */
   readonly revision: number;
   readonly changed: FlagChange | null;
-  /** Who closed the cube that is closed; null where nobody did through us. Changes of its weight leave it as it is. */
+  /** Who closed the closed cube; null where `writeFlags` did not. A change of the weight leaves it. */
   readonly closedBy: string | null;
 }
 
-/** The flags of one cube as they stand in Redis now, all of one instant. Throws `redis_unreachable`. */
+/** The flags of one cube in Redis, all of one instant. Throws `redis_unreachable`. */
 export async function readFlags(redis: RedisConnection, name: TrafficName): Promise<FlagsRecord> {
   const keys = flagKeys(name);
   const [enabled, percentage, lists, revision, changed] = await readTexts(redis, [
@@ -51,7 +51,7 @@ export async function readFlags(redis: RedisConnection, name: TrafficName): Prom
 
 /**
  * The texts of keys, all of one instant; a key of another type reads as the empty text, since a plain GET of it fails
- * too. Throws what the connection throws.
+ * too. Throws the error of the connection.
  */
 export async function readTexts(redis: RedisConnection, keys: readonly string[]): Promise<readonly (string | null)[]> {
   const transaction = redis.multi();
@@ -65,12 +65,12 @@ export async function readTexts(redis: RedisConnection, keys: readonly string[])
   });
 }
 
-/** What is to change; the rest stays. */
+/** The values to change; the others stay. */
 export interface FlagsChange {
   readonly enabled?: boolean;
-  /** 0 to 100, whole: checked by whoever lets it in. */
+  /** A whole number from 0 to 100: the caller checks it. */
   readonly percentage?: number;
-  /** User ids; of a list that is not named, what can be read of it stays. */
+  /** User ids; a list that is left out keeps its readable entries. */
   readonly allow?: readonly string[];
   readonly deny?: readonly string[];
 }
@@ -80,24 +80,24 @@ export interface ChangeConditions {
   readonly why: string;
   /** The change is made only while the percentage is this. */
   readonly onlyIfPercentage?: number;
-  /** The change is made only while this many were made through us: a step that comes late finds another number. */
+  /** The change is made only at this revision: a late step finds another one. */
   readonly onlyIfRevision?: number;
   /** The change is made only while the cube is open. */
   readonly onlyIfOpen?: true;
-  /** The change is made only while the cube is closed, and by somebody whose name begins so. */
+  /** The change is made only while the cube is closed by a name with this prefix. */
   readonly onlyIfClosedBy?: string;
-  /** The change is made once, and not after a later fence of the same run. */
+  /** The change is made once, and not after a later step of the same run. */
   readonly fence?: StepFence;
 }
 
 export type FlagsWriteResult =
   | { readonly revision: number; readonly before: StoredFlags; readonly after: StoredFlags }
-  /** Something is otherwise than expected; nothing was changed. */
+  /** A condition does not hold; nothing was changed. */
   | { readonly conflict: StoredFlags & { readonly revision: number; readonly closedBy: string | null } };
 
 /**
- * Changes flags in one step of Redis, so that of two writers with the same expectation one wins. A percentage that
- * nobody can go by fits no expectation. Throws `redis_unreachable`; the change may then have been made.
+ * Changes flags atomically: of two writers with the same condition one wins. An invalid percentage meets no condition. Throws
+ * `redis_unreachable`; the change may then have been made.
  */
 export async function writeFlags(
   redis: RedisConnection,
@@ -128,7 +128,7 @@ export async function writeFlags(
     : { conflict: { ...before, revision: readRevision(answer.revision), closedBy: answer.closedBy } };
 }
 
-/** How often flags were changed through us: as often as a text says, never where it says nothing of the kind. */
+/** The revision that a text holds; 0 for any other text. */
 export function readRevision(text: unknown): number {
   return typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : 0;
 }

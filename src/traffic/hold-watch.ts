@@ -8,21 +8,21 @@ import { type Hold, type HoldScope, isLifted, parseHold } from './holds.js';
 export interface HoldWatchOptions {
   readonly redis: RedisConnection;
   readonly names: readonly TrafficName[];
-  /** Under which this gateway acknowledges. */
+  /** The id under which this gateway acknowledges. */
   readonly instanceId: string;
   readonly everyMillis?: number;
   /**
-   * Asked when a hold begins: resolves when the requests it concerns that were let through before have been answered. An
-   * acknowledgement then means that none is under way.
+   * Called when a hold begins: resolves when the requests in its scope that were admitted before have been answered. So an
+   * acknowledgement means that none of them is in flight.
    */
   readonly whenDrained: (name: TrafficName, scope: HoldScope) => Promise<void>;
 }
 
 export interface HoldWatch {
   start(): Promise<void>;
-  /** Whether such a request has to wait now; never waits itself. */
+  /** Whether such a request has to wait now; returns at once. */
   holds(name: TrafficName, intent: Intent): boolean;
-  /** Resolves when nothing of the cube is held any more: lifted, over, or this watch closed. */
+  /** Resolves when the hold of the cube ends: lifted, expired, or this watch closed. */
   lifted(name: TrafficName): Promise<void>;
   close(): Promise<void>;
 }
@@ -44,16 +44,16 @@ export function createHoldWatch(options: HoldWatchOptions): HoldWatch {
         } else if (known === undefined) {
           const kept = new ActiveHold(hold, leftMillis, () => held.delete(name));
           held.set(name, kept);
-          kept.settle(whenDrained(name, hold.scope));
+          kept.drain(whenDrained(name, hold.scope));
         } else if (known.hold.id !== hold.id) {
-          // One follows another without a gap: who waits goes on waiting.
+          // A hold that follows another without a gap: waiting requests keep waiting.
           known.replace(hold, leftMillis);
-          known.settle(whenDrained(name, hold.scope));
+          known.drain(whenDrained(name, hold.scope));
         } else if (known.hold.until !== hold.until) known.replace(hold, leftMillis);
       }
       for (const kept of held.values()) await acknowledge(redis, instanceId, kept);
     } catch {
-      // What is held stays held until its time is over.
+      // Without Redis a hold stays until it expires.
     }
   };
 
@@ -79,9 +79,9 @@ export function createHoldWatch(options: HoldWatchOptions): HoldWatch {
 
 class ActiveHold {
   readonly ended: Promise<void>;
-  /** What was acknowledged: the end of the hold as it was then. */
+  /** The end of the hold at the time of its acknowledgement. */
   acknowledged: number | undefined;
-  private settling = 0;
+  private draining = 0;
   private timer: NodeJS.Timeout | undefined;
   private finish = () => {};
 
@@ -96,26 +96,26 @@ class ActiveHold {
     this.replace(hold, leftMillis);
   }
 
-  /** Timers of this process, not its wall clock, say when it is over. */
+  /** A timer of this process, not its wall clock, ends the hold. */
   replace(hold: Hold, leftMillis: number): void {
     this.hold = hold;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.end(), leftMillis);
   }
 
-  settle(settled: Promise<void>): void {
-    this.settling += 1;
-    // A settling that fails is never acknowledged: whoever placed the hold will not go on.
-    settled.then(
+  drain(drained: Promise<void>): void {
+    this.draining += 1;
+    // After a failure the hold is never acknowledged, so that its plan does not continue.
+    drained.then(
       () => {
-        this.settling -= 1;
+        this.draining -= 1;
       },
       () => undefined,
     );
   }
 
   get due(): boolean {
-    return this.settling === 0 && this.acknowledged !== this.hold.until;
+    return this.draining === 0 && this.acknowledged !== this.hold.until;
   }
 
   end(): void {

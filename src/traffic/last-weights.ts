@@ -7,30 +7,30 @@ export interface Weight {
   readonly percentage: number;
 }
 
-/** Weights to be told beside other things: what Redis says, and while it is away what it said last. */
+/** The weights in Redis, and while it is away the last known ones. */
 export interface LastWeights {
   of(name: TrafficName): Promise<Weight>;
 }
 
 export function createLastWeights(redis: RedisConnection): LastWeights {
   const last = new Map<TrafficName, Weight>();
-  const underWay = new Map<TrafficName, Promise<Weight>>();
+  const inFlight = new Map<TrafficName, Promise<Weight>>();
   const read = async (name: TrafficName) => {
     const before = last.get(name) ?? { enabled: true, percentage: 0 };
     const now = await readFlags(redis, name).then(
-      // A text that is no percentage leaves the last good one in force.
+      // An invalid percentage leaves the last valid one in effect.
       ({ enabled, percentage }) => ({ enabled, percentage: percentage ?? before.percentage }),
       () => before,
     );
     last.set(name, now);
-    underWay.delete(name);
+    inFlight.delete(name);
     return now;
   };
   return {
-    // A list of a hundred runs of a kind asks once.
+    // A list of a hundred runs of a kind reads once.
     of: (name) => {
-      const reading = underWay.get(name) ?? read(name);
-      underWay.set(name, reading);
+      const reading = inFlight.get(name) ?? read(name);
+      inFlight.set(name, reading);
       return reading;
     },
   };

@@ -2,7 +2,7 @@ import type { Difference } from '../domain/traffic/shadow-comparison.js';
 
 export type SkipReason = 'busy' | 'old_failed' | 'new_failed' | 'too_nested';
 
-/** One difference that counted, without what the values say. */
+/** One counted difference, without the values themselves. */
 export interface ShadowExample {
   readonly at: string;
   readonly cube: string;
@@ -18,7 +18,7 @@ interface FieldCounts {
   cubeDiffers: number;
   /** Two answers of legacy differed. */
   legacyDiffers: number;
-  /** Those of `cubeDiffers` that no difference of legacy with itself explains. */
+  /** Those of `cubeDiffers` that no difference of legacy from itself explains. */
   mismatched: number;
 }
 
@@ -26,19 +26,19 @@ interface RouteCounts {
   readonly cube: string;
   readonly route: string;
   compared: number;
-  /** Differences that another look at legacy explained. */
+  /** Differences that a later answer of legacy explained. */
   raced: number;
   readonly skipped: Record<SkipReason, number>;
   readonly fields: Map<string, FieldCounts>;
 }
 
-/** A field of an answer that holds keys of its users' making must not make a series each. */
+/** Fields with names that users choose must not make a series each. */
 const maxFields = 50;
 const maxExamples = 100;
-/** TRAFFIC, "Shadow": what differs more often than legacy from itself by this factor counts. */
+/** TRAFFIC, "Shadow": a field counts where the cube differs more often than legacy from itself by this factor. */
 const noiseFactor = 1.2;
 
-/** What shadow comparisons came to, in counters that only grow. */
+/** The results of shadow comparisons, in counters that only grow. */
 export class ShadowCounts {
   private readonly routes = new Map<string, RouteCounts>();
   private readonly kept: ShadowExample[] = [];
@@ -85,7 +85,7 @@ export class ShadowCounts {
     return [...this.routes.values()];
   }
 
-  /** The last ones, the newest last. */
+  /** The last differences, the newest last. */
   examples(): readonly ShadowExample[] {
     return [...this.kept];
   }

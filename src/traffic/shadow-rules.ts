@@ -6,15 +6,15 @@ import { readText } from '../state/text-files.js';
 const names = ['route', 'field', 'owner', 'why', 'expires'] as const;
 
 /**
- * The rules of a file, none where there is no file. Throws `configuration_invalid` for anything else: a comparison that
- * passes over what nobody meant, or stops at what somebody did, is worse than none.
+ * The rules of a file; none without a file. Throws `configuration_invalid` for a wrong file: a comparison with other rules than
+ * intended is worse than none.
  */
 export async function readShadowRules(file: string): Promise<readonly ShadowRule[]> {
   const text = await readText(file);
   return text === undefined ? [] : parseShadowRules(text);
 }
 
-/** The text of such a file: a list of objects, each with every part. */
+/** Parses such a file: a list of objects, each with every part. */
 export function parseShadowRules(text: string): readonly ShadowRule[] {
   let parsed: unknown;
   try {

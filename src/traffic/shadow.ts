@@ -7,7 +7,7 @@ import {
 } from '../domain/traffic/shadow-comparison.js';
 import { ShadowCounts } from './shadow-counts.js';
 
-/** What is known of a request that both sides may be asked. */
+/** A request that may be sent to both sides. */
 export interface ShadowRequest {
   /** The name in the label of metrics. */
   readonly cube: string;
@@ -16,16 +16,16 @@ export interface ShadowRequest {
   readonly requestId: string;
 }
 
-/** What the client was given. */
+/** The response that the client got. */
 export interface ClientResponse {
   readonly status: number;
   readonly millis: number;
 }
 
 export interface ShadowOptions<R extends ShadowRequest> {
-  /** Asks one side; rejects when it does not answer within the limits. */
+  /** Sends the request to one side; rejects without a response within the limits. */
   readonly fetchResponse: (side: Side, request: R, limits: ResponseLimits) => Promise<ComparableResponse>;
-  /** How many requests of clients are under way. */
+  /** The number of requests of clients in flight. */
   readonly inFlight: () => number;
   readonly rules: readonly ShadowRule[];
   readonly clock: () => Date;
@@ -38,31 +38,31 @@ export interface ResponseLimits {
 
 export interface Shadow<R extends ShadowRequest> {
   /**
-   * Called when the client has its answer. Compares the sides if there is room at this moment; nothing waits, here or
-   * in a queue. Never throws.
+   * Called after the client has its response. Compares the sides if there is capacity now, otherwise not at all: nothing is
+   * queued. Never throws.
    */
   consider(request: R, primary: ClientResponse): void;
   readonly counts: ShadowCounts;
-  /** How many comparisons are under way. */
+  /** The number of comparisons in progress. */
   running(): number;
 }
 
-/** TRAFFIC, "Shadow": of what is in flight; one at least, or little traffic would never be compared. */
-const shareOfFlight = 0.05;
+/** TRAFFIC, "Shadow": share of the requests in flight; at least one, or little traffic would never be compared. */
+const maxShare = 0.05;
 const maxBytes = 64 * 1024;
 const p99Factor = 2;
 const [minMillis, unknownMillis, maxMillis] = [50, 1000, 5000];
 
 /**
- * Asks legacy, the cube, and legacy again, apart from any client, and counts what differs. A field in which legacy differs
- * from itself is noise; before a difference counts, legacy is asked once more: when it now says what the cube said, the
- * data changed in between.
+ * Sends a request to legacy, the cube, and legacy again, apart from any client, and counts the differences. A field in which
+ * legacy differs from itself is noise. Before a difference counts, legacy is called once more: if it now agrees with the cube,
+ * the data changed in between.
  */
 export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>): Shadow<R> {
   const { fetchResponse, inFlight, rules, clock } = options;
   const counts = new ShadowCounts();
   const durations = new Map<string, Durations>();
-  let underWay = 0;
+  let running = 0;
 
   const compareSides = async (request: R, limits: ResponseLimits) => {
     const ofRoute = counts.of(request.cube, request.route);
@@ -97,7 +97,7 @@ export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>)
 
   return {
     counts,
-    running: () => underWay,
+    running: () => running,
     consider: (request, { status, millis }) => {
       let known = durations.get(request.route);
       if (known === undefined) {
@@ -105,26 +105,26 @@ export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>)
         durations.set(request.route, known);
       }
       known.add(millis);
-      // What the gateway itself refused, or could not get, says nothing of the sides' answers.
+      // A refusal or failure of the gateway itself says nothing about the sides.
       if (status >= 500 || status === 429 || status === 499) return;
-      if (underWay >= Math.max(1, Math.floor(inFlight() * shareOfFlight))) {
+      if (running >= Math.max(1, Math.floor(inFlight() * maxShare))) {
         counts.of(request.cube, request.route).skipped.busy++;
         return;
       }
-      underWay++;
+      running++;
       const limits = { millis: limitOf(known), bytes: maxBytes };
       setImmediate(() => {
         compareSides(request, limits)
           .catch(() => undefined)
           .finally(() => {
-            underWay--;
+            running--;
           });
       });
     },
   };
 }
 
-/** Of several differences in one field, as in the items of a list, one counts. */
+/** Of several differences in one field, as in the items of a list, only the first counts. */
 function firstByField<D extends { readonly field: string }>(differences: readonly D[]): ReadonlyMap<string, D> {
   return new Map([...differences].reverse().map((one) => [one.field, one]));
 }
@@ -147,7 +147,7 @@ class Durations {
     this.count++;
   }
 
-  /** Undefined while there are too few to tell. */
+  /** Undefined while there are too few durations. */
   p99(): number | undefined {
     const filled = Math.min(this.count, keptDurations);
     if (filled < minDurations) return undefined;

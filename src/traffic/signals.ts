@@ -8,14 +8,14 @@ import { queryPrometheus } from '../metrics/prometheus.js';
 
 const answerMillis = 2000;
 
-/** A gateway of the registry. */
+/** A gateway in the registry. */
 export interface Gateway {
   readonly instance_id: string;
   readonly url: string;
 }
 
 export interface SignalSources {
-  /** Asked instead of the gateways, when not empty. */
+  /** Where not empty, Prometheus is queried instead of the gateways. */
   readonly prometheusUrl: string;
   /** A cube token with `migration:read`. */
   readonly token: () => string;
@@ -23,11 +23,11 @@ export interface SignalSources {
 
 export interface Signals {
   readonly snapshot: CounterSnapshot;
-  /** What could not be read, one sentence; null when all could. */
+  /** What could not be read, in one sentence; null when everything was read. */
   readonly missing: string | null;
 }
 
-/** What the gateways have counted of one cube. Never throws: what cannot be read is missing. */
+/** The counters of all gateways for one cube. Never throws: a counter that cannot be read is missing. */
 export async function readSignals(
   { prometheusUrl }: SignalSources,
   cube: TrafficName,
@@ -36,20 +36,20 @@ export async function readSignals(
   if (prometheusUrl !== '') return readFromPrometheus(prometheusUrl, cube);
   if (gateways.length === 0) return { snapshot: {}, missing: 'No gateway is in the registry.' };
   const answers = await Promise.all(
-    gateways.map(async (gateway) => ({ gateway, told: await countersOf(gateway, cube) })),
+    gateways.map(async (gateway) => ({ gateway, counters: await countersOf(gateway, cube) })),
   );
-  const silent = answers.filter(({ told }) => told === undefined).map(({ gateway }) => gateway.instance_id);
+  const silent = answers.filter(({ counters }) => counters === undefined).map(({ gateway }) => gateway.instance_id);
   return {
     snapshot: Object.fromEntries(
-      answers.flatMap(({ gateway, told }) => (told === undefined ? [] : [[gateway.instance_id, told]])),
+      answers.flatMap(({ gateway, counters }) => (counters === undefined ? [] : [[gateway.instance_id, counters]])),
     ),
     missing: silent.length === 0 ? null : `Gateway ${silent.join(', ')} does not tell its metrics.`,
   };
 }
 
 /**
- * Compares the latencies of the last minutes by user, at the gateway that saw most users of the cube: a user may be known to
- * several, and must count once. Throws `metrics_unreachable` when a gateway does not tell.
+ * Compares the latencies of the last minutes by user, at the gateway with the most users of the cube: several gateways may
+ * know a user, who must count once. Throws `metrics_unreachable` when a gateway does not answer.
  */
 export async function readLatencies(
   { token }: SignalSources,
@@ -57,7 +57,7 @@ export async function readLatencies(
   gateways: readonly Gateway[],
 ): Promise<LatencyComparison> {
   if (gateways.length === 0) throw new Failure('metrics_unreachable', 'No gateway is in the registry.');
-  const told = await Promise.all(
+  const latencies = await Promise.all(
     gateways.map(async ({ instance_id, url }) => {
       const signal = AbortSignal.timeout(answerMillis);
       const authorization = `Bearer ${token()}`;
@@ -69,7 +69,7 @@ export async function readLatencies(
       return answer;
     }),
   );
-  const best = told.reduce((max, one) => (one.cube.length > max.cube.length ? one : max));
+  const best = latencies.reduce((max, one) => (one.cube.length > max.cube.length ? one : max));
   return compareLatencies(best.cube, best.legacy);
 }
 
@@ -85,17 +85,17 @@ async function readFromPrometheus(url: string, cube: TrafficName): Promise<Signa
   }
 }
 
-/** Undefined for a gateway that does not answer, or does not count by user. */
+/** Undefined for a gateway that does not answer, or has no counters by user. */
 async function countersOf({ url }: Gateway, cube: TrafficName): Promise<readonly Counter[] | undefined> {
   const text = await fetchBounded(`${url}/metrics`, AbortSignal.timeout(answerMillis)).catch(() => undefined);
   if (text === undefined) return undefined;
   const { samples, families } = readMetricsText(text);
-  // Declared and without a sample, it counts and has seen nobody; not even declared, it does not count.
+  // A declared family without a sample has counted no user yet; without the declaration the gateway does not count.
   if (!families.has('gateway_window_users_total')) return undefined;
   return pick(samples, cube);
 }
 
-/** The counters of one cube. Empty ones need not be carried: what is not there counts as zero. */
+/** The counters of one cube. Zeros are left out: a missing counter is zero. */
 function pick(samples: readonly MetricSample[], cube: TrafficName): readonly Counter[] {
   return samples.flatMap(({ name, labels, value }) => {
     if (labels.cube !== cube || value === 0 || !isRampSeries(name)) return [];

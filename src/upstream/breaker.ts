@@ -1,7 +1,7 @@
-/** How a call ended, for whoever decides about the next one. 4xx is an answer like another. */
+/** How a call ended. A 4xx is an answer like any other. */
 export type CallOutcome = 'answered' | 'failed' | 'timed_out' | 'abandoned';
 
-/** The right to make one call; to be handed back with its outcome. */
+/** The permission for one call; it is returned with the call's outcome. */
 export interface BreakerPermit {
   readonly generation: number;
   readonly trial: boolean;
@@ -26,9 +26,8 @@ const trials = 10;
 const maxFailedTrials = 3;
 
 /**
- * Breaks off calls to what fails most of the time (numbers: TRAFFIC, "Breaker, retries, cache, balancing"). Its window
- * is expired by the clock, so failures of long ago never count; results of calls made before the last change of state
- * are ignored.
+ * A circuit breaker (numbers: TRAFFIC, "Breaker, retries, cache, balancing"). Its window expires by the clock, so that old
+ * failures never count; results of calls from before the last change of state are ignored.
  */
 export class Breaker {
   private readonly seconds = new Float64Array(windowSeconds).fill(-1);
@@ -49,12 +48,12 @@ export class Breaker {
     return this.current === 'open' && this.options.now() >= this.openUntil ? 'half_open' : this.current;
   }
 
-  /** Milliseconds until it tries again; 0 when it is not open. */
+  /** Milliseconds until the next trial; 0 when it is not open. */
   get openForMillis(): number {
     return this.current === 'open' ? Math.max(0, this.openUntil - this.options.now()) : 0;
   }
 
-  /** The right to make one call, or null while it is open. Allocates nothing while it is closed. */
+  /** The permission for one call, or null while open. Allocates nothing while closed. */
   take(): BreakerPermit | null {
     if (this.current === 'closed') return this.closedPermit;
     if (this.current === 'open') {
@@ -66,7 +65,7 @@ export class Breaker {
     return { generation: this.generation, trial: true };
   }
 
-  /** Hands a right back with what became of the call. */
+  /** Returns a permission with the outcome of its call. */
   record(permit: BreakerPermit, outcome: CallOutcome): void {
     if (permit.generation !== this.generation) return;
     const failed = outcome === 'failed' || outcome === 'timed_out';

@@ -11,50 +11,50 @@ export interface Call {
   readonly method: string;
   /** With its query. */
   readonly path: string;
-  /** What its breaker is kept under: the pattern of the route, not the path. */
+  /** The key of its breaker: the pattern of the route, not the path. */
   readonly route: string;
   /** Names and values in turn. */
   readonly headers: readonly string[];
   readonly body?: Buffer;
-  /** For the whole call, its retry included. */
+  /** Time limit of the whole call, including its retry. */
   readonly limitMillis: number;
   readonly maxResponseBytes: number;
 }
 
 /**
- * Asks a service and waits for the whole answer, whatever its status. A safe call, or one of which nothing was sent, is
- * repeated once within the budget and the time limit when it failed or was answered 503. Throws
- * `upstream_unavailable`, `upstream_failed`, `upstream_timeout` or `answer_too_large`; all but the first may have had an effect there.
+ * Calls a service and returns the complete response, whatever its status. Retries once, within the budget and the time limit, a
+ * safe call, or one of which nothing was sent, that failed or got a 503. Throws `upstream_unavailable`, `upstream_failed`,
+ * `upstream_timeout` or `answer_too_large`; after all but the first the call may have had an effect.
  */
 export async function callUpstream(upstream: Upstream, call: Call): Promise<CachedResponse> {
   const deadline = upstream.now() + call.limitMillis;
   let retried = false;
   upstream.budget.begin();
   try {
-    const first = await tryOnce(upstream, call, deadline);
+    const first = await attemptOnce(upstream, call, deadline);
     const wait = mayRetry(call, first) ? retryDelay(requestedDelay(first), () => upstream.random()) : null;
     if (wait === null || upstream.now() + wait >= deadline) return resultOf(first);
     retried = upstream.budget.take();
     if (!retried) return resultOf(first);
     await sleep(wait);
-    return resultOf(await tryOnce(upstream, call, deadline, first.member));
+    return resultOf(await attemptOnce(upstream, call, deadline, first.member));
   } finally {
     upstream.budget.end(retried);
   }
 }
 
 type AttemptResult =
-  | { readonly kind: 'answer'; readonly answer: CachedResponse; readonly member: Member }
+  | { readonly kind: 'response'; readonly response: CachedResponse; readonly member: Member }
   | {
       readonly kind: 'failure';
       readonly failure: Failure;
       readonly sent: boolean;
-      /** Whether asking again could do better. */
-      readonly mayPass: boolean;
+      /** Whether a retry could succeed. */
+      readonly isRetryable: boolean;
       readonly member: Member;
     };
 
-async function tryOnce(upstream: Upstream, call: Call, deadline: number, except?: Member): Promise<AttemptResult> {
+async function attemptOnce(upstream: Upstream, call: Call, deadline: number, except?: Member): Promise<AttemptResult> {
   const attempt = upstream.begin(call.route, except);
   if (typeof attempt === 'string') {
     const sentences = {
@@ -85,7 +85,7 @@ async function tryOnce(upstream: Upstream, call: Call, deadline: number, except?
   });
 }
 
-/** Gathers one answer. undici's raw callbacks: they hand out headers as they came. */
+/** Collects one response. undici's raw callbacks give the headers as they arrived. */
 class ResponseCollector implements Dispatcher.DispatchHandler {
   onEnd: () => void = () => undefined;
   private abort: ((error?: Error) => void) | undefined;
@@ -98,7 +98,7 @@ class ResponseCollector implements Dispatcher.DispatchHandler {
   constructor(
     private readonly attempt: Attempt,
     private readonly maxBytes: number,
-    private readonly resolve: (tried: AttemptResult) => void,
+    private readonly resolve: (result: AttemptResult) => void,
   ) {}
 
   onConnect(abort: (error?: Error) => void): void {
@@ -110,8 +110,8 @@ class ResponseCollector implements Dispatcher.DispatchHandler {
     if (status < 200) return true;
     this.status = status;
     const headers = raw.map((part) => part.toString('latin1'));
-    if (this.attempt.isCrossUser(headerValue(headers, callHeader))) this.abortWith('anothers');
-    // Whoever passes the answer on has names of its own for its calls.
+    if (this.attempt.isCrossUser(headerValue(headers, callHeader))) this.abortWith('cross_user');
+    // The id belongs to this call alone: a response that is passed on does not carry it.
     this.headers = headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== callHeader);
     return true;
   }
@@ -127,22 +127,22 @@ class ResponseCollector implements Dispatcher.DispatchHandler {
     if (this.ended) return;
     this.finish();
     this.attempt.complete(this.status >= 500 ? 'failed' : 'answered', true);
-    const answer = { status: this.status, headers: this.headers, body: Buffer.concat(this.chunks) };
-    this.resolve({ kind: 'answer', answer, member: this.attempt.member });
+    const response = { status: this.status, headers: this.headers, body: Buffer.concat(this.chunks) };
+    this.resolve({ kind: 'response', response, member: this.attempt.member });
   }
 
   onError(): void {
     this.abortWith('failed');
   }
 
-  abortWith(why: 'failed' | 'timed_out' | 'too_large' | 'anothers'): void {
+  abortWith(why: 'failed' | 'timed_out' | 'too_large' | 'cross_user'): void {
     if (this.ended) return;
     this.finish();
-    this.attempt.complete(outcomes[why], why === 'anothers');
+    this.attempt.complete(outcomes[why], why === 'cross_user');
     const sent = this.abort !== undefined;
     this.abort?.();
-    const mayPass = why === 'failed';
-    this.resolve({ kind: 'failure', failure: failureOf(why), sent, mayPass, member: this.attempt.member });
+    const isRetryable = why === 'failed';
+    this.resolve({ kind: 'failure', failure: failureOf(why), sent, isRetryable, member: this.attempt.member });
   }
 
   private finish(): void {
@@ -151,9 +151,9 @@ class ResponseCollector implements Dispatcher.DispatchHandler {
   }
 }
 
-const outcomes = { failed: 'failed', timed_out: 'timed_out', too_large: 'abandoned', anothers: 'failed' } as const;
+const outcomes = { failed: 'failed', timed_out: 'timed_out', too_large: 'abandoned', cross_user: 'failed' } as const;
 
-/** Of a header that is there once; empty without it. `headers`: names and values in turn. */
+/** The value of a header; empty without it. `headers`: names and values in turn. */
 function headerValue(headers: readonly string[], name: string): string {
   const place = headers.findIndex((one, at) => at % 2 === 0 && one.toLowerCase() === name);
   return place === -1 ? '' : (headers[place + 1] ?? '');
@@ -165,28 +165,28 @@ function failureOf(why: keyof typeof outcomes): Failure {
       return new Failure('upstream_failed', 'The service did not give a whole answer.');
     case 'timed_out':
       return new Failure('upstream_timeout', 'The service did not answer in time.');
-    case 'anothers':
+    case 'cross_user':
       return crossUserFailure();
     case 'too_large':
       return new Failure('answer_too_large', 'The answer of the service is larger than its caller takes.');
   }
 }
 
-function mayRetry(call: Call, tried: AttemptResult): boolean {
-  if (tried.kind === 'answer') return isSafe(call.method) && tried.answer.status === 503;
-  return tried.mayPass && (isSafe(call.method) || !tried.sent);
+function mayRetry(call: Call, result: AttemptResult): boolean {
+  if (result.kind === 'response') return isSafe(call.method) && result.response.status === 503;
+  return result.isRetryable && (isSafe(call.method) || !result.sent);
 }
 
-function requestedDelay(tried: AttemptResult): string | undefined {
-  return tried.kind === 'failure' ? undefined : retryAfterOf(tried.answer.headers);
+function requestedDelay(result: AttemptResult): string | undefined {
+  return result.kind === 'failure' ? undefined : retryAfterOf(result.response.headers);
 }
 
-function resultOf(tried: AttemptResult): CachedResponse {
-  if (tried.kind === 'failure') throw tried.failure;
-  return tried.answer;
+function resultOf(result: AttemptResult): CachedResponse {
+  if (result.kind === 'failure') throw result.failure;
+  return result.response;
 }
 
-/** What a caller is told instead of an answer that was another's. */
+/** The failure that replaces a response to another call. */
 export function crossUserFailure(): Failure {
   return new Failure('upstream_failed', 'The service answered another call than this one.', {
     hint: 'Nothing of that answer was passed on. Repeat the request.',

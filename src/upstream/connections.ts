@@ -2,15 +2,15 @@ import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { withoutInterimResponses } from './interim-responses.js';
 
 export interface ConnectionLimits {
-  /** How long a connection may take to come about. */
+  /** Time limit for a new connection. */
   readonly connectMillis: number;
-  /** Connections to one place; more calls than that wait. */
+  /** Connections to one endpoint; further calls wait. */
   readonly perEndpoint: number;
 }
 
 /**
- * Kept-alive connections to one place. The time limits of undici (five minutes for headers and for silence in a body)
- * are off: whoever calls has its own.
+ * Keep-alive connections to one endpoint. The time limits of undici (five minutes for headers and between parts of a body) are
+ * off: callers have their own.
  */
 export function connectEndpoint(url: string, { connectMillis, perEndpoint }: ConnectionLimits): Dispatcher {
   const connect = buildConnector({ timeout: connectMillis });
@@ -22,7 +22,7 @@ export function connectEndpoint(url: string, { connectMillis, perEndpoint }: Con
     keepAliveTimeout: 4000,
     connect: (options, callback) =>
       connect(options, (...[error, socket]) => {
-        // One that fails gives no socket, whatever its type says.
+        // After an error there is no socket, whatever the type says.
         if (error !== null) callback(error, null);
         else callback(null, withoutInterimResponses(socket));
       }),

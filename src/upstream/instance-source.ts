@@ -1,6 +1,6 @@
 import type { Endpoint } from './load-balancer.js';
 
-/** An instance as the registry tells of it. */
+/** An instance as the registry describes it. */
 export interface RegisteredInstance {
   readonly instance_id: string;
   readonly url: string;
@@ -18,17 +18,17 @@ export interface InstanceSourceOptions<Id extends string> {
   readonly everyMillis?: number;
 }
 
-/** A registry that forgot everything is filled again by heartbeats within a second; until then the last list serves. */
+/** Heartbeats refill a flushed registry within a second; until then the last list stays in use. */
 const emptyGraceMillis = 5000;
 
 export interface InstanceSource<Id extends string> {
-  /** First look; resolves also when the registry is away. */
+  /** Polls for the first time; resolves also when the registry is away. */
   start(): Promise<void>;
-  /** Those that take traffic now: ready, and of the active version where one is set. The same array until it changes. */
+  /** The instances that take traffic now: ready, and of the active version where one is set. The same array until it changes. */
   ready(cubeId: Id): readonly Endpoint[];
   /**
-   * What tells apart the versions whose answers clients get now: the active one, else those that are ready. Stays as it was
-   * while nobody is ready.
+   * Identifies the versions that answer clients now: the active one, else those that are ready. Unchanged while no instance is
+   * ready.
    */
   versionOf(cubeId: Id): string;
   /** Milliseconds since the registry last answered. */
@@ -48,16 +48,16 @@ export function createInstanceSource<Id extends string>(options: InstanceSourceO
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
-  async function look(): Promise<void> {
+  async function poll(): Promise<void> {
     try {
-      await Promise.all(cubeIds.map(lookAt));
+      await Promise.all(cubeIds.map(pollCube));
       answeredAt = performance.now();
     } catch (error) {
       options.onError(error);
     }
   }
 
-  async function lookAt(cubeId: Id): Promise<void> {
+  async function pollCube(cubeId: Id): Promise<void> {
     const [instances, version] = await Promise.all([options.read(cubeId), options.readVersion(cubeId)]);
     const now = performance.now();
     if (instances.length > 0) lastSeen.set(cubeId, now);
@@ -77,13 +77,13 @@ export function createInstanceSource<Id extends string>(options: InstanceSourceO
 
   function next(): void {
     if (closed) return;
-    timer = setTimeout(() => void look().then(next), everyMillis);
+    timer = setTimeout(() => void poll().then(next), everyMillis);
     timer.unref();
   }
 
   return {
     async start() {
-      await look();
+      await poll();
       next();
     },
     ready: (cubeId) => lists.get(cubeId) ?? noEndpoints,

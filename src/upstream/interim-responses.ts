@@ -3,23 +3,23 @@ import type { Socket } from 'node:net';
 
 const filters = new WeakMap<Socket, InterimResponseFilter>();
 
-// undici tells of each request whose headers it writes next; on a connection without pipelining its answer follows.
+// undici announces each request before it writes its headers; without pipelining the response to it comes next.
 channel('undici:client:sendHeaders').subscribe((message) => {
   const { socket } = message as { readonly socket?: Socket };
   if (socket !== undefined) filters.get(socket)?.expect();
 });
 
 const interim = /^HTTP\/1\.[01] 1(?!01)\d\d[ \r\n]/;
-/** How the shortest of them begins. */
-const interimAnswer = 'HTTP/1.1 100 ';
+/** The start of the shortest interim response. */
+const interimStart = 'HTTP/1.1 100 ';
 const placeOfStatus = 'HTTP/1.1 '.length;
 const one = '1'.charCodeAt(0);
 const maxBytes = 16 * 1024;
 
 /**
- * Takes interim answers (100, 102, 103 …) away from what a connection reads, as many as come: who forwards waits for none of
- * them, and undici takes a 100 that it did not ask for, which RFC 9110 has every client bear, for the end of the connection.
- * 101 is the answer to an upgrade and stays.
+ * Removes interim responses (100, 102, 103 …) from the bytes of a connection: a proxy needs none of them, and undici treats a
+ * 100 that it did not request as the end of the connection, although RFC 9110 requires every client to accept it. 101 is the
+ * response to an upgrade and stays.
  */
 export function withoutInterimResponses(socket: Socket): Socket {
   filters.set(socket, new InterimResponseFilter(socket));
@@ -28,7 +28,7 @@ export function withoutInterimResponses(socket: Socket): Socket {
 
 class InterimResponseFilter {
   private expecting = false;
-  /** Read, and not yet told apart. */
+  /** Bytes that are read and not yet classified. */
   private held: Buffer | null = null;
   private readonly readRaw: Socket['read'];
 
@@ -37,7 +37,7 @@ class InterimResponseFilter {
     socket.read = (size) => (this.expecting ? this.readAnswer() : this.readRaw(size));
   }
 
-  /** The next bytes are the beginning of an answer. */
+  /** The next bytes are the start of a response. */
   expect(): void {
     this.expecting = true;
   }
@@ -46,7 +46,7 @@ class InterimResponseFilter {
     for (;;) {
       const chunk: Buffer | null = this.readRaw();
       if (chunk === null) return null;
-      // Nearly every answer: the first digit of its status says that it is none of them.
+      // Nearly every response: the first digit of its status is not 1.
       if (this.held === null && chunk.length > placeOfStatus && chunk[placeOfStatus] !== one) {
         this.expecting = false;
         return chunk;
@@ -61,13 +61,13 @@ class InterimResponseFilter {
   }
 }
 
-/** Whether they are the beginning of an interim answer, or may become one. */
+/** Whether the bytes are the start of an interim response, or may become one. */
 function isUndecided(bytes: Buffer): boolean {
   const start = startOf(bytes);
-  return bytes.length < maxBytes && interim.test(start + interimAnswer.slice(start.length));
+  return bytes.length < maxBytes && interim.test(start + interimStart.slice(start.length));
 }
 
-/** Null where nothing else came. */
+/** Null where there is nothing else. */
 function withoutInterim(bytes: Buffer): Buffer | null {
   let rest = bytes;
   while (interim.test(startOf(rest))) {
@@ -79,5 +79,5 @@ function withoutInterim(bytes: Buffer): Buffer | null {
 }
 
 function startOf(bytes: Buffer): string {
-  return bytes.toString('latin1', 0, interimAnswer.length);
+  return bytes.toString('latin1', 0, interimStart.length);
 }

@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import type { CallOutcome } from './breaker.js';
 
-/** One place that serves: an instance of a cube, or the monolith's service. */
+/** One address of a service: an instance of a cube, or the monolith's service. */
 export interface Endpoint {
   readonly id: string;
   readonly url: string;
@@ -11,7 +11,7 @@ const failuresToEject = 5;
 const ejectionMillis = 30_000;
 const maxEjectionMillis = 300_000;
 
-/** A member of a balance, with what is known of it here. */
+/** A member of a load balancer, with its state in this process. */
 export class Member {
   outstanding = 0;
   private failuresInARow = 0;
@@ -27,7 +27,7 @@ export class Member {
     return now < this.ejectedUntil;
   }
 
-  /** What became of a call to it. A time-out or a refused connection is its failure as much as a 5xx. */
+  /** Records the outcome of a call. A time-out or a refused connection counts as a failure, as a 5xx does. */
   record(outcome: CallOutcome, now: number): void {
     if (outcome === 'abandoned') return;
     if (outcome === 'answered') {
@@ -36,7 +36,7 @@ export class Member {
     }
     this.failuresInARow++;
     if (this.failuresInARow < failuresToEject || this.isEjected(now)) return;
-    // Forgiven after a quiet time as long as the longest ejection.
+    // A time without ejections as long as the longest one resets the count.
     if (now - this.ejectedUntil > maxEjectionMillis) this.ejections = 0;
     this.ejections++;
     this.ejectedUntil = now + Math.min(ejectionMillis * this.ejections, maxEjectionMillis);
@@ -51,8 +51,8 @@ export interface LoadBalancerOptions {
 }
 
 /**
- * The less busy of two members picked at random, among those not ejected; never the last one is left out, so with all
- * of them ejected all are asked.
+ * Picks the less busy of two random members that are not ejected (power of two choices). With all members ejected it picks
+ * among all.
  */
 export class LoadBalancer {
   private members: readonly Member[] = [];
@@ -65,7 +65,7 @@ export class LoadBalancer {
     return this.members.length;
   }
 
-  /** Takes over a list; members that stay keep what is known of them. Cheap when it is the list of last time. */
+  /** Replaces the list; members that stay keep their state. Cheap when the list is unchanged. */
   update(endpoints: readonly Endpoint[]): void {
     if (endpoints === this.source) return;
     this.source = endpoints;
@@ -76,7 +76,7 @@ export class LoadBalancer {
         : new Member(endpoint, this.options.connect(endpoint.url));
     });
     for (const member of this.members) {
-      // What is under way on its connections ends first.
+      // Calls in flight on its connections complete first.
       if (!kept.includes(member)) void member.connections.close();
     }
     this.byId.clear();
@@ -84,7 +84,7 @@ export class LoadBalancer {
     this.members = kept;
   }
 
-  /** Null when there is nobody; `except` is asked only when nobody else is there. */
+  /** Null without members; picks `except` only when no other member is available. */
   pick(now: number, except?: Member): Member | null {
     const { members } = this;
     if (members.length === 1) return members[0] ?? null;
@@ -96,7 +96,7 @@ export class LoadBalancer {
     return second.outstanding < first.outstanding ? second : first;
   }
 
-  /** Breaks off what is under way. */
+  /** Aborts the calls in flight. */
   async destroy(): Promise<void> {
     const { members } = this;
     this.members = [];

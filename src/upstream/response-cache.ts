@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-/** A whole answer. Header names and values in turn. */
+/** A complete response. Header names and values in turn. */
 export interface CachedResponse {
   readonly status: number;
   readonly headers: readonly string[];
@@ -10,29 +10,29 @@ export interface CachedResponse {
 export interface CacheOptions {
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
-  /** 0 to 1, for the jitter that keeps answers from growing old all at once. */
+  /** 0 to 1, for the jitter that keeps entries from expiring all at once. */
   readonly random: () => number;
-  /** Bytes of all answers together: bodies, headers, keys. */
+  /** Bytes of all entries together: bodies, headers, keys. */
   readonly maxBytes: number;
 }
 
-/** What tells answers apart, beside the headers that the upstream is sent. */
+/** The key of an entry, together with the headers that the upstream gets. */
 export interface CacheSubject {
   readonly method: string;
   /** Scheme-less canonical URL: cube, path and query. */
   readonly url: string;
-  /** Null for nobody. Without a user nothing with a bearer is ever kept. */
+  /** Null for anonymous requests. Without a user nothing with a bearer is ever stored. */
   readonly user: string | null;
   readonly side: string;
-  /** The version that answers now; empty where there is but one. */
+  /** The version that answers now; empty where there is only one. */
   readonly version: string;
   readonly epoch: number;
 }
 
-export type CacheResult = { readonly answer: CachedResponse; readonly ageSeconds: number };
+export type CacheResult = { readonly response: CachedResponse; readonly ageSeconds: number };
 
 interface CacheEntry {
-  readonly answer: CachedResponse;
+  readonly response: CachedResponse;
   readonly at: number;
   readonly freshUntil: number;
 }
@@ -43,10 +43,10 @@ const staleWhileRevalidateMillis = 30_000;
 const staleIfErrorMillis = 300_000;
 
 /**
- * Whole answers by method, URL, user, side, version and ownership epoch, and by all that the upstream hears of who asks: an
- * answer can vary by nothing else, whether it says so or not. A thousand who miss at once make one call; an old answer
- * serves for half a minute while a new one is fetched, and for five when that fails. Only 200 is kept, and nothing that its
- * sender, or a cookie in it, marks as one person's.
+ * Complete responses by method, URL, user, side, version, ownership epoch and every header that the upstream gets: a response
+ * can vary by nothing else, whatever its `Vary` says. A thousand concurrent misses make one call. A stale response serves for
+ * half a minute while a new one is fetched (stale-while-revalidate), and for five when that fails (stale-if-error). Stores only
+ * status 200, and nothing with a cookie or marked as private.
  */
 export class ResponseCache {
   private readonly entries: LRUCache<string, CacheEntry>;
@@ -55,21 +55,22 @@ export class ResponseCache {
   constructor(private readonly options: CacheOptions) {
     this.entries = new LRUCache({
       maxSize: options.maxBytes,
-      sizeCalculation: ({ answer }, key) => answer.body.length + answer.headers.join('').length + key.length + 1000,
+      sizeCalculation: ({ response }, key) =>
+        response.body.length + response.headers.join('').length + key.length + 1000,
     });
   }
 
   /**
-   * The answer to `subject` asked with `headers`: a kept one, that of a call under way, or that of `fetch`, which is given the
-   * headers and sends nothing else that depends on who asks. Rejects as `fetch` does when there is no old answer to serve
-   * instead. An answer that may not be shared goes to the one who asked; the others ask for themselves. An answer is kept
-   * only if `mayKeep` says so once it is there.
+   * The response for `subject` and `headers`: a stored one, that of a call in flight, or that of `fetch`, which sends the given
+   * headers and nothing else that depends on the caller. Rejects as `fetch` does when there is no stale response to serve
+   * instead. A response that may not be shared goes to the first caller only; the others fetch their own. A response is stored
+   * only if `mayStore` allows it after its arrival.
    */
   async get(
     subject: CacheSubject,
     headers: readonly string[],
     fetch: (headers: readonly string[]) => Promise<CachedResponse>,
-    mayKeep: () => boolean = () => true,
+    mayStore: () => boolean = () => true,
   ): Promise<CacheResult> {
     const key = lengthPrefixed([
       subject.method,
@@ -82,59 +83,59 @@ export class ResponseCache {
       ...headers,
     ]);
     const now = this.options.now();
-    const kept = this.entries.get(key);
-    if (kept !== undefined && now < kept.freshUntil) return this.serve(kept);
-    if (kept !== undefined && now < kept.freshUntil + staleWhileRevalidateMillis) {
-      this.fetchOnce(key, () => fetch(headers), mayKeep).catch(() => undefined);
-      return this.serve(kept);
+    const entry = this.entries.get(key);
+    if (entry !== undefined && now < entry.freshUntil) return this.serve(entry);
+    if (entry !== undefined && now < entry.freshUntil + staleWhileRevalidateMillis) {
+      this.fetchOnce(key, () => fetch(headers), mayStore).catch(() => undefined);
+      return this.serve(entry);
     }
-    const joined = this.inFlight.has(key);
+    const shared = this.inFlight.has(key);
     try {
-      const answer = await this.fetchOnce(key, () => fetch(headers), mayKeep);
-      if (joined && !mayShare(answer)) return { answer: await fetch(headers), ageSeconds: 0 };
-      if (answer.status >= 500 && kept !== undefined && this.servesOnError(kept)) return this.serve(kept);
-      return { answer, ageSeconds: 0 };
+      const response = await this.fetchOnce(key, () => fetch(headers), mayStore);
+      if (shared && !mayShare(response)) return { response: await fetch(headers), ageSeconds: 0 };
+      if (response.status >= 500 && entry !== undefined && this.servesOnError(entry)) return this.serve(entry);
+      return { response, ageSeconds: 0 };
     } catch (error) {
-      if (kept !== undefined && this.servesOnError(kept)) return this.serve(kept);
+      if (entry !== undefined && this.servesOnError(entry)) return this.serve(entry);
       throw error;
     }
   }
 
-  private servesOnError(kept: CacheEntry): boolean {
-    return this.options.now() < kept.freshUntil + staleIfErrorMillis;
+  private servesOnError(entry: CacheEntry): boolean {
+    return this.options.now() < entry.freshUntil + staleIfErrorMillis;
   }
 
-  private serve({ answer, at }: CacheEntry): CacheResult {
-    return { answer, ageSeconds: Math.floor((this.options.now() - at) / 1000) };
+  private serve({ response, at }: CacheEntry): CacheResult {
+    return { response, ageSeconds: Math.floor((this.options.now() - at) / 1000) };
   }
 
   /** One call for a key at a time. */
   private fetchOnce(
     key: string,
     fetch: () => Promise<CachedResponse>,
-    mayKeep: () => boolean,
+    mayStore: () => boolean,
   ): Promise<CachedResponse> {
-    const flying = this.inFlight.get(key);
-    if (flying !== undefined) return flying;
-    const answer = fetch()
-      .then((whole) => {
-        if (mayKeep()) this.store(key, whole);
-        return whole;
+    const current = this.inFlight.get(key);
+    if (current !== undefined) return current;
+    const response = fetch()
+      .then((complete) => {
+        if (mayStore()) this.store(key, complete);
+        return complete;
       })
       .finally(() => this.inFlight.delete(key));
-    this.inFlight.set(key, answer);
-    return answer;
+    this.inFlight.set(key, response);
+    return response;
   }
 
-  private store(key: string, answer: CachedResponse): void {
-    if (answer.status !== 200 || !mayShare(answer)) return;
+  private store(key: string, response: CachedResponse): void {
+    if (response.status !== 200 || !mayShare(response)) return;
     const at = this.options.now();
     const ttl = ttlMillis * (1 - ttlJitter + 2 * ttlJitter * this.options.random());
-    this.entries.set(key, { answer, at, freshUntil: at + ttl });
+    this.entries.set(key, { response, at, freshUntil: at + ttl });
   }
 }
 
-/** Fields with their lengths before them: no field can run into the next. */
+/** Fields with a length prefix: no field can run into the next. */
 function lengthPrefixed(fields: readonly string[]): string {
   return fields.map((field) => `${field.length}:${field}`).join('');
 }

@@ -5,14 +5,14 @@ import { type Endpoint, LoadBalancer, type Member } from './load-balancer.js';
 import { RetryBudget } from './retry-budget.js';
 
 export interface UpstreamOptions {
-  /** Where it can be reached now. The same array until it changes. */
+  /** Its current endpoints. The same array until they change. */
   readonly endpoints: () => readonly Endpoint[];
   readonly connect: (url: string) => Dispatcher;
-  /** Whether calls are broken off while most of them fail. */
+  /** Whether a circuit breaker guards each route. */
   readonly usesBreakers: boolean;
-  /** Whether each call is named in `callHeader`: cubes name it in their answers, and one that names another is somebody else's. */
+  /** Whether each call carries an id in `callHeader`. Cubes repeat it in their responses: another id belongs to another call. */
   readonly sendsCallIds: boolean;
-  /** Calls under way at most; more are refused. */
+  /** Maximum of calls in flight; further ones are refused. */
   readonly maxOutstanding: number;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
@@ -20,26 +20,26 @@ export interface UpstreamOptions {
   readonly random: () => number;
 }
 
-/** The header in which a cube repeats the name of the call that it answers. */
+/** The header in which a cube repeats the id of the call that it answers. */
 export const callHeader = 'x-cube-call';
 
-/** Why a call cannot be made. */
+/** Why a call cannot be made: no endpoint, an open breaker, or too many calls in flight. */
 export type UnavailableReason = 'nobody' | 'broken_off' | 'too_many';
 
 /**
- * One service as its callers see it: its instances balanced and ejected, a breaker for each route, a budget of retries.
- * What the gateway forwards and what cubes ask of each other goes through here alike.
+ * A service as its callers see it: load balancing and ejection of its instances, a breaker for each route, a retry budget. The
+ * gateway and the calls between cubes both use it.
  */
 export class Upstream {
-  /** Failed before an answer: connections refused or lost, time limits. */
+  /** Calls without a response: refused or lost connections, time limits. */
   localFailures = 0;
-  /** Answered 5xx. */
+  /** Responses with 5xx. */
   upstreamFailures = 0;
-  /** Answers that belonged to another call: somebody mixed up the callers. */
+  /** Responses that belonged to another call: a service mixed up its callers. */
   crossUserResponses = 0;
   outstanding = 0;
   private callCount = 0;
-  /** No other process gives the same names. */
+  /** Unique to this process. */
   private readonly callIdPrefix = randomBytes(9).toString('base64url');
   readonly budget = new RetryBudget();
   private readonly balance: LoadBalancer;
@@ -49,12 +49,12 @@ export class Upstream {
     this.balance = new LoadBalancer(options);
   }
 
-  /** Whether nobody could be asked instead of the one who was. */
+  /** Whether a retry has no other endpoint to go to. */
   get hasSingleEndpoint(): boolean {
     return this.options.endpoints().length < 2;
   }
 
-  /** Chooses who is asked; whoever gets an attempt settles it, once. `except` is who was asked before, if anybody. */
+  /** Chooses an endpoint; the caller completes the attempt, once. `except` is the member of the attempt before, if any. */
   begin(route: string, except?: Member): Attempt | UnavailableReason {
     this.balance.update(this.options.endpoints());
     if (this.balance.size === 0) return 'nobody';
@@ -75,12 +75,12 @@ export class Upstream {
     return `${this.callIdPrefix}-${this.callCount}`;
   }
 
-  /** Milliseconds until a broken-off route is tried again. */
+  /** Milliseconds until the next trial of a route with an open breaker. */
   openForMillis(route: string): number {
     return this.breakers.get(route)?.openForMillis ?? 0;
   }
 
-  /** The routes that are broken off now. */
+  /** The routes with an open breaker. */
   openRoutes(): readonly string[] {
     return [...this.breakers].filter(([, breaker]) => breaker.state === 'open').map(([route]) => route);
   }
@@ -113,14 +113,14 @@ export class Attempt {
     readonly member: Member,
     private readonly breaker: Breaker | undefined,
     private readonly permit: BreakerPermit | undefined,
-    /** What the answer must be named, if it is named at all; empty where calls have no names. */
+    /** The id that a response must carry if it carries one; empty where calls have no ids. */
     readonly callId: string,
   ) {
     member.outstanding++;
     upstream.outstanding++;
   }
 
-  /** Whether an answer named `answered` belongs to another call, which is counted. An empty name says nothing. */
+  /** Whether a response with the id `answered` belongs to another call, which is counted. An empty id shows nothing. */
   isCrossUser(answered: string): boolean {
     if (this.callId === '' || answered === '' || answered === this.callId) return false;
     this.upstream.crossUserResponses++;

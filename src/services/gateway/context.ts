@@ -19,17 +19,17 @@ import type { UserWindows } from './observation/user-windows.js';
 
 /** TRAFFIC, "Limits and identity", and how long upstreams may take. Milliseconds and bytes. */
 export interface GatewayLimits extends Readonly<Record<keyof typeof limits, number>> {
-  /** From the request to the first byte of its answer. */
+  /** From the request to the first byte of its response. */
   readonly responseMillis: number;
-  /** Between two parts of an answer, or of a file that is sent. */
+  /** Between two parts of a response, or of an uploaded file. */
   readonly idleMillis: number;
   readonly connectMillis: number;
   readonly holdMillis: number;
   readonly maxHeld: number;
-  /** WebSockets at once: of all, and of one user or address; 0 for any number. */
+  /** Maximum of WebSockets, in all and of one user or address; 0 for no limit. */
   readonly maxTunnels: number;
   readonly maxTunnelsPerClient: number;
-  /** A window of the series by user. */
+  /** Length of a window of the series by user. */
   readonly windowMillis: number;
   readonly drainMillis: number;
 }
@@ -47,15 +47,15 @@ export const gatewayLimits: GatewayLimits = {
   drainMillis: 30_000,
 };
 
-/** The two sides of a cube. Legacy is null where the cube has no twin, or nobody said where it is. */
+/** The two sides of a cube. Legacy is null where the cube has no legacy service, or its URL is not set. */
 export interface SidesOfCube {
   readonly cube: Upstream;
-  /** Which version of the cube takes its traffic now. */
+  /** The version of the cube that takes its traffic now. */
   readonly cubeVersion: () => string;
   readonly legacy: Upstream | null;
 }
 
-/** What every exchange needs of the gateway. */
+/** What every exchange uses of the gateway. */
 export interface GatewayContext {
   readonly limits: GatewayLimits;
   readonly flags: Pick<FlagWatcher, 'flagsOf' | 'killed'>;
@@ -67,16 +67,16 @@ export interface GatewayContext {
   readonly metrics: GatewayMetrics;
   readonly windows: UserWindows;
   readonly refused: RefusedUsers;
-  /** Null where the sides are not compared. */
+  /** Null without shadow comparison. */
   readonly shadow: Shadow<GatewayShadowRequest> | null;
   readonly inFlight: InFlightCounter;
   readonly waitingRoom: WaitingRoom;
-  /** Those in progress; looked through for deadlines. */
+  /** The open exchanges; swept for deadlines. */
   readonly exchanges: OpenExchanges<OpenExchange>;
   readonly responseHeaders: ResponseHeaderReader;
-  /** Whether what a request was let through with is still right: its token may be over, or its secret forgotten. */
+  /** Whether the token of an admitted request is still valid: it may have expired, or its secret may have been replaced. */
   readonly isStillValid: (authorization: string | undefined) => boolean;
-  /** Names a call that is the gateway's own. */
+  /** A request id for a call of the gateway itself. */
   readonly newRequestId: () => string;
   readonly responseBatcher: ResponseBatcher;
   readonly log: Logger;

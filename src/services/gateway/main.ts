@@ -52,7 +52,7 @@ const flags = createFlagWatcher({
   redis,
   names: trafficNames,
   instanceId,
-  // One for all gateways of a machine: what one of them learned serves another that starts without Redis.
+  // All gateways of a machine share it: a gateway that starts without Redis uses the flags that another one saved.
   snapshotFile: pathOf(config.STATE_DIR, 'trafficFlags'),
   killSwitchFolder: pathOf(config.STATE_DIR, 'killSwitches'),
   onAlarm: (sentence) => log.error(sentence),
@@ -106,7 +106,7 @@ const gateway = createGateway({
   log,
 });
 
-// Who is asked, and which side serves whom, is known before the first request comes.
+// Instances and flags are known before the first request.
 await Promise.all([flags.start(), instances.start(), holds.start()]);
 gateway.server.listen(config.CUBE_PORT, config.CUBE_HOST);
 await once(gateway.server, 'listening');
@@ -130,7 +130,7 @@ instances.close();
 await Promise.all([flags.close(), holds.close()]);
 redis.disconnect();
 
-/** Null for none. */
+/** Null without a limit. */
 function rateLimit(by: CountedBy, perSecond: number): RateLimit | null {
   if (perSecond === 0) return null;
   return new RateLimit({

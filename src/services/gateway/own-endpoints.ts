@@ -22,30 +22,30 @@ export interface OwnEndpointsOptions {
   readonly refused: RefusedUsers;
   readonly shadow: Shadow<GatewayShadowRequest> | null;
   readonly sides: ReadonlyMap<string, SidesOfCube>;
-  /** Those by which both are compared. */
+  /** The sides for shadow comparison. */
   readonly shadowSides: ReadonlyMap<string, SidesOfCube>;
-  /** How many WebSockets are open. */
+  /** The number of open WebSockets. */
   readonly tunnels: () => number;
-  /** Whether new requests are taken. */
+  /** Whether the gateway accepts new requests. */
   readonly ready: () => boolean;
 }
 
-/** Silence of Redis after which the gateway calls it unreachable: a few polls. */
+/** Time without a successful poll after which the gateway reports Redis as unreachable: a few polls. */
 const staleMillis = 2000;
 
 const endpoints = new Set(['/health', '/ready', '/metrics', '/_gateway/latencies', '/_gateway/shadow']);
 
-/** The pattern of an endpoint of the gateway's own, by its canonical path; null for a path that is to be routed. */
+/** The pattern of the gateway's own endpoint at a canonical path; null for a path of a cube. */
 export function ownEndpoint(path: string): string | null {
   if (path === '/health' || path === '/ready' || path === '/metrics') return path;
   return path.startsWith('/_gateway/') ? '/_gateway/*' : null;
 }
 
-/** What the gateway answers of itself, to who passed the door. */
+/** The gateway's own endpoints, for admitted requests. */
 export class OwnEndpoints {
   constructor(private readonly options: OwnEndpointsOptions) {}
 
-  /** Answers and returns the status. */
+  /** Sends the response and returns its status. */
   answer(req: IncomingMessage, res: ServerResponse, { path, query, cube }: OwnCall): number {
     if (req.method !== 'GET' && req.method !== 'HEAD' && endpoints.has(path)) return refuse(res, refusals.reading);
     switch (path) {
@@ -65,7 +65,7 @@ export class OwnEndpoints {
           sendJson(res, 200, { items: this.options.shadow?.counts.examples() ?? [] })
         );
       default:
-        return refuseWithout(cube, res, 'migration:read') ?? refuse(res, refusals.nothing);
+        return refuseWithout(cube, res, 'migration:read') ?? refuse(res, refusals.notFound);
     }
   }
 
@@ -143,7 +143,7 @@ export class OwnEndpoints {
   }
 }
 
-/** The status when the caller may not see what stands under `/_gateway/`. */
+/** Refuses a caller without the permission and returns the status; null for a caller who holds it. */
 function refuseWithout(cube: CubeIdentity | null, res: ServerResponse, needed: Permission): number | null {
   if (cube === null) return refuse(res, refusals.tokenNeeded);
   return cube.permissions.includes(needed) ? null : refuse(res, permissionNeeded(needed));

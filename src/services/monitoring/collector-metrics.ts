@@ -5,18 +5,18 @@ import type { WatchedInstance } from './watched.js';
 
 type PollOutcome = 'ok' | 'failed';
 
-/** What the collector counts of its own work. */
+/** The collector's own metrics. */
 export interface CollectorMetrics {
   registryRead(outcome: PollOutcome): void;
-  /** Begins the time of one asking; called back with what came of it. */
+  /** Starts the timer of one poll; call the result with the outcome. */
   startOf(cubeId: string): (outcome: PollOutcome) => void;
-  /** An instance was due and had not answered the time before. */
+  /** An instance was due and had not answered the previous poll. */
   skipped(cubeId: string): void;
-  /** All of it and all that the cubes told, as Prometheus reads it. */
+  /** These metrics and those of the cubes, in Prometheus' text format. */
   render(watched: readonly WatchedInstance[], now: Date): Promise<string>;
 }
 
-/** `ownCubeId` is left out of what the cubes told: it tells that itself, at the same place. */
+/** The metrics of `ownCubeId` are left out: the cube serves them itself, at the same endpoint. */
 export function createCollectorMetrics(ownCubeId: string): CollectorMetrics {
   const registry = new Registry();
   const registers = [registry];
@@ -78,19 +78,21 @@ export function createCollectorMetrics(ownCubeId: string): CollectorMetrics {
         age.set(of, (now.getTime() - seen.answeredAt) / 1000);
         instances.inc({ cube_id, state, version });
       }
-      const told = watched.filter(({ entry }) => entry.cube_id !== ownCubeId);
-      return `${await registry.metrics()}${renderSamples(told)}`;
+      const others = watched.filter(({ entry }) => entry.cube_id !== ownCubeId);
+      return `${await registry.metrics()}${renderSamples(others)}`;
     },
   };
 }
 
-/** What instances told of themselves, each sample with the instance it is of. */
+/** The samples of instances, each with its instance id. */
 function renderSamples(watched: readonly WatchedInstance[]): string {
   const cubeIds = [...new Set(watched.map(({ entry }) => entry.cube_id))];
   const lines = cubeIds.flatMap((cubeId) => {
     const samples = watched
       .filter(({ entry }) => entry.cube_id === cubeId)
-      .flatMap(({ entry, samples: told }) => told.map((sample) => ({ sample, instance: entry.instance_id })));
+      .flatMap(({ entry, samples: ofInstance }) =>
+        ofInstance.map((sample) => ({ sample, instance: entry.instance_id })),
+      );
     return Object.entries(familiesOf(cubeId)).flatMap(([family, type]) => [
       `# TYPE ${family} ${type}`,
       ...samples

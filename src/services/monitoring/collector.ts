@@ -8,35 +8,35 @@ import type { WatchedInstance } from './watched.js';
 export interface CollectorOptions {
   /** The instances of a cube as they are registered. */
   readonly readRegistry: (cubeId: CubeId) => Promise<Registry>;
-  /** Asks one instance; rejects when it does not answer as it should. */
+  /** Polls one instance; rejects without a valid response. */
   readonly poll: (cubeId: string, url: string) => Promise<CubeAnswer>;
   readonly metrics: CollectorMetrics;
   readonly clock: () => Date;
 }
 
 export interface CubeMetricsCollector {
-  /** Reads the registry and asks every instance that is not still being asked. Returns when all have answered or failed. */
+  /** Reads the registry and polls every instance without a poll in progress. Returns when all have answered or failed. */
   collect(): Promise<void>;
   watched(): readonly WatchedInstance[];
 }
 
-/** An instance that vanished without a word is watched, and told as down, for as long. */
+/** An instance that disappeared without a clean shutdown is reported as down for this time. */
 const missingMillis = 300_000;
 
 interface WatchEntry extends WatchedInstance {
   readonly registeredAt: number;
-  /** Whether its entry was found without heartbeats. */
+  /** Whether its entry was found without recent heartbeats. */
   readonly stale: boolean;
 }
 
 /**
- * The strategy's CubeMetricsCollector: cubes register, it polls health and performance of every instance. Each is asked by
- * itself: one that hangs or talks nonsense holds up nobody. While the registry is away those known are asked on.
+ * The strategy's CubeMetricsCollector: cubes register, it polls health and metrics of every instance. Polls are independent: an
+ * instance that hangs or answers nonsense delays no other. While the registry is away it polls the known instances.
  */
 export function createCubeMetricsCollector(options: CollectorOptions): CubeMetricsCollector {
   const { clock, metrics } = options;
   const watches = new Map<string, WatchEntry>();
-  const underWay = new Map<string, Promise<void>>();
+  const inFlight = new Map<string, Promise<void>>();
 
   const readCube = async (cubeId: CubeId): Promise<void> => {
     const now = clock().getTime();
@@ -62,7 +62,7 @@ export function createCubeMetricsCollector(options: CollectorOptions): CubeMetri
     }
   };
 
-  const ask = async (key: string, { entry }: WatchEntry): Promise<void> => {
+  const pollInstance = async (key: string, { entry }: WatchEntry): Promise<void> => {
     const stop = metrics.startOf(entry.cube_id);
     const outcome = await options.poll(entry.cube_id, entry.url).then(
       (answer) => ({ up: true, ...answer, answeredAt: clock().getTime() }),
@@ -77,22 +77,22 @@ export function createCubeMetricsCollector(options: CollectorOptions): CubeMetri
     async collect() {
       await Promise.all(cubeDefinitions.map(({ cubeId }) => readCube(cubeId)));
       for (const [key, watch] of watches) {
-        if (underWay.has(key)) metrics.skipped(watch.entry.cube_id);
+        if (inFlight.has(key)) metrics.skipped(watch.entry.cube_id);
         else
-          underWay.set(
+          inFlight.set(
             key,
-            ask(key, watch).finally(() => underWay.delete(key)),
+            pollInstance(key, watch).finally(() => inFlight.delete(key)),
           );
       }
-      await Promise.all(underWay.values());
+      await Promise.all(inFlight.values());
     },
     watched: () => [...watches.values()],
   };
 }
 
 /**
- * One that drained said that it goes, and one that took its entry out went; of any other it should be seen that it is
- * gone. An entry without heartbeats is removed by whoever reads it after a minute: from then on it says nothing.
+ * Whether an instance shut down cleanly: it was draining, or removed its entry. Every other one is reported as missing. A reader
+ * removes an entry after a minute without heartbeats: from then on its absence shows nothing.
  */
 function leftCleanly({ entry, registeredAt, stale }: WatchEntry, isSilent: boolean, now: number): boolean {
   return entry.state === 'draining' || (!isSilent && !stale && now - registeredAt < removalDelayMillis);

@@ -6,7 +6,7 @@ import { createCubeMetricsCollector } from './collector.js';
 import { createCollectorMetrics } from './collector-metrics.js';
 import { pollCube } from './poll.js';
 
-/** A third of the interval at which Prometheus scrapes: what it gets is never older than that. */
+/** A third of Prometheus' scrape interval, so that scraped values are never older than that. */
 const everyMillis = 5000;
 
 /** Entry point of the monitoring cube. */

@@ -1,19 +1,19 @@
 import { fetchBounded } from '../../metrics/bounded-response.js';
 import { type MetricSample, readMetricsText } from '../../metrics/metrics-text.js';
 
-/** What a cube said of itself. */
+/** The health and metrics of a cube. */
 export interface CubeAnswer {
-  /** Whether it says that all it depends on answers. */
+  /** Whether it reports that all its dependencies answer. */
   readonly healthy: boolean;
-  /** The four metrics of every cube, and no others. */
+  /** Only the four metrics of every cube. */
   readonly samples: readonly MetricSample[];
 }
 
 const answerMillis = 2000;
-/** More series of one cube are a label that should not be one, and would take the memory of everybody who scrapes. */
+/** More series of one cube come from a wrong label, and would exhaust the memory of every scraper. */
 const maxSamples = 5000;
 
-/** Asks an instance how it is and what it counts, at the same time. Throws when it does not answer both, in two seconds. */
+/** Requests health and metrics of an instance concurrently. Throws without both responses within two seconds. */
 export async function pollCube(cubeId: string, url: string): Promise<CubeAnswer> {
   const signal = AbortSignal.timeout(answerMillis);
   const [health, metrics] = await Promise.all([
@@ -27,7 +27,7 @@ export async function pollCube(cubeId: string, url: string): Promise<CubeAnswer>
   return { healthy: status === 'ok', samples: kept };
 }
 
-/** The families that the contract names, with the parts a histogram is told in. */
+/** The metric families of the contract, with their types. */
 export function familiesOf(cubeId: string): Readonly<Record<string, 'counter' | 'histogram' | 'gauge'>> {
   const prefix = cubeId.replaceAll('-', '_');
   return {
@@ -38,7 +38,7 @@ export function familiesOf(cubeId: string): Readonly<Record<string, 'counter' | 
   };
 }
 
-/** The family a sample belongs to. */
+/** The family of a sample. */
 export function familyOf(cubeId: string, sampleName: string): string {
   const families = familiesOf(cubeId);
   const whole = sampleName.replace(/_(bucket|sum|count)$/, '');

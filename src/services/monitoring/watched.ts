@@ -6,8 +6,8 @@ export interface WatchedInstance {
   readonly entry: InstanceEntry;
   readonly up: boolean;
   readonly healthy: boolean;
-  /** The last it told, kept while it does not answer. */
+  /** Its last samples, kept while it does not answer. */
   readonly samples: readonly MetricSample[];
-  /** Milliseconds since 1970 of its last whole answer; of its first sight before. */
+  /** Milliseconds since 1970 of its last complete response; before that, of its first registration. */
   readonly answeredAt: number;
 }

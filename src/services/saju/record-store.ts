@@ -4,30 +4,30 @@ import type { LegacySajuRecord } from '../../domain/saju/record.js';
 import { atSide } from '../../postgres/databases.js';
 
 /**
- * A record of the owner's table, by its names: the id is a whole number of sixty-four bits, `convention` the JSON text as it
- * stands there, times are as PostgreSQL writes them in UTC.
+ * A record of the owner's table, with its column names: the id is a 64-bit integer, `convention` the unchanged JSON text, times
+ * are as PostgreSQL writes them in UTC.
  */
 export interface StoredSajuRecord extends LegacySajuRecord {
   readonly user_id: string;
 }
 
-/** What a record says. */
+/** The values of a record. */
 export type SajuRecordValues = Omit<StoredSajuRecord, 'id' | 'created_at' | 'updated_at'>;
 
 /**
- * The records of whoever owns them, one statement each. Ids are texts that `isRecordId` accepts. Throws the failures of
- * the legacy database.
+ * The records of the owner, one statement for each method. Ids are texts that `isRecordId` accepts. Throws the failures of the
+ * legacy database.
  */
 export interface OwnerSajuRecords {
   find(id: string): Promise<StoredSajuRecord | undefined>;
   /** A user's records, the newest id first, those after `cursor`. */
   list(userId: string, max: number, cursor: string | undefined): Promise<readonly StoredSajuRecord[]>;
-  /** The id comes from the owner's own sequence, so that no other writer of the table ever gets it. */
+  /** The id comes from the owner's sequence, so that no other writer of the table gets it. */
   insert(values: SajuRecordValues): Promise<StoredSajuRecord>;
   changeInterpretation(id: string, interpretation: string | null): Promise<StoredSajuRecord | undefined>;
-  /** Whether there was one. */
+  /** Whether the record existed. */
   remove(id: string): Promise<boolean>;
-  /** Keeps, changes and removes a record in a transaction that is taken back: throws what would meet a user's write. */
+  /** Inserts, changes and removes a record in a transaction that is rolled back: throws the failure that a user's write would get. */
   checkWrites(): Promise<void>;
 }
 
@@ -44,7 +44,7 @@ const keepText = `insert into public.saju_records (user_id, birth_year, birth_mo
 const changeText = `update public.saju_records set interpretation = $2, updated_at = now() where id = $1::bigint returning ${columns}`;
 const removeText = 'delete from public.saju_records where id = $1::bigint';
 
-/** The monolith's own table: until a cutover it is the only place where records are. */
+/** The monolith's table: until a cutover it holds all records. */
 export function legacySajuRecords(legacy: pg.Pool): OwnerSajuRecords {
   const ask = (text: string, values: readonly unknown[]) =>
     atSide('legacy', () => legacy.query<StoredSajuRecord>(text, [...values])).catch((error: unknown) => {
@@ -74,7 +74,7 @@ async function tryWrites(legacy: pg.Pool): Promise<void> {
     await client.query(changeText, [id, null]);
     await client.query(removeText, [id]);
   } finally {
-    // A connection that cannot take it back is given up, and the server takes it back.
+    // A connection that cannot roll back is closed, and the server rolls back.
     await client.query('rollback').catch((error: Error) => {
       broken = error;
     });
@@ -82,7 +82,7 @@ async function tryWrites(legacy: pg.Pool): Promise<void> {
   }
 }
 
-/** A record that anybody could have; it is never committed. */
+/** A plausible record; never committed. */
 const writeCheckValues: SajuRecordValues = {
   user_id: 'cubeshift-write-check',
   birth_year: 1990,
@@ -100,7 +100,7 @@ const writeCheckValues: SajuRecordValues = {
   interpretation: null,
 };
 
-/** Rights, tables and settings of the database are the operator's to mend: a user has done nothing wrong. */
+/** The operator must fix rights, tables and settings of the database: the request itself is valid. */
 function asServerFailure(error: unknown): unknown {
   if (!(error instanceof Failure) || failureRule(error.type).httpStatus >= 500) return error;
   return new Failure('unexpected', error.message, { hint: error.hint, cause: error.cause });

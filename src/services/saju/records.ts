@@ -2,7 +2,7 @@ import type { Chart } from '../../domain/saju/four-pillars.js';
 import type { CalculateRequest } from '../../domain/saju/request.js';
 import type { SajuRecordValues, StoredSajuRecord } from './record-store.js';
 
-/** What a calculation says, before it is kept. Members stand as the monolith writes them: a client compares bytes. */
+/** The values of a calculation, before it is saved. Members are in the monolith's order: a client compares bytes. */
 export function newRecord({ user_id, birth }: CalculateRequest, { pillars, convention }: Chart): SajuRecordValues {
   const { clock, longitude, day_boundary, fold } = convention;
   return {
@@ -25,8 +25,8 @@ export function newRecord({ user_id, birth }: CalculateRequest, { pillars, conve
 }
 
 /**
- * A record as JSON, byte for byte as the monolith answers it. The id is a number of sixty-four bits and the convention
- * the table's own JSON, digit by digit: neither passes through a double. Warnings belong to a calculation alone.
+ * A record as JSON, byte for byte as the monolith answers. The id is a 64-bit number and the convention is the table's own JSON
+ * text: neither passes through a double. Only a calculation has warnings.
  */
 export function writeRecord(record: SajuRecordValues | StoredSajuRecord, warnings?: readonly string[]): string {
   const { id, convention, created_at, updated_at, ...values } = { ...unsaved, ...record };
@@ -43,7 +43,7 @@ export function writeRecord(record: SajuRecordValues | StoredSajuRecord, warning
 
 const unsaved = { id: null, created_at: null, updated_at: null };
 
-/** `2020-01-02 03:04:05.6+00` with six digits and Z; what ISO 8601 has no four digits for stays as PostgreSQL wrote it. */
+/** `2020-01-02 03:04:05.6+00` with six digits and Z; a year without four digits stays as PostgreSQL wrote it. */
 function writeTime(text: string | null): string | null {
   const match = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/.exec(text ?? '');
   return match === null ? text : `${match[1]}T${match[2]}.${(match[3] ?? '').padEnd(6, '0')}Z`;

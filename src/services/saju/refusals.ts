@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { Failure } from '../../base/failures.js';
 import { sendProblem } from '../../http/problem.js';
 
-/** A request that the saju service refuses: 400 when no birth could mend it, 422 when it can be read and cannot be. */
+/** A refusal of the saju service: 400 for a malformed request, 422 for an impossible one. */
 export class SajuRefusal extends Failure {
   constructor(
     readonly status: number,
@@ -13,11 +13,11 @@ export class SajuRefusal extends Failure {
   }
 }
 
-/** Refusals leave as the monolith words them; every other error is the host's to tell. */
+/** Answers refusals in the monolith's words; the host answers every other error. */
 export function registerRefusals(app: FastifyInstance): void {
   app.setErrorHandler(async (error, request, reply) => {
     const refusal = error instanceof SajuRefusal ? error : unreadable(error);
-    // Thrown here it goes to the error handler of the app around these routes.
+    // The error handler of the enclosing app receives it.
     if (refusal === undefined) throw error;
     request.log.info({ field: refusal.details.field, status: refusal.status }, 'request refused');
     await sendProblem(reply, refusal, refusal.status);
@@ -30,7 +30,7 @@ const sentences: Readonly<Record<number, string>> = {
 };
 const notJson = 'The request could not be read: its body is not valid JSON, or its headers contradict it.';
 
-/** What Fastify itself could not read. */
+/** Fastify's own errors of parsing. */
 function unreadable(error: unknown): SajuRefusal | undefined {
   if (error instanceof Failure || !(error instanceof Error) || !('statusCode' in error)) return undefined;
   const status = Number(error.statusCode);
@@ -39,8 +39,8 @@ function unreadable(error: unknown): SajuRefusal | undefined {
 }
 
 /**
- * JSON as the monolith reads it: nothing where the body is empty, as clients send the content type with an empty DELETE,
- * and a member named `__proto__` is one that does not exist, not a body that cannot be read.
+ * JSON as the monolith parses it: undefined for an empty body, since clients send the content type with an empty DELETE; a member
+ * named `__proto__` is ignored, not refused.
  */
 export function registerBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();

@@ -15,8 +15,8 @@ import { newRecord, writeRecord } from './records.js';
 import { registerBodies, registerRefusals, SajuRefusal } from './refusals.js';
 
 /**
- * What the monolith's saju service answers, with the cube's own calculation. Like there, any caller may name any user
- * and any record: a client cannot tell who served it.
+ * The routes of the monolith's saju service, with the cube's own calculation. As there, any caller may name any user and any
+ * record: a client cannot tell which side answered.
  */
 export function registerSajuRoutes(app: FastifyInstance, records: OwnerSajuRecords, methods: RouteMethods): void {
   registerBodies(app);
@@ -49,7 +49,7 @@ export function registerSajuRoutes(app: FastifyInstance, records: OwnerSajuRecor
     '/users/:user_id/records',
     async ({ params, query }, reply) => {
       const { limit, cursor } = accepted(readPageQuery(query));
-      // No record can be of a user whose id the table cannot hold; asking for it would be an error of the server.
+      // The table cannot hold such a user id, so there are no records; the query would fail.
       const rows = isStorable(params.user_id) ? await records.list(params.user_id, limit + 1, cursor) : [];
       const items = rows.slice(0, limit);
       const next = rows.length > limit ? items.at(-1)?.id : undefined;
@@ -68,9 +68,9 @@ function sendJson(reply: FastifyReply, text: string): FastifyReply {
   return reply.type('application/json; charset=utf-8').send(text);
 }
 
-function accepted<T>(verdict: ParsedInput<T>): T {
-  if (verdict.kind === 'refusal') throw new SajuRefusal(verdict.status, verdict.field, verdict.detail);
-  return verdict.value;
+function accepted<T>(parsed: ParsedInput<T>): T {
+  if (parsed.kind === 'refusal') throw new SajuRefusal(parsed.status, parsed.field, parsed.detail);
+  return parsed.value;
 }
 
 function readId(text: string): string {
@@ -88,6 +88,6 @@ function noRecord(): Failure {
 }
 
 function notFound(detail: string): Failure {
-  // Word for word the monolith's: a client cannot tell who served it.
+  // The monolith's exact words: a client cannot tell which side answered.
   return new Failure('not_found', detail, { hint: 'List what exists with GET /users/{user_id}/records.' });
 }

@@ -13,18 +13,18 @@ import { postgresFailure } from '../../postgres/errors.js';
 import { refuseOldIssuer, refuseWrongIssue } from './issuing.js';
 
 export interface SecurityCubeOptions extends Omit<CubeOptions, 'addressRate' | 'permission'> {
-  /** What tokens are signed with, as it is now. */
+  /** The current secret of tokens. */
   readonly secret: () => string;
-  /** Has `secret` and `tokens` know a secret that was changed within the last second. */
+  /** Reloads the secrets, for one that was changed within the last second. */
   readonly reloadSecrets?: () => void;
-  /** Puts an issue on record; a token that cannot be is not handed out. */
+  /** Writes an issue to the audit; without this entry no token is given out. */
   readonly record: (act: AuditedAct) => Promise<unknown>;
   readonly limiter: RateLimiter;
   readonly rates?: { readonly address: Rate; readonly subject: Rate };
 }
 
-/** A cube needs one token an hour; a person with a script a few in a row. */
-const usualRates = { address: { perSecond: 20, burst: 100 }, subject: { perSecond: 5, burst: 50 } };
+/** A cube needs one token an hour, a person with a script several in a row. */
+const defaultRates = { address: { perSecond: 20, burst: 100 }, subject: { perSecond: 5, burst: 50 } };
 
 const issueBody = Type.Object(
   {
@@ -40,24 +40,29 @@ const validated = Type.Union([
   Type.Object({ valid: Type.Literal(false), error: Type.String() }),
 ]);
 
-/** The security cube: makes cube tokens for those who hold one, and says whether one is right. */
+/** The security cube: issues cube tokens to holders of one, and validates them. */
 export async function buildSecurityCube(options: SecurityCubeOptions): Promise<CubeApp> {
-  const { limiter, secret, record, clock, tokens, rates = usualRates } = options;
+  const { limiter, secret, record, clock, tokens, rates = defaultRates } = options;
   const app = await buildCube({ ...options, addressRate: { limiter, rate: rates.address } });
   const { authorization } = app.cube;
   const routes = app.withTypeProvider<TypeBoxTypeProvider>();
   const mayIssue = authorization.require('token:issue');
-  const mayLeadOn = async (request: FastifyRequest) => {
-    // Who asks may have heard of a new secret first.
+  const requireFreshIssuer = async (request: FastifyRequest) => {
+    // The caller may know a new secret before this process.
     if (!authorization.inspect(request).isCurrent) options.reloadSecrets?.();
     refuseOldIssuer(authorization.inspect(request), clock());
   };
-  const notTooOften = limitRate(limiter, 'subject', rates.subject, (request) => authorization.callerOf(request).cubeId);
+  const limitSubject = limitRate(
+    limiter,
+    'subject',
+    rates.subject,
+    (request) => authorization.callerOf(request).cubeId,
+  );
 
   routes.post(
     '/tokens',
     {
-      onRequest: [mayIssue, mayLeadOn, notTooOften],
+      onRequest: [mayIssue, requireFreshIssuer, limitSubject],
       schema: {
         summary: 'A token with what the caller holds, or less',
         headers: requesterHeaders,
@@ -72,13 +77,13 @@ export async function buildSecurityCube(options: SecurityCubeOptions): Promise<C
       const { cube_id: cubeId, permissions } = request.body;
       const caller = authorization.callerOf(request);
       refuseWrongIssue(caller, { cubeId, permissions });
-      // The secret may have been changed while the body was on its way.
+      // The secret may have changed while the body arrived.
       const issuer = authorization.inspect(request);
       refuseOldIssuer(issuer, clock());
       const { token, expiresAt } = issueCubeToken(secret(), { cubeId, permissions }, clock(), issuer.startedAt);
       const expires_at = expiresAt.toISOString().replace('Z', '000Z');
       const { actor, about } = requesterOf(authorization, request);
-      // It is made already, and nothing but this entry stands between it and its holder.
+      // The token exists already, and is given out only after this entry.
       const details = { permissions, expires_at, ...about, outcome: 'done' satisfies AuditOutcome };
       await record({ actor, action: 'token.issue', subject: cubeId, details }).catch(failUnaudited);
       request.log.info({ by: caller.cubeId, for: cubeId, permissions }, 'issued a token');
@@ -111,6 +116,6 @@ export async function buildSecurityCube(options: SecurityCubeOptions): Promise<C
 
 function failUnaudited(error: unknown): never {
   const { message, hint } = toFailure(error, postgresFailure('cube'));
-  const told = `No token was issued, since it could not be put on record. ${message}`;
-  throw new Failure('cube_unreachable', told, { hint, cause: error });
+  const detail = `No token was issued, since it could not be put on record. ${message}`;
+  throw new Failure('cube_unreachable', detail, { hint, cause: error });
 }

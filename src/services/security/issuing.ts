@@ -4,13 +4,13 @@ import type { CubeId } from '../../domain/catalog.js';
 
 const gatewayCubeId: CubeId = 'api-gateway-cube';
 
-/** After this one token no longer leads to the next. */
+/** A chain of tokens, each issued with the one before, ends after this time. */
 const issuingHours = 24;
 const askAnOperator = 'Have an operator make a new one: `cubeshift token`.';
 
 /**
- * Throws `unauthorized` where the token of who asks leads to no other: it is signed with a secret that was changed since,
- * so somebody who knew that one may have forged it; or the first of its kind is a day old.
+ * Throws `unauthorized` where the caller's token must not issue another: it is signed with the previous secret, with which it may
+ * have been forged; or the first token of its chain is a day old.
  */
 export function refuseOldIssuer({ isCurrent, startedAt }: VerifiedCubeToken, now: Date): void {
   if (!isCurrent)
@@ -28,17 +28,17 @@ export function refuseOldIssuer({ isCurrent, startedAt }: VerifiedCubeToken, now
 }
 
 /**
- * Throws `forbidden` where `caller` may not have a token made for `asked`: one that allows what its own does not, or one in
- * the gateway's name, which alone lets a caller say whom a call is for.
+ * Throws `forbidden` where `caller` must not get the token that it requests: one with further permissions, or one in the gateway's
+ * name, since only the gateway may name the user of a call.
  */
-export function refuseWrongIssue(caller: CubeIdentity, asked: CubeIdentity): void {
-  const lacking = asked.permissions.filter((permission) => !caller.permissions.includes(permission));
+export function refuseWrongIssue(caller: CubeIdentity, requested: CubeIdentity): void {
+  const lacking = requested.permissions.filter((permission) => !caller.permissions.includes(permission));
   if (lacking.length > 0)
     throw new Failure('forbidden', 'The caller does not hold every permission it asks for.', {
       hint: 'Ask only for permissions that your own token holds.',
       details: { field: 'body.permissions' },
     });
-  if (asked.cubeId === gatewayCubeId && caller.cubeId !== gatewayCubeId)
+  if (requested.cubeId === gatewayCubeId && caller.cubeId !== gatewayCubeId)
     throw new Failure('forbidden', `Nobody but ${gatewayCubeId} itself has a token made in its name.`, {
       hint: 'Ask for a token in another name.',
       details: { field: 'body.cube_id' },

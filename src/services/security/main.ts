@@ -5,7 +5,7 @@ import { createPool } from '../../postgres/connect.js';
 import { connectOwnRedis } from '../../redis/connection.js';
 import { buildSecurityCube } from './app.js';
 
-/** A caller waits for its count: better a count of one's own than a late answer. */
+/** A caller waits for the count: a local count is better than a late response. */
 const countMillis = 100;
 
 /** Entry point of the security cube. */
@@ -14,7 +14,7 @@ await runCubeProgram('security-cube', async (program) => {
   const counters = connectOwnRedis(config, {
     commandMillis: countMillis,
     onError: () => undefined,
-    // The cube's other connection tells it.
+    // The cube's other connection reports it.
     onStranger: () => undefined,
   });
   const audit = openAudit(config.AUDIT_DATABASE_URL);
@@ -25,7 +25,7 @@ await runCubeProgram('security-cube', async (program) => {
     record: audit.record,
     limiter: createRateLimiter({ redis: counters, name: 'security', clock: basics.clock }),
     dependencies: {},
-    // Tokens are validated without either; without the audit none is issued.
+    // Validation needs neither; issuing needs the audit.
     optionalDependencies: { redis: () => redis.ping(), ...audit.dependency },
   });
   const close = async () => {
@@ -35,7 +35,7 @@ await runCubeProgram('security-cube', async (program) => {
   return { app, close };
 });
 
-/** Where each issue is put on record; with an empty URL nowhere but in the log, which has it anyway. */
+/** The audit of issues; with an empty URL only the log has them. */
 function openAudit(url: string) {
   if (url === '') return { record: async () => undefined, dependency: {}, close: async () => undefined };
   const cube = createPool(url, { applicationName: 'cubeshift security cube', max: 3, statementMillis: 5000 });

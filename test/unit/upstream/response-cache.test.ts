@@ -13,7 +13,7 @@ class Bench {
     answer: Partial<CachedResponse> | Error = {},
     headers: readonly string[] = [],
   ): Promise<string> {
-    const { answer: got } = await this.cache.get({ ...subject, ...of }, headers, async () => {
+    const { response: got } = await this.cache.get({ ...subject, ...of }, headers, async () => {
       this.fetched++;
       const number = this.fetched;
       await new Promise((resolve) => setImmediate(resolve));

@@ -11,29 +11,29 @@ import type { Identities } from './identity.js';
 import { isHttp } from './protocol-check.js';
 import type { CountedBy, RateLimit } from './rate-limits.js';
 
-/** What is known of a request once it may go on. */
+/** What the gateway knows of an admitted request. */
 export interface Admission {
   readonly route: Route;
   /** Canonical, without the prefix, with the query. */
   readonly target: string;
   readonly headers: RequestHeaders;
-  /** What goes to the upstream, names and values in turn. */
+  /** The headers for the upstream, names and values in turn. */
   readonly forwarded: readonly string[];
   readonly user: UserBytes | null;
-  /** As it came: a right bearer of a user or of a cube. */
+  /** As received: a valid bearer token of a user or of a cube. */
   readonly authorization: string | undefined;
-  /** Whether the bearer is a cube's: legacy never sees it. */
+  /** Whether the bearer token is a cube's: legacy never gets it. */
   readonly isCube: boolean;
-  /** With whom it shares its rate; null for somebody whom an edge does not name. */
+  /** The key of its rate limit by address; null where an edge does not name the client. */
   readonly client: string | null;
   readonly synthetic: boolean;
   readonly requestId: string;
   readonly trace: TraceContext;
 }
 
-/** A request that passed the door for something that the gateway answers by itself. */
+/** An admitted request that the gateway answers itself. */
 export interface OwnCall {
-  /** The pattern that it is counted under. */
+  /** The pattern for metrics. */
   readonly endpoint: string;
   /** Canonical. */
   readonly path: string;
@@ -42,7 +42,7 @@ export interface OwnCall {
   readonly requestId: string;
 }
 
-/** A request that passed the door. */
+/** An admitted request with its streams. */
 export interface AdmittedRequest extends Admission {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
@@ -50,23 +50,23 @@ export interface AdmittedRequest extends Admission {
   readonly startedAt: number;
 }
 
-/** How often one may ask; null for any number of times. */
+/** Rate limits by address and by subject; null without a limit. */
 export type RateLimits = Readonly<Record<CountedBy, Pick<RateLimit, 'take'> | null>>;
 
 export interface AdmissionOptions {
   readonly limits: GatewayLimits;
   readonly routes: RouteTable;
-  /** The pattern of an endpoint of the gateway's own; null for a path that is to be routed. */
+  /** The pattern of the gateway's own endpoint at a path; null for a path of a cube. */
   readonly ownEndpoint: (path: string) => string | null;
   readonly identities: Identities;
   readonly rateLimits: RateLimits;
-  /** Names requests that come without a name, together with a number. */
+  /** Part of the ids of requests that arrive without one. */
   readonly instanceId: string;
 }
 
 /**
- * Reads what a request says of itself, in one place and before anybody acts on it, and refuses what is not clear. Every request
- * passes it: what is forwarded, what is upgraded, and what the gateway answers by itself.
+ * Parses and validates a request, in one place and before any other code uses it, and refuses what is ambiguous. It applies to
+ * every request: forwarded, upgraded, or answered by the gateway itself.
  */
 export class AdmissionControl {
   private readonly headerNames: HeaderNames;
@@ -89,7 +89,7 @@ export class AdmissionControl {
     const counted = rateLimits.address !== null || upgrades;
     const client = peer.trusted && counted ? identities.clientOf(headers.forwardedFor) : peer.client;
     if (rateLimits.address !== null) {
-      // Before its token is looked at: guessing is counted too.
+      // Before the token check, so that guessing tokens is limited too.
       const waitMillis = client === null ? 0 : rateLimits.address.take(client);
       if (waitMillis > 0) return tooManyRequests('address', waitMillis);
     }
@@ -117,7 +117,7 @@ export class AdmissionControl {
       return { endpoint, ...canonical, cube, requestId: this.requestIdOf(headers.requestId) };
     }
     const match = routes.find(method, canonical.path);
-    if (match === null) return refusals.nothing;
+    if (match === null) return refusals.notFound;
     if (headers.declared.length > 0) headers.forwardDeclared(match.route.headers);
     const requestId = this.requestIdOf(headers.requestId);
     const trace = this.traces.continue(headers.traceparent);
@@ -147,18 +147,18 @@ export class AdmissionControl {
     };
   }
 
-  /** What a request is called that never got past the door. */
+  /** The id of a request that is refused. */
   requestIdForRefusal({ headers }: IncomingMessage): string {
     return this.requestIdOf(String(headers['x-request-id'] ?? ''));
   }
 
-  /** For a request that brings no name, and for a call that is the gateway's own. */
+  /** A new id: for a request without one, and for the gateway's own calls. */
   newRequestId(): string {
     this.requests++;
     return `${this.options.instanceId}-${this.requests.toString(36)}`;
   }
 
-  /** The client's own when it can stand in a log line as it is. */
+  /** The client's id where it is safe in a log line, otherwise a new one. */
   private requestIdOf(given: string): string {
     return given !== '' && /^[\w.:-]{1,128}$/.test(given) ? given : this.newRequestId();
   }

@@ -1,19 +1,19 @@
 export interface CanonicalTarget {
   readonly path: string;
-  /** With its question mark; empty for none. Passed on as it came. */
+  /** With its question mark; empty without a query. Forwarded unchanged. */
   readonly query: string;
 }
 
-/** Visible ASCII that neither starts an escape nor is a delimiter this gateway refuses in a target. */
+/** Visible ASCII without percent signs and without the delimiters that this gateway refuses in a target. */
 const plain = /^\/(?:[!$&-.0-;=@-Z_a-z~]+\/)*[!$&-.0-;=@-Z_a-z~]*$/;
 const visible = /^[!-~]*$/;
 const unreserved = /^[\w.~-]$/;
 
 /**
- * The target of a request in its one form, by which it is routed, authorised, cached and forwarded: escapes of letters
- * and digits are resolved, the others in capitals. Null for what two programs could read as two paths: backslashes,
- * double slashes, dot segments (with path parameters too: `/..;/`), escaped slashes, backslashes and NULs, what decodes twice, bytes
- * that are no UTF-8 (overlong forms are other characters to some), anything but origin form.
+ * The canonical form of a request target, used for routing, authorisation, caching and forwarding: escapes of letters and digits
+ * are decoded, the others written in capitals. Null for a target that two programs could read as two paths: backslashes, double
+ * slashes, dot segments (also with path parameters: `/..;/`), escaped slashes, backslashes and NULs, double encoding, bytes that
+ * are not UTF-8 (some programs decode overlong forms), anything but origin form.
  */
 export function canonicalTarget(url: string): CanonicalTarget | null {
   const mark = url.indexOf('?');
@@ -34,12 +34,12 @@ function canonicalPath(raw: string): string | null {
     if (character === '/' || character === '\\' || character === '\0') failed = true;
     return unreserved.test(character) ? character : sequence.toUpperCase();
   });
-  // An escaped percent sign before two digits is another character to whoever decodes twice.
+  // An escaped percent sign before two digits is another character for a program that decodes twice.
   if (failed || path.includes('//') || /%25[0-9a-f]{2}/i.test(path)) return null;
   return isUtf8(path) && !path.split('/').some(isDots) ? path : null;
 }
 
-/** Whether a segment is nothing, or dots, to whoever takes its parameters away. An empty one without any is the path's end. */
+/** Whether a segment without its parameters is empty, or dots. An empty one without parameters is the path's end. */
 function isDots(segment: string): boolean {
   return /^(?:\.{1,2}(?:;|%3B|$)|;|%3B)/.test(segment);
 }

@@ -1,10 +1,10 @@
 import { callHeader } from '../../../upstream/upstream.js';
 import { standardRequestHeaders } from './request-headers.js';
 
-/** What becomes of a request header at the door. */
+/** What the gateway does with a request header. */
 type HeaderKind =
   | 'pass'
-  /** Goes on where the route declares it. */
+  /** Forwarded where the route declares it. */
   | 'declared'
   | 'drop'
   | 'host'
@@ -22,7 +22,7 @@ type HeaderKind =
   | 'content-length'
   | 'transfer-encoding';
 
-/** Those that the gateway reads itself. What of them goes on it says in its own words. */
+/** Headers that the gateway reads; it forwards some of them with its own value. */
 const knownHeaders: ReadonlyMap<string, HeaderKind> = new Map([
   ['host', 'host'],
   ['authorization', 'authorization'],
@@ -50,8 +50,8 @@ interface HeaderRule {
 }
 
 /**
- * Knows what becomes of each name: standard ones go on, those that `declared` has where the route declares them, all others
- * end here. Remembers each spelling, so that the common ones cost one look-up.
+ * Classifies header names: standard ones are forwarded, those in `declared` where the route declares them, all others dropped.
+ * Caches each spelling, so that the common ones cost one look-up.
  */
 export class HeaderNames {
   private readonly known = new Map<string, HeaderRule>();
@@ -68,7 +68,7 @@ export class HeaderNames {
   }
 
   private kindOf(name: string): HeaderKind {
-    // `X_User_Id`, `X.User.Id` and `X~User~Id` are `X-User-Id` to whoever makes variables of headers; here they are nobody's.
+    // Programs that map headers to variables read `X_User_Id`, `X.User.Id` and `X~User~Id` as `X-User-Id`: dropped here.
     if (plainName(name) !== name) return 'drop';
     const kind = knownHeaders.get(name);
     if (kind !== undefined) return kind;
@@ -77,15 +77,15 @@ export class HeaderNames {
   }
 }
 
-/** A name as programs read it that make variables of headers: letters and digits, everything else is a hyphen. */
+/** A name as programs read it that map headers to variables: letters and digits, everything else as a hyphen. */
 function plainName(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '-');
 }
 
-/** What the headers of a request say, and those that go on, as name, value, name, value; names in lower case. */
+/** The parsed headers of a request, and the forwarded ones as name, value, name, value; names in lower case. */
 export class RequestHeaders {
   readonly forwarded: string[] = [];
-  /** Those that go on if the route declares them. */
+  /** Those that are forwarded if the route declares them. */
   readonly declared: string[] = [];
   hosts = 0;
   host = '';
@@ -144,7 +144,7 @@ export class RequestHeaders {
           this.requestId = value;
           break;
         case 'traceparent':
-          // Of two, none is the right one.
+          // Two are ambiguous: neither is used.
           this.traceparent = this.traceparent === undefined ? value : '';
           break;
         case 'tracestate':
@@ -172,14 +172,14 @@ export class RequestHeaders {
     if (this.connection !== '') this.dropNamed();
   }
 
-  /** `Connection` may name further headers that end here; it has no say over those that frame or identify. */
+  /** `Connection` may name further headers to drop, except those that frame or identify the request. */
   private dropNamed(): void {
     const named = namedBy(this.connection);
     if (named.size === 0) return;
     for (const headers of [this.forwarded, this.declared]) headers.splice(0, Infinity, ...withoutNamed(headers, named));
   }
 
-  /** Lets what a route declares go on with the others. */
+  /** Adds the headers that a route declares to the forwarded ones. */
   forwardDeclared(declaredByRoute: ReadonlySet<string>): void {
     for (let place = 0; place < this.declared.length; place += 2) {
       const name = this.declared[place] ?? '';
@@ -192,7 +192,7 @@ const notRemovable = new Set(['keep-alive', 'close', 'upgrade', 'te', 'authoriza
 
 const nothingNamed: ReadonlySet<string> = new Set();
 
-/** The headers that a `Connection` value names, in lower case, but for those that it cannot take away. */
+/** The headers that a `Connection` value names, in lower case, except those that it must not remove. */
 function namedBy(connection: string): ReadonlySet<string> {
   if (notRemovable.has(connection)) return nothingNamed;
   const names = connection.split(',').map((one) => one.trim().toLowerCase());
@@ -203,7 +203,7 @@ function withoutNamed(headers: readonly string[], named: ReadonlySet<string>): s
   return headers.filter((_, place) => !named.has((headers[place - (place % 2)] ?? '').toLowerCase()));
 }
 
-/** Headers of an answer that end at the gateway. */
+/** Response headers that the gateway does not forward. */
 const droppedResponseHeaders = new Set([
   ...[
     'connection',
@@ -215,7 +215,7 @@ const droppedResponseHeaders = new Set([
     'trailer',
   ],
   ...['transfer-encoding', 'upgrade', 'x-cube-target', 'x-cube-token', 'x-cube-source', 'http2-settings'],
-  // Another request's where an answer was kept; the gateway says its own id, and of its trace nothing.
+  // In a cached response they belong to another request; the gateway adds its own request id, and no trace.
   'x-request-id',
   'traceparent',
 ]);
@@ -225,17 +225,17 @@ export interface ResponseHeaders {
   readonly forwarded: string[];
   readonly length: number | null;
   readonly isEventStream: boolean;
-  /** The call that it says it answers; empty where it says nothing. */
+  /** The id of the call that it answers; empty without one. */
   readonly callId: string;
 }
 
 type ResponseHeaderKind = 'pass' | 'drop' | 'connection' | 'content-length' | 'content-type' | 'call';
 
-/** As `HeaderNames`, for answers of upstreams. */
+/** As `HeaderNames`, for the responses of upstreams. */
 export class ResponseHeaderReader {
   private readonly known = new Map<string, ResponseHeaderKind>();
 
-  /** Reads what an upstream sent, names and values in turn. `bodiless` answers carry no length. */
+  /** Parses the headers of a response, names and values in turn. `bodiless` responses carry no length. */
   read(raw: readonly Buffer[], bodiless: boolean): ResponseHeaders {
     const passed: string[] = [];
     let length: number | null = null;

@@ -9,13 +9,13 @@ import { type GatewayRefusal, refusals } from '../exchange/refusals.js';
 import type { RequestHeaders } from './headers.js';
 
 export interface IdentityOptions {
-  /** Networks whose `X-User-Id` is believed. */
+  /** Networks from which `X-User-Id` is accepted. */
   readonly trustedEdges: readonly string[];
   readonly userTokens: Pick<UserTokenVerifier, 'verify'>;
   readonly cubeTokens: Pick<TokenVerifier, 'verify'>;
 }
 
-/** Who asks. A caller with a cube token is nobody's user. */
+/** The caller of a request. A caller with a cube token is no user. */
 export interface Caller {
   readonly user: UserBytes | null;
   readonly cube: CubeIdentity | null;
@@ -30,15 +30,15 @@ const anonymous: Identified = { caller: { user: null, cube: null } };
 export interface Peer {
   readonly address: string;
   readonly trusted: boolean;
-  /** With whom it shares its rate; null for an edge, which speaks for many. */
+  /** The key of its rate limit by address; null for an edge, which forwards for many clients. */
   readonly client: string | null;
   /** Whether nothing more of it is a request: nobody knows where one would begin. */
   framingLost: boolean;
 }
 
 /**
- * Who asks, by contract and TRAFFIC, "Limits and identity": the `sub` of a right user token, else `X-User-Id` of a
- * trusted edge, else nobody. A bearer that is not right is refused, never nobody.
+ * Identifies the caller, by contract and TRAFFIC, "Limits and identity": the `sub` of a valid user token, else `X-User-Id` from
+ * a trusted edge, else anonymous. An invalid bearer token is refused, never anonymous.
  */
 export class Identities {
   private readonly edges = new BlockList();
@@ -65,8 +65,8 @@ export class Identities {
   }
 
   /**
-   * For whom an edge asks, by the `X-Forwarded-For` it sent: of the addresses the last that is no edge itself, since
-   * those before it anybody may have written. Null when there is none, and for what is no address.
+   * The client that an edge forwards for, by its `X-Forwarded-For`: the last address that is no edge itself, since the client may
+   * have written those before it. Null without one, and for invalid addresses.
    */
   clientOf(forwardedFor: string): string | null {
     if (forwardedFor === '') return null;
@@ -98,7 +98,7 @@ export class Identities {
     return headers.userId === '' ? anonymous : { caller: { user: bytesOfHeader(headers.userId), cube: null } };
   }
 
-  /** Whether it would still be let through; nothing is. */
+  /** Whether the token would still be accepted; true without a token. */
   isStillValid(authorization: string | undefined): boolean {
     return authorization === undefined || !('refused' in this.byBearer(authorization));
   }
@@ -109,7 +109,7 @@ export class Identities {
     try {
       return this.asUser(this.options.userTokens.verify(token).userId);
     } catch {
-      // Not a user's; a cube's is right too.
+      // Not a user token: it may be a cube token.
     }
     try {
       return { caller: { user: null, cube: this.options.cubeTokens.verify(token) } };
@@ -118,7 +118,7 @@ export class Identities {
     }
   }
 
-  /** What a `sub` means to the gateway; worked out once for a user. */
+  /** The caller for a `sub`, cached. */
   private asUser(id: string): Identified {
     const known = this.users.get(id);
     if (known !== undefined) return known;
@@ -138,9 +138,9 @@ function bearerOf(authorization: string): string | null {
   return token.includes(' ') ? null : token;
 }
 
-/** A header cannot carry these bytes, or gives back others: `X-User-Id: alice ` is alice. */
+/** A header cannot carry some ids, or changes them: `X-User-Id: alice ` arrives as `alice`. */
 function isSendable(user: UserBytes): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it searches for
   return user !== '' && !/^[ \t]|[ \t]$|[\x00-\x08\x0a-\x1f\x7f]/.test(user);
 }
 
@@ -149,7 +149,7 @@ function withoutPort(address: string): string {
   return /^\[(.*)\](?::\d+)?$/.exec(address)?.[1] ?? /^([\d.]+):\d+$/.exec(address)?.[1] ?? address;
 }
 
-/** IPv4 in IPv6's clothes is IPv4. */
+/** An IPv4-mapped IPv6 address is an IPv4 address. */
 function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }

@@ -5,12 +5,12 @@ import type { GatewayLimits } from '../context.js';
 import { refusals, sendRawRefusal } from '../exchange/refusals.js';
 import { watchProtocol } from './protocol-check.js';
 
-/** A few header bytes more than the limit, so that who is just above it is told so properly. */
+/** More header bytes than the limit, so that a request just above it gets a proper refusal. */
 const parserRoom = 24 * 1024;
 const idleCheckMillis = 250;
 
-/** Node's HTTP server with the gateway's limits; what it cannot read is told of, given a name, and answered with a problem. */
-export function createListener(limits: GatewayLimits, nameUnreadable: (status: number) => string): Server {
+/** Node's HTTP server with the gateway's limits. `onUnreadable` counts what its parser refuses and gives the request id of the problem. */
+export function createListener(limits: GatewayLimits, onUnreadable: (status: number) => string): Server {
   const server = createServer({
     maxHeaderSize: limits.headerBytes + parserRoom,
     headersTimeout: limits.headersMillis,
@@ -19,10 +19,10 @@ export function createListener(limits: GatewayLimits, nameUnreadable: (status: n
     connectionsCheckingInterval: Math.min(1000, limits.headersMillis),
     keepAliveTimeout: 60_000,
     noDelay: true,
-    // The door answers that with a problem.
+    // Admission refuses a missing Host header with a problem.
     requireHostHeader: false,
   });
-  // Node would leave the rest out without a word.
+  // Otherwise Node drops further headers silently.
   server.maxHeadersCount = 0;
   watchProtocol(server);
   server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
@@ -31,7 +31,7 @@ export function createListener(limits: GatewayLimits, nameUnreadable: (status: n
       return;
     }
     const refused = refusalOf(error.code);
-    sendRawRefusal(socket, refused, ['X-Request-Id', nameUnreadable(refused.status)]);
+    sendRawRefusal(socket, refused, ['X-Request-Id', onUnreadable(refused.status)]);
   });
   return server;
 }
@@ -47,16 +47,16 @@ function refusalOf(code: string | undefined) {
   }
 }
 
-/** Takes no more; what is under way may come to its end within the limit, then `breakOff` ends it. */
-export async function shutDown(server: Server, drainMillis: number, breakOff: () => void): Promise<void> {
+/** Stops accepting connections, lets requests in flight complete within the limit, then calls `abortAll`. */
+export async function shutDown(server: Server, drainMillis: number, abortAll: () => void): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // Kept-alive connections fall idle one after the other.
+  // Keep-alive connections become idle one after the other.
   const idle = setInterval(() => server.closeIdleConnections(), idleCheckMillis);
   const over = new AbortController();
   await Promise.race([closed, sleep(drainMillis, undefined, { signal: over.signal }).catch(() => undefined)]);
   over.abort();
   clearInterval(idle);
-  breakOff();
+  abortAll();
   server.closeAllConnections();
   await closed;
 }

@@ -7,30 +7,30 @@ export type CountedBy = 'address' | 'subject';
 export interface RateLimitOptions {
   readonly by: CountedBy;
   readonly rate: Rate;
-  /** Counts what was let through together with other gateways: 0, or the milliseconds until there may be more. */
+  /** Counts admitted requests over all gateways: 0, or the milliseconds until the next may be admitted. */
   readonly countShared: (bucket: string, rate: Rate, count: number) => Promise<number>;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }
 
 const maxBuckets = 50_000;
-/** Longer names are kept, here and in Redis, by their hash: a stranger must not fill the memory with them. */
-const maxName = 128;
+/** Longer keys are hashed, here and in Redis: a client must not fill the memory with them. */
+const maxKeyLength = 128;
 const windowMillis = 1000;
-/** Who stays under this share of the rate within a window is nobody's concern but this gateway's. */
+/** A client below this share of the rate within a window is not counted in Redis. */
 const lightShare = 0.5;
-/** Somebody is counted in Redis so often at most, in one call for all that came meanwhile. */
+/** Minimum time between two counts of one client in Redis; one call counts all requests since the last. */
 const minGapMillis = 100;
 const maxCallsInFlight = 64;
-/** After a failure Redis is left alone for so long. */
+/** Time without calls after a failure of Redis. */
 const redisPauseMillis = 1000;
 
-/** What is known of one who asks. Changed in place: taking a token makes no garbage. */
+/** The state of one client. Changed in place: taking a token allocates nothing. */
 class Bucket {
   theoreticalArrival = 0;
   windowEnds = 0;
   inWindow = 0;
-  /** Let through, and not yet counted in Redis. */
+  /** Admitted, and not yet counted in Redis. */
   uncounted = 0;
   nextCountAt = 0;
   countScheduled = false;
@@ -38,15 +38,14 @@ class Bucket {
 }
 
 /**
- * How often one may ask, decided at once by a token bucket of this process: no request ever waits for Redis. Who uses a good
- * part of the rate here is also counted in Redis, beside the requests, and refused here for as long as Redis says; so all
- * gateways together keep to the rate, but for those who ask each of them less than half of it. While Redis is away
- * each gateway counts for itself.
+ * A rate limit, decided at once by a token bucket of this process: no request waits for Redis. The gateway also counts a client
+ * with a good part of the rate in Redis, apart from the requests, and refuses it for as long as Redis says. So all gateways
+ * together enforce the rate, except for clients below half of it at each. While Redis is away each gateway counts alone.
  */
 export class RateLimit {
   private readonly buckets = new LRUCache<string, Bucket>({ max: maxBuckets });
-  // Without it the cache would make an empty one for each look.
-  private readonly asItIs = {};
+  // Without it the cache would allocate an empty object for each call.
+  private readonly noOptions = {};
   private readonly light: number;
   private callsInFlight = 0;
   private redisPausedUntil = 0;
@@ -55,18 +54,18 @@ export class RateLimit {
     this.light = options.rate.perSecond * lightShare * (windowMillis / 1000);
   }
 
-  /** Lets `who` ask once: 0, or how many milliseconds until it may. */
+  /** Admits one request of `who`: 0, or the milliseconds until it may be admitted. */
   take(who: string): number {
     const { rate } = this.options;
     const now = this.options.now();
-    const name = who.length > maxName ? `sha256:${hash('sha256', who)}` : who;
-    const bucket = this.buckets.get(name, this.asItIs) ?? this.createBucket(name);
+    const name = who.length > maxKeyLength ? `sha256:${hash('sha256', who)}` : who;
+    const bucket = this.buckets.get(name, this.noOptions) ?? this.createBucket(name);
     if (now < bucket.refusedUntil) return bucket.refusedUntil - now;
     const { theoreticalArrival, waitMillis } = takeToken(bucket.theoreticalArrival, now, rate);
     if (waitMillis > 0) return waitMillis;
     bucket.theoreticalArrival = theoreticalArrival;
     if (now >= bucket.windowEnds) {
-      // What somebody light asked for stays uncounted for good.
+      // The requests of a light client are never counted.
       if (bucket.inWindow <= this.light) bucket.uncounted = 0;
       bucket.windowEnds = now + windowMillis;
       bucket.inWindow = 0;
@@ -83,7 +82,7 @@ export class RateLimit {
     return bucket;
   }
 
-  /** Now, or a gap later: what came last would stay unknown to the others, should no more come. */
+  /** Counts now, or after the minimum gap: otherwise the last requests of a client would never be counted. */
   private scheduleCount(name: string, bucket: Bucket, now: number): void {
     if (now >= bucket.nextCountAt && now >= this.redisPausedUntil) {
       void this.count(name, bucket, now);

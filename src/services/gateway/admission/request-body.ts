@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { AdmittedRequest } from './admission.js';
 
-/** Why a body did not arrive whole. */
+/** Why a body did not arrive completely. */
 type BodyFault = 'too_large' | 'broken_off';
 
 /**
- * Gathers a small body whole, for routes that look at it and for upstreams that slow clients shall not bind. Calls back
- * with the body, with the reader of a larger one that goes on where this stopped, or with a fault.
+ * Buffers a small body completely, for routes that inspect it, and so that slow clients do not occupy an upstream. Calls back
+ * with the body, with a stream of a larger one that continues after the buffered part, or with a fault.
  */
 function bufferBody(
   req: IncomingMessage,
@@ -34,21 +34,21 @@ function bufferBody(
   req.on('data', onData).on('end', onEnd).on('close', onClose);
 }
 
-/** A body larger than its limit; the upstream never sees its end. */
+/** A body over its limit; the upstream never gets its end. */
 export class BodyTooLarge extends Error {
   override readonly name = 'BodyTooLarge';
 }
 
 /**
- * The body of a request as a stream of its own: whoever ends it early, as an upstream that answers before it has read
- * all, must not end the client's connection with it.
+ * The body of a request as a separate stream: destroying it early, as for an upstream that answers before it has read
+ * everything, must not close the client's connection.
  */
 export class RequestBody extends Readable {
   private bytes = 0;
   private started = false;
-  /** Whether there is more than the upstream has taken yet. */
+  /** Whether the upstream has not taken everything yet. */
   isBackedUp = false;
-  /** Told of every chunk that arrives. */
+  /** Called for every chunk that arrives. */
   onProgress: () => void = () => undefined;
 
   constructor(
@@ -93,12 +93,12 @@ export class RequestBody extends Readable {
   };
 }
 
-/** Bodies up to this size go to the upstream whole: they can be looked at and sent again. */
+/** Bodies up to this size are buffered: they can be inspected and sent again. */
 const maxBufferedBytes = 64 * 1024;
 
 /**
- * Takes the body of an admitted request, `most` bytes at most: null where there is none, whole where it is small or its route
- * looks at it, else as it comes.
+ * Reads the body of an admitted request, at most `max` bytes: null without a body, buffered where it is small or its route
+ * inspects it, otherwise as a stream.
  */
 export function readBody(
   { req, route, headers }: Pick<AdmittedRequest, 'req' | 'route' | 'headers'>,
@@ -119,8 +119,8 @@ const maxLingeringBytes = 4 * 1024 * 1024;
 const lingeringMillis = 5000;
 
 /**
- * Reads on, and throws away, what a client still sends after its answer: closing at once would take the answer from it
- * (RFC 9112, section 9.6). A client that does not come to an end is cut off.
+ * Reads and discards what a client still sends after its response: closing at once could lose the response (RFC 9112, section
+ * 9.6). A client that keeps sending is disconnected.
  */
 export function discardBody(req: IncomingMessage): void {
   if (req.complete || req.destroyed) return;

@@ -1,7 +1,7 @@
 /**
- * Request headers that standards name and that say nothing of who asks, in lower case: RFC 9110, 9111, 6265, 6454, 7240, 8942,
- * 9218, 9421, 9449 and 9530, the Fetch and WebSocket standards, server-sent events. Who asks, and by which way, the gateway
- * finds out by itself; the headers of that are not here.
+ * Standard request headers that do not identify the caller, in lower case: RFC 9110, 9111, 6265, 6454, 7240, 8942, 9218, 9421,
+ * 9449 and 9530, the Fetch and WebSocket standards, server-sent events. The gateway identifies caller and route itself; the
+ * headers for that are not here.
  */
 export const standardRequestHeaders: ReadonlySet<string> = new Set([
   ...['accept', 'accept-charset', 'accept-datetime', 'accept-encoding', 'accept-language', 'accept-signature'],

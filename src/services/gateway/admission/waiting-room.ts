@@ -2,7 +2,7 @@ import type { TrafficName } from '../../../domain/cubes.js';
 import type { Intent } from '../../../domain/traffic/routing.js';
 import type { HoldWatch } from '../../../traffic/hold-watch.js';
 
-/** Where requests wait for a hold to end, so many at a time. How long each of them waits is its own business. */
+/** Where requests wait for a hold to end, up to `max` at a time. Each request has its own time limit. */
 export class WaitingRoom {
   private taken = 0;
 
@@ -16,7 +16,7 @@ export class WaitingRoom {
     return this.watch.holds(name, intent);
   }
 
-  /** Calls back when nothing holds it any more, unless it has left before. Null when there is no place. */
+  /** Calls back when no hold applies any more, unless the request has left before. Null when the room is full. */
   enter(name: TrafficName, intent: Intent, onLifted: () => void): Waiting | null {
     if (this.taken >= this.max) return null;
     this.taken++;
@@ -26,7 +26,7 @@ export class WaitingRoom {
   }
 
   private async wait(waiting: Waiting, name: TrafficName, intent: Intent, onLifted: () => void): Promise<void> {
-    // A hold that follows another without a gap holds on.
+    // A hold may follow another without a gap.
     while (!waiting.over && this.watch.holds(name, intent)) await this.watch.lifted(name);
     if (waiting.over) return;
     waiting.leave();
@@ -40,7 +40,7 @@ export class Waiting {
 
   constructor(private readonly free: () => void) {}
 
-  /** Gives the place to another; once is enough. */
+  /** Frees the place, once. */
   leave(): void {
     if (this.over) return;
     this.over = true;

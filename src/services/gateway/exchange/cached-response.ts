@@ -8,13 +8,13 @@ import { headersFor } from './outgoing.js';
 import { type GatewayRefusal, notServed, refusal } from './refusals.js';
 
 export type CacheLookup =
-  | { readonly kind: 'answer'; readonly side: Side; readonly answer: CachedResponse; readonly headers: string[] }
+  | { readonly kind: 'hit'; readonly side: Side; readonly response: CachedResponse; readonly headers: string[] }
   | { readonly kind: 'refused'; readonly side: Side; readonly refused: GatewayRefusal }
-  /** Nothing to keep; it is to be forwarded as others are. */
+  /** Too large for the cache; forward it as usual. */
   | { readonly kind: 'too_large'; readonly side: Side };
 
 const maxResponseBytes = 1024 * 1024;
-/** Headers by which a request asks for another thing than the plain answer that everybody gets. */
+/** Headers that ask for another response than the one for all clients. */
 const special = new Set([
   'cookie',
   'range',
@@ -27,13 +27,13 @@ const special = new Set([
   'pragma',
 ]);
 
-/** All that an upstream hears of a client at a cacheable route, beside its user: each is part of what the answer is kept under. */
+/** The headers that an upstream gets at a cacheable route, besides its user: each is part of the cache key. */
 const keyed = new Set([
   ...['accept', 'accept-charset', 'accept-encoding', 'accept-language', 'authorization', 'origin'],
   ...['x-forwarded-host', 'x-forwarded-proto', 'x-user-id'],
 ]);
 
-/** Whether a request may be answered from the cache: nothing with a bearer, unless the bearer names the user. */
+/** Whether a request may be answered from the cache: not with a bearer token, unless the token names the user. */
 export function isCacheable({ route, method, headers, user, forwarded }: AdmittedRequest): boolean {
   if (!route.cacheable || method !== 'GET') return false;
   if (headers.authorization !== undefined && user === null) return false;
@@ -44,7 +44,7 @@ function keyedHeaders(headers: readonly string[]): readonly string[] {
   return headers.filter((_, place) => keyed.has(headers[place - (place % 2)] ?? ''));
 }
 
-/** The answer of a side, kept or fetched; legacy's where the cube cannot be asked and legacy may serve. */
+/** The response of a side, cached or fetched; legacy's where the cube is unavailable and legacy may serve. */
 export async function lookUpResponse(
   context: GatewayContext,
   request: AdmittedRequest,
@@ -62,7 +62,7 @@ export async function lookUpResponse(
       method: request.method,
       path: request.target,
       route: route.endpoint,
-      // The call is the gateway's own: its name is no client's, since its answer may go to others too.
+      // The call is the gateway's own: its request id is no client's, since the response may go to several.
       headers: [
         ...headers,
         ...['x-cube-source', 'api-gateway', 'x-request-id', context.newRequestId()],
@@ -71,22 +71,22 @@ export async function lookUpResponse(
       limitMillis: context.limits.responseMillis,
       maxResponseBytes,
     });
-  // A repeated call may have met another version than the first one.
-  const mayKeep = () => side !== 'cube' || sides.cubeVersion() === version;
+  // A retried call may have reached another version.
+  const mayStore = () => side !== 'cube' || sides.cubeVersion() === version;
   try {
     const subject = { method: request.method, url: `${route.label}${request.target}`, user, side, version, epoch };
-    const { answer, ageSeconds } = await context.cache.get(
+    const { response, ageSeconds } = await context.cache.get(
       subject,
       keyedHeaders(headersFor(request, side)),
       fetch,
-      mayKeep,
+      mayStore,
     );
     const { forwarded } = context.responseHeaders.read(
-      answer.headers.map((part) => Buffer.from(part, 'latin1')),
+      response.headers.map((part) => Buffer.from(part, 'latin1')),
       false,
     );
     forwarded.push('X-Cube-Target', side, 'Age', String(ageSeconds), 'X-Request-Id', request.requestId);
-    return { kind: 'answer', side, answer, headers: forwarded };
+    return { kind: 'hit', side, response, headers: forwarded };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     if (error.type === 'answer_too_large') return { kind: 'too_large', side };

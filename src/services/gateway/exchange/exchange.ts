@@ -18,9 +18,9 @@ import { type UpstreamListener, UpstreamRequest } from './upstream-request.js';
 
 type Phase = 'reading' | 'held' | 'waiting' | 'answering' | 'over';
 
-/** One request from the door to its answer. */
+/** One request, from its admission to its response. */
 export class Exchange implements UpstreamListener, OpenExchange {
-  /** Its place among those in progress. */
+  /** Its index among the open exchanges. */
   index = -1;
   private phase: Phase = 'reading';
   private deadline: number;
@@ -33,7 +33,7 @@ export class Exchange implements UpstreamListener, OpenExchange {
   private waiting: Waiting | null = null;
   private writer: ResponseWriter | null = null;
   private resume: () => void = ignore;
-  /** Whether the client has to take something before the upstream may go on. */
+  /** Whether the client must read before the upstream may send more. */
   private isBackedUp = false;
   private backOff: NodeJS.Timeout | undefined;
   private readonly sides: SidesOfCube;
@@ -65,7 +65,7 @@ export class Exchange implements UpstreamListener, OpenExchange {
         this.refuse(heldTooLong(1));
         break;
       case 'waiting': {
-        // A body that the upstream does not take is not its sender's fault.
+        // The client is not slow where the upstream does not read the body.
         const slowClient = !this.request.req.complete && !(this.body instanceof RequestBody && this.body.isBackedUp);
         this.upstreamRequest?.abort(slowClient ? 'abandoned' : 'timed_out');
         this.refuse(slowClient ? refusals.slow : refusals.timedOut);
@@ -85,7 +85,7 @@ export class Exchange implements UpstreamListener, OpenExchange {
     }
   }
 
-  /** A stream of events is not longer than the token that it was asked for with is right. */
+  /** A stream of events ends with the validity of its token. */
   private endIfTokenInvalid(answer: ResponseWriter): void {
     if (this.context.isStillValid(this.request.authorization)) return;
     this.upstreamRequest?.abort('answered', true);
@@ -110,7 +110,7 @@ export class Exchange implements UpstreamListener, OpenExchange {
     this.route();
   }
 
-  /** Files may take as long as something comes; other bodies have their time limit from the start. */
+  /** A file has no time limit while parts arrive; other bodies have one from the start. */
   private onBodyProgress(): void {
     if (this.request.route.carriesFiles && this.phase === 'waiting')
       this.extendDeadline(this.context.limits.idleMillis);
@@ -120,7 +120,7 @@ export class Exchange implements UpstreamListener, OpenExchange {
     this.deadline = this.context.now() + millis;
   }
 
-  /** Waits while requests of its kind are held, then goes to the side that is to serve it. */
+  /** Waits while a hold applies, then forwards to the side that serves the request. */
   private route(): void {
     const { route } = this.request;
     const { trafficName } = route.cube;
@@ -186,21 +186,21 @@ export class Exchange implements UpstreamListener, OpenExchange {
     return { request: this.request, body: this.body, deadline: this.deadline };
   }
 
-  onHeaders(leg: UpstreamRequest, status: number, raw: Buffer[], resume: () => void): boolean {
+  onHeaders(upstreamRequest: UpstreamRequest, status: number, raw: Buffer[], resume: () => void): boolean {
     const head = this.context.responseHeaders.read(raw, status === 204);
-    if (status === 503 && this.retry(leg, retryAfterOf(head.forwarded))) {
-      leg.abort('failed', true);
+    if (status === 503 && this.retry(upstreamRequest, retryAfterOf(head.forwarded))) {
+      upstreamRequest.abort('failed', true);
       return true;
     }
-    if (leg.attempt.isCrossUser(head.callId)) {
-      leg.abort('failed', true);
-      this.refuse(refusals.anothers);
+    if (upstreamRequest.attempt.isCrossUser(head.callId)) {
+      upstreamRequest.abort('failed', true);
+      this.refuse(refusals.crossUser);
       return true;
     }
     this.phase = 'answering';
     this.extendDeadline(head.isEventStream ? Number.POSITIVE_INFINITY : this.context.limits.idleMillis);
     this.resume = resume;
-    this.writer = new ResponseWriter(this.request, status, head, leg.side, this.context.responseBatcher);
+    this.writer = new ResponseWriter(this.request, status, head, upstreamRequest.side, this.context.responseBatcher);
     this.writer.open();
     return true;
   }
@@ -209,17 +209,17 @@ export class Exchange implements UpstreamListener, OpenExchange {
     const { writer } = this;
     if (writer === null) return true;
     const written = writer.write(chunk);
-    if (written === 'whole') {
+    if (written === 'complete') {
       this.finishResponse(writer.status);
       return true;
     }
-    this.isBackedUp = written === 'full';
+    this.isBackedUp = written === 'backed_up';
     if (this.isBackedUp || !writer.isEventStream) this.extendDeadline(this.context.limits.idleMillis);
     if (this.isBackedUp) this.request.res.once('drain', this.onDrain);
     return written === 'more';
   }
 
-  /** The client took what was written: the upstream may go on. */
+  /** The client has read what was written: the upstream may send more. */
   private readonly onDrain = (): void => {
     this.isBackedUp = false;
     if (this.phase !== 'answering') return;
@@ -241,48 +241,48 @@ export class Exchange implements UpstreamListener, OpenExchange {
     this.finish(status, failed);
   }
 
-  onError(leg: UpstreamRequest, error: Error): void {
+  onError(upstreamRequest: UpstreamRequest, error: Error): void {
     if (error instanceof BodyTooLarge) {
-      leg.end('abandoned', false);
+      upstreamRequest.end('abandoned', false);
       this.refuse(refusals.body);
       return;
     }
     if (this.request.req.destroyed && !this.request.req.complete) {
-      // The client went away in the middle of its body; its own end is counted when the connection closes.
-      leg.end('abandoned', false);
+      // The client disconnected within its body; its end is counted when the connection closes.
+      upstreamRequest.end('abandoned', false);
       return;
     }
-    const repeats = this.serveFromLegacy(leg) || this.retry(leg, undefined);
-    leg.end('failed', false);
-    if (!repeats) this.refuse(error.name === 'HTTPParserError' ? refusals.nonsense : refusals.failed);
+    const repeats = this.serveFromLegacy(upstreamRequest) || this.retry(upstreamRequest, undefined);
+    upstreamRequest.end('failed', false);
+    if (!repeats) this.refuse(error.name === 'HTTPParserError' ? refusals.notHttp : refusals.failed);
   }
 
   /**
-   * A cube whose connection broke before it could have done anything: its users go to legacy at once, while legacy is the
-   * owner. No budget is asked, as it is not the ailing side that is burdened; readiness tells the ramp of it.
+   * Sends a request whose connection to the cube failed before it had any effect to legacy at once, while legacy is the owner.
+   * The retry budget does not apply, since the failing side gets no more load; the ramp learns it from readiness.
    */
-  private serveFromLegacy(leg: UpstreamRequest): boolean {
+  private serveFromLegacy(upstreamRequest: UpstreamRequest): boolean {
     const { context, request } = this;
-    if (leg.side !== 'cube' || this.phase !== 'waiting' || !this.legacyMayServe) return false;
-    if (retryDelayOf(context, this.outgoing(), leg, undefined) === null) return false;
+    if (upstreamRequest.side !== 'cube' || this.phase !== 'waiting' || !this.legacyMayServe) return false;
+    if (retryDelayOf(context, this.outgoing(), upstreamRequest, undefined) === null) return false;
     context.metrics.countFallback(request.route.label, 'repeated');
     this.forward('legacy');
     return true;
   }
 
-  /** Has the request asked again, once, where that can do no harm and the budget allows; false when it is not. */
-  private retry(leg: UpstreamRequest, retryAfter: string | undefined): boolean {
+  /** Schedules one retry where it is safe and the budget allows; false otherwise. */
+  private retry(upstreamRequest: UpstreamRequest, retryAfter: string | undefined): boolean {
     const { context, request, upstream } = this;
     if (this.retried || this.phase !== 'waiting' || upstream === null) return false;
-    const wait = retryDelayOf(context, this.outgoing(), leg, retryAfter);
+    const wait = retryDelayOf(context, this.outgoing(), upstreamRequest, retryAfter);
     if (wait === null || !upstream.budget.take()) return false;
     this.retried = true;
     this.backOff = setTimeout(() => {
-      const alone = this.sides[leg.side]?.hasSingleEndpoint ?? true;
-      if (leg.side === 'cube' && alone && this.legacyMayServe) {
+      const alone = this.sides[upstreamRequest.side]?.hasSingleEndpoint ?? true;
+      if (upstreamRequest.side === 'cube' && alone && this.legacyMayServe) {
         context.metrics.countFallback(request.route.label, 'repeated');
         this.forward('legacy');
-      } else this.forward(leg.side, leg);
+      } else this.forward(upstreamRequest.side, upstreamRequest);
     }, wait);
     return true;
   }
@@ -296,12 +296,12 @@ export class Exchange implements UpstreamListener, OpenExchange {
       if (found.kind === 'refused') this.refuse(found.refused);
       else if (found.kind === 'too_large') this.forward(found.side);
       else {
-        request.res.writeHead(found.answer.status, found.headers);
-        request.res.end(found.answer.body);
-        this.finish(found.answer.status, found.answer.status >= 500);
+        request.res.writeHead(found.response.status, found.headers);
+        request.res.end(found.response.body);
+        this.finish(found.response.status, found.response.status >= 500);
       }
     } catch (error) {
-      context.log.error({ ...bindingsOf(request), error }, 'a cached answer failed');
+      context.log.error({ ...bindingsOf(request), error }, 'a cached response failed');
       if (!this.isOver()) this.refuse(refusals.unexpected);
     }
   }
@@ -310,7 +310,7 @@ export class Exchange implements UpstreamListener, OpenExchange {
     return this.phase === 'over';
   }
 
-  /** Answers with a problem; an answer that has begun is broken off, so that nobody takes it for whole. */
+  /** Answers with a problem; a response that has started is aborted, so that the client does not take it for complete. */
   private refuse(refused: GatewayRefusal): void {
     const { res, requestId } = this.request;
     if (this.phase === 'over') return;
@@ -329,7 +329,7 @@ export class Exchange implements UpstreamListener, OpenExchange {
     this.finish(clientClosedRequest, false);
   }
 
-  /** Counts it, once. `failed` is what the client saw: 5xx, no answer in time, half an answer. */
+  /** Ends and counts the exchange, once. `failed` as the client saw it: 5xx, time-out, or an incomplete response. */
   private finish(status: number, failed: boolean): void {
     const { context, request, side, countedIntent, body } = this;
     const { trafficName } = request.route.cube;

@@ -1,19 +1,19 @@
-/** What can be in an `OpenExchanges`; `place` is that list's own, −1 outside. */
+/** An item of `OpenExchanges`, which sets its `index`; −1 outside. */
 interface Indexed {
   index: number;
 }
 
-/** A request under way, as who watches over time limits sees it. */
+/** A request in flight, for the sweep of time limits. */
 export interface OpenExchange extends Indexed {
-  /** Called a few times a second: ends what takes too long. */
+  /** Called a few times a second: ends the exchange after its deadline. */
   checkDeadline(now: number): void;
-  /** Ends it now, whatever it is at. */
+  /** Ends the exchange now, in any phase. */
   abort(): void;
 }
 
 /**
- * A list from which anything is taken in constant time. Not a Set: one that is added to and deleted from all the time leaves
- * tables behind that hold on to what was in them, and each of them to the next, until a full garbage collection.
+ * A list with removal in constant time. Not a Set: with constant additions and deletions it leaves tables behind that keep their
+ * former items reachable, each table the next, until a full garbage collection.
  */
 export class OpenExchanges<Item extends Indexed> {
   private readonly items: Item[] = [];
@@ -36,7 +36,7 @@ export class OpenExchanges<Item extends Indexed> {
     item.index = -1;
   }
 
-  /** Those that are in it now; they may leave it meanwhile. */
+  /** A copy of the list, since items may be removed during iteration. */
   toArray(): readonly Item[] {
     return this.items.slice();
   }

@@ -8,7 +8,7 @@ import { RequestBody } from '../admission/request-body.js';
 import type { GatewayContext } from '../context.js';
 import type { UpstreamRequest } from './upstream-request.js';
 
-/** A request as upstreams are asked it. */
+/** A request as it is forwarded. */
 export interface OutgoingRequest {
   readonly request: AdmittedRequest;
   readonly body: Buffer | RequestBody | null;
@@ -16,7 +16,7 @@ export interface OutgoingRequest {
   readonly deadline: number;
 }
 
-/** The headers of a request for a side, names and values in turn: what a client's cube token may, legacy does not hear of. */
+/** The headers of a request for a side, names and values in turn. Legacy never gets a cube token. */
 export function headersFor(
   { forwarded, authorization, isCube }: Pick<AdmittedRequest, 'forwarded' | 'authorization' | 'isCube'>,
   side: Side,
@@ -26,32 +26,32 @@ export function headersFor(
   return headers;
 }
 
-/** Asks the member that `leg` was begun for; its listener hears what comes of it. */
+/** Sends a request to the member of its attempt; the listener gets the events. */
 export function send(
   context: Pick<GatewayContext, 'hopToken' | 'now'>,
   { request, body, deadline }: OutgoingRequest,
-  leg: UpstreamRequest,
+  upstreamRequest: UpstreamRequest,
 ): void {
-  const headers = headersFor(request, leg.side);
-  if (leg.side === 'cube') headers.push('x-cube-token', context.hopToken(request.route.label));
-  if (leg.attempt.callId !== '') headers.push(callHeader, leg.attempt.callId);
-  // A file takes as long as something comes.
+  const headers = headersFor(request, upstreamRequest.side);
+  if (upstreamRequest.side === 'cube') headers.push('x-cube-token', context.hopToken(request.route.label));
+  if (upstreamRequest.attempt.callId !== '') headers.push(callHeader, upstreamRequest.attempt.callId);
+  // A file has no time limit while parts arrive.
   if (!request.route.carriesFiles) headers.push(deadlineHeader, deadlineLeft(deadline, context.now()));
   if (body instanceof RequestBody && request.headers.contentLength !== undefined)
     headers.push('content-length', request.headers.contentLength);
   const method = request.method as Dispatcher.HttpMethod;
-  leg.attempt.member.connections.dispatch({ method, path: request.target, headers, body }, leg);
+  upstreamRequest.attempt.member.connections.dispatch({ method, path: request.target, headers, body }, upstreamRequest);
 }
 
-/** Milliseconds until a request may be sent again that `leg` could not have answered; null where that could do harm. */
+/** Milliseconds before a failed request may be sent again; null where a retry is unsafe. */
 export function retryDelayOf(
   context: Pick<GatewayContext, 'now' | 'random'>,
   { request, body, deadline }: OutgoingRequest,
-  leg: UpstreamRequest,
+  upstreamRequest: UpstreamRequest,
   retryAfter: string | undefined,
 ): number | null {
-  const whole = body === null || Buffer.isBuffer(body);
-  if (leg.sent && !(whole && isSafe(request.method))) return null;
+  const isBuffered = body === null || Buffer.isBuffer(body);
+  if (upstreamRequest.sent && !(isBuffered && isSafe(request.method))) return null;
   const wait = retryDelay(retryAfter, context.random);
   return context.now() + wait < deadline ? wait : null;
 }

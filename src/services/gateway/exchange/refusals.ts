@@ -4,20 +4,21 @@ import type { Problem } from '../../../api/problem.js';
 import { Failure } from '../../../base/failures.js';
 import { problemOf } from '../../../http/problem.js';
 import { crossUserFailure } from '../../../upstream/call.js';
+import type { UnavailableReason } from '../../../upstream/upstream.js';
 
-/** A request that the gateway answers by itself, and how. */
+/** A problem with which the gateway itself answers a request. */
 export interface GatewayRefusal {
   readonly status: number;
   readonly problem: Problem;
-  /** Seconds, where trying again later helps. */
+  /** Seconds after which a retry may succeed. */
   readonly retryAfter?: number;
-  /** The methods that are served instead. */
+  /** The methods that are served. */
   readonly allow?: string;
-  /** Whether the connection ends with it: nobody knows where the next request would begin. */
+  /** Whether the connection is closed: the start of the next request is unknown. */
   readonly closes?: boolean;
 }
 
-/** `status` where the failure's own is not the one of HTTP for it. */
+/** `status` replaces the failure's own status. */
 export function refusal(failure: Failure, status?: number, retryAfter?: number): GatewayRefusal {
   const problem = problemOf(failure, status);
   return { status: problem.status, problem, ...(retryAfter === undefined ? {} : { retryAfter }) };
@@ -27,7 +28,7 @@ function badRequest(status: number, detail: string, hint: string): GatewayRefusa
   return refusal(new Failure('invalid_input', detail, { hint }), status);
 }
 
-/** What a request is refused for before anybody is asked. */
+/** Refusals that need no call of a service. */
 export const refusals = {
   path: badRequest(
     400,
@@ -64,7 +65,7 @@ export const refusals = {
   reading: { ...badRequest(405, 'This path is only read.', 'Use GET or HEAD.'), allow: 'GET, HEAD' },
   seconds: badRequest(400, 'seconds must be a whole number.', 'Leave it out for the last ten minutes.'),
   cubeUnknown: badRequest(400, 'cube must name a cube.', 'Use saju, ai, paperwork or crawler.'),
-  nothing: refusal(
+  notFound: refusal(
     new Failure('not_found', 'There is nothing at this path of the gateway.', {
       hint: 'See docs/gateway.md for what there is.',
     }),
@@ -72,8 +73,8 @@ export const refusals = {
   token: refusal(new Failure('unauthorized', 'Invalid token', { hint: 'Send a valid token, or none.' })),
   tokenNeeded: refusal(new Failure('unauthorized', 'This call needs a cube token.')),
   failed: refusal(new Failure('upstream_failed', 'The service did not give a whole answer.')),
-  anothers: refusal(crossUserFailure()),
-  nonsense: refusal(new Failure('upstream_failed', 'The service answered something that is not HTTP.')),
+  crossUser: refusal(crossUserFailure()),
+  notHttp: refusal(new Failure('upstream_failed', 'The service answered something that is not HTTP.')),
   timedOut: refusal(new Failure('upstream_timeout', 'The service did not answer in time.')),
   unexpected: refusal(new Failure('unexpected', 'The gateway failed at this request.', { hint: 'See its log.' })),
 } as const satisfies Record<string, GatewayRefusal>;
@@ -82,16 +83,16 @@ export function permissionNeeded(permission: string): GatewayRefusal {
   return refusal(new Failure('forbidden', `This call needs the permission ${permission}.`));
 }
 
-const tooOften = {
+const rateRefusals = {
   address: refusal(new Failure('rate_limited', 'This address asks too often.')),
   subject: refusal(new Failure('rate_limited', 'This user asks too often.')),
 } as const;
 
 export function tooManyRequests(by: 'address' | 'subject', waitMillis: number): GatewayRefusal {
-  return { ...tooOften[by], retryAfter: Math.ceil(waitMillis / 1000) };
+  return { ...rateRefusals[by], retryAfter: Math.ceil(waitMillis / 1000) };
 }
 
-/** Why another WebSocket is not opened. */
+/** Refusals of further WebSockets. */
 export const tooManyTunnels = {
   gateway: refusal(new Failure('upstream_unavailable', 'As many WebSockets are open as this gateway holds.'), 503, 5),
   one: refusal(
@@ -103,11 +104,8 @@ export const tooManyTunnels = {
   ),
 } as const;
 
-/** Why nobody on a side could be asked. */
-export type NotServedReason = 'nobody' | 'broken_off' | 'too_many';
-
-/** `opensForMillis`: when a broken-off route is tried again. */
-export function notServed(why: NotServedReason, prefix: string, opensForMillis = 0): GatewayRefusal {
+/** `openForMillis`: time until the next trial of a route with an open breaker. */
+export function notServed(why: UnavailableReason, prefix: string, openForMillis = 0): GatewayRefusal {
   switch (why) {
     case 'nobody':
       return unavailable(`Nothing serves ${prefix} now.`, 5);
@@ -116,7 +114,7 @@ export function notServed(why: NotServedReason, prefix: string, opensForMillis =
     case 'broken_off':
       return unavailable(
         `Most calls to ${prefix} failed of late; it is left alone for a while.`,
-        Math.max(1, Math.ceil(opensForMillis / 1000)),
+        Math.max(1, Math.ceil(openForMillis / 1000)),
       );
   }
 }
@@ -154,7 +152,7 @@ export function sendRefusal(res: ServerResponse, refused: GatewayRefusal, more: 
   res.end(body);
 }
 
-/** Answers on a bare connection, which ends with it. */
+/** Answers on a raw connection and closes it. */
 export function sendRawRefusal(socket: Duplex, refused: GatewayRefusal, more: readonly string[] = []): void {
   if (!socket.writable) {
     socket.destroy();
@@ -168,10 +166,10 @@ export function sendRawRefusal(socket: Duplex, refused: GatewayRefusal, more: re
   closeGracefully(socket);
 }
 
-/** How long one end of a connection may go on after the other said its last. */
+/** How long one end of a connection may stay open after the other has ended. */
 export const halfClosedMillis = 1000;
 
-/** Ends a connection; a client that does not end it too is not waited for. */
+/** Ends a connection, and destroys it if the client does not end its side in time. */
 export function closeGracefully(socket: Duplex): void {
   socket.end();
   const timer = setTimeout(() => socket.destroy(), halfClosedMillis);

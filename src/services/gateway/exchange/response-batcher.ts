@@ -7,9 +7,9 @@ interface BatchedResponse {
 }
 
 /**
- * Sends small answers that are whole, all those of one turn of the event loop together at its end: whoever takes them is
- * woken once for all, not once for each, and the answers that wait are read before anything is written. A tenth of the
- * gateway's processor time under load, and nothing where requests come one at a time.
+ * Sends small complete responses, all those of one turn of the event loop together at its end: the receiver wakes up once for
+ * all of them, and the gateway reads all available responses before it writes. Saves a tenth of the gateway's processor time under
+ * load, and costs nothing where requests come one at a time.
  */
 export class ResponseBatcher {
   private waiting: BatchedResponse[] = [];

@@ -3,12 +3,12 @@ import type { AdmittedRequest } from '../admission/admission.js';
 import type { ResponseHeaders } from '../admission/headers.js';
 import type { ResponseBatcher } from './response-batcher.js';
 
-/** An answer up to this size waits for its body before its headers go out: until then it can still become a problem. */
+/** A response up to this size is sent when its body is complete: until then it can still become a problem. */
 const maxBatchedBytes = 16 * 1024;
 
-/** The way of an upstream's answer back to the client. */
+/** Writes the response of an upstream to the client. */
 export class ResponseWriter {
-  /** Whether the client has any of it. */
+  /** Whether any of it has been sent. */
   started = false;
   private received = 0;
 
@@ -17,7 +17,7 @@ export class ResponseWriter {
     readonly status: number,
     private readonly head: ResponseHeaders,
     private readonly side: Side,
-    private readonly wholeAnswers: ResponseBatcher,
+    private readonly batcher: ResponseBatcher,
   ) {}
 
   get isEventStream(): boolean {
@@ -30,22 +30,22 @@ export class ResponseWriter {
     const { res } = this.request;
     if (head.length !== null && head.length <= maxBatchedBytes) return;
     this.writeHead();
-    // With the first bytes where they are there already, else alone: a stream of events may be silent for long.
+    // With the first bytes of the body if they are available, else alone: a stream of events may be silent for long.
     setImmediate(() => {
       if (!res.writableEnded) res.flushHeaders();
     });
   }
 
-  /** `whole`: that was the last of it; `full`: the client has to take something first. */
-  write(chunk: Buffer): 'whole' | 'more' | 'full' {
+  /** `complete`: the body has ended; `backed_up`: the client must read before more is written. */
+  write(chunk: Buffer): 'complete' | 'more' | 'backed_up' {
     const { head } = this;
     const { res } = this.request;
     if (!this.started) this.writeHead();
     this.received += chunk.length;
-    if (this.received !== head.length) return res.write(chunk) ? 'more' : 'full';
-    if (chunk.length <= maxBatchedBytes) this.wholeAnswers.send(res, chunk.toString('latin1'));
+    if (this.received !== head.length) return res.write(chunk) ? 'more' : 'backed_up';
+    if (chunk.length <= maxBatchedBytes) this.batcher.send(res, chunk.toString('latin1'));
     else res.end(chunk);
-    return 'whole';
+    return 'complete';
   }
 
   end(): void {

@@ -3,15 +3,15 @@ import type { GatewayLimits } from '../context.js';
 import { type GatewayRefusal, tooManyTunnels } from './refusals.js';
 
 interface Tunnel {
-  /** Who has it; null for somebody whom an edge does not name. */
+  /** The user or address; null where an edge does not name the client. */
   readonly client: string | null;
-  /** Whether the token that it was asked for with is still right. */
+  /** Whether the token of its request is still valid. */
   readonly isStillValid: () => boolean;
 }
 
 /**
- * Connections that are, or wait to become, WebSockets: so many in all and of one user or address, since each costs two sockets
- * for as long as its client likes. Each ends with the token it was asked for with.
+ * Connections that are, or wait to become, WebSockets. Limited in all and per user or address, since each occupies two sockets
+ * for as long as its client wants. Each ends with the validity of its token.
  */
 export class Tunnels {
   private readonly open = new Map<Duplex, Tunnel>();
@@ -23,7 +23,7 @@ export class Tunnels {
     return this.open.size;
   }
 
-  /** Takes in a client's connection until it closes; a refusal where there is no place for it. */
+  /** Adds a client's connection until it closes; a refusal where a limit is reached. */
   add(socket: Duplex, tunnel: Tunnel): GatewayRefusal | null {
     const { client } = tunnel;
     const { maxTunnels, maxTunnelsPerClient } = this.limits;

@@ -4,24 +4,25 @@ import type { Side } from '../../../domain/traffic/routing.js';
 import type { Admission } from '../admission/admission.js';
 import type { GatewayContext } from '../context.js';
 import { logFailure } from '../observation/log.js';
+import type { FallbackReason } from '../observation/metrics.js';
 import { clientClosedRequest } from '../observation/record-outcome.js';
 import { legacyMayServe, sideFor } from '../routing/side-choice.js';
 import { headersFor } from './outgoing.js';
 import { type GatewayRefusal, heldTooLong, notServed, sendRawRefusal } from './refusals.js';
 import { forwardUpgrade } from './upgrade.js';
 
-/** A request for a WebSocket that passed the door. */
+/** An admitted request for a WebSocket. */
 export interface AdmittedUpgrade extends Admission {
   readonly req: IncomingMessage;
   readonly socket: Socket;
-  /** What the client sent right behind its headers. */
+  /** What the client sent after its headers. */
   readonly first: Buffer;
   readonly startedAt: number;
 }
 
 /**
- * One request for a WebSocket from the door to its answer. It counts as writing, since nobody looks at what goes through it
- * later: it waits while writes are held, and is under way until it is answered.
+ * One request for a WebSocket, from its admission to its response. It counts as a write, since the gateway does not inspect the
+ * messages: it waits while writes are held, and is in flight until its response.
  */
 export class UpgradeExchange {
   private side: Side | null = null;
@@ -103,17 +104,17 @@ export class UpgradeExchange {
       responseMillis: context.limits.responseMillis,
       idleMillis: context.limits.idleMillis,
       onUnreachable: () => {
-        const falls = this.fallBack('repeated');
-        if (falls) this.forward('legacy');
-        return falls;
+        const fallsBack = this.fallBack('repeated');
+        if (fallsBack) this.forward('legacy');
+        return fallsBack;
       },
       onResponse: (status) => this.finish(status),
       onRefused: (refused) => this.refuse(refused),
     });
   }
 
-  /** Whether legacy is to serve it instead of the cube; counts that. */
-  private fallBack(why: 'nobody' | 'broken_off' | 'too_many' | 'repeated'): boolean {
+  /** Whether legacy serves the request instead of the cube; counts the fallback. */
+  private fallBack(why: FallbackReason): boolean {
     const { context, request, side } = this;
     if (side !== 'cube' || !legacyMayServe(context, request.route)) return false;
     context.metrics.countFallback(request.route.label, why);
@@ -126,7 +127,7 @@ export class UpgradeExchange {
     this.finish(refused.status);
   }
 
-  /** Counts it, once. */
+  /** Ends and counts the exchange, once. */
   private finish(status: number): void {
     const { context, request, side } = this;
     if (this.ended) return;

@@ -11,7 +11,7 @@ import { closeGracefully, type GatewayRefusal, halfClosedMillis, refusals } from
 export interface UpgradeRequest {
   readonly req: IncomingMessage;
   readonly socket: Socket;
-  /** What the client sent right behind its headers. */
+  /** What the client sent after its headers. */
   readonly first: Buffer;
   readonly target: string;
   /** Names and values in turn. */
@@ -21,17 +21,17 @@ export interface UpgradeRequest {
   readonly attempt: Attempt;
   readonly responseHeaders: ResponseHeaderReader;
   readonly responseMillis: number;
-  /** Between two parts of an answer that declines. */
+  /** Between two parts of a response that declines. */
   readonly idleMillis: number;
-  /** Asked when nothing reached the upstream: true when the request is somebody else's from then on. */
+  /** Called when nothing reached the upstream: true when it forwards the request elsewhere. */
   readonly onUnreachable: () => boolean;
-  /** Told of the status that the client got, unless it was refused. */
+  /** Called with the status of the response, unless the request was refused. */
   readonly onResponse: (status: number) => void;
-  /** Told when the client is to be refused. */
+  /** Called with the refusal to send. */
   readonly onRefused: (refused: GatewayRefusal) => void;
 }
 
-/** Opens a WebSocket at the upstream and joins the two connections; an upstream that declines is heard by the client. */
+/** Opens a WebSocket at the upstream and connects both ends; the client gets the response of an upstream that declines. */
 export function forwardUpgrade(request: UpgradeRequest): void {
   const { attempt, target, headers } = request;
   const handler = new UpgradeHandler(request);
@@ -45,7 +45,7 @@ export function forwardUpgrade(request: UpgradeRequest): void {
 class UpgradeHandler implements Dispatcher.DispatchHandler {
   private abort: ((error?: Error) => void) | undefined;
   private declined = false;
-  /** Whether its outcome is settled. */
+  /** Whether the attempt is complete. */
   private over = false;
   private timer: NodeJS.Timeout;
 
@@ -99,7 +99,7 @@ class UpgradeHandler implements Dispatcher.DispatchHandler {
       this.timer.refresh();
       resume();
     });
-    // Without a length its end is the end of the connection.
+    // Without a length the end of the connection ends the body.
     socket.write(
       responseHead(status, 'Declined', [
         ...forwarded,
@@ -131,12 +131,12 @@ class UpgradeHandler implements Dispatcher.DispatchHandler {
   }
 
   onError(): void {
-    // Reset, not ended: nobody takes half an answer for the whole.
+    // A reset, so that the client does not take an incomplete response for complete.
     if (this.declined) this.request.socket.resetAndDestroy();
     else this.fail('failed', refusals.failed);
   }
 
-  /** Whatever the upstream is at, nobody waits for it any more. */
+  /** The client has gone: the upstream's response is not needed. */
   private readonly onClientClose = (): void => {
     if (!this.over) this.respond(499, 'abandoned');
     this.detach();
@@ -162,14 +162,14 @@ class UpgradeHandler implements Dispatcher.DispatchHandler {
     this.request.attempt.complete(outcome, answered);
   }
 
-  /** The client's connection is somebody else's from here on. */
+  /** Releases the client's connection. */
   private detach(): void {
     clearTimeout(this.timer);
     this.request.socket.off('close', this.onClientClose);
   }
 }
 
-/** Passes on what comes from one end, as fast as the other takes it; the end of one is soon the end of both. */
+/** Copies bytes from one end to the other with backpressure; the end of one soon ends both. */
 function forwardBytes(from: Duplex, to: Duplex): void {
   from.on('error', () => to.destroy());
   from.on('end', () => {

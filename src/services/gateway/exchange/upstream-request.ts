@@ -3,18 +3,18 @@ import type { Side } from '../../../domain/traffic/routing.js';
 import type { CallOutcome } from '../../../upstream/breaker.js';
 import type { Attempt } from '../../../upstream/upstream.js';
 
-/** Who hears what comes of a leg. `resume` asks for more after `onData` said to wait. */
+/** Receives the events of an `UpstreamRequest`. `resume` continues after `onData` returned false. */
 export interface UpstreamListener {
-  /** False waits with the body. */
-  onHeaders(leg: UpstreamRequest, status: number, raw: Buffer[], resume: () => void): boolean;
+  /** False pauses the body. */
+  onHeaders(upstreamRequest: UpstreamRequest, status: number, raw: Buffer[], resume: () => void): boolean;
   onData(chunk: Buffer): boolean;
-  onComplete(leg: UpstreamRequest): void;
-  onError(leg: UpstreamRequest, error: Error): void;
+  onComplete(upstreamRequest: UpstreamRequest): void;
+  onError(upstreamRequest: UpstreamRequest, error: Error): void;
 }
 
 /**
- * One attempt to have a request answered, as undici's handler; what arrives after its end is nobody's business any more.
- * The raw callbacks, not the newer ones: those make an object of the headers that nobody here needs.
+ * One attempt to forward a request, as undici's handler; it ignores what arrives after its end. It uses the raw callbacks: the
+ * newer ones build an object of the headers.
  */
 export class UpstreamRequest implements Dispatcher.DispatchHandler {
   /** Whether anything may have reached the upstream. */
@@ -38,7 +38,7 @@ export class UpstreamRequest implements Dispatcher.DispatchHandler {
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
-    // 1xx comes before the answer.
+    // A 1xx precedes the response.
     return this.ended || status < 200 ? true : this.listener.onHeaders(this, status, raw, resume);
   }
 
@@ -54,14 +54,14 @@ export class UpstreamRequest implements Dispatcher.DispatchHandler {
     if (!this.ended) this.listener.onError(this, error);
   }
 
-  /** The leg is at its end; `answered` tells failures of the upstream's own from those on the way. */
+  /** Ends the attempt; `answered` separates failures of the upstream from those of the connection. */
   end(outcome: CallOutcome, answered: boolean): void {
     if (this.ended) return;
     this.ended = true;
     this.attempt.complete(outcome, answered);
   }
 
-  /** As `end`, and breaks off what is still under way. */
+  /** As `end`, and aborts the dispatch. */
   abort(outcome: CallOutcome, answered = false): void {
     if (this.ended) return;
     this.end(outcome, answered);

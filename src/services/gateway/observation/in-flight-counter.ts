@@ -7,7 +7,7 @@ interface Counts {
   writes: number;
 }
 
-/** How many requests of each cube are between their decision and their answer: a hold is in force once there are none. */
+/** Counts the requests of each cube between routing and response: a hold is in force once there are none. */
 export class InFlightCounter {
   private readonly counts = new Map<TrafficName, Counts>();
   private waiting: { readonly name: TrafficName; readonly scope: HoldScope; readonly done: () => void }[] = [];
@@ -24,7 +24,7 @@ export class InFlightCounter {
     if (this.waiting.length > 0) this.resolveWaiters();
   }
 
-  /** Resolves when none is left of those that a hold of `scope` concerns. */
+  /** Resolves when no request in the `scope` of a hold is in flight. */
   whenDrained(name: TrafficName, scope: HoldScope): Promise<void> {
     return new Promise((resolve) => {
       this.waiting.push({ name, scope, done: resolve });

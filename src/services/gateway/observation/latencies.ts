@@ -3,8 +3,8 @@ import type { UserBytes } from '../../../domain/traffic/routing.js';
 const capacity = 32_768;
 
 /**
- * The times of a bounded number of answers, by user. At a high rate only every n-th is kept, n following the rate, so
- * that what is kept reaches over the time that a comparison looks at.
+ * The latencies of a bounded number of responses, by user. At a high rate it samples every n-th, n following the rate, so
+ * that the samples cover the time that a comparison uses.
  */
 export class Latencies {
   private users: (UserBytes | undefined)[] = [];
@@ -27,7 +27,7 @@ export class Latencies {
     this.next = (this.next + 1) % capacity;
   }
 
-  /** Fits what is kept to `perSecond` answers, so that it reaches over `seconds`. */
+  /** Sets the sampling for `perSecond` responses, so that the samples cover `seconds`. */
   adapt(perSecond: number, seconds: number): void {
     this.stride = Math.max(1, Math.ceil((perSecond * seconds) / capacity));
   }

@@ -6,12 +6,12 @@ import type { GatewayRefusal } from '../exchange/refusals.js';
 
 type LoggedRequest = Pick<Admission, 'requestId' | 'trace' | 'route'>;
 
-/** By what a request is found again, here and in the logs of whoever answered it. */
+/** Fields that identify a request in this log and in those of the services. */
 export function bindingsOf({ requestId, trace, route }: LoggedRequest) {
   return { request_id: requestId, ...traceBindings(trace), cube: route.label, endpoint: route.endpoint };
 }
 
-/** A line for each request that was not served, and why. */
+/** Logs why a request was not served. */
 export function logFailure(
   { log }: Pick<GatewayContext, 'log'>,
   request: LoggedRequest,

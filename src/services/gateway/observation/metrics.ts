@@ -1,4 +1,5 @@
 import type { Side } from '../../../domain/traffic/routing.js';
+import type { UnavailableReason } from '../../../upstream/upstream.js';
 import type { Route } from '../routing/routes.js';
 
 /** Upper bounds of the duration histograms, seconds: dense where a ramp compares the two sides. */
@@ -7,6 +8,9 @@ const bounds = [
   ...[0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30],
 ] as const;
 const highestStatus = 600;
+
+/** Why legacy serves a request for the cube: the cube was unavailable, or a failed attempt is repeated. */
+export type FallbackReason = UnavailableReason | 'repeated';
 
 /** A histogram in numbers only: observing allocates nothing. */
 class Histogram {
@@ -34,7 +38,7 @@ class Histogram {
   }
 }
 
-/** What one side of one cube answered, as clients saw it. */
+/** The responses of one side of one cube, as clients saw them. */
 export class UpstreamSeries {
   private readonly statuses = new Float64Array(highestStatus);
   private readonly durations = new Histogram();
@@ -55,11 +59,11 @@ export class UpstreamSeries {
   }
 }
 
-/** Methods by which requests are counted; others count as one, so that nobody can make series. */
+/** Methods with their own label; all others share one, so that clients cannot create series. */
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 type CountedMethod = (typeof methods)[number] | 'other';
 
-/** The four metrics that every cube keeps of itself, and those by upstream, as counters in place before a request comes. */
+/** The four metrics of every cube, and those by upstream; the counters exist before the first request. */
 export class GatewayMetrics {
   private readonly upstreams = new Map<string, Readonly<Record<Side, UpstreamSeries>>>();
   private readonly endpoints = new Map<string, Map<CountedMethod, Float64Array>>();
@@ -84,7 +88,7 @@ export class GatewayMetrics {
     return series;
   }
 
-  /** A request that was answered, by whomever. `endpoint` is a pattern, never a URL. */
+  /** Counts an answered request. `endpoint` is a pattern, never a URL. */
   count(method: string, endpoint: string, status: number, seconds: number): void {
     const counted = methods.find((known) => known === method) ?? 'other';
     let byMethod = this.endpoints.get(endpoint);
@@ -101,8 +105,8 @@ export class GatewayMetrics {
     this.durations.observe(seconds);
   }
 
-  /** A request meant for the cube that went to legacy instead. */
-  countFallback(label: string, reason: 'nobody' | 'broken_off' | 'too_many' | 'repeated'): void {
+  /** Counts a request for the cube that legacy serves instead. */
+  countFallback(label: string, reason: FallbackReason): void {
     const labels = `cube="${label}",reason="${reason}"`;
     this.fallbacks.set(labels, (this.fallbacks.get(labels) ?? 0) + 1);
   }

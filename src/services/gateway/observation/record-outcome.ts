@@ -5,22 +5,22 @@ import type { GatewayContext } from '../context.js';
 import { headersFor } from '../exchange/outgoing.js';
 import type { Route } from '../routing/routes.js';
 
-/** What nginx calls it when the client did not wait for its answer. */
+/** nginx's status for a client that closed the connection before its response. */
 export const clientClosedRequest = 499;
 
-/** What came of a request, as its client saw it. */
+/** The outcome of a request, as its client saw it. */
 export interface Outcome {
   readonly status: number;
-  /** 5xx, no answer in time, half an answer. */
+  /** 5xx, time-out, or an incomplete response. */
   readonly failed: boolean;
-  /** Null where no side was asked for it. */
+  /** Null where no side was called. */
   readonly side: Side | null;
-  /** Null where it came to no decision, or its cube has no twin. */
+  /** Null where it was not routed, or its cube has no legacy service. */
   readonly intent: Intent | null;
   readonly body: Buffer | RequestBody | null;
 }
 
-/** Counts a request at its end, and has the sides compared by it. */
+/** Counts a request at its end, and offers it for shadow comparison. */
 export function recordOutcome(context: GatewayContext, request: AdmittedRequest, outcome: Outcome): void {
   const { route, user, method } = request;
   const { status, side } = outcome;
@@ -40,7 +40,7 @@ function isAllowListed(context: GatewayContext, route: Route, user: UserBytes): 
   return trafficName !== null && context.flags.flagsOf(trafficName).allow.has(user);
 }
 
-/** By what only reads, and of which everything is at hand. */
+/** Only requests that read, and whose body is buffered. */
 function considerShadow(context: GatewayContext, request: AdmittedRequest, outcome: Outcome, millis: number): void {
   const { route, method } = request;
   const { status, intent, body } = outcome;

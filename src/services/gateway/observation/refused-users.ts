@@ -5,17 +5,17 @@ import { UserWindows, type UserWindowsOptions } from './user-windows.js';
 
 const sides = ['cube', 'legacy'] as const satisfies readonly Side[];
 
-/** What the gateway answers by itself, whoever would have served: it says nothing of a side. */
+/** Statuses of the gateway itself: they say nothing about a side. */
 const ownStatuses: ReadonlySet<number> = new Set([401, 408, 413, 414, 429, 431, 499]);
 
-/** Whether a side refused a request by its answer: 400, 403, 404, 405, 409, 410, 422 and their like. */
+/** Whether a side refused a request: 400, 403, 404, 405, 409, 410, 422 and similar. */
 export function isRefusal(status: number): boolean {
   return status >= 400 && status < 500 && !ownStatuses.has(status);
 }
 
 /**
- * Who was refused, by route and side: what one user may not, or misspells, both sides refuse alike; a side that refuses what
- * the other accepts has users of its own who are refused. Counted as failures are: by user, each once an hour.
+ * Counts refused users by route and side. Both sides refuse invalid and forbidden requests alike; a side that refuses what the
+ * other accepts shows more refused users. Counted as failures are: by user, each once an hour.
  */
 export class RefusedUsers {
   private readonly routes: readonly { readonly key: string; readonly label: string }[];
@@ -38,7 +38,7 @@ export class RefusedUsers {
     });
   }
 
-  /** One answer of a side to a user. */
+  /** Counts one response of a side to a user. */
   count(route: Route, side: Side, user: UserBytes, status: number): void {
     this.windows.count(keyOf(route), side, user, isRefusal(status), 0);
   }
@@ -70,7 +70,7 @@ export class RefusedUsers {
   }
 }
 
-/** Two kinds of requests may share a pattern: what deletes a record and what reads it. */
+/** Several routes may share a pattern: reading a record and deleting it. */
 function keyOf({ methods, endpoint }: Route): string {
   return `${methods[0] ?? 'ANY'} ${endpoint}`;
 }

@@ -5,7 +5,7 @@ import { callUpstream } from '../../../upstream/call.js';
 import type { Upstream } from '../../../upstream/upstream.js';
 import { family } from './metrics.js';
 
-/** A request of a client as both sides may be asked it again. */
+/** A request of a client that may be repeated at both sides. */
 export interface GatewayShadowRequest extends ShadowRequest {
   readonly method: string;
   readonly target: string;
@@ -15,14 +15,14 @@ export interface GatewayShadowRequest extends ShadowRequest {
 }
 
 export interface ShadowingOptions {
-  /** Connections of their own: what a comparison meets neither breaks off nor ejects anything for clients. */
+  /** Separate connections: failures of a comparison neither open breakers nor eject instances for clients. */
   readonly sides: ReadonlyMap<string, Readonly<Record<Side, Upstream | null>>>;
   readonly inFlight: () => number;
   readonly hopToken: (name: string) => string;
   readonly rules: readonly ShadowRule[];
 }
 
-/** Compares the two sides of cubes by the requests that pass through this gateway. */
+/** Shadow comparison of the two sides of cubes by requests of this gateway's clients. */
 export function createShadowing(options: ShadowingOptions): Shadow<GatewayShadowRequest> {
   const { sides, inFlight, hopToken, rules } = options;
   const fetchResponse = async (
@@ -51,7 +51,7 @@ export function createShadowing(options: ShadowingOptions): Shadow<GatewayShadow
   return createShadow({ fetchResponse, inFlight, rules, clock: () => new Date() });
 }
 
-/** Without what would have an answer packed, or left out because the client knows it. */
+/** Without the headers that lead to a compressed, partial or empty response. */
 function withoutConditionals(headers: readonly string[]): string[] {
   const kept: string[] = [];
   for (let place = 0; place < headers.length; place += 2) {
@@ -90,7 +90,7 @@ export function renderShadow({ counts }: Shadow<GatewayShadowRequest>): string {
   ].join('\n');
 }
 
-/** Keys of answers come from upstreams. */
+/** The field names come from upstreams. */
 function escapeLabel(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n').slice(0, 200);
 }

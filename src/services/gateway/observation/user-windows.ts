@@ -5,11 +5,11 @@ import { Latencies } from './latencies.js';
 import { family } from './metrics.js';
 
 const sides = ['cube', 'legacy'] as const satisfies readonly Side[];
-/** Users remembered in one window and on one side; the answers of further ones are not counted. */
+/** Users in one window and on one side; further ones are not counted. */
 const maxUsers = 100_000;
 const maxLookSeconds = 600;
 
-/** What one window saw, and what all closed windows together did. */
+/** The counts of one window, or of all closed windows. */
 interface Counts {
   users: number;
   failedUsers: number;
@@ -18,7 +18,7 @@ interface Counts {
 }
 
 class SideWindow {
-  /** Made with the first failure: it takes its memory at once. */
+  /** Created with the first failure: it allocates all its memory at once. */
   private known: LRUCache<UserBytes, true> | undefined;
   users = new Set<UserBytes>();
   failedUsers = new Set<UserBytes>();
@@ -29,7 +29,7 @@ class SideWindow {
 
   constructor(private readonly now: () => number) {}
 
-  /** Ends the window. `newlyFailed` says of those that this gateway does not know yet how many nobody else counted. */
+  /** Closes the window. `newlyFailed` gives how many of the users who are new to this gateway are new to all gateways. */
   async close(seconds: number, newlyFailed: (users: readonly UserBytes[]) => Promise<number>): Promise<void> {
     const { users, requests, failed } = this;
     const unknown = [...this.failedUsers].filter((user) => this.isNew(user));
@@ -39,14 +39,14 @@ class SideWindow {
     this.requests = 0;
     this.failed = 0;
     const failedUsers = unknown.length === 0 ? 0 : await newlyFailed(unknown);
-    // All at once: who compares failed users with users must find both of the same windows.
+    // All at once: readers compare failed users with users, and need both from the same windows.
     this.totals.users += users.size;
     this.totals.failedUsers += failedUsers;
     this.totals.requests += requests;
     this.totals.failed += failed;
   }
 
-  /** Who failed before counts anew. */
+  /** Users who failed before count again. */
   clearKnown(): void {
     this.known = undefined;
   }
@@ -59,11 +59,11 @@ class SideWindow {
   }
 }
 
-/** What all gateways know of the users who met a failure. Both may fail; then this gateway goes by what it knows itself. */
+/** The failed users that all gateways share. Both calls may reject; then this gateway uses its own counts. */
 export interface SharedFailures {
-  /** Puts them on record, and says how many of them no gateway has counted within the hour. */
+  /** Records users, and gives how many of them no gateway has counted within the hour. */
   record(label: string, side: Side, users: readonly UserBytes[]): Promise<number>;
-  /** Whoever failed counts anew. */
+  /** Users who failed before count again. */
   clear(label: string): Promise<void>;
 }
 
@@ -75,23 +75,23 @@ export interface UserWindowsOptions {
   readonly failures: SharedFailures;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
-  /** Whether latencies are kept too; they are unless said otherwise. */
+  /** Whether latencies are kept too; true by default. */
   readonly keepsLatencies?: boolean;
 }
 
 /**
- * Who met a failure, by windows of time: requests of one user are no independent trials, users are (TRAFFIC, "Bites").
- * For the same reason a user who fails in one window after the other, or at one gateway and the next, is counted as failed
- * once an hour: a ramp between equal sides would go back one time in five, where one in a hundred is promised
- * (test/unit/domain/ramp/simulation.test.ts). After a weight that fell they count anew.
- * The series grow by what was in a window soon after its end.
+ * Counts users with a failure, by windows of time: requests of one user are not independent trials, users are (TRAFFIC,
+ * "Bites"). For the same reason a user who fails in several windows, or at several gateways, counts as failed once an hour:
+ * otherwise a ramp between equal sides would go back one time in five, where one in a hundred is promised
+ * (test/unit/domain/ramp/simulation.test.ts). After a lower weight they count again. A window's counts reach the series soon
+ * after its end.
  */
 export class UserWindows {
   private readonly cubes: ReadonlyMap<string, Readonly<Record<Side, SideWindow>>>;
   private readonly timer: NodeJS.Timeout;
-  /** Whether what was known of a cube's users could be forgotten when its weight fell the last time. */
+  /** Whether the failed users of a cube could be cleared when its weight last fell. */
   private readonly clearing = new Map<string, Promise<boolean>>();
-  /** The weight of each cube, and since when it is what it is. */
+  /** The weight of each cube, and the time of its last change. */
   private readonly weights = new Map<string, { readonly weight: number; readonly since: number }>();
 
   constructor(private readonly options: UserWindowsOptions) {
@@ -111,13 +111,13 @@ export class UserWindows {
     const before = this.weights.get(label)?.weight;
     if (before === weight) return;
     this.weights.set(label, { weight, since: this.options.now() });
-    // A ramp went back: the next one meets the same users, and has to see them fail.
+    // After a rollback the next ramp meets the same users, and must count their failures again.
     if (before === undefined || weight >= before) return;
     for (const side of sides) this.cubes.get(label)?.[side].clearKnown();
     this.clearing.set(label, this.clearShared(label));
   }
 
-  /** Resolves with whether it was done. */
+  /** Resolves with whether it succeeded. */
   private clearShared(label: string): Promise<boolean> {
     return this.options.failures.clear(label).then(
       () => true,
@@ -125,7 +125,7 @@ export class UserWindows {
     );
   }
 
-  /** Whether what all gateways know is of this weight; what could not be forgotten is tried again. */
+  /** Whether the shared failures belong to the current weight; retries a clearing that failed. */
   private async sharedFailuresCleared(label: string): Promise<boolean> {
     const before = this.clearing.get(label);
     if (before === undefined || (await before)) return true;
@@ -136,7 +136,7 @@ export class UserWindows {
 
   private async closeWindow(label: string, side: Side): Promise<void> {
     const { failures, windowMillis } = this.options;
-    // Rather twice than not at all: what is not counted protects nobody.
+    // Counting a user twice is safer than not at all.
     const newlyFailed = async (users: readonly UserBytes[]) =>
       (await this.sharedFailuresCleared(label))
         ? failures.record(label, side, users).catch(() => users.length)
@@ -144,7 +144,7 @@ export class UserWindows {
     await this.cubes.get(label)?.[side].close(windowMillis / 1000, newlyFailed);
   }
 
-  /** One answer to a user, as the user saw it. */
+  /** Counts one response, as the user saw it. */
   count(label: string, side: Side, user: UserBytes, failed: boolean, millis: number): void {
     const window = this.cubes.get(label)?.[side];
     if (window === undefined || (window.users.size >= maxUsers && !window.users.has(user))) return;
@@ -158,8 +158,8 @@ export class UserWindows {
   }
 
   /**
-   * Medians by user over the last `seconds`, milliseconds, of what was answered since the weight last changed; null for a
-   * cube that is not there.
+   * Medians by user over the last `seconds`, in milliseconds, of responses since the last change of the weight; null for an
+   * unknown cube.
    */
   latencies(label: string, seconds: number): Readonly<Record<Side, readonly number[]>> | null {
     const window = this.cubes.get(label);
@@ -171,7 +171,7 @@ export class UserWindows {
     return { cube: window.cube.latencies.medians(from), legacy: window.legacy.latencies.medians(from) };
   }
 
-  /** What all closed windows of one side saw together. */
+  /** The counts of all closed windows of one side. */
   totalsOf(label: string, side: Side): Readonly<Counts> {
     return this.cubes.get(label)?.[side].totals ?? { users: 0, failedUsers: 0, requests: 0, failed: 0 };
   }

@@ -1,35 +1,35 @@
 import { type CubeDefinition, cubeDefinitions, type TrafficName } from '../../../domain/cubes.js';
 import type { Intent } from '../../../domain/traffic/routing.js';
 
-/** What is declared of a route of a service. */
+/** The declaration of a route of a service. */
 export interface RouteRule {
   readonly methods: readonly string[];
   /** Without the gateway's prefix; `:name` stands for one segment. */
   readonly pattern: string;
   readonly intent: Intent | 'by save';
-  /** Whether answers may be kept for others who ask the same. */
+  /** Whether responses may be cached. */
   readonly cacheable: boolean;
-  /** Whether asking the other side too changes nothing there. */
+  /** Whether a shadow request has no effect. */
   readonly shadowable: boolean;
-  /** Whether bodies are files: of any size, and for as long as they take. */
+  /** Whether bodies are files, without limits of size and total time. */
   readonly carriesFiles: boolean;
-  /** Request headers that its service reads beside the standard ones, in lower case: no other goes on to it. */
+  /** Non-standard request headers that its service reads, in lower case: the gateway forwards no others. */
   readonly headers: ReadonlySet<string>;
 }
 
-/** A rule in its place: what a request is counted, broken off and cached under. */
+/** A rule with its cube and prefix: the key for metrics, breakers and cache. */
 export interface Route extends RouteRule {
   readonly cube: CubeDefinition;
   /** The label of the cube in metrics. */
   readonly label: string;
-  /** As metrics name it: the whole pattern with the prefix. */
+  /** The pattern with the prefix, as in metrics. */
   readonly endpoint: string;
   readonly matches: (path: string) => boolean;
 }
 
-/** What clients may say to every service; the request's id and trace go on as the gateway names them. */
+/** Non-standard headers for every service; the gateway forwards request id and trace with its own values. */
 const headersOfEveryRoute = ['x-request-id', 'traceparent', 'tracestate', 'x-cube-client'] as const;
-/** A creation that is sent again under the same key is to be the same one. */
+/** Two creations with the same key are one. */
 const creation = { headers: ['idempotency-key'] } as const;
 
 const rules: Readonly<Record<TrafficName, readonly RouteRule[]>> = {
@@ -66,13 +66,13 @@ interface CubeRoutes {
   readonly cube: CubeDefinition;
   readonly prefix: string;
   readonly routes: readonly Route[];
-  /** What nobody declared: it counts as writing. */
+  /** Undeclared paths: they count as writing. */
   readonly rest: Route;
 }
 
 export interface RouteMatch {
   readonly route: Route;
-  /** The path that the upstream sees. */
+  /** The path for the upstream. */
   readonly path: string;
 }
 

@@ -3,7 +3,7 @@ import type { RequestBody } from '../admission/request-body.js';
 import type { GatewayContext } from '../context.js';
 import type { Route } from './routes.js';
 
-/** What of the gateway decides which side serves a request. */
+/** What the choice of a side depends on. */
 export type SideChoice = Pick<GatewayContext, 'buckets' | 'flags' | 'ownershipOf' | 'sidesOf'>;
 
 /** Whether a request reads or writes (contract, section 4). */
@@ -12,7 +12,7 @@ export function intentOf(route: Route, body: Buffer | RequestBody | null): Inten
   return Buffer.isBuffer(body) && isNotSaved(body) ? 'reads' : 'writes';
 }
 
-/** The side that is to serve a user of a route now. */
+/** The side that serves a request of a user now. */
 export function sideFor(choice: SideChoice, route: Route, user: UserBytes | null, intent: Intent): Side {
   const { trafficName } = route.cube;
   if (trafficName === null) return 'cube';
@@ -26,7 +26,7 @@ export function sideFor(choice: SideChoice, route: Route, user: UserBytes | null
   });
 }
 
-/** Whether legacy may serve what the cube cannot: only while it is the system of record. */
+/** Whether legacy may serve a request for the cube: only while legacy is the owner. */
 export function legacyMayServe(choice: SideChoice, route: Route): boolean {
   const { trafficName } = route.cube;
   return (
@@ -36,7 +36,7 @@ export function legacyMayServe(choice: SideChoice, route: Route): boolean {
   );
 }
 
-/** A calculation that is not to be saved only reads. What cannot be read counts as writing. */
+/** A calculation without saving only reads. An unreadable body counts as writing. */
 function isNotSaved(body: Buffer): boolean {
   try {
     const parsed: unknown = JSON.parse(body.toString('utf8'));

@@ -9,7 +9,7 @@ import type { Route } from './routes.js';
 export interface SidesOptions {
   readonly limits: GatewayLimits;
   readonly instances: Pick<InstanceSource<CubeId>, 'ready' | 'versionOf'>;
-  /** Where the monolith serves each kind; a kind that is not named has no legacy side. */
+  /** The monolith's URL by cube; a cube without one has no legacy side. */
   readonly legacyUrls: ReadonlyMap<TrafficName, string>;
   readonly now: () => number;
   readonly random: () => number;
@@ -18,11 +18,11 @@ export interface SidesOptions {
 const connectionsPerEndpoint = 256;
 const maxOutstanding = 4096;
 
-/** The two sides of every cube that some of `routes` belong to, by its label, with connections of their own. */
+/** The two sides of every cube of `routes`, by label, with separate connections. */
 export class Sides {
   readonly all: ReadonlyMap<string, SidesOfCube>;
 
-  /** `usesBreakers`: whether a route of a cube is left alone while most of its calls fail. */
+  /** `usesBreakers`: whether circuit breakers guard the routes of cubes. */
   constructor(
     routes: readonly Route[],
     private readonly options: SidesOptions,
