@@ -54,9 +54,7 @@ export function createItemSteps(deps: ActivityDependencies, registry: Readonly<R
         const place = itemSteps(run.kind).indexOf(name);
         const claim = await atSide('cube', () => beginItemStep(cube, run, item, name, place));
         if (claim === undefined) return { kind: 'done' };
-        step.reach('after-item-begun');
         const outcome = await itemsOf(run, kind).do(claim, step);
-        step.reach('before-item-done');
         if (outcome.kind === 'done') await atSide('cube', () => endItemStep(cube, claim, 'done'));
         return outcome;
       }),

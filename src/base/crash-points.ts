@@ -13,8 +13,6 @@ export const crashPoints = [
   'after-repair-commit',
   'before-removal-commit',
   'after-removal-commit',
-  'after-item-begun',
-  'before-item-done',
   'before-state-recorded',
   'after-state-recorded',
   'before-finalize',
