@@ -1,4 +1,6 @@
 import pg from 'pg';
+import { type CubeId, kindEntry, kindsOf, migrationKinds } from '../../domain/catalog.js';
+import { trafficNameOfKind } from '../../domain/cubes.js';
 import { auditOwner, closeAudit } from './audit-owner.js';
 
 /** The two embedded database servers. */
@@ -42,6 +44,33 @@ const onLedger = (what: string) => (role: string) => [
   `alter default privileges for role cubes in schema ledger grant usage, select on sequences to ${role}`,
 ];
 
+/** What a bulk worker does with the tables of every kind, in the schemas of their cubes. */
+function movesRows(role: string): readonly string[] {
+  const schemas = [...new Set(migrationKinds.map(trafficNameOfKind))];
+  return schemas.flatMap((schema) => [
+    `grant usage on schema ${schema} to ${role}`,
+    `grant select, insert, update, delete on all tables in schema ${schema} to ${role}`,
+    `alter default privileges for role cubes in schema ${schema} grant select, insert, update, delete on tables to ${role}`,
+  ]);
+}
+
+/** What a cube does with legacy's tables of its kinds, as far as they are there. */
+function servesTablesOf(cube: CubeId): (role: string) => readonly string[] {
+  const tables = kindsOf(cube).flatMap((kind) => kindEntry(kind).tables.map(({ name }) => `public.${name}`));
+  return (role) => [
+    `grant usage on schema public to ${role}`,
+    ...tables.map(
+      (table) => `do $$ begin
+         if to_regclass('${table}') is null then return; end if;
+         grant select, insert, update, delete on ${table} to ${role};
+         if pg_get_serial_sequence('${table}', 'id') is not null then
+           execute format('grant usage on sequence %s to ${role}', pg_get_serial_sequence('${table}', 'id'));
+         end if;
+       end $$`,
+    ),
+  ];
+}
+
 /**
  * Who may do what in the embedded databases. The programs' roles have what their program does, and no more: none makes
  * roles or databases, replicates, runs programs of the server's machine or reads its files.
@@ -62,16 +91,7 @@ export const databaseRoles = {
       },
       {
         name: 'saju_cube',
-        rights: (role) => [
-          `grant usage on schema public to ${role}`,
-          `do $$ begin
-             if to_regclass('public.saju_records') is null then return; end if;
-             grant select, insert, update, delete on public.saju_records to ${role};
-             if pg_get_serial_sequence('public.saju_records', 'id') is not null then
-               execute format('grant usage on sequence %s to ${role}', pg_get_serial_sequence('public.saju_records', 'id'));
-             end if;
-           end $$`,
-        ],
+        rights: servesTablesOf('saju-cube'),
       },
     ],
   },
@@ -85,12 +105,7 @@ export const databaseRoles = {
       },
       {
         name: 'bulk_worker',
-        rights: (role) => [
-          ...onLedger('select, insert, update, delete')(role),
-          `grant usage on schema saju to ${role}`,
-          `grant select, insert, update, delete on all tables in schema saju to ${role}`,
-          `alter default privileges for role cubes in schema saju grant select, insert, update, delete on tables to ${role}`,
-        ],
+        rights: (role) => [...onLedger('select, insert, update, delete')(role), ...movesRows(role)],
       },
       // Takes ranges and operations from bulk workers: what a lost one has open is ended.
       { name: 'control_worker', memberOf: ['bulk_worker'], rights: appendsToAudit },

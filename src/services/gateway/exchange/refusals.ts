@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Problem } from '../../../api/problem.js';
 import { Failure } from '../../../base/failures.js';
+import { trafficNames } from '../../../domain/cubes.js';
 import { problemOf } from '../../../http/problem.js';
 import { crossUserFailure } from '../../../upstream/call.js';
 import type { UnavailableReason } from '../../../upstream/upstream.js';
@@ -64,7 +65,11 @@ export const refusals = {
   },
   reading: { ...badRequest(405, 'This path is only read.', 'Use GET or HEAD.'), allow: 'GET, HEAD' },
   seconds: badRequest(400, 'seconds must be a whole number.', 'Leave it out for the last ten minutes.'),
-  cubeUnknown: badRequest(400, 'cube must name a cube.', 'Use saju, ai, paperwork or crawler.'),
+  cubeUnknown: badRequest(
+    400,
+    'cube must name a cube.',
+    `Use ${trafficNames.slice(0, -1).join(', ')} or ${trafficNames.at(-1)}.`,
+  ),
   notFound: refusal(
     new Failure('not_found', 'There is nothing at this path of the gateway.', {
       hint: 'See docs/gateway.md for what there is.',
