@@ -3,6 +3,7 @@ import type { MigrationOptions } from '../domain/migration/options.js';
 import type { RunReference } from '../domain/migration/run-reference.js';
 import type { CopyLane, Finished, Kind, LaneRound, VerifyRound } from '../kinds/kind.js';
 import { atSide } from '../postgres/databases.js';
+import { reopenMismatchedItems } from '../postgres/ledger/items.js';
 import { recordEstimate, recordUnmapped } from '../postgres/ledger/run-state.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { createKindDispatch } from './kind-dispatch.js';
@@ -41,7 +42,11 @@ export function createMigrationSteps(deps: ActivityDependencies, registry: Reado
 
     /** Makes the target equal to the source where the last verification found it different. */
     repairRows: (run: RunReference, options: MigrationOptions): Promise<Finished> =>
-      byKind(run, (kind, step) => kind.repair(run, options, step)),
+      byKind(run, async (kind, step) => {
+        const { cube } = step.databases;
+        if (kind.items !== undefined) await atSide('cube', () => reopenMismatchedItems(cube, run));
+        return kind.repair(run, options, step);
+      }),
 
     /** Tries rejected rows again: all that are not in the target, or those named. */
     retryRejects: (run: RunReference, options: MigrationOptions, ids: 'all' | readonly string[]): Promise<Finished> =>

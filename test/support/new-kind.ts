@@ -7,9 +7,13 @@ import { talismans } from '../new-kind/catalog-line.js';
 /** A kind of the tests' own, with the plan for items. */
 export const newKind = 'talismans' as MigrationKind;
 
-/** Puts the kind into the catalogue of this process. */
+/** Puts the kind into the catalogue of this process, or takes it out again. */
 export function addNewKind(): void {
   Object.assign(catalog, { [newKind]: talismans });
+}
+
+export function removeNewKind(): void {
+  Reflect.deleteProperty(catalog, newKind);
 }
 
 /** The compiled plans, with the kind in their catalogue. */

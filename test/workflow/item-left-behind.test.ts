@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { addNewKind, bundleWithNewKind, newKind } from '../support/new-kind.js';
+import { addNewKind, bundleWithNewKind, newKind, removeNewKind } from '../support/new-kind.js';
 import { itemSteps, withItems } from './fake-items.js';
 import { workUntilStopped } from './fake-ledger.js';
 import { PlanServer } from './plan-server.js';
@@ -11,7 +11,10 @@ beforeAll(async () => {
   addNewKind();
   real = await PlanServer.startOnRealServer(newKind, await bundleWithNewKind());
 });
-afterAll(() => real.stop());
+afterAll(async () => {
+  removeNewKind();
+  await real.stop();
+});
 
 test('an item that a lost plan left at work is stopped, and started again by the plan that goes on', async () => {
   const run = await real.begin('lost', (ledger) => {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { taskQueues } from '../../src/domain/task-queues.js';
 import { until } from '../support/conditions.js';
-import { addNewKind, bundleWithNewKind, newKind } from '../support/new-kind.js';
+import { addNewKind, bundleWithNewKind, newKind, removeNewKind } from '../support/new-kind.js';
 import { itemSteps, itemsOf, withItems } from './fake-items.js';
 import { clean, failing, mismatch, workUntilStopped } from './fake-ledger.js';
 import { PlanServer } from './plan-server.js';
@@ -13,7 +13,10 @@ beforeAll(async () => {
   addNewKind();
   server = await PlanServer.start(newKind, await bundleWithNewKind());
 });
-afterAll(() => server.stop());
+afterAll(async () => {
+  removeNewKind();
+  await server.stop();
+});
 
 test('items go through their steps, in order, between the copy and the verification', async () => {
   const run = await server.begin('in-order', (ledger) => withItems(ledger, 5));

@@ -132,6 +132,26 @@ export async function claimItemUndo(cube: pg.Pool, run: RunReference, item: Item
   }));
 }
 
+/**
+ * Has the items made their steps once more that the last verification of the run found to differ: what is done to an item is
+ * part of what is compared.
+ */
+export async function reopenMismatchedItems(cube: pg.Pool, run: RunReference): Promise<void> {
+  const reopened = await cube.query<{ is_current: boolean }>(
+    `with current as (${currentStepSql}),
+     differing as (
+       select distinct table_name, source_id from ledger.mismatches
+        where verification_id = (select max(id) from ledger.verifications where migration_id = $1)),
+     reopened as (
+       update ledger.items set state = 'begun', token = nextval('ledger.claim_tokens'), changed_at = clock_timestamp()
+         from current, differing
+        where items.kind = current.kind and items.table_name = differing.table_name and item_id = source_id and state = 'done')
+     select exists (select from current) as is_current`,
+    fenceValues(run),
+  );
+  assertCurrent(reopened, run);
+}
+
 /** Within the transaction that hands rows over: what was done to items is final, and no later rollback undoes it. */
 export async function finalizeItems(client: pg.ClientBase, migrationId: string): Promise<void> {
   await client.query(

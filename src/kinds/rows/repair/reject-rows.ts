@@ -4,38 +4,45 @@ import { confirmOperation } from '../../../postgres/ledger/operations.js';
 import type { StepContext } from '../../kind.js';
 import { withClaimedWriter } from '../claimed-writer.js';
 import type { CopySettings } from '../copy/copy-range.js';
-import type { ConvertedRow, RowMapping } from '../row-mapping.js';
+import type { ConvertedRow, RowMapping, RowTables } from '../row-mapping.js';
+import { type FollowContext, withholdChildren } from './follow-parents.js';
 import { recopyRows } from './recopy-rows.js';
 
-/** Takes rows that were moved out of the target and keeps them as rejects, a transaction each. */
+/** Takes rows that were moved out of the target and keeps them as rejects; their children follow them. */
 export async function rejectRows(
-  mapping: RowMapping,
+  tables: RowTables,
   run: RunReference,
   rejected: readonly RejectedItem[],
-  { databases, worker, reportProgress, reach }: StepContext,
+  { databases, worker, signal, reportProgress, reach }: StepContext,
 ): Promise<void> {
   await withClaimedWriter(databases, run, async (claim, writer) => {
-    const context = {
-      databases,
-      settings,
-      migrationId: run.migrationId,
-      worker,
-      token: claim.token,
-      origin: 'retried' as const,
-      confirm: (client: Parameters<typeof confirmOperation>[0]) => confirmOperation(client, claim),
-      reach,
-    };
-    for (const one of rejected) {
-      await recopyRows({ ...context, mapping: rejecting(mapping, one) }, writer, [BigInt(one.item.id)]);
-      reportProgress({ position: one.item.id });
+    for (const mapping of tables) {
+      const context: FollowContext = {
+        databases,
+        mapping,
+        settings,
+        migrationId: run.migrationId,
+        worker,
+        token: claim.token,
+        origin: 'retried',
+        confirm: (client) => confirmOperation(client, claim),
+        reach,
+        signal,
+        onRange: ({ position }) => reportProgress({ position: position.toString() }),
+      };
+      for (const one of rejected.filter(({ item }) => item.table === mapping.table)) {
+        await recopyRows({ ...context, mapping: rejecting(mapping, one) }, writer, [BigInt(one.item.id)]);
+        reportProgress({ position: one.item.id });
+      }
+      if (!(await withholdChildren(context, writer))) signal.throwIfAborted();
     }
   });
 }
 
 const settings: CopySettings = {
-  batchRows: 1,
+  batchRows: 1000,
   batchBytes: Number.MAX_SAFE_INTEGER,
-  commitRows: 1,
+  commitRows: 1000,
   commitBytes: Number.MAX_SAFE_INTEGER,
   commitMillis: 1000,
 };
