@@ -52,9 +52,9 @@ const pure = [
 
 const quiet = Object.fromEntries(['log', 'trace', 'debug', 'info', 'warn'].map((level) => [level, () => undefined]));
 
-/** `only`: the folders that are built, all of them by default. */
+/** `only`: the folders that are built, by default all that are there. */
 async function build(only) {
-  const isBuilt = ({ folder }) => only.length === 0 || only.includes(folder);
+  const isBuilt = ({ folder }) => existsSync(join(root, folder)) && (only.length === 0 || only.includes(folder));
   for (const { folder } of groups.filter(isBuilt)) rmSync(join(dist, folder), { recursive: true, force: true });
   for (const group of groups.filter(isBuilt)) await bundle(group, 'node');
   for (const group of pure.filter(isBuilt)) await bundle(group, 'neutral');

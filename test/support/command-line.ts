@@ -10,12 +10,13 @@ export interface Said {
 
 export type Variables = Readonly<Record<string, string>>;
 
-/** Starts `cubeshift` as a user does, with nothing of this process's environment but the path. */
+/** Starts `cubeshift` as a user does, with nothing of this process's environment but the path. `root` is the package's folder. */
 export function startCommand(
   args: readonly string[],
   variables: Variables,
+  root = packageRoot(),
 ): { child: ChildProcess; said: Promise<Said> } {
-  const child = spawn(process.execPath, [join(packageRoot(), 'bin', 'cubeshift.mjs'), ...args], {
+  const child = spawn(process.execPath, [join(root, 'bin', 'cubeshift.mjs'), ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -45,6 +46,6 @@ export function runAtTerminal(args: readonly string[], variables: Variables, typ
   return { code: status, stdout, stderr: '' };
 }
 
-export function runCommand(args: readonly string[], variables: Variables): Promise<Said> {
-  return startCommand(args, variables).said;
+export function runCommand(args: readonly string[], variables: Variables, root = packageRoot()): Promise<Said> {
+  return startCommand(args, variables, root).said;
 }
