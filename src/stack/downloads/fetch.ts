@@ -116,7 +116,8 @@ async function unpack(artifact: Artifact, file: string, folder: string): Promise
     await run(command, [...args, '-m', 'zipfile', '-e', file, folder]);
   } else {
     await run('tar', ['-xzf', file, '-C', folder, '--strip-components', '1']);
-    restoreLinks(folder, join(folder, artifact.source.links));
+    const { links } = artifact.source;
+    if (links !== undefined) restoreLinks(folder, join(folder, links));
   }
   const programs = dirname(join(folder, artifact.program));
   for (const name of readdirSync(programs)) chmodSync(join(programs, name), 0o755);
