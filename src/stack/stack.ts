@@ -6,7 +6,7 @@ import type { ProcessEntry, StackHome } from '../state/home.js';
 import { isAlive, signalProcess } from '../state/process-identity.js';
 import { passwordFrom } from '../state/settings.js';
 import type { ArtifactName } from './downloads/artifacts.js';
-import { checkCachedProgram } from './downloads/cached-program.js';
+import { ProgramChecks } from './downloads/cached-program.js';
 import { ensureArtifact } from './downloads/fetch.js';
 import { ownServers, requestedPorts, stackEnvironment } from './environment.js';
 import { recordOwnValues } from './own-environment.js';
@@ -81,8 +81,9 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
     if (!isSame(home.environment(), env)) await endPrograms(home);
     home.recordEnvironment(env);
     recordOwnValues(home, env, options.environment);
-    const fetch = (name: ArtifactName) => ensureArtifact(name, options.cacheFolder, log);
-    const check = (name: ArtifactName) => () => checkCachedProgram(name, options.cacheFolder);
+    const checks = new ProgramChecks();
+    const fetch = (name: ArtifactName) => ensureArtifact(name, options.cacheFolder, log, checks);
+    const check = (name: ArtifactName) => () => checks.checkCached(name, options.cacheFolder);
     const wanted = {
       legacy: own.LEGACY_DATABASE_URL === undefined,
       cube: own.CUBE_DATABASE_URL === undefined,
@@ -94,6 +95,7 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
         home,
         await fetch('postgres'),
         readConfiguration(options.environment, ['CUBESHIFT_DATABASES']).CUBESHIFT_DATABASES,
+        checks,
       );
       for (const side of (['legacy', 'cube'] as const).filter((one) => wanted[one])) {
         const server = await embeddedServer(home, settings, place, side);
@@ -101,7 +103,7 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
         await initializePostgres(server);
         const checkServer = async () => {
           await refuseStranger(server.port, place.account);
-          await checkPlace(place, check('postgres'));
+          await checkPlace(place, options.cacheFolder, checks);
         };
         await supervisor.bringUp([{ ...postgresProcess(server), check: checkServer }]);
         await prepareDatabase(server, settings, side);

@@ -1,12 +1,14 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 
-const filters = new WeakMap<Socket, InterimResponseFilter>();
+/** Where a connection keeps its filter. */
+const filterOf = Symbol('filter of interim responses');
+type FilteredSocket = Socket & { [filterOf]?: InterimResponseFilter };
 
 // undici announces each request before it writes its headers; without pipelining the response to it comes next.
 channel('undici:client:sendHeaders').subscribe((message) => {
-  const { socket } = message as { readonly socket?: Socket };
-  if (socket !== undefined) filters.get(socket)?.expect();
+  const { socket } = message as { readonly socket?: FilteredSocket };
+  socket?.[filterOf]?.expect();
 });
 
 const interim = /^HTTP\/1\.[01] 1(?!01)\d\d[ \r\n]/;
@@ -21,8 +23,8 @@ const maxBytes = 16 * 1024;
  * 100 that it did not request as the end of the connection, although RFC 9110 requires every client to accept it. 101 is the
  * response to an upgrade and stays.
  */
-export function withoutInterimResponses(socket: Socket): Socket {
-  filters.set(socket, new InterimResponseFilter(socket));
+export function withoutInterimResponses(socket: FilteredSocket): Socket {
+  socket[filterOf] = new InterimResponseFilter(socket);
   return socket;
 }
 

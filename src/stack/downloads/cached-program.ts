@@ -4,39 +4,39 @@ import { Failure } from '../../base/failures.js';
 import { type Artifact, type ArtifactName, artifacts } from './artifacts.js';
 import { contentSum, type Entry, entriesOf } from './content-sum.js';
 
-/** What was checked in this process, and how it looked then. */
-const checked = new Map<string, string>();
-
 /** Where an artifact is unpacked. */
 export function artifactFolder(artifact: Artifact, cacheFolder: string): string {
   return join(cacheFolder, `${artifact.name}-${artifact.version}`);
 }
 
-/**
- * Sees that what is in the cache is still what was fetched, to the last byte and name, and nobody else's to change.
- * Throws `unexpected` when not.
- */
-export async function checkCachedProgram(name: ArtifactName, cacheFolder: string): Promise<void> {
-  const artifact: Artifact = artifacts[name];
-  const real = realpathSync(cacheFolder);
-  closeToOthers(real, [{ path: '', stats: lstatSync(real) }]);
-  await checkFolder(artifactFolder(artifact, cacheFolder), artifact.contentSum);
-}
+/** Checks that programs are what was fetched; remembers how each folder looked, and reads one again when that changed. */
+export class ProgramChecks {
+  /** What was checked, and how it looked then. */
+  private readonly checked = new Map<string, string>();
 
-/**
- * Sees that a folder holds what its `contentSum` says, and belongs to this user or root with all that is in it. Contents
- * are read again when anything was touched since this process read them last.
- */
-export async function checkFolder(folder: string, sum: string): Promise<void> {
-  closeToOthers(folder, entriesOf(folder));
-  const looks = JSON.stringify([sum, entriesOf(folder).map(lookOf)]);
-  if (checked.get(folder) === looks) return;
-  if ((await contentSum(folder)) !== sum) {
-    throw new Failure('unexpected', `What is in ${folder} is not what was fetched; nothing of it was started.`, {
-      hint: 'Find out who changed it. Then remove the folder; it is fetched again.',
-    });
+  /**
+   * Checks that an artifact in the cache is still what was fetched, to the last byte and name, and that no other user may
+   * change it. Throws `unexpected` when not.
+   */
+  async checkCached(name: ArtifactName, cacheFolder: string): Promise<void> {
+    const artifact: Artifact = artifacts[name];
+    const real = realpathSync(cacheFolder);
+    closeToOthers(real, [{ path: '', stats: lstatSync(real) }]);
+    await this.checkFolder(artifactFolder(artifact, cacheFolder), artifact.contentSum);
   }
-  checked.set(folder, looks);
+
+  /** Checks that a folder holds what its `contentSum` says, and belongs to this user or root with all that is in it. */
+  async checkFolder(folder: string, sum: string): Promise<void> {
+    closeToOthers(folder, entriesOf(folder));
+    const looks = JSON.stringify([sum, entriesOf(folder).map(lookOf)]);
+    if (this.checked.get(folder) === looks) return;
+    if ((await contentSum(folder)) !== sum) {
+      throw new Failure('unexpected', `What is in ${folder} is not what was fetched; nothing of it was started.`, {
+        hint: 'Find out who changed it. Then remove the folder; it is fetched again.',
+      });
+    }
+    this.checked.set(folder, looks);
+  }
 }
 
 /** What this user owns is closed to writing by others; what another owns, or may write, is refused. */

@@ -17,7 +17,7 @@ import { promisify } from 'node:util';
 import { Failure } from '../../base/failures.js';
 import { readConfiguration } from '../../config/configuration.js';
 import { type Artifact, type ArtifactName, artifacts } from './artifacts.js';
-import { artifactFolder, checkCachedProgram } from './cached-program.js';
+import { artifactFolder, ProgramChecks } from './cached-program.js';
 import { isolatedPython } from './isolated-python.js';
 
 /** Started in a folder that only root fills: pip, npm and Python read what lies where they are started. */
@@ -34,18 +34,19 @@ export function defaultCacheFolder(environment: NodeJS.ProcessEnv): string {
 /**
  * The path of a server's program: from the cache, or fetched into it. What was downloaded is checked against its
  * checksum before anything of it is used, and what was unpacked from it at every later use; two processes that fetch at
- * once do not disturb each other.
+ * once do not disturb each other. `checks` are those of the process that starts the program.
  */
 export async function ensureArtifact(
   name: ArtifactName,
   cacheFolder: string,
   log: (text: string) => void,
+  checks: ProgramChecks = new ProgramChecks(),
 ): Promise<string> {
   const artifact: Artifact = artifacts[name];
   const home = artifactFolder(artifact, cacheFolder);
   const program = join(home, artifact.program);
   if (existsSync(program)) {
-    await checkCachedProgram(name, cacheFolder);
+    await checks.checkCached(name, cacheFolder);
     return program;
   }
   log(`fetching ${artifact.name} ${artifact.version} (once; kept in ${cacheFolder})`);
@@ -61,7 +62,7 @@ export async function ensureArtifact(
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-  await checkCachedProgram(name, cacheFolder);
+  await checks.checkCached(name, cacheFolder);
   return program;
 }
 

@@ -24,7 +24,7 @@ import { fallbackOf } from '../../config/variables.js';
 import type { StackHome } from '../../state/home.js';
 import { isAlive, signalProcess } from '../../state/process-identity.js';
 import { artifacts } from '../downloads/artifacts.js';
-import { checkFolder } from '../downloads/cached-program.js';
+import type { ProgramChecks } from '../downloads/cached-program.js';
 import { serverEnvironment } from './server-environment.js';
 
 const run = promisify(execFile);
@@ -45,7 +45,12 @@ export interface PostgresPlace {
  * PostgreSQL refuses to run as root. Root's servers run as a user of their own that has no name, no capability and nothing
  * but its folder, outside of root's home; anybody else's run as who starts them, in the state folder.
  */
-export async function preparePlace(home: StackHome, program: string, databases: string): Promise<PostgresPlace> {
+export async function preparePlace(
+  home: StackHome,
+  program: string,
+  databases: string,
+  checks: ProgramChecks,
+): Promise<PostgresPlace> {
   if (process.getuid?.() !== 0) return { folder: home.folder, program, account: null };
   const kept = recordedPlace(home) ?? chooseFolder(resolve(databases));
   // On record first: a folder that nobody knows of would never be removed.
@@ -55,7 +60,7 @@ export async function preparePlace(home: StackHome, program: string, databases: 
     chmodSync(dirname(kept.folder), 0o711);
   }
   makeFolder(kept.folder, kept.account);
-  return { ...kept, program: await runnableProgram(program, kept.account) };
+  return { ...kept, program: await runnableProgram(program, kept.account, checks) };
 }
 
 /** The account's own folder, where others may write to the one above it, too: what they put in its place is refused. */
@@ -74,11 +79,11 @@ function makeFolder(folder: string, account: number): void {
   lchownSync(folder, account, account);
 }
 
-/** Sees that the program is still what was fetched: `checkFetched` that of the cache, and here its copy. */
-export async function checkPlace(place: PostgresPlace, checkFetched: () => Promise<void>): Promise<void> {
+/** Checks that the program is still what was fetched: that of the cache, or its copy. */
+export async function checkPlace(place: PostgresPlace, cacheFolder: string, checks: ProgramChecks): Promise<void> {
   const folder = dirname(dirname(place.program));
-  if (dirname(folder) === copiesFolder) await checkFolder(folder, artifacts.postgres.copySum);
-  else await checkFetched();
+  if (dirname(folder) === copiesFolder) await checks.checkFolder(folder, artifacts.postgres.copySum);
+  else await checks.checkCached('postgres', cacheFolder);
 }
 
 /** What is on record. Throws `unexpected` for what `up` never makes: root would give that away, or remove it. */
@@ -250,7 +255,7 @@ function runningAccounts(): ReadonlySet<number> {
  * The program where the servers' user can run it: as it was fetched, or, where that lies below a folder that is closed to it,
  * a copy of it and its libraries that only root can change.
  */
-async function runnableProgram(program: string, account: number): Promise<string> {
+async function runnableProgram(program: string, account: number, checks: ProgramChecks): Promise<string> {
   if (await runs(program, account)) return program;
   const fetched = dirname(dirname(program));
   const copy = join(copiesFolder, basename(dirname(fetched)));
@@ -271,7 +276,7 @@ async function runnableProgram(program: string, account: number): Promise<string
       rmSync(scratch, { recursive: true, force: true });
     }
   }
-  await checkFolder(copy, artifacts.postgres.copySum);
+  await checks.checkFolder(copy, artifacts.postgres.copySum);
   if (await runs(copied, account)) return copied;
   throw new Failure('unexpected', `PostgreSQL in ${copy} cannot be run by a user that is not root.`, {
     hint: `See that ${usualDatabasesFolder} lies on a file system that lets programs run and that util-linux's setpriv is there; or run \`cubeshift\` as another user than root.`,

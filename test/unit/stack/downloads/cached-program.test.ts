@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { checkFolder } from '../../../../src/stack/downloads/cached-program.js';
+import { ProgramChecks } from '../../../../src/stack/downloads/cached-program.js';
 import { contentSum } from '../../../../src/stack/downloads/content-sum.js';
 import { Supervisor } from '../../../../src/stack/programs/supervisor.js';
 import { StackHome } from '../../../../src/state/home.js';
@@ -26,12 +26,14 @@ const isRoot = process.getuid?.() === 0;
 let root: string;
 let folder: string;
 let sum: string;
+let checks: ProgramChecks;
 
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'cubeshift-cached-'));
   folder = make(join(root, 'server'));
   sum = await contentSum(folder);
-  await checkFolder(folder, sum);
+  checks = new ProgramChecks();
+  await checks.checkFolder(folder, sum);
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
@@ -63,7 +65,7 @@ describe('what is in the cache is started no more once', () => {
     ['two files were swapped', swap],
   ])('%s', async (_, change) => {
     change();
-    await expect(checkFolder(folder, sum)).rejects.toMatchObject({
+    await expect(checks.checkFolder(folder, sum)).rejects.toMatchObject({
       message: expect.stringContaining('is not what was fetched'),
       hint: expect.stringContaining('it is fetched again'),
     });
@@ -75,7 +77,7 @@ describe('what is in the cache is started no more once', () => {
     ['a library', ['lib', 'library.so.1.2']],
   ])('%s is another user’s', async (_, parts) => {
     chownSync(at(...parts), 65534, 65534);
-    await expect(checkFolder(folder, sum)).rejects.toMatchObject({
+    await expect(checks.checkFolder(folder, sum)).rejects.toMatchObject({
       message: expect.stringContaining("is another user's to change"),
       hint: expect.stringContaining('CUBESHIFT_CACHE'),
     });
@@ -84,7 +86,7 @@ describe('what is in the cache is started no more once', () => {
 
 test('what others could write to is closed to them before it is read', async () => {
   for (const parts of [[], ['program'], ['lib'], ['lib', 'library.so.1.2']]) chmodSync(at(...parts), 0o777);
-  await checkFolder(folder, sum);
+  await checks.checkFolder(folder, sum);
   for (const parts of [[], ['program'], ['lib'], ['lib', 'library.so.1.2']])
     expect(statSync(at(...parts)).mode & 0o777).toBe(0o755);
 });
@@ -102,7 +104,7 @@ test('a program that was changed while it ran is not started again, and its log 
     version: '1',
     stopSignal: 'SIGTERM',
     ready: async () => true,
-    check: () => checkFolder(folder, sum),
+    check: () => checks.checkFolder(folder, sum),
   } as const;
   await supervisor.bringUp([spec]);
   overwrite(at('program'), 'The program');

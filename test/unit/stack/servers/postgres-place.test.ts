@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { ProgramChecks } from '../../../../src/stack/downloads/cached-program.js';
 import { makeDataFolder, preparePlace, removePlace } from '../../../../src/stack/servers/postgres-place.js';
 import { StackHome } from '../../../../src/state/home.js';
 
@@ -68,7 +69,7 @@ describe.skipIf(!isRoot)('databases in a folder that everybody may write to', ()
     mkdirSync(folder);
     chownSync(folder, owner, owner);
   };
-  const prepare = () => preparePlace(home, '/bin/true', dirname(folder));
+  const prepare = () => preparePlace(home, '/bin/true', dirname(folder), new ProgramChecks());
 
   test('lie in a folder of their account alone, made at the first start and taken at the next', async () => {
     for (const _ of ['first', 'next']) {
