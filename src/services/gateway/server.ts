@@ -1,9 +1,7 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Server } from 'node:http';
 import type { Logger } from 'pino';
 import type { TokenVerifier } from '../../auth/tokens.js';
 import type { UserTokenVerifier } from '../../auth/user-tokens.js';
-import { kindAndPlace } from '../../base/failures.js';
 import type { CubeId } from '../../domain/catalog.js';
 import { isTrafficName, type TrafficName } from '../../domain/cubes.js';
 import type { Ownership } from '../../domain/traffic/routing.js';
@@ -13,27 +11,25 @@ import type { FlagWatcher } from '../../traffic/flag-watcher.js';
 import type { HoldWatch } from '../../traffic/hold-watch.js';
 import type { InstanceSource } from '../../upstream/instance-source.js';
 import { ResponseCache } from '../../upstream/response-cache.js';
-import { AdmissionControl, isOwnCall, isRefusal, type RateLimits } from './admission/admission.js';
-import { ResponseHeaderReader } from './admission/headers.js';
+import { AdmissionControl, type RateLimits } from './admission/admission.js';
 import { Identities } from './admission/identity.js';
 import { createListener, shutDown } from './admission/listener.js';
-import { discardBody } from './admission/request-body.js';
 import { WaitingRoom } from './admission/waiting-room.js';
 import type { GatewayContext, GatewayLimits } from './context.js';
-import { Exchange } from './exchange/exchange.js';
 import { type OpenExchange, OpenExchanges } from './exchange/open-exchanges.js';
-import { type GatewayRefusal, refusals, sendRawRefusal, sendRefusal } from './exchange/refusals.js';
 import { ResponseBatcher } from './exchange/response-batcher.js';
+import { ResponseHeaderReader } from './exchange/response-headers.js';
 import { Tunnels } from './exchange/tunnels.js';
-import { UpgradeExchange } from './exchange/upgrade-exchange.js';
 import type { InFlightCounter } from './observation/in-flight-counter.js';
 import { GatewayMetrics } from './observation/metrics.js';
 import { RefusedUsers } from './observation/refused-users.js';
 import { createShadowing } from './observation/shadowing.js';
 import { type SharedFailures, UserWindows } from './observation/user-windows.js';
 import { OwnEndpoints, ownEndpoint } from './own-endpoints.js';
+import { listenForRequests } from './request-listener.js';
 import { RouteTable } from './routing/routes.js';
 import { Sides } from './routing/sides.js';
+import { listenForUpgrades } from './upgrade-listener.js';
 
 export interface GatewayOptions {
   readonly instanceId: string;
@@ -43,7 +39,7 @@ export interface GatewayOptions {
   readonly holds: Pick<HoldWatch, 'holds' | 'lifted'>;
   readonly inFlight: InFlightCounter;
   readonly instances: Pick<InstanceSource<CubeId>, 'ready' | 'versionOf' | 'staleForMillis'>;
-  /** Where the monolith serves each kind; a kind that is not named has no legacy side. */
+  /** The monolith's URL by cube; a cube without one has no legacy side. */
   readonly legacyUrls: ReadonlyMap<TrafficName, string>;
   readonly ownershipOf: (name: TrafficName) => Ownership;
   readonly trustedEdges: readonly string[];
@@ -52,21 +48,21 @@ export interface GatewayOptions {
   readonly userTokens: Pick<UserTokenVerifier, 'verify'>;
   readonly cubeTokens: Pick<TokenVerifier, 'verify'>;
   readonly hopToken: (name: string) => string;
-  /** How the two sides are compared; without it they are not. */
+  /** Settings of the shadow comparison; none without them. */
   readonly shadow?: { readonly rules: readonly ShadowRule[] };
   readonly log: Logger;
 }
 
 export interface Gateway {
   readonly server: Server;
-  /** Takes no more, lets what is under way come to its end within the limit, and lets go of all connections. */
+  /** Stops accepting requests, lets those in flight complete within the limit, and closes all connections. */
   close(): Promise<void>;
 }
 
 const sweepMillis = 250;
 const cacheBytes = 64 * 1024 * 1024;
 
-/** The gateway on Node's own HTTP server, without its listener's address. */
+/** The gateway on Node's own HTTP server; the caller lets it listen. */
 export function createGateway(options: GatewayOptions): Gateway {
   const { limits, log } = options;
   const now = () => performance.now();
@@ -86,7 +82,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   const exchanges = new OpenExchanges<OpenExchange>();
   const shadowed = options.shadow === undefined ? [] : routes.all.filter(({ shadowable }) => shadowable);
-  // Connections of their own: what a comparison meets breaks off nothing for clients.
+  // Separate connections: failures of a comparison open no breaker for clients.
   const shadowSides = new Sides(shadowed, { ...options, now, random }, false);
   const shadow =
     options.shadow === undefined
@@ -99,7 +95,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         });
 
   const identities = new Identities(options);
-  const door = new AdmissionControl({ ...options, routes, identities, ownEndpoint });
+  const admission = new AdmissionControl({ ...options, routes, identities, ownEndpoint });
   const context: GatewayContext = {
     limits,
     flags: options.flags,
@@ -117,7 +113,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     exchanges,
     responseHeaders: new ResponseHeaderReader(),
     isStillValid: (authorization) => identities.isStillValid(authorization),
-    newRequestId: () => door.newRequestId(),
+    newRequestId: () => admission.newRequestId(),
     responseBatcher: new ResponseBatcher(),
     log,
     now,
@@ -139,111 +135,10 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   const server = createListener(limits, (status) => {
     metrics.count('other', 'refused', status, 0);
-    return door.newRequestId();
+    return admission.newRequestId();
   });
-  // Two of them would wait for the gateway to say that the body may come.
-  for (const event of ['request', 'checkContinue', 'checkExpectation'] as const)
-    server.on(event, (req: IncomingMessage, res: ServerResponse) => {
-      const startedAt = now();
-      try {
-        take(req, res, startedAt);
-      } catch (error) {
-        const name = reportFailure(req, error);
-        if (res.headersSent) res.destroy();
-        else sendRefusal(res, refusals.unexpected, ['X-Request-Id', name]);
-      }
-    });
-
-  /** Answers under which name it stands in the log. */
-  function reportFailure(req: IncomingMessage, error: unknown): string {
-    const name = door.requestIdForRefusal(req);
-    log.error(
-      { request_id: name, error: error instanceof Error ? kindAndPlace(error, 3) : typeof error },
-      'a request failed in the gateway',
-    );
-    return name;
-  }
-
-  function take(req: IncomingMessage, res: ServerResponse, startedAt: number): void {
-    const admitted = door.admit(req, false);
-    if (isRefusal(admitted)) {
-      refuse(req, res, admitted, startedAt);
-      return;
-    }
-    if (isOwnCall(admitted)) {
-      res.setHeader('X-Request-Id', admitted.requestId);
-      const status = own.answer(req, res, admitted);
-      metrics.count(req.method ?? '', admitted.endpoint, status, (now() - startedAt) / 1000);
-      return;
-    }
-    // Each by its name: V8 puts what is spread from another object into its old generation, a kilobyte a request.
-    const { route, target, headers, forwarded, user, authorization, isCube, client, synthetic, requestId, trace } =
-      admitted;
-    const method = req.method ?? 'GET';
-    const request = {
-      route,
-      target,
-      headers,
-      forwarded,
-      user,
-      authorization,
-      isCube,
-      client,
-      synthetic,
-      requestId,
-      trace,
-      req,
-      res,
-      method,
-      startedAt,
-    };
-    new Exchange(context, request).start();
-  }
-
-  function refuse(req: IncomingMessage, res: ServerResponse, refused: GatewayRefusal, startedAt: number): void {
-    sendRefusal(res, refused, ['X-Request-Id', door.requestIdForRefusal(req)]);
-    metrics.count(req.method ?? '', 'refused', refused.status, (now() - startedAt) / 1000);
-    discardBody(req);
-  }
-
-  server.on('upgrade', (req: IncomingMessage, socket: Socket, first: Buffer) => {
-    // The server no longer hears of its errors, and one that nobody hears ends the process.
-    socket.on('error', () => socket.destroy());
-    try {
-      takeUpgrade(req, socket, first, now());
-    } catch (error) {
-      sendRawRefusal(socket, refusals.unexpected, ['X-Request-Id', reportFailure(req, error)]);
-    }
-  });
-  // Without it Node would close the connection without a word.
-  server.on('connect', (req: IncomingMessage, socket: Socket) => {
-    socket.on('error', () => socket.destroy());
-    metrics.count('CONNECT', 'refused', refusals.method.status, 0);
-    sendRawRefusal(socket, refusals.method, ['X-Request-Id', door.requestIdForRefusal(req)]);
-  });
-  function takeUpgrade(req: IncomingMessage, socket: Socket, first: Buffer, startedAt: number): void {
-    const admitted = door.admit(req, true);
-    if (isRefusal(admitted) || isOwnCall(admitted)) {
-      // Nothing that the gateway answers by itself is a WebSocket.
-      refuseUpgrade(req, socket, isRefusal(admitted) ? admitted : refusals.upgrade);
-      return;
-    }
-    const { user, client, authorization } = admitted;
-    const refused = tunnels.add(socket, {
-      client: user === null ? client && `address ${client}` : `user ${user}`,
-      isStillValid: () => identities.isStillValid(authorization),
-    });
-    if (refused !== null) {
-      refuseUpgrade(req, socket, refused);
-      return;
-    }
-    new UpgradeExchange(context, { ...admitted, req, socket, first, startedAt }).start();
-  }
-
-  function refuseUpgrade(req: IncomingMessage, socket: Socket, refused: GatewayRefusal): void {
-    metrics.count('GET', 'refused', refused.status, 0);
-    sendRawRefusal(socket, refused, ['X-Request-Id', door.requestIdForRefusal(req)]);
-  }
+  listenForRequests(server, context, admission, own);
+  listenForUpgrades(server, context, admission, tunnels);
 
   const sweep = setInterval(() => {
     const at = now();

@@ -6,10 +6,11 @@ import type { GatewayLimits } from '../context.js';
 import { type GatewayRefusal, refusals, tooManyRequests } from '../exchange/refusals.js';
 import type { Route, RouteTable } from '../routing/routes.js';
 import { canonicalTarget } from './canonical-path.js';
-import { HeaderNames, RequestHeaders } from './headers.js';
+import { HeaderNames } from './header-names.js';
 import type { Identities } from './identity.js';
 import { isHttp } from './protocol-check.js';
 import type { CountedBy, RateLimit } from './rate-limits.js';
+import { RequestHeaders } from './request-headers.js';
 
 /** What the gateway knows of an admitted request. */
 export interface Admission {

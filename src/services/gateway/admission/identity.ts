@@ -6,7 +6,7 @@ import type { UserBytes } from '../../../domain/traffic/routing.js';
 import { addressGroup } from '../../../http/rate-limit.js';
 import { bytesOfHeader, bytesOfText } from '../../../traffic/bucket.js';
 import { type GatewayRefusal, refusals } from '../exchange/refusals.js';
-import type { RequestHeaders } from './headers.js';
+import type { RequestHeaders } from './request-headers.js';
 
 export interface IdentityOptions {
   /** Networks from which `X-User-Id` is accepted. */

@@ -2,7 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayLimits } from '../context.js';
-import { refusals, sendRawRefusal } from '../exchange/refusals.js';
+import { refusals } from '../exchange/refusals.js';
+import { sendRawRefusal } from '../exchange/send-refusal.js';
 import { watchProtocol } from './protocol-check.js';
 
 /** More header bytes than the limit, so that a request just above it gets a proper refusal. */

@@ -1,21 +1,109 @@
-/**
- * Standard request headers that do not identify the caller, in lower case: RFC 9110, 9111, 6265, 6454, 7240, 8942, 9218, 9421,
- * 9449 and 9530, the Fetch and WebSocket standards, server-sent events. The gateway identifies caller and route itself; the
- * headers for that are not here.
- */
-export const standardRequestHeaders: ReadonlySet<string> = new Set([
-  ...['accept', 'accept-charset', 'accept-datetime', 'accept-encoding', 'accept-language', 'accept-signature'],
-  ...['access-control-request-headers', 'access-control-request-method', 'access-control-request-private-network'],
-  ...['cache-control', 'content-digest', 'content-disposition', 'content-encoding', 'content-language'],
-  ...['content-location', 'content-md5', 'content-range', 'content-type', 'cookie'],
-  ...['date', 'device-memory', 'digest', 'dnt', 'downlink', 'dpop', 'dpr', 'ect'],
-  ...['if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'last-event-id'],
-  ...['max-forwards', 'origin', 'pragma', 'prefer', 'priority', 'range', 'referer', 'repr-digest', 'rtt'],
-  ...['save-data', 'sec-ch-prefers-color-scheme', 'sec-ch-prefers-reduced-motion', 'sec-ch-ua', 'sec-ch-ua-arch'],
-  ...['sec-ch-ua-bitness', 'sec-ch-ua-form-factors', 'sec-ch-ua-full-version', 'sec-ch-ua-full-version-list'],
-  ...['sec-ch-ua-mobile', 'sec-ch-ua-model', 'sec-ch-ua-platform', 'sec-ch-ua-platform-version', 'sec-ch-ua-wow64'],
-  ...['sec-fetch-dest', 'sec-fetch-mode', 'sec-fetch-site', 'sec-fetch-user', 'sec-gpc', 'sec-purpose'],
-  ...['sec-websocket-extensions', 'sec-websocket-key', 'sec-websocket-protocol', 'sec-websocket-version'],
-  ...['signature', 'signature-input', 'upgrade-insecure-requests', 'user-agent', 'viewport-width'],
-  ...['want-content-digest', 'want-digest', 'want-repr-digest', 'width'],
-]);
+import { removableHeaders, withoutHeaders } from './connection-header.js';
+import type { HeaderNames } from './header-names.js';
+
+/** The parsed headers of a request, and the forwarded ones as name, value, name, value; names in lower case. */
+export class RequestHeaders {
+  readonly forwarded: string[] = [];
+  /** Those that are forwarded if the route declares them. */
+  readonly declared: string[] = [];
+  hosts = 0;
+  host = '';
+  authorization: string | undefined;
+  authorizations = 0;
+  userId = '';
+  userIds = 0;
+  synthetic = false;
+  forwardedFor = '';
+  forwardedProto = '';
+  requestId = '';
+  traceparent: string | undefined;
+  tracestate = '';
+  connection = '';
+  upgrade: string | undefined;
+  expects = false;
+  contentLength: string | undefined;
+  transferEncoding: string | undefined;
+  bytes = 0;
+
+  constructor(raw: readonly string[], names: HeaderNames) {
+    for (let place = 0; place < raw.length; place += 2) {
+      const spelling = raw[place] ?? '';
+      const value = raw[place + 1] ?? '';
+      this.bytes += spelling.length + value.length + 4;
+      const { kind, name } = names.ruleOf(spelling);
+      switch (kind) {
+        case 'pass':
+          this.forwarded.push(name, value);
+          break;
+        case 'declared':
+          this.declared.push(name, value);
+          break;
+        case 'host':
+          this.hosts++;
+          this.host = value;
+          break;
+        case 'authorization':
+          this.authorizations++;
+          this.authorization = value;
+          break;
+        case 'user-id':
+          this.userIds++;
+          this.userId = value;
+          break;
+        case 'synthetic':
+          this.synthetic = value === '1';
+          break;
+        case 'forwarded-for':
+          this.forwardedFor = this.forwardedFor === '' ? value : `${this.forwardedFor}, ${value}`;
+          break;
+        case 'forwarded-proto':
+          this.forwardedProto = value;
+          break;
+        case 'request-id':
+          this.requestId = value;
+          break;
+        case 'traceparent':
+          // Two are ambiguous: neither is used.
+          this.traceparent = this.traceparent === undefined ? value : '';
+          break;
+        case 'tracestate':
+          this.tracestate = this.tracestate === '' ? value : `${this.tracestate},${value}`;
+          break;
+        case 'connection':
+          this.connection = this.connection === '' ? value : `${this.connection}, ${value}`;
+          break;
+        case 'upgrade':
+          this.upgrade = value;
+          break;
+        case 'expect':
+          this.expects = true;
+          break;
+        case 'content-length':
+          this.contentLength = value;
+          break;
+        case 'transfer-encoding':
+          this.transferEncoding = this.transferEncoding === undefined ? value : `${this.transferEncoding}, ${value}`;
+          break;
+        case 'drop':
+          break;
+      }
+    }
+    if (this.connection !== '') this.dropNamed();
+  }
+
+  /** `Connection` may name further headers to drop, except those that frame or identify the request. */
+  private dropNamed(): void {
+    const named = removableHeaders(this.connection);
+    if (named.size === 0) return;
+    for (const headers of [this.forwarded, this.declared])
+      headers.splice(0, Infinity, ...withoutHeaders(headers, named));
+  }
+
+  /** Adds the headers that a route declares to the forwarded ones. */
+  forwardDeclared(declaredByRoute: ReadonlySet<string>): void {
+    for (let place = 0; place < this.declared.length; place += 2) {
+      const name = this.declared[place] ?? '';
+      if (declaredByRoute.has(name)) this.forwarded.push(name, this.declared[place + 1] ?? '');
+    }
+  }
+}

@@ -12,14 +12,15 @@ import { intentOf, legacyMayServe, sideFor } from '../routing/side-choice.js';
 import { isCacheable, lookUpResponse } from './cached-response.js';
 import type { OpenExchange } from './open-exchanges.js';
 import { type OutgoingRequest, retryDelayOf, send } from './outgoing.js';
-import { type GatewayRefusal, heldTooLong, notServed, refusals, sendRefusal } from './refusals.js';
-import { ResponseWriter } from './response-writer.js';
+import { type GatewayRefusal, notServed, refusals, stillHeld } from './refusals.js';
+import { ResponseWriter, type WriterListener } from './response-writer.js';
+import { sendRefusal } from './send-refusal.js';
 import { type UpstreamListener, UpstreamRequest } from './upstream-request.js';
 
 type Phase = 'reading' | 'held' | 'waiting' | 'answering' | 'over';
 
 /** One request, from its admission to its response. */
-export class Exchange implements UpstreamListener, OpenExchange {
+export class Exchange implements UpstreamListener, WriterListener, OpenExchange {
   /** Its index among the open exchanges. */
   index = -1;
   private phase: Phase = 'reading';
@@ -32,9 +33,6 @@ export class Exchange implements UpstreamListener, OpenExchange {
   private countedIntent: Intent | null = null;
   private waiting: Waiting | null = null;
   private writer: ResponseWriter | null = null;
-  private resume: () => void = ignore;
-  /** Whether the client must read before the upstream may send more. */
-  private isBackedUp = false;
   private backOff: NodeJS.Timeout | undefined;
   private readonly sides: SidesOfCube;
 
@@ -62,7 +60,7 @@ export class Exchange implements UpstreamListener, OpenExchange {
         this.refuse(refusals.slow);
         break;
       case 'held':
-        this.refuse(heldTooLong(1));
+        this.refuse(stillHeld(1));
         break;
       case 'waiting': {
         // The client is not slow where the upstream does not read the body.
@@ -72,7 +70,7 @@ export class Exchange implements UpstreamListener, OpenExchange {
         break;
       }
       case 'answering':
-        if (this.isBackedUp) {
+        if (this.writer?.isBackedUp === true) {
           this.request.res.destroy();
           this.onClientClose();
           break;
@@ -86,12 +84,12 @@ export class Exchange implements UpstreamListener, OpenExchange {
   }
 
   /** A stream of events ends with the validity of its token. */
-  private endIfTokenInvalid(answer: ResponseWriter): void {
+  private endIfTokenInvalid(writer: ResponseWriter): void {
     if (this.context.isStillValid(this.request.authorization)) return;
     this.upstreamRequest?.abort('answered', true);
-    if (this.isBackedUp) this.request.res.destroy();
-    else answer.end();
-    this.finish(answer.status, false);
+    if (writer.isBackedUp) this.request.res.destroy();
+    else writer.end();
+    this.finish(writer.status, false);
   }
 
   abort(): void {
@@ -144,7 +142,7 @@ export class Exchange implements UpstreamListener, OpenExchange {
   private waitForHold(name: TrafficName, intent: Intent): void {
     this.waiting = this.context.waitingRoom.enter(name, intent, () => this.route());
     if (this.waiting === null) {
-      this.refuse(heldTooLong(1));
+      this.refuse(stillHeld(1));
       return;
     }
     this.phase = 'held';
@@ -199,8 +197,9 @@ export class Exchange implements UpstreamListener, OpenExchange {
     }
     this.phase = 'answering';
     this.extendDeadline(head.isEventStream ? Number.POSITIVE_INFINITY : this.context.limits.idleMillis);
-    this.resume = resume;
-    this.writer = new ResponseWriter(this.request, status, head, upstreamRequest.side, this.context.responseBatcher);
+    const { request, context } = this;
+    const { side } = upstreamRequest;
+    this.writer = new ResponseWriter(request, status, head, side, context.responseBatcher, this, resume);
     this.writer.open();
     return true;
   }
@@ -213,21 +212,16 @@ export class Exchange implements UpstreamListener, OpenExchange {
       this.finishResponse(writer.status);
       return true;
     }
-    this.isBackedUp = written === 'backed_up';
-    if (this.isBackedUp || !writer.isEventStream) this.extendDeadline(this.context.limits.idleMillis);
-    if (this.isBackedUp) this.request.res.once('drain', this.onDrain);
+    if (written === 'backed_up' || !writer.isEventStream) this.extendDeadline(this.context.limits.idleMillis);
     return written === 'more';
   }
 
   /** The client has read what was written: the upstream may send more. */
-  private readonly onDrain = (): void => {
-    this.isBackedUp = false;
+  onDrained(writer: ResponseWriter): void {
     if (this.phase !== 'answering') return;
-    this.extendDeadline(
-      this.writer?.isEventStream === true ? Number.POSITIVE_INFINITY : this.context.limits.idleMillis,
-    );
-    this.resume();
-  };
+    this.extendDeadline(writer.isEventStream ? Number.POSITIVE_INFINITY : this.context.limits.idleMillis);
+    writer.resume();
+  }
 
   onComplete(): void {
     if (this.writer === null) return;
@@ -344,5 +338,3 @@ export class Exchange implements UpstreamListener, OpenExchange {
     discardBody(request.req);
   }
 }
-
-function ignore(): void {}

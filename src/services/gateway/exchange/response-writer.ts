@@ -1,15 +1,22 @@
 import type { Side } from '../../../domain/traffic/routing.js';
 import type { AdmittedRequest } from '../admission/admission.js';
-import type { ResponseHeaders } from '../admission/headers.js';
 import type { ResponseBatcher } from './response-batcher.js';
+import type { ResponseHeaders } from './response-headers.js';
 
 /** A response up to this size is sent when its body is complete: until then it can still become a problem. */
 const maxBatchedBytes = 16 * 1024;
 
-/** Writes the response of an upstream to the client. */
+export interface WriterListener {
+  /** The client has read what was written before `backed_up`. */
+  onDrained(writer: ResponseWriter): void;
+}
+
+/** Writes the response of an upstream to the client, with backpressure. */
 export class ResponseWriter {
   /** Whether any of it has been sent. */
   started = false;
+  /** Whether the client must read before more is written. */
+  isBackedUp = false;
   private received = 0;
 
   constructor(
@@ -18,6 +25,9 @@ export class ResponseWriter {
     private readonly head: ResponseHeaders,
     private readonly side: Side,
     private readonly batcher: ResponseBatcher,
+    private readonly listener: WriterListener,
+    /** Lets the upstream send more after `backed_up`. */
+    readonly resume: () => void,
   ) {}
 
   get isEventStream(): boolean {
@@ -42,11 +52,21 @@ export class ResponseWriter {
     const { res } = this.request;
     if (!this.started) this.writeHead();
     this.received += chunk.length;
-    if (this.received !== head.length) return res.write(chunk) ? 'more' : 'backed_up';
+    if (this.received !== head.length) {
+      this.isBackedUp = !res.write(chunk);
+      if (!this.isBackedUp) return 'more';
+      res.once('drain', this.onDrain);
+      return 'backed_up';
+    }
     if (chunk.length <= maxBatchedBytes) this.batcher.send(res, chunk.toString('latin1'));
     else res.end(chunk);
     return 'complete';
   }
+
+  private readonly onDrain = (): void => {
+    this.isBackedUp = false;
+    this.listener.onDrained(this);
+  };
 
   end(): void {
     if (!this.started) this.writeHead();

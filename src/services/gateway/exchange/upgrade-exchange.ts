@@ -8,7 +8,8 @@ import type { FallbackReason } from '../observation/metrics.js';
 import { clientClosedRequest } from '../observation/record-outcome.js';
 import { legacyMayServe, sideFor } from '../routing/side-choice.js';
 import { headersFor } from './outgoing.js';
-import { type GatewayRefusal, heldTooLong, notServed, sendRawRefusal } from './refusals.js';
+import { type GatewayRefusal, notServed, stillHeld } from './refusals.js';
+import { sendRawRefusal } from './send-refusal.js';
 import { forwardUpgrade } from './upgrade.js';
 
 /** An admitted request for a WebSocket. */
@@ -70,12 +71,12 @@ export class UpgradeExchange {
     });
     const timer = setTimeout(() => {
       stop();
-      this.refuse(heldTooLong(1));
+      this.refuse(stillHeld(1));
     }, context.limits.holdMillis);
     socket.once('close', stop);
     if (waiting !== null) return;
     stop();
-    this.refuse(heldTooLong(1));
+    this.refuse(stillHeld(1));
   }
 
   private forward(side: Side): void {

@@ -5,8 +5,9 @@ import type { Dispatcher } from 'undici';
 import type { Side } from '../../../domain/traffic/routing.js';
 import type { CallOutcome } from '../../../upstream/breaker.js';
 import type { Attempt } from '../../../upstream/upstream.js';
-import type { ResponseHeaderReader } from '../admission/headers.js';
-import { closeGracefully, type GatewayRefusal, halfClosedMillis, refusals } from './refusals.js';
+import { type GatewayRefusal, refusals } from './refusals.js';
+import type { ResponseHeaderReader } from './response-headers.js';
+import { closeGracefully, halfClosedMillis } from './send-refusal.js';
 
 export interface UpgradeRequest {
   readonly req: IncomingMessage;

@@ -1,3 +1,5 @@
+import type { Logger } from 'pino';
+import { kindAndPlace } from '../../../base/failures.js';
 import type { Side } from '../../../domain/traffic/routing.js';
 import { traceBindings } from '../../../http/trace.js';
 import type { Admission } from '../admission/admission.js';
@@ -19,4 +21,12 @@ export function logFailure(
   { status, problem }: GatewayRefusal,
 ): void {
   log.warn({ ...bindingsOf(request), target, status }, problem.detail);
+}
+
+/** Logs an error of the gateway's own code, without its message: that may contain parts of the request. */
+export function logUnexpected(log: Logger, requestId: string, error: unknown): void {
+  log.error(
+    { request_id: requestId, error: error instanceof Error ? kindAndPlace(error, 3) : typeof error },
+    'a request failed in the gateway',
+  );
 }
