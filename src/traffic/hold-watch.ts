@@ -28,8 +28,8 @@ export interface HoldWatch {
 }
 
 /**
- * The holds as a gateway keeps them. One that was seen is kept until it is lifted or its time is over, also while Redis
- * is away or has lost it: whoever placed it counts on what was acknowledged. Then it ends by itself. How long that is follows from Redis' clock, not from this machine's.
+ * The holds that apply at a gateway. A hold stays until it is lifted or expires, also while Redis
+ * is away or has lost it: its plan relies on the acknowledgement. Then it ends by itself. The clock of Redis, not of this machine, sets its time.
  */
 export function createHoldWatch(options: HoldWatchOptions): HoldWatch {
   const { redis, names, instanceId, everyMillis = 400, whenDrained } = options;

@@ -85,7 +85,7 @@ export function parseHold(text: unknown): Hold | null {
   }
 }
 
-/** Whether the text of a hold's key says that the last one was lifted. A key that is not there says nothing: Redis may have lost it. */
+/** Whether the text of a hold's key shows that the last one was lifted. A missing key shows nothing: Redis may have lost it. */
 export function isLifted(text: unknown): boolean {
   return typeof text === 'string' && text.startsWith('{"lifted":');
 }

@@ -63,7 +63,7 @@ export class ShadowCounts {
     fieldOf(counts, field).legacyDiffers++;
   }
 
-  /** Counts a difference of the cube from legacy; `stable` says that legacy's own answers agree in that field. */
+  /** Counts a difference of the cube from legacy; `stable`: legacy's own answers agree in that field. */
   recordCubeDifference(
     counts: RouteCounts,
     difference: Difference,

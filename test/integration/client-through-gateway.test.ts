@@ -80,14 +80,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('a user gets the same from the client, whoever serves', async () => {
+test('a user gets the same from the client, whichever side serves', async () => {
   const stories = await Promise.all(Object.values(users).map(storyOf));
   expect(stories[0]).toEqual(stories[1]);
   const metrics = await (await fetch(`${cubeUrl}/metrics`)).text();
   expect(metrics).toContain('saju_cube_requests_total{method="DELETE",endpoint="/records/:id",status="204"} 1');
 });
 
-test('a bad token is refused, and nobody needs one', async () => {
+test('an invalid token is refused, and no call needs one', async () => {
   const refused = new CubeAPIClient({ baseUrl: gatewayUrl, token: 'not-a-token' });
   const error: unknown = await refused.callSajuCube('calculate', birthOf('user-1')).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(CubeAPIError);

@@ -101,7 +101,7 @@ test('a plain SET by another program takes effect, an allowed value or none', as
   await takesEffect('the opening', async () => (await targetOf('user-2')) === 'cube');
 });
 
-test('it is in the registry, and the hop to the cube is signed', async () => {
+test('is in the registry, and signs its calls to the cube', async () => {
   const [entry] = await readInstances(connection, 'api-gateway-cube');
   expect(entry).toMatchObject({ instance_id: 'gateway-1', url, state: 'ready' });
   expect(cube.seen.at(-1)?.headers['x-cube-token']).toBeDefined();
@@ -114,7 +114,7 @@ test('an instance that drains gets no new users', async () => {
   await takesEffect('its return', async () => (await targetOf('user-2')) === 'cube');
 });
 
-test('an instance outside of INSTANCE_NETWORKS is not there for it, and told of once', async () => {
+test('ignores an instance outside of INSTANCE_NETWORKS, with one warning', async () => {
   const stranger = await TestUpstream.start('stranger');
   const { port } = new URL(stranger.url);
   const told = () => gateway.said.split('Instance stranger of saju-cube is ignored').length - 1;
@@ -166,7 +166,7 @@ async function usualMillis(): Promise<number> {
   return took.sort((a, b) => a - b)[10] ?? Infinity;
 }
 
-test('an instance that bears no signature of this house is sent no request, and told of once', async () => {
+test('sends no request to an instance without a valid signature, with one warning', async () => {
   const rogue = await TestUpstream.start('rogue');
   const entry = { cube_id: 'saju-cube', instance_id: 'rogue', url: rogue.url, version: '1.0.0', started_at: 0 };
   const beat = async () => {
@@ -202,7 +202,7 @@ test('a Redis that answers slowly slows no request down, and changes take effect
   wayToRedis.delayMillis = 0;
 });
 
-test('a Redis slower than anybody waits for leaves all as it was, is told of, and is heard again afterwards', async () => {
+test('keeps its flags while Redis is slower than the time limit, raises an alarm, and follows Redis again afterwards', async () => {
   wayToRedis.delayMillis = 1500;
   await until('health to say so', async () => (await healthStatus()) === 'degraded');
   expect(await usualMillis()).toBeLessThan(200);
@@ -216,7 +216,7 @@ test('a Redis slower than anybody waits for leaves all as it was, is told of, an
   );
 });
 
-test('without Redis it goes on as it was, says so, and hears of changes again afterwards', async () => {
+test('keeps its flags without Redis, reports it, and follows changes again afterwards', async () => {
   await redis.kill();
   await until('health to say so', async () => (await healthStatus()) === 'degraded');
   for (let asked = 0; asked < 20; asked++) expect(await targetOf('user-2')).toBe('cube');
@@ -230,7 +230,7 @@ test('without Redis it goes on as it was, says so, and hears of changes again af
   await takesEffect('its end', async () => (await targetOf('user-2')) === 'cube');
 });
 
-test('started without Redis it knows the weights of last time, and no cube until the registry is back', async () => {
+test('starts without Redis with the last saved weights, and without instances until the registry is back', async () => {
   await gateway.end('SIGKILL');
   await startGateway();
   const health = (await (await fetch(`${url}/health`)).json()) as { flags: { source: string } };
@@ -251,7 +251,7 @@ test('a flushed Redis costs no request', async () => {
   await until('all to be as before', async () => (await targetOf('user-2')) === 'cube');
 });
 
-test('at SIGTERM it leaves the registry and ends', async () => {
+test('leaves the registry and ends at SIGTERM', async () => {
   expect(await gateway.end('SIGTERM')).toEqual([0, null]);
   expect(await readInstances(connection, 'api-gateway-cube')).toEqual([]);
 });

@@ -60,8 +60,8 @@ async function statusesOf(gateway: TestGateway, times: number, headers: Record<s
   return { passed: statuses.filter((status) => status === 200).length, last: statuses.at(-1) };
 }
 
-describe('a user who asks too often', () => {
-  test('is told when to come again; others are served, and no side is blamed', async () => {
+describe('a user over the rate limit', () => {
+  test('gets a Retry-After; others are served, and no failure counts against a side', async () => {
     const gateway = await gatewayWith({ subject: limit('subject') });
     expect(await statusesOf(gateway, 12, { 'x-user-id': 'eager' })).toEqual({ passed: 10, last: 429 });
     const refused = await ask(gateway, { 'x-user-id': 'eager' });
@@ -80,7 +80,7 @@ describe('a user who asks too often', () => {
     expect(legacy.seen).toHaveLength(25);
   });
 
-  test('is counted wherever it asks, also what the gateway answers by itself', async () => {
+  test('is counted on every path, own endpoints of the gateway included', async () => {
     const gateway = await gatewayWith({ subject: limit('subject') });
     const eager = { 'x-user-id': 'curious' };
     const paths = ['/health', '/ready', '/metrics', '/api/saju/records/1', '/health'];
@@ -107,7 +107,7 @@ describe('a user who asks too often', () => {
     expect((await statusesOf(other, 1, { 'x-user-id': 'calm' })).passed).toBe(1);
   });
 
-  test('is refused by each gateway for itself while Redis hangs or is away, and nobody waits for it', async () => {
+  test('is refused by each gateway alone while Redis hangs or is away, without waiting for it', async () => {
     const gateway = await gatewayWith({ subject: limit('subject') });
     server.signal('SIGSTOP');
     const begun = performance.now();
@@ -119,7 +119,7 @@ describe('a user who asks too often', () => {
     await server.revive();
   });
 
-  test('under a name of any length or bytes is told apart from another', async () => {
+  test('has its own bucket, whatever the length or bytes of its id', async () => {
     const gateway = await gatewayWith({ subject: limit('subject', { burst: 1 }) });
     const long = 'x'.repeat(1000);
     expect((await statusesOf(gateway, 2, { 'x-user-id': `${long}1` })).passed).toBe(1);
@@ -128,8 +128,8 @@ describe('a user who asks too often', () => {
   });
 });
 
-describe('an address that asks too often', () => {
-  test('is refused, wrong tokens counted too; what it says of other addresses does not help', async () => {
+describe('an address over the rate limit', () => {
+  test('is refused, invalid tokens counted too, whatever X-Forwarded-For it sends', async () => {
     const gateway = await gatewayWith({ address: limit('address') }, []);
     for (let guess = 0; guess < 9; guess++)
       expect((await ask(gateway, { authorization: 'Bearer guessed' })).status).toBe(401);
@@ -141,7 +141,7 @@ describe('an address that asks too often', () => {
       expect((await fetch(`${gateway.url}${path}`)).status).toBe(429);
   });
 
-  test('of an edge is not counted, but whom it forwards is, by the last one it does not trust', async () => {
+  test('of an edge is not counted; its client is, by the last address that is no edge', async () => {
     const gateway = await gatewayWith({ address: limit('address') }, ['127.0.0.0/8', '10.0.0.0/8']);
     const from = (chain: string) => ({ 'x-forwarded-for': chain });
     expect((await statusesOf(gateway, 20)).passed).toBe(20);

@@ -39,7 +39,7 @@ describe('an instance that is not there', () => {
     expect(cube.seen).toHaveLength(16);
   });
 
-  test('when it was the only one, leaves its users to legacy while legacy is the owner', async () => {
+  test('when it was the only one, sends its users to legacy while legacy is the owner', async () => {
     const legacy = await running(TestUpstream.start('legacy'));
     const dead = await deadEndpoint('dead');
     const gateway = await running(startGateway({ legacy: { saju: legacy.url }, cubes: [['saju-cube', [dead]]] }));
@@ -51,7 +51,7 @@ describe('an instance that is not there', () => {
   });
 });
 
-test('a cube that is gone fails none of many users at once while legacy is the owner: no budget stands in the way', async () => {
+test('a cube that is gone fails none of many concurrent users while legacy is the owner: no retry budget applies', async () => {
   const legacy = await running(TestUpstream.start('legacy'));
   const dead = await deadEndpoint('dead');
   const gateway = await running(startGateway({ legacy: { saju: legacy.url }, cubes: [['saju-cube', [dead]]] }));
@@ -100,7 +100,7 @@ describe('a call that was sent and lost', () => {
 });
 
 describe('a cube that fails most of the time', () => {
-  test('is left alone: its users go to legacy, by route', async () => {
+  test('gets no calls while its breaker is open: its users go to legacy, by route', async () => {
     const legacy = await running(TestUpstream.start('legacy'));
     let calls = 0;
     const cube = await running(
@@ -148,7 +148,7 @@ describe('a cube that fails most of the time', () => {
 });
 
 describe('the cache', () => {
-  test('serves models to those who ask at once by one call, apart by user and side', async () => {
+  test('serves concurrent requests for models by one call, separately by user and side', async () => {
     const models = (name: string) =>
       TestUpstream.start(name, (_, res) => setTimeout(() => sendJson(res, { from: name }), 20));
     const legacy = await running(models('legacy'));
@@ -171,7 +171,7 @@ describe('the cache', () => {
     expect(cube.seen[0]?.headers['x-cube-token']).toBeDefined();
   });
 
-  describe('gives nobody an answer to another request', () => {
+  describe('never serves the response to another request', () => {
     const table = new RouteTable();
     const names = [...standardRequestHeaders, ...table.declaredHeaders, 'host', 'authorization', 'x-user-id'].concat([
       'x-forwarded-for',
@@ -243,7 +243,7 @@ describe('the cache', () => {
     });
   });
 
-  test('serves no answer of a version that serves no more, and what is left of the one that is back', async () => {
+  test('serves no response of a version that is not active, and those of a version that is active again', async () => {
     const answers = async (name: string) =>
       running(TestUpstream.start(name, (_, res) => sendJson(res, { from: name })));
     const [good, bad] = [await answers('good'), await answers('bad')];
@@ -263,7 +263,7 @@ describe('the cache', () => {
     expect([good.seen.length, bad.seen.length]).toEqual([1, 1]);
   });
 
-  test('keeps nothing of a call during which another version took over', async () => {
+  test('stores no response of a call during which the active version changed', async () => {
     let answered = 0;
     const cube = await running(
       TestUpstream.start('cube', (_, res) => {
@@ -279,7 +279,7 @@ describe('the cache', () => {
     for (let asked = 0; asked < 2; asked++) expect(await get()).toEqual({ answered: 2 });
   });
 
-  test('keeps nothing of what writes or may be changed', async () => {
+  test('stores nothing of routes that write', async () => {
     const legacy = await running(TestUpstream.start('legacy'));
     const gateway = await running(startGateway({ legacy: { saju: legacy.url, ai: legacy.url } }));
     for (const path of ['/api/saju/records/1', '/api/saju/records/1']) await ask(gateway, path);
@@ -293,7 +293,7 @@ describe('the time that is left', () => {
   const limits = { responseMillis: 2000 };
   const told = ({ seen }: TestUpstream) => seen.map(({ headers }) => Number(headers['x-request-deadline']));
 
-  test('is told to the upstream, less of it at a second attempt, whatever the client says', async () => {
+  test('is sent to the upstream, less at a retry, whatever the client sends', async () => {
     const cube = await running(TestUpstream.start('cube', (_, res) => sendJson(res, {}, 503)));
     const gateway = await running(startGateway({ cubes: [['saju-cube', [cube.endpoint]]], limits }));
     gateway.controls.weight(100);
@@ -306,7 +306,7 @@ describe('the time that is left', () => {
     expect(second).toBeGreaterThan(0);
   });
 
-  test('is told where the answer is kept for others, and is none for a file', async () => {
+  test('is sent for cacheable routes too, and not for files', async () => {
     const legacy = await running(TestUpstream.start('legacy'));
     const gateway = await running(startGateway({ legacy: { ai: legacy.url, paperwork: legacy.url }, limits }));
     await ask(gateway, '/api/ai/models');
@@ -321,7 +321,7 @@ describe('the time that is left', () => {
 describe('a hold', () => {
   const write = (gateway: TestGateway) => ask(gateway, '/api/saju/records/1', { method: 'DELETE' });
 
-  test('lets writes wait and reads pass, and lets them go when it is lifted', async () => {
+  test('makes writes wait, lets reads pass, and forwards the writes when it is lifted', async () => {
     const legacy = await running(TestUpstream.start('legacy'));
     const gateway = await running(startGateway({ legacy: { saju: legacy.url } }));
     gateway.controls.held = 'writes';
@@ -350,7 +350,7 @@ describe('a hold', () => {
     expect((await write(gateway)).status).toBe(200);
   });
 
-  test('is settled when the writes that were let through before have been answered', async () => {
+  test('is acknowledged when the writes admitted before have been answered', async () => {
     let answer: (() => void) | undefined;
     const legacy = await running(
       TestUpstream.start('legacy', (_, res) => {
@@ -372,7 +372,7 @@ describe('a hold', () => {
     await settling;
   });
 
-  test('forgets who goes away while it waits', async () => {
+  test('frees the place of a client that disconnects while waiting', async () => {
     const legacy = await running(TestUpstream.start('legacy'));
     const gateway = await running(startGateway({ legacy: { saju: legacy.url }, limits: { maxHeld: 1 } }));
     gateway.controls.held = 'writes';

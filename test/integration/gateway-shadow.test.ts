@@ -55,7 +55,7 @@ const compared = 'gateway_shadow_compared_total{cube="saju",route="/api/saju/rec
 const wrongPillar =
   'gateway_shadow_mismatched_total{cube="saju",route="/api/saju/records/:id",field="body.day_pillar"}';
 
-test('a wrong field of the cube is found while nobody is on it, and shown only to who may see records', async () => {
+test('finds a wrong field of the cube at 0 %, and shows it only with records:read', async () => {
   const { gateway, legacy } = await start(record, (_req, res) =>
     sendJson(res, { id: 7, user_id: 'u', day_pillar: '을축' }),
   );
@@ -76,7 +76,7 @@ test('a wrong field of the cube is found while nobody is on it, and shown only t
   expect((await examples(gateway, ['migration:read'])).status).toBe(403);
 });
 
-test('the cube is asked as the gateway asks, with the body of a calculation that is not saved', async () => {
+test('calls the cube as the gateway does, with the body of a calculation without saving', async () => {
   const { gateway, cube } = await start(record, record);
   const body = JSON.stringify({ user_id: 'u', birth_year: 1990, save: false });
   await (
@@ -91,7 +91,7 @@ test('the cube is asked as the gateway asks, with the body of a calculation that
   );
 });
 
-test('what writes is never asked of the other side', async () => {
+test('never repeats a write at the other side', async () => {
   const { gateway, cube } = await start(record, record);
   const json = { 'content-type': 'application/json' };
   for (const [path, method, body] of [
@@ -129,7 +129,7 @@ test('a cube that hangs or breaks off under comparison leaves clients untouched'
   expect((await (await fetch(`${gateway.url}/health`)).json()) as object).toMatchObject({ broken_off: [] });
 });
 
-test('without comparison no side is asked twice', async () => {
+test('sends no request twice without comparison', async () => {
   const { gateway, legacy, cube } = await start(record, record, false);
   for (let count = 0; count < 5; count++) await (await ask(gateway)).text();
   expect([legacy.seen.length, cube.seen.length]).toEqual([5, 0]);

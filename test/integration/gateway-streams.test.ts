@@ -173,7 +173,7 @@ describe('streams', () => {
     await reader?.cancel();
   });
 
-  test('a client that stops reading its events is let go of', async () => {
+  test('a client that stops reading its events is disconnected', async () => {
     const upstream = await upstreamOf((_, res) => {
       res.writeHead(200, { 'content-type': 'text/event-stream' });
       const more = () => {
@@ -216,7 +216,7 @@ describe('streams', () => {
     await until('the upstream to be let go', () => upstream.sockets.size === 0);
   });
 
-  test('a client that never takes its answer is let go of, and counts as no failure of the service', async () => {
+  test('a client that never reads its response is disconnected, without a failure of the service', async () => {
     const upstream = await upstreamOf((_, res) => void res.end(Buffer.alloc(64 * 1024 * 1024)));
     const gateway = await gatewayBefore(upstream, { idleMillis: 300 });
     const socket = connect(gateway.port, '127.0.0.1').pause();
@@ -375,7 +375,7 @@ describe('an upstream', () => {
   test.each([
     ['with a known length', 'Content-Length: 10\r\n\r\nabc'],
     ['in chunks', 'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n'],
-  ])('that dies mid-body %s breaks the answer: nobody takes half for whole', async (_name, rest) => {
+  ])('that dies mid-body %s breaks the response, so that it is not taken for complete', async (_name, rest) => {
     const { url } = await rawUpstream((socket) => socket.once('data', () => socket.end(`HTTP/1.1 200 OK\r\n${rest}`)));
     const gateway = await gatewayBefore({ url });
     await expect(fetch(`${gateway.url}/api/saju/records/1`).then((answer) => answer.text())).rejects.toThrow();
@@ -446,7 +446,7 @@ describe('a WebSocket', () => {
     expect(answer).toContain('{"no":true}');
   });
 
-  test('with a bad token, or a path of two readings, is refused before anybody is asked', async () => {
+  test('with an invalid token or an ambiguous path is refused before a service is called', async () => {
     const upstream = await upstreamOf((_, res) => void res.end());
     const gateway = await gatewayBefore(upstream);
     expect(
@@ -464,7 +464,7 @@ describe('a WebSocket', () => {
 });
 
 describe('at its end', () => {
-  test('the gateway lets what is under way come to its end', async () => {
+  test('the gateway completes the requests in flight', async () => {
     let finish: (() => void) | undefined;
     const upstream = await upstreamOf((_, res) => {
       finish = () => sendJson(res, { late: true });
@@ -479,7 +479,7 @@ describe('at its end', () => {
     await closed;
   });
 
-  test('what does not come to its end is broken off', async () => {
+  test('the gateway aborts what does not complete in time', async () => {
     const upstream = await upstreamOf(() => undefined);
     const gateway = await startGateway({ legacy: { saju: upstream.url }, limits: { drainMillis: 200 } });
     const asked = fetch(`${gateway.url}/api/saju/records/1`).catch(() => 'broken');
@@ -490,7 +490,7 @@ describe('at its end', () => {
 });
 
 describe('a stream of events', () => {
-  test('ends with the token it was asked for with: at its time, and with its secret', async () => {
+  test('ends with its token: at its expiry, and with the removal of its secret', async () => {
     const upstream = await upstreamOf((_, res) => {
       res.writeHead(200, { 'content-type': 'text/event-stream' });
       res.write('data: 1\n\n');

@@ -43,7 +43,7 @@ const open = (gateway: TestGateway) =>
   sendRaw(gateway.port, webSocketHello, (answer) => answer.includes('here is') || answer.includes('"status"'));
 
 describe('a WebSocket while writes are held', () => {
-  test('waits, and is opened when they are let go', async () => {
+  test('waits, and is opened when the hold is lifted', async () => {
     const legacy = await socketService('legacy');
     const gateway = await running(startGateway({ legacy: { saju: legacy.url }, limits: { maxHeld: 1 } }));
     gateway.controls.held = 'writes';
@@ -57,7 +57,7 @@ describe('a WebSocket while writes are held', () => {
     await gateway.controls.underWay.whenDrained('saju', 'writes');
   });
 
-  test('does not wait for ever', async () => {
+  test('waits for a limited time', async () => {
     const legacy = await socketService('legacy');
     const gateway = await running(
       startGateway({ legacy: { saju: legacy.url }, limits: { maxHeld: 1, holdMillis: 100 } }),
@@ -137,7 +137,7 @@ describe('a WebSocket that its service declines', () => {
       more();
     });
 
-  test('lets go of the service when its client goes away in the middle of the answer', async () => {
+  test('ends the call when its client disconnects in the middle of the response', async () => {
     const upstream = await endless();
     const gateway = await running(startGateway({ legacy: { saju: upstream.url } }));
     expect(await sendRaw(gateway.port, webSocketHello, (answer) => answer.includes('not here'))).toMatch(
@@ -147,7 +147,7 @@ describe('a WebSocket that its service declines', () => {
     await gateway.controls.underWay.whenDrained('saju', 'all');
   });
 
-  test('does not wait for ever for a client that does not take the answer', async () => {
+  test('has a time limit for a client that does not read the response', async () => {
     const upstream = await endless();
     const gateway = await running(startGateway({ legacy: { saju: upstream.url }, limits: { idleMillis: 300 } }));
     const client = connect(gateway.port, '127.0.0.1').pause();
@@ -179,7 +179,7 @@ describe('a WebSocket that its service declines', () => {
     client.destroy();
   });
 
-  test('resets the connection of an answer that breaks off: nobody takes half for whole', async () => {
+  test('resets the connection when the response breaks off, so that it is not taken for complete', async () => {
     const upstream = await running(TestUpstream.listen('legacy', (_, res) => void res.end()));
     upstream.server.on('upgrade', (_, socket) => {
       socket.on('error', () => undefined);
@@ -192,7 +192,7 @@ describe('a WebSocket that its service declines', () => {
     await expect(once(client, 'end')).rejects.toMatchObject({ code: 'ECONNRESET' });
   });
 
-  test('does not wait for ever for the rest of the answer', async () => {
+  test('has a time limit for the rest of the response', async () => {
     const upstream = await decliningService(() => undefined);
     const gateway = await running(startGateway({ legacy: { saju: upstream.url }, limits: { idleMillis: 300 } }));
     expect(await sendRaw(gateway.port, webSocketHello, () => false)).toContain('not here');
@@ -215,7 +215,7 @@ test('a client that asks for a WebSocket and resets its connection harms nobody'
   expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
 });
 
-test('a client that is refused a WebSocket and stays is hung up on', async () => {
+test('the gateway closes the connection of a client that stays after a refused WebSocket', async () => {
   const gateway = await running(startGateway({}));
   const client = connect({ port: gateway.port, host: '127.0.0.1', allowHalfOpen: true }).resume();
   client.on('error', () => undefined);
@@ -242,7 +242,7 @@ async function openTunnel(gateway: TestGateway, ...headers: readonly string[]) {
 }
 
 describe('WebSockets', () => {
-  test('are so many of one user, of one address, and in all; who closes one may open another', async () => {
+  test('are limited by user, by address, and in all; closing one allows another', async () => {
     const legacy = await socketService('legacy');
     const gateway = await running(
       startGateway({ legacy: { saju: legacy.url }, limits: { maxTunnels: 6, maxTunnelsPerClient: 2 } }),

@@ -65,7 +65,7 @@ describe('a registered instance', () => {
     expect(await readInstances(redis, 'saju-cube')).toEqual([]);
   });
 
-  test('is told of by the channel at each change of state', async () => {
+  test('is announced on the channel at each change of state', async () => {
     const listener = redis.duplicate();
     listener.on('error', () => undefined);
     await until('the listener to be connected', () => listener.status === 'ready');
@@ -154,7 +154,7 @@ describe('an entry', () => {
   });
 });
 
-describe('an instance is one of this house', () => {
+describe('an instance is accepted', () => {
   const [former, current] = ['a former secret, thirty-two bytes or more', 'a secret of now, thirty-two bytes or more'];
   let told: string[];
   const readBy = async (cubeId: string, secrets: { current: string; previous?: string }) => {
@@ -172,7 +172,7 @@ describe('an instance is one of this house', () => {
     told = [];
   });
 
-  test('when it signs with the secret of now, or with the former one while that is good', async () => {
+  test('when the current secret signs it, or the previous one while that is valid', async () => {
     for (const [id, secret] of Object.entries({ new: current, old: former }))
       await put(id, signed(secret, { ...instance, instance_id: id, heartbeat_at: await now() }));
     expect(await readBy('saju-cube', { current, previous: former })).toEqual(['new', 'old']);
@@ -234,7 +234,7 @@ describe('an instance is one of this house', () => {
     expect(await readBy('saju-cube', { current })).toEqual([]);
   });
 
-  test('and of each other one an alarm is told, once', async () => {
+  test('and each other one raises one alarm', async () => {
     const { admits } = admittedInstances([], { cube: { current } }, (sentence) => told.push(sentence));
     await put('one', { ...instance, heartbeat_at: await now() });
     for (let look = 0; look < 3; look++) await readAdmitted(redis, 'saju-cube', admits);
@@ -261,7 +261,7 @@ test('the active version is what was set last, null before', async () => {
 });
 
 describe('which secrets a program knows', () => {
-  test('is told anew each second until it ends, and for a minute after its last word', async () => {
+  test('is reported each second until its end, and for a minute after its last report', async () => {
     const known = ['one'];
     const ends = [reportSecrets(redis, 'b/1', () => known, fast), reportSecrets(redis, 'a', () => ['x', 'y'], fast)];
     const seen = async () =>

@@ -114,7 +114,7 @@ async function readyInstances(count: number): Promise<void> {
   });
 }
 
-test('goes in its own name, with the request id, the trace and the time limit of what it is for', async () => {
+test('carries its own token, and request id, trace and time limit of the request that needs it', async () => {
   await sajuCube('one');
   await readyInstances(1);
   const ask = await aiCube();
@@ -133,7 +133,7 @@ test('goes in its own name, with the request id, the trace and the time limit of
   expect(left).toBeGreaterThan(3000);
 });
 
-test('a time limit that its own caller set is not outlived', async () => {
+test('ends within the time limit of its own caller', async () => {
   answer = () => new Promise(() => undefined);
   await sajuCube('one');
   await readyInstances(1);
@@ -143,7 +143,7 @@ test('a time limit that its own caller set is not outlived', async () => {
   expect(performance.now() - begun).toBeLessThan(5000);
 });
 
-test('what has no time left, or a path that cannot be sent, is asked of nobody and blames nobody', async () => {
+test('without time left, or with an invalid path, makes no call and counts against no instance', async () => {
   await sajuCube('one');
   await readyInstances(1);
   const late = await aiCube();
@@ -154,7 +154,7 @@ test('what has no time left, or a path that cannot be sent, is asked of nobody a
   expect((await late()).status).toBe(200);
 });
 
-test('of those who wait for one call each has its own time', async () => {
+test('callers that share one call each have their own time limit', async () => {
   let letGo = () => undefined as unknown;
   answer = (instance) => new Promise((resolve) => (letGo = () => resolve({ instance })));
   await sajuCube('one');
@@ -169,7 +169,7 @@ test('of those who wait for one call each has its own time', async () => {
   expect(seen.length).toBe(1);
 });
 
-test('nobody there is 503 to whoever asked', async () => {
+test('is 503 for the caller without an instance', async () => {
   const ask = await aiCube();
   const answered = await ask();
   expect([answered.status, answered.headers.get('content-type')]).toEqual([
@@ -207,7 +207,7 @@ test('a route that fails is left alone for a while', async () => {
   expect(seen.length).toBe(20);
 });
 
-test('a thousand who miss at once make one call, and what may not be kept is asked for each time', async () => {
+test('makes one call for a thousand concurrent misses, and one each for a response that may not be shared', async () => {
   await sajuCube('one');
   await readyInstances(1);
   const kept = await aiCube({ cacheable: true });

@@ -205,7 +205,7 @@ describe('a cube that is ill stops nobody:', () => {
     expect(await read('cube_collections_total', { cube_id: 'saju-cube', outcome: 'ok' })).toBe(1);
   });
 
-  test('and is not asked again before it has answered', async () => {
+  test('and is not polled again before it has answered', async () => {
     let asked = 0;
     await startImpostor('ai-cube', () => void asked++);
     const { collector, read } = collecting();
@@ -217,7 +217,7 @@ describe('a cube that is ill stops nobody:', () => {
     expect(await read('cube_collections_total', { cube_id: 'ai-cube', outcome: 'skipped' })).toBe(1);
   });
 
-  test('what it told last stays, with its age', async () => {
+  test('keeps its last samples, with their age', async () => {
     let ill = false;
     await startImpostor('ai-cube', (request, response) => (ill ? response.destroy() : good(request, response)));
     const { collector, read } = collecting();
@@ -250,7 +250,7 @@ describe('an instance that leaves the registry', () => {
     );
   };
 
-  test('is forgotten at once when it took itself out', async () => {
+  test('is removed at once when it removed its entry', async () => {
     const registration = await startImpostor('ai-cube', good);
     const collector = await watching();
     await registration.close();
@@ -258,7 +258,7 @@ describe('an instance that leaves the registry', () => {
     expect(collector.watched()).toEqual([]);
   });
 
-  test('is forgotten at once when it said that it goes', async () => {
+  test('is removed at once when it was draining', async () => {
     const registration = await startImpostor('ai-cube', good);
     await registration.setState('draining');
     const collector = await watching();
@@ -267,7 +267,7 @@ describe('an instance that leaves the registry', () => {
     expect(collector.watched()).toEqual([]);
   });
 
-  test('is told as down for five minutes when it just vanished, also once its entry is gone', async () => {
+  test('is reported as down for five minutes without a clean shutdown, also once its entry is gone', async () => {
     const registration = await startImpostor('ai-cube', good);
     const collector = await watching();
     await kill(registration);
@@ -282,7 +282,7 @@ describe('an instance that leaves the registry', () => {
     expect(collector.watched()).toEqual([]);
   });
 
-  test('is told as down when the registry could not be read until its entry was gone', async () => {
+  test('is reported as down when the registry could not be read until its entry was gone', async () => {
     const registration = await startImpostor('ai-cube', good);
     const collector = await watching();
     await registration.close();
@@ -292,7 +292,7 @@ describe('an instance that leaves the registry', () => {
   });
 });
 
-test('while the registry is away, those known are asked on', async () => {
+test('polls the known instances while the registry is away', async () => {
   await startImpostor('ai-cube', good);
   const { collector, read } = collecting();
   await collector.collect();

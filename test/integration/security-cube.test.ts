@@ -99,7 +99,7 @@ const validate = async (token: unknown) => (await post('/tokens/validate', { tok
 describe('POST /tokens', () => {
   const holder = () => tokenWith('token:issue', 'saju:call', 'migration:read');
 
-  test('gives a token that any library takes, for an hour', async () => {
+  test('issues a token that any library accepts, for an hour', async () => {
     const answer = await post('/tokens', { cube_id: 'reports', permissions: ['saju:call'] }, holder());
     expect(answer).toMatchObject({ status: 201, headers: { 'cache-control': 'no-store' } });
     const { payload } = await jwtVerify(answer.body.token, new TextEncoder().encode(secret), {
@@ -132,7 +132,7 @@ describe('POST /tokens', () => {
       );
   });
 
-  test('does not lend the name of the gateway, which alone says whom a call is for, and any other', async () => {
+  test('issues no token in the name of the gateway, which alone names the user of a call, and any other', async () => {
     const asked = { cube_id: 'api-gateway-cube', permissions: ['saju:call'] };
     expect(await post('/tokens', asked, holder())).toMatchObject({
       status: 403,
@@ -146,7 +146,7 @@ describe('POST /tokens', () => {
     expect((await post('/tokens', { ...asked, permissions: [] }, gateway)).status).toBe(201);
   });
 
-  test('stands in the audit before it is handed out: who, for whom, what, until when, never the token', async () => {
+  test('writes to the audit before it gives the token out: caller, holder, permissions, expiry, never the token', async () => {
     const before = await checkAudit(pool);
     const asked = { cube_id: 'reports', permissions: ['saju:call', 'migration:read'] };
     const token = holder();
@@ -171,7 +171,7 @@ describe('POST /tokens', () => {
     expect((await checkAudit(pool)).entries).toBe(before.entries + 1);
   });
 
-  test('gives none that cannot be put on record, and says so', async () => {
+  test('issues none without its entry in the audit, and reports why', async () => {
     const deaf = await build(rates, () => Promise.reject(Object.assign(new Error('gone'), { code: 'ECONNREFUSED' })));
     expect(await post('/tokens', { cube_id: 'a', permissions: [] }, holder(), deaf)).toMatchObject({
       status: 503,
@@ -256,7 +256,7 @@ describe('POST /tokens', () => {
       }
     });
 
-    test('is who heard of a new secret before the cube did', async () => {
+    test('is a caller that knows a new secret before the cube does', async () => {
       const secrets = { current: previous, previous: secret };
       const tokens = createTokenVerifier(secrets, () => now);
       const reloadSecrets = () => {
@@ -412,7 +412,7 @@ describe('rate limits', () => {
       cube,
     );
 
-  test('hold for each subject by itself, over all instances, and say when to come back', async () => {
+  test('apply to each subject, over all instances, with a Retry-After', async () => {
     const other = await build();
     const statuses: number[] = [];
     for (let place = 0; place < 8; place++)
@@ -427,7 +427,7 @@ describe('rate limits', () => {
     await other.close();
   });
 
-  test('hold for an address before its tokens are looked at, and not for those who watch', async () => {
+  test('apply to an address before its tokens are verified, and not to monitoring paths', async () => {
     const strict = await build({ ...rates, address: { perSecond: 0.1, burst: 3 } });
     const guess = () => post('/tokens', {}, 'a-guess', strict);
     const statuses: number[] = [];
@@ -437,7 +437,7 @@ describe('rate limits', () => {
     await strict.close();
   });
 
-  test('hold without Redis too, by each instance for itself, and again together once it is back', async () => {
+  test('apply without Redis too, at each instance alone, and together again once it is back', async () => {
     await server.kill();
     const statuses: number[] = [];
     for (let place = 0; place < 7; place++) statuses.push((await issueAs('lonely')).status);
@@ -463,7 +463,7 @@ describe('rate limits', () => {
     }
   });
 
-  test('of many who ask at once let through no more than the burst', async () => {
+  test('admit no more than the burst of many concurrent requests', async () => {
     const waits = await Promise.all(
       Array.from({ length: 200 }, () => takeSharedToken(redis, 'crowd', { perSecond: 0.01, burst: 20 })),
     );

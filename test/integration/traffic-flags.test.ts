@@ -80,7 +80,7 @@ function plain(...commands: readonly string[]): Promise<string> {
   });
 }
 
-test('a gateway says by which revision it goes, when that changes and before what it said is forgotten', async () => {
+test('a gateway reports the revision that it uses, at each change and before the report expires', async () => {
   let now = Date.now();
   await watch({ instanceId: 'telling', clock: () => new Date(now) });
   const key = 'cubeshift:traffic:saju:seen:telling';
@@ -121,7 +121,7 @@ test('only exactly "false" closes a cube', async () => {
 });
 
 test.each(['', '5%', '-1', '101', 'NaN', '5.5', ' 7'])(
-  '%j in Redis is told once and leaves the last good percentage',
+  '%j in Redis raises one alarm and leaves the last valid percentage',
   async (bad) => {
     const watcher = await watch();
     await writeFlags(redis, 'saju', { percentage: 12 }, terms);
@@ -142,7 +142,7 @@ test.each(['', '5%', '-1', '101', 'NaN', '5.5', ' 7'])(
   },
 );
 
-test('keys of another type and lists that are none leave the last good ones', async () => {
+test('keys of another type and invalid lists leave the last valid values', async () => {
   const watcher = await watch();
   await writeFlags(redis, 'saju', { percentage: 9, allow: ['사용자-1'], deny: ['alice'] }, terms);
   await until('the lists', () => watcher.flagsOf('saju').allow.has(bytesOfText('사용자-1')));
@@ -158,7 +158,7 @@ test('keys of another type and lists that are none leave the last good ones', as
   await until('the mended flags', () => watcher.state().alarms.length === 0);
 });
 
-test('Redis killed: the last flags stay, it is said, and what changed is seen when it is back', async () => {
+test('Redis killed: the last flags stay, with an alarm, and changes take effect when it is back', async () => {
   const watcher = await watch();
   await writeFlags(redis, 'saju', { percentage: 25 }, terms);
   await until('the flags', () => watcher.flagsOf('saju').percentage === 25);
@@ -173,7 +173,7 @@ test('Redis killed: the last flags stay, it is said, and what changed is seen wh
   expect(watcher.told).toHaveLength(1);
 });
 
-test('Redis frozen: nobody waits, the last flags stay', async () => {
+test('Redis frozen: nothing waits for it, the last flags stay', async () => {
   const watcher = await watch();
   await writeFlags(redis, 'saju', { percentage: 25 }, terms);
   await until('the flags', () => watcher.flagsOf('saju').percentage === 25);
@@ -226,7 +226,7 @@ test('a Redis that forbids notifications and scripts of others costs nothing but
   expect(watcher.state().alarms).toEqual([]);
 });
 
-test('a start without Redis goes by the disk, else by legacy for everyone', async () => {
+test('a start without Redis uses the saved flags, otherwise legacy for all users', async () => {
   const first = await watch();
   await writeFlags(redis, 'saju', { percentage: 25, allow: ['alice'], deny: [] }, terms);
   const file = join(place, 'flags.json');
@@ -253,7 +253,7 @@ test.each(['', '{', '[]', '{"flags":{"saju":7}}', '{"flags":{"saju":{"percentage
   },
 );
 
-test('a disk that keeps nothing is told and stops nothing', async () => {
+test('a disk that cannot be written raises an alarm and stops nothing', async () => {
   const file = join(place, 'file');
   writeFileSync(file, '');
   const watcher = await watch({ state: file });
@@ -280,7 +280,7 @@ test('the kill switch works with and without Redis, for one cube and for all', a
   await until('the misspelt one to be told', () => watcher.told.some((sentence) => sentence.includes('no cube')));
 });
 
-test('of many writers with the same expectation exactly one wins, and revisions count the winners', async () => {
+test('of many writers with the same condition exactly one wins, and the revision counts the winners', async () => {
   const others = await Promise.all([connection(), connection(), connection()]);
   for (let from = 0; from < 20; from++) {
     const answers = await Promise.all(
@@ -298,7 +298,7 @@ test('of many writers with the same expectation exactly one wins, and revisions 
   });
 });
 
-test('a change that goes by a revision is made at that one alone, whatever stands in its key', async () => {
+test('a change with a revision is made only at that revision, whatever its key holds', async () => {
   const at = (onlyIfRevision: number) => writeFlags(redis, 'saju', { percentage: 30 }, { ...terms, onlyIfRevision });
   expect(await at(0)).toMatchObject({ revision: 1 });
   await writeFlags(redis, 'saju', { percentage: 0 }, terms);
@@ -312,7 +312,7 @@ test('a change that goes by a revision is made at that one alone, whatever stand
   }
 });
 
-test('a change that has a fence is made once, whatever others change, and whatever stands in its key', async () => {
+test('a change with a fence is made once, whatever others change, and whatever its key holds', async () => {
   const back = (sequence: number, holderId = 'ramp/saju/1') =>
     writeFlags(redis, 'saju', { percentage: 0 }, { ...terms, fence: { holderId, sequence } });
   const raise = () => writeFlags(redis, 'saju', { percentage: 60 }, terms);
@@ -338,7 +338,7 @@ test('a change that has a fence is made once, whatever others change, and whatev
   expect(await redis.ttl('cubeshift:turn:ramp/saju/1')).toBeGreaterThan(29 * 24 * 3600);
 });
 
-test('a change leaves what it does not name, and a bad percentage fits no expectation', async () => {
+test('a change leaves other values, and an invalid percentage meets no condition', async () => {
   await writeFlags(redis, 'saju', { percentage: 5, enabled: false, allow: ['a"b\\c\u0000'], deny: [] }, terms);
   await writeFlags(redis, 'saju', { percentage: 6 }, terms);
   expect(await readFlags(redis, 'saju')).toMatchObject({

@@ -50,7 +50,7 @@ async function place(name: TrafficName, request: HoldRequest): Promise<Hold> {
   return hold;
 }
 
-test('every gateway holds what is asked, says so, and lets go when it is lifted', async () => {
+test('every gateway applies a hold, acknowledges it, and ends it when it is lifted', async () => {
   const gateways = [await watch('one'), await watch('two')];
   const hold = await place('saju', { ...writes, seconds: 60 });
   await until('both to say so', async () => (await readAcknowledgements(redis, hold.id)).size === 2);
@@ -73,7 +73,7 @@ test('every gateway holds what is asked, says so, and lets go when it is lifted'
   expect(await readCurrentHold(redis, 'saju')).toBeNull();
 });
 
-test('a hold whose maker died ends by itself', async () => {
+test('a hold ends by itself when its owner has died', async () => {
   const gateway = await watch();
   const placed = performance.now();
   await place('saju', { scope: 'all', by: 'maker', seconds: 1 });
@@ -117,7 +117,7 @@ test('a hold that was acknowledged outlasts a Redis that loses it, and may still
   await gateway.lifted('ai');
 });
 
-test('nothing is acknowledged before the requests let through earlier have been answered', async () => {
+test('no hold is acknowledged before the requests admitted earlier have been answered', async () => {
   let answered: () => void = () => undefined;
   const gateway = await watch('slow', () => new Promise<void>((resolve) => (answered = resolve)));
   const quick = await watch('quick');
@@ -153,7 +153,7 @@ test.each([0, -1, 601, Number.NaN, Number.POSITIVE_INFINITY])('a hold of %d seco
   await expect(place('saju', { ...writes, seconds })).rejects.toMatchObject({ type: 'invalid_input' });
 });
 
-test('what stands in the key of a hold and is none holds nobody up', async () => {
+test('invalid text in the key of a hold holds no request', async () => {
   const gateway = await watch();
   for (const text of ['', '7', '{"id":1}', '{"id":"a","scope":"none","until":99999999999999,"by":"b"}']) {
     await redis.set('cubeshift:hold:saju', text);

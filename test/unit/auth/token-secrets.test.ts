@@ -47,7 +47,7 @@ test('without a file the variables say it, and a file that comes outranks them, 
   ]);
 });
 
-test('a former secret is let go at its time, by who runs and by who starts later', () => {
+test('a previous secret becomes invalid at its time, for running programs and for later starts', () => {
   write({ cube: { current: two, previous: one, previous_until: '2026-01-01T01:00:00Z' } });
   const known = know();
   expect(known.cube.previous).toBe(one);
@@ -55,7 +55,7 @@ test('a former secret is let go at its time, by who runs and by who starts later
   expect([known.cube.previous, know().cube.previous]).toEqual(['', '']);
 });
 
-test('in the two steps of a change no token is refused by who has seen fewer of them', () => {
+test('in the two steps of a change no program refuses a valid token, whichever steps it knows', () => {
   const steps = [
     { cube: { current: one } },
     { cube: { current: one, previous: two } },
@@ -77,7 +77,7 @@ test('in the two steps of a change no token is refused by who has seen fewer of 
   }
 });
 
-test('what was verified with a secret that is gone is forgotten, and cubes sign anew', () => {
+test('tokens verified with a removed secret are verified again, and cubes sign new ones', () => {
   const known = know();
   const tokens = createTokenVerifier(known.cube, () => new Date());
   known.onChange(({ cube }) => tokens.useSecrets(cube));
@@ -127,7 +127,7 @@ describe('a file that is wrong', () => {
   );
 
   test.each(wrong.map((content) => [content]))(
-    'such as %j changes nothing for who runs, and is told once',
+    'such as %j changes nothing for a running program, with one alarm',
     (content) => {
       const alarms: string[] = [];
       const known = know(alarms);

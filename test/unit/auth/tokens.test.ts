@@ -190,18 +190,18 @@ describe('while the secret is being changed', () => {
   const other = 'another secret of the tests, as long as it has to be';
   const both = createTokenVerifier({ current: other, previous: secret }, () => now);
 
-  test('tokens of the new and of the old one are right, of no third', () => {
+  test('tokens of the new and of the old one are valid, of no third', () => {
     expect(answerTo(handMade(claims, { key: other }), now, both)).toBeTypeOf('object');
     expect(answerTo(handMade(claims), now, both)).toBeTypeOf('object');
     expect(answerTo(handMade(claims, { key: `${other}.` }), now, both)).toBe('Invalid token');
   });
 
-  test('a token of the old one that is expired is told so', () => {
+  test('an expired token of the old one is Token expired', () => {
     const old = handMade({ ...claims, iat: issued - 7200, exp: issued - 3600 });
     expect(answerTo(old, now, both)).toBe('Token expired');
   });
 
-  test('what was verified with the former secret is forgotten', () => {
+  test('tokens verified with the former secret are verified again', () => {
     const changing = createTokenVerifier({ current: secret, previous: '' }, () => now);
     expect(answerTo(handMade(claims), now, changing)).toBeTypeOf('object');
     changing.useSecrets({ current: other });
@@ -222,7 +222,7 @@ describe('while the secret is being changed', () => {
 });
 
 describe('a verified token', () => {
-  test('is remembered until it expires, and not a moment longer', () => {
+  test('is cached until it expires, and not longer', () => {
     const token = handMade(claims);
     const first = answerTo(token);
     expect(answerTo(token)).toBe(first);

@@ -153,7 +153,7 @@ describe('an answer other than 2xx', () => {
     [500, 'application/problem+json', 'not JSON'],
     [404, 'application/problem+json', '[]'],
     [302, 'text/plain', ''],
-  ])('that is no problem is told as one: %i %s', async (status, type, text) => {
+  ])('that is no problem becomes one: %i %s', async (status, type, text) => {
     answer = (response) => response.writeHead(status, { 'content-type': type, location: '/elsewhere' }).end(text);
     const error = await rejection(client.callSajuCube('calculate', birth));
     expect(error.failure).toMatchObject({ kind: 'refused', status, problem: { type: 'about:blank', status } });
@@ -221,7 +221,7 @@ describe('a second attempt', () => {
     };
   };
 
-  test('is made of a call that may be carried out twice when the connection was lost', async () => {
+  test('is made for an idempotent call when the connection was lost', async () => {
     cutOnce();
     expect(await client.callSajuCube('records/5', undefined, { method: 'GET' })).toEqual({ fine: true });
     cutOnce();
@@ -231,13 +231,13 @@ describe('a second attempt', () => {
     expect(seen).toHaveLength(4);
   });
 
-  test('is never made of one that may have been carried out', async () => {
+  test('is never made for another call that may have been executed', async () => {
     cutOnce();
     expect((await rejection(client.callSajuCube('calculate', birth))).failure).toEqual({ kind: 'unreachable' });
     expect(seen).toHaveLength(1);
   });
 
-  test('waits as long as the answer says, and is not made when there is not so much time', async () => {
+  test('waits for the Retry-After of the answer, and is not made without that much time', async () => {
     let asked = 0;
     answer = (response) =>
       asked++ === 0 ? response.writeHead(503, { 'retry-after': '0' }).end() : sendJson(response, 200, { fine: true });
@@ -249,7 +249,7 @@ describe('a second attempt', () => {
     expect(seen).toHaveLength(3);
   });
 
-  test('is made of a few calls only when all of them fail', async () => {
+  test('is made only for a few calls when all of them fail', async () => {
     answer = (_, request) => request.socket.destroy();
     const calls = Array.from({ length: 30 }, (_, id) =>
       rejection(client.callSajuCube(`records/${id}`, undefined, { method: 'GET' })),

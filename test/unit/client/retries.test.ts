@@ -21,7 +21,7 @@ function refused(status: number, retryAfterSeconds?: number): CubeAPIError {
 }
 
 describe('a second attempt', () => {
-  test('comes after 25 to 250 ms, or so much later than the answer says, five seconds at most', () => {
+  test('comes after 25 to 250 ms, plus the Retry-After of the answer, five seconds at most', () => {
     expect(retryDelay(failed({ kind: 'unreachable' }), true, least)).toBe(25);
     expect(retryDelay(failed({ kind: 'unreachable' }), true, most)).toBe(250);
     expect(retryDelay(refused(503, 2), true, least)).toBe(2025);
@@ -38,7 +38,7 @@ describe('a second attempt', () => {
     expect(retryDelay(error, true, least)).toBeUndefined();
   });
 
-  test('is made of any call that never left, and of no other that may not be carried out twice', async () => {
+  test('is made for any call that was not sent, and otherwise only for idempotent ones', async () => {
     const port = await choosePort(0, new Set());
     const cause: unknown = await fetch(`http://localhost:${port}/`, { method: 'POST' }).catch(
       (error: unknown) => error,
@@ -49,7 +49,7 @@ describe('a second attempt', () => {
   });
 });
 
-test('the budget is three second attempts, or a fifth of the calls under way', async () => {
+test('the budget is three retries, or a fifth of the calls in flight', async () => {
   const budget = new RetryBudget();
   const taken = () => {
     let count = 0;

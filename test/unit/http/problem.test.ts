@@ -71,7 +71,7 @@ async function problem(request: string | InjectOptions) {
 const post = (payload: string | object, headers: Record<string, string> = { 'content-type': 'application/json' }) =>
   problem({ method: 'POST', url: '/things', payload, headers });
 
-describe('an error leaves as a problem', () => {
+describe('an error becomes a problem', () => {
   test('with the status of its type, the hint and what is possible instead', async () => {
     expect(await problem('/conflict')).toMatchObject({
       type: 'not_at_this_stage',
@@ -84,18 +84,18 @@ describe('an error leaves as a problem', () => {
     });
   });
 
-  test('that does not tell other details, nor the text of an unknown error', async () => {
+  test('without other details, and without the text of an unknown error', async () => {
     expect(JSON.stringify(await problem('/conflict'))).not.toContain('홍길동');
     const unknown = await problem('/unknown');
     expect(unknown).toMatchObject({ type: 'unexpected', status: 500 });
     expect(JSON.stringify(unknown)).not.toMatch(/홍길동|first line|\.ts/);
   });
 
-  test('by the word of whoever knows the technology', async () => {
+  test('as the translation of the technology gives it', async () => {
     expect(await problem('/translated')).toMatchObject({ type: 'cube_unreachable', status: 503 });
   });
 
-  test('and the log tells its kind and place, never its text', () => {
+  test('and the log has its kind and place, never its text', () => {
     const lines = said.join('');
     expect(lines).toContain('request failed');
     expect(lines).toMatch(/"cause":"Error at .*problem\.test\.ts/);

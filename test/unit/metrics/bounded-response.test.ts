@@ -79,7 +79,7 @@ test('a call of a cube sends what it was given, and reads any status', async () 
   expect(seen).toEqual([['POST', '/calculate', '{"a":"사"}', 'Bearer for-saju:call', 'application/json', '1']]);
 });
 
-test('nobody is asked but who was meant: a redirect is not followed', async () => {
+test('no other server gets the request: a redirect is not followed', async () => {
   const paths: unknown[] = [];
   const url = await serve((request, response) => {
     paths.push(request.url);

@@ -58,7 +58,7 @@ test('a field in which legacy differs from itself is noise, at whatever rate the
   expect(field('body.drawn')).toBe(0);
 });
 
-test('a change between two looks is told from a defect by looking again', async () => {
+test('a change between two calls is no defect: a further call of legacy shows it', async () => {
   // Legacy says the old value twice, then what the cube said.
   const { counts, field } = await compare((side, turn) => json({ text: side === 'cube' || turn > 1 ? 'new' : 'old' }));
   expect(counts?.raced).toBe(1);
@@ -108,7 +108,7 @@ test('a twentieth of what is in flight is compared at a time, at least one, and 
   }
 });
 
-test('a leg may take twice what the slowest of a hundred clients waited', async () => {
+test('a call may take twice the time of the slowest of a hundred clients', async () => {
   const limits: number[] = [];
   await compare(
     (_side, _turn, { millis }) => {
@@ -128,7 +128,7 @@ test('failed and refused answers are not compared', async () => {
   expect(counts).toBeUndefined();
 });
 
-test('examples are the last hundred, and do not say what the values say', async () => {
+test('examples are the last hundred, without the values', async () => {
   const { shadow } = await compare((side) => json({ name: side === 'cube' ? '홍길동' : '임꺽정이' }), { count: 120 });
   expect(shadow.counts.examples()).toHaveLength(100);
   expect(shadow.counts.examples()[0]).toMatchObject({

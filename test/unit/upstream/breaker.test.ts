@@ -52,7 +52,7 @@ describe('a breaker', () => {
     expect(clock.breaker.state).toBe('open');
   });
 
-  test('tries three at once when its time is over, and closes after ten of which three failed', () => {
+  test('allows three concurrent trials when its time is over, and closes after ten of which three failed', () => {
     const clock = new Clock();
     clock.call(20, 'failed');
     clock.millis += 9_999;
@@ -91,7 +91,7 @@ describe('a breaker', () => {
     expect(clock.breaker.state).toBe('closed');
   });
 
-  test('gives the place of an abandoned trial to another', () => {
+  test('allows another trial in place of an abandoned one', () => {
     const clock = new Clock();
     clock.call(20, 'failed');
     clock.millis += 10_000;

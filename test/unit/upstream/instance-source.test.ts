@@ -21,7 +21,7 @@ const source = createInstanceSource({
 
 afterEach(() => source.close());
 
-test('which version serves is told: the active one, or all that are ready, and the last one while nobody is', async () => {
+test('gives the version that serves: the active one, or all that are ready, and the last one while none is', async () => {
   expect(source.versionOf('saju-cube')).toBe('');
   registered = [instance('one', '1'), instance('two', '2'), instance('three', '1')];
   await source.start();

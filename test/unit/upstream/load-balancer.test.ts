@@ -31,19 +31,19 @@ function picks(balance: LoadBalancer, times: number, now = 0): Map<string, numbe
   return counts;
 }
 
-describe('a balance', () => {
-  test('asks all about alike', () => {
+describe('a load balancer', () => {
+  test('distributes calls evenly', () => {
     for (const count of picks(balanceOf('a', 'b', 'c'), 3000).values()) expect(count).toBeGreaterThan(800);
   });
 
-  test('prefers the less busy of two, and never picks the busiest but against itself', () => {
+  test('prefers the less busy of two, and picks the busiest only against itself', () => {
     const balance = balanceOf('a', 'b', 'c');
     const busy = balance.pick(0);
     if (busy !== null) busy.outstanding = 100;
     expect(picks(balance, 900).get(busy?.endpoint.id ?? '') ?? 0).toBeLessThan(180);
   });
 
-  test('leaves one out after five failures in a row, for longer each time, and one answer starts the count anew', () => {
+  test('ejects a member after five failures in a row, for longer each time, and one success resets the count', () => {
     const balance = balanceOf('a', 'b');
     const bad = balance.pick(0);
     if (bad === null) throw new Error('nobody to pick');
@@ -59,7 +59,7 @@ describe('a balance', () => {
     expect(bad.isEjected(90_000)).toBe(false);
   });
 
-  test('with all of them left out asks all: never the last one goes', () => {
+  test('with all members ejected picks among all', () => {
     const balance = balanceOf('a', 'b');
     for (let round = 0; round < 100; round++) balance.pick(0)?.record('failed', 0);
     expect(picks(balance, 100).size).toBe(2);
@@ -68,7 +68,7 @@ describe('a balance', () => {
     expect(alone.pick(0)?.endpoint.id).toBe('a');
   });
 
-  test('keeps what it knows of those that stay', () => {
+  test('keeps the state of members that stay', () => {
     const balance = balanceOf('a');
     const first = balance.pick(0);
     balance.update(endpoints('a', 'b'));
@@ -78,7 +78,7 @@ describe('a balance', () => {
     expect(balance.pick(0)).toBeNull();
   });
 
-  test('asks somebody else than before when there is somebody', () => {
+  test('picks another member for a retry when there is one', () => {
     const balance = balanceOf('a', 'b');
     const before = balance.pick(0);
     for (let one = 0; one < 50; one++) expect(balance.pick(0, before ?? undefined)).not.toBe(before);
@@ -86,7 +86,7 @@ describe('a balance', () => {
 });
 
 describe('a budget of retries', () => {
-  test('is three, and a fifth of what is under way', () => {
+  test('is three, and a fifth of the calls in flight', () => {
     const budget = new RetryBudget();
     budget.begin();
     expect([1, 2, 3, 4].map(() => budget.take())).toEqual([true, true, true, false]);

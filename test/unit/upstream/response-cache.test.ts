@@ -25,7 +25,7 @@ class Bench {
 }
 
 describe('a cache', () => {
-  test('makes one call for a thousand who miss at once', async () => {
+  test('makes one call for a thousand concurrent misses', async () => {
     const bench = new Bench();
     const answers = await Promise.all(Array.from({ length: 1000 }, () => bench.ask()));
     expect(new Set(answers)).toEqual(new Set(['1']));
@@ -47,7 +47,7 @@ describe('a cache', () => {
     expect(await bench.ask()).toBe('1');
   });
 
-  test('is not led astray by fields that run into each other', async () => {
+  test('has different keys for fields that would run into each other', async () => {
     const bench = new Bench();
     await bench.ask({ url: 'a', user: 'bc' });
     expect(await bench.ask({ url: 'ab', user: 'c' })).toBe('2');
@@ -56,7 +56,7 @@ describe('a cache', () => {
     expect(await bench.ask({ side: 'cube1', version: '' })).toBe('5');
   });
 
-  test('keeps five minutes, serves half a minute more while it fetches anew', async () => {
+  test('serves for five minutes, and half a minute more while it fetches again', async () => {
     const bench = new Bench();
     await bench.ask();
     bench.millis = 299_999;
@@ -81,7 +81,7 @@ describe('a cache', () => {
     expect(bench.fetched).toBe(5);
   });
 
-  test('serves what is old for five minutes when the new one fails', async () => {
+  test('serves a stale response for five minutes when fetching fails', async () => {
     const bench = new Bench();
     await bench.ask();
     bench.millis = 400_000;
@@ -104,13 +104,13 @@ describe('a cache', () => {
     expect(await bench.ask({}, answer)).toBe('2');
   });
 
-  test("gives one person's answer to nobody else who waited for it", async () => {
+  test("gives one person's response to no other caller that waited for it", async () => {
     const bench = new Bench();
     const answers = await Promise.all([1, 2, 3].map(() => bench.ask({}, { headers: ['Set-Cookie', 'a=1'] })));
     expect(new Set(answers).size).toBe(3);
   });
 
-  test('tells apart what the answer says it varies by, also among those who asked at once', async () => {
+  test('separates responses by the headers of their Vary, also for concurrent requests', async () => {
     const bench = new Bench();
     const vary = { headers: ['Vary', 'Accept-Language'] };
     const ask = (language: string) => bench.ask({}, vary, ['accept-language', language]);

@@ -165,7 +165,7 @@ export class AdmissionControl {
   }
 }
 
-/** Why nobody can say for sure where a request ends, and what is the next one. */
+/** The refusal of a request whose end, and so the start of the next one, is ambiguous; null for a clear one. */
 function checkFraming(req: IncomingMessage, { transferEncoding }: RequestHeaders): GatewayRefusal | null {
   if (!isHttp(req)) return refusals.protocol;
   if (transferEncoding === undefined) return null;

@@ -32,7 +32,7 @@ export interface Peer {
   readonly trusted: boolean;
   /** The key of its rate limit by address; null for an edge, which forwards for many clients. */
   readonly client: string | null;
-  /** Whether nothing more of it is a request: nobody knows where one would begin. */
+  /** Whether the start of the next request is unknown, so that nothing more is accepted. */
   framingLost: boolean;
 }
 

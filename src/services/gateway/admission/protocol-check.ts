@@ -1,18 +1,18 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** What Node's parser takes beside HTTP, and says of it what it says of HTTP. */
-const others = ['RTSP/', 'ICE/'] as const;
+/** The other protocols that Node's parser accepts and reports as HTTP. */
+const otherProtocols = ['RTSP/', 'ICE/'] as const;
 const lineFeed = 0x0a;
 const version = /^\d\.\d\r?$/;
-/** Of a line that has not ended yet: more than method, the longest URL and protocol together. */
-const keptBytes = 16 * 1024;
-/** What may be kept of lines that no request has been told of. */
-const keptLines = 1000;
+/** Bytes kept of an unfinished line: more than method, the longest URL and protocol together. */
+const maxLineBytes = 16 * 1024;
+/** Maximum of lines kept for requests that the parser has not reported yet. */
+const maxLines = 1000;
 
 const noBytes = Buffer.alloc(0);
 
-/** The lines of a connection that end as request lines of another protocol do, until the request is there that one may belong to. */
+/** The lines of a connection that end like request lines of another protocol, until the parser reports the request that one may belong to. */
 export class OtherLines {
   private unfinished: Buffer = noBytes;
   private isCut = false;
@@ -20,27 +20,27 @@ export class OtherLines {
   private chunk = 0;
   private requestChunk = 0;
 
-  /** Takes what came, before the parser does. */
+  /** Reads bytes of the connection before the parser does. */
   see(bytes: Buffer): void {
     this.chunk += 1;
-    // The head of a request that was told of had ended in its chunk: what came before is no line of the next.
+    // The head of a reported request ended in its chunk: earlier lines cannot belong to the next request.
     if (this.lines.length > 0) this.lines = this.lines.filter(({ chunk }) => chunk >= this.requestChunk);
     const text = this.unfinished.length === 0 ? bytes : Buffer.concat([this.unfinished, bytes]);
     const end = text.lastIndexOf(lineFeed) + 1;
     if (end > 0) {
-      if (others.some((name) => text.includes(name))) this.findLines(text.subarray(0, end));
+      if (otherProtocols.some((name) => text.includes(name))) this.findLines(text.subarray(0, end));
       this.isCut = false;
     }
     const rest = text.subarray(end);
-    if (rest.length > keptBytes) this.isCut = true;
-    this.unfinished = rest.length === 0 ? noBytes : Buffer.from(rest.subarray(-keptBytes));
+    if (rest.length > maxLineBytes) this.isCut = true;
+    this.unfinished = rest.length === 0 ? noBytes : Buffer.from(rest.subarray(-maxLineBytes));
   }
 
-  /** Whether a request, of which the parser has just told, came in a line of another protocol. */
+  /** Whether the request that the parser has just reported came in a line of another protocol. */
   has(method: string, url: string): boolean {
     this.requestChunk = this.chunk;
     return this.lines.some(({ text, isCut }) => {
-      // What is cut may have lost its URL to a flood of spaces.
+      // A cut line may have lost its URL to a flood of spaces.
       if (isCut) return true;
       return (
         text.endsWith(url) &&
@@ -57,18 +57,18 @@ export class OtherLines {
     for (let start = 0; start < text.length; isCut = false) {
       const end = text.indexOf(lineFeed, start);
       const line = beforeProtocol(text.subarray(start, end));
-      // The last that is kept stands for all that follow, which are not told apart any more.
-      if (line !== null && this.lines.length < keptLines)
-        this.lines.push({ text: line, isCut: isCut || this.lines.length === keptLines - 1, chunk: this.chunk });
+      // The last kept line represents all that follow: any request then counts as one of another protocol.
+      if (line !== null && this.lines.length < maxLines)
+        this.lines.push({ text: line, isCut: isCut || this.lines.length === maxLines - 1, chunk: this.chunk });
       start = end + 1;
     }
   }
 }
 
-/** Method and URL, and what may stand before them, of a line that ends with the version of another protocol. */
+/** The part of a line before the version of another protocol, with method and URL; null for other lines. */
 function beforeProtocol(line: Buffer): string | null {
   const tail = line.subarray(-9).toString('latin1');
-  for (const name of others) {
+  for (const name of otherProtocols) {
     const at = tail.lastIndexOf(name);
     if (at !== -1 && version.test(tail.slice(at + name.length)))
       return line
@@ -87,8 +87,8 @@ interface Watched {
 const watched = new WeakMap<Socket, Watched>();
 
 /**
- * Looks at the bytes of every connection before the server's parser does. Who listens to a socket's data takes it off the
- * path on which the parser reads by itself: two microseconds a request.
+ * Reads the bytes of every connection before the server's parser does. A listener for a socket's data disables the parser's
+ * direct reading of the socket, which costs two microseconds a request.
  */
 export function watchProtocol(server: Server): void {
   server.on('connection', (socket: Socket) => {
@@ -104,7 +104,7 @@ export function watchProtocol(server: Server): void {
     });
 }
 
-/** Whether a request is one of HTTP/1.0 or 1.1; to be asked once, as soon as the server tells of it. One whose bytes nobody looked at is not. */
+/** Whether a request is HTTP/1.0 or 1.1. To be called once, as soon as the server reports it; false for an unwatched connection. */
 export function isHttp(req: IncomingMessage): boolean {
   const lines = watched.get(req.socket)?.lines;
   return lines !== undefined && !lines.has(req.method ?? '', req.url ?? '') && req.httpVersionMajor === 1;

@@ -4,7 +4,7 @@ import type { Intent } from '../../../domain/traffic/routing.js';
 /** The declaration of a route of a service. */
 export interface RouteRule {
   readonly methods: readonly string[];
-  /** Without the gateway's prefix; `:name` stands for one segment. */
+  /** Without the gateway's prefix; `:name` matches one segment. */
   readonly pattern: string;
   readonly intent: Intent | 'by save';
   /** Whether responses may be cached. */

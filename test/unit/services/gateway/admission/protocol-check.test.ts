@@ -41,7 +41,7 @@ test('a flood of such lines hides nothing', () => {
   expect(told(['GET /1 RTSP/1.1\r\n'.repeat(5000), `GET /2 RTSP/1.1${head}`])).toBe(true);
 });
 
-test('what a request’s chunks had before it is forgotten with the next request’s', () => {
+test('lines before a request in its chunks do not count for the next request', () => {
   const lines = new OtherLines();
   lines.see(Buffer.from('POST /1 HTTP/1.1\r\nContent-Length: 17\r\n\r\n'));
   expect(lines.has('POST', '/1')).toBe(false);

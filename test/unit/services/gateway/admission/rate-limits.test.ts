@@ -22,7 +22,7 @@ function limitWith(answer: (count: number) => Promise<number>) {
 }
 const answered = () => new Promise((resolve) => setImmediate(resolve));
 
-test('who asks less than half of the rate is never counted elsewhere', () => {
+test('a client below half of the rate is never counted in Redis', () => {
   const { calls, time, take } = limitWith(async () => 0);
   for (let second = 0; second < 60; second++) {
     expect(take(5)).toHaveLength(5);
@@ -31,7 +31,7 @@ test('who asks less than half of the rate is never counted elsewhere', () => {
   expect(calls).toEqual([]);
 });
 
-test('who asks more is counted to the last request, in one call for many', async () => {
+test('a client above it is counted to the last request, in one call for many', async () => {
   const { calls, time, take } = limitWith(async () => 0);
   expect(take(30)).toHaveLength(30);
   await answered();
@@ -41,7 +41,7 @@ test('who asks more is counted to the last request, in one call for many', async
   expect(calls).toEqual([6, 25]);
 });
 
-test('whom Redis refuses is refused here until the time it named, without asking again', async () => {
+test('a client that Redis refuses is refused until the time it gave, without another call', async () => {
   const { limit, calls, time, take } = limitWith(async () => 5000);
   take(6);
   await answered();
@@ -54,7 +54,7 @@ test('whom Redis refuses is refused here until the time it named, without asking
   expect(calls).toEqual([6]);
 });
 
-test('a Redis that fails is left alone for a second, and the limit holds', async () => {
+test('a Redis that fails gets no call for a second, and the limit applies', async () => {
   const { calls, time, take } = limitWith(() => Promise.reject(new Error('away')));
   expect(take(100)).toHaveLength(40);
   await answered();

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { ResponseBatcher } from '../../../../../src/services/gateway/exchange/response-batcher.js';
 
-test('answers of one turn go out at its end, each to its own client; one that left harms nobody', async () => {
+test('responses of one turn are sent at its end, each to its own client; a disconnected client affects no other', async () => {
   const answers = new ResponseBatcher();
   const waiting: { readonly path: string; readonly res: ServerResponse }[] = [];
   const server = createServer((req, res) => {

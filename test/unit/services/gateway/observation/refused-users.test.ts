@@ -6,13 +6,13 @@ import { RouteTable } from '../../../../../src/services/gateway/routing/routes.j
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test('every 4xx is a refusal of the side but those that the gateway answers by itself', () => {
+test('every 4xx is a refusal of the side, except the statuses of the gateway itself', () => {
   const refusals = Array.from({ length: 600 }, (_, status) => status).filter(isRefusal);
   for (const status of [400, 403, 404, 405, 409, 410, 415, 422]) expect(refusals).toContain(status);
   for (const status of [200, 304, 401, 408, 413, 414, 429, 431, 499, 500, 503]) expect(refusals).not.toContain(status);
 });
 
-test('users whom a side refuses are counted by route and side, each once an hour', async () => {
+test('refused users are counted by route and side, each once an hour', async () => {
   const table = new RouteTable();
   const refused = new RefusedUsers(table.all, {
     windowMillis: 10_000,

@@ -8,7 +8,7 @@ const alone: SharedFailures = { record: async (_label, _side, users) => users.le
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test('a user who goes on failing is counted as failed once an hour, its answers each time', async () => {
+test('a user who keeps failing counts as failed once an hour, every response counts', async () => {
   const windows = new UserWindows({
     labels: ['saju'],
     windowMillis: 10_000,
@@ -33,7 +33,7 @@ test('a user who goes on failing is counted as failed once an hour, its answers 
   windows.close();
 });
 
-test('one who failed before a weight that fell is counted anew: the next ramp meets the same users', async () => {
+test('a user who failed before a lower weight counts again: the next ramp meets the same users', async () => {
   let weight = 5;
   const windows = new UserWindows({
     labels: ['saju'],
@@ -57,7 +57,7 @@ test('one who failed before a weight that fell is counted anew: the next ramp me
   windows.close();
 });
 
-test('users and failures of a window are told together, once it is known who counts them', async () => {
+test('users and failures of a window reach the totals together, once all gateways agree who counts them', async () => {
   let answer = (_count: number) => {};
   const windows = new UserWindows({
     labels: ['saju'],
@@ -78,7 +78,7 @@ test('users and failures of a window are told together, once it is known who cou
   windows.close();
 });
 
-test('what could not be forgotten when the weight fell is forgotten before anybody is counted by it', async () => {
+test('a clearing that failed is retried before users are counted again', async () => {
   let weight = 50;
   let away = true;
   const calls: string[] = [];

@@ -79,7 +79,7 @@ describe('a path', () => {
     ...['c0ae', 'c0af', 'c19c', 'e080af', 'f08080af', 'f8808080af', 'eda080', 'f4908080', '80', 'e9', 'e282'].map(
       (bytes) => [`bytes that are no UTF-8, ${bytes}`, `/api/saju/records/${bytes.replaceAll(/../g, '%$&')}`],
     ),
-  ])('with %s is 400 and reaches nobody', async (_name, target) => {
+  ])('with %s is 400 and reaches no service', async (_name, target) => {
     const answer = await sendRaw(gateway.port, Buffer.from(get(target), 'latin1'));
     expect(statusOf(answer)).toBe(400);
     expect(answer).toContain('application/problem+json');
@@ -96,7 +96,7 @@ describe('a path', () => {
     ['a query of any form', '/api/saju/records/1?q=//..%2f&%zz', '/records/1?q=//..%2f&%zz'],
     ['parameters', '/api/saju/records;v=1/1;a', '/records;v=1/1;a'],
     ['delimiters', "/api/saju/a;b=c,d:@!$&'()*+~", "/a;b=c,d:@!$&'()*+~"],
-  ])('escaped in part is forwarded in its one form: %s', async (_name, target, seen) => {
+  ])('escaped in part is forwarded in its canonical form: %s', async (_name, target, seen) => {
     expect(statusOf(await sendRaw(gateway.port, get(target)))).toBe(200);
     expect(legacy.seen.map(({ url }) => url)).toEqual([seen]);
   });
@@ -157,14 +157,14 @@ describe('framing and limits', () => {
     ),
     ['two encodings', post(['Transfer-Encoding: gzip', 'Transfer-Encoding: chunked'], '0\r\n\r\n'), 400],
     ['chunks in HTTP/1.0', post(['Transfer-Encoding: chunked'], '0\r\n\r\n').replace('HTTP/1.1', 'HTTP/1.0'), 400],
-  ])('%s is refused and reaches nobody', async (_name, text, status) => {
+  ])('%s is refused and reaches no service', async (_name, text, status) => {
     const answer = await sendRaw(gateway.port, text);
     expect(statusOf(answer)).toBe(status);
     expect(answer).toContain('application/problem+json');
     expect(legacy.seen).toEqual([]);
   });
 
-  test('what stands behind a body whose end is not clear is no request', async () => {
+  test('bytes after a body with an ambiguous end are no request', async () => {
     const hidden = get('/api/saju/records/1');
     for (const [headers, version] of [
       [['Transfer-Encoding: gzip, chunked'], 'HTTP/1.1'],
@@ -182,7 +182,7 @@ describe('framing and limits', () => {
     ['RTSP/1.1', get('/api/saju/records/2').replace('HTTP/1.1', 'RTSP/1.1')],
     ['RTSP/1.1 behind spaces', get('/api/saju/records/2').replace(' HTTP/1.1', '   RTSP/1.1')],
     ['ICE/1.1', get('/api/saju/records/2').replace('GET', 'SOURCE').replace('HTTP/1.1', 'ICE/1.1')],
-  ])('%s is refused behind a request of HTTP on the same connection too', async (_, second) => {
+  ])('%s is refused after an HTTP request on the same connection too', async (_, second) => {
     const text = get('/api/saju/records/1') + second;
     const answer = await sendRaw(gateway.port, text, () => false);
     expect(answer.match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400']);
@@ -199,7 +199,7 @@ describe('framing and limits', () => {
     expect(legacy.seen.filter(({ url }) => url !== '/records/1')).toEqual([]);
   });
 
-  test('what speaks of RTSP in its body is served, and so is what follows it', async () => {
+  test('a request that mentions RTSP in its body is served, and so is the next one', async () => {
     const body = 'GET /api/saju/records/2 RTSP/1.1\r\nCSeq: 1\r\n\r\n';
     const text = post([`Content-Length: ${body.length}`], body) + get('/api/saju/records/3');
     const answer = await sendRaw(gateway.port, text, (all) => all.split('HTTP/1.1 ').length > 2);
@@ -229,7 +229,7 @@ describe('framing and limits', () => {
     expect(answer).toContain('application/problem+json');
   });
 
-  test('a body that does not come is 408, and no upstream waited for it', async () => {
+  test('a body that does not arrive is 408, and no upstream waited for it', async () => {
     const answer = await sendRaw(gateway.port, post(['Content-Length: 10'], '{"a'));
     expect(statusOf(answer)).toBe(408);
     expect(legacy.seen).toEqual([]);
@@ -244,7 +244,7 @@ describe('framing and limits', () => {
 });
 
 describe('headers', () => {
-  test('of one hop, of other identities, and those that Connection names do not go on', async () => {
+  test('of one hop, of other identities, and those that Connection names are not forwarded', async () => {
     await sendRaw(
       gateway.port,
       get('/api/saju/records/1', [
@@ -284,7 +284,7 @@ describe('headers', () => {
     expect(legacy.seen[0]?.headers).toMatchObject({ 'x-cube-source': 'api-gateway', referer: '3' });
   });
 
-  test('by which somebody could pass for another never go on, however they are spelt and whoever sends them', async () => {
+  test('that could impersonate a caller are never forwarded, whatever their spelling and sender', async () => {
     const names = [
       ...['x-user-id', 'x-user', 'x-userid', 'x-user-email', 'x-remote-user', 'remote-user', 'x-authenticated-user'],
       ...[
@@ -332,7 +332,7 @@ describe('headers', () => {
     }
   });
 
-  test('that standards name go on, and those that the route declares, there and nowhere else', async () => {
+  test('that standards name are forwarded, and those that the route declares only there', async () => {
     const standard = [...standardRequestHeaders];
     await sendRaw(
       gateway.port,
@@ -363,7 +363,7 @@ describe('headers', () => {
     }
   });
 
-  test("legacy never sees a cube's token; a cube does, and both see a user's", async () => {
+  test("legacy never gets a cube's token; a cube does, and both get a user's", async () => {
     const cube = await TestUpstream.start('cube');
     const here = await startGateway({
       legacy: { saju: legacy.url, ai: legacy.url },
@@ -396,14 +396,14 @@ describe('headers', () => {
     }
   });
 
-  test('a request id that can stand in a log is taken over, another is not', async () => {
+  test('a request id that is safe in a log is kept, another is replaced', async () => {
     await sendRaw(gateway.port, get('/api/saju/records/1', ['X-Request-Id: abc-1']));
     await sendRaw(gateway.port, get('/api/saju/records/1', ['X-Request-Id: a b"c']));
     expect(legacy.seen[0]?.headers['x-request-id']).toBe('abc-1');
     expect(legacy.seen[1]?.headers['x-request-id']).toMatch(/^gateway-under-test-\w+$/);
   });
 
-  test('every answer says under which id its request went, and no other', async () => {
+  test('every response has exactly the id of its request', async () => {
     const answers = await TestUpstream.start('answers', (_, res) => {
       res.setHeader('X-Request-Id', 'of-the-upstream');
       sendJson(res, {});
@@ -434,7 +434,7 @@ test.each([
   ['PUT', '/_gateway/nothing', 401, null],
   ['CONNECT', 'a:443', 405, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
   ['TRACE', '/api/saju/records/1', 405, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
-])('%s %s is %i, and says what is served: %s', async (method, path, status, allow) => {
+])('%s %s is %i, with the served methods: %s', async (method, path, status, allow) => {
   const answer = await sendRaw(gateway.port, get(path).replace('GET', method));
   expect(statusOf(answer)).toBe(status);
   expect(/^Allow: (.*)\r$/m.exec(answer)?.[1] ?? null).toBe(allow);
@@ -447,7 +447,7 @@ describe.each([
   '/_gateway/shadow',
   '/_gateway/latencies?cube=saju',
   '/api/saju/records/1',
-])('every request passes the same door: %s', (path) => {
+])('admission applies to every request: %s', (path) => {
   const authorization = `Authorization: Bearer ${tokenOf('cube')}`;
 
   test.each<[string, string, number]>([
@@ -491,7 +491,7 @@ describe.each([
   });
 });
 
-test('nothing that the gateway answers by itself is a WebSocket', async () => {
+test('no own endpoint of the gateway is a WebSocket', async () => {
   for (const path of ['/health', '/ready', '/metrics', '/_gateway/shadow', '/_gateway/x']) {
     const hello = get(path, ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: a']);
     expect(statusOf(await sendRaw(gateway.port, hello))).toBe(400);
@@ -504,7 +504,7 @@ describe('a request at which the gateway itself fails', () => {
     ['that waits for 100 Continue', ['Expect: 100-continue']],
     ['that expects something', ['Expect: something']],
     ['to be upgraded', ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: a']],
-  ])('%s is 500, and the gateway goes on', async (_name, headers) => {
+  ])('%s is 500, and the gateway keeps serving', async (_name, headers) => {
     const { rateLimits, fail } = failingLimits();
     const here = await startGateway({ legacy: { saju: legacy.url }, rateLimits, trustedEdges: [] });
     try {
@@ -543,7 +543,7 @@ describe('a trace', () => {
     return legacy.seen.at(-1)?.headers;
   };
 
-  test('that the client began goes on, with a span of the gateway', async () => {
+  test('of the client continues, with a span of the gateway', async () => {
     const seen = await ask(`Traceparent: ${parent}`, 'tracestate: a=1', 'tracestate: b=2');
     expect(seen?.traceparent).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`));
     expect(seen?.traceparent).not.toBe(parent);
@@ -554,14 +554,14 @@ describe('a trace', () => {
     ['none is there', []],
     ['it is none', ['traceparent: 00-nonsense-b7ad6b7169203331-01', 'tracestate: a=1']],
     ['there are two', [`traceparent: ${parent}`, `traceparent: ${parent}`, 'tracestate: a=1']],
-  ])('is begun where %s', async (_name, headers) => {
+  ])('is started where %s', async (_name, headers) => {
     const seen = await ask(...headers);
     expect(seen?.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
     expect(seen?.traceparent).not.toContain(trace);
     expect(seen?.tracestate).toBeUndefined();
   });
 
-  test('is named with the request in the log line of one that failed', async () => {
+  test('is in the log line of a failed request', async () => {
     const lines: Readonly<Record<string, unknown>>[] = [];
     const here = await startGateway({ onLog: (line) => lines.push(line) });
     try {
