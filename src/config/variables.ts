@@ -167,7 +167,7 @@ const variables = {
     'networks in which instances of cubes are called, separated by commas; any without it',
     parseNetworks,
     traffic,
-    { fallback: [], sources: caller, note: '[why](docs/traffic.md#who-may-stand-in-the-registry)' },
+    { fallback: [], sources: caller, note: '[why](docs/traffic.md#entries-of-the-registry)' },
   ),
   LEGACY_SAJU_URL: variable("URL of the monolith's saju service", parseOrigin, ['control-worker', 'api-gateway-cube'], {
     fallback: '',
