@@ -1,20 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { TrafficView } from '../api/traffic.js';
 import type { Connect } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output } from './output.js';
 import { registerRampCommands } from './ramp.js';
-
-/** As the control API answers `/v1/traffic/{cube}`. */
-interface TrafficView {
-  readonly cube: string;
-  readonly enabled: boolean;
-  readonly percentage: number | null;
-  readonly allow: readonly string[];
-  readonly deny: readonly string[];
-  readonly revision: number;
-  readonly changed: { readonly by: string; readonly why: string; readonly at: string } | null;
-  readonly problems: readonly string[];
-}
 
 interface SetOptions {
   readonly enabled?: boolean;

@@ -4,7 +4,7 @@ import { serverAddress } from './server-address.js';
 import { pinSession, type SessionChoices } from './session.js';
 
 /** Which of the two databases a connection or an error belongs to. */
-export type Side = 'legacy' | 'cube';
+export type { Side } from '../domain/traffic/routing.js';
 
 export interface PoolSettings extends SessionChoices {
   readonly max: number;

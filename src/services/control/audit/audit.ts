@@ -4,10 +4,11 @@ import { Type } from 'typebox';
 import { problemResponses } from '../../../api/problem.js';
 import { pageQuery, security } from '../../../api/schemas.js';
 import { Failure } from '../../../base/failures.js';
+import { maxKey } from '../../../domain/migration/key-range.js';
 import { type AuditOutcome, auditOutcomes, checkAudit, readAudit } from '../../../postgres/audit.js';
 import type { ControlDependencies } from '../dependencies.js';
 
-const afterEveryEntry = (2n ** 63n - 1n).toString();
+const afterEveryEntry = maxKey.toString();
 
 const entrySchema = Type.Object({
   seq: Type.Integer(),

@@ -1,8 +1,9 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
 import { problemResponses } from '../../../api/problem.js';
 import { security } from '../../../api/schemas.js';
+import { type TrafficView, trafficSchema } from '../../../api/traffic.js';
 import { Failure } from '../../../base/failures.js';
 import { cubeDefinitions, findCube, isTrafficName, type TrafficName, trafficNames } from '../../../domain/cubes.js';
 import { requesterHeaders } from '../../../http/requester.js';
@@ -11,7 +12,6 @@ import { type FlagsChange, type FlagsRecord, readFlags, writeFlags } from '../..
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
 
-const nullable = <T>(schema: object) => Type.Unsafe<T | null>({ anyOf: [schema, { type: 'null' }] });
 const maxUsers = 1000;
 /** A lone surrogate has no UTF-8: no user can have it in an id. */
 const userId = Type.String({ minLength: 1, maxLength: 1024, pattern: '^[^\\ud800-\\udfff]+$' });
@@ -33,27 +33,6 @@ const changeBody = Type.Object(
   },
   { additionalProperties: false, description: 'what is left out stays as it is' },
 );
-
-const trafficSchema = Type.Object(
-  {
-    cube: Type.String(),
-    cube_id: Type.String(),
-    enabled: Type.Boolean(),
-    percentage: nullable<number>({ type: 'integer', description: 'null: what stands in Redis is no percentage' }),
-    allow: Type.Array(Type.String()),
-    deny: Type.Array(Type.String()),
-    revision: Type.Integer({ description: 'changes made here; a plain SET by another program is none' }),
-    changed: nullable<{ by: string; why: string; at: string }>({
-      type: 'object',
-      description: 'the last change made here',
-      properties: { by: { type: 'string' }, why: { type: 'string' }, at: { type: 'string' } },
-      required: ['by', 'why', 'at'],
-    }),
-    problems: Type.Array(Type.String(), { description: 'what in Redis nobody can go by; gateways keep the last good' }),
-  },
-  { $id: 'Traffic' },
-);
-export type TrafficView = Static<typeof trafficSchema>;
 
 /** The weight of a cube: looked at, and set now. */
 export function registerTrafficRoutes(app: FastifyInstance, deps: ControlDependencies): void {
