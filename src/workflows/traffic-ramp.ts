@@ -9,7 +9,8 @@ import { holdOffAfter } from '../domain/traffic/ramp/hold-off.js';
 import type { RampInput, RampView } from '../domain/traffic/ramp/ramp.js';
 import { nextStep } from '../domain/traffic/ramp/steps.js';
 import { quickLooks, quickUntilDone } from './lib/options.js';
-import { type CarriedRamp, type RampCommand, RampRun } from './lib/ramp-run.js';
+import { type RampCommand, RampRun } from './lib/ramp-run.js';
+import type { RampState } from './lib/ramp-state.js';
 import { ReceivedRequests } from './lib/received-requests.js';
 
 const looks = proxyActivities<TrafficLooks>(quickLooks);
@@ -21,7 +22,7 @@ const weights = proxyActivities<WeightSteps>(quickUntilDone);
  */
 export async function trafficRamp(
   input: RampInput,
-  carried?: CarriedRamp | null,
+  carried?: RampState | null,
   proof?: RequestProof,
 ): Promise<RampView> {
   const ramp = new RampRun(input, carried ?? undefined, new ReceivedRequests([input, carried ?? null], proof));
@@ -45,18 +46,18 @@ async function look(ramp: RampRun): Promise<boolean> {
   const looked = await ramp.untilCommanded(() => looks.observeTraffic(cube)).catch(unreadable);
   if (looked === undefined) return false;
   const now = Date.now();
-  const elapsed = ramp.lastLook === null ? 0 : watchedBetween(ramp.lastLook, now, untilNextLook(ramp));
-  ramp.evidence = addSeen(
-    ramp.evidence,
-    { increment: countBetween(ramp.snapshot, looked.snapshot), ready: looked.ready, missing: looked.missing },
+  const elapsed = ramp.state.lastLook === null ? 0 : watchedBetween(ramp.state.lastLook, now, untilNextLook(ramp));
+  ramp.state.evidence = addSeen(
+    ramp.state.evidence,
+    { increment: countBetween(ramp.state.snapshot, looked.snapshot), ready: looked.ready, missing: looked.missing },
     elapsed,
     settings.slow_seconds,
   );
-  ramp.snapshot = keepSilent(ramp.snapshot, looked.snapshot, looked.listed);
-  ramp.lastLook = now;
-  ramp.checks++;
+  ramp.state.snapshot = keepSilent(ramp.state.snapshot, looked.snapshot, looked.listed);
+  ramp.state.lastLook = now;
+  ramp.state.checks++;
   if (looked.weight !== null) {
-    ramp.revision = looked.weight.revision;
+    ramp.state.revision = looked.weight.revision;
     adoptChangedWeight(ramp, looked.weight);
   }
   return true;
@@ -82,57 +83,61 @@ function adoptChangedWeight(
   { enabled, percentage, changedBy }: NonNullable<Observation['weight']>,
 ): void {
   const found = enabled ? percentage : 0;
-  if (!ramp.began && found !== null) {
+  if (!ramp.state.began && found !== null) {
     // A person let it go on from whatever weight this is.
-    if (found !== ramp.percentage) ramp.adoptWeight(found);
-    ramp.began = true;
+    if (found !== ramp.state.percentage) ramp.adoptWeight(found);
+    ramp.state.began = true;
   }
-  if (found === ramp.percentage && enabled) {
-    ramp.found = found;
+  if (found === ramp.state.percentage && enabled) {
+    ramp.state.found = found;
     // At 0 % the ramp may have waited for a person before.
-    if (ramp.status === 'waiting' && ramp.reason === 'changed_by_hand' && found > 0)
+    if (ramp.state.status === 'waiting' && ramp.state.why.reason === 'changed_by_hand' && found > 0)
       ramp.enter('ramping', { verdict: 'hold', reason: 'as_before', sentence: `The weight is ${found} % again.` });
     return;
   }
-  ramp.found = found ?? ramp.found;
+  ramp.state.found = found ?? ramp.state.found;
   const what = !enabled
     ? 'closed the cube'
     : found === null
       ? 'wrote a weight that nobody can go by'
       : `set the weight to ${found} %`;
   const who = changedBy ?? 'Somebody';
-  const sentence = `${who} ${what}, the ramp had set ${ramp.percentage} %; it holds until it is resumed or stopped.`;
-  ramp.enter(ramp.status === 'paused' ? 'paused' : 'waiting', { verdict: 'hold', reason: 'changed_by_hand', sentence });
+  const sentence = `${who} ${what}, the ramp had set ${ramp.state.percentage} %; it holds until it is resumed or stopped.`;
+  ramp.enter(ramp.state.status === 'paused' ? 'paused' : 'waiting', {
+    verdict: 'hold',
+    reason: 'changed_by_hand',
+    sentence,
+  });
 }
 
 /** Judges what was seen, and does what follows from it. */
 async function decide(ramp: RampRun): Promise<void> {
   const { settings } = ramp.input;
-  let decision = judge(ramp.evidence, ramp.found, settings);
-  if (decision.reason === 'latencies_due' && ramp.status === 'ramping') {
+  let decision = judge(ramp.state.evidence, ramp.state.found, settings);
+  if (decision.reason === 'latencies_due' && ramp.state.status === 'ramping') {
     const compared = await ramp.untilCommanded(() => looks.compareUserLatencies(ramp.input.cube)).catch(notCompared);
     if (compared === undefined) return;
     decision =
       'missing' in compared
         ? { verdict: 'hold', reason: 'metrics_missing', sentence: compared.missing }
-        : judge(ramp.evidence, ramp.found, settings, compared);
+        : judge(ramp.state.evidence, ramp.state.found, settings, compared);
   }
   if (decision.verdict === 'back') return goBack(ramp, decision);
-  if (ramp.status === 'holding_off' && Date.now() >= (ramp.holdOffUntil ?? 0)) {
+  if (ramp.state.status === 'holding_off' && Date.now() >= (ramp.state.holdOffUntil ?? 0)) {
     ramp.setStep(0, true);
     ramp.enter('ramping', { verdict: 'hold', reason: 'started_again', sentence: 'The hold-off is over.' });
     return;
   }
-  if (ramp.status !== 'ramping') return;
+  if (ramp.state.status !== 'ramping') return;
   // Compared once a step: another look at it needs another step's time.
-  if (decision.reason === 'slower') ramp.setStep(ramp.percentage);
+  if (decision.reason === 'slower') ramp.setStep(ramp.state.percentage);
   if (decision.verdict === 'advance') return advance(ramp, decision);
   ramp.enter('ramping', decision);
 }
 
 async function advance(ramp: RampRun, { sentence }: Decision): Promise<void> {
   const { steps } = ramp.input;
-  const next = nextStep(steps, ramp.percentage);
+  const next = nextStep(steps, ramp.state.percentage);
   if (next === undefined) {
     const all = `The target is reached. ${sentence}`;
     ramp.enter('completed', { verdict: 'advance', reason: 'target_reached', sentence: all });
@@ -147,10 +152,10 @@ async function advance(ramp: RampRun, { sentence }: Decision): Promise<void> {
       sentence: `Nobody more is brought to the cube: ${unwritable}.`,
     });
   const why = `${sentence} On to ${next} %.`;
-  const { done } = await setWeight(ramp, { percentage: next, onlyIf: ramp.percentage, by: byRamp(ramp), why });
+  const { done } = await setWeight(ramp, { percentage: next, onlyIf: ramp.state.percentage, by: byRamp(ramp), why });
   // Somebody was faster: the next look tells who.
   if (!done) return;
-  record(ramp, { action: 'ramp.advance', from: ramp.percentage, to: next, why: sentence });
+  record(ramp, { action: 'ramp.advance', from: ramp.state.percentage, to: next, why: sentence });
   ramp.setStep(next);
   ramp.enter('ramping', { verdict: 'advance', reason: 'all_clear', sentence: why });
 }
@@ -175,27 +180,27 @@ async function goBack(ramp: RampRun, { reason, sentence }: { reason: string; sen
   const { cube } = ramp.input;
   const fence = ramp.nextFence();
   const { revision, before } = await weights.setWeight({ cube, percentage: 0, fence, by: byRamp(ramp), why: sentence });
-  ramp.revision = revision;
+  ramp.state.revision = revision;
   // An attempt that came after the change finds what the change left.
-  const from = before === undefined || before === 0 ? ramp.found : before;
+  const from = before === undefined || before === 0 ? ramp.state.found : before;
   record(ramp, { action: 'ramp.back', from, to: 0, why: sentence });
   const at = Date.now();
-  ramp.rollbacks = [
-    ...ramp.rollbacks.slice(-(keptRollbacks - 1)),
+  ramp.state.rollbacks = [
+    ...ramp.state.rollbacks.slice(-(keptRollbacks - 1)),
     { at: new Date(at).toISOString(), from_percentage: from, reason, sentence },
   ];
   ramp.setStep(0, true);
   const went = `Went back from ${from} % to 0 %: ${sentence}`;
-  const holdOff = holdOffAfter(ramp.rollbacks.map((one) => Date.parse(one.at)));
-  if (ramp.status === 'paused') ramp.enter('paused', { verdict: 'back', reason, sentence: went });
-  else if (ramp.status === 'waiting') {
+  const holdOff = holdOffAfter(ramp.state.rollbacks.map((one) => Date.parse(one.at)));
+  if (ramp.state.status === 'paused') ramp.enter('paused', { verdict: 'back', reason, sentence: went });
+  else if (ramp.state.status === 'waiting') {
     const person = `${went} A person had changed the weight, and decides whether to resume.`;
     ramp.enter('waiting', { verdict: 'back', reason, sentence: person });
   } else if (holdOff === null) {
     const third = `${went} It was the third time in a day: a person decides whether to resume.`;
     ramp.enter('waiting', { verdict: 'back', reason, sentence: third });
   } else {
-    ramp.holdOffUntil = at + holdOff;
+    ramp.state.holdOffUntil = at + holdOff;
     const again = `${went} It starts again in ${Math.round(holdOff / 60_000)} min.`;
     ramp.enter('holding_off', { verdict: 'back', reason, sentence: again });
   }
@@ -211,10 +216,10 @@ async function setWeight(
   ramp: RampRun,
   change: Omit<WeightChange, 'cube' | 'onlyIfRevision'>,
 ): Promise<{ readonly done: boolean }> {
-  const { revision: onlyIfRevision } = ramp;
+  const { revision: onlyIfRevision } = ramp.state;
   const given = onlyIfRevision === undefined ? {} : { onlyIfRevision };
   const { done, revision } = await weights.setWeight({ cube: ramp.input.cube, ...change, ...given });
-  ramp.revision = revision;
+  ramp.state.revision = revision;
   return { done };
 }
 
@@ -230,9 +235,9 @@ async function carryOut(ramp: RampRun, { action, request }: RampCommand): Promis
       });
       return;
     case 'resume':
-      ramp.setStep(ramp.found, ramp.found === 0);
+      ramp.setStep(ramp.state.found, ramp.state.found === 0);
       // What was found last may no longer be so: the next look says where it goes on from.
-      ramp.began = false;
+      ramp.state.began = false;
       ramp.enter('ramping', {
         verdict: 'hold',
         reason: 'resumed',
@@ -240,12 +245,12 @@ async function carryOut(ramp: RampRun, { action, request }: RampCommand): Promis
       });
       return;
     case 'set': {
-      const percentage = request.percentage ?? ramp.found;
+      const percentage = request.percentage ?? ramp.state.found;
       const change = { percentage, by, why: why ?? 'set through the ramp' };
       // Whatever others changed meanwhile: this is the last word.
       for (let done = false; !done; ) ({ done } = await setWeight(ramp, change));
       ramp.setStep(percentage, percentage === 0);
-      ramp.enter(ramp.status === 'paused' ? 'paused' : 'ramping', {
+      ramp.enter(ramp.state.status === 'paused' ? 'paused' : 'ramping', {
         verdict: 'hold',
         reason: 'set',
         sentence: `${by} set it to ${percentage} %.${because}`,
@@ -267,8 +272,8 @@ async function carryOut(ramp: RampRun, { action, request }: RampCommand): Promis
 /** Looks again at once when something is wrong that a second look decides, and seldom where nobody is on the cube. */
 function untilNextLook(ramp: RampRun): number {
   const check = ramp.input.settings.check_interval_seconds * 1000;
-  if (ramp.evidence.unreadyTimes > 0) return Math.min(check, 1000);
-  if (ramp.status === 'holding_off') return Math.max(check, restingLookMillis);
+  if (ramp.state.evidence.unreadyTimes > 0) return Math.min(check, 1000);
+  if (ramp.state.status === 'holding_off') return Math.max(check, restingLookMillis);
   return check;
 }
 

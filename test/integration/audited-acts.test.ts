@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTokenVerifier, issueCubeToken } from '../../src/auth/tokens.js';
 import { Failure } from '../../src/base/failures.js';
-import { begunRollback, type RollbackView } from '../../src/domain/deployment/cube-changes.js';
+import { begunDeployment, begunRollback, type RollbackView } from '../../src/domain/deployment/cube-changes.js';
 import type { RampView } from '../../src/domain/traffic/ramp/ramp.js';
 import { usualSettings } from '../../src/domain/traffic/ramp/settings.js';
 import { type AuditEntry, appendAudit, checkAudit, readAudit } from '../../src/postgres/audit.js';
@@ -96,10 +96,10 @@ beforeAll(async () => {
       close: nothing,
     },
     cubeWorkflows: {
-      deploy: () => plans(),
-      rollBack: () => plans(),
+      deploy: (input) => plans().then(() => begunDeployment(input)),
+      rollBack: (input) => plans().then(() => begunRollback(input)),
       putOnRecord: away,
-      acknowledge: () => plans(),
+      acknowledge: () => plans().then(() => rollback),
       deployment: away,
       rollback: async () => rollback,
       close: nothing,

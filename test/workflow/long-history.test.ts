@@ -99,7 +99,7 @@ test('a repair that is paused until its history is continued as new is still car
   while ((await run.carried()) === undefined) await pauseAndResume(run, 'repairRows', 5);
   expect(await run.carried()).toMatchObject({
     completed: ['preflight', 'copy'],
-    undertaken: { action: 'repair', request: { by: 'tester' } },
+    commandInProgress: { action: 'repair', request: { by: 'tester' } },
   });
   expect(run.ledger.count('startVerification')).toBe(1);
   await run.ledger.untilWorking('repairRows');

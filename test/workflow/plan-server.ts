@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Runtime, type Worker, type WorkerOptions } from '@temporalio/worker';
 import { inject } from 'vitest';
@@ -14,8 +15,8 @@ import type { MigrationOptions } from '../../src/domain/migration/options.js';
 import { taskQueues } from '../../src/domain/task-queues.js';
 import { registerSearchAttributes } from '../../src/workers/search-attributes.js';
 import { createWorker, workflowBundlePath } from '../../src/workers/worker.js';
+import type { CarriedRun } from '../../src/workflows/lib/carried-run.js';
 import { statusQuery } from '../../src/workflows/lib/messages.js';
-import type { CarriedRun } from '../../src/workflows/lib/run.js';
 import type { MigrationOutcome } from '../../src/workflows/lib/run-migration.js';
 import { until } from '../support/conditions.js';
 import { createNamespace } from '../support/engine.js';
@@ -175,8 +176,20 @@ export class PlanRun {
     return this.environment.client.workflow.getHandle<() => Promise<MigrationOutcome>>(this.workflowId);
   }
 
+  /** Returns once the plan has accepted the command; rejects where the plan refuses it. */
   async steer(action: MigrationAction, request: Partial<SteeringRequest> = {}): Promise<void> {
-    await this.handle.executeUpdate<void, [SteeringRequest]>(action, { args: [{ by: 'tester', ...request }] });
+    const applied = (await this.submit(action, request)).result();
+    applied.catch(() => undefined);
+    // A refusal came with the answer to the submission.
+    await Promise.race([applied, sleep(0)]);
+  }
+
+  /** Submits a command; the handle's result comes once the plan has applied it and the ledger holds the new state. */
+  submit(action: MigrationAction, request: Partial<SteeringRequest> = {}) {
+    return this.handle.startUpdate<void, [SteeringRequest]>(action, {
+      args: [{ by: 'tester', ...request }],
+      waitForStage: 'ACCEPTED',
+    });
   }
 
   status() {

@@ -105,6 +105,12 @@ export class Ramp {
     return view;
   }
 
+  /** Submits a command; the handle's result comes once the plan has applied it. */
+  submit(action: RampAction, request: Partial<RampRequest> = {}) {
+    const args: [RampRequest] = [{ by: 'tester', ...request }];
+    return this.handle.startUpdate(rampUpdate(action), { args, waitForStage: 'ACCEPTED' });
+  }
+
   /** Lets time fly until the ramp is as `fits` says, and no further than half a minute. */
   async fly(what: string, fits: (view: RampView) => boolean): Promise<RampView> {
     const deadline = Date.now() + patienceMillis;

@@ -96,6 +96,26 @@ test.each([
   expect(run.ledger.count('copyLane')).toBe(lanes);
 });
 
+test('the update of a command is answered once the ledger holds the state that it brought', async () => {
+  const { open, opened } = gate();
+  const run = await server.begin('answered', copying);
+  await run.ledger.untilWorking('copyLane', 2);
+  run.ledger.next('recordState', async () => opened);
+  let answered = false;
+  const applied = (await run.submit('pause')).result().then(() => {
+    answered = true;
+  });
+  await run.ledger.untilWorking('recordState');
+  expect(await run.status()).toMatchObject({ status: 'paused' });
+  expect(answered).toBe(false);
+  open();
+  await applied;
+  run.ledger.mend('copyLane');
+  await (await run.submit('resume')).result();
+  expect(run.ledger.states.map(({ what }) => what)).toContain('resume');
+  expect(await run.accept()).toBe('completed');
+});
+
 test('a pause is kept when the step fails while it is being stopped', async () => {
   const run = await server.begin('pause-and-failure', (ledger) =>
     ledger.next('verifyRows', async () => {

@@ -212,6 +212,28 @@ test('an alarm sends it back at once', async () => {
   await ramp.stop();
 });
 
+test('while a command is pending the ramp accepts an alarm or a stop alone, which takes its place', async () => {
+  const traffic = new FakeTraffic();
+  const ramp = await server.begin(traffic);
+  await ramp.fly('at 10 %', ({ percentage }) => percentage === 10);
+  let open: (() => void) | undefined;
+  traffic.beforeChange = () => new Promise<void>((resolve) => (open = resolve));
+  const set = (await ramp.submit('set', { percentage: 60 })).result();
+  await until('the change to be under way', () => open !== undefined);
+  const paused = (await ramp.submit('pause')).result();
+  const overtaken = expect(paused).rejects.toMatchObject({ cause: { type: 'not_at_this_stage' } });
+  await expect((await ramp.submit('set', { percentage: 70 })).result()).rejects.toMatchObject({
+    cause: { message: expect.stringContaining('about to pause'), details: [{ actions: ['stop', 'alarm'] }] },
+  });
+  const stopped = (await ramp.submit('stop')).result();
+  await overtaken;
+  open?.();
+  expect(await set).toMatchObject({ percentage: 60 });
+  expect(await stopped).toMatchObject({ status: 'stopped' });
+  expect(await ramp.end()).toMatchObject({ status: 'stopped', percentage: 60 });
+  expect(traffic.percentage).toBe(60);
+});
+
 test('two ramps of one cube cannot run', async () => {
   const traffic = new FakeTraffic();
   const ramp = await server.begin(traffic);

@@ -161,6 +161,13 @@ export interface Acknowledgement {
   readonly proof?: RequestProof;
 }
 
+/** A call that began a deployment. */
+export interface DeploymentCall {
+  readonly by: string;
+  /** That the control API sent it. */
+  readonly proof?: RequestProof;
+}
+
 /** Another call for a rollback that is under way already; null: whatever version it goes to. */
 export interface RollbackCall {
   readonly by: string;

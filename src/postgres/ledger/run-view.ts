@@ -71,6 +71,12 @@ export async function readMigration(cube: pg.Pool, id: string): Promise<LedgerVi
   return found.rows[0] && toView(found.rows[0]);
 }
 
+/** What the ledger knows of the runs with these ids, in one statement. */
+export async function readMigrations(cube: pg.Pool, ids: readonly string[]): Promise<readonly LedgerView[]> {
+  const found = await cube.query<ViewRow>(`${viewStatement} where m.id = any ($1)`, [ids]);
+  return found.rows.map(toView);
+}
+
 /** All runs, the latest first. */
 export async function listMigrations(cube: pg.Pool): Promise<readonly LedgerView[]> {
   const found = await cube.query<ViewRow>(`${viewStatement} order by m.started_at desc, m.id`);

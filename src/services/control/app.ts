@@ -20,10 +20,12 @@ import { registerKnownSecretsRoute } from './cubes/known-secrets.js';
 import type { ControlDependencies, ControlSettings } from './dependencies.js';
 import { registerHealthRoutes } from './health.js';
 import { registerEventRoutes } from './migrations/events.js';
+import { createMigrationFeed } from './migrations/feed.js';
 import { collectMigrationMetrics } from './migrations/migration-metrics.js';
 import { registerMigrationRoutes } from './migrations/migrations.js';
 import { registerRejectRoutes } from './migrations/rejects.js';
 import { registerReportRoutes } from './migrations/report.js';
+import { someMigrations } from './migrations/views.js';
 import { registerRampRoutes } from './traffic/ramps.js';
 import { registerTrafficRoutes } from './traffic/traffic.js';
 
@@ -67,6 +69,7 @@ export async function buildControlApp(settings: ControlSettings): Promise<Fastif
     weights,
     closing: closing.signal,
     authorization: createAuthorization(app, settings.tokens),
+    feed: createMigrationFeed((ids) => someMigrations({ cube: settings.cube, weights }, ids)),
   };
   registerMetrics(app, 'control', {
     collect: (registry) => collectMigrationMetrics(registry, settings.cube, weights),

@@ -8,6 +8,7 @@ import type { CubeCalls } from '../../runtime/cube-calls.js';
 import type { LastWeights } from '../../traffic/last-weights.js';
 import type { CubeWorkflows } from './cubes/cube-workflows.js';
 import type { KeptVersions, WarmVersionOf } from './cubes/kept-versions.js';
+import type { MigrationFeed } from './migrations/feed.js';
 import type { MigrationWorkflows } from './migrations/workflows.js';
 import type { RampWorkflows } from './traffic/ramp-workflows.js';
 
@@ -38,6 +39,8 @@ export interface ControlSettings {
 export interface ControlDependencies extends ControlSettings {
   readonly weights: LastWeights;
   readonly authorization: Authorization;
+  /** What streams of events follow. */
+  readonly feed: MigrationFeed;
   /** Aborted when the app closes: streams end then. */
   readonly closing: AbortSignal;
 }

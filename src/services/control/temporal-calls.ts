@@ -10,26 +10,42 @@ import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
+  type WorkflowUpdateHandle,
 } from '@temporalio/client';
 import { ApplicationFailure, type Workflow } from '@temporalio/common';
 import { Failure } from '../../base/failures.js';
 import type { TemporalTarget } from '../../config/temporal-address.js';
 
-/** Temporal's client as the control API reaches plans by it. */
+/** A plan's answer to an update; undefined where the plan accepted the update, and did not apply it in the time of a call. */
+export interface UpdateAnswer<T> {
+  readonly answer: T | undefined;
+}
+
+/** Temporal's client as the control API reaches plans with it. */
 export interface TemporalCalls {
   readonly workflow: WorkflowClient;
-  /** Throws `temporal_unreachable` for whatever is no `Failure`, and for what takes longer than the calls may. */
+  /** Throws `temporal_unreachable` for an error that is no `Failure`, and for a call that takes longer than calls may. */
   bounded<T>(call: () => Promise<T>): Promise<T>;
-  /** Gives a call so long; throws what it throws. */
+  /** Gives a call this much time; throws what the call throws. */
   within<T>(millis: number, call: () => Promise<T>): Promise<T>;
-  /** Asks a running plan to do something; throws `not_at_this_stage` when the plan refuses. `no_plan`: none runs. */
-  update<T>(workflowId: string, update: string, request: object): Promise<{ readonly answer: T } | 'no_plan'>;
   /**
-   * The same of a plan that is started for it where none runs, in one step: whoever else asks at the same time asks the same
-   * plan. `ended`: the plan has ended in good order and is not begun again.
+   * Sends an update to a running plan, and returns its answer. Throws `not_at_this_stage` when the plan refuses it, and
+   * `temporal_unreachable` when no answer comes in time. `no_plan`: none runs.
    */
-  updateStarting<T>(plan: StartedPlan, update: string, request: object): Promise<{ readonly answer: T } | 'ended'>;
-  /** What a plan answers to a query; undefined when there was none, or none that is remembered. */
+  update<T>(workflowId: string, update: string, request: object): Promise<{ readonly answer: T } | 'no_plan'>;
+  /** As `update`, but an update that the plan accepted in time and has not applied yet is no error. */
+  submit<T>(workflowId: string, update: string, request: object): Promise<UpdateAnswer<T> | 'no_plan'>;
+  /**
+   * As `submit`, and starts the plan in the same step where none runs: of two callers at the same time both reach the same
+   * plan. `started`: this call started the plan, and no worker accepted the update in time. `already_started`: the plan runs or
+   * has ended, and its policies do not allow the call.
+   */
+  submitWithStart<T>(
+    plan: StartedPlan,
+    update: string,
+    request: object,
+  ): Promise<UpdateAnswer<T> | 'started' | 'already_started'>;
+  /** What a plan answers to a query; undefined when there was none, or Temporal has forgotten it. */
   look<T>(workflowId: string, query: string): Promise<T | undefined>;
   /** Whether the server answers within two seconds. */
   reachable(): Promise<boolean>;
@@ -41,58 +57,90 @@ export interface StartedPlan {
   readonly workflowId: string;
   readonly taskQueue: string;
   readonly args: readonly unknown[];
+  /** What a call does when a plan of this id runs. */
+  readonly whenRunning: 'join' | 'refuse';
+  /** Whether a plan that ended in good order starts again. */
+  readonly whenCompleted: 'start' | 'refuse';
 }
+
+/** How long a call waits until a plan has applied an update that it accepted. */
+const appliedMillis = 2500;
 
 /** Connects when first needed, so that the API starts without Temporal. */
 export function createTemporalCalls(target: TemporalTarget, namespace: string, callMillis: number): TemporalCalls {
   const connection = Connection.lazy({ ...target, connectTimeout: '3 seconds' });
   const { workflow } = new Client({ connection, namespace });
+  const within = <T>(millis: number, call: () => Promise<T>) => connection.withDeadline(Date.now() + millis, call);
   const bounded = <T>(call: () => Promise<T>) =>
-    connection.withDeadline(Date.now() + callMillis, call).catch((error: unknown) => {
+    within(callMillis, call).catch((error: unknown) => {
       throw error instanceof Failure ? error : temporalAway(error);
     });
+  /** `no_plan` where none runs. */
+  const toPlan = <T>(call: () => Promise<T>) =>
+    bounded(() =>
+      call().catch((error: unknown) => {
+        if (error instanceof WorkflowNotFoundError) return 'no_plan' as const;
+        throw error;
+      }),
+    );
+  const answerOf = async <T>(handle: WorkflowUpdateHandle<T>): Promise<UpdateAnswer<T>> => {
+    try {
+      return { answer: await within(appliedMillis, () => handle.result()) };
+    } catch (error) {
+      throwRefusal(error);
+      // The plan has the update: whatever keeps its answer away changes nothing about that.
+      return { answer: undefined };
+    }
+  };
+  /** Whether the plan that runs was started by the call with this id. */
+  const wasStartedBy = (workflowId: string, callId: string) =>
+    within(2000, () => workflow.getHandle(workflowId).describe()).then(
+      ({ status, memo }) => status.name === 'RUNNING' && memo?.[callMemo] === callId,
+      () => false,
+    );
+  const submit = async <T>(workflowId: string, update: string, request: object) => {
+    const accepted = await toPlan(() =>
+      untilAccepted(request, (options) =>
+        workflow.getHandle(workflowId).startUpdate<T, [object]>(update, { ...options, waitForStage: 'ACCEPTED' }),
+      ),
+    );
+    return accepted === 'no_plan' ? accepted : answerOf(accepted);
+  };
   return {
     workflow,
     bounded,
-    within: (millis, call) => connection.withDeadline(Date.now() + millis, call),
+    within,
     reachable: () =>
-      connection
-        .withDeadline(Date.now() + 2000, () => connection.workflowService.getSystemInfo({}))
-        .then(
-          () => true,
-          () => false,
+      within(2000, () => connection.workflowService.getSystemInfo({})).then(
+        () => true,
+        () => false,
+      ),
+    update: (workflowId, update, request) =>
+      toPlan(async () => ({
+        answer: await untilAccepted(request, (options) =>
+          workflow.getHandle(workflowId).executeUpdate(update, options),
         ),
-    update: <T>(workflowId: string, update: string, request: object) =>
-      bounded(async () => {
-        try {
-          // Not `startUpdate`: it returns a handle even when the validator refused.
-          const ask = (options: UpdateOptions) =>
-            workflow.getHandle(workflowId).executeUpdate<T, [object]>(update, options);
-          return { answer: await untilAccepted(request, ask) };
-        } catch (error) {
-          if (error instanceof WorkflowNotFoundError) return 'no_plan' as const;
-          throw error;
-        }
-      }),
-    updateStarting: <T>({ type, ...plan }: StartedPlan, update: string, request: object) =>
-      bounded(async () => {
-        try {
-          const ask = (options: UpdateOptions) =>
-            workflow.executeUpdateWithStart<Workflow, T, [object]>(update, {
-              ...options,
-              startWorkflowOperation: new WithStartWorkflowOperation<Workflow>(type, {
-                ...plan,
-                args: [...plan.args],
-                workflowIdConflictPolicy: 'USE_EXISTING',
-                workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
-              }),
-            });
-          return { answer: await untilAccepted(request, ask) };
-        } catch (error) {
-          if (error instanceof WorkflowExecutionAlreadyStartedError) return 'ended' as const;
-          throw error;
-        }
-      }),
+      })),
+    submit,
+    submitWithStart: async <T>(plan: StartedPlan, update: string, request: object) => {
+      const { workflowId } = plan;
+      const callId = randomUUID();
+      const start = (options: UpdateOptions) =>
+        workflow.startUpdateWithStart<Workflow, T, [object]>(update, {
+          ...options,
+          waitForStage: 'ACCEPTED',
+          startWorkflowOperation: startOperation(plan, callId),
+        });
+      try {
+        return await answerOf(await within(callMillis, () => untilAccepted(request, start)));
+      } catch (error) {
+        if (error instanceof Failure) throw error;
+        if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already_started' as const;
+        // Temporal starts a plan also where no worker is there to accept the update.
+        if (await wasStartedBy(workflowId, callId)) return 'started' as const;
+        throw temporalAway(error);
+      }
+    },
     look: (workflowId, query) =>
       bounded(async () => {
         try {
@@ -106,20 +154,32 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
   };
 }
 
+/** The memo of a plan that names the call that started it. */
+const callMemo = 'started_by_call';
+
+function startOperation({ type, whenRunning, whenCompleted, args, ...plan }: StartedPlan, callId: string) {
+  return new WithStartWorkflowOperation<Workflow>(type, {
+    ...plan,
+    args: [...args],
+    memo: { [callMemo]: callId },
+    workflowIdConflictPolicy: whenRunning === 'join' ? 'USE_EXISTING' : 'FAIL',
+    workflowIdReusePolicy: whenCompleted === 'start' ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
+  });
+}
+
 /**
- * The server gives an update up when the workflow task that brought it fails, though the next one may succeed: one that
- * ends a plan fails whenever something else happens to the plan meanwhile. Asked again under the same id it is carried out
- * once; the deadline of the call ends it.
+ * The server drops an update when the workflow task that brought it fails, though the next one may succeed: one that ends a
+ * plan fails whenever something else happens to the plan meanwhile. Sent again under the same id it is applied once; the
+ * deadline of the call ends the attempts.
  */
-async function untilAccepted<T>(request: object, ask: (options: UpdateOptions) => Promise<T>): Promise<T> {
+async function untilAccepted<T>(request: object, send: (options: UpdateOptions) => Promise<T>): Promise<T> {
   const options: UpdateOptions = { updateId: randomUUID(), args: [request] };
   for (let pause = firstPauseMillis; ; pause = Math.min(2 * pause, maxPauseMillis)) {
     try {
-      return await ask(options);
+      return await send(options);
     } catch (error) {
-      if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
-        throw refusedByPlan(error.cause);
-      if (!isGivenUp(error)) throw error;
+      throwRefusal(error);
+      if (!isDropped(error)) throw error;
     }
     await sleep(pause);
   }
@@ -133,21 +193,23 @@ interface UpdateOptions {
 const firstPauseMillis = 50;
 /** For what does not pass, as a plan that no longer replays. */
 const maxPauseMillis = 1000;
-/** The status code by which gRPC tells that something is not in the state that a call needs. */
+/** The gRPC status code of a server that is not in the state that a call needs. */
 const failedPrecondition = 9;
 
-function isGivenUp(error: unknown): boolean {
+function isDropped(error: unknown): boolean {
   return error instanceof ServiceError && isGrpcServiceError(error.cause) && error.cause.code === failedPrecondition;
 }
 
-/** A plan's own refusal of a request, with what fits now where it said so. */
-function refusedByPlan({ message, details }: ApplicationFailure): Failure {
+/** Throws a plan's own refusal of a request, with the actions that fit now where the plan named them. */
+function throwRefusal(error: unknown): void {
+  if (!(error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)) return;
+  const { message, details } = error.cause;
   const [detail] = details ?? [];
   const actions =
     typeof detail === 'object' && detail !== null && 'actions' in detail && Array.isArray(detail.actions)
       ? detail.actions.map(String)
       : [];
-  return notPossible(message, actions);
+  throw notPossible(message, actions);
 }
 
 export function notPossible(sentence: string, actions: readonly string[]): Failure {
@@ -155,7 +217,7 @@ export function notPossible(sentence: string, actions: readonly string[]): Failu
   return new Failure('not_at_this_stage', sentence, { hint, details: { actions } });
 }
 
-function temporalAway(cause: unknown): Failure {
+export function temporalAway(cause: unknown): Failure {
   return new Failure(
     'temporal_unreachable',
     'The Temporal server, or the control worker, did not answer the call in time; it may still be carried out.',

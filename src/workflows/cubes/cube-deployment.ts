@@ -1,20 +1,13 @@
-import {
-  CancellationScope,
-  isCancellation,
-  proxyActivities,
-  setCurrentDetails,
-  setHandler,
-} from '@temporalio/workflow';
+import { CancellationScope, isCancellation, proxyActivities } from '@temporalio/workflow';
 import type { CubeHealth } from '../../activities/cube-health.js';
 import type { CubeVersions } from '../../activities/cube-versions.js';
 import type { DeploymentInput, DeploymentStatus, DeploymentView } from '../../domain/deployment/cube-changes.js';
 import type { DesiredCube } from '../../domain/deployment/desired-cubes.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
-import { CubeChangeRun, sentenceOf } from '../lib/cube-change-run.js';
-import { Listing } from '../lib/listing.js';
-import { deploymentQuery } from '../lib/messages.js';
+import { sentenceOf } from '../lib/cube-change-run.js';
 import { urgentSteps, urgentWatches } from '../lib/options.js';
 import { ReceivedRequests } from '../lib/received-requests.js';
+import { type DeploymentEnding, DeploymentRun } from './deployment-run.js';
 
 const steps = proxyActivities<CubeVersions>(urgentSteps);
 const health = proxyActivities<CubeHealth>(urgentWatches);
@@ -37,10 +30,10 @@ export async function cubeDeployment(input: DeploymentInput, proof?: RequestProo
   }
 }
 
-/** The cube is free before the change is told to be over. */
-async function end(run: DeploymentRun, ending: Ending): Promise<DeploymentView> {
+/** Releases the cube before the change counts as ended. */
+async function end(run: DeploymentRun, ending: DeploymentEnding): Promise<DeploymentView> {
   await steps.letCubeGo(run.change).catch(() => undefined);
-  run.end(ending);
+  await run.end(ending);
   await run.received.handOver();
   return run.view;
 }
@@ -96,15 +89,8 @@ async function scale(run: DeploymentRun, before: DesiredCube, instances: number)
   return `${instances} of ${active} of ${run.change.cubeId} are ready.`;
 }
 
-interface Ending {
-  readonly status: DeploymentStatus;
-  readonly sentence: string;
-  /** The type of what went wrong. */
-  readonly failure: string | null;
-}
-
 /** Puts back what was there. Users had the old version all the time, or get it back here. */
-async function undoDeployment(run: DeploymentRun, error: unknown): Promise<Ending> {
+async function undoDeployment(run: DeploymentRun, error: unknown): Promise<DeploymentEnding> {
   const why = isCancellation(error) ? { sentence: 'it was cancelled', type: 'cancelled' } : sentenceOf(error);
   if (why === undefined) throw error;
   const { before, change, what } = run;
@@ -134,59 +120,4 @@ function instancesOf(before: DesiredCube): number {
 
 function capital(sentence: string): string {
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
-}
-
-class DeploymentRun extends CubeChangeRun {
-  before: DesiredCube | undefined;
-  private ending: Ending | undefined;
-  private readonly listing = new Listing('deployment');
-
-  constructor(
-    readonly input: DeploymentInput,
-    readonly received: ReceivedRequests,
-  ) {
-    super(input.cubeId);
-    setHandler(deploymentQuery, () => this.view);
-  }
-
-  newcomer(version: string) {
-    return { change: this.change, version, seconds: this.input.readySeconds };
-  }
-
-  watched(version: string) {
-    return { change: this.change, version, seconds: this.input.watchSeconds };
-  }
-
-  protected override entered(step: string): void {
-    this.listing.show(step, 'running');
-  }
-
-  end(ending: Ending): void {
-    this.ending = ending;
-    this.listing.show(this.currentStep, ending.status);
-    this.recordStep(ending.status, ending.sentence);
-    setCurrentDetails(`**${ending.status}**: ${ending.sentence}`);
-  }
-
-  /** What is changed, as a sentence begins. */
-  get what(): string {
-    const { change } = this.input;
-    return change.kind === 'deploy' ? `Version ${change.version}` : `The ${change.kind}`;
-  }
-
-  get view(): DeploymentView {
-    const { change, by, cubeId } = this.input;
-    return {
-      cube_id: cubeId,
-      change: change.kind,
-      version: change.kind === 'deploy' ? change.version : (this.before?.active ?? null),
-      previous_version: this.before?.active ?? null,
-      status: this.ending?.status ?? 'running',
-      failure: this.ending?.failure ?? null,
-      step: this.currentStep,
-      sentence: this.ending?.sentence ?? this.steps.at(-1)?.sentence ?? 'It has just begun.',
-      by,
-      steps: [...this.steps],
-    };
-  }
 }

@@ -1,8 +1,8 @@
 import { ActivityFailure, ApplicationFailure, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import type { ChangeReference, CheckResult, RecordedStep } from '../../domain/deployment/cube-changes.js';
-import { failureOf } from './run.js';
+import { failureOf } from './activity-failure.js';
 
-/** Thrown out of a plan when a look at the world did not find what the plan needs. */
+/** Thrown out of a plan when a check did not find what the plan needs. */
 export class CheckFailed extends Error {
   constructor(readonly sentence: string) {
     super(sentence);
@@ -10,7 +10,7 @@ export class CheckFailed extends Error {
   }
 }
 
-/** A run on a cube that tells what it does, step by step, for whoever looks. */
+/** A change of a cube that records what it does, step by step. */
 export class CubeChangeRun {
   readonly steps: RecordedStep[] = [];
   readonly change: ChangeReference;
@@ -21,17 +21,16 @@ export class CubeChangeRun {
     this.change = { cubeId, holderId: `${workflowId}/${runId}` };
   }
 
-  /** Does one step, and tells what it was; `outcome` where that is known afterwards only. */
+  /** Runs one step and records it; `outcome` gives the sentence where only the result of the step tells it. */
   async step<T>(step: string, sentence: string, work: () => Promise<T>, outcome = (_: T) => sentence): Promise<T> {
     this.currentStep = step;
-    this.entered(step);
-    setCurrentDetails(`**${step}**: ${sentence}`);
+    this.show(step, sentence);
     const result = await work();
     this.recordStep(step, outcome(result));
     return result;
   }
 
-  /** Looks whether something holds; throws `CheckFailed` when it does not. */
+  /** Runs a step that checks something; throws `CheckFailed` when the check does not pass. */
   async check(
     step: string,
     sentence: string,
@@ -49,8 +48,10 @@ export class CubeChangeRun {
     );
   }
 
-  /** Called as a step begins. */
-  protected entered(_step: string): void {}
+  /** Shows the step that begins to people who look at Temporal. */
+  protected show(step: string, sentence: string): void {
+    setCurrentDetails(`**${step}**: ${sentence}`);
+  }
 
   recordStep(step: string, sentence: string): void {
     this.steps.push({ step, at: this.now, sentence });
@@ -62,7 +63,7 @@ export class CubeChangeRun {
   }
 }
 
-/** Why a plan was left, in a sentence; undefined for a cancellation or a defect of the plan itself. */
+/** Why a plan stopped, in a sentence; undefined for a cancellation or a defect of the plan itself. */
 export function sentenceOf(error: unknown): { sentence: string; type: string } | undefined {
   if (error instanceof CheckFailed) return { sentence: error.sentence, type: 'not_passed' };
   const failure = failureOf(error);

@@ -3,6 +3,7 @@ import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { FailureReport } from '../../base/failures.js';
 import type {
   Acknowledgement,
+  DeploymentCall,
   DeploymentView,
   RollbackCall,
   RollbackView,
@@ -10,19 +11,22 @@ import type {
 import type { MigrationAction, MigrationState, SteeringRequest } from '../../domain/migration/migration.js';
 import type { RampAction, RampRequest, RampView } from '../../domain/traffic/ramp/ramp.js';
 
-/** The update of each action is named after it: what the control API sends is what an operator reads in the history. */
+/**
+ * The update of each action is named after it: what the control API sends is what an operator reads in the history. It is
+ * answered once the plan has applied the action and the ledger holds the new state.
+ */
 export function steeringUpdate(action: MigrationAction) {
   return defineUpdate<void, [SteeringRequest]>(action);
 }
 
-/** The update of each word that steers a ramp; answers with the ramp once it was carried out. */
+/** The update of each action of a ramp; it is answered with the ramp once the plan has applied the action. */
 export function rampUpdate(action: RampAction) {
   return defineUpdate<RampView, [RampRequest]>(action);
 }
 
 export const rampQuery = defineQuery<RampView>('ramp');
 
-/** Where the run stands, as the workflow itself sees it. */
+/** The state of a migration, as the workflow itself sees it. */
 export interface RunStatus extends MigrationState {
   readonly migrated: number;
   readonly rejected: number;
@@ -31,14 +35,14 @@ export interface RunStatus extends MigrationState {
 
 export const statusQuery = defineQuery<RunStatus>('status');
 
-/** Where a deployment stands; `deployment` on the wire. */
 export const deploymentQuery = defineQuery<DeploymentView>('deployment');
-/** Where an emergency rollback stands. */
 export const rollbackQuery = defineQuery<RollbackView>('rollback');
-/** A person takes an escalated rollback over, or has it tried again. */
-export const acknowledgeUpdate = defineUpdate<void, [Acknowledgement]>('acknowledge');
-/** Another call for the rollback that is under way: joins it, or answers it with the version that it names. */
-export const joinUpdate = defineUpdate<void, [RollbackCall]>('join');
+/** Answered once the deployment is past the steps that may refuse it at once. */
+export const beginUpdate = defineUpdate<DeploymentView, [DeploymentCall]>('begin');
+/** A person takes an escalated rollback over, or makes it retry; answered once the rollback goes on or ends. */
+export const acknowledgeUpdate = defineUpdate<RollbackView, [Acknowledgement]>('acknowledge');
+/** A call for the rollback under way, which may have been started for it: joins it, or resolves an escalation with the version that it names. */
+export const joinUpdate = defineUpdate<RollbackView, [RollbackCall]>('join');
 
 export const kindAttribute = defineSearchAttributeKey('MigrationKind', SearchAttributeType.KEYWORD);
 export const stageAttribute = defineSearchAttributeKey('MigrationStage', SearchAttributeType.KEYWORD);

@@ -5,293 +5,164 @@ import {
   condition,
   continueAsNew,
   isCancellation,
-  setCurrentDetails,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { StepFence } from '../../domain/step-fence.js';
-import { likelihoodRatio } from '../../domain/traffic/ramp/always-valid.js';
-import type { CounterSnapshot } from '../../domain/traffic/ramp/counters.js';
-import { atNewStep, type Evidence, freshEvidence } from '../../domain/traffic/ramp/evidence.js';
-import type { RampVerdict } from '../../domain/traffic/ramp/gate.js';
+import { atNewStep, freshEvidence } from '../../domain/traffic/ramp/evidence.js';
 import {
   allowedRampActions,
+  allowedRampActionsWhilePending,
   type RampAction,
   type RampInput,
   type RampRequest,
-  type RampRollback,
   type RampStatus,
   type RampView,
   rampActions,
-  rampWorkflowId,
 } from '../../domain/traffic/ramp/ramp.js';
-import { loweredSettings } from '../../domain/traffic/ramp/settings.js';
-import { Listing } from './listing.js';
+import { BackgroundWork } from './background-work.js';
+import { type Command, notAtThisStage, PendingCommand } from './commands.js';
+import { renewHistory } from './history.js';
 import { rampQuery, rampUpdate } from './messages.js';
+import { newRampState, type RampReason, type RampState, rampView } from './ramp-state.js';
 import type { ReceivedRequests } from './received-requests.js';
+import { PlanStatus } from './status.js';
 
-/** What a person or a program asked of the ramp, as the plan takes it up. */
-export interface RampCommand {
-  readonly action: RampAction;
-  readonly request: RampRequest;
-}
+export type RampCommand = Command<RampAction, RampRequest>;
 
-interface QueuedRequest extends RampCommand {
-  /** Where whoever asked finds what became of it; undefined until it was looked at. */
-  outcome?: 'carried_out' | 'overtaken';
-}
-
-/** Why the ramp is where it is. */
-export interface RampReason {
-  readonly verdict: RampVerdict | null;
-  readonly reason: string;
-  readonly sentence: string;
-}
-
-/** All that a ramp remembers across a continue-as-new; plain data. */
-export interface CarriedRamp {
-  readonly status: RampStatus;
-  readonly since: number;
-  readonly why: RampReason;
-  readonly percentage: number;
-  readonly found: number;
-  readonly revision?: number | undefined;
-  readonly began: boolean;
-  readonly evidence: Evidence;
-  readonly snapshot: CounterSnapshot;
-  readonly lastLook: number | null;
-  readonly checks: number;
-  readonly rollbacks: readonly RampRollback[];
-  readonly holdOffUntil: number | null;
-}
-
-/** The state of one ramp and how it is steered. The plan changes it; updates reach it through a queue. */
+/** One ramp as its plan sees it. The plan changes the state; commands interrupt the look under way. */
 export class RampRun {
-  /** The weight that the ramp set, or took over. */
-  percentage: number;
-  /** The weight that was found at the last look; another one than the ramp's was set by somebody else. */
-  found: number;
-  /** How many changes of the flags had been made when they were seen last; undefined before. */
-  revision: number | undefined;
-  /** Whether the weight that the ramp begins at has been seen. */
-  began: boolean;
-  evidence: Evidence;
-  snapshot: CounterSnapshot;
-  /** When gateways were looked at last, epoch milliseconds; null before the first time. */
-  lastLook: number | null;
-  checks: number;
-  rollbacks: readonly RampRollback[];
-  holdOffUntil: number | null;
-  private currentStatus: RampStatus;
-  private since: number;
-  private why: RampReason;
-  private readonly queue: QueuedRequest[] = [];
-  private backgroundWork = 0;
-  private workScope: CancellationScope | undefined;
+  readonly state: RampState;
   private fenceSequence = 0;
-  private readonly listing = new Listing('ramp');
+  private readonly background = new BackgroundWork();
+  private readonly planStatus = new PlanStatus('ramp');
+  private readonly commands = new PendingCommand<RampAction, RampRequest>((pending) =>
+    allowedRampActionsWhilePending(pending, allowedRampActions(this.state.status)),
+  );
 
   constructor(
     readonly input: RampInput,
-    carried: CarriedRamp | undefined,
+    carried: RampState | undefined,
     private readonly received: ReceivedRequests,
   ) {
-    this.currentStatus = carried?.status ?? 'ramping';
-    this.since = carried?.since ?? Date.now();
-    this.why = carried?.why ?? { verdict: null, reason: 'started', sentence: 'The ramp was started; it looks around.' };
-    this.percentage = carried?.percentage ?? 0;
-    this.found = carried?.found ?? 0;
-    this.revision = carried?.revision;
-    this.began = carried?.began ?? false;
-    this.evidence = carried?.evidence ?? freshEvidence;
-    this.snapshot = carried?.snapshot ?? {};
-    this.lastLook = carried?.lastLook ?? null;
-    this.checks = carried?.checks ?? 0;
-    this.rollbacks = carried?.rollbacks ?? [];
-    this.holdOffUntil = carried?.holdOffUntil ?? null;
+    this.state = carried === undefined ? newRampState(Date.now()) : { ...carried };
     this.listen();
     this.show();
   }
 
-  get status(): RampStatus {
-    return this.currentStatus;
-  }
-
   get ended(): boolean {
-    return this.currentStatus === 'completed' || this.currentStatus === 'stopped';
+    return this.state.status === 'completed' || this.state.status === 'stopped';
   }
 
-  get reason(): string {
-    return this.why.reason;
+  get view(): RampView {
+    return rampView(this.input, this.state);
   }
 
-  /** Changes where the ramp stands, or only why. */
+  /** Changes the status of the ramp, or only the reason for it. */
   enter(status: RampStatus, why: RampReason): void {
-    if (status !== this.currentStatus) this.since = Date.now();
-    this.currentStatus = status;
-    this.why = why;
-    if (status !== 'holding_off') this.holdOffUntil = null;
+    const { state } = this;
+    if (status !== state.status) state.since = Date.now();
+    state.status = status;
+    state.why = why;
+    if (status !== 'holding_off') state.holdOffUntil = null;
     this.show();
   }
 
-  /** A weight that is the ramp's own from now on: a new step. `afresh` forgets what was seen of the cube before. */
+  /** A new step: the weight is the ramp's own from now on. `afresh` drops all evidence about the cube. */
   setStep(percentage: number, afresh = false): void {
-    this.percentage = percentage;
-    this.found = percentage;
-    this.evidence = afresh ? freshEvidence : atNewStep(this.evidence);
+    const { state } = this;
+    state.percentage = percentage;
+    state.found = percentage;
+    state.evidence = afresh ? freshEvidence : atNewStep(state.evidence);
   }
 
-  /** A weight that was found, which the ramp goes on from. At 0 % nothing that was seen of the cube before counts. */
+  /** Goes on from a weight that the ramp found. At 0 % the evidence of earlier looks does not count. */
   adoptWeight(percentage: number): void {
-    const { missing, unreadyTimes } = this.evidence;
+    const { missing, unreadyTimes } = this.state.evidence;
     this.setStep(percentage, percentage === 0);
     // What this very look saw of the cube does count.
-    if (percentage === 0) this.evidence = { ...this.evidence, missing, unreadyTimes };
+    if (percentage === 0) this.state.evidence = { ...this.state.evidence, missing, unreadyTimes };
   }
 
-  /** What a change is counted by that is made once. A run has turns of its own, so that a new history, or one reset, has too. */
+  /** The number of a change that is made once. Numbers are the run's own, so that a new history, or one after a reset, has new ones. */
   nextFence(): StepFence {
     const { workflowId, runId } = workflowInfo();
     return { holderId: `${workflowId}/${runId}`, sequence: ++this.fenceSequence };
   }
 
-  /** Takes up what was asked, one after the other. */
-  async executePendingCommands(carryOut: (asked: RampCommand) => Promise<void>): Promise<void> {
-    for (let asked = this.queue.shift(); asked !== undefined; asked = this.queue.shift()) {
-      // What was accepted may have been overtaken by what was asked before it.
-      const fits = allowedRampActions(this.status).includes(asked.action);
-      if (fits) await carryOut(asked);
-      asked.outcome = fits ? 'carried_out' : 'overtaken';
+  /** Executes the pending command, and those that come meanwhile. */
+  async executePendingCommands(execute: (command: RampCommand) => Promise<void>): Promise<void> {
+    for (let command = this.commands.take(); command !== undefined; command = this.commands.take()) {
+      // The status may have changed since the command was accepted.
+      const fits = allowedRampActions(this.state.status).includes(command.action);
+      if (fits) await execute(command);
+      this.commands.settle(fits ? 'applied' : 'overtaken');
     }
   }
 
-  /** Runs `work`; what is asked meanwhile stops it, and undefined is returned. */
+  /** Runs `work`; a command stops it, and undefined is returned. */
   async untilCommanded<T>(work: () => Promise<T>): Promise<T | undefined> {
-    if (this.queue.length > 0) return undefined;
-    const scope = new CancellationScope();
-    this.workScope = scope;
+    if (this.isInterrupted) return undefined;
     try {
-      return await scope.run(work);
+      return await this.commands.interruptible(work);
     } catch (error) {
-      if (this.queue.length > 0 && isCancellation(error)) return undefined;
+      if (this.isInterrupted && isCancellation(error)) return undefined;
       throw error;
-    } finally {
-      this.workScope = undefined;
     }
   }
 
-  /** Lets `work` go on beside the plan, which only its end and a new history wait for. */
+  /** Runs `work` while the plan goes on; only the end and a new history wait for it. */
   runInBackground(work: () => Promise<void>): void {
-    this.backgroundWork++;
-    void work().finally(() => {
-      this.backgroundWork--;
+    this.background.start(work);
+  }
+
+  /** Waits until a command comes, and no longer than `millis`. */
+  async rest(millis: number): Promise<void> {
+    await condition(() => this.isInterrupted, Math.max(1, millis));
+  }
+
+  /** Between two looks: begins a new history where this one has grown long. */
+  renewHistory(): Promise<void> {
+    return renewHistory({
+      isBusy: () => this.isInterrupted || !this.background.isDone || !this.received.settled,
+      settle: async () => undefined,
+      continueRun: () => continueAsNew(this.input, this.state satisfies RampState),
     });
   }
 
-  /** Waits until nothing is at work any more that an end would cut off. */
+  /** Waits for everything that the end would cut off. */
   async finish(): Promise<void> {
-    await condition(() => allHandlersFinished() && this.backgroundWork === 0 && this.received.settled);
+    this.commands.close();
+    await condition(() => allHandlersFinished() && this.background.isDone && this.received.settled);
   }
 
-  /** Waits until something is asked, at most so long. */
-  async rest(millis: number): Promise<void> {
-    await condition(() => this.queue.length > 0, Math.max(1, millis));
-  }
-
-  /** Between two looks: starts a fresh history when this one has grown long. */
-  async renewHistory(): Promise<void> {
-    const { continueAsNewSuggested, historyLength } = workflowInfo();
-    if ((!continueAsNewSuggested && historyLength < longHistory) || this.isBusy) return;
-    await condition(allHandlersFinished);
-    if (this.isBusy) return;
-    await continueAsNew(this.input, {
-      status: this.status,
-      since: this.since,
-      why: this.why,
-      percentage: this.percentage,
-      found: this.found,
-      revision: this.revision,
-      began: this.began,
-      evidence: this.evidence,
-      snapshot: this.snapshot,
-      lastLook: this.lastLook,
-      checks: this.checks,
-      rollbacks: this.rollbacks,
-      holdOffUntil: this.holdOffUntil,
-    } satisfies CarriedRamp);
-  }
-
-  /** What a new history would cut off: requests, and what goes on beside the plan. */
-  private get isBusy(): boolean {
-    return this.queue.length > 0 || this.backgroundWork > 0 || !this.received.settled;
-  }
-
-  /** Temporal's own cancellation stops the ramp. */
-  cancelledFromOutside(): void {
+  /** Temporal's own cancellation is a `stop`, after a command that comes before it. */
+  async cancelledFromOutside(): Promise<void> {
     this.received.receiveCancellation();
-    this.enqueue({ action: 'stop', request: { by: 'temporal' } });
+    await CancellationScope.nonCancellable(() => condition(() => this.ended || this.commands.accepts('stop')));
+    if (!this.ended) await this.commands.submit({ action: 'stop', request: { by: 'temporal' } });
   }
 
-  private enqueue(asked: RampCommand): QueuedRequest {
-    const queued: QueuedRequest = { ...asked };
-    this.queue.push(queued);
-    this.workScope?.cancel();
-    return queued;
-  }
-
-  get view(): RampView {
-    const { input, evidence } = this;
-    const { latency, shadow } = evidence;
-    return {
-      cube: input.cube,
-      workflow_id: rampWorkflowId(input.cube),
-      status: this.status,
-      percentage: this.found,
-      target_percentage: input.steps.at(-1) ?? 0,
-      steps: input.steps,
-      ...this.why,
-      since: new Date(this.since).toISOString(),
-      checks: this.checks,
-      checked_at: this.lastLook === null ? null : new Date(this.lastLook).toISOString(),
-      evidence: {
-        step_watched_seconds: Math.round(evidence.step.watchedMillis / 1000),
-        step_requests: evidence.step.requests,
-        step_failed_requests: evidence.step.failed,
-        likelihood_ratio: Number(likelihoodRatio(evidence.errors).toPrecision(3)),
-        cube_p99_ms: inMillis(latency.cubeSeconds),
-        legacy_p99_ms: inMillis(latency.legacySeconds),
-        shadow_compared: Object.values(shadow.compared).reduce((sum, count) => sum + count, 0),
-        shadow_mismatched: shadow.mismatched.reduce((sum, { count }) => sum + count, 0),
-      },
-      rollbacks: this.rollbacks,
-      hold_off_until: this.holdOffUntil === null ? null : new Date(this.holdOffUntil).toISOString(),
-      settings: input.settings,
-      lowered: loweredSettings(input.settings),
-      started_by: input.by,
-      actions: allowedRampActions(this.status),
-    };
+  private get isInterrupted(): boolean {
+    return this.commands.action !== undefined;
   }
 
   private listen(): void {
     for (const action of rampActions) {
-      setHandler(
-        rampUpdate(action),
-        async (request: RampRequest) => {
-          this.received.receiveUpdate(action, request);
-          const mine = this.enqueue({ action, request });
-          await condition(() => mine.outcome !== undefined || this.ended);
-          // Whoever asked must not take for done what was not.
-          if (mine.outcome !== 'carried_out') throw this.refusal(action);
-          return this.view;
-        },
-        { validator: (request: RampRequest) => this.validate(action, request) },
-      );
+      const handle = async (request: RampRequest) => {
+        this.received.receiveUpdate(action, request);
+        // The caller must not believe that a command was applied which was not.
+        if ((await this.commands.submit({ action, request })) === 'overtaken')
+          throw notAtThisStage(this.refusalOf(action), allowedRampActions(this.state.status));
+        return this.view;
+      };
+      setHandler(rampUpdate(action), handle, { validator: (request) => this.validate(action, request) });
     }
     setHandler(rampQuery, () => this.view);
   }
 
   private validate(action: RampAction, { percentage }: RampRequest): void {
-    if (!allowedRampActions(this.status).includes(action)) throw this.refusal(action);
+    this.commands.check(action, () => this.refusalOf(action));
     if (action === 'set' && !(Number.isInteger(percentage) && Number(percentage) >= 0 && Number(percentage) <= 100))
       throw ApplicationFailure.create({
         type: 'invalid_input',
@@ -300,36 +171,22 @@ export class RampRun {
       });
   }
 
-  private refusal(action: RampAction): ApplicationFailure {
-    return ApplicationFailure.create({
-      type: 'not_at_this_stage',
-      message: `${action} is not possible while the ramp is ${this.status}.`,
-      nonRetryable: true,
-      details: [{ actions: allowedRampActions(this.status) }],
-    });
+  private refusalOf(action: RampAction): string {
+    const pending = this.commands.action;
+    const about = pending === undefined ? '' : `, about to ${pending}`;
+    return `${action} is not possible while the ramp is ${this.state.status}${about}.`;
   }
 
-  /** What the Temporal Web UI tells without any other page open. */
   private show(): void {
     const { view } = this;
-    this.listing.show(`${view.percentage} %`, view.status);
-    setCurrentDetails(
-      [
-        `**${view.status}** at **${view.percentage} %** of ${view.target_percentage} %`,
-        view.sentence,
-        ...view.rollbacks.map(
-          ({ at, from_percentage, sentence }) => `Went back from ${from_percentage} % at ${at}: ${sentence}`,
-        ),
-        ...(view.lowered.length === 0 ? [] : [`Less proof than usual is asked for: ${view.lowered.join('; ')}`]),
-        `Possible now: ${view.actions.join(', ') || 'nothing'}`,
-      ].join('\n\n'),
-    );
+    this.planStatus.show(`${view.percentage} %`, view.status, [
+      `**${view.status}** at **${view.percentage} %** of ${view.target_percentage} %`,
+      view.sentence,
+      ...view.rollbacks.map(
+        ({ at, from_percentage, sentence }) => `Went back from ${from_percentage} % at ${at}: ${sentence}`,
+      ),
+      ...(view.lowered.length === 0 ? [] : [`Less proof than usual is asked for: ${view.lowered.join('; ')}`]),
+      `Possible now: ${view.actions.join(', ') || 'nothing'}`,
+    ]);
   }
-}
-
-/** Events after which a history is renewed, well below the server's own suggestion. */
-const longHistory = 1500;
-
-function inMillis(seconds: number | null): number | null {
-  return seconds === null ? null : Math.round(seconds * 10_000) / 10;
 }

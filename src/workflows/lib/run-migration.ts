@@ -6,10 +6,13 @@ import { failureRule } from '../../base/failures.js';
 import type { MigrationInput, MigrationStatus } from '../../domain/migration/migration.js';
 import type { RunReference } from '../../domain/migration/run-reference.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
+import { failureOf } from './activity-failure.js';
+import type { CarriedRun } from './carried-run.js';
 import { undoSteps, untilDone } from './options.js';
 import { ReceivedRequests } from './received-requests.js';
-import { type CarriedRun, failureOf, MigrationRun, StopRequested } from './run.js';
+import { MigrationRun } from './run.js';
 import { Saga } from './saga.js';
+import { StopRequested } from './stop-requested.js';
 
 const steps = proxyActivities<Pick<LedgerSteps, 'openRanges'>>(untilDone);
 
@@ -48,7 +51,7 @@ export async function runMigration(
       } catch (error) {
         const outcome = await endOrBlock(run, error);
         if (outcome !== undefined) return outcome;
-        await run.renewAfterRest();
+        await run.renewHistory();
       }
     }
   });

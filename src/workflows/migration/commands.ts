@@ -2,8 +2,9 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import type { MigrationSteps } from '../../activities/migration-steps.js';
 import { type FailureReport, failureRule } from '../../base/failures.js';
+import type { SteeringCommand } from '../lib/carried-run.js';
 import { longSteps, shortSteps } from '../lib/options.js';
-import type { MigrationRun, SteeringCommand } from '../lib/run.js';
+import type { MigrationRun } from '../lib/run.js';
 import { compareEverything } from './comparing.js';
 
 const steps = proxyActivities<Pick<LedgerSteps, 'acceptRejects' | 'countRejects'>>(shortSteps);

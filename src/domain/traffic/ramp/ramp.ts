@@ -140,6 +140,19 @@ export function rampWorkflowId(cube: TrafficName): string {
   return `ramp/${cube}`;
 }
 
+/**
+ * The actions that a ramp accepts while `pending`, which it has accepted and not begun, waits: `alarm` and `stop` take its
+ * place, and nothing takes theirs. `allowed` are those of the ramp's status.
+ */
+export function allowedRampActionsWhilePending(
+  pending: RampAction | undefined,
+  allowed: readonly RampAction[],
+): readonly RampAction[] {
+  if (pending === undefined) return allowed;
+  const isUrgent = (action: RampAction) => action === 'alarm' || action === 'stop';
+  return isUrgent(pending) ? [] : allowed.filter(isUrgent);
+}
+
 /** What fits at a status; `alarm` fits wherever traffic may be on the cube. */
 export function allowedRampActions(status: RampStatus): readonly RampAction[] {
   switch (status) {

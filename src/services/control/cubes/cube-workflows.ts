@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { WorkflowIdConflictPolicy } from '@temporalio/common';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import type { ProveRequest } from '../../../auth/request-proofs.js';
 import { Failure } from '../../../base/failures.js';
 import type { TemporalTarget } from '../../../config/temporal-address.js';
 import {
   type Acknowledgement,
+  begunDeployment,
+  begunRollback,
+  type DeploymentCall,
   type DeploymentInput,
   type DeploymentView,
   deploymentIdOf,
@@ -16,24 +18,27 @@ import {
 } from '../../../domain/deployment/cube-changes.js';
 import { taskQueues } from '../../../domain/task-queues.js';
 import type { AuditedAct } from '../../../postgres/audit.js';
-import { createTemporalCalls, notPossible } from '../temporal-calls.js';
+import { createTemporalCalls, notPossible, type StartedPlan } from '../temporal-calls.js';
 
 /** Changes of cubes, as the control API starts and follows them. All throw `temporal_unreachable`. */
 export interface CubeWorkflows {
-  /** Starts a change of a cube; throws `conflict` while another change or a rollback of it is at work. */
-  deploy(input: DeploymentInput): Promise<void>;
   /**
-   * Starts an emergency rollback, or joins the one that is under way; one that waits for a person is answered by the version
-   * that is named. Throws `not_at_this_stage` where the one under way does not heed the call.
+   * Starts a change of a cube, and returns it once it is past the steps that may refuse it at once, or after 2.5 seconds.
+   * Throws `conflict` while another change or a rollback of the cube is under way.
    */
-  rollBack(input: RollbackInput): Promise<void>;
+  deploy(input: DeploymentInput): Promise<DeploymentView>;
   /**
-   * Has an act put on record beside its plan, however long the database is away; returns once it is on record, or after
-   * two seconds.
+   * Starts an emergency rollback, or joins the one under way; one that waits for a person goes on with the version that
+   * `input` names. Throws `not_at_this_stage` where the one under way goes to another version.
+   */
+  rollBack(input: RollbackInput): Promise<RollbackView>;
+  /**
+   * Has a plan of its own record an act, however long the database is away; returns once the act is on record, or after two
+   * seconds.
    */
   putOnRecord(act: AuditedAct): Promise<void>;
-  /** Throws `not_at_this_stage` when nothing waits for it. */
-  acknowledge(cubeId: string, answer: Acknowledgement): Promise<void>;
+  /** Throws `not_at_this_stage` when no rollback waits for a person. */
+  acknowledge(cubeId: string, answer: Acknowledgement): Promise<RollbackView>;
   /** The last change of a cube; undefined when there was none, or none that is remembered. */
   deployment(cubeId: string): Promise<DeploymentView | undefined>;
   rollback(cubeId: string): Promise<RollbackView | undefined>;
@@ -44,7 +49,21 @@ const callMillis = 5000;
 const recordMillis = 2000;
 
 export function createCubeWorkflows(target: TemporalTarget, namespace: string, prove: ProveRequest): CubeWorkflows {
-  const { workflow, bounded, within, update, look, close } = createTemporalCalls(target, namespace, callMillis);
+  const calls = createTemporalCalls(target, namespace, callMillis);
+  const { workflow, bounded, within, update, submitWithStart, look, close } = calls;
+  const planOf = (type: string, workflowId: string, input: object, whenRunning: 'join' | 'refuse'): StartedPlan => ({
+    type,
+    workflowId,
+    taskQueue: taskQueues.control,
+    args: [input, prove(workflowId, 'start', input)],
+    whenRunning,
+    whenCompleted: 'start',
+  });
+  const proven = <T extends object>(workflowId: string, update: string, request: T): T => ({
+    ...request,
+    proof: prove(workflowId, update, request),
+  });
+  const deployment = (cubeId: string) => look<DeploymentView>(deploymentIdOf(cubeId), 'deployment');
   const isRunning = async (workflowId: string) => {
     try {
       return (await workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
@@ -54,55 +73,36 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
     }
   };
   return {
-    deploy: (input) =>
-      bounded(async () => {
-        if (await isRunning(rollbackIdOf(input.cubeId)))
-          throw new Failure('conflict', `An emergency rollback of ${input.cubeId} is under way.`, {
-            hint: `Look at it with \`cubeshift cubes rollback ${input.cubeId} --status\`: where it waits for a person it says what to type.`,
-          });
-        const workflowId = deploymentIdOf(input.cubeId);
-        if (await isRunning(workflowId)) throw isInProgress(input.cubeId);
-        const args = [input, prove(workflowId, 'start', input)];
-        await workflow.start('cubeDeployment', { workflowId, taskQueue: taskQueues.control, args }).catch(
-          // Two people asked at the same time.
-          (error: unknown) => {
-            throw error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError'
-              ? isInProgress(input.cubeId)
-              : error;
-          },
-        );
-      }),
+    deploy: async (input) => {
+      const { cubeId, by } = input;
+      if (await bounded(() => isRunning(rollbackIdOf(cubeId))))
+        throw new Failure('conflict', `An emergency rollback of ${cubeId} is under way.`, {
+          hint: `Look at it with \`cubeshift cubes rollback ${cubeId} --status\`: where it waits for a person it says what to type.`,
+        });
+      const workflowId = deploymentIdOf(cubeId);
+      const plan = planOf('cubeDeployment', workflowId, input, 'refuse');
+      const begun = await submitWithStart<DeploymentView>(
+        plan,
+        'begin',
+        proven<DeploymentCall>(workflowId, 'begin', { by }),
+      );
+      if (begun === 'already_started')
+        throw new Failure('conflict', `Another change of ${cubeId} is under way.`, {
+          hint: 'Look at it with `cubeshift cubes list`.',
+        });
+      const view =
+        begun === 'started' ? undefined : (begun.answer ?? (await deployment(cubeId).catch(() => undefined)));
+      return view ?? begunDeployment(input);
+    },
     rollBack: async (input) => {
       const { cubeId, by, targetVersion } = input;
       const workflowId = rollbackIdOf(cubeId);
-      for (;;) {
-        const begun = await bounded(() =>
-          workflow
-            .start('emergencyRollback', {
-              workflowId,
-              taskQueue: taskQueues.control,
-              args: [input, prove(workflowId, 'start', input)],
-              workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
-            })
-            .then(
-              () => true,
-              (error: unknown) => {
-                if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
-                throw error;
-              },
-            ),
-        );
-        if (begun) return;
-        const call = { by, targetVersion };
-        // One that has ended between the two calls is no longer there to be joined.
-        if (
-          (await update(workflowId, 'join', {
-            ...call,
-            proof: prove(workflowId, 'join', call),
-          } satisfies RollbackCall)) !== 'no_plan'
-        )
-          return;
-      }
+      const plan = planOf('emergencyRollback', workflowId, input, 'join');
+      const call = proven<RollbackCall>(workflowId, 'join', { by, targetVersion });
+      const joined = await submitWithStart<RollbackView>(plan, 'join', call);
+      return joined === 'started' || joined === 'already_started'
+        ? begunRollback(input)
+        : (joined.answer ?? begunRollback(input));
     },
     putOnRecord: async (act) => {
       const workflowId = `audit/${randomUUID()}`;
@@ -114,18 +114,12 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
     },
     acknowledge: async (cubeId, answer) => {
       const workflowId = rollbackIdOf(cubeId);
-      const proof = prove(workflowId, 'acknowledge', answer);
-      const taken = await update(workflowId, 'acknowledge', { ...answer, proof });
+      const taken = await update<RollbackView>(workflowId, 'acknowledge', proven(workflowId, 'acknowledge', answer));
       if (taken === 'no_plan') throw notPossible('No emergency rollback of this cube is under way.', []);
+      return taken.answer;
     },
-    deployment: (cubeId) => look<DeploymentView>(deploymentIdOf(cubeId), 'deployment'),
+    deployment,
     rollback: (cubeId) => look<RollbackView>(rollbackIdOf(cubeId), 'rollback'),
     close,
   };
-}
-
-function isInProgress(cubeId: string): Failure {
-  return new Failure('conflict', `Another change of ${cubeId} is under way.`, {
-    hint: 'Look at it with `cubeshift cubes list`.',
-  });
 }

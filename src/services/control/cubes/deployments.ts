@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
@@ -6,8 +5,6 @@ import { idParameter, nextCommands, nullable, planRefusals, security } from '../
 import { Failure, isFailureType, toFailure } from '../../../base/failures.js';
 import { findCube } from '../../../domain/cubes.js';
 import {
-  begunDeployment,
-  begunRollback,
   type CubeChange,
   type DeploymentView,
   deploymentDefaults,
@@ -118,10 +115,7 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
     const by = authorization.callerOf(request).cubeId;
     const input = { cubeId, change: asked, by, readySeconds, watchSeconds };
     const act = { action: `cube.${asked.kind}`, subject: cubeId, details: { ...asked } };
-    const view = await audited(deps, request, act, async () => {
-      await cubeWorkflows.deploy(input);
-      return begun(deps, cubeId).catch(unlessSilent(begunDeployment(input)));
-    });
+    const view = await audited(deps, request, act, async () => notRefused(await cubeWorkflows.deploy(input)));
     return deploymentNow(deps, view);
   };
 
@@ -247,13 +241,13 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
       const act = actOf(deps, request, { action: 'cube.rollback', subject: id, details });
       const record = (outcome: object) =>
         recordRollback(deps, request.log, { ...act, details: { ...act.details, ...outcome } });
-      await cubeWorkflows.rollBack(input).catch(async (error: unknown) => {
+      const view = await cubeWorkflows.rollBack(input).catch(async (error: unknown) => {
         // One that was answered too late may be carried out all the same.
         await record({ outcome: outcomeOf(error), ...reasonOf(error) });
         throw error;
       });
       await record({ outcome: 'done' satisfies AuditOutcome });
-      return reply.code(202).send(await rollbackNow(deps, await look(id).catch(unlessSilent(begunRollback(input)))));
+      return reply.code(202).send(await rollbackNow(deps, view));
     },
   );
 
@@ -284,8 +278,8 @@ function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies)
       const details = { why, retry, ...(target_version === undefined ? {} : { target_version }) };
       const answer = { by, why, retry, ...(target_version === undefined ? {} : { targetVersion: target_version }) };
       const act = { action: 'cube.rollback.acknowledge', subject: id, details };
-      await audited(deps, request, act, () => cubeWorkflows.acknowledge(id, answer));
-      return reply.code(202).send(await rollbackNow(deps, await look(id)));
+      const view = await audited(deps, request, act, () => cubeWorkflows.acknowledge(id, answer));
+      return reply.code(202).send(await rollbackNow(deps, view));
     },
   );
 
@@ -359,27 +353,11 @@ function found<T>(view: T | undefined, what: string, cubeId: string): T {
   return view;
 }
 
-/** What is begun is told as begun, though no worker is there, or has the time, to tell more of it. */
-function unlessSilent<T>(begunView: T): (error: unknown) => T {
-  return (error) => {
-    if (toFailure(error).type === 'temporal_unreachable') return begunView;
-    throw error;
-  };
-}
-
-const refusedWithinMillis = 2500;
-
-/** The change once it is beyond what refuses it at once, which is answered as a refusal. */
-async function begun({ cubeWorkflows, closing }: ControlDependencies, cubeId: string): Promise<DeploymentView> {
-  const deadline = Date.now() + refusedWithinMillis;
-  for (;;) {
-    const view = found(await cubeWorkflows.deployment(cubeId), 'deployment', cubeId);
-    if (view.status === 'refused')
-      throw new Failure(isFailureType(view.failure) ? view.failure : 'conflict', view.sentence, {
-        ...(view.failure === 'not_found' ? { hint: 'List what was released with `cubeshift release list`.' } : {}),
-      });
-    const beyond = !['begin', 'take', 'start', 'take_back'].includes(view.step) || view.status !== 'running';
-    if (beyond || Date.now() > deadline || closing.aborted) return view;
-    await sleep(50);
-  }
+/** A change that its plan refused at once is answered as a refusal. */
+function notRefused(view: DeploymentView): DeploymentView {
+  const { status, failure, sentence } = view;
+  if (status !== 'refused') return view;
+  throw new Failure(isFailureType(failure) ? failure : 'conflict', sentence, {
+    ...(failure === 'not_found' ? { hint: 'List what was released with `cubeshift release list`.' } : {}),
+  });
 }

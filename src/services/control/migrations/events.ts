@@ -1,20 +1,20 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { problemResponses } from '../../../api/problem.js';
 import { idParameter, security } from '../../../api/schemas.js';
 import { endedStatuses, type MigrationView } from '../../../domain/migration/migration.js';
 import type { ControlDependencies } from '../dependencies.js';
-import { knownMigration } from './steering.js';
+import { knownMigration } from './views.js';
 
-const lookEveryMillis = 400;
-const aliveEveryMillis = 15_000;
+const tokenLookMillis = 400;
+const aliveMillis = 15_000;
 
 type EventName = 'progress' | 'stage' | 'rest' | 'end';
 
 /**
- * Server-sent events of a migration, each with the body of GET; the first comes at once, `end` is the last. They end with
- * the token they were asked for with.
+ * Server-sent events of a migration, each with the body of GET; the first comes at once, `end` is the last. A stream ends with
+ * the token that opened it.
  */
 export function registerEventRoutes(app: FastifyInstance, deps: ControlDependencies): void {
   app.withTypeProvider<TypeBoxTypeProvider>().get(
@@ -35,43 +35,65 @@ export function registerEventRoutes(app: FastifyInstance, deps: ControlDependenc
       },
     },
     async (request, reply) => {
-      let view = await knownMigration(deps, request.params.id);
-      const left = new AbortController();
-      request.raw.once('close', () => left.abort());
-      deps.closing.addEventListener('abort', () => left.abort(), { once: true });
+      const first = await knownMigration(deps, request.params.id);
       reply.hijack();
       reply.raw.writeHead(200, {
         'content-type': 'text/event-stream',
         'cache-control': 'no-store',
         connection: 'keep-alive',
       });
-      let last: MigrationView | undefined;
-      let toldAt = Date.now();
-      try {
-        while (!left.signal.aborted && deps.authorization.isStillValid(request)) {
-          const name = eventFor(last, view);
-          if (name !== undefined) {
-            reply.raw.write(`event: ${name}\ndata: ${JSON.stringify(view)}\n\n`);
-            last = view;
-            toldAt = Date.now();
-          } else if (Date.now() - toldAt > aliveEveryMillis) {
-            reply.raw.write(': alive\n\n');
-            toldAt = Date.now();
-          }
-          if (name === 'end') break;
-          await sleep(lookEveryMillis, undefined, { signal: left.signal }).catch(() => undefined);
-          view = await knownMigration(deps, request.params.id).catch(() => view);
-        }
-      } finally {
-        reply.raw.end();
-      }
+      const stream = new EventStream((text) => reply.raw.write(text));
+      const isOpen = () => deps.authorization.isStillValid(request);
+      const stopWatching = deps.feed.watch(first, (view) => isOpen() && stream.show(view));
+      const timer = setInterval(() => (isOpen() ? stream.keepAlive() : stream.end()), tokenLookMillis);
+      const end = () => stream.end();
+      request.raw.once('close', end);
+      deps.closing.addEventListener('abort', end, { once: true });
+      if (deps.closing.aborted) end();
+      stream.show(first);
+      await stream.ended;
+      clearInterval(timer);
+      stopWatching();
+      deps.closing.removeEventListener('abort', end);
+      reply.raw.end();
     },
   );
+}
+
+/** One stream of events: writes what has changed since its last event, and ends with the run. */
+class EventStream {
+  end: () => void = () => undefined;
+  readonly ended = new Promise<void>((resolve) => {
+    this.end = resolve;
+  });
+  private last: MigrationView | undefined;
+  private writtenAt = Date.now();
+
+  constructor(private readonly write: (text: string) => void) {}
+
+  show(view: MigrationView): void {
+    const name = eventFor(this.last, view);
+    if (name === undefined) return;
+    this.send(`event: ${name}\ndata: ${JSON.stringify(view)}\n\n`);
+    this.last = view;
+    if (name === 'end') this.end();
+  }
+
+  /** Writes a comment where no event came for a while, so that nothing on the way takes the connection for dead. */
+  keepAlive(): void {
+    if (Date.now() - this.writtenAt > aliveMillis) this.send(': alive\n\n');
+  }
+
+  private send(text: string): void {
+    this.write(text);
+    this.writtenAt = Date.now();
+  }
 }
 
 function eventFor(last: MigrationView | undefined, view: MigrationView): EventName | undefined {
   if (endedStatuses.has(view.status)) return 'end';
   const moved = last === undefined || last.status !== view.status || last.stage !== view.stage;
   if (moved) return view.status === 'running' ? 'stage' : 'rest';
-  return JSON.stringify(last?.progress) === JSON.stringify(view.progress) ? undefined : 'progress';
+  const same = last.pending === view.pending && isDeepStrictEqual(last.progress, view.progress);
+  return same ? undefined : 'progress';
 }

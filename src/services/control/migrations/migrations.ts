@@ -5,15 +5,14 @@ import { problemResponses } from '../../../api/problem.js';
 import { idParameter, kindParameter, planRefusals, security, startBody, steeringBodies } from '../../../api/schemas.js';
 import { Failure } from '../../../base/failures.js';
 import { contractKinds, defaultOptionsOf, type MigrationKind, migrationKinds } from '../../../domain/catalog.js';
-import { trafficNameOfKind } from '../../../domain/cubes.js';
 import { isMigrationId } from '../../../domain/migration/migration.js';
 import type { MigrationOptions } from '../../../domain/migration/options.js';
 import { requesterHeaders } from '../../../http/requester.js';
-import { listMigrations } from '../../../postgres/ledger/run-view.js';
 import { findStart, recordRunId, recordStart } from '../../../postgres/ledger/runs.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
-import { knownMigration, steer } from './steering.js';
+import { steer } from './steering.js';
+import { allMigrations, knownMigration } from './views.js';
 
 const found = {
   200: { $ref: 'Migration#' },
@@ -27,7 +26,7 @@ const accepted = {
 /** Starting, looking at and steering migrations. */
 export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDependencies): void {
   const routes = app.withTypeProvider<TypeBoxTypeProvider>();
-  const { cube, workflows, authorization, weights } = deps;
+  const { cube, workflows, authorization } = deps;
   const reads = authorization.require('migration:read');
   const writes = authorization.require('migration:write');
 
@@ -48,14 +47,7 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
         },
       },
     },
-    async () => {
-      const views = await listMigrations(cube);
-      return {
-        items: await Promise.all(
-          views.map(async (view) => ({ ...view, traffic: await weights.of(trafficNameOfKind(view.kind)) })),
-        ),
-      };
-    },
+    async () => ({ items: await allMigrations(deps) }),
   );
 
   routes.get(

@@ -8,7 +8,8 @@ import { mainTableOf, parseRowName, type RowRef, rowName } from '../../../domain
 import { requesterHeaders } from '../../../http/requester.js';
 import { hasUnresolvedReject, readRejectPage } from '../../../postgres/ledger/reject-page.js';
 import type { ControlDependencies } from '../dependencies.js';
-import { knownMigration, steer } from './steering.js';
+import { steer } from './steering.js';
+import { knownMigration } from './views.js';
 
 const accepted = {
   202: { $ref: 'Migration#' },

@@ -6,7 +6,7 @@ import { signReport } from '../../../auth/report-signature.js';
 import { packageVersion } from '../../../base/package-root.js';
 import { readReport } from '../../../postgres/ledger/report-records.js';
 import type { ControlDependencies } from '../dependencies.js';
-import { knownMigration } from './steering.js';
+import { knownMigration } from './views.js';
 
 /** The evidence of a migration: what was moved, rejected, compared, asked and by whom; signed. */
 export function registerReportRoutes(app: FastifyInstance, deps: ControlDependencies): void {

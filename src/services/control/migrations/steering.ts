@@ -1,7 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import { Failure } from '../../../base/failures.js';
-import { trafficNameOfKind } from '../../../domain/cubes.js';
 import {
   allowedActions,
   endsRun,
@@ -12,22 +10,15 @@ import {
 } from '../../../domain/migration/migration.js';
 import { appendAudit } from '../../../postgres/audit.js';
 import { readStateSequence } from '../../../postgres/ledger/run-state.js';
-import { readMigration } from '../../../postgres/ledger/run-view.js';
 import { readStart } from '../../../postgres/ledger/runs.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { notPossible } from '../temporal-calls.js';
-
-/** A migration or 404. */
-export async function knownMigration({ cube, weights }: ControlDependencies, id: string): Promise<MigrationView> {
-  const view = await readMigration(cube, id);
-  if (view === undefined) throw new Failure('not_found', `There is no migration ${id.slice(0, 80)}.`);
-  return { ...view, traffic: await weights.of(trafficNameOfKind(view.kind)) };
-}
+import { knownMigration } from './views.js';
 
 /**
- * Asks the plan; what does not fit now is refused with what does. The plan itself has the last word. Returns the run as
- * the plan left it when it took the request up, or as it is when that takes longer than a pause may.
+ * Sends a command to the plan, which has the last word: one that does not fit now is refused with those that do. Returns the run
+ * in the state that the command brought, or as it is when that takes longer than 2.5 seconds.
  */
 export async function steer(
   deps: ControlDependencies,
@@ -40,13 +31,11 @@ export async function steer(
   // Only an ended run is refused on the ledger's word: while one lives, the plan may be a moment ahead of it.
   if (view.finished_at !== null) throw ended(view, action);
   if (!isMigrationId(id)) throw new Failure('not_found', `There is no migration ${id.slice(0, 80)}.`);
-  const before = await readStateSequence(deps.cube, id);
   const act = { action: `migration.${action}`, subject: id, details: auditDetails(view, request) };
   await audited(deps, call, act, async () => {
     const answer = await deps.workflows.steer(view.kind, id, action, request);
     if (answer === 'no_plan') await startAgain(deps, id, action, request);
   });
-  await untilApplied(deps, id, before);
   return knownMigration(deps, id);
 }
 
@@ -97,14 +86,4 @@ function auditDetails(view: MigrationView, { ids, ...request }: SteeringRequest)
     ...request,
     ...(ids === undefined ? {} : { rejects: ids === 'all' ? ids : ids.length }),
   };
-}
-
-const applyMillis = 2500;
-const lookEveryMillis = 50;
-
-async function untilApplied({ cube, closing }: ControlDependencies, id: string, before: string): Promise<void> {
-  const deadline = Date.now() + applyMillis;
-  while (Date.now() < deadline && !closing.aborted && (await readStateSequence(cube, id)) === before) {
-    await sleep(lookEveryMillis);
-  }
 }

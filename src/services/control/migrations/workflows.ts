@@ -10,16 +10,16 @@ import {
   workflowIdOf,
 } from '../../../domain/migration/migration.js';
 import { taskQueues } from '../../../domain/task-queues.js';
-import type { CarriedRun } from '../../../workflows/lib/run.js';
-import { createTemporalCalls } from '../temporal-calls.js';
+import type { CarriedRun } from '../../../workflows/lib/carried-run.js';
+import { createTemporalCalls, temporalAway } from '../temporal-calls.js';
 
 /** The plans, as the control API starts and steers them. */
 export interface MigrationWorkflows {
   /** Starts the plan of a run; a run that was started before answers with its run id. */
   start(input: MigrationInput): Promise<{ runId: string }>;
   /**
-   * Hands a request to the plan; returns once the plan has accepted it, throws `not_at_this_stage` when it does not fit.
-   * `no_plan`: Temporal runs no plan of this migration.
+   * Sends a command to the plan, which accepts it, and returns once the ledger holds the state that it brings, or after 2.5
+   * seconds. Throws `not_at_this_stage` when it does not fit. `no_plan`: Temporal runs no plan of this migration.
    */
   steer(
     kind: MigrationKind,
@@ -28,8 +28,8 @@ export interface MigrationWorkflows {
     request: SteeringRequest,
   ): Promise<'accepted' | 'no_plan'>;
   /**
-   * Hands a request to the plan of an unfinished run whose plan Temporal has lost or ended by force, and starts it again for
-   * that; one that refuses the request rests blocked. `ended`: it has ended in good order after all.
+   * As `steer`, for an unfinished run whose plan Temporal has lost or ended by force: starts the plan again. A plan that
+   * refuses the command rests blocked. `ended`: the run has ended in good order after all.
    */
   startAgain(
     input: MigrationInput,
@@ -50,7 +50,7 @@ export function createMigrationWorkflows(
   prove: ProveRequest,
 ): MigrationWorkflows {
   const calls = createTemporalCalls(target, namespace, callMillis);
-  const { workflow, bounded, update, updateStarting, reachable, close } = calls;
+  const { workflow, bounded, submit, submitWithStart, reachable, close } = calls;
   const startArgs = (workflowId: string, input: MigrationInput, carried: CarriedRun | null) => [
     input,
     carried,
@@ -79,8 +79,8 @@ export function createMigrationWorkflows(
       }),
     steer: async (kind, id, action, request) => {
       const workflowId = workflowIdOf(kind, id);
-      const taken = await update(workflowId, action, proven(workflowId, action, request));
-      return taken === 'no_plan' ? taken : 'accepted';
+      const submitted = await submit(workflowId, action, proven(workflowId, action, request));
+      return submitted === 'no_plan' ? submitted : 'accepted';
     },
     startAgain: async (input, from, action, request) => {
       const carried: CarriedRun = {
@@ -98,9 +98,12 @@ export function createMigrationWorkflows(
         workflowId,
         taskQueue: taskQueues.control,
         args: startArgs(workflowId, input, carried),
-      };
-      const taken = await updateStarting(plan, action, proven(workflowId, action, request));
-      return taken === 'ended' ? taken : 'accepted';
+        whenRunning: 'join',
+        whenCompleted: 'refuse',
+      } as const;
+      const submitted = await submitWithStart(plan, action, proven(workflowId, action, request));
+      if (submitted === 'started') throw temporalAway(undefined);
+      return submitted === 'already_started' ? 'ended' : 'accepted';
     },
     reachable,
     close,

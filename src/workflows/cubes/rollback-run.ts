@@ -1,0 +1,207 @@
+import {
+  type ApplicationFailure,
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
+import type { CubeTraffic } from '../../activities/cube-traffic.js';
+import { findCube } from '../../domain/cubes.js';
+import {
+  type Acknowledgement,
+  type NextCommand,
+  type ReopenedTraffic,
+  type RollbackCall,
+  type RollbackInput,
+  type RollbackStatus,
+  type RollbackView,
+  rollbackAnswers,
+  type TrafficBefore,
+} from '../../domain/deployment/cube-changes.js';
+import { notAtThisStage, PendingCommand } from '../lib/commands.js';
+import { CubeChangeRun } from '../lib/cube-change-run.js';
+import { acknowledgeUpdate, joinUpdate, rollbackQuery } from '../lib/messages.js';
+import { untilCancelled } from '../lib/options.js';
+import type { ReceivedRequests } from '../lib/received-requests.js';
+
+const { keepWaiting } = proxyActivities<Pick<CubeTraffic, 'keepWaiting'>>(untilCancelled);
+
+/** One emergency rollback as its plan sees it: what it found and did, what a person answered, and its view. */
+export class RollbackRun extends CubeChangeRun {
+  traffic: TrafficBefore | undefined;
+  reopened: ReopenedTraffic | undefined;
+  from: string | undefined;
+  /** The version that the rollback goes to, once that is known. */
+  target: string | undefined;
+  /** The version that a person named, at the start or in an answer; null: the one that is warm. */
+  named: string | null;
+  stoppedAt: string | undefined;
+  restoredAt: string | undefined;
+  private status: RollbackStatus = 'running';
+  private statusSentence = 'It has just begun.';
+  private acknowledgedBy: string | null = null;
+  private trafficSteps = 0;
+  private waiting: CancellationScope | undefined;
+  private waited = Promise.resolve();
+  private readonly answers = new PendingCommand<'answer', Acknowledgement>((pending) =>
+    this.status === 'escalated' && pending === undefined ? ['answer'] : [],
+  );
+
+  constructor(
+    readonly input: RollbackInput,
+    readonly received: ReceivedRequests,
+  ) {
+    super(input.cubeId);
+    this.named = input.targetVersion;
+    this.listen();
+  }
+
+  get sentence(): string {
+    return this.statusSentence;
+  }
+
+  /** Numbers the steps that change the traffic. */
+  nextTrafficStep(): number {
+    return ++this.trafficSteps;
+  }
+
+  /** Why the cube stays closed though all is well, in a sentence; undefined where it is open. */
+  get holdsTraffic(): string | undefined {
+    const { reopened } = this;
+    return reopened?.passed && reopened.closedBy !== null
+      ? `the cube was closed by ${reopened.closedBy}, and stays closed`
+      : undefined;
+  }
+
+  /** Users wait until a step lets them in, or the rollback ends; a hold would end by itself. */
+  keepWaiting(sequence: number): void {
+    const before = this.endWaiting();
+    this.waiting = new CancellationScope({ cancellable: true });
+    this.waited = this.waiting
+      .run(() => keepWaiting(this.change, sequence))
+      .catch((error: unknown) => {
+        if (!isCancellation(error)) this.recordStep('keep_away', 'users could not be kept waiting');
+      })
+      .then(() => before);
+  }
+
+  /** Returns once no step keeps users waiting any more: nothing of a rollback goes on after its end. */
+  endWaiting(): Promise<void> {
+    this.waiting?.cancel();
+    return this.waited;
+  }
+
+  healthQuestion(version: string, seconds: number) {
+    return { change: this.change, version, seconds };
+  }
+
+  become(status: RollbackStatus, sentence: string): void {
+    this.status = status;
+    this.statusSentence = sentence;
+    this.recordStep(status, sentence);
+    const next = this.next.map(({ command, what }) => `- \`${command}\`: ${what}`);
+    setCurrentDetails([`**${status}**: ${sentence}`, ...(next.length === 0 ? [] : [next.join('\n')])].join('\n\n'));
+  }
+
+  /** Waits for a person's answer to the escalation, and goes by it. */
+  async awaitAnswer(): Promise<Acknowledgement> {
+    const { request: answer } = await this.answers.next();
+    const { by, why, retry, targetVersion } = answer;
+    this.acknowledgedBy = by;
+    if (targetVersion !== undefined) {
+      this.named = targetVersion;
+      this.target = undefined;
+    }
+    this.restoredAt = undefined;
+    this.status = 'running';
+    this.recordStep('acknowledged', `${by}: ${why}${retry ? '; the steps are tried again' : ''}`);
+    this.answers.settle('applied');
+    return answer;
+  }
+
+  /** Returns once every update has been answered. */
+  async finish(): Promise<void> {
+    this.answers.close();
+    await condition(allHandlersFinished);
+  }
+
+  /** What a person may type now; empty while the rollback waits for no person. */
+  get next(): readonly NextCommand[] {
+    const { status, traffic, input } = this;
+    if (status !== 'escalated') return [];
+    return rollbackAnswers(input.cubeId, findCube(input.cubeId)?.trafficName ?? null, traffic === undefined);
+  }
+
+  get view(): RollbackView {
+    const { cubeId, by } = this.input;
+    return {
+      cube_id: cubeId,
+      target_version: this.target ?? this.named,
+      from_version: this.from ?? null,
+      status: this.status,
+      step: this.currentStep,
+      sentence: this.status === 'running' ? (this.steps.at(-1)?.sentence ?? this.sentence) : this.sentence,
+      by,
+      steps: [...this.steps],
+      traffic_stopped_at: this.stoppedAt ?? null,
+      traffic_restored_at: this.restoredAt ?? null,
+      acknowledged_by: this.acknowledgedBy,
+      next: this.next,
+    };
+  }
+
+  private listen(): void {
+    setHandler(rollbackQuery, () => this.view);
+    setHandler(
+      acknowledgeUpdate,
+      async (answer: Acknowledgement) => {
+        this.received.receiveUpdate('acknowledge', answer);
+        await this.answers.submit({ action: 'answer', request: answer });
+        return this.view;
+      },
+      { validator: (_answer: Acknowledgement) => this.checkEscalated() },
+    );
+    setHandler(
+      joinUpdate,
+      async (call: RollbackCall) => {
+        this.received.receiveUpdate('join', call);
+        const { by, targetVersion } = call;
+        if (targetVersion !== null && this.status === 'escalated') {
+          const answer = { by, why: `go back to ${targetVersion}`, retry: true, targetVersion };
+          await this.answers.submit({ action: 'answer', request: answer });
+        }
+        return this.view;
+      },
+      { validator: (call: RollbackCall) => this.checkJoined(call) },
+    );
+  }
+
+  private checkEscalated(): void {
+    if (this.answers.accepts('answer')) return;
+    throw refusal(`The rollback is ${this.status}; there is nothing to acknowledge.`, []);
+  }
+
+  /** Refuses a call that the rollback does not go by. */
+  private checkJoined({ targetVersion }: RollbackCall): void {
+    if (this.status === 'escalated') {
+      if (targetVersion === null) throw refusal(`The rollback waits for a person: ${this.sentence}`, this.next);
+      this.checkEscalated();
+      return;
+    }
+    const goesTo = this.target ?? this.named;
+    if (this.status === 'running' && (targetVersion === null || targetVersion === goesTo)) return;
+    const to = goesTo === null ? '' : ` to ${goesTo}`;
+    throw refusal(`A rollback${to} is ${this.status}; it does not go to ${targetVersion ?? 'another version'}.`, []);
+  }
+}
+
+/** Names the commands that fit instead, so that the caller knows what to type. */
+function refusal(message: string, next: readonly NextCommand[]): ApplicationFailure {
+  return notAtThisStage(
+    message,
+    next.map(({ command }) => command),
+  );
+}

@@ -1,0 +1,21 @@
+import type { MigrationAction, MigrationStage, SteeringRequest } from '../../domain/migration/migration.js';
+import type { Command } from './commands.js';
+
+export type SteeringCommand = Command<MigrationAction, SteeringRequest>;
+
+/** All that a migration remembers across a continue-as-new; plain data. */
+export interface CarriedRun {
+  /** Parts of the plan that are done, and that `once` does not repeat. */
+  readonly completed: readonly string[];
+  readonly undos: readonly string[];
+  readonly sequence: number;
+  readonly stage: MigrationStage;
+  readonly estimatedRows: number;
+  readonly migrated: number;
+  readonly rejected: number;
+  readonly verificationId?: string;
+  /** The command that the plan has begun and not completed. */
+  readonly commandInProgress?: SteeringCommand;
+  /** Set when the plan was lost and starts again from the ledger: it waits for a command, then looks at everything once more. */
+  readonly startedAgain?: true;
+}
