@@ -13,7 +13,7 @@ export function createAuditRecord({ cube }: Pick<Databases, 'cube'>, isProven: (
      * Tried until it is done, and done once. What somebody else than the control API wants to have on record is told as
      * just that: a forged entry would be worse than none.
      */
-    putOnRecord: (act: AuditedAct, received: ReceivedRequest): Promise<void> =>
+    recordAct: (act: AuditedAct, received: ReceivedRequest): Promise<void> =>
       guarded(
         async () => {
           const once = { ...act, details: { ...act.details, once: received.workflowId } };

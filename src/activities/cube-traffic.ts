@@ -68,7 +68,7 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
     placeHold(redis, name, { scope: 'all', seconds: holdSeconds, by: rollbackIdOf(cubeId) }, fence);
   return {
     /** How users reach the cube now, to be told before it is changed. */
-    lookAtTraffic: ({ cubeId }: ChangeReference): Promise<TrafficBefore> =>
+    readTraffic: ({ cubeId }: ChangeReference): Promise<TrafficBefore> =>
       guarded(async () => {
         const name = trafficNameOf(cubeId);
         if (name === null) return { way: 'none', enabled: null };
@@ -109,7 +109,7 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
      * Keeps users waiting at the gateways: makes the hold of this rollback longer again and again, until it is cancelled or
      * a later step of the rollback took its fence. Whatever fails may pass, and users are to wait all the same.
      */
-    keepWaiting: (change: ChangeReference, sequence: number): Promise<void> =>
+    extendHold: (change: ChangeReference, sequence: number): Promise<void> =>
       guarded(
         async () => {
           const name = trafficNameOf(change.cubeId);
@@ -135,7 +135,7 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
      * Lets users in again. A cube that a rollback closed is opened, this one or one before that left it to a person; one
      * that somebody else closed stays closed: that is told, and is a failure where it happened meanwhile.
      */
-    letTrafficIn: (
+    resumeTraffic: (
       change: ChangeReference,
       { way, enabled }: TrafficBefore,
       sequence: number,

@@ -50,7 +50,7 @@ export function createCubeVersions({ runtime, redis, admits, maxInstances }: Cub
   };
   return {
     /** Takes the cube for a run, and says what is wanted of it as yet. */
-    takeCube: (change: ChangeReference, kind: 'deployment' | 'rollback'): Promise<DesiredCube> =>
+    claimCube: (change: ChangeReference, kind: 'deployment' | 'rollback'): Promise<DesiredCube> =>
       guarded(() => runtime.claim(change, kind)),
 
     /**
@@ -77,7 +77,7 @@ export function createCubeVersions({ runtime, redis, admits, maxInstances }: Cub
       }),
 
     /** The run has ended: of its steps none that comes late does anything. */
-    letCubeGo: (change: ChangeReference): Promise<void> =>
+    releaseCube: (change: ChangeReference): Promise<void> =>
       guarded(async () => {
         await runtime.release(change);
         // The cube is free all the same while Redis is away.

@@ -8,7 +8,7 @@ const answerMillis = 10_000;
 export function createEscalation(webhookUrl: string) {
   return {
     /** Returns whether there was somebody to call. */
-    tellEscalation: (escalation: Escalation): Promise<boolean> =>
+    callWebhook: (escalation: Escalation): Promise<boolean> =>
       guarded(async () => {
         if (webhookUrl === '') return false;
         const response = await fetch(webhookUrl, {

@@ -13,7 +13,7 @@ export function createOutsideRequests(
     checkProof: async (received: ReceivedRequest): Promise<boolean> => isProven(received),
 
     /** Puts a request on record that the control API did not send; tried until it is done, and done once. */
-    tellOutside: (received: ReceivedRequest): Promise<void> =>
+    recordOutsideRequest: (received: ReceivedRequest): Promise<void> =>
       guarded(
         async () => {
           await atSide('cube', () => appendAudit(cube, outsideRequestEntry(received)));

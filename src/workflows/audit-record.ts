@@ -14,5 +14,5 @@ export async function auditRecord(act: AuditedAct, proof?: RequestProof): Promis
   // Not when a worker came to it: it may have waited for one longer than its proof is good.
   const receivedAt = startTime.toISOString();
   const word = 'start';
-  await steps.putOnRecord(act, { workflowId, runId, word, payload: act, proof, receivedAt, count: 1, again: false });
+  await steps.recordAct(act, { workflowId, runId, word, payload: act, proof, receivedAt, count: 1, again: false });
 }

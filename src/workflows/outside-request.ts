@@ -7,5 +7,5 @@ const steps = proxyActivities<OutsideRequests>(untilDone);
 
 /** Tells what reached a plan past the control API, when that plan has ended before it could be told. */
 export async function outsideRequest(received: ReceivedRequest): Promise<void> {
-  await steps.tellOutside(received);
+  await steps.recordOutsideRequest(received);
 }

@@ -98,7 +98,7 @@ beforeAll(async () => {
     cubeWorkflows: {
       deploy: (input) => plans().then(() => begunDeployment(input)),
       rollBack: (input) => plans().then(() => begunRollback(input)),
-      putOnRecord: away,
+      recordAct: away,
       acknowledge: () => plans().then(() => rollback),
       deployment: away,
       rollback: async () => rollback,

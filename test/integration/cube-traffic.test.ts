@@ -53,30 +53,30 @@ function run<T>(step: () => Promise<T>): Promise<T> {
 test('a cube that was closed here is opened again, though nobody could say how it was before', async () => {
   await run(() => traffic().stopTraffic(change, unknown, 1));
   expect((await readFlags(redis, 'saju')).enabled).toBe(false);
-  expect(await run(() => traffic().letTrafficIn(change, unknown, 2))).toEqual(opened);
+  expect(await run(() => traffic().resumeTraffic(change, unknown, 2))).toEqual(opened);
   expect((await readFlags(redis, 'saju')).enabled).toBe(true);
 });
 
 test('a cube that somebody had closed before stays closed, and theirs', async () => {
   await writeFlags(redis, 'saju', { enabled: false }, { by: 'ops', why: 'not yet' });
   await run(() => traffic().stopTraffic(change, unknown, 1));
-  expect(await run(() => traffic().letTrafficIn(change, unknown, 2))).toEqual({ passed: true, closedBy: 'ops' });
+  expect(await run(() => traffic().resumeTraffic(change, unknown, 2))).toEqual({ passed: true, closedBy: 'ops' });
   expect(await readFlags(redis, 'saju')).toMatchObject({ enabled: false, changed: { by: 'ops' } });
 });
 
 test('a cube that somebody closes meanwhile stays closed, and that is told', async () => {
   await run(() => traffic().stopTraffic(change, { way: 'flags', enabled: true }, 1));
   await writeFlags(redis, 'saju', { enabled: false }, { by: 'ops', why: 'wait' });
-  const verdict = await run(() => traffic().letTrafficIn(change, { way: 'flags', enabled: true }, 2));
+  const verdict = await run(() => traffic().resumeTraffic(change, { way: 'flags', enabled: true }, 2));
   expect(verdict).toEqual({ passed: false, sentence: 'the cube was closed by ops meanwhile' });
 });
 
 describe('a cube that an earlier rollback closed, and left to a person,', () => {
   const earlier = { ...change, holderId: 'rollback/saju-cube/0' };
   const again = async () => {
-    expect(await run(() => traffic().lookAtTraffic(change))).toEqual(closed);
+    expect(await run(() => traffic().readTraffic(change))).toEqual(closed);
     await run(() => traffic().stopTraffic(change, closed, 1));
-    return run(() => traffic().letTrafficIn(change, closed, 2));
+    return run(() => traffic().resumeTraffic(change, closed, 2));
   };
   beforeEach(() => run(() => traffic().stopTraffic(earlier, { way: 'flags', enabled: true }, 1)));
 
@@ -108,10 +108,10 @@ test('a kill switch that an earlier rollback has thrown goes, and one of a perso
   const folder = await mkdtemp(join(tmpdir(), 'cubeshift-switch-'));
   const file = join(folder, 'saju');
   await writeFile(file, 'rollback/saju-cube/0');
-  await run(() => traffic('legacy', folder).letTrafficIn(change, unknown, 2));
+  await run(() => traffic('legacy', folder).resumeTraffic(change, unknown, 2));
   expect(existsSync(file)).toBe(false);
   await writeFile(file, '');
-  await run(() => traffic('legacy', folder).letTrafficIn(change, unknown, 2));
+  await run(() => traffic('legacy', folder).resumeTraffic(change, unknown, 2));
   expect(existsSync(file)).toBe(true);
   await rm(folder, { recursive: true });
 });
@@ -119,7 +119,7 @@ test('a kill switch that an earlier rollback has thrown goes, and one of a perso
 describe('an attempt that wakes up after its step was done by another, and', () => {
   const before = { way: 'flags', enabled: true } as const;
   const stop = (turn: number, from = traffic()) => run(() => from.stopTraffic(change, before, turn));
-  const letIn = (turn: number) => run(() => traffic().letTrafficIn(change, before, turn));
+  const letIn = (turn: number) => run(() => traffic().resumeTraffic(change, before, turn));
   const versions = () =>
     createCubeVersions({ runtime: createLocalRuntime(folder, '1.0'), redis, admits: () => true, maxInstances: 8 });
   const isOpen = async () => (await readFlags(redis, 'saju')).enabled;
@@ -147,17 +147,17 @@ describe('an attempt that wakes up after its step was done by another, and', () 
 
   test('a person opened the cube after the end, does not close it', async () => {
     await stop(1);
-    await run(() => versions().letCubeGo(change));
+    await run(() => versions().releaseCube(change));
     await writeFlags(redis, 'saju', { enabled: true }, { by: 'ops', why: 'seen' });
     await stop(2);
     expect(await isOpen()).toBe(true);
   });
 
   test('the rollback never held the cube, does not take it', async () => {
-    await run(() => versions().letCubeGo(change));
-    await expect(run(() => versions().takeCube(change, 'rollback'))).rejects.toMatchObject({ type: 'conflict' });
+    await run(() => versions().releaseCube(change));
+    await expect(run(() => versions().claimCube(change, 'rollback'))).rejects.toMatchObject({ type: 'conflict' });
     const next = { ...change, holderId: 'deployment/saju-cube/1' };
-    expect(await run(() => versions().takeCube(next, 'deployment'))).toMatchObject({ active: '1.0' });
+    expect(await run(() => versions().claimCube(next, 'deployment'))).toMatchObject({ active: '1.0' });
   });
 
   /** Redis is away for its change, and back when it looks again. */
@@ -176,7 +176,7 @@ describe('an attempt that wakes up after its step was done by another, and', () 
     const away = whileAway();
     await stop(1, away);
     expect(existsSync(join(folder, 'saju'))).toBe(true);
-    await run(() => traffic('legacy', folder).letTrafficIn(change, before, 2));
+    await run(() => traffic('legacy', folder).resumeTraffic(change, before, 2));
     expect(existsSync(join(folder, 'saju'))).toBe(false);
     await stop(1, away);
     expect(existsSync(join(folder, 'saju'))).toBe(false);
@@ -186,17 +186,17 @@ describe('an attempt that wakes up after its step was done by another, and', () 
     await stop(1);
     await letIn(2);
     await stop(3, whileAway());
-    await run(() => traffic('legacy', folder).letTrafficIn(change, before, 2));
+    await run(() => traffic('legacy', folder).resumeTraffic(change, before, 2));
     await stop(1, whileAway());
     expect(existsSync(join(folder, 'saju'))).toBe(true);
-    await run(() => traffic('legacy', folder).letTrafficIn(change, before, 4));
+    await run(() => traffic('legacy', folder).resumeTraffic(change, before, 4));
     expect(existsSync(join(folder, 'saju'))).toBe(false);
   });
 
   test('users no longer wait, places no hold', async () => {
     const hold = { way: 'hold', enabled: null } as const;
     await run(() => traffic('cube').stopTraffic(change, hold, 1));
-    await run(() => traffic('cube').letTrafficIn(change, hold, 2));
+    await run(() => traffic('cube').resumeTraffic(change, hold, 2));
     await run(() => traffic('cube').stopTraffic(change, hold, 1));
     expect(await readCurrentHold(redis, 'saju')).toBeNull();
   });
@@ -225,7 +225,7 @@ describe('a gateway that does not go by what was written', () => {
     await until('it to be listed', async () => (await readInstances(redis, 'api-gateway-cube')).length === 1);
     expect(await run(() => traffic('legacy', folder).stopTraffic(change, before, 1))).toEqual({ unheard: 1 });
     expect(thrown()).toBe(true);
-    await run(() => traffic('legacy', folder).letTrafficIn(change, before, 2));
+    await run(() => traffic('legacy', folder).resumeTraffic(change, before, 2));
     expect(thrown()).toBe(false);
     await gateway.close();
   });
@@ -270,7 +270,7 @@ describe('a gateway that does not go by what was written', () => {
     for (let turn = 1; turn < 6; turn += 2) {
       expect(await run(() => traffic('legacy', folder).stopTraffic(change, before, turn))).toEqual({ unheard: 0 });
       expect(watcher.flagsOf('saju').enabled).toBe(false);
-      await run(() => traffic('legacy', folder).letTrafficIn(change, before, turn + 1));
+      await run(() => traffic('legacy', folder).resumeTraffic(change, before, turn + 1));
     }
     expect(thrown()).toBe(false);
     await gateway.close();
@@ -285,23 +285,23 @@ describe('users who wait', () => {
   test('go on waiting for as long as they are kept, and not after they were let in', async () => {
     await run(() => traffic('cube').stopTraffic(change, before, 1));
     await redis.pexpire('cubeshift:hold:saju', 5000);
-    const kept = run(() => traffic('cube').keepWaiting(change, 1));
+    const kept = run(() => traffic('cube').extendHold(change, 1));
     await until('the hold to be made longer', async () => (await left()) > 50_000);
-    await run(() => traffic('cube').letTrafficIn(change, before, 2));
+    await run(() => traffic('cube').resumeTraffic(change, before, 2));
     await kept;
     expect(await readCurrentHold(redis, 'saju')).toBeNull();
   });
 
   test('are left alone by an attempt that wakes up late, whatever it was about to do', async () => {
     await run(() => traffic('cube').stopTraffic(change, before, 1));
-    await run(() => traffic('cube').letTrafficIn(change, before, 2));
+    await run(() => traffic('cube').resumeTraffic(change, before, 2));
     await run(() => traffic('cube').stopTraffic(change, before, 3));
     const held = await readCurrentHold(redis, 'saju');
     expect(held).not.toBeNull();
     for (const late of [
       () => traffic('cube').stopTraffic(change, before, 1),
-      () => traffic('cube').keepWaiting(change, 1),
-      () => traffic('cube').letTrafficIn(change, before, 2),
+      () => traffic('cube').extendHold(change, 1),
+      () => traffic('cube').resumeTraffic(change, before, 2),
     ])
       await run<unknown>(late);
     expect(await readCurrentHold(redis, 'saju')).toEqual(held);
@@ -311,16 +311,16 @@ describe('users who wait', () => {
     await run(() => traffic('cube').stopTraffic(change, before, 1));
     const next = { ...change, holderId: 'rollback/saju-cube/2' };
     await run(() => traffic('cube').stopTraffic(next, before, 1));
-    await run(() => traffic('cube').letTrafficIn(next, before, 2));
+    await run(() => traffic('cube').resumeTraffic(next, before, 2));
     expect(await readCurrentHold(redis, 'saju')).toBeNull();
   });
 
   test('are not kept by one that wakes up late, or whose rollback is over', async () => {
-    await run(() => traffic('cube').letTrafficIn(change, before, 2));
-    await run(() => traffic('cube').keepWaiting(change, 1));
+    await run(() => traffic('cube').resumeTraffic(change, before, 2));
+    await run(() => traffic('cube').extendHold(change, 1));
     expect(await readCurrentHold(redis, 'saju')).toBeNull();
     await closeFence(redis, change.holderId);
-    await run(() => traffic('cube').keepWaiting(change, 3));
+    await run(() => traffic('cube').extendHold(change, 3));
     expect(await readCurrentHold(redis, 'saju')).toBeNull();
   });
 });

@@ -21,14 +21,14 @@ test('a new version takes the traffic only after it was ready and answered right
   const view = await outcome('happy', world);
   expect(view).toMatchObject({ status: 'done', version: '1.1', previous_version: '1.0', failure: null });
   expect(world.order).toEqual([
-    'takeCube',
+    'claimCube',
     'deployVersion',
     'awaitVersion',
     'smokeTest',
     'activateVersion',
     'watchVersion',
     'keepVersions',
-    'letCubeGo',
+    'releaseCube',
   ]);
   // As many as run of the old one.
   expect(world.argsOf('deployVersion')?.slice(1)).toEqual(['1.1', 2]);
@@ -42,7 +42,7 @@ describe('what does not go well is taken back, whole:', () => {
     expect(view.status).toBe('taken_back');
     expect(view.sentence).toBe(`Version 1.1 of ill-${step} was taken back: it is sick. 1.0 has the traffic.`);
     expect(world.argsOf('restoreVersions')?.[1]).toEqual(cubeBefore);
-    expect(world.order.at(-1)).toBe('letCubeGo');
+    expect(world.order.at(-1)).toBe('releaseCube');
     expect(world.order.includes('activateVersion')).toBe(step === 'watchVersion');
   });
 
@@ -89,9 +89,9 @@ describe('what does not go well is taken back, whole:', () => {
 });
 
 test('a cube that a rollback holds is left alone', async () => {
-  const world = new FakeCube().fail('takeCube', 'conflict');
+  const world = new FakeCube().fail('claimCube', 'conflict');
   expect(await outcome('held', world)).toMatchObject({ status: 'refused', failure: 'conflict' });
-  expect(world.order).toEqual(['takeCube', 'letCubeGo']);
+  expect(world.order).toEqual(['claimCube', 'releaseCube']);
 });
 
 test('a cube that a rollback takes in the middle is left to it', async () => {

@@ -39,9 +39,9 @@ export const cubeBefore: DesiredCube = {
 };
 
 const answers: CubeActivities = {
-  takeCube: async () => cubeBefore,
+  claimCube: async () => cubeBefore,
   findTarget: async (_change, named) => ({ found: true, version: named ?? '0.9' }),
-  letCubeGo: async () => undefined,
+  releaseCube: async () => undefined,
   deployVersion: async () => undefined,
   restartVersion: async () => undefined,
   scaleVersion: async () => undefined,
@@ -51,12 +51,12 @@ const answers: CubeActivities = {
   awaitVersion: async () => ({ passed: true }),
   smokeTest: async () => ({ passed: true }),
   watchVersion: async () => ({ passed: true }),
-  lookAtTraffic: async () => ({ way: 'flags', enabled: true }),
+  readTraffic: async () => ({ way: 'flags', enabled: true }),
   stopTraffic: async () => ({ unheard: 0 }),
-  keepWaiting: untilCancelled,
-  letTrafficIn: async () => ({ passed: true, closedBy: null }),
+  extendHold: untilCancelled,
+  resumeTraffic: async () => ({ passed: true, closedBy: null }),
   checkConsistency: async () => ({ passed: true }),
-  tellEscalation: async () => true,
+  callWebhook: async () => true,
 };
 
 /** Goes on until its plan no longer needs it. */

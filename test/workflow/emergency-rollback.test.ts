@@ -11,17 +11,17 @@ afterAll(() => server.stop());
 const sick = async (): Promise<CheckResult> => ({ passed: false, sentence: 'it is sick' });
 const fiveSteps: readonly CubeStep[] = [
   'findTarget',
-  'lookAtTraffic',
+  'readTraffic',
   'stopTraffic',
-  'takeCube',
+  'claimCube',
   'deployVersion',
   'awaitVersion',
   'activateVersion',
   'keepVersions',
   'checkConsistency',
-  'letTrafficIn',
+  'resumeTraffic',
   'watchVersion',
-  'letCubeGo',
+  'releaseCube',
 ];
 
 test('users are sent away first, and let in once version and data were looked at', async () => {
@@ -35,25 +35,25 @@ test('users are sent away first, and let in once version and data were looked at
 });
 
 test('where the cube owns the data users wait at the gateways instead', async () => {
-  const world = new FakeCube().answer('lookAtTraffic', async () => ({ way: 'hold', enabled: null }));
+  const world = new FakeCube().answer('readTraffic', async () => ({ way: 'hold', enabled: null }));
   const view = await (await server.rollBack('owner', world)).handle.result();
   expect(view.status).toBe('completed');
   expect(view.steps[0]?.sentence).toBe('users wait at the gateways');
-  for (const step of ['stopTraffic', 'letTrafficIn'] as const)
+  for (const step of ['stopTraffic', 'resumeTraffic'] as const)
     expect(world.argsOf(step)?.[1]).toEqual({ way: 'hold', enabled: null });
-  expect(world.argsOf('keepWaiting')?.[1]).toBe(world.argsOf('stopTraffic')?.[2]);
+  expect(world.argsOf('extendHold')?.[1]).toBe(world.argsOf('stopTraffic')?.[2]);
 });
 
 test('users wait for as long as it says that they do: until they are let in, and while a person is waited for', async () => {
   const held = new Set<unknown>();
   const world = new FakeCube()
-    .answer('lookAtTraffic', async () => ({ way: 'hold', enabled: null }))
-    .answer('keepWaiting', async (_change, count) => {
+    .answer('readTraffic', async () => ({ way: 'hold', enabled: null }))
+    .answer('extendHold', async (_change, count) => {
       held.clear();
       held.add(count);
       await untilCancelled();
     })
-    .answer('letTrafficIn', async () => {
+    .answer('resumeTraffic', async () => {
       held.clear();
       return { passed: true, closedBy: null };
     })
@@ -71,11 +71,11 @@ test('users wait for as long as it says that they do: until they are let in, and
 
 test('users are kept waiting also where the gateways never say that they wait', async () => {
   const world = new FakeCube()
-    .answer('lookAtTraffic', async () => ({ way: 'hold', enabled: null }))
+    .answer('readTraffic', async () => ({ way: 'hold', enabled: null }))
     .fail('stopTraffic', 'permission_denied');
   const run = await server.rollBack('never-said', world);
   await expect.poll(async () => (await run.view()).status).toBe('escalated');
-  expect(world.order.filter((step) => step === 'keepWaiting')).toHaveLength(2);
+  expect(world.order.filter((step) => step === 'extendHold')).toHaveLength(2);
   await run.acknowledge();
   await run.handle.result();
 });
@@ -93,8 +93,8 @@ test('what gateways did not say, and what could not be reached, is told', async 
 
 test('of a cube that was closed before nobody is told that it serves again', async () => {
   const world = new FakeCube()
-    .answer('lookAtTraffic', async () => ({ way: 'flags', enabled: false }))
-    .answer('letTrafficIn', async () => ({ passed: true, closedBy: 'somebody' }));
+    .answer('readTraffic', async () => ({ way: 'flags', enabled: false }))
+    .answer('resumeTraffic', async () => ({ passed: true, closedBy: 'somebody' }));
   const view = await (await server.rollBack('closed', world)).handle.result();
   expect(view).toMatchObject({ status: 'completed' });
   expect(view.sentence).toContain('stays closed');
@@ -104,13 +104,13 @@ test('of a cube that was closed before nobody is told that it serves again', asy
 test('a cube that an earlier rollback had closed is told to serve again, and one of a person to stay closed', async () => {
   const closed = async () => ({ way: 'flags', enabled: false }) as const;
   const ours = new FakeCube()
-    .answer('lookAtTraffic', closed)
-    .answer('letTrafficIn', async () => ({ passed: true, closedBy: null }));
+    .answer('readTraffic', closed)
+    .answer('resumeTraffic', async () => ({ passed: true, closedBy: null }));
   const serving = await (await server.rollBack('closed-by-rollback', ours)).handle.result();
   expect(serving.sentence).toBe('0.9 of closed-by-rollback serves its users again.');
   const theirs = new FakeCube()
-    .answer('lookAtTraffic', closed)
-    .answer('letTrafficIn', async () => ({ passed: true, closedBy: 'ops' }));
+    .answer('readTraffic', closed)
+    .answer('resumeTraffic', async () => ({ passed: true, closedBy: 'ops' }));
   const view = await (await server.rollBack('closed-by-ops', theirs)).handle.result();
   expect(view.sentence).toContain('closed by ops, and stays closed until somebody opens it');
   expect(view.steps.find(({ step }) => step === 'resume_traffic')?.sentence).toContain('closed by ops');
@@ -133,16 +133,16 @@ describe('a person is called, and users stay away, when', () => {
     const run = await server.rollBack(`denied-${step}`, world);
     const view = await run.escalated();
     expect(view.sentence).toContain('A sentence about permission_denied');
-    expect(world.order).toContain('tellEscalation');
+    expect(world.order).toContain('callWebhook');
     // Once more after whatever was done: what let users in is taken back.
-    if (step !== 'lookAtTraffic' && step !== 'findTarget')
-      expect(world.order.slice(-2)).toEqual(['stopTraffic', 'tellEscalation']);
+    if (step !== 'readTraffic' && step !== 'findTarget')
+      expect(world.order.slice(-2)).toEqual(['stopTraffic', 'callWebhook']);
     world.mend(step);
     await run.acknowledge({ retry: true });
     expect(await run.handle.result()).toMatchObject({ status: 'completed', target_version: '0.9' });
   });
 
-  test.each<CubeStep>(['awaitVersion', 'checkConsistency', 'letTrafficIn', 'watchVersion'])(
+  test.each<CubeStep>(['awaitVersion', 'checkConsistency', 'resumeTraffic', 'watchVersion'])(
     '%s finds it ill',
     async (step) => {
       const world = new FakeCube().answer(step as 'checkConsistency', sick);
@@ -153,7 +153,7 @@ describe('a person is called, and users stay away, when', () => {
       const ended = await run.handle.result();
       expect(ended).toMatchObject({ status: 'acknowledged', acknowledged_by: 'a person' });
       expect(ended.traffic_restored_at).toBeNull();
-      expect(world.order.at(-1)).toBe('letCubeGo');
+      expect(world.order.at(-1)).toBe('releaseCube');
     },
   );
 
@@ -165,7 +165,7 @@ describe('a person is called, and users stay away, when', () => {
   });
 
   test('the webhook is away too: it waits all the same, for all to see', async () => {
-    const world = new FakeCube().answer('checkConsistency', sick).fail('tellEscalation', 'webhook_unreachable');
+    const world = new FakeCube().answer('checkConsistency', sick).fail('callWebhook', 'webhook_unreachable');
     const run = await server.rollBack('silent', world);
     await run.escalated();
     await run.acknowledge();
@@ -180,7 +180,7 @@ describe('while no version to go back to is known', () => {
     const world = new FakeCube().answer('findTarget', none);
     const run = await server.rollBack('saju-cube', world, null);
     const view = await run.escalated();
-    expect(world.order).toEqual(['findTarget', 'tellEscalation']);
+    expect(world.order).toEqual(['findTarget', 'callWebhook']);
     expect(view.sentence).toBe(
       'It needs a person at restore_version: no earlier version is warm, and none was named. Nothing was changed: the cube serves its users as before.',
     );
@@ -190,7 +190,7 @@ describe('while no version to go back to is known', () => {
       'cubeshift cubes rollback saju-cube --acknowledge "WHY"',
       'cubeshift traffic set saju --enabled false',
     ]);
-    expect(world.argsOf('tellEscalation')?.[0]).toMatchObject({ next: view.next });
+    expect(world.argsOf('callWebhook')?.[0]).toMatchObject({ next: view.next });
     await expect(run.join(null)).rejects.toThrow();
     world.mend('findTarget');
     await run.join('0.8');

@@ -21,7 +21,7 @@ export async function cubeDeployment(input: DeploymentInput, proof?: RequestProo
   CancellationScope.current().cancelRequested.catch(() => run.received.receiveCancellation());
   try {
     // The undo is known before anything is changed: what was wanted before.
-    const before = await run.step('take', `took ${input.cubeId}`, () => steps.takeCube(run.change, 'deployment'));
+    const before = await run.step('take', `took ${input.cubeId}`, () => steps.claimCube(run.change, 'deployment'));
     run.before = before;
     const sentence = await carryOut(run, before);
     return await end(run, { status: 'done', sentence, failure: null });
@@ -32,7 +32,7 @@ export async function cubeDeployment(input: DeploymentInput, proof?: RequestProo
 
 /** Releases the cube before the change counts as ended. */
 async function end(run: DeploymentRun, ending: DeploymentEnding): Promise<DeploymentView> {
-  await steps.letCubeGo(run.change).catch(() => undefined);
+  await steps.releaseCube(run.change).catch(() => undefined);
   await run.end(ending);
   await run.received.handOver();
   return run.view;

@@ -70,7 +70,7 @@ async function findTarget(run: RollbackRun): Promise<void> {
 async function restoreVersion(run: RollbackRun): Promise<string> {
   const { change, input } = run;
   const cube = await run.step('take', 'took the cube from whoever was changing it', () =>
-    steps.takeCube(change, 'rollback'),
+    steps.claimCube(change, 'rollback'),
   );
   run.from ??= cube.active;
   const target = run.named ?? versionBefore(cube, run.from) ?? run.target;
@@ -114,7 +114,7 @@ async function escalate(run: RollbackRun, sentence: string): Promise<Acknowledge
     next: run.next,
     steps: [...run.steps],
   };
-  void outside.tellEscalation(escalation).then(
+  void outside.callWebhook(escalation).then(
     (called) => run.recordStep('escalated', called ? 'the webhook was called' : 'there is no webhook to call'),
     () => run.recordStep('escalated', 'the webhook could not be called'),
   );
@@ -123,7 +123,7 @@ async function escalate(run: RollbackRun, sentence: string): Promise<Acknowledge
 
 /** Releases the cube before the rollback counts as ended. */
 async function end(run: RollbackRun, status: RollbackStatus, sentence: string): Promise<RollbackView> {
-  await steps.letCubeGo(run.change).catch(() => undefined);
+  await steps.releaseCube(run.change).catch(() => undefined);
   await run.endWaiting();
   run.become(status, sentence);
   await run.received.handOver();

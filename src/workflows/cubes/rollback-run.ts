@@ -27,7 +27,7 @@ import { acknowledgeUpdate, joinUpdate, rollbackQuery } from '../lib/messages.js
 import { untilCancelled } from '../lib/options.js';
 import type { ReceivedRequests } from '../lib/received-requests.js';
 
-const { keepWaiting } = proxyActivities<Pick<CubeTraffic, 'keepWaiting'>>(untilCancelled);
+const { extendHold } = proxyActivities<Pick<CubeTraffic, 'extendHold'>>(untilCancelled);
 
 /** One emergency rollback as its plan sees it: what it found and did, what a person answered, and its view. */
 export class RollbackRun extends CubeChangeRun {
@@ -77,11 +77,11 @@ export class RollbackRun extends CubeChangeRun {
   }
 
   /** Users wait until a step lets them in, or the rollback ends; a hold would end by itself. */
-  keepWaiting(sequence: number): void {
+  keepUsersWaiting(sequence: number): void {
     const before = this.endWaiting();
     this.waiting = new CancellationScope({ cancellable: true });
     this.waited = this.waiting
-      .run(() => keepWaiting(this.change, sequence))
+      .run(() => extendHold(this.change, sequence))
       .catch((error: unknown) => {
         if (!isCancellation(error)) this.recordStep('keep_away', 'users could not be kept waiting');
       })

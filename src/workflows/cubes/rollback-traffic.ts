@@ -14,7 +14,7 @@ const stopSentences = {
 
 /** Keeps users from the cube, before anything that may take time. */
 export async function stopTraffic(run: RollbackRun): Promise<TrafficBefore> {
-  run.traffic ??= await steps.lookAtTraffic(run.change);
+  run.traffic ??= await steps.readTraffic(run.change);
   const { traffic } = run;
   const sentence = stopSentences[traffic.way];
   await run.step(
@@ -39,18 +39,18 @@ export async function keepTrafficStopped(run: RollbackRun): Promise<void> {
 /** Undoes `stopTraffic`, where the cube is not closed by a person. */
 export async function resumeTraffic(run: RollbackRun, traffic: TrafficBefore): Promise<void> {
   const sentence = 'users are let in as before';
-  const letTrafficIn = async () => {
-    run.reopened = await steps.letTrafficIn(run.change, traffic, run.nextTrafficStep());
+  const resume = async () => {
+    run.reopened = await steps.resumeTraffic(run.change, traffic, run.nextTrafficStep());
     return run.reopened;
   };
-  await run.check('resume_traffic', sentence, letTrafficIn, () => run.holdsTraffic ?? sentence);
+  await run.check('resume_traffic', sentence, resume, () => run.holdsTraffic ?? sentence);
   run.restoredAt = run.now;
 }
 
 async function keepUsersAway(run: RollbackRun, traffic: TrafficBefore): Promise<StopOutcome> {
   const sequence = run.nextTrafficStep();
   // Before all gateways have acknowledged it, and also where one never does.
-  if (traffic.way === 'hold') run.keepWaiting(sequence);
+  if (traffic.way === 'hold') run.keepUsersWaiting(sequence);
   return steps.stopTraffic(run.change, traffic, sequence);
 }
 

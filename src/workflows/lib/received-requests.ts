@@ -11,7 +11,7 @@ import type { OutsideRequests } from '../../activities/outside-requests.js';
 import type { ReceivedRequest, RequestProof } from '../../domain/plan-requests.js';
 import { untilDone } from './options.js';
 
-const outside = proxyActivities<Pick<OutsideRequests, 'tellOutside'>>(untilDone);
+const outside = proxyActivities<Pick<OutsideRequests, 'recordOutsideRequest'>>(untilDone);
 /** A computation of the worker that has the plan: what is proven costs an event and no step. */
 const proofs = proxyLocalActivities<Pick<OutsideRequests, 'checkProof'>>({ startToCloseTimeout: '5 seconds' });
 
@@ -66,7 +66,7 @@ export class ReceivedRequests {
     const received = { workflowId, runId, word, payload, proof, receivedAt, count, again };
     this.unrecorded.set(count, received);
     void CancellationScope.nonCancellable(async () => {
-      if (!(await proofs.checkProof(received))) await outside.tellOutside(received);
+      if (!(await proofs.checkProof(received))) await outside.recordOutsideRequest(received);
     }).then(
       () => this.unrecorded.delete(count),
       () => undefined,

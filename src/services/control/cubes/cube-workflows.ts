@@ -36,7 +36,7 @@ export interface CubeWorkflows {
    * Has a plan of its own record an act, however long the database is away; returns once the act is on record, or after two
    * seconds.
    */
-  putOnRecord(act: AuditedAct): Promise<void>;
+  recordAct(act: AuditedAct): Promise<void>;
   /** Throws `not_at_this_stage` when no rollback waits for a person. */
   acknowledge(cubeId: string, answer: Acknowledgement): Promise<RollbackView>;
   /** The last change of a cube; undefined when there was none, or none that is remembered. */
@@ -104,7 +104,7 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
         ? begunRollback(input)
         : (joined.answer ?? begunRollback(input));
     },
-    putOnRecord: async (act) => {
+    recordAct: async (act) => {
       const workflowId = `audit/${randomUUID()}`;
       const args = [act, prove(workflowId, 'start', act)];
       const handle = await bounded(() =>

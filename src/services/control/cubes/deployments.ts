@@ -320,7 +320,7 @@ async function recordRollback(
   act: AuditedAct,
 ): Promise<void> {
   await cubeWorkflows
-    .putOnRecord(act)
+    .recordAct(act)
     // Temporal has gone away in this very moment.
     .catch(() => appendAudit(cube, act))
     .catch((error: unknown) =>
