@@ -1,9 +1,9 @@
 import { proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { AuditedAct, AuditRecord } from '../activities/audit-record.js';
 import type { RequestProof } from '../domain/plan-requests.js';
-import { untilDone } from './lib/options.js';
+import { profiles } from './lib/options.js';
 
-const steps = proxyActivities<AuditRecord>(untilDone);
+const steps = proxyActivities<AuditRecord>(profiles.ledgerWrite);
 
 /**
  * Puts on record what could not wait for it, as an emergency rollback: beside that plan, which ends when it has ended,

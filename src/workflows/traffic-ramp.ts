@@ -8,13 +8,13 @@ import { type Decision, judge } from '../domain/traffic/ramp/gate.js';
 import { holdOffAfter } from '../domain/traffic/ramp/hold-off.js';
 import type { RampInput, RampView } from '../domain/traffic/ramp/ramp.js';
 import { nextStep } from '../domain/traffic/ramp/steps.js';
-import { quickLooks, quickUntilDone } from './lib/options.js';
+import { profiles } from './lib/options.js';
 import { type RampCommand, RampRun } from './lib/ramp-run.js';
 import type { RampState } from './lib/ramp-state.js';
 import { ReceivedRequests } from './lib/received-requests.js';
 
-const looks = proxyActivities<TrafficLooks>(quickLooks);
-const weights = proxyActivities<WeightSteps>(quickUntilDone);
+const looks = proxyActivities<TrafficLooks>(profiles.probe);
+const weights = proxyActivities<WeightSteps>(profiles.trafficWrite);
 
 /**
  * Brings the users of a cube over step by step, each left only with proof; holds, goes on or goes back by itself. Whatever

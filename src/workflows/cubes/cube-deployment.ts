@@ -5,12 +5,12 @@ import type { DeploymentInput, DeploymentStatus, DeploymentView } from '../../do
 import type { DesiredCube } from '../../domain/deployment/desired-cubes.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
 import { sentenceOf } from '../lib/cube-change-run.js';
-import { urgentSteps, urgentWatches } from '../lib/options.js';
+import { profiles } from '../lib/options.js';
 import { ReceivedRequests } from '../lib/received-requests.js';
 import { type DeploymentEnding, DeploymentRun } from './deployment-run.js';
 
-const steps = proxyActivities<CubeVersions>(urgentSteps);
-const health = proxyActivities<CubeHealth>(urgentWatches);
+const steps = proxyActivities<CubeVersions>(profiles.cubeChange);
+const health = proxyActivities<CubeHealth>(profiles.healthWatch);
 
 /**
  * Changes what runs of a cube without a pause for its users: a new version beside the old one (blue-green), a restart, or

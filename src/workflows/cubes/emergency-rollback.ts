@@ -13,15 +13,15 @@ import {
 import { type DesiredCube, warmVersion } from '../../domain/deployment/desired-cubes.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
 import { CheckFailed, sentenceOf } from '../lib/cube-change-run.js';
-import { calls, firstLooks, urgentSteps, urgentWatches } from '../lib/options.js';
+import { profiles } from '../lib/options.js';
 import { ReceivedRequests } from '../lib/received-requests.js';
 import { RollbackRun } from './rollback-run.js';
 import { keepTrafficStopped, resumeTraffic, stopTraffic } from './rollback-traffic.js';
 
-const steps = proxyActivities<CubeVersions & CubeConsistency>(urgentSteps);
-const first = proxyActivities<Pick<CubeVersions, 'findTarget'>>(firstLooks);
-const health = proxyActivities<CubeHealth>(urgentWatches);
-const outside = proxyActivities<EscalationSteps>(calls);
+const steps = proxyActivities<CubeVersions & CubeConsistency>(profiles.cubeChange);
+const first = proxyActivities<Pick<CubeVersions, 'findTarget'>>(profiles.targetLookup);
+const health = proxyActivities<CubeHealth>(profiles.healthWatch);
+const outside = proxyActivities<EscalationSteps>(profiles.webhook);
 
 /**
  * Brings an earlier version of a cube back, and keeps users from the cube meanwhile; only once there is a version to go back to,

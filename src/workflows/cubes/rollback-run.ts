@@ -24,10 +24,10 @@ import {
 import { notAtThisStage, PendingCommand } from '../lib/commands.js';
 import { CubeChangeRun } from '../lib/cube-change-run.js';
 import { acknowledgeUpdate, joinUpdate, rollbackQuery } from '../lib/messages.js';
-import { untilCancelled } from '../lib/options.js';
+import { profiles } from '../lib/options.js';
 import type { ReceivedRequests } from '../lib/received-requests.js';
 
-const { extendHold } = proxyActivities<Pick<CubeTraffic, 'extendHold'>>(untilCancelled);
+const { extendHold } = proxyActivities<Pick<CubeTraffic, 'extendHold'>>(profiles.holdExtension);
 
 /** One emergency rollback as its plan sees it: what it found and did, what a person answered, and its view. */
 export class RollbackRun extends CubeChangeRun {

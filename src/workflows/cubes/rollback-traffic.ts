@@ -1,10 +1,10 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { CubeTraffic } from '../../activities/cube-traffic.js';
 import type { StopOutcome, TrafficBefore } from '../../domain/deployment/cube-changes.js';
-import { urgentSteps } from '../lib/options.js';
+import { profiles } from '../lib/options.js';
 import type { RollbackRun } from './rollback-run.js';
 
-const steps = proxyActivities<CubeTraffic>(urgentSteps);
+const steps = proxyActivities<CubeTraffic>(profiles.cubeChange);
 
 const stopSentences = {
   flags: 'users go to legacy',

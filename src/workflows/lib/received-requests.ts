@@ -9,9 +9,9 @@ import {
 } from '@temporalio/workflow';
 import type { OutsideRequests } from '../../activities/outside-requests.js';
 import type { ReceivedRequest, RequestProof } from '../../domain/plan-requests.js';
-import { untilDone } from './options.js';
+import { profiles } from './options.js';
 
-const outside = proxyActivities<Pick<OutsideRequests, 'recordOutsideRequest'>>(untilDone);
+const outside = proxyActivities<Pick<OutsideRequests, 'recordOutsideRequest'>>(profiles.ledgerWrite);
 /** A computation of the worker that has the plan: what is proven costs an event and no step. */
 const proofs = proxyLocalActivities<Pick<OutsideRequests, 'checkProof'>>({ startToCloseTimeout: '5 seconds' });
 

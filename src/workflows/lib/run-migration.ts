@@ -8,17 +8,17 @@ import type { RunReference } from '../../domain/migration/run-reference.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
 import { failureOf } from './activity-failure.js';
 import type { CarriedRun } from './carried-run.js';
-import { undoSteps, untilDone } from './options.js';
+import { profiles } from './options.js';
 import { ReceivedRequests } from './received-requests.js';
 import { MigrationRun } from './run.js';
 import { Saga } from './saga.js';
 import { StopRequested } from './stop-requested.js';
 
-const steps = proxyActivities<Pick<LedgerSteps, 'openRanges'>>(untilDone);
+const steps = proxyActivities<Pick<LedgerSteps, 'openRanges'>>(profiles.ledgerWrite);
 
 const { removeMovedRows, undoItems } = proxyActivities<
   Pick<MigrationSteps, 'removeMovedRows'> & Pick<ItemSteps, 'undoItems'>
->(undoSteps);
+>(profiles.undo);
 
 /** Undos by the names under which plans register them. */
 const undos: Readonly<Record<string, (run: RunReference) => Promise<void>>> = {

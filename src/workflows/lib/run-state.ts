@@ -14,10 +14,10 @@ import {
 import type { RunReference } from '../../domain/migration/run-reference.js';
 import type { CarriedRun } from './carried-run.js';
 import type { RunStatus } from './messages.js';
-import { untilDone } from './options.js';
+import { profiles } from './options.js';
 import { PlanStatus } from './status.js';
 
-const { recordState } = proxyActivities<Pick<LedgerSteps, 'recordState'>>(untilDone);
+const { recordState } = proxyActivities<Pick<LedgerSteps, 'recordState'>>(profiles.ledgerWrite);
 
 /** What a blocked, failed or resting run adds to its state. */
 export interface StateDetails {

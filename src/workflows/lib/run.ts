@@ -30,13 +30,13 @@ import type { CarriedRun, SteeringCommand } from './carried-run.js';
 import { PendingCommand } from './commands.js';
 import { renewHistory } from './history.js';
 import { statusQuery, steeringUpdate } from './messages.js';
-import { untilDone } from './options.js';
+import { profiles } from './options.js';
 import type { ReceivedRequests } from './received-requests.js';
 import { RunState, type StateDetails } from './run-state.js';
 import { Saga } from './saga.js';
 import { StopRequested } from './stop-requested.js';
 
-const { recordPending } = proxyActivities<Pick<LedgerSteps, 'recordPending'>>(untilDone);
+const { recordPending } = proxyActivities<Pick<LedgerSteps, 'recordPending'>>(profiles.ledgerWrite);
 
 /**
  * One migration as its plan sees it. The plan calls `step`, `rest` and `block`; a command reaches the plan between them and, by

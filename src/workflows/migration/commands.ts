@@ -3,12 +3,14 @@ import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import type { MigrationSteps } from '../../activities/migration-steps.js';
 import { type FailureReport, failureRule } from '../../base/failures.js';
 import type { SteeringCommand } from '../lib/carried-run.js';
-import { longSteps, shortSteps } from '../lib/options.js';
+import { profiles } from '../lib/options.js';
 import type { MigrationRun } from '../lib/run.js';
 import { compareEverything } from './comparing.js';
 
-const steps = proxyActivities<Pick<LedgerSteps, 'acceptRejects' | 'countRejects'>>(shortSteps);
-const { repairRows, retryRejects } = proxyActivities<Pick<MigrationSteps, 'repairRows' | 'retryRejects'>>(longSteps);
+const steps = proxyActivities<Pick<LedgerSteps, 'acceptRejects' | 'countRejects'>>(profiles.ledgerWrite);
+const { repairRows, retryRejects } = proxyActivities<Pick<MigrationSteps, 'repairRows' | 'retryRejects'>>(
+  profiles.stream,
+);
 
 /** Stages at which rows and items are moved: at first, or after a repair or a retry. */
 export type MovingStage = 'copying' | 'verifying';

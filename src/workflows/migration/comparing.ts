@@ -1,11 +1,11 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import type { MigrationSteps } from '../../activities/migration-steps.js';
-import { longSteps, shortSteps } from '../lib/options.js';
+import { profiles } from '../lib/options.js';
 import type { MigrationRun } from '../lib/run.js';
 
-const { startVerification } = proxyActivities<Pick<LedgerSteps, 'startVerification'>>(shortSteps);
-const { verifyRows } = proxyActivities<Pick<MigrationSteps, 'verifyRows'>>(longSteps);
+const { startVerification } = proxyActivities<Pick<LedgerSteps, 'startVerification'>>(profiles.ledgerWrite);
+const { verifyRows } = proxyActivities<Pick<MigrationSteps, 'verifyRows'>>(profiles.stream);
 
 type VerifyRound = Awaited<ReturnType<MigrationSteps['verifyRows']>>;
 export type Verdict = Extract<VerifyRound, { kind: 'concluded' }>['verdict'];

@@ -2,14 +2,14 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import type { MigrationSteps } from '../../activities/migration-steps.js';
 import { passesRejectLimit } from '../../domain/migration/reject-limit.js';
-import { longSteps, shortSteps, untilDone } from '../lib/options.js';
+import { profiles } from '../lib/options.js';
 import type { MigrationRun } from '../lib/run.js';
 import { taskGroup } from '../lib/task-group.js';
 import { handleRejects } from './commands.js';
 
-const steps = proxyActivities<Pick<LedgerSteps, 'countCopied' | 'countRejects'>>(shortSteps);
-const { openRanges } = proxyActivities<Pick<LedgerSteps, 'openRanges'>>(untilDone);
-const { copyLane } = proxyActivities<Pick<MigrationSteps, 'copyLane'>>(longSteps);
+const steps = proxyActivities<Pick<LedgerSteps, 'countCopied' | 'countRejects'>>(profiles.ledgerWrite);
+const { openRanges } = proxyActivities<Pick<LedgerSteps, 'openRanges'>>(profiles.ledgerWrite);
+const { copyLane } = proxyActivities<Pick<MigrationSteps, 'copyLane'>>(profiles.stream);
 
 /** Lanes copy at the same time, round after round, until the source is exhausted and the rejects are within their limit. */
 export async function copyEverything(run: MigrationRun): Promise<void> {

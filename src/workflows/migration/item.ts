@@ -17,10 +17,10 @@ import { type ItemOutcome, type ItemRef, itemName, itemSteps } from '../../domai
 import { workflowIdOf } from '../../domain/migration/migration.js';
 import type { RunReference } from '../../domain/migration/run-reference.js';
 import { kindAttribute } from '../lib/messages.js';
-import { longSteps, undoSteps } from '../lib/options.js';
+import { profiles } from '../lib/options.js';
 
-const { runItemStep } = proxyActivities<Pick<ItemSteps, 'runItemStep'>>(longSteps);
-const { undoItem } = proxyActivities<Pick<ItemSteps, 'undoItem'>>(undoSteps);
+const { runItemStep } = proxyActivities<Pick<ItemSteps, 'runItemStep'>>(profiles.stream);
+const { undoItem } = proxyActivities<Pick<ItemSteps, 'undoItem'>>(profiles.undo);
 
 /** `stopped`: paused or cancelled with its run; what it did is in the ledger, and it goes on from there when it is started again. */
 type ItemEnd = ItemOutcome | { readonly kind: 'stopped' };

@@ -6,7 +6,7 @@ import { parallelItems, type RejectedItem } from '../../domain/migration/items.j
 import type { MigrationInput } from '../../domain/migration/migration.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
 import type { CarriedRun } from '../lib/carried-run.js';
-import { longLooks, longSteps, shortSteps } from '../lib/options.js';
+import { profiles } from '../lib/options.js';
 import type { MigrationRun } from '../lib/run.js';
 import { type MigrationOutcome, runMigration } from '../lib/run-migration.js';
 import { taskGroup } from '../lib/task-group.js';
@@ -15,9 +15,9 @@ import { copyEverything, hasTooManyRejects } from './copying.js';
 import { moveItem } from './item.js';
 import { restUntilComplete } from './verifying.js';
 
-const { preflight } = proxyActivities<Pick<MigrationSteps, 'preflight'>>(longLooks);
-const { listItems, rejectItems } = proxyActivities<Pick<ItemSteps, 'listItems' | 'rejectItems'>>(longSteps);
-const { finalize } = proxyActivities<Pick<LedgerSteps, 'finalize'>>(shortSteps);
+const { preflight } = proxyActivities<Pick<MigrationSteps, 'preflight'>>(profiles.tableScan);
+const { listItems, rejectItems } = proxyActivities<Pick<ItemSteps, 'listItems' | 'rejectItems'>>(profiles.stream);
+const { finalize } = proxyActivities<Pick<LedgerSteps, 'finalize'>>(profiles.ledgerWrite);
 
 /** Items of one round: few enough that its children are soon drained, before a new history or at a pause. */
 const itemsOfRound = 100;

@@ -4,14 +4,14 @@ import type { MigrationSteps } from '../../activities/migration-steps.js';
 import type { MigrationInput } from '../../domain/migration/migration.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
 import type { CarriedRun } from '../lib/carried-run.js';
-import { longLooks, shortSteps } from '../lib/options.js';
+import { profiles } from '../lib/options.js';
 import { type MigrationOutcome, runMigration } from '../lib/run-migration.js';
 import { executeCommand } from './commands.js';
 import { copyEverything } from './copying.js';
 import { restUntilComplete } from './verifying.js';
 
-const { preflight } = proxyActivities<Pick<MigrationSteps, 'preflight'>>(longLooks);
-const { finalize } = proxyActivities<Pick<LedgerSteps, 'finalize'>>(shortSteps);
+const { preflight } = proxyActivities<Pick<MigrationSteps, 'preflight'>>(profiles.tableScan);
+const { finalize } = proxyActivities<Pick<LedgerSteps, 'finalize'>>(profiles.ledgerWrite);
 
 /** Moves a kind that consists of rows from legacy into its cube: the plan, from top to bottom. */
 export async function rowsMigration(

@@ -1,12 +1,12 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import { type FailureReport, failureRule } from '../../base/failures.js';
-import { shortSteps } from '../lib/options.js';
+import { profiles } from '../lib/options.js';
 import type { MigrationRun } from '../lib/run.js';
 import { executeCommand } from './commands.js';
 import { compareEverything, type Verdict } from './comparing.js';
 
-const { countRejects } = proxyActivities<Pick<LedgerSteps, 'countRejects'>>(shortSteps);
+const { countRejects } = proxyActivities<Pick<LedgerSteps, 'countRejects'>>(profiles.ledgerWrite);
 
 /**
  * Verified and at rest; whatever is asked is carried out and verified again, until the migration is accepted. `beforehand` is done
