@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { contractKinds } from '../domain/catalog.js';
+import { contractKinds, kindEntry, migrationKinds } from '../domain/catalog.js';
 import type { NextCommand } from '../domain/deployment/cube-changes.js';
 import {
   type MigrationAction,
@@ -172,7 +172,7 @@ export const rejectPageSchema = Type.Object(
       Type.Object({
         table: Type.String(),
         id: Type.String(),
-        reason: Type.String(),
+        reason: Type.String({ description: reasonsOfKinds() }),
         detail: rejectDetail,
         payload: Type.Unknown(),
         attempts: Type.Integer(),
@@ -182,3 +182,7 @@ export const rejectPageSchema = Type.Object(
   },
   { $id: 'RejectPage' },
 );
+
+function reasonsOfKinds(): string {
+  return migrationKinds.map((kind) => `${kind}: ${kindEntry(kind).rejectReasons.join(', ')}`).join('; ');
+}

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { Failure } from '../base/failures.js';
-import { contractKinds } from '../domain/catalog.js';
+import { contractKinds, migrationKinds } from '../domain/catalog.js';
 import { endedStatuses, type MigrationAction, type MigrationView } from '../domain/migration/migration.js';
 import { type Connect, type ControlClient, readMigrationView } from './control-client.js';
 import { type ExitCode, exitCodeOf as exitCodeOfFailure, exitCodes } from './exit-codes.js';
@@ -49,7 +49,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
 
   migrate
     .command('start <kind>')
-    .description('start a migration of a kind, as saju-records')
+    .description(`start a migration of a kind: ${migrationKinds.join(', ')}`)
     .option('--id <id>', 'its id; the same id again is the same run')
     .addOption(new Option('--mode <mode>', 'how it moves').choices(['copy']).default('copy'))
     .option('--option <name=value...>', 'a setting, as in --option lanes=4')

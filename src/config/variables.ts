@@ -1,4 +1,5 @@
 import { cubes } from '../domain/catalog.js';
+import type { CubeVariable } from '../domain/cubes.js';
 import {
   parseHost,
   parseHostPort,
@@ -323,7 +324,7 @@ const variables = {
     sources: stack,
     secret: true,
   }),
-} as const;
+} as const satisfies Readonly<Record<CubeVariable, Variable> & Record<string, Variable>>;
 
 export type VariableName = keyof typeof variables;
 

@@ -1,5 +1,6 @@
 import type { Reader } from '../../config/variable.js';
 import type { CubeId } from '../../domain/catalog.js';
+import { servedCubes } from '../../domain/cubes.js';
 import type { PortName } from '../../state/settings.js';
 import type { DatabaseRoles } from './program-databases.js';
 
@@ -84,15 +85,15 @@ export function namesOfEveryStack(): readonly string[] {
   return programs.filter((program) => isNeeded(program, { LEGACY_SAJU_URL: 'own' })).map(({ name }) => name);
 }
 
-/** The cubes whose versions come and go. A new one is a line. */
-export const runCubes: readonly (Omit<RunCube, 'port'> & { readonly portName: PortName })[] = [
-  {
-    cubeId: 'saju-cube',
-    entry: 'src/services/saju/main.js',
-    portName: 'saju',
-    roles: { legacy: 'saju_cube', cube: 'saju_cube' },
-  },
-];
+/** The cubes whose versions come and go, each with roles of its own. */
+export const runCubes: readonly (Omit<RunCube, 'port'> & { readonly portName: PortName })[] = servedCubes.map(
+  ({ cubeId, service, trafficName }) => ({
+    cubeId,
+    entry: `src/services/${service}/main.js`,
+    portName: service,
+    roles: { legacy: `${trafficName}_cube`, cube: `${trafficName}_cube` },
+  }),
+);
 
 /** A stand-in is not started where the environment names the real one. */
 export function isNeeded(program: StackProgram, environment: NodeJS.ProcessEnv): boolean {
