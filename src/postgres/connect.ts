@@ -3,9 +3,6 @@ import { GuardedClient } from './guarded-client.js';
 import { serverAddress } from './server-address.js';
 import { pinSession, type SessionChoices } from './session.js';
 
-/** Which of the two databases a connection or an error belongs to. */
-export type { Side } from '../domain/traffic/routing.js';
-
 export interface PoolSettings extends SessionChoices {
   readonly max: number;
   /**

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { toFailure } from '../base/failures.js';
-import { connectClient, connectMillis, createPool, type Side } from './connect.js';
+import type { Side } from '../domain/side.js';
+import { connectClient, connectMillis, createPool } from './connect.js';
 import { databaseOf, lookAtDatabase } from './diagnosis.js';
 import { postgresFailure } from './errors.js';
 

@@ -9,7 +9,8 @@ import {
   type NetworkFault,
   tlsFault,
 } from '../base/network.js';
-import { clientSettings, connectClient, type Side } from './connect.js';
+import type { Side } from '../domain/side.js';
+import { clientSettings, connectClient } from './connect.js';
 
 /** A database of the user's, and how to speak of it. */
 export interface NamedDatabase {

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { Failure, type FailureType } from '../base/failures.js';
-import type { Side } from './connect.js';
+import type { Side } from '../domain/side.js';
 
 const names: Record<Side, string> = { legacy: 'legacy database', cube: 'cube database' };
 

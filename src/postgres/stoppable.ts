@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import type { Side } from './connect.js';
+import type { Side } from '../domain/side.js';
 import { type Databases, dropConnection } from './databases.js';
 
 /** How long a step that was told to stop may take to come to its next commit by itself. */

@@ -1,5 +1,5 @@
 import type { TrafficName } from '../domain/cubes.js';
-import type { Side } from '../domain/traffic/routing.js';
+import type { Side } from '../domain/side.js';
 
 /** Announces that something changed; a reader that receives it polls at once. Never the only way to learn it. */
 export const changedChannel = 'cubeshift:changed';

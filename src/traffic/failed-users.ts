@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Side, UserBytes } from '../domain/traffic/routing.js';
+import type { Side } from '../domain/side.js';
+import type { UserBytes } from '../domain/traffic/routing.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { redisFailure } from '../redis/failure.js';
 import { failedUsersKey } from '../redis/keys.js';

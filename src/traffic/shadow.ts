@@ -1,4 +1,4 @@
-import type { Side } from '../domain/traffic/routing.js';
+import type { Side } from '../domain/side.js';
 import {
   type ComparableResponse,
   compareResponses,

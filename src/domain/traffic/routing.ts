@@ -1,6 +1,7 @@
 /** Who serves a request: the rules of the flags and of ownership, without any I/O. */
 
-export type Side = 'legacy' | 'cube';
+import type { Side } from '../side.js';
+
 export type Intent = 'reads' | 'writes';
 
 /**

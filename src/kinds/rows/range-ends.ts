@@ -1,4 +1,5 @@
-import { quoteIdentifier, type Side } from '../../postgres/connect.js';
+import type { Side } from '../../domain/side.js';
+import { quoteIdentifier } from '../../postgres/connect.js';
 import { atSide, type Databases } from '../../postgres/databases.js';
 import type { FindRangeEnd } from '../../postgres/ledger/ranges.js';
 import type { RowMapping } from './row-mapping.js';

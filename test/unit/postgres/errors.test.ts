@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import type { FailureType } from '../../../src/base/failures.js';
-import type { Side } from '../../../src/postgres/connect.js';
+import type { Side } from '../../../src/domain/side.js';
 import { isRowRefusal, postgresFailure, serversOwnClasses } from '../../../src/postgres/errors.js';
 
 const secret = '홍길동 1990-05-15';

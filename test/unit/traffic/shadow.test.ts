@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Side } from '../../../src/domain/traffic/routing.js';
+import type { Side } from '../../../src/domain/side.js';
 import type { ComparableResponse, ShadowRule } from '../../../src/domain/traffic/shadow-comparison.js';
 import { createShadow, type ResponseLimits } from '../../../src/traffic/shadow.js';
 import { parseShadowRules } from '../../../src/traffic/shadow-rules.js';

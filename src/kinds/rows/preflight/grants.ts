@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import { Failure } from '../../../base/failures.js';
 import type { TableRule } from '../../../domain/migration/table-rule.js';
-import { quoteIdentifier, type Side } from '../../../postgres/connect.js';
+import type { Side } from '../../../domain/side.js';
+import { quoteIdentifier } from '../../../postgres/connect.js';
 
 /** A pool or a connection: what short statements are sent on. */
 export type Queryable = Pick<pg.ClientBase, 'query'> | Pick<pg.Pool, 'query'>;

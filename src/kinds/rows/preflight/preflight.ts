@@ -1,7 +1,8 @@
 import { Failure } from '../../../base/failures.js';
 import { minKey } from '../../../domain/migration/key-range.js';
 import type { TableRule } from '../../../domain/migration/table-rule.js';
-import { quoteIdentifier, type Side } from '../../../postgres/connect.js';
+import type { Side } from '../../../domain/side.js';
+import { quoteIdentifier } from '../../../postgres/connect.js';
 import { atSide, type Databases, dropConnection } from '../../../postgres/databases.js';
 import { completedRun } from '../../../postgres/ledger/moved-rows.js';
 import { readStart } from '../../../postgres/ledger/runs.js';

@@ -1,6 +1,7 @@
 import { Failure } from '../../../base/failures.js';
 import type { TableRule } from '../../../domain/migration/table-rule.js';
-import { quoteIdentifier, type Side } from '../../../postgres/connect.js';
+import type { Side } from '../../../domain/side.js';
+import { quoteIdentifier } from '../../../postgres/connect.js';
 import type { Queryable } from './grants.js';
 
 /** Throws `permission_denied` when row level security would hide rows of a table from the connected role. */

@@ -1,5 +1,5 @@
 import { Failure } from '../../../base/failures.js';
-import type { Side } from '../../../domain/traffic/routing.js';
+import type { Side } from '../../../domain/side.js';
 import { callUpstream } from '../../../upstream/call.js';
 import type { CachedResponse } from '../../../upstream/response-cache.js';
 import type { AdmittedRequest } from '../admission/admission.js';

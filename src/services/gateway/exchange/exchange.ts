@@ -1,5 +1,6 @@
 import type { TrafficName } from '../../../domain/cubes.js';
-import type { Intent, Side } from '../../../domain/traffic/routing.js';
+import type { Side } from '../../../domain/side.js';
+import type { Intent } from '../../../domain/traffic/routing.js';
 import { retryAfterOf } from '../../../upstream/retry-budget.js';
 import type { Upstream } from '../../../upstream/upstream.js';
 import type { AdmittedRequest } from '../admission/admission.js';

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import type { Side } from '../../../domain/traffic/routing.js';
+import type { Side } from '../../../domain/side.js';
 import { deadlineHeader, deadlineLeft } from '../../../upstream/deadline.js';
 import { isSafe, retryDelay } from '../../../upstream/retry-budget.js';
 import { callHeader } from '../../../upstream/upstream.js';

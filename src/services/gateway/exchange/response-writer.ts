@@ -1,4 +1,4 @@
-import type { Side } from '../../../domain/traffic/routing.js';
+import type { Side } from '../../../domain/side.js';
 import type { AdmittedRequest } from '../admission/admission.js';
 import type { ResponseBatcher } from './response-batcher.js';
 import type { ResponseHeaders } from './response-headers.js';

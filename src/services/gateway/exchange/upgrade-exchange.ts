@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Side } from '../../../domain/traffic/routing.js';
+import type { Side } from '../../../domain/side.js';
 import type { Admission } from '../admission/admission.js';
 import type { GatewayContext } from '../context.js';
 import { logFailure } from '../observation/log.js';

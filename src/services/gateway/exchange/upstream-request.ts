@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import type { Side } from '../../../domain/traffic/routing.js';
+import type { Side } from '../../../domain/side.js';
 import type { CallOutcome } from '../../../upstream/breaker.js';
 import type { Attempt } from '../../../upstream/upstream.js';
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { kindAndPlace } from '../../../base/failures.js';
-import type { Side } from '../../../domain/traffic/routing.js';
+import type { Side } from '../../../domain/side.js';
 import { traceBindings } from '../../../http/trace.js';
 import type { Admission } from '../admission/admission.js';
 import type { GatewayContext } from '../context.js';

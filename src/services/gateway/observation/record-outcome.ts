@@ -1,4 +1,5 @@
-import type { Intent, Side, UserBytes } from '../../../domain/traffic/routing.js';
+import type { Side } from '../../../domain/side.js';
+import type { Intent, UserBytes } from '../../../domain/traffic/routing.js';
 import type { AdmittedRequest } from '../admission/admission.js';
 import { RequestBody } from '../admission/request-body.js';
 import type { GatewayContext } from '../context.js';

@@ -1,4 +1,5 @@
-import type { Side, UserBytes } from '../../../domain/traffic/routing.js';
+import type { Side } from '../../../domain/side.js';
+import type { UserBytes } from '../../../domain/traffic/routing.js';
 import type { Route } from '../routing/routes.js';
 import { family } from './metrics.js';
 import { UserWindows, type UserWindowsOptions } from './user-windows.js';

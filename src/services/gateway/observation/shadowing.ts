@@ -1,4 +1,4 @@
-import type { Side } from '../../../domain/traffic/routing.js';
+import type { Side } from '../../../domain/side.js';
 import type { ComparableResponse, ShadowRule } from '../../../domain/traffic/shadow-comparison.js';
 import { createShadow, type ResponseLimits, type Shadow, type ShadowRequest } from '../../../traffic/shadow.js';
 import { callUpstream } from '../../../upstream/call.js';

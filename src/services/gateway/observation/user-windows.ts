@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { Side, UserBytes } from '../../../domain/traffic/routing.js';
+import type { Side } from '../../../domain/side.js';
+import type { UserBytes } from '../../../domain/traffic/routing.js';
 import { failedUserTtlMillis } from '../../../traffic/failed-users.js';
 import { Latencies } from './latencies.js';
 import { family } from './metrics.js';

@@ -1,4 +1,5 @@
-import { chooseSide, type Intent, type Side, type UserBytes } from '../../../domain/traffic/routing.js';
+import type { Side } from '../../../domain/side.js';
+import { chooseSide, type Intent, type UserBytes } from '../../../domain/traffic/routing.js';
 import type { RequestBody } from '../admission/request-body.js';
 import type { GatewayContext } from '../context.js';
 import type { Route } from './routes.js';
