@@ -93,7 +93,7 @@ export async function createInterCubeCalls(options: InterCubeCallsOptions): Prom
       if (left <= 0) throw timeoutFailure();
       const headers = headersOf(call, tokenFor(trafficNameOf(cubeId)));
       // The headers identify this cube, never its caller.
-      const ask = (limitMillis: number) =>
+      const send = (limitMillis: number) =>
         callUpstream(upstream, {
           method: call.method,
           path: call.path,
@@ -103,11 +103,11 @@ export async function createInterCubeCalls(options: InterCubeCallsOptions): Prom
           limitMillis,
           maxResponseBytes: limits.bodyBytes,
         });
-      if (call.cacheable !== true || call.method !== 'GET') return ask(left);
+      if (call.cacheable !== true || call.method !== 'GET') return send(left);
       const version = instances.versionOf(cubeId);
       const subject = { method: 'GET', url: `${cubeId}${call.path}`, user: null, side: 'cube', version, epoch: 0 };
       // Several callers share the call: it does not depend on the time limit of the first.
-      const fetch = () => ask(usualMillis);
+      const fetch = () => send(usualMillis);
       const mayStore = () => instances.versionOf(cubeId) === version;
       const { response } = await withinTime(cache.get(subject, [], fetch, mayStore), left);
       return response;

@@ -17,7 +17,7 @@ export interface RateLimiterOptions {
 
 export interface RateLimiter {
   /** Takes a token of a client's bucket: 0, or the milliseconds until one is available. Never throws. */
-  take(kind: 'address' | 'subject', who: string, rate: Rate): Promise<number>;
+  take(kind: 'address' | 'subject', client: string, rate: Rate): Promise<number>;
 }
 
 const maxLocalBuckets = 50_000;
@@ -34,8 +34,8 @@ export function createRateLimiter({ redis, name, clock }: RateLimiterOptions): R
     return waitMillis;
   };
   return {
-    async take(kind, who, rate) {
-      const bucket = `${name}:${kind}:${who}`;
+    async take(kind, client, rate) {
+      const bucket = `${name}:${kind}:${client}`;
       const now = clock().getTime();
       if (now < askAgainAt) return takeLocally(bucket, now, rate);
       try {

@@ -38,7 +38,7 @@ export function readMetricsText(text: string): MetricsText {
 
 /** A line, parsed from left to right without backtracking. */
 class Line {
-  private place = 0;
+  private index = 0;
 
   constructor(private readonly text: string) {
     this.skipBlanks();
@@ -46,8 +46,8 @@ class Line {
 
   /** The family that a line such as `# TYPE requests_total counter` declares. */
   readDeclaration(): string | undefined {
-    if (!this.text.startsWith('# TYPE ', this.place)) return undefined;
-    this.place += '# TYPE '.length;
+    if (!this.text.startsWith('# TYPE ', this.index)) return undefined;
+    this.index += '# TYPE '.length;
     const family = this.readWord();
     return family === '' ? undefined : family;
   }
@@ -56,17 +56,17 @@ class Line {
   readSample(): MetricSample | undefined {
     const name = this.readName(isNameCharacter);
     if (name === '') return undefined;
-    const atName = this.place;
+    const atName = this.index;
     this.skipBlanks();
     const labels = this.take('{') ? this.readLabels() : {};
-    if (labels === undefined || this.place === atName) return undefined;
+    if (labels === undefined || this.index === atName) return undefined;
     this.skipBlanks();
     const valueText = this.readWord();
     const value = Number(valueText);
     this.skipBlanks();
     const time = this.readWord();
     this.skipBlanks();
-    const right = valueText !== '' && Number.isFinite(value) && isWholeNumber(time) && this.place === this.text.length;
+    const right = valueText !== '' && Number.isFinite(value) && isWholeNumber(time) && this.index === this.text.length;
     return right ? { name, labels, value } : undefined;
   }
 
@@ -84,48 +84,48 @@ class Line {
       if (value === undefined) return undefined;
       labels.push([label, value]);
       this.skipBlanks();
-      if (!this.take(',') && this.text[this.place] !== '}') return undefined;
+      if (!this.take(',') && this.text[this.index] !== '}') return undefined;
     }
   }
 
   /** From after the opening quote to after the closing one; undefined without a closing quote. */
   private readQuoted(): string | undefined {
     let value = '';
-    for (let from = this.place; this.place < this.text.length; this.place++) {
-      const character = this.text[this.place];
+    for (let from = this.index; this.index < this.text.length; this.index++) {
+      const character = this.text[this.index];
       if (character === '"') {
-        value += this.text.slice(from, this.place++);
+        value += this.text.slice(from, this.index++);
         return value;
       }
       if (character !== '\\') continue;
-      const escaped = this.text[this.place + 1] ?? '';
-      value += this.text.slice(from, this.place++) + (escaped === 'n' ? '\n' : escaped);
-      from = this.place + 1;
+      const escaped = this.text[this.index + 1] ?? '';
+      value += this.text.slice(from, this.index++) + (escaped === 'n' ? '\n' : escaped);
+      from = this.index + 1;
     }
     return undefined;
   }
 
   private readName(belongs: (code: number) => boolean): string {
-    const start = this.place;
+    const start = this.index;
     if (isDigit(this.text.charCodeAt(start))) return '';
-    while (belongs(this.text.charCodeAt(this.place))) this.place++;
-    return this.text.slice(start, this.place);
+    while (belongs(this.text.charCodeAt(this.index))) this.index++;
+    return this.text.slice(start, this.index);
   }
 
   /** Up to the next blank. */
   private readWord(): string {
-    const start = this.place;
-    while (this.place < this.text.length && !isBlank(this.text.charCodeAt(this.place))) this.place++;
-    return this.text.slice(start, this.place);
+    const start = this.index;
+    while (this.index < this.text.length && !isBlank(this.text.charCodeAt(this.index))) this.index++;
+    return this.text.slice(start, this.index);
   }
 
   private skipBlanks(): void {
-    while (isBlank(this.text.charCodeAt(this.place))) this.place++;
+    while (isBlank(this.text.charCodeAt(this.index))) this.index++;
   }
 
   private take(character: string): boolean {
-    if (this.text[this.place] !== character) return false;
-    this.place++;
+    if (this.text[this.index] !== character) return false;
+    this.index++;
     return true;
   }
 }

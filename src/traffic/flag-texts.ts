@@ -42,8 +42,8 @@ export function usableTexts(texts: FlagTexts, last: FlagTexts): FlagTexts {
 }
 
 /** The flags of valid texts. */
-export function flagsOfTexts(good: FlagTexts): Flags {
-  const { enabled, percentage, lists } = readFlagTexts(good);
+export function flagsOfTexts(valid: FlagTexts): Flags {
+  const { enabled, percentage, lists } = readFlagTexts(valid);
   return {
     enabled,
     percentage: percentage ?? 0,

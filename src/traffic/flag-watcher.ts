@@ -54,7 +54,7 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
   const { redis, names, instanceId, snapshotFile, killSwitchFolder, everyMillis = 400, onAlarm, clock } = options;
   const alarms = createAlarms(onAlarm);
   const killSwitch = createKillSwitch(killSwitchFolder, everyMillis, alarms);
-  const good = new Map<TrafficName, FlagTexts>();
+  const valid = new Map<TrafficName, FlagTexts>();
   const flags = new Map<TrafficName, Flags>();
   const reported = new Map<TrafficName, { readonly revision: number; readonly at: number }>();
   let source: WatcherState['source'] = 'default';
@@ -64,9 +64,9 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
 
   const apply = (snapshot: FlagSnapshot) => {
     for (const [name, texts] of snapshot) {
-      const last = good.get(name);
+      const last = valid.get(name);
       if (last !== undefined && sameTexts(last, texts)) continue;
-      good.set(name, texts);
+      valid.set(name, texts);
       flags.set(name, flagsOfTexts(texts));
       saveDue = true;
     }
@@ -78,7 +78,7 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
     saving = true;
     saveDue = false;
     try {
-      await writeFlagSnapshot(snapshotFile, new Map(good));
+      await writeFlagSnapshot(snapshotFile, new Map(valid));
       alarms.set('snapshot', null);
     } catch {
       saveDue = true;
@@ -104,7 +104,7 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
       const { stored, revisions } = await readAll(redis, names);
       alarms.set('redis', null);
       warnOfBadValues(stored, alarms);
-      apply(new Map([...stored].map(([name, texts]) => [name, usableTexts(texts, good.get(name) ?? absentTexts)])));
+      apply(new Map([...stored].map(([name, texts]) => [name, usableTexts(texts, valid.get(name) ?? absentTexts)])));
       source = 'redis';
       readAt = clock().getTime();
       void reportRevisions(revisions);
@@ -164,8 +164,8 @@ async function readAll(redis: RedisConnection, names: readonly TrafficName[]): P
     redis,
     names.flatMap((name) => parts.map((part) => flagKeys(name)[part])),
   );
-  const at = (place: number) => texts[place] ?? null;
-  const starts = names.map((name, place) => [name, place * parts.length] as const);
+  const at = (index: number) => texts[index] ?? null;
+  const starts = names.map((name, index) => [name, index * parts.length] as const);
   return {
     stored: new Map(
       starts.map(([name, start]) => [name, { enabled: at(start), percentage: at(start + 1), lists: at(start + 2) }]),

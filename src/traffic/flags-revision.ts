@@ -28,5 +28,5 @@ export async function gatewaysBehind(
   const seen = await redis.mget(instanceIds.map((id) => flagsSeenKey(name, id))).catch((error: unknown) => {
     throw redisFailure(error);
   });
-  return instanceIds.filter((_, place) => !(Number(seen[place] ?? Number.NaN) >= revision));
+  return instanceIds.filter((_, index) => !(Number(seen[index] ?? Number.NaN) >= revision));
 }

@@ -145,8 +145,8 @@ async function readHolds(redis: RedisConnection, names: readonly TrafficName[]) 
   const [seconds, micros] = (time[1] ?? []) as readonly (string | number)[];
   const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
   if (!Number.isFinite(now)) throw new Error('Redis did not tell the time');
-  return names.map((name, place) => {
-    const hold = parseHold(texts[place]?.[1]);
-    return { name, hold, lifted: isLifted(texts[place]?.[1]), leftMillis: hold === null ? 0 : hold.until - now };
+  return names.map((name, index) => {
+    const hold = parseHold(texts[index]?.[1]);
+    return { name, hold, lifted: isLifted(texts[index]?.[1]), leftMillis: hold === null ? 0 : hold.until - now };
   });
 }

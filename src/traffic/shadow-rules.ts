@@ -23,18 +23,18 @@ export function parseShadowRules(text: string): readonly ShadowRule[] {
     throw invalid('is no JSON');
   }
   if (!Array.isArray(parsed)) throw invalid('must be a list');
-  return parsed.map((entry: unknown, place) => {
-    if (typeof entry !== 'object' || entry === null) throw invalid(`entry ${place + 1} must be an object`);
+  return parsed.map((entry: unknown, index) => {
+    if (typeof entry !== 'object' || entry === null) throw invalid(`entry ${index + 1} must be an object`);
     const extra = Object.keys(entry).find((name) => !names.some((known) => known === name));
-    if (extra !== undefined) throw invalid(`entry ${place + 1} has an unknown part`);
+    if (extra !== undefined) throw invalid(`entry ${index + 1} has an unknown part`);
     const part = (name: (typeof names)[number]): string => {
       const value: unknown = (entry as Record<string, unknown>)[name];
-      if (typeof value !== 'string' || value === '') throw invalid(`entry ${place + 1} needs a text as ${name}`);
+      if (typeof value !== 'string' || value === '') throw invalid(`entry ${index + 1} needs a text as ${name}`);
       return value;
     };
     const expires = part('expires');
     if (!/^\d{4}-\d{2}-\d{2}$/.test(expires) || Number.isNaN(Date.parse(expires)))
-      throw invalid(`entry ${place + 1} must name a day as expires`);
+      throw invalid(`entry ${index + 1} must name a day as expires`);
     return { route: part('route'), field: part('field'), owner: part('owner'), why: part('why'), expires };
   });
 }

@@ -66,18 +66,18 @@ export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>)
 
   const compareSides = async (request: R, limits: ResponseLimits) => {
     const ofRoute = counts.of(request.cube, request.route);
-    const ask = (side: Side) => fetchResponse(side, request, limits).catch(() => null);
-    const old = await ask('legacy');
-    const fresh = old === null ? null : await ask('cube');
-    const oldAgain = fresh === null ? null : await ask('legacy');
-    if (old === null || fresh === null || oldAgain === null) {
-      ofRoute.skipped[old !== null && fresh === null ? 'new_failed' : 'old_failed'] += 1;
+    const call = (side: Side) => fetchResponse(side, request, limits).catch(() => null);
+    const legacy = await call('legacy');
+    const cube = legacy === null ? null : await call('cube');
+    const legacyAgain = cube === null ? null : await call('legacy');
+    if (legacy === null || cube === null || legacyAgain === null) {
+      ofRoute.skipped[legacy !== null && cube === null ? 'new_failed' : 'old_failed'] += 1;
       return;
     }
     const at = clock().toISOString();
     const significant = (one: ComparableResponse, other: ComparableResponse) =>
       compareResponses(one, other)?.filter(({ field }) => !isIgnored(rules, request.route, field, at.slice(0, 10)));
-    const [noisy, different] = [significant(old, oldAgain), significant(oldAgain, fresh)];
+    const [noisy, different] = [significant(legacy, legacyAgain), significant(legacyAgain, cube)];
     if (noisy === undefined || different === undefined) {
       ofRoute.skipped.too_nested++;
       return;
@@ -87,8 +87,8 @@ export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>)
     for (const field of noise.keys()) counts.recordLegacyDifference(ofRoute, field);
     const differences = firstByField(different);
     if (differences.size === 0) return;
-    const later = await ask('legacy');
-    const left = later === null ? differences : firstByField(significant(later, fresh) ?? different);
+    const later = await call('legacy');
+    const left = later === null ? differences : firstByField(significant(later, cube) ?? different);
     for (const [field, difference] of differences) {
       if (left.has(field)) counts.recordCubeDifference(ofRoute, difference, !noise.has(field), at, request.requestId);
       else ofRoute.raced++;

@@ -87,15 +87,15 @@ export class Breaker {
 
   private count(failed: boolean): void {
     const second = Math.floor(this.options.now() / 1000);
-    const place = second % windowSeconds;
-    if (this.seconds[place] !== second) {
-      this.seconds[place] = second;
-      this.calls[place] = 0;
-      this.failures[place] = 0;
+    const index = second % windowSeconds;
+    if (this.seconds[index] !== second) {
+      this.seconds[index] = second;
+      this.calls[index] = 0;
+      this.failures[index] = 0;
     }
-    this.calls[place] = (this.calls[place] ?? 0) + 1;
+    this.calls[index] = (this.calls[index] ?? 0) + 1;
     if (!failed) return;
-    this.failures[place] = (this.failures[place] ?? 0) + 1;
+    this.failures[index] = (this.failures[index] ?? 0) + 1;
     let calls = 0;
     let failures = 0;
     for (let slot = 0; slot < windowSeconds; slot++) {

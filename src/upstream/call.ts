@@ -155,8 +155,8 @@ const outcomes = { failed: 'failed', timed_out: 'timed_out', too_large: 'abandon
 
 /** The value of a header; empty without it. `headers`: names and values in turn. */
 function headerValue(headers: readonly string[], name: string): string {
-  const place = headers.findIndex((one, at) => at % 2 === 0 && one.toLowerCase() === name);
-  return place === -1 ? '' : (headers[place + 1] ?? '');
+  const index = headers.findIndex((one, at) => at % 2 === 0 && one.toLowerCase() === name);
+  return index === -1 ? '' : (headers[index + 1] ?? '');
 }
 
 function failureOf(why: keyof typeof outcomes): Failure {

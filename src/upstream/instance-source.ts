@@ -71,7 +71,7 @@ export function createInstanceSource<Id extends string>(options: InstanceSourceO
     const before = lists.get(cubeId) ?? noEndpoints;
     const same =
       before.length === endpoints.length &&
-      endpoints.every(({ id, url }, place) => before[place]?.id === id && before[place]?.url === url);
+      endpoints.every(({ id, url }, index) => before[index]?.id === id && before[index]?.url === url);
     if (!same) lists.set(cubeId, endpoints);
   }
 

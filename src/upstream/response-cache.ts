@@ -147,5 +147,5 @@ function mayShare({ status, headers }: CachedResponse): boolean {
 }
 
 function valuesOf(headers: readonly string[], name: string): readonly string[] {
-  return headers.filter((_, place) => place % 2 === 1 && headers[place - 1]?.toLowerCase() === name);
+  return headers.filter((_, index) => index % 2 === 1 && headers[index - 1]?.toLowerCase() === name);
 }

@@ -43,6 +43,6 @@ export function isSafe(method: string): boolean {
 
 /** The `Retry-After` of a response; `headers` are names and values in turn. */
 export function retryAfterOf(headers: readonly string[]): string | undefined {
-  const place = headers.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'retry-after');
-  return place === -1 ? undefined : headers[place + 1];
+  const index = headers.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'retry-after');
+  return index === -1 ? undefined : headers[index + 1];
 }

@@ -11,5 +11,5 @@ export function removableHeaders(connection: string): ReadonlySet<string> {
 
 /** `headers` (names and values in turn) without those in `named`. */
 export function withoutHeaders(headers: readonly string[], named: ReadonlySet<string>): string[] {
-  return headers.filter((_, place) => !named.has((headers[place - (place % 2)] ?? '').toLowerCase()));
+  return headers.filter((_, index) => !named.has((headers[index - (index % 2)] ?? '').toLowerCase()));
 }

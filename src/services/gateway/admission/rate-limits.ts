@@ -54,11 +54,11 @@ export class RateLimit {
     this.light = options.rate.perSecond * lightShare * (windowMillis / 1000);
   }
 
-  /** Admits one request of `who`: 0, or the milliseconds until it may be admitted. */
-  take(who: string): number {
+  /** Admits one request of `client`: 0, or the milliseconds until it may be admitted. */
+  take(client: string): number {
     const { rate } = this.options;
     const now = this.options.now();
-    const name = who.length > maxKeyLength ? `sha256:${hash('sha256', who)}` : who;
+    const name = client.length > maxKeyLength ? `sha256:${hash('sha256', client)}` : client;
     const bucket = this.buckets.get(name, this.noOptions) ?? this.createBucket(name);
     if (now < bucket.refusedUntil) return bucket.refusedUntil - now;
     const { theoreticalArrival, waitMillis } = takeToken(bucket.theoreticalArrival, now, rate);

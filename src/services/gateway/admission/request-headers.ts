@@ -26,9 +26,9 @@ export class RequestHeaders {
   bytes = 0;
 
   constructor(raw: readonly string[], names: HeaderNames) {
-    for (let place = 0; place < raw.length; place += 2) {
-      const spelling = raw[place] ?? '';
-      const value = raw[place + 1] ?? '';
+    for (let index = 0; index < raw.length; index += 2) {
+      const spelling = raw[index] ?? '';
+      const value = raw[index + 1] ?? '';
       this.bytes += spelling.length + value.length + 4;
       const { kind, name } = names.ruleOf(spelling);
       switch (kind) {
@@ -101,9 +101,9 @@ export class RequestHeaders {
 
   /** Adds the headers that a route declares to the forwarded ones. */
   forwardDeclared(declaredByRoute: ReadonlySet<string>): void {
-    for (let place = 0; place < this.declared.length; place += 2) {
-      const name = this.declared[place] ?? '';
-      if (declaredByRoute.has(name)) this.forwarded.push(name, this.declared[place + 1] ?? '');
+    for (let index = 0; index < this.declared.length; index += 2) {
+      const name = this.declared[index] ?? '';
+      if (declaredByRoute.has(name)) this.forwarded.push(name, this.declared[index + 1] ?? '');
     }
   }
 }

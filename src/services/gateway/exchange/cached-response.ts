@@ -37,11 +37,11 @@ const keyed = new Set([
 export function isCacheable({ route, method, headers, user, forwarded }: AdmittedRequest): boolean {
   if (!route.cacheable || method !== 'GET') return false;
   if (headers.authorization !== undefined && user === null) return false;
-  return !forwarded.some((name, place) => place % 2 === 0 && special.has(name));
+  return !forwarded.some((name, index) => index % 2 === 0 && special.has(name));
 }
 
 function keyedHeaders(headers: readonly string[]): readonly string[] {
-  return headers.filter((_, place) => keyed.has(headers[place - (place % 2)] ?? ''));
+  return headers.filter((_, index) => keyed.has(headers[index - (index % 2)] ?? ''));
 }
 
 /** The response of a side, cached or fetched; legacy's where the cube is unavailable and legacy may serve. */

@@ -41,9 +41,9 @@ export class ResponseHeaderReader {
     let isEventStream = false;
     let connection = '';
     let callId = '';
-    for (let place = 0; place < raw.length; place += 2) {
-      const name = raw[place]?.toString('latin1') ?? '';
-      const value = raw[place + 1]?.toString('latin1') ?? '';
+    for (let index = 0; index < raw.length; index += 2) {
+      const name = raw[index]?.toString('latin1') ?? '';
+      const value = raw[index + 1]?.toString('latin1') ?? '';
       const kind = this.kindOf(name);
       if (kind === 'drop') continue;
       if (kind === 'connection') {

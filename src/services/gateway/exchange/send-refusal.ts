@@ -30,7 +30,7 @@ export function sendRawRefusal(socket: Duplex, refused: GatewayRefusal, more: re
     return;
   }
   const { headers, body } = renderRefusal(refused, [...more, 'Connection', 'close']);
-  const lines = headers.flatMap((name, place) => (place % 2 === 0 ? [`${name}: ${headers[place + 1]}\r\n`] : []));
+  const lines = headers.flatMap((name, index) => (index % 2 === 0 ? [`${name}: ${headers[index + 1]}\r\n`] : []));
   socket.write(
     Buffer.concat([Buffer.from(`HTTP/1.1 ${refused.status} ${refused.problem.title}\r\n${lines.join('')}\r\n`), body]),
   );

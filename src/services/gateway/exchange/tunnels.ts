@@ -45,11 +45,11 @@ export class Tunnels {
     for (const socket of this.open.keys()) socket.destroy();
   }
 
-  private remove(socket: Duplex, who: string | null): void {
+  private remove(socket: Duplex, client: string | null): void {
     this.open.delete(socket);
-    if (who === null) return;
-    const count = (this.counts.get(who) ?? 1) - 1;
-    if (count > 0) this.counts.set(who, count);
-    else this.counts.delete(who);
+    if (client === null) return;
+    const count = (this.counts.get(client) ?? 1) - 1;
+    if (count > 0) this.counts.set(client, count);
+    else this.counts.delete(client);
   }
 }

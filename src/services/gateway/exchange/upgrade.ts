@@ -187,7 +187,7 @@ function forwardBytes(from: Duplex, to: Duplex): void {
 }
 
 function responseHead(status: number, reason: string, headers: readonly string[]): Buffer {
-  const lines = headers.flatMap((name, place) => (place % 2 === 0 ? [`${name}: ${headers[place + 1]}\r\n`] : []));
+  const lines = headers.flatMap((name, index) => (index % 2 === 0 ? [`${name}: ${headers[index + 1]}\r\n`] : []));
   return Buffer.from(`HTTP/1.1 ${status} ${reason}\r\n${lines.join('')}\r\n`, 'latin1');
 }
 

@@ -35,11 +35,11 @@ export class Latencies {
   /** The median of each user's times since `from`, milliseconds. */
   medians(from: number): readonly number[] {
     const byUser = new Map<UserBytes, number[]>();
-    for (const [place, user] of this.users.entries()) {
-      if (user === undefined || (this.times[place] ?? 0) < from) continue;
+    for (const [index, user] of this.users.entries()) {
+      if (user === undefined || (this.times[index] ?? 0) < from) continue;
       const kept = byUser.get(user);
-      if (kept === undefined) byUser.set(user, [this.millis[place] ?? 0]);
-      else kept.push(this.millis[place] ?? 0);
+      if (kept === undefined) byUser.set(user, [this.millis[index] ?? 0]);
+      else kept.push(this.millis[index] ?? 0);
     }
     return [...byUser.values()].map(medianOf);
   }

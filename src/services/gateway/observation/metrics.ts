@@ -18,9 +18,9 @@ class Histogram {
   private sum = 0;
 
   observe(seconds: number): void {
-    let place = 0;
-    while (place < bounds.length && seconds > (bounds[place] ?? 0)) place++;
-    this.counts[place] = (this.counts[place] ?? 0) + 1;
+    let index = 0;
+    while (index < bounds.length && seconds > (bounds[index] ?? 0)) index++;
+    this.counts[index] = (this.counts[index] ?? 0) + 1;
     this.sum += seconds;
   }
 
@@ -28,9 +28,9 @@ class Histogram {
     const lines: string[] = [];
     const comma = labels === '' ? '' : `${labels},`;
     let below = 0;
-    for (const [place, count] of this.counts.entries()) {
+    for (const [index, count] of this.counts.entries()) {
       below += count;
-      lines.push(`${name}_bucket{${comma}le="${bounds[place] ?? '+Inf'}"} ${below}`);
+      lines.push(`${name}_bucket{${comma}le="${bounds[index] ?? '+Inf'}"} ${below}`);
     }
     const braces = labels === '' ? '' : `{${labels}}`;
     lines.push(`${name}_sum${braces} ${this.sum}`, `${name}_count${braces} ${below}`);

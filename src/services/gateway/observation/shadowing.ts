@@ -44,8 +44,8 @@ export function createShadowing(options: ShadowingOptions): Shadow<GatewayShadow
       limitMillis: limits.millis,
       maxResponseBytes: limits.bytes,
     });
-    const place = answer.headers.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'content-type');
-    const [type = ''] = place === -1 ? [] : (answer.headers[place + 1] ?? '').split(';');
+    const index = answer.headers.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'content-type');
+    const [type = ''] = index === -1 ? [] : (answer.headers[index + 1] ?? '').split(';');
     return { status: answer.status, contentType: type.trim().toLowerCase(), body: answer.body.toString('utf8') };
   };
   return createShadow({ fetchResponse, inFlight, rules, clock: () => new Date() });
@@ -54,9 +54,9 @@ export function createShadowing(options: ShadowingOptions): Shadow<GatewayShadow
 /** Without the headers that lead to a compressed, partial or empty response. */
 function withoutConditionals(headers: readonly string[]): string[] {
   const kept: string[] = [];
-  for (let place = 0; place < headers.length; place += 2) {
-    const name = headers[place] ?? '';
-    if (!/^(?:accept-encoding|range|if-.*)$/i.test(name)) kept.push(name, headers[place + 1] ?? '');
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index] ?? '';
+    if (!/^(?:accept-encoding|range|if-.*)$/i.test(name)) kept.push(name, headers[index + 1] ?? '');
   }
   return kept;
 }
