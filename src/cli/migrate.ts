@@ -8,6 +8,7 @@ import { type ExitCode, exitCodeOf as exitCodeOfFailure, exitCodes } from './exi
 import { awaitInterruptibly } from './interrupt.js';
 import { conclude, type Output, table } from './output.js';
 import { isConfirmed } from './question.js';
+import { differenceLine, type ListedReject, rejectListing } from './reject-listing.js';
 
 interface Waiting {
   readonly wait?: boolean;
@@ -243,7 +244,7 @@ async function pollAgain(client: ControlClient, id: string, output: Output): Pro
 
 async function listRejects(client: ControlClient, id: string, options: Waiting, output: Output): Promise<ExitCode> {
   interface Page {
-    items: { id: string; reason: string; detail: string; attempts: number }[];
+    items: ListedReject[];
     next_cursor: string | null;
   }
   const items: Page['items'] = [];
@@ -254,13 +255,7 @@ async function listRejects(client: ControlClient, id: string, options: Waiting, 
     cursor = page.next_cursor;
   }
   if (options.json) output.json(items);
-  else
-    output.print(
-      table([
-        ['ID', 'REASON', 'ATTEMPTS', 'DETAIL'],
-        ...items.map((item) => [item.id, item.reason, String(item.attempts), item.detail]),
-      ]),
-    );
+  else output.print(rejectListing((await readMigrationView(client, id)).kind, items));
   return exitCodes.done;
 }
 
@@ -275,7 +270,7 @@ function describe(view: MigrationView): string {
     progressLine(view),
     `verification ${view.verification.status}, ${view.verification.compared} rows compared`,
     ...(view.error === null ? [] : [view.error.message, view.error.hint]),
-    ...view.verification.mismatches.slice(0, 10).map(({ id, field }) => `  differs: id ${id}, ${field}`),
+    ...view.verification.mismatches.slice(0, 10).map((one) => differenceLine(view.kind, one)),
     endedStatuses.has(view.status) ? '' : `possible now: ${view.actions.join(', ')}`,
   ];
   return lines.filter((line) => line !== '').join('\n');

@@ -516,12 +516,12 @@ describe('one run from its start to its end', () => {
   });
 
   test('rejects are paged in the order of their ids, each once, with their payloads', async () => {
-    const pages: { id: string; reason: string; payload: unknown }[][] = [];
+    const pages: { table: string; id: string; reason: string; payload: unknown }[][] = [];
     for (let cursor: string | null = '-9223372036854775808'; cursor !== null; ) {
       const answer: Answer = await engine.call('GET', `/v1/migrations/one/rejects?limit=7&cursor=${cursor}`);
       expectAnswerFits('get', '/v1/migrations/{id}/rejects', answer);
       const page = answer.body as {
-        items: { id: string; reason: string; payload: unknown }[];
+        items: { table: string; id: string; reason: string; payload: unknown }[];
         next_cursor: string | null;
       };
       pages.push(page.items);
@@ -531,6 +531,7 @@ describe('one run from its start to its end', () => {
     expect(pages.slice(0, -1).every((page) => page.length === 7)).toBe(true);
     expect(new Map(items.map(({ id, reason }) => [id, reason]))).toEqual(databases.rejected);
     expect(items.length).toBe(databases.rejected.size);
+    expect(new Set(items.map(({ table }) => table))).toEqual(new Set(['saju_records']));
     expect(items.map(({ id }) => BigInt(id))).toEqual(
       items.map(({ id }) => BigInt(id)).sort((a, b) => (a < b ? -1 : 1)),
     );
@@ -543,6 +544,7 @@ describe('one run from its start to its end', () => {
     ['limit=ten', 'querystring.limit'],
     ['cursor=x', 'querystring.cursor'],
     ['cursor=9223372036854775808', 'querystring.cursor'],
+    ['cursor=another_table:1', 'querystring.cursor'],
     ['page=2', 'querystring.page'],
   ])('a page asked for with %s is refused', async (query, field) => {
     expectProblem(await engine.call('GET', `/v1/migrations/one/rejects?${query}`), 400, { field });
@@ -552,6 +554,9 @@ describe('one run from its start to its end', () => {
     ['rejects/retry', { ids: [] }, 'body.ids'],
     ['rejects/retry', { ids: [1] }, 'body.ids.0'],
     ['rejects/retry', { ids: ['9223372036854775808'] }, 'body.ids'],
+    ['rejects/retry', { ids: ['1', 'another_table:1'] }, 'body.ids'],
+    ['rejects/accept', { ids: ['another_table:1'], by: 'b', why: 'w' }, 'body.ids'],
+    ['rejects/accept', { ids: ['Saju Records:1'], by: 'b', why: 'w' }, 'body.ids.0'],
     ['rejects/accept', { ids: ['1'], all: true, by: 'b', why: 'w' }, 'body.ids'],
     ['rejects/accept', { by: 'b', why: 'w' }, 'body.ids'],
     ['rejects/accept', { all: true, why: 'w' }, 'body.by'],

@@ -210,4 +210,7 @@ test('a row that is named alone is the only one that is tried again', async () =
   const after = await rejectsOf('named');
   expect(after.find(({ id }) => id === first?.id)?.attempts).toBe(2);
   expect(after.find(({ id }) => id === second?.id)?.attempts).toBe(1);
+  await engine.steer('named', 'rejects/retry', { ids: [`saju_records:${second?.id}`] });
+  await engine.waitForRest('named');
+  expect((await rejectsOf('named')).find(({ id }) => id === second?.id)?.attempts).toBe(2);
 });

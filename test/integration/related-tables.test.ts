@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { preflightTables } from '../../src/kinds/rows/preflight/preflight.js';
+import { createRowsKind } from '../../src/kinds/rows/rows-kind.js';
 import { claimRange, releaseRanges } from '../../src/postgres/ledger/ranges.js';
 import { readRejectPage } from '../../src/postgres/ledger/reject-page.js';
 import { acceptRejects, countRejects } from '../../src/postgres/ledger/rejects.js';
 import { readReport } from '../../src/postgres/ledger/report-records.js';
 import { readMigration } from '../../src/postgres/ledger/run-view.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
-import { createLibrary, libraryTables } from '../support/related-tables.js';
+import { books, createLibrary, libraryTables, shelves } from '../support/related-tables.js';
 import { RowsRun } from '../support/rows-run.js';
 
 /** With two books each, and three loans of each book: 360 rows. */
@@ -204,18 +206,26 @@ describe('children of a rejected parent', () => {
   });
 });
 
-test('a parent that legacy has spoiled after the copy leaves by one repair, with its children and theirs', async () => {
-  await run.copy();
-  await legacy("update shelves set name = 'bad' where id = 7");
-  expect(await run.verify()).toMatchObject({ clean: false, found: ['shelves 7 name'] });
-  await run.repair();
-  await expectCleanAndEqual();
-  expect(await rejects()).toEqual(['shelves 7 8']);
-  await legacy("update shelves set name = 'mended' where id = 7");
-  await run.retryRejects();
-  await expectCleanAndEqual();
-  expect(await rejects()).toEqual([]);
-});
+test.each([
+  ['without an index on the children', 'select 1'],
+  ['with one', 'create index by_shelf on books (shelf_id); create index by_book on loans (book_id)'],
+])(
+  'a parent that legacy has spoiled after the copy leaves by one repair, with its children and theirs, %s',
+  async (_, make) => {
+    await legacy(make);
+    await run.copy();
+    await legacy("update shelves set name = 'bad' where id = 7");
+    expect(await run.verify()).toMatchObject({ clean: false, found: ['shelves 7 name'] });
+    await run.repair();
+    await expectCleanAndEqual();
+    expect(await rejects()).toEqual(['shelves 7 8']);
+    await legacy("update shelves set name = 'mended' where id = 7");
+    await run.retryRejects();
+    await expectCleanAndEqual();
+    expect(await rejects()).toEqual([]);
+    await legacy('drop index if exists by_shelf; drop index if exists by_book');
+  },
+);
 
 describe.each(tableNames)('damage in %s', (name) => {
   test('is found, named with its table and repaired: a changed, a missing and an extra row', async () => {
@@ -282,6 +292,19 @@ test('a rollback removes children before their parents', async () => {
   } finally {
     await cube('alter table library.books drop constraint on_shelf; alter table library.loans drop constraint of_book');
   }
+  await reopen();
+});
+
+test('a rollback that dies between two tables goes on with the parents', async () => {
+  await run.copy({ rangeRows: 1000 });
+  let commits = 0;
+  const reach = (point: string) => {
+    if (point === 'after-removal-commit' && ++commits === 1) throw new Error('it died');
+  };
+  await expect(run.rollBack(reach)).rejects.toThrow();
+  expect(await there()).toMatchObject({ loans: [], books: { length: 80 }, shelves: { length: 40 } });
+  await run.rollBack();
+  expect(await there()).toEqual({ shelves: [], books: [], loans: [] });
   await reopen();
 });
 
@@ -357,4 +380,81 @@ test('a verdict is not clean while a table was not compared to its end', async (
   await run.goOnVerifying(id, { rangeRows: 100 });
   await databases.cube.query("update ledger.verified_tables set frontier = 100 where table_name = 'loans'");
   expect(await run.conclude(id)).toMatchObject({ clean: false });
+});
+
+describe('preflight', () => {
+  const look = { signal: new AbortController().signal, onRange: () => undefined };
+
+  test('looks at every table, and estimates the rows of all', async () => {
+    for (const name of tableNames) await legacy(`vacuum analyze ${name}`);
+    expect(await preflightTables(run.databases, libraryTables, run.id, look)).toEqual({ rows: 360, unmapped: [] });
+    await legacy('alter table loans add column note text');
+    try {
+      await expect(preflightTables(run.databases, libraryTables, run.id, look)).rejects.toMatchObject({
+        type: 'legacy_schema_mismatch',
+        message: expect.stringContaining('public.loans'),
+      });
+    } finally {
+      await legacy('alter table loans drop column note');
+    }
+  });
+
+  test('refuses a parent column that is no integer, and rows of a child table that nobody owns', async () => {
+    await legacy('alter table loans alter book_id type text using book_id::text');
+    await expect(preflightTables(run.databases, libraryTables, run.id, look)).rejects.toMatchObject({
+      type: 'legacy_schema_mismatch',
+      message: expect.stringContaining('column book_id is text, not bigint or integer'),
+    });
+    await legacy('alter table loans alter book_id type int using book_id::int');
+    await cube("insert into library.books values (1, 1, 'stray', now())");
+    await expect(preflightTables(run.databases, libraryTables, run.id, look)).rejects.toMatchObject({
+      type: 'target_occupied',
+      message: expect.stringContaining('library.books'),
+    });
+    await cube('delete from library.books');
+  });
+
+  test('refuses a foreign key between the tables of the target, which a repair of a parent could not keep', async () => {
+    await cube('alter table library.books add constraint on_shelf foreign key (shelf_id) references library.shelves');
+    try {
+      await expect(preflightTables(run.databases, libraryTables, run.id, look)).rejects.toMatchObject({
+        type: 'cube_schema_mismatch',
+        message: expect.stringContaining('on_shelf'),
+        hint: expect.stringContaining('alter table library.books drop constraint'),
+      });
+    } finally {
+      await cube('alter table library.books drop constraint on_shelf');
+    }
+  });
+
+  test('notes that a large child table has no index on the column of its parent', async () => {
+    const notices = async () => {
+      const found = await databases.cube.query("select detail from ledger.events where what = 'index_missing'");
+      return found.rows.map(({ detail }) => detail.table);
+    };
+    await legacy('insert into loans select n + 10000, 1, null from generate_series(1, 100000) as n; analyze loans');
+    await preflightTables(run.databases, libraryTables, run.id, look);
+    await preflightTables(run.databases, libraryTables, run.id, look);
+    expect(await notices()).toEqual(['loans']);
+    await legacy('delete from loans where id > 10000');
+    await legacy('vacuum analyze loans');
+  });
+
+  test('tables that are listed before their parents are a defect of the program', () => {
+    expect(() => createRowsKind([books, shelves])).toThrow('The kind library lists books before its parent shelves.');
+  });
+});
+
+test('more rejected parents than are kept in memory are looked up in the ledger', async () => {
+  await legacy(`
+    insert into shelves (id, name) select n, 'bad' from generate_series(1001, 11100) as n;
+    insert into books (id, shelf_id, name) select n, n, 'book' from generate_series(1001, 11100) as n;
+    insert into loans (id, book_id, name) select n, n, 'loan' from generate_series(1001, 1020) as n`);
+  expect(await run.copy({ rangeRows: 5000 })).toEqual({ migrated: 360, rejected: 20_220 });
+  await expectCleanAndEqual();
+  await cube("insert into library.books values (1001, 1001, 'book', now())");
+  expect(await run.verify()).toMatchObject({ clean: false, found: ['books 1001 extra row'] });
+  await run.repair();
+  await expectCleanAndEqual();
+  await cube('delete from ledger.set_aside');
 });

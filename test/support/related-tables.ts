@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { MigrationKind } from '../../src/domain/catalog.js';
+import { catalog, type KindEntry, type MigrationKind } from '../../src/domain/catalog.js';
 import type { ConvertedRow, RowMapping, RowTables } from '../../src/kinds/rows/row-mapping.js';
 import { type CopyRow, CopyRowWriter } from '../../src/postgres/copy-binary.js';
 
@@ -7,7 +7,16 @@ import { type CopyRow, CopyRowWriter } from '../../src/postgres/copy-binary.js';
  * A kind of three related tables, which the engine does not have: shelves, their books, and the loans of these. A row is
  * rejected while its name is `bad`.
  */
-export const library = 'library' as MigrationKind;
+const library = 'library' as MigrationKind;
+const entry: KindEntry = {
+  cube: 'paperwork-cube',
+  plan: 'rows',
+  tables: [{ name: 'shelves' }, { name: 'books', parent: 'shelves' }, { name: 'loans', parent: 'books' }],
+  rejectReasons: ['name_bad', 'refused_by_target'],
+  rejectLimitPercent: 2,
+  defaults: {},
+};
+Object.assign(catalog, { [library]: entry });
 
 const timestamp = ['timestamp with time zone'];
 

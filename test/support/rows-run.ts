@@ -177,7 +177,7 @@ export class RowsRun {
   }
 
   /** Removes what runs of the kind put there and ends the run on record, so that another one may start. */
-  async rollBack(): Promise<void> {
+  async rollBack(reach: ReachCrashPoint = () => undefined): Promise<void> {
     await this.withWriter((claim, writer) =>
       removeOwnedRows(
         { databases: this.databases, tables: this.tables, claim, onBatch: () => undefined, reach },

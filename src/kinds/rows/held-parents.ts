@@ -38,6 +38,11 @@ export class HeldParents {
     return new HeldParents(cube, migrationId, parent.table, found.length > maxKept ? undefined : byId(found));
   }
 
+  /** Whether it is certain that no parent is held. */
+  get isEmpty(): boolean {
+    return this.all?.size === 0;
+  }
+
   /** The held ones among some parents, and maybe others. */
   async among(parents: () => Iterable<bigint>): Promise<HeldById> {
     if (this.all !== undefined) return this.all;
@@ -70,25 +75,23 @@ function byId(rows: readonly HeldRow[]): HeldById {
   return new Map(rows.map(({ id, reject }) => [id, reject]));
 }
 
-/**
- * Ids of a child table's source rows that have one of these parents, ascending; all, or those in a span. Where no index is on
- * the parent's column, the whole table is read for it.
- */
+/** Ids of a child table's source rows in a span that have one of these parents: the first `max` of them, ascending. */
 export async function childrenOf(
   legacy: pg.Pool,
   mapping: RowMapping,
   parents: readonly bigint[],
-  span?: Span,
+  span: Span,
+  max: number | null = null,
 ): Promise<bigint[]> {
   const { schema, table } = mapping.source;
   const key = quoteIdentifier(mapping.source.key);
-  const within = span === undefined ? '' : `and ${key} > $2::bigint and ${key} <= $3::bigint`;
-  const bounds = span === undefined ? [] : [span.after.toString(), span.upto.toString()];
   const found = await atSide('legacy', () =>
     legacy.query<{ id: string }>(
       `select ${key}::bigint as id from ${quoteIdentifier(schema, table)}
-        where ${quoteIdentifier(parentColumn(mapping))} = any ($1::bigint[]) ${within} order by ${key}`,
-      [parents.map(String), ...bounds],
+        where ${quoteIdentifier(parentColumn(mapping))} = any ($1::bigint[])
+          and ${key} > $2::bigint and ${key} <= $3::bigint
+        order by ${key} limit $4`,
+      [parents.map(String), span.after.toString(), span.upto.toString(), max],
     ),
   );
   return found.rows.map((row) => BigInt(row.id));

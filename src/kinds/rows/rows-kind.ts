@@ -15,6 +15,7 @@ import { createPace } from './copy/pace.js';
 import { countOwnedRows } from './owned-rows.js';
 import { checkGrants } from './preflight/grants.js';
 import { checkSource, checkTarget, preflightTables } from './preflight/preflight.js';
+import { checkRelations } from './preflight/relations.js';
 import { tableExists } from './preflight/table-exists.js';
 import { removeOwnedRows } from './remove/remove-rows.js';
 import { type RepairContext, repairTables } from './repair/repair.js';
@@ -31,6 +32,7 @@ const maxRangeRows = 50_000;
  * return what was done, or fail when a statement had to be cancelled; their next attempt goes on from the ledger.
  */
 export function createRowsKind(tables: RowTables): Kind {
+  checkRelations(tables);
   const [main] = tables;
   return {
     preflight: (run, { databases, signal, reportProgress }) =>

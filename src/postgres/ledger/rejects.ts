@@ -143,9 +143,14 @@ export async function countRejects(cube: pg.Pool, migrationId: string): Promise<
        select reject_table, reject_id, count(*) as rows from ledger.withheld
         where migration_id = $1 and released_at is null group by reject_table, reject_id),
      unresolved as (
-       select reason, resolution, 1 + coalesce(followers.rows, 0) as rows
-         from ledger.rejects left join followers on reject_table = table_name and reject_id = source_id
-        where migration_id = $1 and resolution in ('open', 'accepted'))
+       select reason, resolution, 1 as rows from ledger.rejects
+        where migration_id = $1 and resolution in ('open', 'accepted')
+       union all
+       -- By key, one after the other: without statistics yet, a join would compare each with each.
+       select own.reason, own.resolution, followers.rows from followers
+        cross join lateral (
+          select reason, resolution from ledger.rejects
+           where migration_id = $1 and table_name = reject_table and source_id = reject_id limit 1) as own)
      select reason, coalesce(sum(rows) filter (where resolution = 'open'), 0) as open, sum(rows) as unresolved
        from unresolved group by reason`,
     [migrationId],

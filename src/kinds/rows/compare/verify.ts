@@ -41,9 +41,9 @@ export type VerifyOutcome = 'finished' | 'round_over' | 'stopped';
 const maxDetailedRows = 1000;
 
 /**
- * Compares every row of both databases, table by table and range by range, from where the ledger says the comparison
- * stands, and commits each range's result. The ranges cover the whole key space of both sides, so that a row that only one side has is
- * found wherever it is, and hold no more than `rangeRows` of either, whatever one side has lost. Two ranges are under way
+ * Compares every row of both databases, table by table and range by range, from where the ledger says the comparison is,
+ * and commits each range's result. The ranges cover the whole key space of both sides, so that a row that only one side has
+ * is found wherever it is, and hold no more than `rangeRows` of either, whatever one side has lost. Two ranges are under way
  * at a time, so that neither database waits for the other.
  *
  * Ranges are cut by legacy's index alone, as walking the target's, just filled and not vacuumed, costs a sixth of the

@@ -78,7 +78,7 @@ export async function runCopyLane(context: LaneContext, settings: LaneSettings):
   return { kind: 'stopped' };
 }
 
-const claimAgainMillis = 200;
+const claimAgainMillis = 500;
 
 function claimableTable({ databases }: LaneContext, mapping: RowMapping, settings: LaneSettings): ClaimableTable {
   const findRangeEnd = settings.adopts

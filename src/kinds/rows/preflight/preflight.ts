@@ -12,6 +12,7 @@ import type { RowMapping, RowTables } from '../row-mapping.js';
 import { isOccupied, type ScanProgress } from '../target-occupancy.js';
 import { checkGrants, type Queryable } from './grants.js';
 import { proveKey } from './key-proof.js';
+import { checkUnbound, recordMissingIndexes } from './relations.js';
 import { checkUnfiltered } from './row-filter.js';
 import { isSameDatabase } from './same-database.js';
 import { estimateRows } from './source-estimate.js';
@@ -35,6 +36,7 @@ export async function preflightTables(
     estimate.unmapped.push(...unmapped.map((name) => (place === 0 ? name : `${source.table}.${name}`)));
     estimate.rows += await estimateRows(databases.legacy, source);
   }
+  await recordMissingIndexes(databases, tables, migrationId);
   return estimate;
 }
 
@@ -51,6 +53,7 @@ export async function checkDatabases(databases: Databases, tables: RowTables, lo
   for (const mapping of tables) await atSide('legacy', () => checkSource(databases.legacy, mapping));
   for (const { source } of tables) await checkMinKey(databases, source);
   for (const mapping of tables) await atSide('cube', () => checkTarget(databases.cube, mapping));
+  await atSide('cube', () => checkUnbound(databases.cube, tables));
   for (const mapping of tables) await checkUnoccupied(databases, mapping, look);
 }
 

@@ -1,8 +1,11 @@
 import type pg from 'pg';
-import { minKey } from '../../../domain/migration/key-range.js';
+import { maxKey, minKey } from '../../../domain/migration/key-range.js';
 import { atSide } from '../../../postgres/databases.js';
 import { heldAmong, heldRows, releasableIds } from '../../../postgres/ledger/withheld.js';
-import { childrenOf } from '../held-parents.js';
+import { without } from '../compare/left-out.js';
+import { childrenOf, HeldParents } from '../held-parents.js';
+import { isIndexedByParent } from '../preflight/relations.js';
+import { rangeEnds } from '../range-ends.js';
 import { type RecopyContext, recopyRows } from './recopy-rows.js';
 
 /** What is moved again because of what became of its parents. */
@@ -12,7 +15,8 @@ export interface FollowContext extends RecopyContext {
 }
 
 const rowsAtOnce = 2000;
-const parentsAtOnce = 10_000;
+const parentsAtOnce = 500;
+const rowsRead = 50_000;
 
 /**
  * Moves the rows of a child table that were withheld for a reject that their parents do not follow any more: they are moved,
@@ -40,31 +44,64 @@ export async function moveReleasedRows(context: FollowContext, writer: pg.Client
  * withheld by now. True when all were looked at, false when told to stop before.
  */
 export async function withholdChildren(context: FollowContext, writer: pg.Client): Promise<boolean> {
+  const { databases, mapping } = context;
+  if (mapping.parent === undefined) return true;
+  return (await isIndexedByParent(databases.legacy, mapping))
+    ? withholdByIndex(context, mapping.parent.table, writer)
+    : withholdBySpan(context, writer);
+}
+
+async function withholdByIndex(context: FollowContext, parentTable: string, writer: pg.Client): Promise<boolean> {
   const { databases, mapping, migrationId } = context;
-  const { parent } = mapping;
-  if (parent === undefined) return true;
   for (let after = minKey; ; ) {
     if (context.signal.aborted) return false;
-    const held = await atSide('cube', () => heldRows(databases.cube, migrationId, parent.table, after, parentsAtOnce));
+    const held = await atSide('cube', () => heldRows(databases.cube, migrationId, parentTable, after, parentsAtOnce));
     const last = held.at(-1);
     if (last === undefined) return true;
     const parents = held.map(({ id }) => id);
-    const children = await childrenOf(databases.legacy, mapping, parents);
-    for (let start = 0; start < children.length; start += rowsAtOnce) {
-      if (context.signal.aborted) return false;
-      const ids = await notWithheld(context, children.slice(start, start + rowsAtOnce));
-      await recopyRows(context, writer, ids);
-      context.onRange({ position: last.id, rows: ids.length });
+    for (let from: bigint | undefined = minKey; from !== undefined; ) {
+      const span = { after: from, upto: maxKey };
+      const children: bigint[] = await childrenOf(databases.legacy, mapping, parents, span, rowsRead);
+      await withhold(context, writer, children);
+      context.onRange({ position: last.id, rows: children.length });
+      from = children.length < rowsRead ? undefined : children.at(-1);
     }
     after = last.id;
   }
 }
 
-async function notWithheld({ databases, mapping, migrationId }: FollowContext, ids: readonly bigint[]) {
+/** Reads the whole table, span by span, so that no statement takes long. */
+async function withholdBySpan(context: FollowContext, writer: pg.Client): Promise<boolean> {
+  const { databases, mapping, migrationId } = context;
+  const parents = await HeldParents.look(databases, migrationId, mapping);
+  if (parents === undefined || parents.isEmpty) return true;
+  const findRangeEnd = rangeEnds(databases, mapping, 'legacy', rowsRead);
+  for (let after = minKey; ; ) {
+    if (context.signal.aborted) return false;
+    const upto = await findRangeEnd(after);
+    if (upto === undefined) return true;
+    const children = await parents.childrenIn(databases.legacy, mapping, { after, upto });
+    await withhold(context, writer, children);
+    context.onRange({ position: upto, rows: children.length });
+    after = upto;
+  }
+}
+
+/** Of these children those that are not withheld yet. */
+async function withhold(context: FollowContext, writer: pg.Client, children: readonly bigint[]): Promise<void> {
+  const { databases, mapping, migrationId } = context;
   const { table } = mapping;
-  const held = await atSide('cube', () => heldAmong(databases.cube, migrationId, table, ids));
-  const withheld = new Set(
-    held.filter(({ id, reject }) => reject.table !== table || reject.id !== id).map(({ id }) => id),
-  );
-  return ids.filter((id) => !withheld.has(id));
+  for (let start = 0; start < children.length; start += rowsAtOnce) {
+    const ids = children.slice(start, start + rowsAtOnce);
+    const held = await atSide('cube', () => heldAmong(databases.cube, migrationId, table, ids));
+    const withheld = held.filter(({ id, reject }) => reject.table !== table || reject.id !== id);
+    await recopyRows(
+      context,
+      writer,
+      without(
+        ids,
+        withheld.map(({ id }) => id),
+      ),
+    );
+  }
 }
