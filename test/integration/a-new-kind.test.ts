@@ -53,7 +53,7 @@ afterAll(async () => {
   tree.remove();
 }, limit);
 
-test('a new kind is moved, found damaged, repaired, rolled back and moved again', { timeout: limit }, async () => {
+test('a new kind is moved, found damaged, repaired and rolled back', { timeout: limit }, async () => {
   const moved = await rest('start', 'talismans', '--id', 'first');
   expect(moved).toMatchObject({ kind: 'talismans', error: null, status: 'waiting', stage: 'verified' });
   // Two talismans without a name and three with drawings that are none; their orders follow them.
@@ -75,9 +75,7 @@ test('a new kind is moved, found damaged, repaired, rolled back and moved again'
   await cube.query('delete from paperwork.drawings where talisman_id = 23');
   const damaged = await rest('verify', 'first');
   expect(damaged).toMatchObject({ status: 'blocked', verification: { status: 'mismatch' } });
-  const found = damaged.verification.mismatches.map(
-    (one) => `${'table' in one ? one.table : ''} ${one.id} ${one.field}`,
-  );
+  const found = damaged.verification.mismatches.map(({ table, id, field }) => `${table} ${id} ${field}`);
   expect(found).toEqual(expect.arrayContaining(['talismans 20 name', 'talismans 22 drawing', 'talismans 23 drawing']));
   expect(found.filter((one) => one.startsWith('talisman_orders '))).toHaveLength(3);
 
@@ -98,9 +96,6 @@ test('a new kind is moved, found damaged, repaired, rolled back and moved again'
   expect(await counts()).toEqual({ talismans: 0, orders: 0, drawings: 0, published: 0 });
   const states = await cube.query("select distinct state from ledger.items where kind = 'talismans'");
   expect(states.rows).toEqual([{ state: 'undone' }]);
-
-  await rest('start', 'talismans', '--id', 'second');
-  expect(await counts()).toEqual({ talismans: 56, orders: 168, drawings: 56, published: 56 });
 });
 
 function cubeshift(...args: readonly string[]): Promise<Said> {

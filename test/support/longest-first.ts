@@ -11,6 +11,7 @@ const longest = [
   'test/chaos/frozen-worker.test.ts',
   'test/chaos/crash-points.test.ts',
   'test/integration/command-line.test.ts',
+  'test/integration/a-new-kind.test.ts',
   'test/integration/preflight.test.ts',
   'test/integration/steering.test.ts',
   'test/integration/cube-deployments.test.ts',
