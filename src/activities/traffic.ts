@@ -1,10 +1,11 @@
 import { Failure } from '../base/failures.js';
+import type { AuditOutcome } from '../domain/audit-outcome.js';
 import { cubeDefinitions, type TrafficName } from '../domain/cubes.js';
 import type { CheckResult } from '../domain/deployment/cube-changes.js';
 import type { StepFence } from '../domain/step-fence.js';
 import type { CounterSnapshot } from '../domain/traffic/ramp/counters.js';
 import type { LatencyComparison } from '../domain/traffic/ramp/mann-whitney.js';
-import { type AuditOutcome, appendAudit } from '../postgres/audit.js';
+import { appendAudit } from '../postgres/audit.js';
 import { atSide, type Databases } from '../postgres/databases.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { redisFailure } from '../redis/failure.js';

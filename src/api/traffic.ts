@@ -1,5 +1,28 @@
 import { type Static, Type } from 'typebox';
-import { nullable } from './schemas.js';
+import { trafficNames } from '../domain/cubes.js';
+import { nullable } from './shapes.js';
+
+const maxUsers = 1000;
+/** A lone surrogate has no UTF-8: no user can have it in an id. */
+const userId = Type.String({ minLength: 1, maxLength: 1024, pattern: '^[^\\ud800-\\udfff]+$' });
+const users = Type.Array(userId, { maxItems: maxUsers, uniqueItems: true });
+const percentage = Type.Integer({ minimum: 0, maximum: 100 });
+
+export const cubeParameter = Type.Object({
+  cube: Type.String({ description: `${trafficNames.join(', ')}, or the id of such a cube` }),
+});
+
+export const trafficChangeBody = Type.Object(
+  {
+    enabled: Type.Optional(Type.Boolean()),
+    percentage: Type.Optional(percentage),
+    allow: Type.Optional(users),
+    deny: Type.Optional(users),
+    why: Type.Optional(Type.String({ maxLength: 1000 })),
+    only_if_percentage: Type.Optional(percentage),
+  },
+  { additionalProperties: false, description: 'what is left out stays as it is' },
+);
 
 /** Who is served by a cube, as `/v1/traffic/{cube}` answers. */
 export const trafficSchema = Type.Object(

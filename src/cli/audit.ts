@@ -1,24 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { AuditCheck, AuditEntryView, AuditPage } from '../api/audit.js';
 import type { Connect } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output, table } from './output.js';
-
-interface Entry {
-  readonly seq: number;
-  readonly at: string;
-  readonly actor: string;
-  readonly action: string;
-  readonly subject: string;
-  readonly details: Readonly<Record<string, unknown>>;
-  readonly outcome?: { readonly what: string; readonly reason?: string };
-}
-
-interface Check {
-  readonly intact: boolean;
-  readonly entries: number;
-  readonly head: { readonly seq: number; readonly hash: string } | null;
-  readonly broken: { readonly seq: number; readonly reason: string } | null;
-}
 
 const sentences: Readonly<Record<string, string>> = {
   changed: 'is not as it was written',
@@ -37,7 +21,7 @@ export function registerAuditCommands(program: Command, output: Output, connect:
     .option('--json', 'as one JSON document')
     .action((options: { limit: number; json?: boolean }) =>
       conclude(async () => {
-        const { items } = await connect().call<{ items: readonly Entry[] }>('GET', `/v1/audit?limit=${options.limit}`);
+        const { items } = await connect().call<AuditPage>('GET', `/v1/audit?limit=${options.limit}`);
         if (options.json) output.json(items);
         else {
           const rows = items.map((entry) => [
@@ -63,7 +47,7 @@ export function registerAuditCommands(program: Command, output: Output, connect:
     .action((options: { anchor?: string; json?: boolean }) =>
       conclude(async () => {
         const query = options.anchor === undefined ? '' : `?anchor=${encodeURIComponent(options.anchor)}`;
-        const check = await connect().call<Check>('GET', `/v1/audit/check${query}`);
+        const check = await connect().call<AuditCheck>('GET', `/v1/audit/check${query}`);
         if (options.json) output.json(check);
         else output.print(describeCheck(check));
         return check.intact ? exitCodes.done : exitCodes.mismatch;
@@ -72,18 +56,18 @@ export function registerAuditCommands(program: Command, output: Output, connect:
 }
 
 /** The token's holder, and who the client says it was. */
-function who({ actor, details: { claimed_by: claimed, os_user: osUser } }: Entry): string {
+function who({ actor, details: { claimed_by: claimed, os_user: osUser } }: AuditEntryView): string {
   const says = [claimed, osUser === undefined ? undefined : `${osUser}@`].filter((one) => one !== undefined);
   return says.length === 0 ? actor : `${actor} (says: ${says.join(', ')})`;
 }
 
 /** Plans put on record what they did or received themselves; of anything else nobody knows where nothing tells. */
-function outcomeOf({ actor, action, outcome }: Entry): string {
+function outcomeOf({ actor, action, outcome }: AuditEntryView): string {
   if (outcome !== undefined) return outcome.reason === undefined ? outcome.what : `${outcome.what}: ${outcome.reason}`;
   return actor === 'temporal' || action.startsWith('plan.') ? '-' : 'unknown';
 }
 
-function describeCheck({ entries, head, broken }: Check): string {
+function describeCheck({ entries, head, broken }: AuditCheck): string {
   if (broken !== null) return `entry ${broken.seq} ${sentences[broken.reason] ?? broken.reason}`;
   const anchor = head === null ? '' : `; the newest is ${head.seq}:${head.hash}`;
   return `all ${entries} entries are as they were written${anchor}`;

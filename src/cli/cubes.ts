@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import type { DeploymentAnswer, RollbackAnswer } from '../api/deployments.js';
 import { Failure } from '../base/failures.js';
-import type { DeploymentView, RecordedStep, RollbackView } from '../domain/deployment/cube-changes.js';
+import type { RecordedStep } from '../domain/deployment/cube-changes.js';
 import type { StackHome } from '../state/home.js';
 import { lastLines, programsLoggingSince } from '../state/logs.js';
 import type { Connect, ControlClient } from './control-client.js';
@@ -104,12 +105,12 @@ function requestRollback(
   path: string,
   version: string | undefined,
   { acknowledge, retry, status }: RollbackOptions,
-): Promise<RollbackView> {
-  if (status) return client.call<RollbackView>('GET', path);
+): Promise<RollbackAnswer> {
+  if (status) return client.call<RollbackAnswer>('GET', path);
   const why = acknowledge ?? retry;
-  if (why === undefined) return client.call<RollbackView>('POST', path, { target_version: version });
+  if (why === undefined) return client.call<RollbackAnswer>('POST', path, { target_version: version });
   const answer = { why, retry: retry !== undefined, target_version: version };
-  return client.call<RollbackView>('POST', `${path}/acknowledge`, answer);
+  return client.call<RollbackAnswer>('POST', `${path}/acknowledge`, answer);
 }
 
 function change(
@@ -123,7 +124,7 @@ function change(
   return conclude(async (): Promise<ExitCode> => {
     const client = connect();
     const path = `/v1/cubes/${encodeURIComponent(cube)}`;
-    const first = await client.call<DeploymentView>('POST', `${path}/${verb}`, body);
+    const first = await client.call<DeploymentAnswer>('POST', `${path}/${verb}`, body);
     const began = Date.now();
     const view = await follow(client, `${path}/deployment`, first, options, output);
     if (options.wait && view.status !== 'done') printLogs(cube, began, output);

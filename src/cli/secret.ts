@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import type { KnownSecrets } from '../api/known-secrets.js';
 import { fingerprintOf, readSecretsFile, secretsPollMillis } from '../auth/token-secrets.js';
 import { cubeTokenSeconds } from '../auth/tokens.js';
 import { Failure } from '../base/failures.js';
 import type { Connect } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
-import { forgetWhenAllReport, type ProgramFingerprints } from './known-secrets.js';
+import { forgetWhenAllReport } from './known-secrets.js';
 import { conclude, type Output } from './output.js';
 import { currentHome } from './stack.js';
 
@@ -77,8 +78,7 @@ async function changeCubeSecret(forgetFormer: boolean, output: Output, connect: 
   await sleep(untilAllKnowMillis);
   const client = connect();
   const unheard = await forgetWhenAllReport({
-    look: async () =>
-      (await client.call<{ programs: readonly ProgramFingerprints[] }>('GET', '/v1/known-secrets')).programs,
+    look: async () => (await client.call<KnownSecrets>('GET', '/v1/known-secrets')).programs,
     forget: () => home.recordSecrets({ ...file, cube: { current: next } }),
     fingerprint: fingerprintOf(next),
     knownMillis: graceMillis - 2 * untilAllKnowMillis,

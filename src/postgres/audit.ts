@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { Failure } from '../base/failures.js';
+import { type AuditOutcome, auditOutcomes } from '../domain/audit-outcome.js';
 
 /** What is put on record. `details` holds settings, ids and counts; never a secret, never the contents of a record. */
 export interface AuditedAct {
@@ -11,10 +12,6 @@ export interface AuditedAct {
   readonly subject: string;
   readonly details: Readonly<Record<string, unknown>>;
 }
-
-/** `unknown`: whoever was asked did not answer, and may have acted. */
-export const auditOutcomes = ['done', 'refused', 'unknown'] as const;
-export type AuditOutcome = (typeof auditOutcomes)[number];
 
 export interface AuditEntry extends AuditedAct {
   /** The database role that wrote it; null when it is from before that was kept. */

@@ -1,7 +1,8 @@
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { migrationSchema } from '../../api/migrations.js';
 import { problemSchema } from '../../api/problem.js';
-import { migrationSchema, rejectPageSchema } from '../../api/schemas.js';
+import { rejectPageSchema } from '../../api/rejects.js';
 import { Failure } from '../../base/failures.js';
 import { packageVersion } from '../../base/package-root.js';
 import { createAuthorization } from '../../http/authorization.js';
@@ -17,6 +18,7 @@ import { registerAuditRoutes } from './audit/audit.js';
 import { registerCubeRoutes } from './cubes/cubes.js';
 import { registerDeploymentRoutes } from './cubes/deployments.js';
 import { registerKnownSecretsRoute } from './cubes/known-secrets.js';
+import { registerRollbackRoutes } from './cubes/rollbacks.js';
 import type { ControlDependencies, ControlSettings } from './dependencies.js';
 import { registerHealthRoutes } from './health.js';
 import { registerEventRoutes } from './migrations/events.js';
@@ -86,6 +88,7 @@ export async function buildControlApp(settings: ControlSettings): Promise<Fastif
     registerTrafficRoutes(routes, deps);
     registerRampRoutes(routes, deps);
     registerDeploymentRoutes(routes, deps);
+    registerRollbackRoutes(routes, deps);
     registerKnownSecretsRoute(routes, deps);
     routes.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
     routes.post('/v1/migrations/:id/*', { schema: { hide: true } }, async (request, reply) => {

@@ -1,19 +1,8 @@
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
+import { controlHealthSchema, readySchema } from '../../api/health.js';
 import { packageVersion } from '../../base/package-root.js';
 import { checkLedgerVersion, knownLedgerVersion, ledgerVersion } from '../../postgres/ledger/schema.js';
 import type { ControlDependencies } from './dependencies.js';
-
-const healthSchema = Type.Object({
-  status: Type.String({ description: 'ok or degraded' }),
-  version: Type.String(),
-  dependencies: Type.Object({
-    cube_database: Type.String({ description: 'ok or unreachable' }),
-    temporal: Type.String({ description: 'ok or unreachable' }),
-    redis: Type.String({ description: 'ok or unreachable' }),
-  }),
-});
-const readySchema = Type.Object({ ready: Type.Boolean() });
 
 /** Liveness with dependencies, and readiness: the ledger is what nothing works without. */
 export function registerHealthRoutes(app: FastifyInstance, deps: ControlDependencies): void {
@@ -34,7 +23,7 @@ export function registerHealthRoutes(app: FastifyInstance, deps: ControlDependen
       () => false,
     );
   const word = (answers: boolean) => (answers ? 'ok' : 'unreachable');
-  const health = { summary: 'Liveness, dependencies, version', response: { 200: healthSchema } };
+  const health = { summary: 'Liveness, dependencies, version', response: { 200: controlHealthSchema } };
   app.get('/health', { schema: health }, async () => {
     const [database, temporal, redis] = await Promise.all([
       ledgerAnswers(),

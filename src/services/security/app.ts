@@ -4,11 +4,12 @@ import { Type } from 'typebox';
 import { problemResponses } from '../../api/problem.js';
 import { issueCubeToken, tokenHolderPattern } from '../../auth/tokens.js';
 import { Failure, toFailure } from '../../base/failures.js';
+import type { AuditOutcome } from '../../domain/audit-outcome.js';
 import type { Rate } from '../../domain/traffic/token-bucket.js';
 import { buildCube, type CubeApp, type CubeOptions } from '../../http/cube.js';
 import { limitRate, type RateLimiter } from '../../http/rate-limit.js';
 import { requesterHeaders, requesterOf } from '../../http/requester.js';
-import type { AuditedAct, AuditOutcome } from '../../postgres/audit.js';
+import type { AuditedAct } from '../../postgres/audit.js';
 import { postgresFailure } from '../../postgres/errors.js';
 import { refuseOldIssuer, refuseWrongIssue } from './issuing.js';
 

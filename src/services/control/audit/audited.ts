@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import { failureRule, toFailure } from '../../../base/failures.js';
+import type { AuditOutcome } from '../../../domain/audit-outcome.js';
 import { requesterOf } from '../../../http/requester.js';
-import { type AuditedAct, type AuditOutcome, appendAudit } from '../../../postgres/audit.js';
+import { type AuditedAct, appendAudit } from '../../../postgres/audit.js';
 import { postgresFailure } from '../../../postgres/errors.js';
 import type { ControlDependencies } from '../dependencies.js';
 

@@ -1,15 +1,8 @@
+import type { CubeState } from '../../../api/deployments.js';
 import { findCube } from '../../../domain/cubes.js';
 import { readActiveVersion } from '../../../registry/instances.js';
 import { readFlags } from '../../../traffic/flags.js';
 import type { ControlDependencies } from '../dependencies.js';
-
-/** How a cube stands at this moment, whatever a plan remembers of it. */
-export interface CubeState {
-  /** The version that takes the traffic; null while any may. */
-  readonly active_version: string | null;
-  /** The flags of its traffic; null where it has none. */
-  readonly traffic: { readonly enabled: boolean; readonly percentage: number | null } | null;
-}
 
 /** Null where Redis does not answer. */
 async function readCubeState({ redis }: ControlDependencies, cubeId: string): Promise<CubeState | null> {

@@ -1,40 +1,15 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
+import { type CubeView, cubeSchema, type InstanceView } from '../../../api/cubes.js';
 import { problemResponses } from '../../../api/problem.js';
-import { idParameter, nullable, security } from '../../../api/schemas.js';
+import { idParameter, security } from '../../../api/routes.js';
 import { Failure } from '../../../base/failures.js';
 import { type CubeDefinition, cubeDefinitions, findCube } from '../../../domain/cubes.js';
 import { fetchBounded } from '../../../metrics/bounded-response.js';
 import { redisFailure } from '../../../redis/failure.js';
 import { type InstanceEntry, readActiveVersion, readInstances } from '../../../registry/instances.js';
 import type { ControlDependencies } from '../dependencies.js';
-
-const instanceSchema = Type.Object({
-  instance_id: Type.String(),
-  url: Type.String(),
-  version: Type.String(),
-  state: Type.String({ description: 'starting, ready or draining' }),
-  started_at: Type.String(),
-  heartbeat_at: Type.String(),
-  health: Type.String({ description: 'ok, degraded or unreachable' }),
-  dependencies: Type.Record(Type.String(), Type.String({ description: 'ok or unreachable' })),
-});
-const cubeSchema = Type.Object({
-  cube_id: Type.String(),
-  type: Type.String({ description: 'core_service, support_service or infrastructure' }),
-  port: Type.Integer({ description: 'the port it listens on unless told otherwise' }),
-  prefix: nullable<string>(Type.String({ description: 'where the gateway serves it' })),
-  traffic_name: nullable<string>(Type.String({ description: 'its name in the keys of traffic flags' })),
-  health: Type.String({ description: 'ok, degraded, unreachable, or absent when nothing of it runs' }),
-  active_version: nullable<string>(
-    Type.String({ description: 'the version that takes traffic; null where none does, or any of several may' }),
-  ),
-  versions: Type.Array(Type.String(), { description: 'versions that run' }),
-  instances: Type.Array(instanceSchema),
-});
-type CubeView = Static<typeof cubeSchema>;
-type InstanceView = Static<typeof instanceSchema>;
 
 /** The cubes of the system, what runs of each, and how it is now. */
 export function registerCubeRoutes(app: FastifyInstance, deps: ControlDependencies): void {

@@ -1,25 +1,13 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
+import { knownSecretsSchema } from '../../../api/known-secrets.js';
 import { problemResponses } from '../../../api/problem.js';
-import { security } from '../../../api/schemas.js';
+import { security } from '../../../api/routes.js';
 import { Failure } from '../../../base/failures.js';
 import { cubeDefinitions } from '../../../domain/cubes.js';
 import { readRegistry } from '../../../registry/instances.js';
 import { readSecretsReports, type SecretsReport } from '../../../registry/known-secrets.js';
 import type { ControlDependencies } from '../dependencies.js';
-
-const programsSchema = Type.Object({
-  programs: Type.Array(
-    Type.Object({
-      program: Type.String(),
-      fingerprints: Type.Array(Type.String(), {
-        description: 'Of the secrets it knows, the one it signs with first; empty for one that does not tell',
-      }),
-      seconds_ago: Type.Integer(),
-    }),
-  ),
-});
 
 /** Who knows which secret of cube tokens: what `secret change` waits for. */
 export function registerKnownSecretsRoute(app: FastifyInstance, deps: ControlDependencies): void {
@@ -30,7 +18,7 @@ export function registerKnownSecretsRoute(app: FastifyInstance, deps: ControlDep
       schema: {
         security,
         summary: 'Which secrets of cube tokens each program knows, by their fingerprints',
-        response: { 200: programsSchema, ...problemResponses('unauthorized', 'forbidden', 'redis_unreachable') },
+        response: { 200: knownSecretsSchema, ...problemResponses('unauthorized', 'forbidden', 'redis_unreachable') },
       },
     },
     async () => {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { problemResponses } from '../../../api/problem.js';
-import { idParameter, security } from '../../../api/schemas.js';
+import { idParameter, security } from '../../../api/routes.js';
 import { endedStatuses, type MigrationView } from '../../../domain/migration/migration.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { knownMigration } from './views.js';

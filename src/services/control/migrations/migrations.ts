@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
+import { kindParameter, startBody, steeringBodies } from '../../../api/migrations.js';
 import { problemResponses } from '../../../api/problem.js';
-import { idParameter, kindParameter, planRefusals, security, startBody, steeringBodies } from '../../../api/schemas.js';
+import { idParameter, planRefusals, security } from '../../../api/routes.js';
 import { Failure } from '../../../base/failures.js';
 import { contractKinds, defaultOptionsOf, type MigrationKind, migrationKinds } from '../../../domain/catalog.js';
 import { isMigrationId } from '../../../domain/migration/migration.js';

@@ -1,7 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { problemResponses } from '../../../api/problem.js';
-import { acceptBody, idParameter, planRefusals, rejectPageQuery, retryBody, security } from '../../../api/schemas.js';
+import { acceptBody, rejectPageQuery, retryBody } from '../../../api/rejects.js';
+import { idParameter, planRefusals, security } from '../../../api/routes.js';
 import { Failure } from '../../../base/failures.js';
 import { kindEntry, type MigrationKind } from '../../../domain/catalog.js';
 import { mainTableOf, parseRowName, type RowRef, rowName } from '../../../domain/migration/row-name.js';

@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { problemResponses } from '../../../api/problem.js';
-import { idParameter, security } from '../../../api/schemas.js';
+import { idParameter, security } from '../../../api/routes.js';
 import { signReport } from '../../../auth/report-signature.js';
 import { packageVersion } from '../../../base/package-root.js';
 import { readReport } from '../../../postgres/ledger/report-records.js';

@@ -1,16 +1,17 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type Static, Type } from 'typebox';
+import type { Static } from 'typebox';
 import { problemResponses } from '../../../api/problem.js';
-import { nextCommands, nullable, planRefusals, security } from '../../../api/schemas.js';
+import { rampSchema, rampStartBody, rampSteeringBodies } from '../../../api/ramps.js';
+import { planRefusals, security } from '../../../api/routes.js';
+import { emptyBody } from '../../../api/shapes.js';
+import { cubeParameter } from '../../../api/traffic.js';
 import { Failure, toFailure } from '../../../base/failures.js';
 import {
   type RampAction,
   type RampAnswer,
   type RampRequest,
   type RampView,
-  rampActions,
-  rampStatuses,
   withCurrentWeight,
 } from '../../../domain/traffic/ramp/ramp.js';
 import { type RampSettings, usualSettings } from '../../../domain/traffic/ramp/settings.js';
@@ -20,105 +21,7 @@ import { checkWrites } from '../../../runtime/write-checks.js';
 import { readFlags } from '../../../traffic/flags.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
-import { cubeParameter, trafficNameOf } from './traffic.js';
-
-const weight = Type.Integer({ minimum: 1, maximum: 100 });
-const why = Type.String({ minLength: 1, maxLength: 1000 });
-
-const startBody = Type.Object(
-  {
-    target_percentage: Type.Optional(weight),
-    step: Type.Optional(weight),
-    steps: Type.Optional(Type.Array(weight, { minItems: 1, maxItems: 100 })),
-    interval_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),
-    check_interval_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })),
-    minimums: Type.Optional(
-      Type.Object(
-        {
-          requests: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
-          users: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
-        },
-        { additionalProperties: false },
-      ),
-    ),
-    slow_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })),
-    error_budget_percent: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 100 })),
-  },
-  {
-    additionalProperties: false,
-    description: 'steps that are given end at their last unless a target is; else to 100 % in steps of 10',
-  },
-);
-
-const noBody = Type.Object({}, { additionalProperties: false });
-const steeringBodies = {
-  pause: noBody,
-  resume: noBody,
-  set: Type.Object(
-    { percentage: Type.Integer({ minimum: 0, maximum: 100 }), why: Type.Optional(why) },
-    { additionalProperties: false },
-  ),
-  alarm: Type.Object({ why }, { additionalProperties: false }),
-} as const satisfies Partial<Record<RampAction, object>>;
-
-const rampSchema = Type.Object(
-  {
-    cube: Type.String(),
-    workflow_id: Type.String(),
-    status: Type.Unsafe<RampView['status']>({ type: 'string', enum: [...rampStatuses] }),
-    percentage: Type.Integer({
-      description: 'the share of users on the cube now; where Redis does not answer, as it was seen last',
-    }),
-    weight: nullable<RampAnswer['weight']>(
-      Type.Object(
-        { enabled: Type.Boolean(), percentage: nullable<number>(Type.Integer()) },
-        { description: 'the flags as they stand; null where Redis does not answer' },
-      ),
-    ),
-    target_percentage: Type.Integer(),
-    steps: Type.Array(Type.Integer()),
-    verdict: nullable<string>(Type.String()),
-    reason: Type.String(),
-    sentence: Type.String({ description: 'why it is where it is' }),
-    since: Type.String(),
-    checks: Type.Integer(),
-    checked_at: nullable<string>(Type.String()),
-    evidence: Type.Object(
-      {
-        step_watched_seconds: Type.Integer(),
-        step_requests: Type.Integer(),
-        step_failed_requests: Type.Integer(),
-        likelihood_ratio: Type.Number({ description: 'of more errors on the cube; above 100 it goes back' }),
-        cube_p99_ms: nullable<number>(Type.Number()),
-        legacy_p99_ms: nullable<number>(Type.Number()),
-        shadow_compared: Type.Integer(),
-        shadow_mismatched: Type.Integer(),
-      },
-      { description: 'what was seen since the step, or since the ramp went back' },
-    ),
-    rollbacks: Type.Array(
-      Type.Object({
-        at: Type.String(),
-        from_percentage: Type.Integer(),
-        reason: Type.String(),
-        sentence: Type.String(),
-      }),
-    ),
-    hold_off_until: nullable<string>(Type.String()),
-    settings: Type.Object({
-      interval_seconds: Type.Integer(),
-      check_interval_seconds: Type.Integer(),
-      minimums: Type.Object({ requests: Type.Integer(), users: Type.Integer() }),
-      slow_seconds: Type.Integer(),
-      error_budget_percent: Type.Number(),
-    }),
-    lowered: Type.Array(Type.String(), { description: 'settings under which less proof is asked for than usual' }),
-    started_by: Type.String(),
-    actions: Type.Array(Type.Unsafe<RampAction>({ type: 'string', enum: [...rampActions] })),
-    next: nextCommands,
-  },
-  { $id: 'Ramp' },
-);
+import { trafficNameOf } from './traffic.js';
 
 /** Ramps of a cube: started, looked at and steered. */
 export function registerRampRoutes(app: FastifyInstance, deps: ControlDependencies): void {
@@ -160,13 +63,13 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
         summary: 'Ramp users over to the cube, step by step, with proof',
         params: cubeParameter,
         headers: requesterHeaders,
-        body: { anyOf: [startBody, { type: 'null' }] },
+        body: { anyOf: [rampStartBody, { type: 'null' }] },
         response: { 202: { $ref: 'Ramp#' }, ...planRefusals, ...problemResponses('redis_unreachable') },
       },
     },
     async (request, reply) => {
       const cube = trafficNameOf(request.params.cube);
-      const { target_percentage, step, steps, ...settings } = (request.body ?? {}) as Static<typeof startBody>;
+      const { target_percentage, step, steps, ...settings } = (request.body ?? {}) as Static<typeof rampStartBody>;
       const planned = planSteps({ target: target_percentage, step, steps });
       const target = planned.at(-1) ?? 0;
       const { percentage } = await readFlags(redis, cube);
@@ -219,7 +122,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
     },
   );
 
-  for (const [action, body] of Object.entries(steeringBodies) as [keyof typeof steeringBodies, object][]) {
+  for (const [action, body] of Object.entries(rampSteeringBodies) as [keyof typeof rampSteeringBodies, object][]) {
     routes.post(
       `/v1/traffic/:cube/ramp/${action}`,
       {
@@ -229,7 +132,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
           summary: summaries[action],
           params: cubeParameter,
           headers: requesterHeaders,
-          body: body === noBody ? { anyOf: [body, { type: 'null' }] } : body,
+          body: body === emptyBody ? { anyOf: [body, { type: 'null' }] } : body,
           response: { 202: { $ref: 'Ramp#' }, ...planRefusals },
         },
       },
@@ -247,9 +150,9 @@ const summaries = {
   resume: 'Let the ramp go on from the weight as it is',
   set: 'Go on from another weight',
   alarm: 'Send everybody back to legacy at once',
-} as const satisfies Record<keyof typeof steeringBodies, string>;
+} as const satisfies Record<keyof typeof rampSteeringBodies, string>;
 
-type GivenSettings = Omit<Static<typeof startBody>, 'target_percentage' | 'step' | 'steps'>;
+type GivenSettings = Omit<Static<typeof rampStartBody>, 'target_percentage' | 'step' | 'steps'>;
 
 function completeSettings({ minimums, ...given }: GivenSettings): RampSettings {
   return { ...usualSettings, ...given, minimums: { ...usualSettings.minimums, ...minimums } } as RampSettings;

@@ -1,9 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import { problemResponses } from '../../../api/problem.js';
-import { security } from '../../../api/schemas.js';
-import { type TrafficView, trafficSchema } from '../../../api/traffic.js';
+import { security } from '../../../api/routes.js';
+import { cubeParameter, type TrafficView, trafficChangeBody, trafficSchema } from '../../../api/traffic.js';
 import { Failure } from '../../../base/failures.js';
 import { cubeDefinitions, findCube, isTrafficName, type TrafficName, trafficNames } from '../../../domain/cubes.js';
 import { requesterHeaders } from '../../../http/requester.js';
@@ -11,28 +10,6 @@ import type { StoredFlags } from '../../../traffic/flag-texts.js';
 import { type FlagsChange, type FlagsRecord, readFlags, writeFlags } from '../../../traffic/flags.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
-
-const maxUsers = 1000;
-/** A lone surrogate has no UTF-8: no user can have it in an id. */
-const userId = Type.String({ minLength: 1, maxLength: 1024, pattern: '^[^\\ud800-\\udfff]+$' });
-const users = Type.Array(userId, { maxItems: maxUsers, uniqueItems: true });
-const percentage = Type.Integer({ minimum: 0, maximum: 100 });
-
-export const cubeParameter = Type.Object({
-  cube: Type.String({ description: `${trafficNames.join(', ')}, or the id of such a cube` }),
-});
-
-const changeBody = Type.Object(
-  {
-    enabled: Type.Optional(Type.Boolean()),
-    percentage: Type.Optional(percentage),
-    allow: Type.Optional(users),
-    deny: Type.Optional(users),
-    why: Type.Optional(Type.String({ maxLength: 1000 })),
-    only_if_percentage: Type.Optional(percentage),
-  },
-  { additionalProperties: false, description: 'what is left out stays as it is' },
-);
 
 /** The weight of a cube: looked at, and set now. */
 export function registerTrafficRoutes(app: FastifyInstance, deps: ControlDependencies): void {
@@ -67,7 +44,7 @@ export function registerTrafficRoutes(app: FastifyInstance, deps: ControlDepende
         summary: 'Set the traffic flags of a cube now',
         params: cubeParameter,
         headers: requesterHeaders,
-        body: changeBody,
+        body: trafficChangeBody,
         response: { 200: { $ref: 'Traffic#' }, ...problemResponses(...problems, 'conflict') },
       },
     },

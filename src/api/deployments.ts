@@ -1,0 +1,82 @@
+import { type Static, Type } from 'typebox';
+import type { RecordedStep } from '../domain/deployment/cube-changes.js';
+import { nextCommands, nullable, reason, weightSchema } from './shapes.js';
+
+/** A version's name. */
+const version = Type.String({ pattern: '^[A-Za-z0-9][\\w.-]{0,62}$' });
+const instances = Type.Integer({
+  minimum: 1,
+  maximum: 999,
+  description: 'MAX_INSTANCES_PER_CUBE at most, with all that run',
+});
+const seconds = Type.Integer({ minimum: 1, maximum: 600 });
+
+export const deployBody = Type.Object(
+  {
+    version,
+    instances: Type.Optional(instances),
+    ready_seconds: Type.Optional(seconds),
+    watch_seconds: Type.Optional(seconds),
+  },
+  { additionalProperties: false },
+);
+export const scaleBody = Type.Object({ instances }, { additionalProperties: false });
+export const rollbackBody = Type.Object(
+  { target_version: Type.Optional(version), watch_seconds: Type.Optional(seconds) },
+  { additionalProperties: false },
+);
+export const acknowledgeBody = Type.Object(
+  {
+    why: reason,
+    retry: Type.Optional(Type.Boolean({ description: 'the steps are tried again' })),
+    target_version: Type.Optional(version),
+  },
+  { additionalProperties: false },
+);
+
+const steps = Type.Unsafe<readonly RecordedStep[]>(
+  Type.Array(Type.Object({ step: Type.String(), at: Type.String(), sentence: Type.String() })),
+);
+const cubeStateSchema = Type.Object(
+  {
+    active_version: nullable<string>(
+      Type.String({ description: 'the version that takes the traffic; null while any may' }),
+    ),
+    traffic: nullable<Static<typeof weightSchema>>(weightSchema),
+  },
+  { description: 'how the cube stands now; null where Redis does not answer' },
+);
+/** How a cube stands at this moment, whatever a plan remembers of it. */
+export type CubeState = Static<typeof cubeStateSchema>;
+export const deploymentSchema = Type.Object({
+  cube_id: Type.String(),
+  change: Type.String({ description: 'deploy, restart or scale' }),
+  version: nullable<string>(Type.String()),
+  previous_version: nullable<string>(Type.String()),
+  status: Type.String({ description: 'running, done, taken_back, refused, superseded or undo_incomplete' }),
+  failure: nullable<string>(Type.String()),
+  step: Type.String(),
+  sentence: Type.String(),
+  by: Type.String(),
+  steps,
+  now: nullable<CubeState>(cubeStateSchema),
+});
+export const rollbackSchema = Type.Object({
+  cube_id: Type.String(),
+  target_version: nullable<string>(Type.String()),
+  from_version: nullable<string>(Type.String()),
+  status: Type.String({ description: 'running, escalated, completed or acknowledged' }),
+  step: Type.String(),
+  sentence: Type.String(),
+  by: Type.String(),
+  steps,
+  traffic_stopped_at: nullable<string>(Type.String()),
+  traffic_restored_at: nullable<string>(Type.String()),
+  acknowledged_by: nullable<string>(Type.String()),
+  next: nextCommands,
+  now: nullable<CubeState>(cubeStateSchema),
+});
+/** A change of a cube, and how the cube stands now. */
+export type DeploymentAnswer = Static<typeof deploymentSchema>;
+/** An emergency rollback, and how the cube stands now. */
+export type RollbackAnswer = Static<typeof rollbackSchema>;

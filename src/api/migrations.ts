@@ -1,0 +1,96 @@
+import { Type } from 'typebox';
+import { contractKinds } from '../domain/catalog.js';
+import {
+  type MigrationAction,
+  migrationActions,
+  migrationModes,
+  migrationStages,
+  migrationStatuses,
+} from '../domain/migration/migration.js';
+import { unmappedColumnChoices } from '../domain/migration/options.js';
+import { emptyBody, nullable, oneOf } from './shapes.js';
+
+/** Named as `idParameter` is: OpenAPI takes two names at one place of a path for the same path twice. */
+export const kindParameter = Type.Object({
+  id: Type.String({ description: `the kind: ${contractKinds.join(', ')}` }),
+});
+
+/** Settings of a start; each may be left out. */
+export const optionsSchema = Type.Object(
+  {
+    batch_rows: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
+    batch_bytes: Type.Optional(Type.Integer({ minimum: 1024, maximum: 64 * 1024 * 1024 })),
+    lanes: Type.Optional(Type.Integer({ minimum: 1, maximum: 16 })),
+    reject_limit_percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
+    rows_per_second: Type.Optional(nullable<number>({ type: 'integer', minimum: 1 })),
+    legacy_latency_limit_ms: Type.Optional(nullable<number>({ type: 'integer', minimum: 1 })),
+    unmapped_columns: Type.Optional(oneOf(unmappedColumnChoices)),
+  },
+  { additionalProperties: false },
+);
+
+export const startBody = Type.Object(
+  {
+    id: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' })),
+    mode: Type.Optional(oneOf(migrationModes)),
+    options: Type.Optional(optionsSchema),
+  },
+  { additionalProperties: false },
+);
+
+/** The actions of a migration that have a route of this form, with the body of each. */
+export const steeringBodies = {
+  pause: emptyBody,
+  resume: emptyBody,
+  cancel: emptyBody,
+  verify: emptyBody,
+  repair: emptyBody,
+  complete: emptyBody,
+  cutover: Type.Object({ dry_run: Type.Optional(Type.Boolean()) }, { additionalProperties: false }),
+  rollback: Type.Object({ rehearse: Type.Optional(Type.Boolean()) }, { additionalProperties: false }),
+} as const satisfies Partial<Record<MigrationAction, object>>;
+
+export const migrationSchema = Type.Object(
+  {
+    id: Type.String(),
+    kind: oneOf(contractKinds),
+    mode: oneOf(migrationModes),
+    workflow_id: Type.String(),
+    run_id: nullable<string>({ type: 'string' }),
+    status: oneOf(migrationStatuses),
+    stage: oneOf(migrationStages),
+    progress: Type.Object({
+      total: Type.Integer(),
+      total_estimated: Type.Boolean(),
+      migrated: Type.Integer(),
+      rejected: Type.Integer(),
+      verified: Type.Integer(),
+      rate_per_second: Type.Integer(),
+      eta_seconds: nullable<number>({ type: 'integer' }),
+    }),
+    verification: Type.Object({
+      status: oneOf(['none', 'running', 'clean', 'mismatch']),
+      compared: Type.Integer(),
+      mismatches: Type.Array(Type.Object({ table: Type.String(), id: Type.String(), field: Type.String() })),
+      finished_at: nullable<string>({ type: 'string' }),
+    }),
+    traffic: Type.Object({ enabled: Type.Boolean(), percentage: Type.Integer() }),
+    ownership: Type.Object({
+      owner: oneOf(['legacy', 'cube']),
+      epoch: Type.Integer(),
+      since: nullable<string>({ type: 'string' }),
+    }),
+    error: nullable<{ type: string; message: string; hint: string }>({
+      type: 'object',
+      properties: { type: { type: 'string' }, message: { type: 'string' }, hint: { type: 'string' } },
+      required: ['type', 'message', 'hint'],
+    }),
+    actions: Type.Array(oneOf(migrationActions)),
+    pending: nullable<MigrationAction>(
+      Type.String({ description: 'an action that was accepted and is not carried out yet' }),
+    ),
+    started_at: Type.String(),
+    finished_at: nullable<string>({ type: 'string' }),
+  },
+  { $id: 'Migration' },
+);

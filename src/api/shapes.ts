@@ -1,0 +1,25 @@
+import { Type } from 'typebox';
+import type { NextCommand } from '../domain/deployment/cube-changes.js';
+
+/** Shapes that several requests and answers have in common. */
+
+export const nullable = <T>(schema: object) => Type.Unsafe<T | null>({ anyOf: [schema, { type: 'null' }] });
+
+/** One of these texts. */
+export const oneOf = <const T extends readonly string[]>(values: T) =>
+  Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
+
+/** The body of a request that needs none. */
+export const emptyBody = Type.Object({}, { additionalProperties: false });
+
+/** Why a person asks for something. */
+export const reason = Type.String({ minLength: 1, maxLength: 1000 });
+
+export const nextCommands = Type.Unsafe<readonly NextCommand[]>(
+  Type.Array(Type.Object({ command: Type.String(), what: Type.String() }), {
+    description: 'what a person may type now, and what it does; empty while nobody is waited for',
+  }),
+);
+
+/** The flags of a cube's traffic, as views of ramps and cubes name them. */
+export const weightSchema = Type.Object({ enabled: Type.Boolean(), percentage: nullable<number>(Type.Integer()) });
