@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { Connection } from '@temporalio/client';
+import proto from '@temporalio/proto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine, type ProgramName, testSecret } from '../support/engine.js';
@@ -73,10 +74,13 @@ test("Temporal's history holds none, payloads included", async () => {
     });
     const events = history?.events ?? [];
     expect(events.length).toBeGreaterThan(20);
-    // Payloads are bytes: read as what they are, JSON.
-    const text = JSON.stringify(events, (_key, value: unknown) =>
-      value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value,
-    );
+    // Payloads are bytes of JSON. A message would write them in base64, so a plain object of it is searched.
+    const { History } = proto.temporal.api.history.v1;
+    const plain = History.toObject(History.fromObject(history ?? {}), { longs: String });
+    const text = JSON.stringify(plain, function (this: Record<string, unknown>, key, value: unknown) {
+      const bytes = this[key];
+      return bytes instanceof Uint8Array ? Buffer.from(bytes).toString('utf8') : value;
+    });
     expect(text).toContain('verification_mismatch');
     expectNoneOf([...contents, ...secrets], 'the history', text);
   } finally {
