@@ -6,12 +6,12 @@ import { outsideRequestEntry } from './outside-requests.js';
 
 export type { AuditedAct };
 
-/** Acts that are put on record after they were begun, since nothing may keep them waiting. */
+/** Acts that are recorded after they began, since nothing may keep them waiting. */
 export function createAuditRecord({ cube }: Pick<Databases, 'cube'>, isProven: (received: ReceivedRequest) => boolean) {
   return {
     /**
-     * Tried until it is done, and done once. What somebody else than the control API wants to have on record is told as
-     * just that: a forged entry would be worse than none.
+     * Retried until it is done, and done once. An act that the control API did not send is recorded as a request from outside:
+     * a forged entry would be worse than none.
      */
     recordAct: (act: AuditedAct, received: ReceivedRequest): Promise<void> =>
       guarded(

@@ -23,7 +23,7 @@ import { guarded } from './guard.js';
 
 export interface CubeTrafficDependencies {
   readonly redis: RedisConnection;
-  /** Whether an instance of the registry is one of this house, wherever it stands. */
+  /** Whether an instance of the registry belongs to this installation, at whatever address. */
   readonly known: InstanceFilter;
   /** Who owns the data behind a cube now. */
   readonly ownershipOf: (name: TrafficName) => Promise<Ownership>;
@@ -31,7 +31,7 @@ export interface CubeTrafficDependencies {
   readonly killSwitchFolder: string;
 }
 
-/** Gateways let go by themselves after this when nobody makes it longer. */
+/** Gateways end a hold by themselves after this where no step extends it. */
 const holdSeconds = 60;
 const renewedMillis = 15_000;
 const lookMillis = 1000;
@@ -59,7 +59,7 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
   /** For gateways of this machine that Redis does not reach. */
   const closeWithoutRedis = async (name: TrafficName, by: string, fence: StepFence) => {
     await setKillSwitch(killSwitch(name), by, fence);
-    // Redis may still be away: then nobody was let in meanwhile.
+    // Redis may still be away: then no step has let users in meanwhile.
     await unlessLate(fence, () => takeBackSwitch(name, by, fence)).catch(() => undefined);
     await Context.current().sleep(switchMillis);
   };
@@ -67,7 +67,7 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
   const hold = (name: TrafficName, { cubeId }: ChangeReference, fence: StepFence) =>
     placeHold(redis, name, { scope: 'all', seconds: holdSeconds, by: rollbackIdOf(cubeId) }, fence);
   return {
-    /** How users reach the cube now, to be told before it is changed. */
+    /** How users reach the cube now, before anything changes it. */
     readTraffic: ({ cubeId }: ChangeReference): Promise<TrafficBefore> =>
       guarded(async () => {
         const name = trafficNameOf(cubeId);
@@ -153,7 +153,7 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
         const terms = { by: change.holderId, why, onlyIfClosedBy: ofRollbacks, fence };
         const answer = await writeFlags(redis, name, { enabled: true }, terms);
         if ((await readFence(redis, fence.holderId)) > fence.sequence) return reopenTraffic;
-        // After the fence was taken: a switch that is thrown late from now on is removed by whoever threw it.
+        // After the fence was advanced: a step that throws the switch late from now on removes it itself.
         await clearKillSwitch(
           killSwitch(name),
           ({ by, fence: thrownAt }) =>

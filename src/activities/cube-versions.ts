@@ -40,7 +40,7 @@ export function createCubeVersions({ runtime, redis, admits, maxInstances }: Cub
     const now = sum(running.values());
     checkInstances(change.cubeId, { now: now + others, after: changed(running) + others, max: maxInstances });
   };
-  /** Instances that stand in the registry and were started by somebody else; none where Redis cannot say. */
+  /** Instances in the registry that another program started; none where Redis does not answer. */
   const countOthers = async (cubeId: string, versions: readonly VersionStatus[]) => {
     const own = new Set(
       versions.flatMap((one) => [...instancesOf(cubeId, one.version, one), ...one.observed].map((it) => it.instanceId)),
@@ -93,7 +93,7 @@ export function createCubeVersions({ runtime, redis, admits, maxInstances }: Cub
 
     restartVersion: (change: ChangeReference, version: string, generation: number): Promise<void> =>
       guarded(async () => {
-        // Each has its successor beside it until that is ready.
+        // Each instance runs next to its successor until that is ready.
         await checkRoom(change, (running) => sum(running.values()) + (running.get(version) ?? 0));
         await runtime.restart(change, version, generation);
       }),

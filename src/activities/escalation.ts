@@ -4,7 +4,7 @@ import { guarded } from './guard.js';
 
 const answerMillis = 10_000;
 
-/** Calls a person. `webhookUrl` is empty where nobody is to be called; the plan waits all the same, for all to see. */
+/** Calls a person through a webhook. Where `webhookUrl` is empty no call is made; the plan waits all the same, visible to everyone. */
 export function createEscalation(webhookUrl: string) {
   return {
     /** Returns whether there was somebody to call. */

@@ -29,7 +29,7 @@ export async function untilAcknowledged(redis: RedisConnection, known: InstanceF
 
 /**
  * Waits until every gateway that is there goes by the flags of this revision, or time is up; how many then do not, and
- * null where Redis was too slow to tell.
+ * null where Redis was too slow to answer.
  */
 export function untilSeen(
   redis: RedisConnection,
@@ -62,7 +62,7 @@ async function untilNone(look: () => Promise<readonly string[]>): Promise<number
 
 /** One that drains is among them: it has requests under way, and takes new ones on connections that are open. */
 async function gatewayIds(redis: RedisConnection, known: InstanceFilter): Promise<readonly string[]> {
-  // Nobody calls them: what a gateway says is waited for wherever it says that it stands.
+  // The engine does not call them: the plan waits for every known gateway, whatever address it gives.
   const gateways = await readInstances(redis, gatewayCube, known).catch((error: unknown) => {
     throw redisFailure(error);
   });

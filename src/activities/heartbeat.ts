@@ -17,7 +17,7 @@ const locksHint =
   "See who holds locks in the cube database: select pid, pg_blocking_pids(pid), query from pg_stat_activity where wait_event_type = 'Lock'; the run goes on by itself once they are let go.";
 
 /**
- * Heartbeats with the position last told while `work` runs, so that one long statement neither counts as a death nor keeps
+ * Heartbeats with the last reported position while `work` runs, so that one long statement neither counts as a death nor keeps
  * a cancellation from arriving. A step without progress is given up, and tried again with twice the patience: its worker
  * lives, but what it waits for may not. `signal` aborts on cancellation and when the step is given up: what it has the
  * servers do through its `databases` is cancelled then; the next attempt ends whatever session of this one is left.
@@ -64,7 +64,7 @@ export async function heartbeating<T>(
       },
       signal,
     });
-    // What a step that was given up still throws is nobody's any more.
+    // What a step still throws after it was given up has no caller any more.
     working.catch(() => undefined).finally(stopping.release);
     return await Promise.race([working, stalled]);
   } finally {

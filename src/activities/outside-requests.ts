@@ -3,13 +3,13 @@ import { type AuditedAct, appendAudit } from '../postgres/audit.js';
 import { atSide, type Databases } from '../postgres/databases.js';
 import { guarded } from './guard.js';
 
-/** What reaches a plan past the control API, which alone puts on record who asked. */
+/** Requests that reach a plan past the control API, which alone records who sent them. */
 export function createOutsideRequests(
   { cube }: Pick<Databases, 'cube'>,
   isProven: (received: ReceivedRequest) => boolean,
 ) {
   return {
-    /** Whether the control API sent a request; asks nobody. */
+    /** Whether the control API sent a request; a computation without I/O. */
     checkProof: async (received: ReceivedRequest): Promise<boolean> => isProven(received),
 
     /** Puts a request on record that the control API did not send; tried until it is done, and done once. */
@@ -23,7 +23,7 @@ export function createOutsideRequests(
   };
 }
 
-/** How it is told that a plan received what the control API did not send. */
+/** The audit's entry of a request that the control API did not send. */
 export function outsideRequestEntry({
   workflowId,
   runId,

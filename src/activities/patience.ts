@@ -3,9 +3,9 @@ import { Failure, hintToResume } from '../base/failures.js';
 import { isServersOwn } from '../postgres/errors.js';
 
 /** An error that is unknown may pass; one that comes again and again is a defect, and a person should see it. */
-const mostUnexpectedAttempts = 5;
-/** What others do to a server (its load, a full disk, a restart) may pass by itself, and a person be long in coming. */
-const longestPassingMillis = 60 * 60_000;
+const maxUnexpectedAttempts = 5;
+/** What happens to a server (its load, a full disk, a restart) may pass by itself, and a person may need long to come. */
+const maxPassingMillis = 60 * 60_000;
 
 /** By what failure a step is given up; undefined while it is to be tried again. */
 export type GivesUp = (failure: Failure) => Failure | undefined;
@@ -25,7 +25,7 @@ export class Patience {
   /** Since when an activity has failed by nothing else, by what Temporal calls it. */
   private readonly rows = new Map<string, { readonly since: number; last: number }>();
 
-  /** Before anything was changed nobody need wait for what a person must mend, and there is nothing to resume. */
+  /** Before the run changed anything it need not wait for a person, and there is nothing to resume. */
   readonly first: GivesUp = (failure) => givesUpSoon(failure) ?? (this.hasLasted(failure) ? failure : undefined);
 
   /** The plan itself gives an undo up after a day. */
@@ -46,11 +46,11 @@ export class Patience {
     const key = [workflowExecution?.runId, activityId].join();
     const row = this.rows.get(key) ?? { since: now, last: now };
     this.rows.delete(key);
-    for (const [other, { last }] of this.rows) if (now - last > longestPassingMillis) this.rows.delete(other);
+    for (const [other, { last }] of this.rows) if (now - last > maxPassingMillis) this.rows.delete(other);
     if (!(isServers(failure) && isPassing(failure))) return false;
     row.last = now;
     this.rows.set(key, row);
-    return now - row.since >= longestPassingMillis;
+    return now - row.since >= maxPassingMillis;
   }
 }
 
@@ -59,11 +59,11 @@ function isServers({ details: { sqlstate } }: Failure): boolean {
   return typeof sqlstate === 'string' && isServersOwn(sqlstate);
 }
 
-/** What nobody need do anything about in the engine, and may be over by itself. */
+/** A failure that may pass by itself, without a change in the engine. */
 function isPassing({ type, retryable }: Failure): boolean {
   return retryable && type !== 'unexpected';
 }
 
 function isRepeated(): boolean {
-  return Context.current().info.attempt >= mostUnexpectedAttempts;
+  return Context.current().info.attempt >= maxUnexpectedAttempts;
 }

@@ -5,12 +5,12 @@ import type { Databases } from '../postgres/databases.js';
 import { clearRetriedFailure, recordRetriedFailure } from '../postgres/ledger/retried-failure.js';
 import type { RunStepFence } from '../postgres/ledger/step-fence.js';
 
-/** The note is for whoever looks on: the step's own failure must not wait for it. */
+/** The note is for people who look at the run: the step's own failure must not wait for it. */
 const graceMillis = 2000;
 
 /**
- * Runs a step of a run; a failure that it is tried again after is noted in the ledger until it succeeds, so that whoever looks
- * at the run sees why it stands still.
+ * Runs a step of a run. A failure that Temporal retries is noted in the ledger until the step succeeds, so that a person who looks
+ * at the run sees why it makes no progress.
  */
 export async function recordingRetries<T>(
   { cube }: Pick<Databases, 'cube'>,
@@ -31,7 +31,7 @@ export async function recordingRetries<T>(
   return result;
 }
 
-/** Who gave a step up is not told that it fails: it is not tried again. Whatever it failed by then may come of that. */
+/** The failure of a step that was cancelled is not noted: Temporal does not retry it, and the cancellation may have caused it. */
 function wasCancelled(): boolean {
   return Context.current().cancellationSignal.aborted;
 }

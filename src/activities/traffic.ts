@@ -21,7 +21,7 @@ import { guarded } from './guard.js';
 export interface TrafficDependencies {
   readonly databases: Databases;
   readonly redis: RedisConnection;
-  /** Which instances of the registry are asked. */
+  /** Which instances of the registry are called. */
   readonly admits: InstanceFilter;
   readonly sources: SignalSources;
 }
@@ -31,9 +31,9 @@ export interface TrafficLook {
   /** Null when Redis does not answer. */
   readonly weight: {
     readonly enabled: boolean;
-    /** Null for a value that nobody can go by. */
+    /** Null for a value that is no percentage. */
     readonly percentage: number | null;
-    /** Who made the last change through the engine, as long as it is the one that stands. */
+    /** Who made the last change through the engine, as long as no other program has changed it since. */
     readonly changedBy: string | null;
     /** How many changes were made through the engine. */
     readonly revision: number;
@@ -157,7 +157,7 @@ export function createWeightSteps({ redis, databases }: Omit<TrafficDependencies
       ),
   };
 }
-/** The weight that a change replaced; of a closed cube 0, and nothing of one that nobody could go by. */
+/** The weight that a change replaced: 0 for a closed cube, nothing for a value that is no percentage. */
 function readableWeight({ enabled, percentage }: StoredFlags): { before?: number } {
   if (!enabled) return { before: 0 };
   return percentage === null ? {} : { before: percentage };

@@ -1,6 +1,6 @@
-/** What is asked of a plan, as the control API sends it and the plan takes it: with a proof of where it comes from. */
+/** Requests to a plan, as the control API sends them and the plan receives them: with a proof of their origin. */
 
-/** Shows that the control API sent a request: whoever reaches Temporal alone cannot make one. */
+/** Shows that the control API sent a request: a program that only reaches Temporal cannot make one. */
 export interface RequestProof {
   /** Of this request alone: one that comes a second time is no proof. */
   readonly id: string;

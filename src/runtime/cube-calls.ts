@@ -10,7 +10,7 @@ export interface CubeRequest {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly body?: unknown;
-  /** What the called route asks of callers from elsewhere than the gateway. */
+  /** The permission that the called route demands of callers other than the gateway. */
   readonly permission?: string | null;
 }
 

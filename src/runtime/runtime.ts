@@ -17,14 +17,13 @@ export interface CubeStatus {
   readonly previous: string | null;
   readonly holder: CubeHolder | null;
   readonly versions: readonly VersionStatus[];
-  /** Whether somebody is there to carry changes out. */
+  /** Whether a supervisor runs that carries changes out. */
   readonly supervised: boolean;
 }
 
 /**
- * How versions of cubes come and go. Every call says what should be and returns once that is on record; it happens soon
- * after, and `list` tells how far it is. Each may be repeated. All but `take`, `list` and `letGo` throw `conflict` when
- * another run has taken the cube meanwhile.
+ * How versions of cubes come and go. Each call records what should run and returns; it happens soon after, and `list` shows how far
+ * it is. A call may be repeated. All but `claim`, `release` and `list` throw `conflict` when another run has claimed the cube.
  */
 export interface CubeRuntime {
   /** Takes the cube for a run; throws `conflict` while an emergency rollback is at work on it, and for a run that has ended. */
@@ -33,7 +32,7 @@ export interface CubeRuntime {
   release(change: ChangeReference): Promise<void>;
   /** Throws `not_found` for a version that was never released, or is kept no longer. */
   checkReleased(cubeId: string, version: string): Promise<void>;
-  /** Brings a version up beside those that run. Throws `not_found` for one that was never released. */
+  /** Starts a version next to those that run. Throws `not_found` for one that was never released. */
   deploy(change: ChangeReference, version: string, instances: number): Promise<void>;
   /** Lets a version finish what it has in hand, and go. */
   drain(change: ChangeReference, version: string): Promise<void>;

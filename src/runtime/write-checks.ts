@@ -8,7 +8,7 @@ import type { CubeCalls } from './cube-calls.js';
 
 export interface WriteCheckSources {
   readonly redis: RedisConnection;
-  /** Which instances of the registry are asked. */
+  /** Which instances of the registry are called. */
   readonly admits: InstanceFilter;
   readonly calls: CubeCalls;
 }
@@ -28,8 +28,8 @@ export async function checkWrites(
   ]).catch((error: unknown) => {
     throw redisFailure(error);
   });
-  const asked = instances.filter((one) => one.state === 'ready' && (version === null || one.version === version));
-  const looks = asked.map(async ({ instance_id, url }): Promise<CheckResult> => {
+  const called = instances.filter((one) => one.state === 'ready' && (version === null || one.version === version));
+  const looks = called.map(async ({ instance_id, url }): Promise<CheckResult> => {
     const request = { method: 'POST', path: writeCheckPath, permission: writeCheckPermission } as const;
     const answer = await calls.call(url, request);
     if (answer === undefined) return { passed: false, sentence: `${instance_id} did not answer the write check` };

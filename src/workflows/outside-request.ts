@@ -5,7 +5,7 @@ import { profiles } from './lib/options.js';
 
 const steps = proxyActivities<OutsideRequests>(profiles.ledgerWrite);
 
-/** Tells what reached a plan past the control API, when that plan has ended before it could be told. */
+/** Records a request that reached a plan past the control API, where that plan ended before it could record it. */
 export async function outsideRequest(received: ReceivedRequest): Promise<void> {
   await steps.recordOutsideRequest(received);
 }

@@ -40,7 +40,7 @@ export async function trafficRamp(
   });
 }
 
-/** Looks at weight, registry and gateways; false when something was asked meanwhile. */
+/** Looks at weight, registry and gateways; false when a command interrupted the look. */
 async function look(ramp: RampRun): Promise<boolean> {
   const { cube, settings } = ramp.input;
   const looked = await ramp.untilCommanded(() => looks.observeTraffic(cube)).catch(unreadable);
@@ -144,7 +144,7 @@ async function advance(ramp: RampRun, { sentence }: Decision): Promise<void> {
     return;
   }
   const unwritable = await whyNotWritable(ramp);
-  if (unwritable === 'asked meanwhile') return;
+  if (unwritable === 'interrupted') return;
   if (unwritable !== undefined)
     return ramp.enter('ramping', {
       verdict: 'hold',
@@ -153,7 +153,7 @@ async function advance(ramp: RampRun, { sentence }: Decision): Promise<void> {
     });
   const why = `${sentence} On to ${next} %.`;
   const { done } = await setWeight(ramp, { percentage: next, onlyIf: ramp.state.percentage, by: byRamp(ramp), why });
-  // Somebody was faster: the next look tells who.
+  // Another program was faster: the next look shows which.
   if (!done) return;
   record(ramp, { action: 'ramp.advance', from: ramp.state.percentage, to: next, why: sentence });
   ramp.setStep(next);
@@ -168,13 +168,13 @@ async function whyNotWritable(ramp: RampRun): Promise<string | undefined> {
       if (!(error instanceof ActivityFailure)) throw error;
       return { passed: false, sentence: `whether it can write is unknown (${error.cause?.message ?? 'unknown'})` };
     });
-  if (verdict === undefined) return 'asked meanwhile';
+  if (verdict === undefined) return 'interrupted';
   return verdict.passed ? undefined : verdict.sentence;
 }
 
 /**
  * All users to legacy at once, by one write; then a hold-off, and after the third time of a day a person. The write goes by
- * no weight and no revision, so that nobody's change keeps it from being made; by its fence it is made once.
+ * no weight and no revision, so that no other change prevents it; by its fence it is made once.
  */
 async function goBack(ramp: RampRun, { reason, sentence }: { reason: string; sentence: string }): Promise<void> {
   const { cube } = ramp.input;
@@ -206,7 +206,7 @@ async function goBack(ramp: RampRun, { reason, sentence }: { reason: string; sen
   }
 }
 
-/** Puts a move on record beside the plan: a database that is away may not keep it from watching. */
+/** Records a move in the background: a database that is away must not keep the plan from watching. */
 function record(ramp: RampRun, move: Omit<RampMove, 'cube' | 'by'>): void {
   ramp.runInBackground(() => weights.recordMove({ cube: ramp.input.cube, by: byRamp(ramp), ...move }));
 }
@@ -260,7 +260,7 @@ async function carryOut(ramp: RampRun, { action, request }: RampCommand): Promis
     case 'alarm':
       return goBack(ramp, { reason: 'alarm', sentence: `${by} raised an alarm.${because}` });
     case 'stop':
-      // Who tells of it adds the weight that stands: what was found last may no longer be so.
+      // The control API adds the present weight: the one found last may have changed since.
       ramp.enter('stopped', {
         verdict: null,
         reason: 'stopped',
@@ -269,7 +269,7 @@ async function carryOut(ramp: RampRun, { action, request }: RampCommand): Promis
   }
 }
 
-/** Looks again at once when something is wrong that a second look decides, and seldom where nobody is on the cube. */
+/** The next look comes at once when it decides whether something is wrong, and later while no user is on the cube. */
 function untilNextLook(ramp: RampRun): number {
   const check = ramp.input.settings.check_interval_seconds * 1000;
   if (ramp.state.evidence.unreadyTimes > 0) return Math.min(check, 1000);

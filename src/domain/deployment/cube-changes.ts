@@ -29,7 +29,7 @@ export const deploymentDefaults: Readonly<Record<'readySeconds' | 'watchSeconds'
   watchSeconds: 3,
 };
 
-/** One thing that a plan did or found, told in a sentence. */
+/** One thing that a plan did or found, in a sentence. */
 export interface RecordedStep {
   readonly step: string;
   /** ISO 8601, UTC. */
@@ -69,7 +69,7 @@ export interface RollbackInput {
   readonly watchSeconds: number;
 }
 
-/** Ten looks at its health; whoever is not in a hurry asks for more. */
+/** Ten looks at its health; a caller who is not in a hurry sets more. */
 export const rollbackDefaults = { readySeconds: 30, watchSeconds: 2 } as const;
 
 export type RollbackStatus = 'running' | 'escalated' | 'completed' | 'acknowledged';
@@ -88,7 +88,7 @@ export interface RollbackView {
   readonly traffic_stopped_at: string | null;
   readonly traffic_restored_at: string | null;
   readonly acknowledged_by: string | null;
-  /** What a person may type now, each with what it does; empty while nobody is waited for. */
+  /** What a person may type now, each with what it does; empty while the rollback waits for no person. */
   readonly next: readonly NextCommand[];
 }
 
@@ -116,7 +116,7 @@ export function rollbackAnswers(cubeId: string, trafficName: string | null, serv
 
 const notAccepted = 'It is begun; its plan has told nothing yet. Where that stays so, no control worker runs.';
 
-/** A deployment that was begun and that no worker has taken up yet. */
+/** A deployment that Temporal has started, and no worker has begun yet. */
 export function begunDeployment({ cubeId, change, by }: DeploymentInput): DeploymentView {
   return {
     cube_id: cubeId,
@@ -211,7 +211,7 @@ export interface StopOutcome {
   readonly unheard: number | null;
 }
 
-/** What an escalation tells whoever is called. */
+/** What the webhook of an escalation receives. */
 export interface Escalation {
   readonly cube_id: string;
   readonly workflow_id: string;

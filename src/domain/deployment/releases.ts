@@ -6,7 +6,7 @@ export interface Release {
   readonly version: string;
   readonly command: string;
   readonly args: readonly string[];
-  /** What this version is run with beside the stack's own variables, which hold the secrets. */
+  /** Variables of this version, in addition to the stack's own, which hold the secrets. */
   readonly env: Readonly<Record<string, string>>;
   /** ISO 8601, UTC. */
   readonly created_at: string;

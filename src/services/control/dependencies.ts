@@ -15,9 +15,9 @@ import type { RampWorkflows } from './traffic/ramp-workflows.js';
 /** What the control API is built from. */
 export interface ControlSettings {
   readonly cube: pg.Pool;
-  /** Where traffic flags stand; it may be away. */
+  /** Holds the traffic flags; it may be away. */
   readonly redis: RedisConnection;
-  /** Which instances of the registry are asked how they are. */
+  /** Which instances of the registry are called for their health. */
   readonly admits: InstanceFilter;
   /** Calls of instances, with a token of their own. */
   readonly calls: CubeCalls;

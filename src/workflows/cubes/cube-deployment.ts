@@ -13,8 +13,8 @@ const steps = proxyActivities<CubeVersions>(profiles.cubeChange);
 const health = proxyActivities<CubeHealth>(profiles.healthWatch);
 
 /**
- * Changes what runs of a cube without a pause for its users: a new version beside the old one (blue-green), a restart, or
- * another number of instances. Whatever does not go well is taken back, and said in a sentence.
+ * Changes what runs of a cube without a pause for its users: a new version next to the old one (blue-green), a restart, or another
+ * number of instances. A change that fails is taken back, with the reason in a sentence.
  */
 export async function cubeDeployment(input: DeploymentInput, proof?: RequestProof): Promise<DeploymentView> {
   const run = new DeploymentRun(input, new ReceivedRequests(input, proof));

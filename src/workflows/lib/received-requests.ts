@@ -12,21 +12,21 @@ import type { ReceivedRequest, RequestProof } from '../../domain/plan-requests.j
 import { profiles } from './options.js';
 
 const outside = proxyActivities<Pick<OutsideRequests, 'recordOutsideRequest'>>(profiles.ledgerWrite);
-/** A computation of the worker that has the plan: what is proven costs an event and no step. */
+/** A computation in the worker that runs the plan: a proven request costs an event and no step. */
 const proofs = proxyLocalActivities<Pick<OutsideRequests, 'checkProof'>>({ startToCloseTimeout: '5 seconds' });
 
 /**
- * Has everything looked at that reaches a plan, beside what the plan does: what the control API did not send is told in the
- * audit. It is carried out all the same: who may use Temporal may steer plans, and only must not do it unseen.
+ * Checks every request that reaches a plan, while the plan goes on: the audit records those that the control API did not send.
+ * The plan carries them out all the same: a person who may use Temporal may steer plans, but not unseen.
  */
 export class ReceivedRequests {
   private readonly known = new Set<string>();
   private readonly unrecorded = new Map<number, ReceivedRequest>();
   private count = 0;
 
-  /** `payload` is all that the plan is started with, the proof apart. */
+  /** `payload` is everything that the plan starts with, except the proof. */
   constructor(payload: unknown, proof: RequestProof | undefined) {
-    // What goes on in a new history, or after a retry of its server, was started before.
+    // A run that continues in a new history was started, and checked, before.
     if (workflowInfo().continuedFromExecutionRunId === undefined) this.receive('start', payload, proof);
     setDefaultSignalHandler((name) => this.receive(`signal ${name}`, {}, undefined));
   }
@@ -41,12 +41,12 @@ export class ReceivedRequests {
     this.receive('cancel', {}, undefined);
   }
 
-  /** Whether all was told that there was to tell: a new history would cut off what was not. */
+  /** Whether every request is checked and, if need be, recorded: a new history would cut off the rest. */
   get settled(): boolean {
     return this.unrecorded.size === 0;
   }
 
-  /** Before a plan ends that cannot wait for a database: plans of their own go on telling. */
+  /** Before a plan ends that cannot wait for a database: plans of their own record what is left. */
   async handOver(): Promise<void> {
     for (const received of this.unrecorded.values())
       await startChild('outsideRequest', {
@@ -61,7 +61,7 @@ export class ReceivedRequests {
     const count = ++this.count;
     const again = proof !== undefined && this.known.has(proof.id);
     if (proof !== undefined) this.known.add(proof.id);
-    // Temporal had a start when it took it, however long that waited for a worker.
+    // Temporal received a start when it accepted it, however long the start waited for a worker.
     const receivedAt = (word === 'start' ? startTime : new Date()).toISOString();
     const received = { workflowId, runId, word, payload, proof, receivedAt, count, again };
     this.unrecorded.set(count, received);

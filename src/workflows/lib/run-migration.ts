@@ -32,7 +32,7 @@ export interface MigrationOutcome {
 
 /**
  * Carries a plan to one of its ends: its last line (`completed`), cancelled, rolled back, or failed before anything was
- * changed. The plan runs shielded from Temporal's own cancellation, which counts as a request to cancel.
+ * changed. Temporal's own cancellation does not reach the plan: it counts as a `cancel`.
  */
 export async function runMigration(
   input: MigrationInput,
@@ -58,8 +58,8 @@ export async function runMigration(
 }
 
 /**
- * What becomes of a plan that was left: it ends as asked, or failed where nothing was changed yet; anywhere else it
- * blocks, and undefined after `resume` lets it go on with what it has not completed.
+ * Decides what follows an error that left the plan: the run ends by the command that stopped it, or as failed where nothing was
+ * changed yet. Anywhere else it blocks; undefined after `resume`, and the plan goes on with what it has not completed.
  */
 async function endOrBlock(run: MigrationRun, error: unknown): Promise<MigrationOutcome | undefined> {
   if (error instanceof StopRequested)
@@ -81,9 +81,9 @@ async function endOrBlock(run: MigrationRun, error: unknown): Promise<MigrationO
 /** Leaves rows and ledger as they are; a later run of the kind adopts them. */
 async function cancelRun(run: MigrationRun, by: string): Promise<MigrationOutcome> {
   const letGo = () => steps.openRanges(run.reference);
-  // A worker frozen in a transaction would keep the ledger from being told.
+  // A worker that is frozen in a transaction would keep the ledger from recording the state.
   await run.enter('done', 'running', 'cancel', by, {}, letGo);
-  // From here on nobody can claim; who did a moment ago loses it.
+  // From here on no lane can claim a range; one that claimed a moment ago loses its range.
   await letGo();
   // What is in the middle of its steps goes back to where it was; what was moved stays.
   const inTransfer = new Saga(run.saga.undos.filter((undo) => undo === 'undoItems'));
@@ -94,7 +94,7 @@ async function cancelRun(run: MigrationRun, by: string): Promise<MigrationOutcom
 }
 
 async function rollBack(run: MigrationRun, by: string): Promise<MigrationOutcome> {
-  // A worker frozen in a transaction would keep the ledger from being told.
+  // A worker that is frozen in a transaction would keep the ledger from recording the state.
   await run.enter('rolling_back', 'running', 'rollback', by, {}, () => steps.openRanges(run.reference));
   const left = await run.saga.undoAll(async (undo) => undos[undo]?.(run.reference));
   if (left.length === 0) {

@@ -1,8 +1,8 @@
 import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
 
 /**
- * The undos of a run, by name: registered before their steps run, carried out in reverse. Names instead of functions,
- * so that they survive a continue-as-new.
+ * The undos of a run, by name: registered before their steps run, run in reverse order. Names instead of functions, so that they
+ * survive a continue-as-new.
  */
 export class Saga<Undo extends string> {
   constructor(private readonly registered: Undo[]) {}
@@ -16,7 +16,7 @@ export class Saga<Undo extends string> {
     return this.registered;
   }
 
-  /** Carries every undo out, the last registered first; one that fails does not stop the others. Returns what is left. */
+  /** Runs every undo, the last registered first; one that fails does not stop the others. Returns those that failed. */
   async undoAll(carryOut: (undo: Undo) => Promise<void>): Promise<readonly { undo: Undo; reason: string }[]> {
     const left: { undo: Undo; reason: string }[] = [];
     for (const undo of [...this.registered].reverse()) {

@@ -1,8 +1,8 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 
 /**
- * Carries works out at the same time. When one fails the others are told to stop, and its error leaves only when all
- * have let go: nothing that follows meets one still at work.
+ * Runs tasks at the same time. When one fails the group cancels the others, and throws the error only when all have ended: what
+ * follows never meets a task that still runs.
  */
 export async function taskGroup<T>(works: readonly (() => Promise<T>)[]): Promise<readonly T[]> {
   const scope = new CancellationScope();

@@ -10,7 +10,7 @@ import type { ControlDependencies } from '../dependencies.js';
 
 const afterEveryEntry = maxKey.toString();
 
-/** Who changed what; and whether that is still told as it was written. */
+/** Who changed what, and whether the audit is still as it was written. */
 export function registerAuditRoutes(app: FastifyInstance, deps: ControlDependencies): void {
   const routes = app.withTypeProvider<TypeBoxTypeProvider>();
   const reads = deps.authorization.require('migration:read');

@@ -29,7 +29,7 @@ export async function audited<T>(
   const { seq } = await appendAudit(deps.cube, asked);
   const tell = (what: AuditOutcome, details: object) =>
     appendAudit(deps.cube, { ...asked, action: `${asked.action}.${what}`, details: { of: seq, ...details } }).catch(
-      // What was done is not undone for want of the second entry: without it the first says that nobody knows.
+      // A missing second entry undoes nothing: the outcome of the first is then unknown.
       (error: unknown) =>
         request.log.error(
           { of: seq, outcome: what, reason: toFailure(error, postgresFailure('cube')).type },
@@ -47,7 +47,7 @@ export async function audited<T>(
   return result;
 }
 
-/** Whether whoever was asked said no, or there is no knowing what came of it: a server that did not answer may have acted. */
+/** Whether the act was refused, or its outcome is unknown: a server that did not answer may have acted. */
 export function outcomeOf(error: unknown): AuditOutcome {
   return failureRule(reasonOf(error).reason).httpStatus < 500 ? 'refused' : 'unknown';
 }

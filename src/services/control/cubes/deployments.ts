@@ -26,7 +26,7 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
   ) => {
     checkKnown(cubeId);
     if (asked.kind === 'deploy') await checkKept(deps, cubeId, asked.version);
-    // What runs beside them the plan knows; what is too many by itself begins nothing.
+    // The plan knows what else runs; a number that is too high by itself starts nothing.
     const after = asked.kind === 'restart' ? 0 : (asked.instances ?? 0);
     checkInstances(cubeId, { now: 0, after, max: deps.maxInstances });
     const by = authorization.callerOf(request).cubeId;

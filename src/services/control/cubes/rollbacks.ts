@@ -50,7 +50,7 @@ export function registerRollbackRoutes(app: FastifyInstance, deps: ControlDepend
         readySeconds: rollbackDefaults.readySeconds,
         watchSeconds: watch_seconds,
       };
-      // It may come on record later than it was asked for, and then with what became of it.
+      // The audit may record it later than it was requested, and then with its outcome.
       const details = { target_version, asked_at: deps.clock().toISOString() };
       const act = actOf(deps, request, { action: 'cube.rollback', subject: id, details });
       const record = (outcome: object) =>

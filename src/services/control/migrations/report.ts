@@ -8,7 +8,7 @@ import { readReport } from '../../../postgres/ledger/report-records.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { knownMigration } from './views.js';
 
-/** The evidence of a migration: what was moved, rejected, compared, asked and by whom; signed. */
+/** The evidence of a migration: what was moved, rejected and compared, and who sent which commands; signed. */
 export function registerReportRoutes(app: FastifyInstance, deps: ControlDependencies): void {
   app.withTypeProvider<TypeBoxTypeProvider>().get(
     '/v1/migrations/:id/report',

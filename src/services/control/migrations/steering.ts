@@ -41,7 +41,7 @@ export async function steer(
 
 /**
  * The ledger has an unfinished run and Temporal no plan for it: somebody terminated it there, or Temporal lost its data.
- * The ledger is enough to go on from; that is done only when a person asks, since a terminated plan may be meant.
+ * The ledger is enough to go on from. The plan starts again only at a person's command, since it may have been terminated on purpose.
  */
 async function startAgain(
   deps: ControlDependencies,
@@ -49,7 +49,7 @@ async function startAgain(
   action: MigrationAction,
   request: SteeringRequest,
 ): Promise<void> {
-  // Read after Temporal's answer: a plan that ended in good order told the ledger before.
+  // Read after Temporal's answer: a plan that ended in good order recorded its end before.
   const view = await knownMigration(deps, id);
   if (view.finished_at !== null) throw ended(view, action);
   const ways: readonly MigrationAction[] =
@@ -57,11 +57,11 @@ async function startAgain(
   if (!ways.includes(action))
     throw notPossible(`The plan of this migration is not in Temporal any more; ${ways[0]} starts it again.`, ways);
   const { pending } = view;
-  // It was accepted: whoever asked for it was told so.
+  // Its caller knows that it was accepted.
   if (pending !== null && endsRun(pending) && action !== pending)
     throw notPossible(`The plan of this migration was lost when it was about to ${pending}.`, [pending]);
   const from = { stage: view.stage, sequence: Number(await readStateSequence(deps.cube, id)) };
-  // Nobody asked the control API to end it; told once, however often a request finds no plan.
+  // The control API did not end it; the audit records that once, however often a request finds no plan.
   await appendAudit(deps.cube, {
     actor: 'temporal',
     action: 'plan.lost.outside',
