@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { kindEntry, migrationKinds } from '../domain/catalog.js';
 import { pageLimit } from './routes.js';
 import { nullable, reason } from './shapes.js';
@@ -55,6 +55,8 @@ export const rejectPageSchema = Type.Object(
   },
   { $id: 'RejectPage' },
 );
+
+export type RejectPage = Static<typeof rejectPageSchema>;
 
 function reasonsOfKinds(): string {
   return migrationKinds.map((kind) => `${kind}: ${kindEntry(kind).rejectReasons.join(', ')}`).join('; ');

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
+import type { RejectPage } from '../api/rejects.js';
 import { Failure } from '../base/failures.js';
 import { contractKinds, migrationKinds } from '../domain/catalog.js';
 import { endedStatuses, type MigrationAction, type MigrationView } from '../domain/migration/migration.js';
@@ -8,7 +9,7 @@ import { type ExitCode, exitCodeOf as exitCodeOfFailure, exitCodes } from './exi
 import { awaitInterruptibly } from './interrupt.js';
 import { conclude, type Output, table } from './output.js';
 import { isConfirmed } from './question.js';
-import { differenceLine, type ListedReject, rejectListing } from './reject-listing.js';
+import { differenceLine, rejectListing } from './reject-listing.js';
 
 interface Waiting {
   readonly wait?: boolean;
@@ -243,14 +244,13 @@ async function pollAgain(client: ControlClient, id: string, output: Output): Pro
 }
 
 async function listRejects(client: ControlClient, id: string, options: Waiting, output: Output): Promise<ExitCode> {
-  interface Page {
-    items: ListedReject[];
-    next_cursor: string | null;
-  }
-  const items: Page['items'] = [];
+  const items: RejectPage['items'] = [];
   for (let cursor: string | null = ''; cursor !== null; ) {
     const query: string = cursor === '' ? '?limit=1000' : `?limit=1000&cursor=${cursor}`;
-    const page: Page = await client.call<Page>('GET', `/v1/migrations/${encodeURIComponent(id)}/rejects${query}`);
+    const page: RejectPage = await client.call<RejectPage>(
+      'GET',
+      `/v1/migrations/${encodeURIComponent(id)}/rejects${query}`,
+    );
     items.push(...page.items);
     cursor = page.next_cursor;
   }

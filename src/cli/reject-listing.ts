@@ -1,15 +1,9 @@
+import type { RejectPage } from '../api/rejects.js';
 import { kindEntry, type MigrationKind } from '../domain/catalog.js';
 import { table } from './output.js';
 
-/** A reject as the control API lists it. */
-export interface ListedReject {
-  readonly table: string;
-  readonly id: string;
-  readonly reason: string;
-  /** `children` counts the rows that follow it. */
-  readonly detail: string | { readonly children: number; readonly text: string };
-  readonly attempts: number;
-}
+/** A reject without its contents. */
+type ListedReject = Omit<RejectPage['items'][number], 'payload'>;
 
 /** Rejects as a person reads them; their tables are named where the kind has several. */
 export function rejectListing(kind: MigrationKind, rejects: readonly ListedReject[]): string {
