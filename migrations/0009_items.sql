@@ -1,6 +1,6 @@
 -- Up Migration
--- What was done to the items of a kind, as activating a model: one row a step, written before the step runs, so that whoever goes on
--- or undoes finds it. `place` is the step's in its item; `token` rises with every attempt and every undo.
+-- What was done to the items of a kind, as activating a model: one row a step, written before the step runs, so that a later
+-- attempt or an undo finds it. `place` is the step's in its item; `token` rises with every attempt and every undo.
 create table ledger.items (
   kind text not null,
   table_name text not null,

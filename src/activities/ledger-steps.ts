@@ -42,7 +42,7 @@ export function createLedgerSteps({ databases, reach }: ActivityDependencies) {
   const atCubeUntilDone = <T>(run: RunReference, work: (cube: pg.Pool) => Promise<T>) =>
     guarded(() => recordingRetries(databases, run, () => atLedger(work)), { untilDone: true });
   return {
-    /** Tells the ledger where the run stands. */
+    /** Records the state of the run. */
     recordState: (run: RunReference, state: RunState): Promise<void> =>
       atCubeUntilDone(run, async (cube) => {
         reach('before-state-recorded');
@@ -50,11 +50,11 @@ export function createLedgerSteps({ databases, reach }: ActivityDependencies) {
         reach('after-state-recorded');
       }),
 
-    /** Tells the ledger of a word that the plan accepted, until a state is told in which it is carried out. */
+    /** Records a command that the plan accepted, until a state is recorded in which it is carried out. */
     recordPending: (run: RunReference, action: MigrationAction): Promise<void> =>
       atCubeUntilDone(run, (cube) => recordPending(cube, run, action)),
 
-    /** Takes every range from whoever holds it, so that a new round of lanes can share them. */
+    /** Releases every claimed range, so that a new round of lanes can share them. */
     openRanges: (run: RunReference): Promise<void> => atCubeUntilDone(run, (cube) => releaseRanges(cube, run)),
 
     /** What the log says was moved; from here on the total is a count. */

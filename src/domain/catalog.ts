@@ -26,7 +26,7 @@ export interface CubeEntry {
   readonly variables?: string;
   /** The port of the stand-in of its legacy twin that `up` starts. */
   readonly legacyPort?: number;
-  /** What a new version is called with before it gets users, beside its health. */
+  /** The calls by which a new version shows that it works, besides its health. */
   readonly smokeCalls?: readonly SmokeCall[];
 }
 

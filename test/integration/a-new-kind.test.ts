@@ -140,7 +140,7 @@ async function rejects(): Promise<readonly string[]> {
   return found.rows.map(({ line }) => line);
 }
 
-/** What stands between `= ` and ` as const` of the file that has the catalogue's line. */
+/** The text between `= ` and ` as const` of the file that has the catalogue's line. */
 function objectOf(text: string): string {
   return text.slice(text.indexOf(' = {') + 3, text.indexOf(' as const'));
 }

@@ -4,7 +4,7 @@ import { itemSteps, withItems } from './fake-items.js';
 import { workUntilStopped } from './fake-ledger.js';
 import { PlanServer } from './plan-server.js';
 
-/** The time-skipping server does not tell a plan of a workflow that runs already. */
+/** The time-skipping server does not report to a plan that a workflow runs already. */
 let real: PlanServer;
 
 beforeAll(async () => {

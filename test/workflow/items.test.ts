@@ -44,18 +44,18 @@ test('an item has a workflow of its own, named after kind, run and item', async 
 });
 
 test('no more items are at work at a time than the catalogue says', async () => {
-  let most = 0;
+  let max = 0;
   const run = await server.begin('parallel', (ledger) => {
     const { done } = withItems(ledger, 12);
     ledger.answer('runItemStep', async (_run, item, step) => {
-      most = Math.max(most, ledger.working('runItemStep'));
+      max = Math.max(max, ledger.working('runItemStep'));
       await sleep(50);
       if (step === 'publish') done.add(item.id);
       return { kind: 'done' };
     });
   });
   await run.ledger.untilState('waiting', 'verified');
-  expect(most).toBe(3);
+  expect(max).toBe(3);
 });
 
 test('an unfit item is taken back and becomes a reject, and the others go on', async () => {
@@ -212,7 +212,7 @@ test('items that a repair or a retry left to do are done before the next verific
   expect(names.lastIndexOf('runItemStep')).toBeLessThan(names.lastIndexOf('verifyRows'));
 });
 
-test('nobody but its plan starts an item', async () => {
+test('an item is started by its plan alone', async () => {
   const handle = await server.environment.client.workflow.start('itemMigration', {
     workflowId: `${newKind}/alone/1`,
     taskQueue: taskQueues.control,

@@ -15,7 +15,7 @@ const { repairRows, retryRejects } = proxyActivities<Pick<MigrationSteps, 'repai
 /** Stages at which rows and items are moved: at first, or after a repair or a retry. */
 export type MovingStage = 'copying' | 'verifying';
 
-/** Carries out what a person asked for at a rest, at the stage that the run was at. */
+/** Carries out the command of a person, at the stage at which the run rested. */
 export function executeCommand(run: MigrationRun, command: SteeringCommand): Promise<void> {
   return run.executeCommand(command, async () => {
     if (run.hasCompleted('copy')) await carryOut(run, command, 'verifying');

@@ -30,7 +30,7 @@ type ItemEnd = ItemOutcome | { readonly kind: 'stopped' };
  * last step first.
  */
 export async function itemMigration(run: RunReference, item: ItemRef): Promise<ItemEnd> {
-  // The audit knows what the plan was asked for: a part of it is started by the plan alone.
+  // The audit records the requests that a plan receives: a part of a plan is started by the plan alone.
   if (workflowInfo().parent?.workflowId !== workflowIdOf(run.kind, run.migrationId))
     throw ApplicationFailure.nonRetryable('An item is moved by the plan of its migration alone.', 'invalid_input');
   try {

@@ -9,15 +9,15 @@ import { compareEverything, type Verdict } from './comparing.js';
 const { countRejects } = proxyActivities<Pick<LedgerSteps, 'countRejects'>>(profiles.ledgerWrite);
 
 /**
- * Verified and at rest; whatever is asked is carried out and verified again, until the migration is accepted. `beforehand` is done
- * before each verification, since a repair or a retry may have left it to do.
+ * Verified and at rest; each command is carried out and the data verified again, until the migration is accepted. `prepare` runs before
+ * each verification, since a repair or a retry may have left it something to do.
  */
 export async function restUntilComplete(
   run: MigrationRun,
-  beforehand: () => Promise<void> = async () => undefined,
+  prepare: () => Promise<void> = async () => undefined,
 ): Promise<void> {
   for (;;) {
-    await run.once('verify', () => verifyUntilClean(run, beforehand));
+    await run.once('verify', () => verifyUntilClean(run, prepare));
     const command = await run.rest('verified', await hasOpenRejects(run));
     if (command.action === 'complete') return;
     if (command.action !== 'rejects/accept') run.redo('verify');
@@ -27,9 +27,9 @@ export async function restUntilComplete(
 }
 
 /** Compares every row; a mismatch blocks until a repair, a retry or another look finds both sides equal. */
-async function verifyUntilClean(run: MigrationRun, beforehand: () => Promise<void>): Promise<void> {
+async function verifyUntilClean(run: MigrationRun, prepare: () => Promise<void>): Promise<void> {
   for (;;) {
-    await beforehand();
+    await prepare();
     const verdict = await compareEverything(run, () => run.renewHistory());
     if (verdict.clean) return;
     const command = await run.block('verification_mismatch', describeMismatch(verdict));
