@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { type LegacySajuRecord, transformSajuRecord } from '../src/domain/saju/record.js';
+import { type LegacySajuRecord, transformSajuRecord } from '../src/domain/saju/convert-record.js';
 import { type Contender, limitMillis } from './contender.js';
 import { withClient } from './lab.js';
 import { timed } from './peers.js';

@@ -9,7 +9,7 @@ export type ReportProgress = (position: unknown) => void;
 /** A cancellation comes with the answer to a heartbeat: this often, so that a pause takes no longer than it may. */
 const beatEveryMillis = 400;
 const firstGraceMillis = 30_000;
-const maxPatienceMillis = 10 * 60_000;
+const maxGraceMillis = 10 * 60_000;
 /** Of a statement or two: past the ten seconds a connection may take, and before the server gives the attempt up unheard. */
 const shortGraceMillis = 13_000;
 
@@ -24,16 +24,16 @@ const locksHint =
  */
 export async function heartbeating<T>(
   databases: Databases,
-  work: (step: { databases: Databases; tell: ReportProgress; signal: AbortSignal }) => Promise<T>,
+  work: (step: { databases: Databases; reportProgress: ReportProgress; signal: AbortSignal }) => Promise<T>,
   { isShort = false } = {},
 ): Promise<T> {
   const context = Context.current();
   const grace = isShort
     ? shortGraceMillis
-    : Math.min(maxPatienceMillis, firstGraceMillis * 2 ** (context.info.attempt - 1));
+    : Math.min(maxGraceMillis, firstGraceMillis * 2 ** (context.info.attempt - 1));
   const givenUp = new AbortController();
   let position: unknown;
-  let toldAt = performance.now();
+  let lastProgressAt = performance.now();
   const stalled = new Promise<never>((_, reject) => {
     givenUp.signal.addEventListener('abort', () =>
       reject(
@@ -46,7 +46,7 @@ export async function heartbeating<T>(
     );
   });
   const beat = () => {
-    if (performance.now() - toldAt < grace) context.heartbeat(position);
+    if (performance.now() - lastProgressAt < grace) context.heartbeat(position);
     else givenUp.abort();
   };
   const timer = setInterval(beat, beatEveryMillis);
@@ -57,9 +57,9 @@ export async function heartbeating<T>(
   try {
     const working = work({
       databases: stopping.databases,
-      tell: (next) => {
+      reportProgress: (next) => {
         position = next;
-        toldAt = performance.now();
+        lastProgressAt = performance.now();
         context.heartbeat(position);
       },
       signal,

@@ -7,7 +7,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
 import { heartbeating } from './heartbeat.js';
 import { type GivesUp, Patience } from './patience.js';
-import { recordingRetries } from './retries.js';
+import { recordingRetries } from './record-retried-failure.js';
 
 /** Has steps carried out by `registry[run.kind]`: heartbeating, with their failures typed and their retries on record. */
 export function createKindDispatch(
@@ -26,9 +26,9 @@ export function createKindDispatch(
     return guarded(
       () =>
         recordingRetries(databases, run, () =>
-          heartbeating(databases, async ({ databases, tell, signal }) => {
+          heartbeating(databases, async ({ databases, reportProgress, signal }) => {
             if (checksLedger) await atSide('cube', checkLedger);
-            return work(registry[run.kind], { databases, worker, signal, reach, reportProgress: tell });
+            return work(registry[run.kind], { databases, worker, signal, reach, reportProgress });
           }),
         ),
       { givesUp },

@@ -8,8 +8,8 @@ import { acceptRejects, countRejects, type RejectCounts } from '../postgres/ledg
 import {
   countRun,
   finalizeOwnership,
+  type RecordedState,
   type RunCounts,
-  type RunState,
   recordEstimate,
   recordPending,
   recordRunState,
@@ -20,7 +20,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
 import { heartbeating } from './heartbeat.js';
 import { Patience } from './patience.js';
-import { recordingRetries } from './retries.js';
+import { recordingRetries } from './record-retried-failure.js';
 
 /** Steps of a run that are the same for every kind: a statement or two on the ledger, all safe to repeat. */
 export function createLedgerSteps({ databases, reach }: ActivityDependencies) {
@@ -43,7 +43,7 @@ export function createLedgerSteps({ databases, reach }: ActivityDependencies) {
     guarded(() => recordingRetries(databases, run, () => atLedger(work)), { untilDone: true });
   return {
     /** Records the state of the run. */
-    recordState: (run: RunReference, state: RunState): Promise<void> =>
+    recordState: (run: RunReference, state: RecordedState): Promise<void> =>
       atCubeUntilDone(run, async (cube) => {
         reach('before-state-recorded');
         await recordRunState(cube, run.migrationId, state);

@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { Failure, hintToResume } from '../base/failures.js';
-import { isServersOwn } from '../postgres/errors.js';
+import { isServerError } from '../postgres/errors.js';
 
 /** An error that is unknown may pass; one that comes again and again is a defect, and a person should see it. */
 const maxUnexpectedAttempts = 5;
@@ -56,7 +56,7 @@ export class Patience {
 
 /** Whether a server said it of itself, and not a program of the network between. */
 function isServers({ details: { sqlstate } }: Failure): boolean {
-  return typeof sqlstate === 'string' && isServersOwn(sqlstate);
+  return typeof sqlstate === 'string' && isServerError(sqlstate);
 }
 
 /** A failure that may pass by itself, without a change in the engine. */

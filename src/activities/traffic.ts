@@ -27,7 +27,7 @@ export interface TrafficDependencies {
 }
 
 /** One look at everything a ramp is judged by. */
-export interface TrafficLook {
+export interface TrafficObservation {
   /** Null when Redis does not answer. */
   readonly weight: {
     readonly enabled: boolean;
@@ -69,7 +69,7 @@ export interface RampMove {
 }
 
 /** Looks at traffic, which change nothing: what cannot be read is said to be missing. */
-export function createTrafficLooks({
+export function createTrafficReads({
   redis,
   admits,
   sources,
@@ -80,7 +80,7 @@ export function createTrafficLooks({
     checkWrites: (cube: TrafficName): Promise<CheckResult> =>
       guarded(() => checkWrites({ redis, admits, calls }, cube)),
 
-    observeTraffic: (cube: TrafficName): Promise<TrafficLook> =>
+    observeTraffic: (cube: TrafficName): Promise<TrafficObservation> =>
       guarded(async () => {
         const state = await readState(redis, admits, cube).catch((error: unknown) => {
           if (error instanceof Failure && error.type === 'redis_unreachable') return undefined;
@@ -108,7 +108,7 @@ export function createTrafficLooks({
       }),
   };
 }
-export type TrafficLooks = ReturnType<typeof createTrafficLooks>;
+export type TrafficReads = ReturnType<typeof createTrafficReads>;
 
 /** Changes of weights: each one write of Redis, safe to repeat, and tried until it is done. */
 export function createWeightSteps({ redis, databases }: Omit<TrafficDependencies, 'sources' | 'admits'>) {

@@ -72,6 +72,7 @@ export const rollbackSchema = Type.Object({
   steps,
   traffic_stopped_at: nullable<string>(Type.String()),
   traffic_restored_at: nullable<string>(Type.String()),
+  closed_by: nullable<string>(Type.String({ description: 'who closed the cube before, and keeps it closed' })),
   acknowledged_by: nullable<string>(Type.String()),
   next: nextCommands,
   now: nullable<CubeState>(cubeStateSchema),

@@ -40,7 +40,9 @@ export const trafficSchema = Type.Object(
       properties: { by: { type: 'string' }, why: { type: 'string' }, at: { type: 'string' } },
       required: ['by', 'why', 'at'],
     }),
-    problems: Type.Array(Type.String(), { description: 'what in Redis nobody can go by; gateways keep the last good' }),
+    problems: Type.Array(Type.String(), {
+      description: 'what is invalid in Redis; gateways keep the last valid value',
+    }),
   },
   { $id: 'Traffic' },
 );

@@ -19,13 +19,13 @@ export interface ServerAddress {
  * How long a look at the network may take, milliseconds: more than the second after which a lost first packet is sent
  * again, and less than the two after which a person should know.
  */
-export const lookMillis = 1300;
+export const probeMillis = 1300;
 
 /** How long a server that accepts connections may take to answer, milliseconds: one that is busy is none that is away. */
 export const answerMillis = 4000;
 
 /** Looks whether something listens at an address; undefined when it does. */
-export async function lookAtPort(address: ServerAddress, millis = lookMillis): Promise<NetworkFault | undefined> {
+export async function probePort(address: ServerAddress, millis = probeMillis): Promise<NetworkFault | undefined> {
   const { host, port } = address;
   const deadline = Date.now() + millis;
   // A socket's path.

@@ -12,8 +12,8 @@ export function registerCheckCommand(program: Command, output: Output): void {
     .action((options: { json?: boolean }) =>
       conclude(async () => {
         // Loaded here: no other command needs what speaks to every kind of server.
-        const { lookAtConfiguration, worst } = await import('../diagnosis/servers.js');
-        const findings = await lookAtConfiguration(ownEnvironment());
+        const { inspectConfiguration, worst } = await import('../diagnosis/servers.js');
+        const findings = await inspectConfiguration(ownEnvironment());
         if (options.json) output.json(findings);
         else
           output.print(

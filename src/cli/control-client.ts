@@ -28,7 +28,7 @@ const againAfterMillis = 500;
  * command line needs, and lives an hour. `person` is who types, by `--as`.
  */
 export function createControlClient(person: string | undefined): ControlClient {
-  const url = whereToCall();
+  const url = controlUrl();
   const permissions = ['migration:read', 'migration:write', 'records:read'];
   const client: ControlClient = {
     call: async <T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown) => {
@@ -85,7 +85,7 @@ export function knownCubeSecrets(): readonly string[] {
   return [cubeSecret(), process.env.CUBE_JWT_SECRET ?? '', former ?? ''].filter((secret) => secret !== '');
 }
 
-function whereToCall(): string {
+function controlUrl(): string {
   const { CONTROL_URL: url } = readConfiguration({ ...stackUnlessSet('CONTROL_URL'), ...ownEnvironment() }, [
     'CONTROL_URL',
   ]);

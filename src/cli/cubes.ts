@@ -156,16 +156,16 @@ async function followed<T extends { status: string; steps: readonly RecordedStep
 ): Promise<T> {
   let view = first;
   let told = 0;
-  const tell = () => {
+  const showProgress = () => {
     for (const { step, sentence } of view.steps.slice(told)) output.talk(`${step}: ${sentence}`);
     told = view.steps.length;
   };
   while (options.wait && view.status === 'running') {
-    tell();
+    showProgress();
     await sleep(lookEveryMillis);
     view = await client.readPatiently<T>(path, output);
   }
-  if (options.wait) tell();
+  if (options.wait) showProgress();
   return view;
 }
 

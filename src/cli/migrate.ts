@@ -11,12 +11,12 @@ import { conclude, type Output, table } from './output.js';
 import { isConfirmed } from './question.js';
 import { differenceLine, rejectListing } from './reject-listing.js';
 
-interface Waiting {
+interface OutputOptions {
   readonly wait?: boolean;
   readonly json?: boolean;
 }
 
-interface SteeringWord {
+interface SteeringVerb {
   readonly word: Exclude<MigrationAction, 'rejects/retry' | 'rejects/accept'>;
   readonly text: string;
   readonly flag?: string;
@@ -25,7 +25,7 @@ interface SteeringWord {
   readonly question?: (id: string) => string;
 }
 
-const steeringWords: readonly SteeringWord[] = [
+const steeringVerbs: readonly SteeringVerb[] = [
   { word: 'verify', text: 'read both databases again, every row and every field, and compare them' },
   { word: 'repair', text: 'move again what differs, then verify' },
   { word: 'pause', text: 'stop moving rows until it is resumed; nothing is undone' },
@@ -34,7 +34,7 @@ const steeringWords: readonly SteeringWord[] = [
   { word: 'cutover', text: 'make the cube the owner; not available in mode copy', flag: '--dry-run', hidden: true },
   {
     word: 'rollback',
-    text: 'remove every row that migrations of the kind put there, and none besides',
+    text: 'remove every row that migrations of the kind put there, and no others',
     flag: '--rehearse',
   },
   {
@@ -57,7 +57,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
     .option('--option <name=value...>', 'a setting, as in --option lanes=4')
     .option('--wait', 'return when it rests or ends')
     .option('--json', 'as JSON')
-    .action((kind: string, options: Waiting & { id?: string; mode: string; option?: string[] }) =>
+    .action((kind: string, options: OutputOptions & { id?: string; mode: string; option?: string[] }) =>
       conclude(async () => {
         if (!contractKinds.some((known) => known === kind))
           throw new Failure('invalid_input', `There is no kind ${kind}.`, {
@@ -78,7 +78,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
     .command('list')
     .description('every migration, and where it stands')
     .option('--json', 'as JSON')
-    .action((options: Waiting) =>
+    .action((options: OutputOptions) =>
       conclude(async () => {
         const { items } = await connect().call<{ items: MigrationView[] }>('GET', '/v1/migrations');
         if (options.json) output.json(items);
@@ -104,7 +104,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
     .command('status <id>')
     .description('where a migration stands, why, and what can be done now')
     .option('--json', 'as JSON')
-    .action((id: string, options: Waiting) =>
+    .action((id: string, options: OutputOptions) =>
       conclude(async () => {
         const view = await readMigrationView(connect(), id);
         if (options.json) output.json(view);
@@ -117,14 +117,14 @@ export function registerMigrateCommands(program: Command, output: Output, connec
     .command('watch <id>')
     .description('follow it until it rests or ends')
     .option('--json', 'as JSON')
-    .action((id: string, options: Waiting) =>
+    .action((id: string, options: OutputOptions) =>
       conclude(async () => {
         const client = connect();
         return show(client, await readMigrationView(client, id), { ...options, wait: true }, output);
       }),
     );
 
-  for (const { word, text, flag, hidden = false, question } of steeringWords) {
+  for (const { word, text, flag, hidden = false, question } of steeringVerbs) {
     const command = migrate
       .command(`${word} <id>`, { hidden })
       .description(text)
@@ -133,7 +133,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
     // Of mode live, which does not exist yet.
     if (flag !== undefined) command.addOption(new Option(flag, 'only say what it would do').hideHelp());
     if (question !== undefined) command.option('--yes', 'do not ask');
-    command.action((id: string, options: Waiting & { dryRun?: boolean; rehearse?: boolean; yes?: boolean }) =>
+    command.action((id: string, options: OutputOptions & { dryRun?: boolean; rehearse?: boolean; yes?: boolean }) =>
       conclude(async () => {
         if (options.dryRun || options.rehearse)
           throw new Failure('not_at_this_stage', `${flag} is not available in mode copy.`, { hint: 'Leave it out.' });
@@ -155,7 +155,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
     .option('--why <text>', 'why')
     .option('--wait', 'return when the migration rests or ends')
     .option('--json', 'as JSON')
-    .action((id: string, options: Waiting & { retry?: boolean; accept?: boolean; by?: string; why?: string }) =>
+    .action((id: string, options: OutputOptions & { retry?: boolean; accept?: boolean; by?: string; why?: string }) =>
       conclude(async () => {
         const client = connect();
         if (options.retry) return sendCommand(client, id, 'rejects/retry', {}, options, output);
@@ -193,22 +193,27 @@ async function sendCommand(
   id: string,
   action: MigrationAction,
   body: unknown,
-  options: Waiting,
+  options: OutputOptions,
   output: Output,
 ): Promise<ExitCode> {
   const view = await client.call<MigrationView>('POST', `/v1/migrations/${encodeURIComponent(id)}/${action}`, body);
   return show(client, view, options, output);
 }
 
-async function show(client: ControlClient, first: MigrationView, options: Waiting, output: Output): Promise<ExitCode> {
-  const goesOn = `${first.id} goes on. Watch it with \`cubeshift migrate watch ${first.id}\`, stop it with \`cubeshift migrate pause ${first.id}\`.`;
-  return awaitInterruptibly(goesOn, output, () => followed(client, first, options, output));
-}
-
-async function followed(
+async function show(
   client: ControlClient,
   first: MigrationView,
-  options: Waiting,
+  options: OutputOptions,
+  output: Output,
+): Promise<ExitCode> {
+  const goesOn = `${first.id} goes on. Watch it with \`cubeshift migrate watch ${first.id}\`, stop it with \`cubeshift migrate pause ${first.id}\`.`;
+  return awaitInterruptibly(goesOn, output, () => followUntilRest(client, first, options, output));
+}
+
+async function followUntilRest(
+  client: ControlClient,
+  first: MigrationView,
+  options: OutputOptions,
   output: Output,
 ): Promise<ExitCode> {
   let view = first;
@@ -243,7 +248,12 @@ async function pollAgain(client: ControlClient, id: string, output: Output): Pro
   }
 }
 
-async function listRejects(client: ControlClient, id: string, options: Waiting, output: Output): Promise<ExitCode> {
+async function listRejects(
+  client: ControlClient,
+  id: string,
+  options: OutputOptions,
+  output: Output,
+): Promise<ExitCode> {
   const items: RejectPage['items'] = [];
   for (let cursor: string | null = ''; cursor !== null; ) {
     const query: string = cursor === '' ? '?limit=1000' : `?limit=1000&cursor=${cursor}`;

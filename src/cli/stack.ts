@@ -48,7 +48,7 @@ export function registerStackCommands(program: Command, output: Output): void {
       conclude(async () => {
         checkNotOfRemovedStack(currentHome(), process.env);
         checkVariables(ownEnvironment());
-        return options.detach ? upDetached(options, output) : upHere(options, output);
+        return options.detach ? upDetached(options, output) : upInForeground(options, output);
       }),
     );
   program
@@ -145,9 +145,9 @@ export function liveEnvironment(): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(live).filter(([name]) => /^[A-Z][A-Z0-9_]*$/.test(name)));
 }
 
-async function upHere({ records, sharedMachine }: UpOptions, output: Output): Promise<ExitCode> {
+async function upInForeground({ records, sharedMachine }: UpOptions, output: Output): Promise<ExitCode> {
   const home = currentHome();
-  if (home.supervisor() !== undefined) return awaitOther(home, output);
+  if (home.supervisor() !== undefined) return awaitOtherSupervisor(home, output);
   const environment = ownEnvironment();
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
@@ -176,7 +176,7 @@ async function upHere({ records, sharedMachine }: UpOptions, output: Output): Pr
 /** Starts `up` as a process of its own, passes on what it says, and returns when everything is up. */
 async function upDetached({ records, sharedMachine }: UpOptions, output: Output): Promise<ExitCode> {
   const home = currentHome();
-  if (home.supervisor() !== undefined) return awaitOther(home, output);
+  if (home.supervisor() !== undefined) return awaitOtherSupervisor(home, output);
   home.prepare();
   const logFile = home.logOf('up');
   const log = openLog(logFile);
@@ -221,7 +221,7 @@ async function upDetached({ records, sharedMachine }: UpOptions, output: Output)
 }
 
 /** Another process keeps the stack up and mends what is missing: waits until it has. */
-async function awaitOther(home: StackHome, output: Output): Promise<ExitCode> {
+async function awaitOtherSupervisor(home: StackHome, output: Output): Promise<ExitCode> {
   const deadline = Date.now() + 180_000;
   if (!isUp(home)) output.talk(`another process brings up the stack in ${home.folder}; waiting until it has`);
   while (!isUp(home)) {

@@ -119,7 +119,7 @@ const variables = {
     note: 'traffic flags, instances and holds',
   }),
   REDIS_SERVER_UID: variable<number | null, typeof traffic>(
-    'user id that a Redis of this machine runs as: no other program on its port is told anything; empty for a Redis elsewhere',
+    'user id that a Redis of this machine runs as: no other program on its port receives any data; empty for a Redis elsewhere',
     parseUserId,
     traffic,
     { fallback: null, sources: stack },
@@ -227,7 +227,7 @@ const variables = {
     fallback: cubes['saju-cube'].legacyPort,
   }),
   GATEWAY_SHADOW: variable(
-    'whether the gateway compares the sides of cubes beside its traffic: on or off',
+    'whether the gateway compares the sides of cubes in addition to serving them: on or off',
     parseSwitch,
     ['api-gateway-cube'],
     { fallback: true, sources: caller },
@@ -269,7 +269,7 @@ const variables = {
     { fallback: 100, sources: caller },
   ),
   ESCALATION_WEBHOOK_URL: variable(
-    'URL told of an emergency rollback that needs a person',
+    'URL called for an emergency rollback that needs a person',
     parseHttpUrl,
     ['control-worker'],
     { fallback: '', sources: caller },

@@ -4,25 +4,25 @@ import { kindsOf, migrationKinds } from '../domain/catalog.js';
 import { registry } from '../kinds/registry.js';
 import { checkMayCreate } from '../kinds/rows/preflight/grants.js';
 import { isSameDatabase } from '../kinds/rows/preflight/same-database.js';
-import { type DatabaseFacts, databaseOf, lookAtDatabase, type NamedDatabase } from '../postgres/diagnosis.js';
+import { type DatabaseFacts, databaseOf, inspectDatabase, type NamedDatabase } from '../postgres/diagnosis.js';
 import { checkLedgerVersion, knownLedgerVersion, ledgerVersion } from '../postgres/ledger/schema.js';
 import { type UnsafeLogSetting, unsafeLogSettings } from '../postgres/log-settings.js';
 
 /** A database that can be used, and by which settings contents of records may come into its server's log. */
-export interface LookedAt extends DatabaseFacts {
+export interface InspectedDatabase extends DatabaseFacts {
   readonly unsafeLogSettings: readonly UnsafeLogSetting[];
 }
 
 /** Throws what keeps the engine from reading legacy, before anything is started. */
-export function lookAtLegacy(url: string): Promise<LookedAt> {
-  return look(databaseOf('legacy', url), async (client) => {
+export function inspectLegacy(url: string): Promise<InspectedDatabase> {
+  return inspect(databaseOf('legacy', url), async (client) => {
     for (const kind of migrationKinds) await registry[kind].checkLegacy(client);
   });
 }
 
 /** Throws what keeps the engine from keeping its ledger and the rows in the cube database, before anything is started. */
-export function lookAtCube(url: string): Promise<LookedAt> {
-  return look(databaseOf('cube', url), async (client) => {
+export function inspectCube(url: string): Promise<InspectedDatabase> {
+  return inspect(databaseOf('cube', url), async (client) => {
     await checkLedgerVersion(client);
     // Programs make the ledger, and what it lacks, when they start.
     if ((await ledgerVersion(client)) < knownLedgerVersion()) await checkMayCreate(client, 'cube');
@@ -31,17 +31,17 @@ export function lookAtCube(url: string): Promise<LookedAt> {
 }
 
 /** Throws what keeps the saju cube from serving users out of legacy's table, with a role of its own. */
-export function lookAtSajuCubesLegacy(url: string): Promise<LookedAt> {
+export function lookAtSajuCubesLegacy(url: string): Promise<InspectedDatabase> {
   const database: NamedDatabase = { side: 'legacy', name: 'legacy database', variable: 'SAJU_CUBE_LEGACY_URL', url };
-  return look(database, async (client) => {
+  return inspect(database, async (client) => {
     for (const kind of kindsOf('saju-cube')) await registry[kind].checkServing(client, "The saju cube's role");
   });
 }
 
 /** Throws `configuration_invalid` when both URLs lead to one database, by whatever addresses; both can be connected to. */
 export function checkApart(legacyUrl: string, cubeUrl: string): Promise<void> {
-  return lookAtDatabase(databaseOf('cube', cubeUrl), (holder) =>
-    lookAtDatabase(databaseOf('legacy', legacyUrl), async (other) => {
+  return inspectDatabase(databaseOf('cube', cubeUrl), (holder) =>
+    inspectDatabase(databaseOf('legacy', legacyUrl), async (other) => {
       if (!(await isSameDatabase(holder, other))) return;
       throw new Failure('configuration_invalid', 'LEGACY_DATABASE_URL and CUBE_DATABASE_URL name the same database.', {
         hint: 'Give the cubes a database of their own.',
@@ -50,8 +50,8 @@ export function checkApart(legacyUrl: string, cubeUrl: string): Promise<void> {
   );
 }
 
-function look(database: NamedDatabase, check: (client: pg.Client) => Promise<void>): Promise<LookedAt> {
-  return lookAtDatabase(database, async (client, facts) => {
+function inspect(database: NamedDatabase, check: (client: pg.Client) => Promise<void>): Promise<InspectedDatabase> {
+  return inspectDatabase(database, async (client, facts) => {
     await check(client);
     return { ...facts, unsafeLogSettings: await unsafeLogSettings(client) };
   });

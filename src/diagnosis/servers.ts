@@ -1,12 +1,12 @@
 import { connect as connectTls } from 'node:tls';
 import { Failure, toFailure } from '../base/failures.js';
-import { answerMillis, codeOf, lookAtPort, tlsFault } from '../base/network.js';
+import { answerMillis, codeOf, probePort, tlsFault } from '../base/network.js';
 import { readConfiguration, setVariables } from '../config/configuration.js';
 import { temporalTarget, temporalVariables } from '../config/temporal-address.js';
 import type { VariableName } from '../config/variables.js';
 import { probeRedis } from '../redis/probe.js';
-import { checkApart, type LookedAt, lookAtCube, lookAtLegacy, lookAtSajuCubesLegacy } from './databases.js';
-import { lookAtTemporal } from './temporal.js';
+import { checkApart, type InspectedDatabase, inspectCube, inspectLegacy, lookAtSajuCubesLegacy } from './databases.js';
+import { inspectTemporal } from './temporal.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -25,18 +25,18 @@ export interface ServerFinding {
   readonly type: Failure['type'] | null;
 }
 
-type Looked = Pick<ServerFinding, 'sentence'> & Partial<Pick<ServerFinding, 'unsafe' | 'remedy'>>;
+type Inspected = Pick<ServerFinding, 'sentence'> & Partial<Pick<ServerFinding, 'unsafe' | 'remedy'>>;
 
 /** Servers that have an embedded default, and how each is looked at; what a look throws is what is wrong. */
-const serverLooks: Readonly<Partial<Record<VariableName, (environment: Environment) => Promise<Looked>>>> = {
-  LEGACY_DATABASE_URL: async (environment) => describe(await lookAtLegacy(environment.LEGACY_DATABASE_URL ?? '')),
+const inspections: Readonly<Partial<Record<VariableName, (environment: Environment) => Promise<Inspected>>>> = {
+  LEGACY_DATABASE_URL: async (environment) => describe(await inspectLegacy(environment.LEGACY_DATABASE_URL ?? '')),
   CUBE_DATABASE_URL: async (environment) => {
     const { LEGACY_DATABASE_URL: legacy, CUBE_DATABASE_URL: cube = '' } = environment;
-    const sideBySide = legacy && isRight(environment, 'LEGACY_DATABASE_URL') ? checkApart(legacy, cube) : undefined;
+    const bothSides = legacy && isRight(environment, 'LEGACY_DATABASE_URL') ? checkApart(legacy, cube) : undefined;
     // What keeps the two from being compared is said of the one that it is wrong with.
-    sideBySide?.catch(() => undefined);
-    const looked = await lookAtCube(cube);
-    await sideBySide?.catch((error: unknown) => {
+    bothSides?.catch(() => undefined);
+    const looked = await inspectCube(cube);
+    await bothSides?.catch((error: unknown) => {
       if (toFailure(error).type === 'configuration_invalid') throw error;
     });
     return describe(looked);
@@ -49,7 +49,7 @@ const serverLooks: Readonly<Partial<Record<VariableName, (environment: Environme
   },
   TEMPORAL_ADDRESS: async (environment) => {
     const config = readConfiguration(environment, temporalVariables);
-    await lookAtTemporal(temporalTarget(config), config.TEMPORAL_NAMESPACE);
+    await inspectTemporal(temporalTarget(config), config.TEMPORAL_NAMESPACE);
     return { sentence: `Temporal answers, with namespace ${config.TEMPORAL_NAMESPACE}` };
   },
 };
@@ -68,27 +68,27 @@ const serviceVariables = [
  * Looks at every variable that is set and at every server that one names, all at the same time, and changes nothing. What is
  * wrong is there within two seconds; only a server that accepts and says nothing is given four.
  */
-export async function lookAtConfiguration(environment: Environment): Promise<readonly ServerFinding[]> {
+export async function inspectConfiguration(environment: Environment): Promise<readonly ServerFinding[]> {
   const wrong = setVariables(environment).filter((name) => !isRight(environment, name));
   const looked = await Promise.all([
-    ...Object.entries(serverLooks).map(([name, look]) =>
+    ...Object.entries(inspections).map(([name, look]) =>
       environment[name]
-        ? lookAt(environment, name as VariableName, () => look(environment))
+        ? inspect(environment, name as VariableName, () => look(environment))
         : notSet(name, environment),
     ),
     ...serviceVariables
       .filter((name) => environment[name])
-      .map((name) => lookAt(environment, name, () => lookAtService(name, environment[name] ?? ''))),
+      .map((name) => inspect(environment, name, () => inspectService(name, environment[name] ?? ''))),
     ...wrong
-      .filter((name) => !(name in serverLooks) && !serviceVariables.some((service) => service === name))
-      .map((name) => lookAt(environment, name, async () => ({ sentence: '' }))),
+      .filter((name) => !(name in inspections) && !serviceVariables.some((service) => service === name))
+      .map((name) => inspect(environment, name, async () => ({ sentence: '' }))),
   ]);
   return looked;
 }
 
 /** The servers of the caller's own, as `lookAtConfiguration` looks at them; throws what is wrong with any, all at once. */
 export async function checkServers(environment: Environment): Promise<void> {
-  const wrong = (await lookAtConfiguration(environment)).filter(({ ok, name }) => ok === false && name in serverLooks);
+  const wrong = (await inspectConfiguration(environment)).filter(({ ok, name }) => ok === false && name in inspections);
   const [first, ...others] = wrong;
   if (first === undefined) return;
   const last = others.at(-1) ?? first;
@@ -115,10 +115,10 @@ function isRight(environment: Environment, name: VariableName): boolean {
   }
 }
 
-async function lookAt(
+async function inspect(
   environment: Environment,
   name: VariableName,
-  look: () => Promise<Looked>,
+  look: () => Promise<Inspected>,
 ): Promise<ServerFinding> {
   try {
     readConfiguration(environment, [name]);
@@ -145,7 +145,7 @@ async function notSet(name: string, environment: Environment): Promise<ServerFin
   return { name, ok: null, sentence, remedy: '', unsafe: '', type: null };
 }
 
-function describe({ version, role, database, unsafeLogSettings }: LookedAt): Looked {
+function describe({ version, role, database, unsafeLogSettings }: InspectedDatabase): Inspected {
   const sentence = `PostgreSQL ${version} answers, database ${database}, role ${role}`;
   if (unsafeLogSettings.length === 0) return { sentence };
   const settings = unsafeLogSettings.map(({ name, value }) => `${name} = ${value}`).join(', ');
@@ -157,11 +157,11 @@ function describe({ version, role, database, unsafeLogSettings }: LookedAt): Loo
   };
 }
 
-async function lookAtService(variable: VariableName, url: string): Promise<Looked> {
+async function inspectService(variable: VariableName, url: string): Promise<Inspected> {
   const { hostname, port, protocol } = new URL(url);
   const host = hostname.replace(/^\[(.+)\]$/, '$1');
   const address = { host, port: Number(port || (protocol === 'https:' ? 443 : 80)), variable };
-  const fault = (await lookAtPort(address)) ?? (protocol === 'https:' ? await handshakeFault(address) : undefined);
+  const fault = (await probePort(address)) ?? (protocol === 'https:' ? await handshakeFault(address) : undefined);
   if (fault === undefined) return { sentence: `something listens at ${host}:${address.port}` };
   throw new Failure('upstream_unavailable', `The service that ${variable} names cannot be reached: ${fault.reason}.`, {
     hint: fault.remedy,

@@ -1,7 +1,7 @@
 import { connect as connectTls } from 'node:tls';
 import { Connection } from '@temporalio/client';
 import { Failure, type FailureType } from '../base/failures.js';
-import { answerMillis, codeOf, lookAtPort, type NetworkFault, tlsFault } from '../base/network.js';
+import { answerMillis, codeOf, type NetworkFault, probePort, tlsFault } from '../base/network.js';
 import type { TemporalTarget } from '../config/temporal-address.js';
 
 const variable = 'TEMPORAL_ADDRESS';
@@ -14,11 +14,11 @@ const statusCodes = { notFound: 5, permissionDenied: 7, unauthenticated: 16 } as
  * Throws why the programs cannot use a Temporal server, in one sentence with its remedy: the network, within two seconds,
  * TLS, the API key, the namespace.
  */
-export async function lookAtTemporal(target: TemporalTarget, namespace: string): Promise<void> {
+export async function inspectTemporal(target: TemporalTarget, namespace: string): Promise<void> {
   const { host, port } = hostAndPort(target.address);
   const address = { host, port, variable };
   const fault =
-    (await lookAtPort(address)) ?? (target.tls === undefined ? undefined : await handshakeFault(target, answerMillis));
+    (await probePort(address)) ?? (target.tls === undefined ? undefined : await handshakeFault(target, answerMillis));
   if (fault !== undefined) throw unreachable(target, fault);
   // The library would try again for as long as there is time, and beyond.
   const connection = Connection.lazy({ ...target, interceptors: [] });

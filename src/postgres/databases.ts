@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { toFailure } from '../base/failures.js';
 import type { Side } from '../domain/side.js';
 import { connectClient, connectMillis, createPool } from './connect.js';
-import { databaseOf, lookAtDatabase } from './diagnosis.js';
+import { databaseOf, inspectDatabase } from './diagnosis.js';
 import { postgresFailure } from './errors.js';
 
 /** Both databases of a migration: pools for short statements, and connections of their own for streams. */
@@ -12,7 +12,7 @@ export interface Databases {
   /** A connection that the caller ends. Throws the failures of its side. */
   connect(side: Side, applicationName: string): Promise<pg.Client>;
   /** Connects to a side once; throws why that cannot be done, in a sentence for a person. */
-  look(side: Side): Promise<void>;
+  checkReachable(side: Side): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ export function openDatabases(urls: DatabaseUrls, applicationName: string, conne
           ...(side === 'legacy' ? { readOnly: true } : { runsForeignCode: true }),
         }),
       ),
-    look: (side) => lookAtDatabase(databaseOf(side, addresses[side]), async () => undefined, connectMillis),
+    checkReachable: (side) => inspectDatabase(databaseOf(side, addresses[side]), async () => undefined, connectMillis),
     close: async () => {
       await Promise.all([pools.legacy.end(), pools.cube.end()]);
     },

@@ -4,9 +4,9 @@ import {
   answerMillis,
   codeOf,
   connectFault,
-  lookAtPort,
-  lookMillis,
   type NetworkFault,
+  probeMillis,
+  probePort,
   tlsFault,
 } from '../base/network.js';
 import type { Side } from '../domain/side.js';
@@ -38,13 +38,13 @@ export interface DatabaseFacts {
  * by a look at the network, within two seconds, or by what the server answers. One that accepts and says nothing is given
  * `patience` milliseconds.
  */
-export async function lookAtDatabase<T>(
+export async function inspectDatabase<T>(
   database: NamedDatabase,
   look: (client: pg.Client, facts: DatabaseFacts) => Promise<T>,
   grace = answerMillis,
 ): Promise<T> {
   const { host, port } = partsOf(database.url);
-  const fault = await lookAtPort({ host, port, variable: database.variable });
+  const fault = await probePort({ host, port, variable: database.variable });
   if (fault !== undefined) throw unreachable(database, fault);
   const { client, facts } = await openForLook(database, grace).catch(async (error: unknown) => {
     throw await explainConnection(database, error);
@@ -147,7 +147,7 @@ async function explainRefusal(database: NamedDatabase, error: pg.DatabaseError):
           `The ${name} has no role ${user} that may log in.`,
           `Correct the user in ${variable}, or make it there: CREATE ROLE ${quoted(user)} LOGIN PASSWORD '…';`,
         );
-      if (!usesTls(url) && (await takesRoleOverTls(url, lookMillis)))
+      if (!usesTls(url) && (await takesRoleOverTls(url, probeMillis)))
         return failed(
           'permission_denied',
           `The ${name} takes role ${user} over TLS alone, and ${variable} asks for none.`,
@@ -175,7 +175,7 @@ async function explainRefusal(database: NamedDatabase, error: pg.DatabaseError):
   }
 }
 
-class AskedForPassword extends Error {}
+class PasswordRequested extends Error {}
 
 /** Whether the server asks for the role's password, or lets it in, once TLS is spoken. No password is sent. */
 async function takesRoleOverTls(url: string, millis: number): Promise<boolean> {
@@ -183,7 +183,7 @@ async function takesRoleOverTls(url: string, millis: number): Promise<boolean> {
     ...clientSettings(url, { applicationName: 'cubeshift check' }, millis),
     ssl: { rejectUnauthorized: false },
     password: () => {
-      throw new AskedForPassword();
+      throw new PasswordRequested();
     },
   });
   client.on('error', () => undefined);
@@ -191,7 +191,7 @@ async function takesRoleOverTls(url: string, millis: number): Promise<boolean> {
     await client.connect();
     return true;
   } catch (error) {
-    return error instanceof AskedForPassword;
+    return error instanceof PasswordRequested;
   } finally {
     void client.end().catch(() => undefined);
   }

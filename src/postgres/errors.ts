@@ -9,18 +9,18 @@ const names: Record<Side, string> = { legacy: 'legacy database', cube: 'cube dat
  * a row, and a trigger may refuse one by a state that nobody else uses.
  * https://www.postgresql.org/docs/16/errcodes-appendix.html
  */
-export const serversOwnClasses: ReadonlySet<string> = new Set(
+export const serverErrorClasses: ReadonlySet<string> = new Set(
   '08 0A 25 26 28 3D 3F 40 42 53 55 57 58 F0 XX'.split(' '),
 );
 
-export function isServersOwn(sqlState: string): boolean {
-  return serversOwnClasses.has(sqlState.slice(0, 2));
+export function isServerError(sqlState: string): boolean {
+  return serverErrorClasses.has(sqlState.slice(0, 2));
 }
 
 /** Whether the target refused the data itself, so that sending the same row again cannot help. */
 export function isRowRefusal(error: unknown): error is pg.DatabaseError & { code: string } {
   if (!(error instanceof pg.DatabaseError) || !error.code) return false;
-  return !isServersOwn(error.code) || isFieldTooShort(error);
+  return !isServerError(error.code) || isFieldTooShort(error);
 }
 
 /**

@@ -75,8 +75,8 @@ const pin = `
           or pg_catalog.strpos(pg_catalog.version(), 'linux') operator(pg_catalog.>) 0)`;
 
 /**
- * Makes a new connection a session of the engine. One that this fails for must not be used; it fails after `patienceMillis`
- * at the latest, lest a server that hangs holds whoever wants a connection.
+ * Makes a new connection a session of the engine. One that this fails for must not be used; it fails after `graceMillis`
+ * at the latest, so that a server that hangs does not block its callers.
  */
 export async function pinSession(client: pg.ClientBase, choices: SessionChoices, graceMillis: number): Promise<void> {
   const settings = Object.entries({

@@ -5,9 +5,9 @@ import {
   answerMillis,
   codeOf,
   connectFault,
-  lookAtPort,
-  lookMillis,
   type NetworkFault,
+  probeMillis,
+  probePort,
   type ServerAddress,
   type TlsSettings,
   tlsFault,
@@ -24,7 +24,7 @@ const variable = 'REDIS_URL';
  * as. Returns the server's version.
  */
 export async function probeRedis(url: string, owner: number | null = null): Promise<string> {
-  const fault = await lookAtPort(addressOf(url));
+  const fault = await probePort(addressOf(url));
   if (fault !== undefined) throw unreachable(fault);
   const { connection, connected } = connectRedisOnce(url, answerMillis, owner);
   try {
@@ -122,7 +122,7 @@ const noTls = new Error('The server does not support SSL connections');
 /** Throws when the server answers without TLS; otherwise never settles. */
 async function failIfPlain(url: string): Promise<never> {
   const address = addressOf(url);
-  const fault = (await answersWithoutTls(address, lookMillis)) ? tlsFault(noTls, tlsSettingsOf(address)) : undefined;
+  const fault = (await answersWithoutTls(address, probeMillis)) ? tlsFault(noTls, tlsSettingsOf(address)) : undefined;
   if (fault !== undefined) throw unreachable(fault);
   return new Promise(() => undefined);
 }

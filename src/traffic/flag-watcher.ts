@@ -109,7 +109,7 @@ export function createFlagWatcher(options: FlagWatcherOptions): FlagWatcher {
       readAt = clock().getTime();
       void reportRevisions(revisions);
     } catch {
-      alarms.set('redis', 'Redis does not tell the flags; the last known ones stay in use.');
+      alarms.set('redis', 'The flags cannot be read from Redis; the last known ones stay in use.');
       return;
     }
     void save();

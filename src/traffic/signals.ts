@@ -9,7 +9,7 @@ import { queryPrometheus } from '../metrics/prometheus.js';
 const answerMillis = 2000;
 
 /** A gateway in the registry. */
-export interface Gateway {
+export interface GatewayInstance {
   readonly instance_id: string;
   readonly url: string;
 }
@@ -31,7 +31,7 @@ export interface Signals {
 export async function readSignals(
   { prometheusUrl }: SignalSources,
   cube: TrafficName,
-  gateways: readonly Gateway[],
+  gateways: readonly GatewayInstance[],
 ): Promise<Signals> {
   if (prometheusUrl !== '') return readFromPrometheus(prometheusUrl, cube);
   if (gateways.length === 0) return { snapshot: {}, missing: 'No gateway is in the registry.' };
@@ -54,7 +54,7 @@ export async function readSignals(
 export async function readLatencies(
   { token }: SignalSources,
   cube: TrafficName,
-  gateways: readonly Gateway[],
+  gateways: readonly GatewayInstance[],
 ): Promise<LatencyComparison> {
   if (gateways.length === 0) throw new Failure('metrics_unreachable', 'No gateway is in the registry.');
   const latencies = await Promise.all(
@@ -86,7 +86,7 @@ async function readFromPrometheus(url: string, cube: TrafficName): Promise<Signa
 }
 
 /** Undefined for a gateway that does not answer, or has no counters by user. */
-async function countersOf({ url }: Gateway, cube: TrafficName): Promise<readonly Counter[] | undefined> {
+async function countersOf({ url }: GatewayInstance, cube: TrafficName): Promise<readonly Counter[] | undefined> {
   const text = await fetchBounded(`${url}/metrics`, AbortSignal.timeout(answerMillis)).catch(() => undefined);
   if (text === undefined) return undefined;
   const { samples, families } = readMetricsText(text);

@@ -162,7 +162,7 @@ function headerValue(headers: readonly string[], name: string): string {
 function failureOf(why: keyof typeof outcomes): Failure {
   switch (why) {
     case 'failed':
-      return new Failure('upstream_failed', 'The service did not give a whole answer.');
+      return new Failure('upstream_failed', 'The service did not give a complete response.');
     case 'timed_out':
       return new Failure('upstream_timeout', 'The service did not answer in time.');
     case 'cross_user':

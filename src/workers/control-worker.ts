@@ -7,7 +7,7 @@ import { createEscalation } from '../activities/escalation.js';
 import { createLedgerSteps } from '../activities/ledger-steps.js';
 import { createMigrationSteps } from '../activities/migration-steps.js';
 import { createOutsideRequests } from '../activities/outside-requests.js';
-import { createTrafficLooks, createWeightSteps } from '../activities/traffic.js';
+import { createTrafficReads, createWeightSteps } from '../activities/traffic.js';
 import { isProven } from '../auth/request-proofs.js';
 import { LoadedSecrets } from '../auth/token-secrets.js';
 import { issueCubeToken } from '../auth/tokens.js';
@@ -79,7 +79,7 @@ export async function startControlWorker(config: ConfigurationOf<'control-worker
       createLedgerSteps(steps),
       // Of these the plan sends preflight alone to this queue.
       createMigrationSteps(steps, registry),
-      createTrafficLooks({ ...traffic, calls }),
+      createTrafficReads({ ...traffic, calls }),
       createWeightSteps(traffic),
       createCubeVersions({ runtime, redis, admits, maxInstances: config.MAX_INSTANCES_PER_CUBE }),
       createCubeHealth({ runtime, redis, admits, calls }),

@@ -1,7 +1,7 @@
 import { proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { AuditedAct, AuditRecord } from '../activities/audit-record.js';
 import type { RequestProof } from '../domain/plan-requests.js';
-import { profiles } from './lib/options.js';
+import { profiles } from './lib/retry-profiles.js';
 
 const steps = proxyActivities<AuditRecord>(profiles.ledgerWrite);
 

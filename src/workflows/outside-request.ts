@@ -1,7 +1,7 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { OutsideRequests } from '../activities/outside-requests.js';
 import type { ReceivedRequest } from '../domain/plan-requests.js';
-import { profiles } from './lib/options.js';
+import { profiles } from './lib/retry-profiles.js';
 
 const steps = proxyActivities<OutsideRequests>(profiles.ledgerWrite);
 

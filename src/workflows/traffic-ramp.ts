@@ -1,5 +1,5 @@
 import { ActivityFailure, CancellationScope, proxyActivities } from '@temporalio/workflow';
-import type { RampMove, TrafficLooks, WeightChange, WeightSteps } from '../activities/traffic.js';
+import type { RampMove, TrafficReads, WeightChange, WeightSteps } from '../activities/traffic.js';
 import type { CheckResult } from '../domain/deployment/cube-changes.js';
 import type { RequestProof } from '../domain/plan-requests.js';
 import { countBetween, keepSilent } from '../domain/traffic/ramp/counters.js';
@@ -8,12 +8,12 @@ import { type Decision, judge } from '../domain/traffic/ramp/gate.js';
 import { holdOffAfter } from '../domain/traffic/ramp/hold-off.js';
 import type { RampInput, RampView } from '../domain/traffic/ramp/ramp.js';
 import { nextStep } from '../domain/traffic/ramp/steps.js';
-import { profiles } from './lib/options.js';
 import { type RampCommand, RampRun } from './lib/ramp-run.js';
 import type { RampState } from './lib/ramp-state.js';
 import { ReceivedRequests } from './lib/received-requests.js';
+import { profiles } from './lib/retry-profiles.js';
 
-const looks = proxyActivities<TrafficLooks>(profiles.probe);
+const looks = proxyActivities<TrafficReads>(profiles.probe);
 const weights = proxyActivities<WeightSteps>(profiles.trafficWrite);
 
 /**
@@ -29,7 +29,7 @@ export async function trafficRamp(
   CancellationScope.current().cancelRequested.catch(() => ramp.cancelledFromOutside());
   return CancellationScope.nonCancellable(async () => {
     while (!ramp.ended) {
-      await ramp.executePendingCommands((asked) => carryOut(ramp, asked));
+      await ramp.applyPendingCommand((asked) => applyRampCommand(ramp, asked));
       if (ramp.ended) break;
       if (await look(ramp)) await decide(ramp);
       await ramp.renewHistory();
@@ -63,7 +63,7 @@ async function look(ramp: RampRun): Promise<boolean> {
   return true;
 }
 
-type Observation = Awaited<ReturnType<TrafficLooks['observeTraffic']>>;
+type Observation = Awaited<ReturnType<TrafficReads['observeTraffic']>>;
 
 /** A look that failed for good is one that saw nothing. */
 function unreadable(error: unknown): Observation {
@@ -99,7 +99,7 @@ function adoptChangedWeight(
   const what = !enabled
     ? 'closed the cube'
     : found === null
-      ? 'wrote a weight that nobody can go by'
+      ? 'wrote an invalid weight'
       : `set the weight to ${found} %`;
   const who = changedBy ?? 'Somebody';
   const sentence = `${who} ${what}, the ramp had set ${ramp.state.percentage} %; it holds until it is resumed or stopped.`;
@@ -223,7 +223,7 @@ async function setWeight(
   return { done };
 }
 
-async function carryOut(ramp: RampRun, { action, request }: RampCommand): Promise<void> {
+async function applyRampCommand(ramp: RampRun, { action, request }: RampCommand): Promise<void> {
   const { by, why } = request;
   const because = why === undefined ? '' : ` ${why}`;
   switch (action) {

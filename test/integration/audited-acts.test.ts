@@ -106,7 +106,7 @@ beforeAll(async () => {
     },
     ramps: {
       start: () => plans(),
-      look: async () => ramp,
+      view: async () => ramp,
       steer: async () => plans().then(() => ramp),
       close: nothing,
     },

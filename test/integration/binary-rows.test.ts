@@ -2,7 +2,7 @@ import { text as wholeText } from 'node:stream/consumers';
 import pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { LegacySajuRecord } from '../../src/domain/saju/record.js';
+import type { LegacySajuRecord } from '../../src/domain/saju/convert-record.js';
 import { sajuRecordsMapping as mapping } from '../../src/kinds/saju-records/mapping.js';
 import { copyStream, sentRecord } from '../support/copy-rows.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';

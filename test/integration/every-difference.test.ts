@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { maxKey, minKey } from '../../src/domain/migration/key-range.js';
-import { type LegacySajuRecord, transformSajuRecord } from '../../src/domain/saju/record.js';
+import { type LegacySajuRecord, transformSajuRecord } from '../../src/domain/saju/convert-record.js';
 import { fieldMismatches } from '../../src/kinds/rows/compare/field-comparison.js';
 import { compareRange, differingRows } from '../../src/kinds/rows/compare/range-comparison.js';
 import { sajuRecordsMapping as mapping } from '../../src/kinds/saju-records/mapping.js';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { standardRequestHeaders } from '../../src/services/gateway/admission/standard-headers.js';
+import { standardRequestHeaders } from '../../src/services/gateway/admission/forwarded-headers.js';
 import { RouteTable } from '../../src/services/gateway/routing/routes.js';
 import {
   metricsOf,

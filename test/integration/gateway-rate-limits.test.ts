@@ -70,7 +70,7 @@ describe('a user over the rate limit', () => {
     expect(await refused.json()).toMatchObject({
       type: 'rate_limited',
       status: 429,
-      detail: 'This user asks too often.',
+      detail: 'This user sends too many requests.',
     });
     expect(await statusesOf(gateway, 3, { 'x-user-id': 'calm' })).toEqual({ passed: 3, last: 200 });
     expect(await statusesOf(gateway, 12)).toEqual({ passed: 12, last: 200 });
@@ -136,7 +136,7 @@ describe('an address over the rate limit', () => {
     expect((await ask(gateway)).status).toBe(200);
     expect((await ask(gateway, { authorization: 'Bearer guessed' })).status).toBe(429);
     const refused = await ask(gateway, { 'x-forwarded-for': '203.0.113.9' });
-    expect(await refused.json()).toMatchObject({ status: 429, detail: 'This address asks too often.' });
+    expect(await refused.json()).toMatchObject({ status: 429, detail: 'This address sends too many requests.' });
     for (const path of ['/health', '/ready', '/metrics', '/_gateway/shadow', '/_gateway/x'])
       expect((await fetch(`${gateway.url}${path}`)).status).toBe(429);
   });

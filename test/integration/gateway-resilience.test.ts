@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { standardRequestHeaders } from '../../src/services/gateway/admission/standard-headers.js';
+import { standardRequestHeaders } from '../../src/services/gateway/admission/forwarded-headers.js';
 import { RouteTable } from '../../src/services/gateway/routing/routes.js';
 import { until } from '../support/conditions.js';
 import {

@@ -160,7 +160,7 @@ async function idsOf(statement: string): Promise<readonly string[]> {
   return (await databases.legacy.query<{ id: string }>(statement)).rows.map((row) => row.id);
 }
 
-test("nothing is completed over rejects that nobody accepted, by the plan's own word as by the ledger's", async () => {
+test("nothing is completed over rejects that are still open, by the plan's own word as by the ledger's", async () => {
   await engine.startMigration('unaccepted');
   const rested = await engine.waitForRest('unaccepted');
   expect(rested).toMatchObject({
@@ -169,7 +169,7 @@ test("nothing is completed over rejects that nobody accepted, by the plan's own 
   });
   const refused = await engine.call('POST', '/v1/migrations/unaccepted/complete');
   expect(refused).toMatchObject({ status: 409, body: { type: 'not_at_this_stage', actions: rested.actions } });
-  expect(refused.body).toMatchObject({ detail: expect.stringContaining('rejects that nobody accepted') });
+  expect(refused.body).toMatchObject({ detail: expect.stringContaining('rejects that are still open') });
   const [first] = await rejectsOf('unaccepted');
   // One alone is not all.
   await engine.steer('unaccepted', 'rejects/accept', { ids: [first?.id], by: 'kim', why: 'known' });

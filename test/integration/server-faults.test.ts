@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { packageRoot } from '../../src/base/package-root.js';
-import { lookAtConfiguration } from '../../src/diagnosis/servers.js';
+import { inspectConfiguration } from '../../src/diagnosis/servers.js';
 import { connectRedis } from '../../src/redis/connection.js';
 import { runCommand } from '../support/command-line.js';
 import { createDatabase, createDatabases, dropDatabase, type TestDatabases } from '../support/databases.js';
@@ -478,7 +478,7 @@ const faults: Readonly<Record<string, Fault>> = {
 describe('a fault of the user’s own servers', () => {
   test.each(Object.entries(faults))('%s: the sentence and the remedy, in time', async (_what, fault) => {
     const began = Date.now();
-    const findings = await lookAtConfiguration(fault.environment());
+    const findings = await inspectConfiguration(fault.environment());
     const seconds = (Date.now() - began) / 1000;
     const finding = findings.find(({ name, ok }) => name === fault.variable && ok === false);
     expect(finding, JSON.stringify(findings)).toBeDefined();

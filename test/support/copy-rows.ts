@@ -1,5 +1,5 @@
 import type { ColumnRule } from '../../src/domain/migration/table-rule.js';
-import type { LegacySajuRecord } from '../../src/domain/saju/record.js';
+import type { LegacySajuRecord } from '../../src/domain/saju/convert-record.js';
 import { sajuRecordsMapping as mapping } from '../../src/kinds/saju-records/mapping.js';
 import { type CopyRow, CopyRowSplitter } from '../../src/postgres/copy-binary.js';
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { LegacySajuRecord } from '../../src/domain/saju/record.js';
+import type { LegacySajuRecord } from '../../src/domain/saju/convert-record.js';
 import { sixtyPillars } from '../../src/domain/saju/sexagenary.js';
 import { timestampMicros, timestampOfMicros } from './copy-rows.js';
 

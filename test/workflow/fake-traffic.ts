@@ -1,4 +1,10 @@
-import type { RampMove, TrafficLook, TrafficLooks, WeightChange, WeightSteps } from '../../src/activities/traffic.js';
+import type {
+  RampMove,
+  TrafficObservation,
+  TrafficReads,
+  WeightChange,
+  WeightSteps,
+} from '../../src/activities/traffic.js';
 import type { CheckResult } from '../../src/domain/deployment/cube-changes.js';
 import type { Counter, RampSeries } from '../../src/domain/traffic/ramp/counters.js';
 import type { LatencyComparison } from '../../src/domain/traffic/ramp/mann-whitney.js';
@@ -52,7 +58,7 @@ export class FakeTraffic {
   private readonly turns = new Map<string, number>();
   private readonly totals = new Map<string, Counter>();
 
-  readonly activities: TrafficLooks & WeightSteps = {
+  readonly activities: TrafficReads & WeightSteps = {
     observeTraffic: async () => {
       await this.beforeLook();
       this.looks++;
@@ -70,7 +76,7 @@ export class FakeTraffic {
         snapshot: this.missing === null ? { gateway: [...this.totals.values()] } : {},
         listed: ['gateway'],
         missing: this.missing,
-      } satisfies TrafficLook;
+      } satisfies TrafficObservation;
     },
     checkWrites: async () => {
       this.writeChecks++;

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { failureRule, isFailureType } from '../../src/base/failures.js';
-import { postgresFailure, serversOwnClasses } from '../../src/postgres/errors.js';
+import { postgresFailure, serverErrorClasses } from '../../src/postgres/errors.js';
 import { failing } from './fake-ledger.js';
 import { PlanServer } from './plan-server.js';
 
@@ -14,7 +14,7 @@ afterAll(() => server.stop());
 
 /** States by which a server speaks of itself: of each class one that nobody knows, and those that are known apart. */
 const states = [
-  ...[...serversOwnClasses].map((name) => `${name}77Z`),
+  ...[...serverErrorClasses].map((name) => `${name}77Z`),
   ...'08006 25006 28000 28P01 3D000 3F000 40001 42501 42703 42P01 53100 55P03 57014 57P03'.split(' '),
 ];
 /** Of these a server may be rid by itself; a person need not be there within seconds. */

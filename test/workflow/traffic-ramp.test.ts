@@ -121,7 +121,7 @@ test('a cube closed by hand, or a weight nobody can go by, is noticed too', asyn
   traffic.enabled = true;
   await ramp.flyTo('ramping');
   traffic.setByHand(null);
-  expect((await ramp.flyTo('waiting')).sentence).toContain('wrote a weight that nobody can go by');
+  expect((await ramp.flyTo('waiting')).sentence).toContain('wrote an invalid weight');
   await ramp.stop();
 });
 

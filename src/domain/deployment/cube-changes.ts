@@ -87,6 +87,8 @@ export interface RollbackView {
   /** ISO 8601, UTC: when users were sent away from the cube, and when they were let in again. */
   readonly traffic_stopped_at: string | null;
   readonly traffic_restored_at: string | null;
+  /** Who closed the cube before, and keeps it closed though the rollback is done; null where it is open or not yet known. */
+  readonly closed_by: string | null;
   readonly acknowledged_by: string | null;
   /** What a person may type now, each with what it does; empty while the rollback waits for no person. */
   readonly next: readonly NextCommand[];
@@ -114,7 +116,7 @@ export function rollbackAnswers(cubeId: string, trafficName: string | null, serv
   ];
 }
 
-const notAccepted = 'It is begun; its plan has told nothing yet. Where that stays so, no control worker runs.';
+const notAccepted = 'It is begun; its workflow has not reported yet. If this lasts, no control worker is running.';
 
 /** A deployment that Temporal has started, and no worker has begun yet. */
 export function begunDeployment({ cubeId, change, by }: DeploymentInput): DeploymentView {
@@ -145,6 +147,7 @@ export function begunRollback({ cubeId, targetVersion, by }: RollbackInput): Rol
     steps: [],
     traffic_stopped_at: null,
     traffic_restored_at: null,
+    closed_by: null,
     acknowledged_by: null,
     next: [],
   };

@@ -59,7 +59,7 @@ export interface MigrationState {
   readonly mode: MigrationMode;
   /** Set while `status` is `blocked`. */
   readonly blockedBy?: BlockReason;
-  /** Set while there are rejects that nobody accepted: nothing is completed over them. */
+  /** Set while there are rejects that are still open: nothing is completed over them. */
   readonly openRejects?: true;
 }
 

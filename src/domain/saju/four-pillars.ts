@@ -1,6 +1,6 @@
 import { calculateFourPillars, equationOfTimeMinutes } from 'manseryeok';
 import { type Birth, birthDay, type Convention, type DayBoundary, type Impossible } from './birth.js';
-import type { SajuPillars } from './record.js';
+import type { SajuPillars } from './convert-record.js';
 import { instantOfWall } from './seoul-time.js';
 import { estimatedYearAndMonth, jeolNear, libraryYears } from './solar-terms.js';
 import { type ChartWarning, warningsOf } from './warnings.js';

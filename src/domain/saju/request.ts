@@ -1,5 +1,5 @@
 import { type Birth, birthDay, clocks, dayBoundaries, defaultConvention } from './birth.js';
-import { isBlank } from './record.js';
+import { isBlank } from './convert-record.js';
 
 /**
  * What a body of `POST /calculate` may be. Malformed is what no birth could mend (a text for a number, a member missing
@@ -122,15 +122,15 @@ export interface PageQuery {
   readonly cursor: string | undefined;
 }
 
-export const pageLimits = { standard: 50, most: 200 } as const;
+export const pageLimits = { standard: 50, max: 200 } as const;
 
 /** The query of a listing. */
 export function readPageQuery(query: Readonly<Record<string, unknown>>): ParsedInput<PageQuery> {
   const { limit = String(pageLimits.standard), cursor } = query;
   if (typeof limit !== 'string' || !/^-?\d{1,9}$/.test(limit))
     return malformed('limit', 'limit is not a whole number.');
-  if (Number(limit) < 1 || Number(limit) > pageLimits.most)
-    return impossible('limit', `limit is not 1 to ${pageLimits.most}.`);
+  if (Number(limit) < 1 || Number(limit) > pageLimits.max)
+    return impossible('limit', `limit is not 1 to ${pageLimits.max}.`);
   if (cursor !== undefined && (typeof cursor !== 'string' || !isRecordId(cursor)))
     return malformed('cursor', 'cursor is none that a page gave.');
   return { kind: 'accepted', value: { limit: Number(limit), cursor } };

@@ -28,7 +28,7 @@ export class HeldParents {
   ) {}
 
   /** Looks into the ledger; undefined for a table that has no parent. */
-  static async look(
+  static async load(
     { cube }: Pick<Databases, 'cube'>,
     migrationId: string,
     { parent }: RowMapping,

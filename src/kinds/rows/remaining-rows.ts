@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
+import { maxKey } from '../../domain/migration/key-range.js';
 import type { Span } from '../../domain/migration/range-comparison.js';
 import type { KindTable, TableRule } from '../../domain/migration/table-rule.js';
 import { quoteIdentifier } from '../../postgres/connect.js';
@@ -35,7 +36,7 @@ export async function findRemainingRows(
     `with found as (
        select distinct ${key}::bigint as id from ${quoteIdentifier(target.schema, target.table)}
         where ${key} > $1::bigint and ${key} <= $2::bigint and ${key}::bigint <@ $3::int8multirange)
-     select coalesce(range_agg(int8range(id, nullif(id, 9223372036854775807), '[]')), '{}')::text as ids, count(*) as count,
+     select coalesce(range_agg(int8range(id, nullif(id, ${maxKey}), '[]')), '{}')::text as ids, count(*) as count,
             array(select id::text from found order by id limit ${maxNamed}) as first
        from found`,
     [span.after.toString(), span.upto.toString(), ids],

@@ -1,5 +1,10 @@
 import type { ColumnRule } from '../../domain/migration/table-rule.js';
-import { type BirthInfo, findRejectReason, type LegacySajuRecord, type SajuPillars } from '../../domain/saju/record.js';
+import {
+  type BirthInfo,
+  findRejectReason,
+  type LegacySajuRecord,
+  type SajuPillars,
+} from '../../domain/saju/convert-record.js';
 import { sixtyPillars } from '../../domain/saju/sexagenary.js';
 import { type CopyRow, CopyRowWriter } from '../../postgres/copy-binary.js';
 import type { ComparedField, ConvertedRow, RowMapping } from '../rows/row-mapping.js';

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { FencingToken } from '../../domain/migration/fencing-token.js';
 import { maxKey, minKey } from '../../domain/migration/key-range.js';
 
 /** What one batch moved: at most `batch_rows` source rows with ids in (after, upto]. */
@@ -23,7 +24,7 @@ export interface BatchContext {
   readonly kind: string;
   readonly table: string;
   readonly worker: string;
-  readonly token: bigint;
+  readonly token: FencingToken;
   readonly rangeId: string | null;
   readonly origin: BatchOrigin;
 }

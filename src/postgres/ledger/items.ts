@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
+import { type FencingToken, fencingToken } from '../../domain/migration/fencing-token.js';
 import type { ItemRef } from '../../domain/migration/items.js';
 import type { RunReference } from '../../domain/migration/run-reference.js';
 import { assertCurrent, currentStepSql, fenceValues } from './step-fence.js';
@@ -13,7 +14,7 @@ export interface ItemClaim {
   readonly kind: string;
   readonly item: ItemRef;
   readonly step: string;
-  readonly token: bigint;
+  readonly token: FencingToken;
 }
 
 /**
@@ -43,7 +44,7 @@ export async function beginItemStep(
   const { token } = assertCurrent(begun, run);
   if (token === null) return undefined;
   const { migrationId, kind } = run;
-  return { migrationId, kind, item, step, token: BigInt(token) };
+  return { migrationId, kind, item, step, token: fencingToken(token) };
 }
 
 /** Throws `claim_lost` unless the claim is the newest of its step and its run at work; holds both until the transaction ends. */
@@ -128,7 +129,7 @@ export async function claimItemUndo(cube: pg.Pool, run: RunReference, item: Item
     kind,
     item,
     step,
-    token: BigInt(token),
+    token: fencingToken(token),
   }));
 }
 

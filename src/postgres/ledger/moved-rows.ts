@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { minKey } from '../../domain/migration/key-range.js';
+import { maxKey, minKey } from '../../domain/migration/key-range.js';
 import type { KindTable, MovedTable } from '../../domain/migration/table-rule.js';
 import { quoteIdentifier } from '../connect.js';
 
@@ -130,7 +130,7 @@ export async function disownIds(client: pg.ClientBase, { kind, table }: KindTabl
 
 /** SQL of the int8range that holds one id. */
 function idRange(id: string): string {
-  return `int8range(${id}, nullif(${id}::bigint, 9223372036854775807), '[]')`;
+  return `int8range(${id}, nullif(${id}::bigint, ${maxKey}), '[]')`;
 }
 
 /** SQL of how many ids a part of a multirange holds; one that reaches the greatest bigint has no upper bound. */
@@ -140,7 +140,7 @@ export function spanLength(part: string): string {
 
 /** SQL of the int8range (after, upto]: PostgreSQL writes it with the successor of `upto`, which the greatest bigint lacks. */
 export function spanRange(after: string, upto: string): string {
-  return `int8range(${after}::bigint, nullif(${upto}::bigint, 9223372036854775807), '(]')`;
+  return `int8range(${after}::bigint, nullif(${upto}::bigint, ${maxKey}), '(]')`;
 }
 
 /** Whether the target holds a row in (after, upto] that no run of the kind owns; from the least key on, that key too. */

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
+import { type FencingToken, fencingToken } from '../../domain/migration/fencing-token.js';
 import { endClaimSessions } from './ranges.js';
 import { fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
 
@@ -9,7 +10,7 @@ import { fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
  */
 export interface OperationClaim {
   readonly migrationId: string;
-  readonly token: bigint;
+  readonly token: FencingToken;
 }
 
 /** What a claim is for: a run is either worked on or undone, and its stage says which. */
@@ -21,11 +22,11 @@ export type OperationPurpose = 'work' | 'undo';
  */
 export async function claimOperation(
   cube: pg.Pool,
-  asked: RunStepFence,
+  fence: RunStepFence,
   purpose: OperationPurpose = 'work',
 ): Promise<OperationClaim> {
-  const { migrationId } = asked;
-  const values = [...fenceValues(asked), purpose];
+  const { migrationId } = fence;
+  const values = [...fenceValues(fence), purpose];
   const former = await cube.query<{ operation_token: string; fits: boolean }>(
     `select operation_token, ${atWork} as fits from ledger.migrations where id = $1`,
     values,
@@ -41,7 +42,7 @@ export async function claimOperation(
   );
   const [taken] = claimed.rows;
   if (taken === undefined) throw claimLost(migrationId);
-  return { migrationId, token: BigInt(taken.token) };
+  return { migrationId, token: fencingToken(taken.token) };
 }
 
 const atWork = `(status = 'running' and (stage = 'rolling_back') = ($3::text = 'undo') and ${notLaterSql('$2')})`;

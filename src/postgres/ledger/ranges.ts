@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
+import { type FencingToken, fencingToken } from '../../domain/migration/fencing-token.js';
 import { maxKey, minKey } from '../../domain/migration/key-range.js';
 import { inTransaction } from '../connect.js';
 import { fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
@@ -14,7 +15,7 @@ export interface ClaimedRange {
   readonly after: bigint;
   readonly upto: bigint;
   readonly position: bigint;
-  readonly token: bigint;
+  readonly token: FencingToken;
 }
 
 export interface Claimant extends RunStepFence {
@@ -34,7 +35,7 @@ export interface ClaimableTable {
 }
 
 /** The name under which a session writes for a claim; a later claim ends the sessions of an earlier one by it. */
-export function claimSessionName(token: bigint): string {
+export function claimSessionName(token: FencingToken): string {
   return `cubeshift claim ${token}`;
 }
 
@@ -127,17 +128,17 @@ async function readFrontiers(client: pg.ClientBase, migrationId: string): Promis
  * nobody can commit to a range afterwards, and nobody who is frozen holds the run's row. For the start of a round of
  * lanes, and before a run ends or is undone. Does nothing once the run has come to a later state.
  */
-export async function releaseRanges(cube: pg.Pool, asked: RunStepFence): Promise<void> {
+export async function releaseRanges(cube: pg.Pool, fence: RunStepFence): Promise<void> {
   const run = `select operation_token from ledger.migrations where id = $1 and ${notLaterSql('$2')}`;
   const held = await cube.query<{ token: string }>(
     `select token from ledger.ranges where migration_id = $1 and state = 'claimed' and exists (${run}) union ${run}`,
-    fenceValues(asked),
+    fenceValues(fence),
   );
   await endClaimSessions(cube, held.rows);
   await cube.query(
     `update ledger.ranges set state = 'open', token = nextval('ledger.claim_tokens')
       where migration_id = $1 and state = 'claimed' and exists (${run})`,
-    fenceValues(asked),
+    fenceValues(fence),
   );
 }
 
@@ -175,7 +176,7 @@ export async function endClaimSessions(cube: pg.Pool, held: readonly { token: st
     await client.query(
       `select pg_terminate_backend(pid) from pg_stat_activity
         where application_name = any($1) and datname = current_database() and usename = session_user`,
-      [held.map(({ token }) => claimSessionName(BigInt(token)))],
+      [held.map(({ token }) => claimSessionName(fencingToken(token)))],
     );
   });
 }
@@ -232,6 +233,6 @@ function toRange(row: RangeRow): ClaimedRange {
     after: BigInt(row.after),
     upto: BigInt(row.upto),
     position: BigInt(row.position),
-    token: BigInt(row.token),
+    token: fencingToken(row.token),
   };
 }

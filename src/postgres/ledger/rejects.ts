@@ -41,7 +41,7 @@ export async function recordRejects(
 
 /**
  * Marks rejects whose rows were moved after all, in the caller's transaction. Of a row that legacy deleted nothing is
- * kept: its user may have asked for that.
+ * kept: its user may have fence for that.
  */
 export async function resolveRejects(
   client: pg.ClientBase,
@@ -98,33 +98,33 @@ export async function formerRejectIds(
 
 /**
  * A person takes rejects as they are; they stay out of the target and no longer count against the limit. What was rejected
- * after the run came to the state it was asked in is not what the person saw, and stays open.
+ * after the run came to the state it was fence in is not what the person saw, and stays open.
  */
 export async function acceptRejects(
   cube: pg.Pool,
-  asked: RunStepFence,
+  fence: RunStepFence,
   rows: 'all' | readonly RowRef[],
   by: string,
   why: string,
 ): Promise<number> {
   const found = await cube.query<{ is_current: boolean; accepted: string }>(
-    `with asked as (${currentStepSql}),
+    `with fence as (${currentStepSql}),
      accepted as (
        update ledger.rejects set resolution = 'accepted', accepted_by = $5, accepted_why = $6, accepted_at = now()
         where migration_id = $1 and resolution = 'open'
           and ($3::text[] is null or (table_name, source_id) in (select * from unnest($3::text[], $4::bigint[])))
-          and exists (select from asked)
+          and exists (select from fence)
           and last_attempt_at <= (select coalesce(max(at), 'infinity') from ledger.events where migration_id = $1)
         returning 1)
-     select exists (select from asked) as is_current, (select count(*) from accepted) as accepted`,
+     select exists (select from fence) as is_current, (select count(*) from accepted) as accepted`,
     [
-      ...fenceValues(asked),
+      ...fenceValues(fence),
       ...(rows === 'all' ? [null, null] : [rows.map(({ table }) => table), rows.map(({ id }) => id)]),
       by,
       why,
     ],
   );
-  return Number(assertCurrent(found, asked).accepted);
+  return Number(assertCurrent(found, fence).accepted);
 }
 
 /** Rows that follow a reject count as it does. */

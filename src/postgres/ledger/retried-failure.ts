@@ -4,13 +4,13 @@ import { inTransaction } from '../connect.js';
 import { fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
 
 /** Notes by what a step of a run failed that is about to be tried again; a run that has gone on, or has ended, is left as it is. */
-export async function recordRetriedFailure(cube: pg.Pool, asked: RunStepFence, failure: FailureReport): Promise<void> {
+export async function recordRetriedFailure(cube: pg.Pool, fence: RunStepFence, failure: FailureReport): Promise<void> {
   await inTransaction(cube, async (client) => {
     // Each attempt makes a note: one that waits for whoever holds the run's row would keep a connection from the steps.
     await client.query("set local lock_timeout = '1500ms'");
     await client.query(
       `update ledger.migrations set retried_failure = $3 where id = $1 and finished_at is null and ${notLaterSql('$2')}`,
-      [...fenceValues(asked), JSON.stringify(failure)],
+      [...fenceValues(fence), JSON.stringify(failure)],
     );
   });
 }

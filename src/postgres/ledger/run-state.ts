@@ -12,7 +12,7 @@ import { finalizeItems } from './items.js';
 import { assertCurrent, currentStepSql, fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
 
 /** Where a workflow says its run stands. `sequence` rises with each change; an older one never overwrites a newer. */
-export interface RunState {
+export interface RecordedState {
   readonly sequence: number;
   readonly stage: MigrationStage;
   readonly status: MigrationStatus;
@@ -27,7 +27,7 @@ export interface RunState {
 }
 
 /** Records the state and the event that brought it, once, however often it is called; a run that has ended stays ended. */
-export async function recordRunState(cube: pg.Pool, migrationId: string, state: RunState): Promise<void> {
+export async function recordRunState(cube: pg.Pool, migrationId: string, state: RecordedState): Promise<void> {
   const ended = endedStatuses.has(state.status);
   await cube.query(
     `with changed as (
@@ -57,15 +57,15 @@ export async function recordRunState(cube: pg.Pool, migrationId: string, state: 
 }
 
 /**
- * Notes a word that the plan accepted in the state asked in; told late, when the run stands elsewhere already, it changes
+ * Notes a word that the plan accepted in the state fence in; told late, when the run stands elsewhere already, it changes
  * nothing.
  */
-export async function recordPending(cube: pg.Pool, asked: RunStepFence, action: MigrationAction): Promise<void> {
+export async function recordPending(cube: pg.Pool, fence: RunStepFence, action: MigrationAction): Promise<void> {
   await cube.query(
     // A note that is repeated may come after that of a later word; no other word is taken after a way out.
     `update ledger.migrations set pending = case when pending in ('cancel', 'rollback') and $3 not in ('cancel', 'rollback') then pending else $3 end
       where id = $1 and finished_at is null and ${notLaterSql('$2')}`,
-    [...fenceValues(asked), action],
+    [...fenceValues(fence), action],
   );
 }
 
@@ -80,28 +80,28 @@ export async function readStateSequence(cube: pg.Pool, migrationId: string): Pro
 
 export async function recordEstimate(
   cube: pg.Pool,
-  asked: RunStepFence,
+  fence: RunStepFence,
   total: number,
   estimated: boolean,
 ): Promise<void> {
   const recorded = await cube.query<{ is_current: boolean }>(
-    `with asked as (${currentStepSql})
-     update ledger.migrations as run set total = $3, total_estimated = $4 from asked where run.id = asked.id
+    `with fence as (${currentStepSql})
+     update ledger.migrations as run set total = $3, total_estimated = $4 from fence where run.id = fence.id
      returning true as is_current`,
-    [...fenceValues(asked), total, estimated],
+    [...fenceValues(fence), total, estimated],
   );
-  assertCurrent(recorded, asked);
+  assertCurrent(recorded, fence);
 }
 
 /** Keeps what columns of the source the run leaves behind, for its report. */
-export async function recordUnmapped(cube: pg.Pool, asked: RunStepFence, columns: readonly string[]): Promise<void> {
+export async function recordUnmapped(cube: pg.Pool, fence: RunStepFence, columns: readonly string[]): Promise<void> {
   const recorded = await cube.query<{ is_current: boolean }>(
-    `with asked as (${currentStepSql})
-     update ledger.migrations as run set unmapped_columns = $3 from asked where run.id = asked.id
+    `with fence as (${currentStepSql})
+     update ledger.migrations as run set unmapped_columns = $3 from fence where run.id = fence.id
      returning true as is_current`,
-    [...fenceValues(asked), columns],
+    [...fenceValues(fence), columns],
   );
-  assertCurrent(recorded, asked);
+  assertCurrent(recorded, fence);
 }
 
 /**
@@ -109,31 +109,31 @@ export async function recordUnmapped(cube: pg.Pool, asked: RunStepFence, columns
  * there, and none is begun for a run that owns nothing any more, though its plan be lost. Only for a run that is at its end
  * and in no later state: what a next run of the kind has put there is not its to hand over. Done again it does nothing.
  */
-export async function finalizeOwnership(cube: pg.Pool, asked: RunStepFence): Promise<void> {
+export async function finalizeOwnership(cube: pg.Pool, fence: RunStepFence): Promise<void> {
   await inTransaction(cube, async (client) => {
     await client.query("set local idle_in_transaction_session_timeout = '15s'");
     const done = await client.query("select from ledger.migrations where id = $1 and status = 'completed'", [
-      asked.migrationId,
+      fence.migrationId,
     ]);
     if (done.rowCount === 1) return;
     const handed = await client.query<{ is_current: boolean }>(
-      `with asked as (${currentStepSql}),
+      `with fence as (${currentStepSql}),
        handed as (
-         update ledger.batches set state = 'final' from asked
-          where batches.kind = asked.kind and state = 'owned')
-       select exists (select from asked) as is_current`,
-      fenceValues(asked),
+         update ledger.batches set state = 'final' from fence
+          where batches.kind = fence.kind and state = 'owned')
+       select exists (select from fence) as is_current`,
+      fenceValues(fence),
     );
-    assertCurrent(handed, asked);
-    await finalizeItems(client, asked.migrationId);
+    assertCurrent(handed, fence);
+    await finalizeItems(client, fence.migrationId);
     await client.query('set constraints all immediate');
     // Still owned, they would be removed by the next rollback of the kind.
     const owned = await client.query<{ ids: string }>(
       `select ids::text as ids from ledger.batches
         where kind = (select kind from ledger.migrations where id = $1) and state = 'owned' order by upto limit 3`,
-      [asked.migrationId],
+      [fence.migrationId],
     );
-    if (owned.rows.length === 0) return completeRun(client, asked.migrationId);
+    if (owned.rows.length === 0) return completeRun(client, fence.migrationId);
     const some = owned.rows.map(({ ids }) => ids).join(', ');
     throw new Failure(
       'unexpected',

@@ -21,24 +21,24 @@ export interface ComparedRange extends Span, RangeComparison {
 }
 
 /**
- * Starts a verification of a run, one for each state it is asked for in, however often that is tried; one that was left
+ * Starts a verification of a run, one for each state it is fence for in, however often that is tried; one that was left
  * unfinished by an earlier state is abandoned.
  */
-export async function startVerification(cube: pg.Pool, asked: RunStepFence): Promise<string> {
+export async function startVerification(cube: pg.Pool, fence: RunStepFence): Promise<string> {
   const started = await cube.query<{ is_current: boolean; id: string }>(
-    `with asked as (${currentStepSql}),
+    `with fence as (${currentStepSql}),
      abandoned as (
        update ledger.verifications set status = 'abandoned', finished_at = now()
         where migration_id = $1 and status = 'running' and ($2::bigint is null or state_sequence is distinct from $2)
-          and exists (select from asked)),
+          and exists (select from fence)),
      started as (
-       insert into ledger.verifications (migration_id, state_sequence) select id, $2 from asked
+       insert into ledger.verifications (migration_id, state_sequence) select id, $2 from fence
        on conflict (migration_id, state_sequence) do update set state_sequence = excluded.state_sequence
        returning id)
      select true as is_current, id from started`,
-    fenceValues(asked),
+    fenceValues(fence),
   );
-  return assertCurrent(started, asked).id;
+  return assertCurrent(started, fence).id;
 }
 
 /** Everything of a table up to here is compared and its result committed. */

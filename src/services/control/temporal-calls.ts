@@ -46,7 +46,7 @@ export interface TemporalCalls {
     request: object,
   ): Promise<UpdateAnswer<T> | 'started' | 'already_started'>;
   /** What a plan answers to a query; undefined when there was none, or Temporal has forgotten it. */
-  look<T>(workflowId: string, query: string): Promise<T | undefined>;
+  query<T>(workflowId: string, query: string): Promise<T | undefined>;
   /** Whether the server answers within two seconds. */
   reachable(): Promise<boolean>;
   close(): Promise<void>;
@@ -141,7 +141,7 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
         throw temporalAway(error);
       }
     },
-    look: (workflowId, query) =>
+    query: (workflowId, query) =>
       bounded(async () => {
         try {
           return await workflow.getHandle(workflowId).query(query);
@@ -213,7 +213,7 @@ function throwRefusal(error: unknown): void {
 }
 
 export function notPossible(sentence: string, actions: readonly string[]): Failure {
-  const hint = actions.length === 0 ? 'Nothing can be asked of it any more.' : `Possible now: ${actions.join(', ')}.`;
+  const hint = actions.length === 0 ? 'It accepts no further commands.' : `Possible now: ${actions.join(', ')}.`;
   return new Failure('not_at_this_stage', sentence, { hint, details: { actions } });
 }
 

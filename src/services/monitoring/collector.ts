@@ -2,14 +2,14 @@ import type { CubeId } from '../../domain/catalog.js';
 import { cubeDefinitions } from '../../domain/cubes.js';
 import { type InstanceEntry, type Registry, removalDelayMillis } from '../../registry/instances.js';
 import type { CollectorMetrics } from './collector-metrics.js';
-import type { CubeAnswer } from './poll.js';
+import type { PolledCube } from './poll.js';
 import type { WatchedInstance } from './watched.js';
 
 export interface CollectorOptions {
   /** The instances of a cube as they are registered. */
   readonly readRegistry: (cubeId: CubeId) => Promise<Registry>;
   /** Polls one instance; rejects without a valid response. */
-  readonly poll: (cubeId: string, url: string) => Promise<CubeAnswer>;
+  readonly poll: (cubeId: string, url: string) => Promise<PolledCube>;
   readonly metrics: CollectorMetrics;
   readonly clock: () => Date;
 }

@@ -2,7 +2,7 @@ import { fetchBounded } from '../../metrics/bounded-response.js';
 import { type MetricSample, readMetricsText } from '../../metrics/metrics-text.js';
 
 /** The health and metrics of a cube. */
-export interface CubeAnswer {
+export interface PolledCube {
   /** Whether it reports that all its dependencies answer. */
   readonly healthy: boolean;
   /** Only the four metrics of every cube. */
@@ -14,7 +14,7 @@ const answerMillis = 2000;
 const maxSamples = 5000;
 
 /** Requests health and metrics of an instance concurrently. Throws without both responses within two seconds. */
-export async function pollCube(cubeId: string, url: string): Promise<CubeAnswer> {
+export async function pollCube(cubeId: string, url: string): Promise<PolledCube> {
   const signal = AbortSignal.timeout(answerMillis);
   const [health, metrics] = await Promise.all([
     fetchBounded(`${url}/health`, signal),

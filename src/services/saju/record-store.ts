@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { Failure, failureRule } from '../../base/failures.js';
-import type { LegacySajuRecord } from '../../domain/saju/record.js';
+import type { LegacySajuRecord } from '../../domain/saju/convert-record.js';
 import { atSide } from '../../postgres/databases.js';
 
 /**

@@ -6,7 +6,7 @@ const gatewayCubeId: CubeId = 'api-gateway-cube';
 
 /** A chain of tokens, each issued with the one before, ends after this time. */
 const issuingHours = 24;
-const askAnOperator = 'Have an operator make a new one: `cubeshift token`.';
+const operatorHint = 'Have an operator make a new one: `cubeshift token`.';
 
 /**
  * Throws `unauthorized` where the caller's token must not issue another: it is signed with the previous secret, with which it may
@@ -15,14 +15,14 @@ const askAnOperator = 'Have an operator make a new one: `cubeshift token`.';
 export function refuseOldIssuer({ isCurrent, startedAt }: VerifiedCubeToken, now: Date): void {
   if (!isCurrent)
     throw new Failure('unauthorized', 'The secret has been changed since this token was signed.', {
-      hint: askAnOperator,
+      hint: operatorHint,
     });
   if (now.getTime() - startedAt >= issuingHours * 3_600_000)
     throw new Failure(
       'unauthorized',
       `Tokens are issued for ${issuingHours} hours after the first, and those are over.`,
       {
-        hint: askAnOperator,
+        hint: operatorHint,
       },
     );
 }

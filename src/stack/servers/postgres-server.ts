@@ -59,7 +59,7 @@ export async function initializePostgres(server: PostgresServer): Promise<void> 
       }
     });
   } catch (error) {
-    throw new Failure('unexpected', `The data folder of ${server.name} could not be made: ${lastWords(error)}`, {
+    throw new Failure('unexpected', `The data folder of ${server.name} could not be made: ${lastOutput(error)}`, {
       hint: `See that ${place.folder} can be written and its disk has room; then bring the stack up again.`,
       cause: error,
     });
@@ -128,7 +128,7 @@ function dataFolder({ place, name }: PostgresServer): string {
 }
 
 /** The last line that a program which failed wrote. */
-function lastWords(error: unknown): string {
+function lastOutput(error: unknown): string {
   const written = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
   return written.trim().split('\n').at(-1) ?? '';
 }

@@ -2,7 +2,7 @@ import { readlinkSync } from 'node:fs';
 import { isAlive, readIdentity, writeOwnIdentity } from '../../state/process-identity.js';
 import { readKey, temporalKeys } from '../../state/temporal-keys.js';
 import { innerPorts } from './inner-ports.js';
-import type { NetworkWords } from './network.js';
+import type { NetworkMessages } from './network.js';
 import { createRpcFront } from './rpc-front.js';
 import { createUiFront } from './ui-front.js';
 import { UiLogin } from './ui-login.js';
@@ -14,7 +14,7 @@ import { UiLogin } from './ui-login.js';
  */
 const { FRONT_SOCKETS = '', FRONT_OUTSIDE, FRONT_KEYS = '', FRONT_UI_PORT, FRONT_WORDS = '' } = process.env;
 const lookEveryMillis = 100;
-const words = JSON.parse(FRONT_WORDS) as NetworkWords;
+const words = JSON.parse(FRONT_WORDS) as NetworkMessages;
 const network = readlinkSync('/proc/self/ns/net');
 if (network === FRONT_OUTSIDE) end('the front is not in a network of its own');
 

@@ -72,19 +72,19 @@ const unshare: Readonly<Record<NetworkWay, string>> = {
 };
 
 /** The files by which a server and its front find each other. */
-export interface NetworkWords {
+export interface NetworkMessages {
   readonly server: string;
   readonly front: string;
 }
 
 /** A command that runs `command` in a network of its own: a new one, or where the front that was left still is. */
-export function inOwnNetwork(way: NetworkWay, words: NetworkWords, command: readonly string[]): readonly string[] {
+export function inOwnNetwork(way: NetworkWay, words: NetworkMessages, command: readonly string[]): readonly string[] {
   return [...isolatedPython, '-c', goInside, words.front, unshare[way], becomeServer, words.server, ...command];
 }
 
 /** A command that runs `command` in the network of the server, with sockets that listen on `ports` outside of it. */
 export function inNetworkOf(
-  { server }: NetworkWords,
+  { server }: NetworkMessages,
   ports: readonly number[],
   command: readonly string[],
 ): readonly string[] {

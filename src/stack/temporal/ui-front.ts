@@ -79,13 +79,13 @@ function open(answer: ServerResponse, cookie: string, page: string): void {
 
 function answerReady(answer: ServerResponse, rpcPort: number): void {
   const socket = connect({ port: rpcPort, host: '127.0.0.1', timeout: 1000 });
-  const tell = (status: number) => {
+  const respond = (status: number) => {
     socket.destroy();
     if (!answer.headersSent) say(answer, status, status === 200 ? 'ready' : 'not ready');
   };
-  socket.once('connect', () => tell(200));
-  socket.once('error', () => tell(503));
-  socket.once('timeout', () => tell(503));
+  socket.once('connect', () => respond(200));
+  socket.once('error', () => respond(503));
+  socket.once('timeout', () => respond(503));
 }
 
 /** Browsers say where a request comes from; a cookie alone says only who sends it. */

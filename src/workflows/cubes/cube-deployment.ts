@@ -5,8 +5,8 @@ import type { DeploymentInput, DeploymentStatus, DeploymentView } from '../../do
 import type { DesiredCube } from '../../domain/deployment/desired-cubes.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
 import { sentenceOf } from '../lib/cube-change-run.js';
-import { profiles } from '../lib/options.js';
 import { ReceivedRequests } from '../lib/received-requests.js';
+import { profiles } from '../lib/retry-profiles.js';
 import { type DeploymentEnding, DeploymentRun } from './deployment-run.js';
 
 const steps = proxyActivities<CubeVersions>(profiles.cubeChange);
@@ -23,7 +23,7 @@ export async function cubeDeployment(input: DeploymentInput, proof?: RequestProo
     // The undo is known before anything is changed: what was wanted before.
     const before = await run.step('take', `took ${input.cubeId}`, () => steps.claimCube(run.change, 'deployment'));
     run.before = before;
-    const sentence = await carryOut(run, before);
+    const sentence = await applyChange(run, before);
     return await end(run, { status: 'done', sentence, failure: null });
   } catch (error) {
     return CancellationScope.nonCancellable(async () => end(run, await undoDeployment(run, error)));
@@ -39,7 +39,7 @@ async function end(run: DeploymentRun, ending: DeploymentEnding): Promise<Deploy
 }
 
 /** Returns what is so now, in a sentence. */
-function carryOut(run: DeploymentRun, before: DesiredCube): Promise<string> {
+function applyChange(run: DeploymentRun, before: DesiredCube): Promise<string> {
   const { change } = run.input;
   switch (change.kind) {
     case 'deploy':
@@ -57,8 +57,8 @@ async function deploy(run: DeploymentRun, before: DesiredCube, version: string, 
   await run.step('start', `asked for ${instances} of ${version} beside ${active}`, () =>
     steps.deployVersion(change, version, instances),
   );
-  await run.check('ready', `${version} is ready`, () => health.awaitVersion(run.newcomer(version)));
-  await run.check('smoke_test', `${version} answers as it must`, () => health.smokeTest(run.newcomer(version)));
+  await run.check('ready', `${version} is ready`, () => health.awaitVersion(run.newVersionCheck(version)));
+  await run.check('smoke_test', `${version} answers as it must`, () => health.smokeTest(run.newVersionCheck(version)));
   await run.step('switch', `${version} takes the traffic`, () => steps.activateVersion(change, version));
   await run.check('watch', `${version} stayed well`, () => health.watchVersion(run.watched(version)));
   const warm = active === version ? before.previous : active;
@@ -75,7 +75,7 @@ async function restart(run: DeploymentRun, before: DesiredCube): Promise<string>
   await run.step('start', `asked for new instances of ${active}`, () =>
     steps.restartVersion(run.change, active, generation),
   );
-  await run.check('ready', 'the new instances are ready', () => health.awaitVersion(run.newcomer(active)));
+  await run.check('ready', 'the new instances are ready', () => health.awaitVersion(run.newVersionCheck(active)));
   await run.check('watch', 'they stayed well', () => health.watchVersion(run.watched(active)));
   return `Every instance of ${active} of ${run.change.cubeId} is a new one.`;
 }
@@ -85,7 +85,7 @@ async function scale(run: DeploymentRun, before: DesiredCube, instances: number)
   await run.step('start', `asked for ${instances} of ${active}`, () =>
     steps.scaleVersion(run.change, active, instances),
   );
-  await run.check('ready', `all ${instances} are ready`, () => health.awaitVersion(run.newcomer(active)));
+  await run.check('ready', `all ${instances} are ready`, () => health.awaitVersion(run.newVersionCheck(active)));
   return `${instances} of ${active} of ${run.change.cubeId} are ready.`;
 }
 

@@ -40,7 +40,7 @@ export class DeploymentRun extends CubeChangeRun {
     });
   }
 
-  newcomer(version: string) {
+  newVersionCheck(version: string) {
     return { change: this.change, version, seconds: this.input.readySeconds };
   }
 

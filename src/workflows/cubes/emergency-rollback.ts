@@ -13,8 +13,8 @@ import {
 import { type DesiredCube, warmVersion } from '../../domain/deployment/desired-cubes.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
 import { CheckFailed, sentenceOf } from '../lib/cube-change-run.js';
-import { profiles } from '../lib/options.js';
 import { ReceivedRequests } from '../lib/received-requests.js';
+import { profiles } from '../lib/retry-profiles.js';
 import { RollbackRun } from './rollback-run.js';
 import { keepTrafficStopped, resumeTraffic, stopTraffic } from './rollback-traffic.js';
 

@@ -21,11 +21,11 @@ import {
   rollbackAnswers,
   type TrafficBefore,
 } from '../../domain/deployment/cube-changes.js';
-import { notAtThisStage, PendingCommand } from '../lib/commands.js';
 import { CubeChangeRun } from '../lib/cube-change-run.js';
 import { acknowledgeUpdate, joinUpdate, rollbackQuery } from '../lib/messages.js';
-import { profiles } from '../lib/options.js';
+import { notAtThisStage, PendingCommand } from '../lib/pending-command.js';
 import type { ReceivedRequests } from '../lib/received-requests.js';
+import { profiles } from '../lib/retry-profiles.js';
 
 const { extendHold } = proxyActivities<Pick<CubeTraffic, 'extendHold'>>(profiles.holdExtension);
 
@@ -70,10 +70,11 @@ export class RollbackRun extends CubeChangeRun {
 
   /** Why the cube stays closed though all is well, in a sentence; undefined where it is open. */
   get holdsTraffic(): string | undefined {
-    const { reopened } = this;
-    return reopened?.passed && reopened.closedBy !== null
-      ? `the cube was closed by ${reopened.closedBy}, and stays closed`
-      : undefined;
+    return this.closedBy === null ? undefined : `the cube was closed by ${this.closedBy}, and stays closed`;
+  }
+
+  private get closedBy(): string | null {
+    return this.reopened?.passed ? this.reopened.closedBy : null;
   }
 
   /** Users wait until a step lets them in, or the rollback ends; a hold would end by itself. */
@@ -148,6 +149,7 @@ export class RollbackRun extends CubeChangeRun {
       steps: [...this.steps],
       traffic_stopped_at: this.stoppedAt ?? null,
       traffic_restored_at: this.restoredAt ?? null,
+      closed_by: this.closedBy,
       acknowledged_by: this.acknowledgedBy,
       next: this.next,
     };

@@ -1,7 +1,7 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { CubeTraffic } from '../../activities/cube-traffic.js';
 import type { StopOutcome, TrafficBefore } from '../../domain/deployment/cube-changes.js';
-import { profiles } from '../lib/options.js';
+import { profiles } from '../lib/retry-profiles.js';
 import type { RollbackRun } from './rollback-run.js';
 
 const steps = proxyActivities<CubeTraffic>(profiles.cubeChange);

@@ -1,5 +1,5 @@
 import type { MigrationAction, MigrationStage, SteeringRequest } from '../../domain/migration/migration.js';
-import type { Command } from './commands.js';
+import type { Command } from './pending-command.js';
 
 export type SteeringCommand = Command<MigrationAction, SteeringRequest>;
 

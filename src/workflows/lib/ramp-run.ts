@@ -21,9 +21,9 @@ import {
   rampActions,
 } from '../../domain/traffic/ramp/ramp.js';
 import { BackgroundWork } from './background-work.js';
-import { type Command, notAtThisStage, PendingCommand } from './commands.js';
 import { renewHistory } from './history.js';
 import { rampQuery, rampUpdate } from './messages.js';
+import { type Command, notAtThisStage, PendingCommand } from './pending-command.js';
 import { newRampState, type RampReason, type RampState, rampView } from './ramp-state.js';
 import type { ReceivedRequests } from './received-requests.js';
 import { PlanStatus } from './status.js';
@@ -91,7 +91,7 @@ export class RampRun {
   }
 
   /** Executes the pending command, and those that come meanwhile. */
-  async executePendingCommands(execute: (command: RampCommand) => Promise<void>): Promise<void> {
+  async applyPendingCommand(execute: (command: RampCommand) => Promise<void>): Promise<void> {
     for (let command = this.commands.take(); command !== undefined; command = this.commands.take()) {
       // The status may have changed since the command was accepted.
       const fits = allowedRampActions(this.state.status).includes(command.action);

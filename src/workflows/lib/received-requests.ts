@@ -9,7 +9,7 @@ import {
 } from '@temporalio/workflow';
 import type { OutsideRequests } from '../../activities/outside-requests.js';
 import type { ReceivedRequest, RequestProof } from '../../domain/plan-requests.js';
-import { profiles } from './options.js';
+import { profiles } from './retry-profiles.js';
 
 const outside = proxyActivities<Pick<OutsideRequests, 'recordOutsideRequest'>>(profiles.ledgerWrite);
 /** A computation in the worker that runs the plan: a proven request costs an event and no step. */

@@ -14,7 +14,7 @@ import {
 import type { RunReference } from '../../domain/migration/run-reference.js';
 import type { CarriedRun } from './carried-run.js';
 import type { RunStatus } from './messages.js';
-import { profiles } from './options.js';
+import { profiles } from './retry-profiles.js';
 import { PlanStatus } from './status.js';
 
 const { recordState } = proxyActivities<Pick<LedgerSteps, 'recordState'>>(profiles.ledgerWrite);

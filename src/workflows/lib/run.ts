@@ -27,11 +27,11 @@ import type { RunReference } from '../../domain/migration/run-reference.js';
 import { failureOf } from './activity-failure.js';
 import { BackgroundWork } from './background-work.js';
 import type { CarriedRun, SteeringCommand } from './carried-run.js';
-import { PendingCommand } from './commands.js';
 import { renewHistory } from './history.js';
 import { statusQuery, steeringUpdate } from './messages.js';
-import { profiles } from './options.js';
+import { PendingCommand } from './pending-command.js';
 import type { ReceivedRequests } from './received-requests.js';
+import { profiles } from './retry-profiles.js';
 import { RunState, type StateDetails } from './run-state.js';
 import { Saga } from './saga.js';
 import { StopRequested } from './stop-requested.js';
@@ -139,7 +139,7 @@ export class MigrationRun {
    */
   async step<T>(stage: MigrationStage, work: () => Promise<T>): Promise<T> {
     for (;;) {
-      if (this.isInterrupted) await this.pauseOrStop();
+      if (this.isInterrupted) await this.applyPendingCommand();
       const { state } = this;
       if (state.sequence === 0 || state.stage !== stage || state.status !== 'running')
         await this.enter(stage, 'running', 'step', 'engine');
@@ -238,7 +238,7 @@ export class MigrationRun {
   }
 
   /** Applies a pause, cancel or rollback that is pending. */
-  private async pauseOrStop(): Promise<void> {
+  private async applyPendingCommand(): Promise<void> {
     const { action, request } = await this.commands.next();
     if (endsRun(action)) throw new StopRequested(action, request.by);
     await this.enter(this.state.stage, 'paused', 'pause', request.by);
@@ -288,7 +288,7 @@ export class MigrationRun {
     const { status, stage, openRejects } = this.state.current;
     const pending = this.commands.action;
     const about = pending === undefined ? '' : `, about to ${pending}`;
-    const rejects = action === 'complete' && openRejects ? ', with rejects that nobody accepted' : '';
+    const rejects = action === 'complete' && openRejects ? ', with rejects that are still open' : '';
     return `${action} is not possible while the migration is ${status} at stage ${stage}${about}${rejects}.`;
   }
 }

@@ -1,7 +1,7 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import type { MigrationSteps } from '../../activities/migration-steps.js';
-import { profiles } from '../lib/options.js';
+import { profiles } from '../lib/retry-profiles.js';
 import type { MigrationRun } from '../lib/run.js';
 
 const { startVerification } = proxyActivities<Pick<LedgerSteps, 'startVerification'>>(profiles.ledgerWrite);

@@ -2,10 +2,10 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import type { MigrationSteps } from '../../activities/migration-steps.js';
 import { passesRejectLimit } from '../../domain/migration/reject-limit.js';
-import { profiles } from '../lib/options.js';
+import { profiles } from '../lib/retry-profiles.js';
 import type { MigrationRun } from '../lib/run.js';
 import { taskGroup } from '../lib/task-group.js';
-import { handleRejects } from './commands.js';
+import { handleRejects } from './execute-command.js';
 
 const steps = proxyActivities<Pick<LedgerSteps, 'countCopied' | 'countRejects'>>(profiles.ledgerWrite);
 const { openRanges } = proxyActivities<Pick<LedgerSteps, 'openRanges'>>(profiles.ledgerWrite);

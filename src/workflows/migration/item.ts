@@ -17,7 +17,7 @@ import { type ItemOutcome, type ItemRef, itemName, itemSteps } from '../../domai
 import { workflowIdOf } from '../../domain/migration/migration.js';
 import type { RunReference } from '../../domain/migration/run-reference.js';
 import { kindAttribute } from '../lib/messages.js';
-import { profiles } from '../lib/options.js';
+import { profiles } from '../lib/retry-profiles.js';
 
 const { runItemStep } = proxyActivities<Pick<ItemSteps, 'runItemStep'>>(profiles.stream);
 const { undoItem } = proxyActivities<Pick<ItemSteps, 'undoItem'>>(profiles.undo);

@@ -6,12 +6,12 @@ import { parallelItems, type RejectedItem } from '../../domain/migration/items.j
 import type { MigrationInput } from '../../domain/migration/migration.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
 import type { CarriedRun } from '../lib/carried-run.js';
-import { profiles } from '../lib/options.js';
+import { profiles } from '../lib/retry-profiles.js';
 import type { MigrationRun } from '../lib/run.js';
 import { type MigrationOutcome, runMigration } from '../lib/run-migration.js';
 import { taskGroup } from '../lib/task-group.js';
-import { executeCommand, handleRejects, type MovingStage } from './commands.js';
 import { copyEverything, hasTooManyRejects } from './copying.js';
+import { executeCommand, handleRejects, type MovingStage } from './execute-command.js';
 import { moveItem } from './item.js';
 import { restUntilComplete } from './verifying.js';
 

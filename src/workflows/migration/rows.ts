@@ -4,10 +4,10 @@ import type { MigrationSteps } from '../../activities/migration-steps.js';
 import type { MigrationInput } from '../../domain/migration/migration.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
 import type { CarriedRun } from '../lib/carried-run.js';
-import { profiles } from '../lib/options.js';
+import { profiles } from '../lib/retry-profiles.js';
 import { type MigrationOutcome, runMigration } from '../lib/run-migration.js';
-import { executeCommand } from './commands.js';
 import { copyEverything } from './copying.js';
+import { executeCommand } from './execute-command.js';
 import { restUntilComplete } from './verifying.js';
 
 const { preflight } = proxyActivities<Pick<MigrationSteps, 'preflight'>>(profiles.tableScan);

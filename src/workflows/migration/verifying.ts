@@ -1,10 +1,10 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import { type FailureReport, failureRule } from '../../base/failures.js';
-import { profiles } from '../lib/options.js';
+import { profiles } from '../lib/retry-profiles.js';
 import type { MigrationRun } from '../lib/run.js';
-import { executeCommand } from './commands.js';
 import { compareEverything, type Verdict } from './comparing.js';
+import { executeCommand } from './execute-command.js';
 
 const { countRejects } = proxyActivities<Pick<LedgerSteps, 'countRejects'>>(profiles.ledgerWrite);
 

@@ -9,7 +9,7 @@ import {
   workflowTypeOf,
 } from '../../../src/domain/catalog.js';
 import { cubeIds, smokeCallsOf, trafficNameOfKind } from '../../../src/domain/cubes.js';
-import { sajuRejectReasons } from '../../../src/domain/saju/record.js';
+import { sajuRejectReasons } from '../../../src/domain/saju/convert-record.js';
 import * as workflows from '../../../src/workflows/index.js';
 
 test('cubes have the ports and prefixes of the contract', () => {

@@ -4,7 +4,11 @@ import { Almanac } from '../../../legacy/almanac.js';
 import { harmlessVariants, rejectVariants } from '../../../legacy/dirt.js';
 import { type GeneratedRow, generateSajuRows } from '../../../legacy/generator.js';
 import { type SajuRow, sajuColumns } from '../../../legacy/saju-row.js';
-import { type LegacySajuRecord, sajuRejectReasons, transformSajuRecord } from '../../../src/domain/saju/record.js';
+import {
+  type LegacySajuRecord,
+  sajuRejectReasons,
+  transformSajuRecord,
+} from '../../../src/domain/saju/convert-record.js';
 
 const rows = [...generateSajuRows({ records: 20_000, seed: 7 })];
 const clean = rows.filter(({ variant }) => variant === undefined);

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import type { FailureType } from '../../../src/base/failures.js';
 import type { Side } from '../../../src/domain/side.js';
-import { isRowRefusal, postgresFailure, serversOwnClasses } from '../../../src/postgres/errors.js';
+import { isRowRefusal, postgresFailure, serverErrorClasses } from '../../../src/postgres/errors.js';
 
 const secret = '홍길동 1990-05-15';
 
@@ -73,7 +73,7 @@ describe.each(['legacy', 'cube'] as const)('an error of the %s database', (side)
     expect(failure.message).toContain(`(SQLSTATE ${code})`);
   });
 
-  test.each([...serversOwnClasses].flatMap((name) => [`${name}000`, `${name}77Z`]))(
+  test.each([...serverErrorClasses].flatMap((name) => [`${name}000`, `${name}77Z`]))(
     'with SQLSTATE %s, which is the server’s own, tells it in its sentence',
     (code) => expect(failureOf(side, databaseError(code)).message).toContain(`(SQLSTATE ${code})`),
   );

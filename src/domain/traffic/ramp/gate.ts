@@ -64,7 +64,7 @@ export function judge(
       reason: 'all_clear',
       sentence:
         percentage === 0
-          ? 'The cube is ready and the gateways tell their metrics.'
+          ? 'The cube is ready and the gateways report their metrics.'
           : `At ${percentage} % ${evidence.step.requests} requests of the cube showed nothing against it.`,
     }
   );

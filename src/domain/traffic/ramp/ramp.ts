@@ -83,7 +83,7 @@ export interface RampView {
 /** The flags of a ramp's cube as they stand. */
 export interface CurrentWeight {
   readonly enabled: boolean;
-  /** Null for a value that nobody can go by. */
+  /** Null for an invalid value. */
   readonly percentage: number | null;
   /** Who made the last change through the engine. */
   readonly changedBy: string | null;
@@ -112,8 +112,8 @@ export function withCurrentWeight(view: RampView, standing: CurrentWeight | null
   // While a step of its own is on its way to the plan the ramp is not contradicted.
   const own = view.status === 'ramping' && changedBy === rampWorkflowId(view.cube);
   const ended = view.status === 'completed' || view.status === 'stopped';
-  const asTold = !ended && enabled && percentage === view.percentage;
-  const told = own || asTold ? '' : ` ${currentWeightText(standing)}`;
+  const isUnchanged = !ended && enabled && percentage === view.percentage;
+  const told = own || isUnchanged ? '' : ` ${currentWeightText(standing)}`;
   return {
     ...view,
     percentage: effective,
@@ -124,7 +124,7 @@ export function withCurrentWeight(view: RampView, standing: CurrentWeight | null
 }
 
 function currentWeightText({ enabled, percentage }: CurrentWeight): string {
-  const weight = percentage === null ? 'none that anybody can go by' : `${percentage} %`;
+  const weight = percentage === null ? 'invalid' : `${percentage} %`;
   return enabled ? `The weight is ${weight} now.` : `The cube is closed now, and its weight ${weight}.`;
 }
 

@@ -8,7 +8,7 @@ const rateRatios = [3, 10, 100, 1000] as const;
 const falseStopShare = 0.01;
 const minMismatches = 3;
 
-export interface ShadowCounts {
+export interface ShadowTotals {
   readonly compared: number;
   readonly mismatched: number;
 }
@@ -32,7 +32,7 @@ export function addShadow(before: ShadowEvidence, added: ShadowEvidence): Shadow
   return { compared, mismatched: [...mismatched.values()] };
 }
 
-export interface ShadowFinding extends ShadowCounts {
+export interface ShadowFinding extends ShadowTotals {
   readonly route: string;
   readonly field: string;
   /** Whether the difference is beyond doubt, or as yet only more than the limit. */
@@ -56,7 +56,7 @@ export function findCrossUserResponse(evidence: ShadowEvidence): { route: string
   return evidence.mismatched.find(({ field, count }) => count > 0 && /(^|[.\]])user_id$/.test(field));
 }
 
-function isCertain({ compared, mismatched }: ShadowCounts): boolean {
+function isCertain({ compared, mismatched }: ShadowTotals): boolean {
   const ratio =
     rateRatios.reduce((sum, times) => {
       const rate = limit * times;

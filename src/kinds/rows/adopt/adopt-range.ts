@@ -85,7 +85,7 @@ async function formerLeftOut({ databases, mapping, migrationId }: CopyContext, s
   const { cube, legacy } = databases;
   const { after, upto } = span;
   const rejected = await atSide('cube', () => formerRejectIds(cube, mapping, migrationId, after, upto));
-  const parents = await HeldParents.look(databases, migrationId, mapping);
+  const parents = await HeldParents.load(databases, migrationId, mapping);
   if (parents === undefined) return rejected;
   const withheld = await atSide('cube', () => formerWithheldIds(cube, mapping, migrationId, after, upto));
   const following = await parents.childrenIn(legacy, mapping, span);

@@ -8,7 +8,7 @@ import { rangeDigest, rowDigests } from './row-digest.js';
  * Reads a span on both sides at the same time and compares counts and digests; an id that stands twice on a side is never
  * equal to anything. `rejected` are ids that the source has
  * and the target must not have: they are left out of the source's digest only. Of the target no more than
- * `mostTargetRows` are read (null: all).
+ * `maxTargetRows` are read (null: all).
  */
 export async function compareRange(
   databases: Databases,
@@ -65,14 +65,14 @@ export async function differingRows(
   return differences.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-type SideName = 'source' | 'target';
+type TableSide = 'source' | 'target';
 
 const sides = { source: 'legacy', target: 'cube' } as const;
 
 async function digestOf(
   databases: Databases,
   mapping: RowMapping,
-  side: SideName,
+  side: TableSide,
   span: Span,
   without: readonly bigint[],
   max: number | null,
@@ -91,7 +91,7 @@ async function digestOf(
 async function rowDigestsOf(
   databases: Databases,
   mapping: RowMapping,
-  side: SideName,
+  side: TableSide,
   span: Span,
   without: readonly bigint[],
 ) {

@@ -52,7 +52,7 @@ const maxDetailedRows = 1000;
 export async function verifyTables(context: VerifyContext): Promise<VerifyOutcome> {
   const round: Round = { end: performance.now() + context.roundMillis, recorded: 0, detailed: 0 };
   for (const mapping of context.tables) {
-    const parents = await HeldParents.look(context.databases, context.migrationId, mapping);
+    const parents = await HeldParents.load(context.databases, context.migrationId, mapping);
     const outcome = await verifyTable({ ...context, mapping, parents }, round);
     if (outcome !== 'finished') return outcome;
   }
@@ -181,9 +181,9 @@ async function readWhole(
     const wrong = [...wrongRejects, ...named(unrecorded, 'withheld row')];
     return { ...base, equal: wrong.length === 0, mismatched: wrong.length, mismatches: wrong };
   }
-  const isToldAlready = new Set(rechecked.repeated);
+  const reported = new Set(rechecked.repeated);
   const differences = (await differingRows(databases, mapping, span, leftOut.ids)).filter(
-    ({ id }) => !isToldAlready.has(id),
+    ({ id }) => !reported.has(id),
   );
   const shown = differences.slice(0, Math.max(0, details));
   // A row that is left out must not be in the target at all: that its fields may equal the source's is no excuse.

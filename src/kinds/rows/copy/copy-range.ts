@@ -50,7 +50,7 @@ export interface CopyContext {
  */
 export async function copyRange(context: CopyContext, range: ClaimedRange, writer: pg.Client): Promise<void> {
   const progress: Progress = { position: range.position, rowLimit: context.settings.commitRows };
-  const parents = await HeldParents.look(context.databases, context.migrationId, context.mapping);
+  const parents = await HeldParents.load(context.databases, context.migrationId, context.mapping);
   while (progress.position < range.upto && !context.signal.aborted) {
     await copyUntilRefusal(context, range, writer, progress, parents);
   }

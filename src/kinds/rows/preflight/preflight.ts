@@ -47,7 +47,7 @@ export async function preflightTables(
  */
 export async function checkDatabases(databases: Databases, tables: RowTables, look: ScanProgress): Promise<void> {
   // A connection that cannot be had is explained here; later it would only be lost.
-  await Promise.all([databases.look('legacy'), databases.look('cube')]);
+  await Promise.all([databases.checkReachable('legacy'), databases.checkReachable('cube')]);
   await atSide('cube', () => checkLedgerVersion(databases.cube));
   await checkApart(databases);
   for (const mapping of tables) await atSide('legacy', () => checkSource(databases.legacy, mapping));

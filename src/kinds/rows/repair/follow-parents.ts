@@ -73,7 +73,7 @@ async function withholdByIndex(context: FollowContext, parentTable: string, writ
 /** Reads the whole table, span by span, so that no statement takes long. */
 async function withholdBySpan(context: FollowContext, writer: pg.Client): Promise<boolean> {
   const { databases, mapping, migrationId } = context;
-  const parents = await HeldParents.look(databases, migrationId, mapping);
+  const parents = await HeldParents.load(databases, migrationId, mapping);
   if (parents === undefined || parents.isEmpty) return true;
   const findRangeEnd = rangeEnds(databases, mapping, 'legacy', rowsRead);
   for (let after = minKey; ; ) {

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { ReachCrashPoint } from '../../../base/crash-points.js';
+import type { FencingToken } from '../../../domain/migration/fencing-token.js';
 import { minKey } from '../../../domain/migration/key-range.js';
 import { quoteIdentifier } from '../../../postgres/connect.js';
 import { type Databases, dropConnection } from '../../../postgres/databases.js';
@@ -21,7 +22,7 @@ export interface RecopyContext {
   readonly settings: CopySettings;
   readonly migrationId: string;
   readonly worker: string;
-  readonly token: bigint;
+  readonly token: FencingToken;
   readonly origin: BatchOrigin;
   /** Throws within the transaction when another worker took over the work. */
   readonly confirm: (client: pg.ClientBase) => Promise<void>;
@@ -44,7 +45,7 @@ export interface Recopied {
  */
 export async function recopyRows(context: RecopyContext, writer: pg.Client, ids: readonly bigint[]): Promise<Recopied> {
   const total = { migrated: 0, rejected: 0, gone: 0 };
-  const parents = await HeldParents.look(context.databases, context.migrationId, context.mapping);
+  const parents = await HeldParents.load(context.databases, context.migrationId, context.mapping);
   // Ascending: the least and the greatest of a part bound what is looked up for it.
   const ascending = [...ids].sort((a, b) => (a < b ? -1 : 1));
   for (let start = 0; start < ascending.length; start += idsAtOnce) {

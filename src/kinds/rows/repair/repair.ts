@@ -49,7 +49,7 @@ export async function repairTables(context: RepairContext, writer: pg.Client): P
 
 async function repairRanges(context: FollowContext, claim: OperationClaim, writer: pg.Client): Promise<boolean> {
   const { databases, mapping, migrationId } = context;
-  const parents = await HeldParents.look(databases, migrationId, mapping);
+  const parents = await HeldParents.load(databases, migrationId, mapping);
   for (;;) {
     if (context.signal.aborted) return false;
     const span = await atSide('cube', () => nextDamagedRange(databases.cube, migrationId, mapping.table));

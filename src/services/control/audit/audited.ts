@@ -27,7 +27,7 @@ export async function audited<T>(
 ): Promise<T> {
   const asked = actOf(deps, request, act);
   const { seq } = await appendAudit(deps.cube, asked);
-  const tell = (what: AuditOutcome, details: object) =>
+  const recordOutcome = (what: AuditOutcome, details: object) =>
     appendAudit(deps.cube, { ...asked, action: `${asked.action}.${what}`, details: { of: seq, ...details } }).catch(
       // A missing second entry undoes nothing: the outcome of the first is then unknown.
       (error: unknown) =>
@@ -40,10 +40,10 @@ export async function audited<T>(
   try {
     result = await work();
   } catch (error) {
-    await tell(outcomeOf(error), reasonOf(error));
+    await recordOutcome(outcomeOf(error), reasonOf(error));
     throw error;
   }
-  await tell('done', {});
+  await recordOutcome('done', {});
   return result;
 }
 

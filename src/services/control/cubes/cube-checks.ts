@@ -6,7 +6,7 @@ import type { ControlDependencies } from '../dependencies.js';
 /** What can be said of a change of a cube before its plan starts. */
 
 /** Throws `not_found` for a cube that there is not. */
-export function checkKnown(cubeId: string): void {
+export function checkKnownCube(cubeId: string): void {
   if (findCube(cubeId) === undefined)
     throw new Failure('not_found', `There is no cube ${cubeId}.`, { hint: 'List them with `cubeshift cubes list`.' });
 }

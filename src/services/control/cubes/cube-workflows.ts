@@ -50,7 +50,7 @@ const recordMillis = 2000;
 
 export function createCubeWorkflows(target: TemporalTarget, namespace: string, prove: ProveRequest): CubeWorkflows {
   const calls = createTemporalCalls(target, namespace, callMillis);
-  const { workflow, bounded, within, update, submitWithStart, look, close } = calls;
+  const { workflow, bounded, within, update, submitWithStart, query, close } = calls;
   const planOf = (type: string, workflowId: string, input: object, whenRunning: 'join' | 'refuse'): StartedPlan => ({
     type,
     workflowId,
@@ -63,7 +63,7 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
     ...request,
     proof: prove(workflowId, update, request),
   });
-  const deployment = (cubeId: string) => look<DeploymentView>(deploymentIdOf(cubeId), 'deployment');
+  const deployment = (cubeId: string) => query<DeploymentView>(deploymentIdOf(cubeId), 'deployment');
   const isRunning = async (workflowId: string) => {
     try {
       return (await workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
@@ -119,7 +119,7 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
       return taken.answer;
     },
     deployment,
-    rollback: (cubeId) => look<RollbackView>(rollbackIdOf(cubeId), 'rollback'),
+    rollback: (cubeId) => query<RollbackView>(rollbackIdOf(cubeId), 'rollback'),
     close,
   };
 }

@@ -9,7 +9,7 @@ import { checkInstances } from '../../../domain/deployment/desired-cubes.js';
 import { requesterHeaders } from '../../../http/requester.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
-import { checkKept, checkKnown, found } from './cube-checks.js';
+import { checkKept, checkKnownCube, found } from './cube-checks.js';
 import { withCubeState } from './cube-state.js';
 
 /** Deployments, restarts and scaling of cubes. */
@@ -24,7 +24,7 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
     asked: CubeChange,
     { readySeconds, watchSeconds } = deploymentDefaults,
   ) => {
-    checkKnown(cubeId);
+    checkKnownCube(cubeId);
     if (asked.kind === 'deploy') await checkKept(deps, cubeId, asked.version);
     // The plan knows what else runs; a number that is too high by itself starts nothing.
     const after = asked.kind === 'restart' ? 0 : (asked.instances ?? 0);
@@ -107,7 +107,7 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
       },
     },
     async (request) => {
-      checkKnown(request.params.id);
+      checkKnownCube(request.params.id);
       const view = found(await cubeWorkflows.deployment(request.params.id), 'deployment', request.params.id);
       return deploymentNow(deps, view);
     },

@@ -9,7 +9,7 @@ import { requesterHeaders } from '../../../http/requester.js';
 import { type AuditedAct, appendAudit } from '../../../postgres/audit.js';
 import { actOf, audited, outcomeOf, reasonOf } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
-import { checkKept, checkKnown, checkWarm, found } from './cube-checks.js';
+import { checkKept, checkKnownCube, checkWarm, found } from './cube-checks.js';
 import { withCubeState } from './cube-state.js';
 
 /** Emergency rollbacks of cubes: started or joined, answered by a person, looked at. */
@@ -35,7 +35,7 @@ export function registerRollbackRoutes(app: FastifyInstance, deps: ControlDepend
     },
     async (request, reply) => {
       const { id } = request.params;
-      checkKnown(id);
+      checkKnownCube(id);
       const { target_version = null, watch_seconds = rollbackDefaults.watchSeconds } = (request.body ?? {}) as {
         target_version?: string;
         watch_seconds?: number;
@@ -114,8 +114,7 @@ export function registerRollbackRoutes(app: FastifyInstance, deps: ControlDepend
 
 function rollbackNow(deps: ControlDependencies, view: RollbackView) {
   const { status, target_version: version, traffic_restored_at: restored } = view;
-  // One that a person kept closed says so itself.
-  const serves = restored !== null && !view.sentence.includes('stays closed');
+  const serves = restored !== null && view.closed_by === null;
   return withCubeState(deps, view, status === 'completed' && version !== null ? { version, serves } : null);
 }
 

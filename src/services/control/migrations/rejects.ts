@@ -66,7 +66,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
     },
     async (request, reply) => {
       const body = request.body as { ids?: string[] } | null;
-      await checkKnown(deps, request.params.id, body?.ids);
+      await checkKnownIds(deps, request.params.id, body?.ids);
       const by = authorization.callerOf(request).cubeId;
       const asked = { by, ...(body?.ids === undefined ? {} : { ids: body.ids }) };
       return reply.code(202).send(await steer(deps, request, request.params.id, 'rejects/retry', asked));
@@ -90,7 +90,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
       const { ids, all, by, why } = request.body;
       if ((ids === undefined) === (all === undefined))
         throw new Failure('invalid_input', 'The body must have either ids or all.', { details: { field: 'body.ids' } });
-      await checkKnown(deps, request.params.id, ids);
+      await checkKnownIds(deps, request.params.id, ids);
       const asked = { by, why, ids: ids ?? ('all' as const) };
       return reply.code(202).send(await steer(deps, request, request.params.id, 'rejects/accept', asked));
     },
@@ -98,7 +98,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
 }
 
 /** Throws `not_found` where none of the ids is one of a reject that is not in the target: nothing would be done. */
-async function checkKnown(deps: ControlDependencies, id: string, ids: readonly string[] | undefined): Promise<void> {
+async function checkKnownIds(deps: ControlDependencies, id: string, ids: readonly string[] | undefined): Promise<void> {
   const { kind } = await knownMigration(deps, id);
   const rows = readRowNames('body.ids', kind, ids ?? []);
   if (ids === undefined || (await hasUnresolvedReject(deps.cube, id, rows))) return;

@@ -18,7 +18,7 @@ export interface RampWorkflows {
   /** Throws `conflict` while another ramp of the cube runs. */
   start(input: RampInput): Promise<void>;
   /** The last ramp of a cube; undefined when there was none, or none that is remembered. */
-  look(cube: TrafficName): Promise<RampView | undefined>;
+  view(cube: TrafficName): Promise<RampView | undefined>;
   /** Returns the ramp once the request was carried out; throws `not_at_this_stage` when it does not fit. */
   steer(cube: TrafficName, action: RampAction, request: RampRequest): Promise<RampView>;
   close(): Promise<void>;
@@ -28,7 +28,7 @@ export interface RampWorkflows {
 const callMillis = 8000;
 
 export function createRampWorkflows(target: TemporalTarget, namespace: string, prove: ProveRequest): RampWorkflows {
-  const { workflow, bounded, update, look, close } = createTemporalCalls(target, namespace, callMillis);
+  const { workflow, bounded, update, query, close } = createTemporalCalls(target, namespace, callMillis);
   return {
     start: (input) =>
       bounded(async () => {
@@ -46,7 +46,7 @@ export function createRampWorkflows(target: TemporalTarget, namespace: string, p
             });
           });
       }),
-    look: (cube) => look<RampView>(rampWorkflowId(cube), 'ramp'),
+    view: (cube) => query<RampView>(rampWorkflowId(cube), 'ramp'),
     steer: async (cube, action, request) => {
       const workflowId = rampWorkflowId(cube);
       const proof = prove(workflowId, action, request);

@@ -38,7 +38,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
   };
   const look = async (cube: string): Promise<RampView> => {
     const name = trafficNameOf(cube);
-    const view = await ramps.look(name);
+    const view = await ramps.view(name);
     if (view === undefined)
       throw new Failure('not_found', `There was no ramp of ${name}.`, {
         hint: `Start one with \`cubeshift traffic ramp ${name}\`.`,

@@ -88,7 +88,7 @@ function auditedChange({ allow, deny, ...rest }: FlagsChange): Readonly<Record<s
 }
 
 function anotherPercentage({ percentage }: StoredFlags, expected: number | undefined): Failure {
-  const is = percentage === null ? 'none that anybody can go by' : percentage;
+  const is = percentage === null ? 'invalid' : percentage;
   return new Failure('conflict', `The percentage is ${is}, not ${expected}; nothing was changed.`, {
     hint: 'Look at it again, then decide.',
   });

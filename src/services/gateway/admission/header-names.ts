@@ -1,4 +1,4 @@
-import { standardRequestHeaders } from './standard-headers.js';
+import { standardRequestHeaders } from './forwarded-headers.js';
 
 /** What the gateway does with a request header. */
 type HeaderKind =

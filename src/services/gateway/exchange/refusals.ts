@@ -75,7 +75,7 @@ export const refusals = {
   ),
   token: refusal(new Failure('unauthorized', 'Invalid token', { hint: 'Send a valid token, or none.' })),
   tokenNeeded: refusal(new Failure('unauthorized', 'This call needs a cube token.')),
-  failed: refusal(new Failure('upstream_failed', 'The service did not give a whole answer.')),
+  failed: refusal(new Failure('upstream_failed', 'The service did not give a complete response.')),
   crossUser: refusal(crossUserFailure()),
   notHttp: refusal(new Failure('upstream_failed', 'The service answered something that is not HTTP.')),
   timedOut: refusal(new Failure('upstream_timeout', 'The service did not answer in time.')),
@@ -87,8 +87,8 @@ export function permissionNeeded(permission: string): GatewayRefusal {
 }
 
 const rateRefusals = {
-  address: refusal(new Failure('rate_limited', 'This address asks too often.')),
-  subject: refusal(new Failure('rate_limited', 'This user asks too often.')),
+  address: refusal(new Failure('rate_limited', 'This address sends too many requests.')),
+  subject: refusal(new Failure('rate_limited', 'This user sends too many requests.')),
 } as const;
 
 export function tooManyRequests(by: 'address' | 'subject', waitMillis: number): GatewayRefusal {

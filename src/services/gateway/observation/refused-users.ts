@@ -10,7 +10,7 @@ const sides = ['cube', 'legacy'] as const satisfies readonly Side[];
 const ownStatuses: ReadonlySet<number> = new Set([401, 408, 413, 414, 429, 431, 499]);
 
 /** Whether a side refused a request: 400, 403, 404, 405, 409, 410, 422 and similar. */
-export function isRefusal(status: number): boolean {
+export function is4xx(status: number): boolean {
   return status >= 400 && status < 500 && !ownStatuses.has(status);
 }
 
@@ -41,7 +41,7 @@ export class RefusedUsers {
 
   /** Counts one response of a side to a user. */
   count(route: Route, side: Side, user: UserBytes, status: number): void {
-    this.windows.count(keyOf(route), side, user, isRefusal(status), 0);
+    this.windows.count(keyOf(route), side, user, is4xx(status), 0);
   }
 
   render(): string {

@@ -84,7 +84,7 @@ export interface UserWindowsOptions {
  * Counts users with a failure, by windows of time: requests of one user are not independent trials, users are (TRAFFIC,
  * "Bites"). For the same reason a user who fails in several windows, or at several gateways, counts as failed once an hour:
  * otherwise a ramp between equal sides would go back one time in five, where one in a hundred is promised
- * (test/unit/domain/ramp/simulation.test.ts). After a lower weight they count again. A window's counts reach the series soon
+ * (test/unit/domain/traffic/ramp/simulation.test.ts). After a lower weight they count again. A window's counts reach the series soon
  * after its end.
  */
 export class UserWindows {

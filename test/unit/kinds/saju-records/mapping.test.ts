@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type LegacySajuRecord, transformSajuRecord } from '../../../../src/domain/saju/record.js';
+import { type LegacySajuRecord, transformSajuRecord } from '../../../../src/domain/saju/convert-record.js';
 import { sajuRecordsMapping as mapping } from '../../../../src/kinds/saju-records/mapping.js';
 import { movedAt, sourceRow, type TargetTexts, targetTexts } from '../../../support/copy-rows.js';
 import { carriedRecords, cleanRecord, sentRecords } from '../../../support/legacy-records.js';

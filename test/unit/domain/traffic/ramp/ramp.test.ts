@@ -22,7 +22,7 @@ describe.each(rampStatuses)('a ramp that is %s', (status) => {
     const closed = withCurrentWeight(view(status), standing(10, false));
     expect([closed.percentage, closed.sentence]).toEqual([0, 'So it is. The cube is closed now, and its weight 10 %.']);
     const spoilt = withCurrentWeight(view(status), standing(null));
-    expect(spoilt.sentence).toBe('So it is. The weight is none that anybody can go by now.');
+    expect(spoilt.sentence).toBe('So it is. The weight is invalid now.');
     expect(spoilt).toMatchObject({ percentage: 10, weight: { percentage: null } });
   });
 

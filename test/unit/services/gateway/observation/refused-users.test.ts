@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { UserBytes } from '../../../../../src/domain/traffic/routing.js';
-import { isRefusal, RefusedUsers } from '../../../../../src/services/gateway/observation/refused-users.js';
+import { is4xx, RefusedUsers } from '../../../../../src/services/gateway/observation/refused-users.js';
 import { RouteTable } from '../../../../../src/services/gateway/routing/routes.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 test('every 4xx is a refusal of the side, except the statuses of the gateway itself', () => {
-  const refusals = Array.from({ length: 600 }, (_, status) => status).filter(isRefusal);
+  const refusals = Array.from({ length: 600 }, (_, status) => status).filter(is4xx);
   for (const status of [400, 403, 404, 405, 409, 410, 415, 422]) expect(refusals).toContain(status);
   for (const status of [200, 304, 401, 408, 413, 414, 429, 431, 499, 500, 503]) expect(refusals).not.toContain(status);
 });

@@ -3,7 +3,7 @@ import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import type { MigrationSteps } from '../../activities/migration-steps.js';
 import { type FailureReport, failureRule } from '../../base/failures.js';
 import type { SteeringCommand } from '../lib/carried-run.js';
-import { profiles } from '../lib/options.js';
+import { profiles } from '../lib/retry-profiles.js';
 import type { MigrationRun } from '../lib/run.js';
 import { compareEverything } from './comparing.js';
 
@@ -18,14 +18,14 @@ export type MovingStage = 'copying' | 'verifying';
 /** Carries out the command of a person, at the stage at which the run rested. */
 export function executeCommand(run: MigrationRun, command: SteeringCommand): Promise<void> {
   return run.executeCommand(command, async () => {
-    if (run.hasCompleted('copy')) await carryOut(run, command, 'verifying');
+    if (run.hasCompleted('copy')) await runAction(run, command, 'verifying');
     // A look in the middle of the copy, which goes on afterwards.
     else if (command.action === 'verify') await compareEverything(run, async () => undefined);
-    else await carryOut(run, command, 'copying');
+    else await runAction(run, command, 'copying');
   });
 }
 
-async function carryOut(run: MigrationRun, { action, request }: SteeringCommand, stage: MovingStage): Promise<void> {
+async function runAction(run: MigrationRun, { action, request }: SteeringCommand, stage: MovingStage): Promise<void> {
   const { options } = run.input;
   const ids = request.ids ?? 'all';
   switch (action) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { detections, equalWorlds, falseRollbacks } from '../../../../bench/gate.js';
-import { planSteps } from '../../../../src/domain/traffic/ramp/steps.js';
+import { detections, equalWorlds, falseRollbacks } from '../../../../../bench/gate.js';
+import { planSteps } from '../../../../../src/domain/traffic/ramp/steps.js';
 
 /** The error test as a ramp meets it (bench/gate.ts). Every figure is told with its seed. */
 

@@ -14,7 +14,7 @@ const graceMillis = 2000;
  */
 export async function recordingRetries<T>(
   { cube }: Pick<Databases, 'cube'>,
-  asked: RunStepFence,
+  fence: RunStepFence,
   work: () => Promise<T>,
 ): Promise<T> {
   let result: T;
@@ -23,11 +23,11 @@ export async function recordingRetries<T>(
   } catch (error) {
     if (!(error instanceof CancelledFailure || wasCancelled())) {
       const failure = toFailure(error);
-      if (isWorthRecording(failure)) await soon(recordRetriedFailure(cube, asked, reportFailure(failure)));
+      if (isWorthRecording(failure)) await soon(recordRetriedFailure(cube, fence, reportFailure(failure)));
     }
     throw error;
   }
-  await soon(clearRetriedFailure(cube, asked.migrationId));
+  await soon(clearRetriedFailure(cube, fence.migrationId));
   return result;
 }
 

@@ -7,7 +7,7 @@ import {
   type SajuRejectReason,
   sajuRejectReasons,
   transformSajuRecord,
-} from '../../../../src/domain/saju/record.js';
+} from '../../../../src/domain/saju/convert-record.js';
 import { carriedRecords, cleanRecord, legacyRecords } from '../../../support/legacy-records.js';
 
 function chartOf(record: LegacySajuRecord): SajuChart {
