@@ -1,15 +1,14 @@
-import { WorkflowExecutionAlreadyStartedError, WorkflowIdReusePolicy } from '@temporalio/common';
+import { CancelledFailure, WorkflowExecutionAlreadyStartedError, WorkflowIdReusePolicy } from '@temporalio/common';
 import {
   ApplicationFailure,
   CancellationScope,
-  ChildWorkflowCancellationType,
   ChildWorkflowFailure,
-  executeChild,
   getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
   proxyActivities,
   sleep,
+  startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ItemSteps } from '../../activities/item-steps.js';
@@ -53,26 +52,47 @@ export async function itemMigration(run: RunReference, item: ItemRef): Promise<I
  */
 export async function moveItem(run: RunReference, item: ItemRef): Promise<ItemOutcome> {
   const workflowId = `${workflowIdOf(run.kind, run.migrationId)}/${itemName(run.kind, item)}`;
+  const scope = CancellationScope.current();
   for (;;) {
     try {
-      const end = await executeChild(itemMigration, {
-        workflowId,
-        args: [run, item],
-        // A plan that is terminated leaves no step in its middle: the item comes to its own end.
-        parentClosePolicy: ParentClosePolicy.ABANDON,
-        cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-        typedSearchAttributes: [{ key: kindAttribute, value: run.kind }],
-      });
-      // Stopped from outside, by Temporal's own means, it is started again.
+      const end = await endOfItem(workflowId, run, item);
       if (end.kind !== 'stopped') return end;
+      // Stopped from outside, by Temporal's own means, it is started again.
+      if (scope.consideredCancelled) throw new CancelledFailure('The item was stopped with its run.');
     } catch (error) {
       if (error instanceof ChildWorkflowFailure) throw error.cause ?? error;
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      await getExternalWorkflowHandle(workflowId)
-        .cancel()
-        .catch(() => undefined);
+      await cancelItem(workflowId);
       await sleep('1 second');
     }
   }
+}
+
+/**
+ * A start is not cancelled in its middle: the server would look for a workflow that is not there yet, and the cancellation would
+ * be lost. The item is cancelled once it has started.
+ */
+async function endOfItem(workflowId: string, run: RunReference, item: ItemRef): Promise<ItemEnd> {
+  const scope = CancellationScope.current();
+  const started = await CancellationScope.nonCancellable(async () => {
+    const child = await startChild(itemMigration, {
+      workflowId,
+      args: [run, item],
+      // A plan that is terminated leaves no step in its middle: the item comes to its own end.
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+      typedSearchAttributes: [{ key: kindAttribute, value: run.kind }],
+    });
+    return { end: child.result() };
+  });
+  let hasEnded = false;
+  scope.cancelRequested.catch(() => (hasEnded ? undefined : cancelItem(workflowId)));
+  return started.end.finally(() => {
+    hasEnded = true;
+  });
+}
+
+/** Whatever becomes of the run: an item that has ended meanwhile needs no cancellation. */
+function cancelItem(workflowId: string): Promise<void> {
+  return CancellationScope.nonCancellable(() => getExternalWorkflowHandle(workflowId).cancel()).catch(() => undefined);
 }
