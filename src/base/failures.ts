@@ -239,9 +239,6 @@ export function isFailureType(type: unknown): type is FailureType {
   return typeof type === 'string' && Object.hasOwn(rules, type);
 }
 
-/** The types that are never retried, for Temporal's retry policies. */
-export const nonRetryableFailureTypes: readonly FailureType[] = failureTypes.filter((type) => !rules[type].retryable);
-
 /**
  * An error of a known type. `message` is one sentence for a person, without record contents, secrets or stack;
  * `hint` says what to do next. `details` carries ids and counts only.

@@ -5,7 +5,6 @@ import {
   failureTypes,
   isFailureType,
   kindAndPlace,
-  nonRetryableFailureTypes,
   reportFailure,
   toFailure,
 } from '../../../src/base/failures.js';
@@ -70,7 +69,7 @@ describe('a failure', () => {
 
   test('is retried or not as its type says, never both', () => {
     for (const type of failureTypes) {
-      expect(new Failure(type, 'So it is.').retryable).toBe(!nonRetryableFailureTypes.includes(type));
+      expect(new Failure(type, 'So it is.').retryable).toBe(failureRule(type).retryable);
     }
   });
 
