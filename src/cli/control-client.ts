@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readSecretsFile } from '../auth/token-secrets.js';
+import { readSecretsFile, type SecretsFile } from '../auth/token-secrets.js';
 import { issueCubeToken } from '../auth/tokens.js';
 import { Failure, isFailureType } from '../base/failures.js';
-import { readConfiguration } from '../config/configuration.js';
+import { readConfiguration, setVariables } from '../config/configuration.js';
 import type { MigrationView } from '../domain/migration/migration.js';
 import type { Output } from './output.js';
 import { callerHeaders } from './person.js';
@@ -72,7 +72,7 @@ export function readMigrationView(client: ControlClient, id: string): Promise<Mi
 
 /** The secret that cube tokens are made with: of the environment, else of the stack. */
 export function cubeSecret(): string {
-  const changed = readSecretsFile(process.env.TOKEN_SECRETS_FILE ?? '').cube;
+  const changed = secretsFileOf(process.env).cube;
   if (changed !== undefined) return changed.current;
   return readConfiguration({ ...stackUnlessSet('CUBE_JWT_SECRET'), ...ownEnvironment() }, ['CUBE_JWT_SECRET'])
     .CUBE_JWT_SECRET;
@@ -80,9 +80,15 @@ export function cubeSecret(): string {
 
 /** Every secret that a report may have been signed with: the one in use, the one named by the environment, and the former one. */
 export function knownCubeSecrets(): readonly string[] {
-  const file = process.env.TOKEN_SECRETS_FILE ?? currentHome().environment()?.TOKEN_SECRETS_FILE ?? '';
-  const former = readSecretsFile(file).cube?.previous;
-  return [cubeSecret(), process.env.CUBE_JWT_SECRET ?? '', former ?? ''].filter((secret) => secret !== '');
+  const former = secretsFileOf({ ...currentHome().environment(), ...process.env }).cube?.previous;
+  const named = setVariables(process.env).includes('CUBE_JWT_SECRET')
+    ? readConfiguration(process.env, ['CUBE_JWT_SECRET']).CUBE_JWT_SECRET
+    : undefined;
+  return [cubeSecret(), named, former].filter((secret) => secret !== undefined);
+}
+
+function secretsFileOf(environment: NodeJS.ProcessEnv): SecretsFile {
+  return readSecretsFile(readConfiguration(environment, ['TOKEN_SECRETS_FILE']).TOKEN_SECRETS_FILE);
 }
 
 function controlUrl(): string {
