@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
-import { defaultOptionsOf, type MigrationKind } from '../../domain/catalog.js';
+import type { MigrationKind } from '../../domain/catalog.js';
 import type { MigrationId, MigrationInput, MigrationMode } from '../../domain/migration/migration.js';
 import { workflowIdOf } from '../../domain/migration/migration.js';
 import type { MigrationOptions } from '../../domain/migration/options.js';
@@ -62,7 +62,7 @@ export async function findStart(cube: pg.Pool, start: StartRequest): Promise<Mig
     [start.idempotencyKey ?? null, start.id],
   );
   const [row] = found.rows;
-  return row && withAllOptions({ id: row.id, kind: row.kind, mode: row.mode, options: row.options });
+  return row && { id: row.id, kind: row.kind, mode: row.mode, options: row.options };
 }
 
 async function unfinishedConflict(cube: pg.Pool, kind: string): Promise<Failure> {
@@ -89,12 +89,7 @@ export async function readStart(cube: pg.Pool, id: string): Promise<MigrationInp
   );
   const [row] = found.rows;
   if (row === undefined) throw new Failure('not_found', `There is no migration ${id}.`);
-  return withAllOptions(row);
-}
-
-/** A run that an earlier version put on record knows nothing of options that came later. */
-function withAllOptions({ options, ...start }: MigrationInput): MigrationInput {
-  return { ...start, options: { ...defaultOptionsOf(start.kind), ...options } };
+  return row;
 }
 
 /** Runs that are on record and that no workflow has taken up, for longer than a start takes. */
@@ -103,5 +98,5 @@ export async function findOrphans(cube: pg.Pool): Promise<readonly MigrationInpu
     `select id, kind, mode, options from ledger.migrations
       where run_id is null and finished_at is null and started_at < now() - interval '5 seconds'`,
   );
-  return found.rows.map(withAllOptions);
+  return found.rows;
 }
