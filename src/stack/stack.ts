@@ -98,7 +98,7 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
         checks,
       );
       for (const side of (['legacy', 'cube'] as const).filter((one) => wanted[one])) {
-        const server = await embeddedServer(home, settings, place, side);
+        const server = embeddedServer(settings, place, side);
         log(`starting ${server.name} on port ${server.port}`);
         await initializePostgres(server);
         const checkServer = async () => {

@@ -14,7 +14,7 @@ import { logName } from './logs.js';
 import { OwnFiles } from './own-files.js';
 import type { ProcessIdentity } from './process-identity.js';
 import { Releases } from './releases.js';
-import { chooseSettings, type PortName, type StackSettings } from './settings.js';
+import { areWhole, chooseSettings, type PortName, type StackSettings } from './settings.js';
 
 const supervisorLock = 'supervisor';
 
@@ -77,12 +77,23 @@ export class StackHome {
     rmSync(removed, { recursive: true, force: true });
   }
 
-  /** The settings of this stack, made at the first call: see `chooseSettings`. */
+  /**
+   * The settings of this stack, made at the first call: see `chooseSettings`. Throws `configuration_invalid` for settings
+   * that an earlier state of this program made, and changes nothing.
+   */
   async settings(
     inUse: ReadonlySet<number>,
     requested: Readonly<Partial<Record<PortName, number>>> = {},
   ): Promise<StackSettings> {
-    const settings = await chooseSettings(this.files.read(stateFiles.settings), inUse, requested);
+    const kept = this.files.read<Partial<StackSettings> | null>(stateFiles.settings);
+    if (kept !== undefined && !areWhole(kept)) {
+      throw new Failure(
+        'configuration_invalid',
+        `The stack in ${this.folder} was made by an earlier state of this program, which this one does not bring up; nothing was changed.`,
+        { hint: 'Remove that stack and all its data with `cubeshift down --purge`; then bring up a new one.' },
+      );
+    }
+    const settings = await chooseSettings(kept, inUse, requested);
     this.files.write(stateFiles.settings, settings);
     return settings;
   }

@@ -23,10 +23,15 @@ export interface StackSettings {
   readonly ports: Readonly<Record<PortName, number>>;
   /** What passwords of the embedded servers are made of: `passwordFrom`. */
   readonly passwordSecret: string;
-  /** The PostgreSQL administrator's password of a stack that was made before there was a `passwordSecret`. */
-  readonly postgresPassword?: string;
   readonly cubeJwtSecret: string;
   readonly userJwtSecret: string;
+}
+
+const parts = ['ports', 'passwordSecret', 'cubeJwtSecret', 'userJwtSecret'] as const satisfies (keyof StackSettings)[];
+
+/** Whether settings that were kept have every part. */
+export function areWhole(kept: Partial<StackSettings> | null): kept is StackSettings {
+  return parts.every((part) => kept?.[part] !== undefined);
 }
 
 /** The password of one user of an embedded server; without `secret` none of them can be told from another. */
@@ -57,7 +62,6 @@ export async function chooseSettings(
   return {
     ports: ports as Record<PortName, number>,
     passwordSecret: kept?.passwordSecret ?? randomBytes(32).toString('base64url'),
-    ...(kept?.postgresPassword === undefined ? {} : { postgresPassword: kept.postgresPassword }),
     cubeJwtSecret: kept?.cubeJwtSecret ?? randomBytes(48).toString('base64url'),
     userJwtSecret: kept?.userJwtSecret ?? randomBytes(48).toString('base64url'),
   };

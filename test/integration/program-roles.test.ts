@@ -28,6 +28,10 @@ beforeAll(async () => {
   const name = new URL(databases.cubeUrl).pathname.slice(1);
   await databases.legacy.query(`alter database ${name} owner to heal7`);
   await databases.cube.query(`alter database ${name} owner to cubes`);
+  // The stack fills legacy as its owner.
+  await databases.legacy.query(`do $$ declare name text; begin
+      for name in select oid::regclass from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'
+      loop execute format('alter table %s owner to heal7', name); end loop; end $$`);
   await prepareTables(databases.legacyUrl, onTest(owners.legacy), 'legacy');
   await prepareTables(databases.cubeUrl, onTest(owners.cube), 'cube');
 });

@@ -1,5 +1,6 @@
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -235,6 +236,16 @@ describe('one stack, then two', () => {
     }
   });
 
+  test.runIf(canBeStranger)('root’s data lie outside of the state folder, and are the servers’ user’s alone', () => {
+    const home = new StackHome(first.CUBESHIFT_HOME ?? '');
+    const place = home.databasePlace();
+    for (const name of ['postgres-legacy', 'postgres-cube']) {
+      expect(existsSync(home.path(name))).toBe(false);
+      const data = statSync(join(place?.folder ?? '', name));
+      expect([data.uid, data.gid, data.mode & 0o777]).toEqual([place?.account, place?.account, 0o700]);
+    }
+  });
+
   test('its Redis answers nobody without the password, and lets nobody at the server itself with it', async () => {
     const { REDIS_URL = '' } = await env(first);
     const url = new URL(REDIS_URL);
@@ -273,6 +284,17 @@ describe('one stack, then two', () => {
       for (const statement of beyondTheDatabase)
         await expect(once(url, statement), `${name}: ${statement}`).rejects.toMatchObject({ code: '42501' });
     }
+  });
+
+  test('its tables belong to owners who are no superusers', async () => {
+    const { LEGACY_DATABASE_URL: legacy = '', CUBE_DATABASE_URL: cube = '' } = await env(first);
+    const rights = 'select rolsuper, rolcreaterole, rolcreatedb from pg_roles where rolname = current_user';
+    for (const url of [legacy, cube])
+      expect((await once(url, rights)).rows).toEqual([{ rolsuper: false, rolcreaterole: false, rolcreatedb: false }]);
+    const owners = `select distinct pg_get_userbyid(relowner) as owner from pg_class c join pg_namespace n on n.oid = relnamespace
+      where nspname !~ '^pg_' and nspname <> 'information_schema' order by 1`;
+    expect((await once(legacy, owners)).rows).toEqual([{ owner: 'heal7' }]);
+    expect((await once(cube, owners)).rows).toEqual([{ owner: 'audit_owner' }, { owner: 'cubes' }]);
   });
 
   test('each program is told of the databases that it needs, as the role that is its own, and of no secret beside', async () => {
@@ -560,6 +582,9 @@ describe('one stack, then two', () => {
       for (const pid of [supervisorOf(first), ...before.map(({ pid }) => pid)]) process.kill(pid, 'SIGKILL');
       const foreground = await upInForeground({ ...shell, ...first }, [...servers, ...programs]);
       expect(await count((await env(first)).LEGACY_DATABASE_URL)).toBe(500);
+      const redis = new Redis((await env(first)).REDIS_URL ?? '');
+      expect(await redis.get('another-program')).toBe('is there');
+      redis.disconnect();
       const list = JSON.parse((await runCommand(['migrate', 'list', '--json'], first)).stdout);
       expect(list).toMatchObject([{ status: 'waiting', stage: 'verified' }]);
       const { id } = list[0];
@@ -570,6 +595,30 @@ describe('one stack, then two', () => {
     },
     limit,
   );
+});
+
+test('a stack that an earlier state of the program made is refused, keeps its data, and is removed by `down --purge`', async () => {
+  const folder = join(root, 'earlier');
+  const earlier: Variables = { CUBESHIFT_HOME: folder };
+  const secret = 'a secret of 32 bytes, or some more';
+  const settings = { ports: {}, postgresPassword: secret, cubeJwtSecret: secret, userJwtSecret: secret };
+  const files = {
+    [join(folder, 'settings.json')]: JSON.stringify(settings),
+    [join(folder, 'postgres-cube', 'PG_VERSION.ready')]: '',
+  };
+  mkdirSync(join(folder, 'postgres-cube'), { recursive: true, mode: 0o700 });
+  for (const [file, text] of Object.entries(files)) writeFileSync(file, text);
+  for (const words of [['up'], ['up', '--detach']]) {
+    const { code, stderr } = await runCommand(words, earlier);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`The stack in ${folder} was made by an earlier state of this program`);
+    expect(stderr).toContain('`cubeshift down --purge`');
+    expect(stderr).not.toContain(secret);
+  }
+  for (const [file, text] of Object.entries(files)) expect(readFileSync(file, 'utf8')).toBe(text);
+  expect(await ps(earlier)).toEqual([]);
+  expect((await runCommand(['down', '--purge'], earlier)).code).toBe(0);
+  expect(existsSync(folder)).toBe(false);
 });
 
 /** `up` as it is typed, with all of `names` ready. */

@@ -1,40 +1,30 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
 import { connectClient } from '../../postgres/connect.js';
 import { knownLedgerVersion, ledgerVersion, upgradeLedger } from '../../postgres/ledger/schema.js';
-import type { StackHome } from '../../state/home.js';
 import { passwordFrom, type StackSettings } from '../../state/settings.js';
 import { asMigrator, endMigrator } from './audit-owner.js';
-import { adoptFormerData, type PostgresPlace } from './postgres-place.js';
+import type { PostgresPlace } from './postgres-place.js';
 import {
   type CubeRole,
   type DatabaseSide,
   databaseRoles,
   ensureRoles,
-  giveToOwner,
   grantRights,
   type LegacyRole,
 } from './postgres-roles.js';
-import { administrator, administratorsUrl, administratorUrl, type PostgresServer } from './postgres-server.js';
+import { administrator, administratorUrl, isReady, type PostgresServer } from './postgres-server.js';
 import { scramVerifier } from './scram.js';
 
 const portNames = { legacy: 'legacyPostgres', cube: 'cubePostgres' } as const;
 
-/** One of the two embedded servers, whose data is taken over from an older version of this program where it left some. */
-export async function embeddedServer(
-  home: StackHome,
-  settings: StackSettings,
-  place: PostgresPlace,
-  side: DatabaseSide,
-): Promise<PostgresServer> {
-  const name = `postgres-${side}` as const;
-  await adoptFormerData(home, place, name);
-  const former = settings.postgresPassword === undefined ? [] : [settings.postgresPassword];
+/** One of the two embedded servers. */
+export function embeddedServer(settings: StackSettings, place: PostgresPlace, side: DatabaseSide): PostgresServer {
   return {
-    name,
+    name: `postgres-${side}`,
     place,
     port: settings.ports[portNames[side]],
-    passwords: [passwordFrom(settings, `${side} ${administrator}`), ...former],
+    password: passwordFrom(settings, `${side} ${administrator}`),
   };
 }
 
@@ -55,20 +45,16 @@ export async function prepareDatabase(
   side: DatabaseSide,
 ): Promise<void> {
   const verifierOf = (role: string) => scramVerifier(passwordFrom(settings, `${side} ${role}`));
-  await asAdministrator(await administratorsUrl(server), async (client) => {
-    await client.query(`alter role ${administrator} password ${pg.escapeLiteral(verifierOf(administrator))}`);
-    await ensureRoles(client, side, verifierOf);
-  });
+  await asAdministrator(server, 'postgres', (client) => ensureRoles(client, side, verifierOf));
   const { database, owner } = databaseRoles[side];
   await prepareTables(administratorUrl(server, database), roleUrl(settings, side, owner), side);
 }
 
 /** The part of `prepareDatabase` that is one database's alone. */
 export async function prepareTables(administratorUrl: string, ownerUrl: string, side: DatabaseSide): Promise<void> {
-  await asAdministrator(administratorUrl, async (client) => {
+  await withClient(administratorUrl, async (client) => {
     const { owner } = databaseRoles[side];
     if (side === 'cube') await endMigrator(client, owner);
-    await giveToOwner(client, side);
     if (side === 'cube' && (await ledgerVersion(client)) < knownLedgerVersion())
       await asMigrator(client, owner, ownerUrl, (url) => upgradeLedger(url));
     await grantRights(client, side);
@@ -77,13 +63,19 @@ export async function prepareTables(administratorUrl: string, ownerUrl: string, 
 
 /** Gives the programs their rights on legacy's tables, which may have come after the server. */
 export async function grantOnLegacy(server: PostgresServer): Promise<void> {
-  await asAdministrator(await administratorsUrl(server, databaseRoles.legacy.database), (client) =>
-    grantRights(client, 'legacy'),
-  );
+  await asAdministrator(server, databaseRoles.legacy.database, (client) => grantRights(client, 'legacy'));
 }
 
-async function asAdministrator(url: string | undefined, work: (client: pg.Client) => Promise<void>): Promise<void> {
-  if (url === undefined) throw new Failure('unexpected', 'An embedded database does not know its administrator.');
+async function asAdministrator(
+  server: PostgresServer,
+  database: string,
+  work: (client: pg.Client) => Promise<void>,
+): Promise<void> {
+  if (!(await isReady(server))) throw new Failure('unexpected', `${server.name} does not answer its administrator.`);
+  await withClient(administratorUrl(server, database), work);
+}
+
+async function withClient(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
   const client = await connectClient(url, { applicationName: 'cubeshift up' });
   try {
     await work(client);

@@ -17,12 +17,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Failure } from '../../base/failures.js';
 import { fallbackOf } from '../../config/variables.js';
 import type { StackHome } from '../../state/home.js';
-import { isAlive, signalProcess } from '../../state/process-identity.js';
 import { artifacts } from '../downloads/artifacts.js';
 import type { ProgramChecks } from '../downloads/cached-program.js';
 import { serverEnvironment } from './server-environment.js';
@@ -180,45 +178,8 @@ export function asServerUser(
   ];
 }
 
-/** Takes over a data folder that an older version of this program kept in the state folder, with `nobody` as its user. */
-export async function adoptFormerData(home: StackHome, place: PostgresPlace, name: string): Promise<void> {
-  if (place.account === null) return;
-  const [former, data] = [home.path(name), join(place.folder, name)];
-  await endOthersServer(home, name, place.account);
-  const moving = `${data}.moving`;
-  if (existsSync(former)) {
-    rmSync(moving, { recursive: true, force: true });
-    moveFolder(former, moving);
-  }
-  if (!existsSync(moving) || existsSync(data)) return;
-  await giveFolder(moving, place.account);
-  renameSync(moving, data);
-}
-
-/** One that an older version started has rights that it must not keep. */
-async function endOthersServer(home: StackHome, name: string, account: number): Promise<void> {
-  const entry = home.processes().find((process) => process.name === name && isAlive(process));
-  if (entry === undefined || ownerOf(entry.pid) === account) return;
-  signalProcess(entry, 'SIGINT');
-  const deadline = Date.now() + 20_000;
-  while (isAlive(entry)) {
-    if (Date.now() > deadline) signalProcess(entry, 'SIGKILL');
-    await sleep(20);
-  }
-}
-
 function ownerOf(pid: number): number | undefined {
   return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
-}
-
-function moveFolder(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EXDEV')) throw error;
-    cpSync(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
-    rmSync(from, { recursive: true, force: true });
-  }
 }
 
 /** User ids that distributions leave to nobody; container hosts map no higher ones. */

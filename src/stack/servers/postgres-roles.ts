@@ -147,12 +147,6 @@ export async function ensureRoles(
   await administrator.query(`grant connect on database ${database} to ${logins.join(', ')}`);
 }
 
-/** Gives the owner what an older version of this program made as administrator. */
-export async function giveToOwner(administrator: pg.Client, side: DatabaseSide): Promise<void> {
-  const { owner } = databaseRoles[side];
-  await administrator.query(ownership(owner));
-}
-
 /** Gives each program its rights in a database, those on tables that came since included. Repeatable. */
 export async function grantRights(administrator: pg.Client, side: DatabaseSide): Promise<void> {
   await administrator.query('begin');
@@ -160,27 +154,4 @@ export async function grantRights(administrator: pg.Client, side: DatabaseSide):
   for (const { name, rights } of databaseRoles[side].programs)
     for (const statement of rights(name)) await administrator.query(statement);
   await administrator.query('commit');
-}
-
-const mine = '= (select oid from pg_roles where rolname = current_user)';
-const ours = "!~ '^pg_' and nspname <> 'information_schema'";
-
-/** Tables first: their sequences go with them. */
-function ownership(owner: string): string {
-  return `do $$ declare change text; begin
-    for change in
-      select format('alter schema %I owner to ${owner}', nspname) from pg_namespace
-       where nspowner ${mine} and nspname ${ours} and nspname <> 'public'
-      union all
-      select format('alter table %s owner to ${owner}', c.oid::regclass) from pg_class c join pg_namespace n on n.oid = relnamespace
-       where relowner ${mine} and nspname ${ours} and relkind in ('r', 'p', 'v', 'm', 'f')
-      union all
-      select format('alter sequence %s owner to ${owner}', c.oid::regclass) from pg_class c join pg_namespace n on n.oid = relnamespace
-       where relowner ${mine} and nspname ${ours} and relkind = 'S'
-         and not exists (select from pg_depend where objid = c.oid and deptype in ('a', 'i'))
-      union all
-      select format('alter routine %s owner to ${owner}', p.oid::regprocedure) from pg_proc p join pg_namespace n on n.oid = pronamespace
-       where proowner ${mine} and nspname ${ours}
-    loop execute change; end loop;
-  end $$`;
 }

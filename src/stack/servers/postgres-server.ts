@@ -19,27 +19,23 @@ export interface PostgresServer {
   readonly name: 'postgres-legacy' | 'postgres-cube';
   readonly port: number;
   readonly place: PostgresPlace;
-  /** The administrator's passwords: that which is to be, and one that an older version may have left. */
-  readonly passwords: readonly [string, ...string[]];
+  /** The administrator's. */
+  readonly password: string;
 }
 
-export function administratorUrl(
-  server: PostgresServer,
-  database = 'postgres',
-  password = server.passwords[0],
-): string {
-  return `postgres://${administrator}:${password}@127.0.0.1:${server.port}/${database}`;
+export function administratorUrl({ password, port }: PostgresServer, database = 'postgres'): string {
+  return `postgres://${administrator}:${password}@127.0.0.1:${port}/${database}`;
 }
 
 /** Makes the data folder of a server at its first start: UTF-8, passwords required, data checksums on. */
 export async function initializePostgres(server: PostgresServer): Promise<void> {
-  const { place, passwords } = server;
+  const { place, password } = server;
   if (existsSync(join(dataFolder(server), readyMark))) return;
   try {
     await makeDataFolder(place, server.name, async (folder, account) => {
       const passwordFile = `${folder}.password`;
       rmSync(passwordFile, { force: true });
-      writeFileSync(passwordFile, passwords[0], { mode: 0o600, flag: 'wx' });
+      writeFileSync(passwordFile, password, { mode: 0o600, flag: 'wx' });
       if (account !== null) chownSync(passwordFile, account, account);
       const initdb = join(dirname(place.program), 'initdb');
       const locale = ['-E', 'UTF8', '--locale=C.UTF-8'];
@@ -107,20 +103,13 @@ export function postgresProcess(server: PostgresServer): ProcessSpec {
     version: artifacts.postgres.version,
     // Fast shutdown: ends sessions, writes everything, leaves.
     stopSignal: 'SIGINT',
-    ready: async () => (await administratorsUrl(server)) !== undefined,
+    ready: () => isReady(server),
   };
 }
 
-/**
- * With the first of the administrator's passwords that opens the server; undefined while none does. Throws when another
- * user's program listens on its port.
- */
-export async function administratorsUrl(server: PostgresServer, database?: string): Promise<string | undefined> {
-  if (!isOurs(server.port, server.place.account)) return undefined;
-  for (const password of server.passwords)
-    if (await answers(administratorUrl(server, 'postgres', password)))
-      return administratorUrl(server, database, password);
-  return undefined;
+/** Whether the server answers its administrator. Throws when another user's program listens on its port, and sends it nothing. */
+export async function isReady(server: PostgresServer): Promise<boolean> {
+  return isOurs(server.port, server.place.account) && (await answers(administratorUrl(server)));
 }
 
 function dataFolder({ place, name }: PostgresServer): string {

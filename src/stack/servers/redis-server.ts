@@ -53,16 +53,8 @@ export function redisProcess(home: StackHome, server: RedisServer): ProcessSpec 
     port: server.port,
     version: '8.2',
     stopSignal: 'SIGTERM',
-    // One that lets everybody in, as older versions of this program started it, is started anew.
-    ready: async () =>
-      isOurs(server.port) &&
-      (await answer(server.port, `AUTH ${user} ${server.password}`)) === '+OK' &&
-      (await isClosed(server)),
+    ready: async () => isOurs(server.port) && (await answer(server.port, `AUTH ${user} ${server.password}`)) === '+OK',
   };
-}
-
-async function isClosed({ port }: RedisServer): Promise<boolean> {
-  return (await answer(port, 'PING'))?.startsWith('-NOAUTH') === true;
 }
 
 /** The first line that a Redis of this machine answers; undefined when there is none within a second. */

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -120,6 +121,21 @@ describe('settings', () => {
     const first = await home.settings(new Set());
     expect(await new StackHome(home.folder).settings(new Set())).toEqual(first);
   });
+
+  test.each(['ports', 'passwordSecret', 'cubeJwtSecret', 'userJwtSecret'])(
+    'without %s are those of an earlier state: refused in one sentence, and left as they are',
+    async (missing) => {
+      const whole: Record<string, unknown> = { ...(await home.settings(new Set())) };
+      const text = JSON.stringify({ ...whole, [missing]: undefined });
+      writeFileSync(home.path('settings.json'), text);
+      await expect(home.settings(new Set())).rejects.toMatchObject({
+        type: 'configuration_invalid',
+        message: `The stack in ${home.folder} was made by an earlier state of this program, which this one does not bring up; nothing was changed.`,
+        hint: expect.stringContaining('`cubeshift down --purge`'),
+      });
+      expect(readFileSync(home.path('settings.json'), 'utf8')).toBe(text);
+    },
+  );
 
   test('hold secrets of their own, long enough to sign with', async () => {
     const [one, other] = [await home.settings(new Set()), await newHome().settings(new Set())];

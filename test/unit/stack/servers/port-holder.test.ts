@@ -4,12 +4,9 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { prepareDatabase } from '../../../../src/stack/servers/embedded-database.js';
 import { isOurs, listenerOwners, refuseStranger } from '../../../../src/stack/servers/port-holder.js';
-import {
-  administratorsUrl,
-  type PostgresServer,
-  postgresProcess,
-} from '../../../../src/stack/servers/postgres-server.js';
+import { type PostgresServer, postgresProcess } from '../../../../src/stack/servers/postgres-server.js';
 import { redisProcess } from '../../../../src/stack/servers/redis-server.js';
 import { StackHome } from '../../../../src/state/home.js';
 import { canBeStranger, listeningStranger } from '../../../support/stranger.js';
@@ -43,13 +40,14 @@ test.each([
 describe.skipIf(!canBeStranger)("another user's program on a port that the stack chose", () => {
   const account = 65_533;
   const place = { folder, program: 'postgres', account };
-  const server = (port: number): PostgresServer => ({ name: 'postgres-cube', port, place, passwords: ['secret'] });
+  const server = (port: number): PostgresServer => ({ name: 'postgres-cube', port, place, password: 'secret' });
+  const settings = () => new StackHome(folder).settings(new Set());
   const redis = (port: number) => redisProcess(new StackHome(folder), { program: 'redis', port, password: 'secret' });
 
   test.each([
     ['PostgreSQL that gets ready', (port: number) => postgresProcess(server(port)).ready(1)],
     ['a server that is to start', (port: number) => refuseStranger(port, account)],
-    ['PostgreSQL that is prepared', (port: number) => administratorsUrl(server(port))],
+    ['PostgreSQL that is prepared', async (port: number) => prepareDatabase(server(port), await settings(), 'cube')],
     ['Redis that gets ready', (port: number) => redis(port).ready(1)],
   ])('is not taken for %s, and is told nothing', async (_, look) => {
     const stranger = await listeningStranger();
