@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfiguration } from '../config/configuration.js';
 import type { Reader } from '../config/variable.js';
 import { variablesOf } from '../config/variables.js';
+import type { Side } from '../domain/side.js';
 import type { ProcessEntry, StackHome } from '../state/home.js';
 import { isAlive, signalProcess } from '../state/process-identity.js';
 import { passwordFrom } from '../state/settings.js';
@@ -19,7 +20,6 @@ import { Supervisor } from './programs/supervisor.js';
 import { embeddedServer, grantOnLegacy, prepareDatabase } from './servers/embedded-database.js';
 import { refuseStranger } from './servers/port-holder.js';
 import { checkPlace, preparePlace, removePlace } from './servers/postgres-place.js';
-import type { DatabaseSide } from './servers/postgres-roles.js';
 import {
   administratorUrl,
   initializePostgres,
@@ -43,7 +43,7 @@ export interface StackOptions {
 export interface RunningStack {
   readonly env: Readonly<Record<string, string>>;
   /** The embedded database servers' superuser, for the tests of this package: no program is told. */
-  readonly administratorUrls: Readonly<Partial<Record<DatabaseSide, string>>>;
+  readonly administratorUrls: Readonly<Partial<Record<Side, string>>>;
   /** The variables of the databases that a program reads, with its own roles. */
   databasesOf(program: Pick<StackProgram, 'readers' | 'roles'>): Readonly<Record<string, string>>;
   /** Keeps everything up until `signal` aborts. */
@@ -89,7 +89,7 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
       cube: own.CUBE_DATABASE_URL === undefined,
       redis: own.REDIS_URL === undefined,
     };
-    const databases: Partial<Record<DatabaseSide, PostgresServer>> = {};
+    const databases: Partial<Record<Side, PostgresServer>> = {};
     if (wanted.legacy || wanted.cube) {
       const place = await preparePlace(
         home,

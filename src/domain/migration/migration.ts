@@ -1,5 +1,6 @@
 import type { MigrationKind } from '../catalog.js';
 import type { RequestProof } from '../plan-requests.js';
+import type { Side } from '../side.js';
 import type { MigrationOptions } from './options.js';
 
 /** The words of a migration's life: stages, states, actions. The control API and the workflows share them. */
@@ -163,7 +164,7 @@ export interface MigrationView {
   readonly verification: VerificationView;
   /** The weight of the kind's cube, as it is now. */
   readonly traffic: { readonly enabled: boolean; readonly percentage: number };
-  readonly ownership: { readonly owner: 'legacy' | 'cube'; readonly epoch: number; readonly since: string | null };
+  readonly ownership: { readonly owner: Side; readonly epoch: number; readonly since: string | null };
   readonly error: { readonly type: string; readonly message: string; readonly hint: string } | null;
   readonly actions: readonly MigrationAction[];
   /** A word that was accepted and is not carried out yet. */

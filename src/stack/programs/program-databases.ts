@@ -1,4 +1,5 @@
 import type { VariableName } from '../../config/variables.js';
+import type { Side } from '../../domain/side.js';
 import type { StackSettings } from '../../state/settings.js';
 import { roleUrl } from '../servers/embedded-database.js';
 import type { CubeRole, LegacyRole } from '../servers/postgres-roles.js';
@@ -15,7 +16,7 @@ const databases = {
   SAJU_CUBE_LEGACY_URL: { side: 'legacy', own: ['SAJU_CUBE_LEGACY_URL', 'LEGACY_DATABASE_URL'] },
   CUBE_DATABASE_URL: { side: 'cube', own: ['CUBE_DATABASE_URL'] },
   AUDIT_DATABASE_URL: { side: 'cube', own: ['CUBE_DATABASE_URL'] },
-} as const satisfies Partial<Record<VariableName, { side: 'legacy' | 'cube'; own: readonly VariableName[] }>>;
+} as const satisfies Partial<Record<VariableName, { side: Side; own: readonly VariableName[] }>>;
 type DatabaseVariable = keyof typeof databases;
 
 export function isDatabaseVariable(name: VariableName): name is DatabaseVariable {

@@ -1,25 +1,19 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
+import type { Side } from '../../domain/side.js';
 import { connectClient } from '../../postgres/connect.js';
 import { knownLedgerVersion, ledgerVersion, upgradeLedger } from '../../postgres/ledger/schema.js';
 import { passwordFrom, type StackSettings } from '../../state/settings.js';
 import { asMigrator, endMigrator } from './audit-owner.js';
 import type { PostgresPlace } from './postgres-place.js';
-import {
-  type CubeRole,
-  type DatabaseSide,
-  databaseRoles,
-  ensureRoles,
-  grantRights,
-  type LegacyRole,
-} from './postgres-roles.js';
+import { type CubeRole, databaseRoles, ensureRoles, grantRights, type LegacyRole } from './postgres-roles.js';
 import { administrator, administratorUrl, isReady, type PostgresServer } from './postgres-server.js';
 import { scramVerifier } from './scram.js';
 
 const portNames = { legacy: 'legacyPostgres', cube: 'cubePostgres' } as const;
 
 /** One of the two embedded servers. */
-export function embeddedServer(settings: StackSettings, place: PostgresPlace, side: DatabaseSide): PostgresServer {
+export function embeddedServer(settings: StackSettings, place: PostgresPlace, side: Side): PostgresServer {
   return {
     name: `postgres-${side}`,
     place,
@@ -31,7 +25,7 @@ export function embeddedServer(settings: StackSettings, place: PostgresPlace, si
 /** The URL by which one role reaches its embedded database. */
 export function roleUrl(
   settings: Pick<StackSettings, 'ports' | 'passwordSecret'>,
-  side: DatabaseSide,
+  side: Side,
   role: LegacyRole | CubeRole,
 ): string {
   const address = `127.0.0.1:${settings.ports[portNames[side]]}`;
@@ -39,11 +33,7 @@ export function roleUrl(
 }
 
 /** Makes of a server that runs what the programs need: roles, database, the ledger's schema, rights. Repeatable. */
-export async function prepareDatabase(
-  server: PostgresServer,
-  settings: StackSettings,
-  side: DatabaseSide,
-): Promise<void> {
+export async function prepareDatabase(server: PostgresServer, settings: StackSettings, side: Side): Promise<void> {
   const verifierOf = (role: string) => scramVerifier(passwordFrom(settings, `${side} ${role}`));
   await asAdministrator(server, 'postgres', (client) => ensureRoles(client, side, verifierOf));
   const { database, owner } = databaseRoles[side];
@@ -51,7 +41,7 @@ export async function prepareDatabase(
 }
 
 /** The part of `prepareDatabase` that is one database's alone. */
-export async function prepareTables(administratorUrl: string, ownerUrl: string, side: DatabaseSide): Promise<void> {
+export async function prepareTables(administratorUrl: string, ownerUrl: string, side: Side): Promise<void> {
   await withClient(administratorUrl, async (client) => {
     const { owner } = databaseRoles[side];
     if (side === 'cube') await endMigrator(client, owner);

@@ -1,10 +1,8 @@
 import pg from 'pg';
 import { type CubeId, kindEntry, kindsOf, migrationKinds } from '../../domain/catalog.js';
 import { trafficNameOfKind } from '../../domain/cubes.js';
+import type { Side } from '../../domain/side.js';
 import { auditOwner, closeAudit } from './audit-owner.js';
-
-/** The two embedded database servers. */
-export type DatabaseSide = 'legacy' | 'cube';
 
 interface Role {
   readonly name: string;
@@ -114,7 +112,7 @@ export const databaseRoles = {
       { name: 'saju_cube', rights: () => [] },
     ],
   },
-} as const satisfies Readonly<Record<DatabaseSide, SideRoles>>;
+} as const satisfies Readonly<Record<Side, SideRoles>>;
 
 export type LegacyRole = 'heal7' | (typeof databaseRoles)['legacy']['programs'][number]['name'];
 export type CubeRole = 'cubes' | (typeof databaseRoles)['cube']['programs'][number]['name'];
@@ -122,7 +120,7 @@ export type CubeRole = 'cubes' | (typeof databaseRoles)['cube']['programs'][numb
 /** Makes the owner, the programs' roles and the database, each as it should be; `verifierOf` tells what a role's password is known by. */
 export async function ensureRoles(
   administrator: pg.Client,
-  side: DatabaseSide,
+  side: Side,
   verifierOf: (role: string) => string,
 ): Promise<void> {
   const { database, owner, programs }: SideRoles = databaseRoles[side];
@@ -148,7 +146,7 @@ export async function ensureRoles(
 }
 
 /** Gives each program its rights in a database, those on tables that came since included. Repeatable. */
-export async function grantRights(administrator: pg.Client, side: DatabaseSide): Promise<void> {
+export async function grantRights(administrator: pg.Client, side: Side): Promise<void> {
   await administrator.query('begin');
   if (side === 'cube') await closeAudit(administrator);
   for (const { name, rights } of databaseRoles[side].programs)

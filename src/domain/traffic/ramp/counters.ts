@@ -1,3 +1,4 @@
+import type { Side } from '../../side.js';
 import type { UserCounts } from './always-valid.js';
 import type { Durations } from './latency-line.js';
 import type { ShadowEvidence } from './shadow-limit.js';
@@ -27,13 +28,13 @@ export type CounterSnapshot = Readonly<Record<string, readonly Counter[]>>;
 /** What was counted between two snapshots, over all gateways. */
 export interface Increment {
   /** Requests as they were answered, the newest included. */
-  readonly answered: Readonly<Record<'cube' | 'legacy', RequestCounts>>;
+  readonly answered: Readonly<Record<Side, RequestCounts>>;
   /** Requests of users in closed windows; those that were let in by name or made by machines are left out. */
-  readonly windows: Readonly<Record<'cube' | 'legacy', RequestCounts>>;
+  readonly windows: Readonly<Record<Side, RequestCounts>>;
   readonly users: UserCounts;
   /** By route: users whom a side refused (4xx) count as failed. */
   readonly refused: Readonly<Record<string, UserCounts>>;
-  readonly durations: Readonly<Record<'cube' | 'legacy', Durations>>;
+  readonly durations: Readonly<Record<Side, Durations>>;
   /** Answers of the cube that belonged to another call. */
   readonly crossUserResponses: number;
   readonly shadow: ShadowEvidence;
