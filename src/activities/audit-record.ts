@@ -1,10 +1,9 @@
+import type { AuditedAct } from '../domain/audit.js';
 import type { ReceivedRequest } from '../domain/plan-requests.js';
-import { type AuditedAct, appendAudit } from '../postgres/audit.js';
+import { appendAudit } from '../postgres/audit.js';
 import { atSide, type Databases } from '../postgres/databases.js';
 import { guarded } from './guard.js';
 import { outsideRequestEntry } from './outside-requests.js';
-
-export type { AuditedAct };
 
 /** Acts that are recorded after they began, since nothing may keep them waiting. */
 export function createAuditRecord({ cube }: Pick<Databases, 'cube'>, isProven: (received: ReceivedRequest) => boolean) {

@@ -1,5 +1,6 @@
+import type { AuditedAct } from '../domain/audit.js';
 import type { ReceivedRequest } from '../domain/plan-requests.js';
-import { type AuditedAct, appendAudit } from '../postgres/audit.js';
+import { appendAudit } from '../postgres/audit.js';
 import { atSide, type Databases } from '../postgres/databases.js';
 import { guarded } from './guard.js';
 

@@ -1,5 +1,5 @@
 import { Failure } from '../base/failures.js';
-import type { AuditOutcome } from '../domain/audit-outcome.js';
+import type { AuditOutcome } from '../domain/audit.js';
 import { cubeDefinitions, type TrafficName } from '../domain/cubes.js';
 import type { CheckResult } from '../domain/deployment/cube-changes.js';
 import type { StepFence } from '../domain/step-fence.js';

@@ -1,6 +1,13 @@
 import { type Static, Type } from 'typebox';
-import { auditOutcomes } from '../domain/audit-outcome.js';
+import {
+  type AuditAnchor,
+  type AuditCheck,
+  type AuditEntry,
+  auditOutcomes,
+  type BrokenReason,
+} from '../domain/audit.js';
 import { pageLimit } from './routes.js';
+import { schemaOf } from './schema-of.js';
 import { oneOf } from './shapes.js';
 
 export const auditPageQuery = Type.Object(
@@ -8,58 +15,66 @@ export const auditPageQuery = Type.Object(
   { additionalProperties: false },
 );
 
-const auditEntrySchema = Type.Object({
-  seq: Type.Integer(),
-  at: Type.String(),
-  actor: Type.String({ description: 'the cube id of the token that asked for it' }),
-  action: Type.String(),
-  subject: Type.String(),
-  details: Type.Unsafe<Readonly<Record<string, unknown>>>(
-    Type.Object(
-      {},
-      {
-        additionalProperties: true,
-        description: 'claimed_by and os_user are claims of the client; token_sha256 begins the SHA-256 of its token',
-      },
+const auditEntrySchema = schemaOf<AuditEntry>()(
+  Type.Object({
+    seq: Type.Integer(),
+    at: Type.String(),
+    actor: Type.String({ description: 'the cube id of the token that asked for it' }),
+    action: Type.String(),
+    subject: Type.String(),
+    details: Type.Unsafe<Readonly<Record<string, unknown>>>(
+      Type.Object(
+        {},
+        {
+          additionalProperties: true,
+          description: 'claimed_by and os_user are claims of the client; token_sha256 begins the SHA-256 of its token',
+        },
+      ),
     ),
-  ),
-  hash: Type.String(),
-  writer: Type.Union([Type.String(), Type.Null()], {
-    description: 'the database role of the program that wrote it; null in an entry from before that was kept',
-  }),
-  outcome: Type.Optional(
-    Type.Object(
-      {
-        what: oneOf(auditOutcomes),
-        reason: Type.Optional(Type.String({ description: 'the failure type, of what was not done' })),
-        entry: Type.Optional(
-          Type.Object(
-            { seq: Type.Integer(), at: Type.String(), hash: Type.String() },
-            { description: 'the entry that tells it, which is not listed by itself' },
+    hash: Type.String(),
+    writer: Type.Union([Type.String(), Type.Null()], {
+      description: 'the database role of the program that wrote it; null in an entry from before that was kept',
+    }),
+    outcome: Type.Optional(
+      Type.Object(
+        {
+          what: oneOf(auditOutcomes),
+          reason: Type.Optional(Type.String({ description: 'the failure type, of what was not done' })),
+          entry: Type.Optional(
+            Type.Object(
+              { seq: Type.Integer(), at: Type.String(), hash: Type.String() },
+              { description: 'the entry that tells it, which is not listed by itself' },
+            ),
           ),
-        ),
-      },
-      { description: 'what became of it; where it is missing nobody knows' },
+        },
+        { description: 'what became of it; where it is missing nobody knows' },
+      ),
     ),
-  ),
-});
-const anchorSchema = Type.Object({ seq: Type.Integer(), hash: Type.String() });
+  }),
+);
+const anchorSchema = schemaOf<AuditAnchor>()(Type.Object({ seq: Type.Integer(), hash: Type.String() }));
 export const auditPageSchema = Type.Object({
   items: Type.Array(auditEntrySchema),
   next_cursor: Type.Union([Type.String(), Type.Null()]),
 });
-export const auditCheckSchema = Type.Object({
-  intact: Type.Boolean(),
-  entries: Type.Integer(),
-  head: Type.Union([anchorSchema, Type.Null()]),
-  broken: Type.Union([
-    Type.Object({
-      seq: Type.Integer(),
-      reason: Type.String({ description: 'changed, missing_before, anchor_differs or anchor_missing' }),
-    }),
-    Type.Null(),
-  ]),
-});
+/** What a check found, with its verdict. */
+export type AuditCheckAnswer = AuditCheck & { readonly intact: boolean };
+export const auditCheckSchema = schemaOf<AuditCheckAnswer>()(
+  Type.Object({
+    intact: Type.Boolean(),
+    entries: Type.Integer(),
+    head: Type.Union([anchorSchema, Type.Null()]),
+    broken: Type.Union([
+      Type.Object({
+        seq: Type.Integer(),
+        reason: Type.Unsafe<BrokenReason>(
+          Type.String({ description: 'changed, missing_before, anchor_differs or anchor_missing' }),
+        ),
+      }),
+      Type.Null(),
+    ]),
+  }),
+);
 export const auditCheckQuery = Type.Object(
   {
     anchor: Type.Optional(
@@ -72,6 +87,4 @@ export const auditCheckQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export type AuditEntryView = Static<typeof auditEntrySchema>;
 export type AuditPage = Static<typeof auditPageSchema>;
-export type AuditCheck = Static<typeof auditCheckSchema>;

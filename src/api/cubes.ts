@@ -24,5 +24,6 @@ export const cubeSchema = Type.Object({
   versions: Type.Array(Type.String(), { description: 'versions that run' }),
   instances: Type.Array(instanceSchema),
 });
+export const cubeListSchema = Type.Object({ items: Type.Array(cubeSchema) });
 export type CubeView = Static<typeof cubeSchema>;
 export type InstanceView = Static<typeof instanceSchema>;

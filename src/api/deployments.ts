@@ -1,5 +1,13 @@
 import { type Static, Type } from 'typebox';
-import type { RecordedStep } from '../domain/deployment/cube-changes.js';
+import type {
+  CubeChange,
+  DeploymentStatus,
+  DeploymentView,
+  RecordedStep,
+  RollbackStatus,
+  RollbackView,
+} from '../domain/deployment/cube-changes.js';
+import { schemaOf } from './schema-of.js';
 import { nextCommands, nullable, reason, weightSchema } from './shapes.js';
 
 /** A version's name. */
@@ -35,7 +43,9 @@ export const acknowledgeBody = Type.Object(
 );
 
 const steps = Type.Unsafe<readonly RecordedStep[]>(
-  Type.Array(Type.Object({ step: Type.String(), at: Type.String(), sentence: Type.String() })),
+  Type.Array(
+    schemaOf<RecordedStep>()(Type.Object({ step: Type.String(), at: Type.String(), sentence: Type.String() })),
+  ),
 );
 const cubeStateSchema = Type.Object(
   {
@@ -48,36 +58,43 @@ const cubeStateSchema = Type.Object(
 );
 /** How a cube stands at this moment, whatever a plan remembers of it. */
 export type CubeState = Static<typeof cubeStateSchema>;
-export const deploymentSchema = Type.Object({
-  cube_id: Type.String(),
-  change: Type.String({ description: 'deploy, restart or scale' }),
-  version: nullable<string>(Type.String()),
-  previous_version: nullable<string>(Type.String()),
-  status: Type.String({ description: 'running, done, taken_back, refused, superseded or undo_incomplete' }),
-  failure: nullable<string>(Type.String()),
-  step: Type.String(),
-  sentence: Type.String(),
-  by: Type.String(),
-  steps,
-  now: nullable<CubeState>(cubeStateSchema),
-});
-export const rollbackSchema = Type.Object({
-  cube_id: Type.String(),
-  target_version: nullable<string>(Type.String()),
-  from_version: nullable<string>(Type.String()),
-  status: Type.String({ description: 'running, escalated, completed or acknowledged' }),
-  step: Type.String(),
-  sentence: Type.String(),
-  by: Type.String(),
-  steps,
-  traffic_stopped_at: nullable<string>(Type.String()),
-  traffic_restored_at: nullable<string>(Type.String()),
-  closed_by: nullable<string>(Type.String({ description: 'who closed the cube before, and keeps it closed' })),
-  acknowledged_by: nullable<string>(Type.String()),
-  next: nextCommands,
-  now: nullable<CubeState>(cubeStateSchema),
-});
-/** A change of a cube, and how the cube stands now. */
-export type DeploymentAnswer = Static<typeof deploymentSchema>;
-/** An emergency rollback, and how the cube stands now. */
-export type RollbackAnswer = Static<typeof rollbackSchema>;
+/** What a plan reports of a change of a cube, with how the cube is now. */
+type WithCubeState<View> = View & { readonly now: CubeState | null };
+export type DeploymentAnswer = WithCubeState<DeploymentView>;
+export type RollbackAnswer = WithCubeState<RollbackView>;
+
+export const deploymentSchema = schemaOf<DeploymentAnswer>()(
+  Type.Object({
+    cube_id: Type.String(),
+    change: Type.Unsafe<CubeChange['kind']>(Type.String({ description: 'deploy, restart or scale' })),
+    version: nullable<string>(Type.String()),
+    previous_version: nullable<string>(Type.String()),
+    status: Type.Unsafe<DeploymentStatus>(
+      Type.String({ description: 'running, done, taken_back, refused, superseded or undo_incomplete' }),
+    ),
+    failure: nullable<string>(Type.String()),
+    step: Type.String(),
+    sentence: Type.String(),
+    by: Type.String(),
+    steps,
+    now: nullable<CubeState>(cubeStateSchema),
+  }),
+);
+export const rollbackSchema = schemaOf<RollbackAnswer>()(
+  Type.Object({
+    cube_id: Type.String(),
+    target_version: nullable<string>(Type.String()),
+    from_version: nullable<string>(Type.String()),
+    status: Type.Unsafe<RollbackStatus>(Type.String({ description: 'running, escalated, completed or acknowledged' })),
+    step: Type.String(),
+    sentence: Type.String(),
+    by: Type.String(),
+    steps,
+    traffic_stopped_at: nullable<string>(Type.String()),
+    traffic_restored_at: nullable<string>(Type.String()),
+    closed_by: nullable<string>(Type.String({ description: 'who closed the cube before, and keeps it closed' })),
+    acknowledged_by: nullable<string>(Type.String()),
+    next: nextCommands,
+    now: nullable<CubeState>(cubeStateSchema),
+  }),
+);

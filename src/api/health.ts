@@ -1,5 +1,7 @@
 import { Type } from 'typebox';
 
+/** What `/health` and `/ready` answer: the control API's own, and every cube's. */
+
 export const controlHealthSchema = Type.Object({
   status: Type.String({ description: 'ok or degraded' }),
   version: Type.String(),
@@ -9,4 +11,19 @@ export const controlHealthSchema = Type.Object({
     redis: Type.String({ description: 'ok or unreachable' }),
   }),
 });
-export const readySchema = Type.Object({ ready: Type.Boolean() });
+export const controlReadySchema = Type.Object({ ready: Type.Boolean() });
+
+export const cubeHealthSchema = Type.Object({
+  status: Type.String({ description: 'ok, or degraded while a dependency does not answer' }),
+  cube_id: Type.String(),
+  instance_id: Type.String(),
+  version: Type.String(),
+  state: Type.String({ description: 'starting, ready or draining' }),
+  uptime_seconds: Type.Integer(),
+  dependencies: Type.Record(Type.String(), Type.String({ description: 'ok or unreachable' })),
+});
+export const cubeReadySchema = Type.Object({
+  ready: Type.Boolean(),
+  state: Type.String(),
+  waiting_for: Type.Array(Type.String(), { description: 'dependencies that do not answer' }),
+});

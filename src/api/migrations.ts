@@ -1,13 +1,15 @@
-import { Type } from 'typebox';
-import { contractKinds } from '../domain/catalog.js';
+import { type Static, Type } from 'typebox';
+import { contractKinds, type MigrationKind } from '../domain/catalog.js';
 import {
   type MigrationAction,
+  type MigrationView,
   migrationActions,
   migrationModes,
   migrationStages,
   migrationStatuses,
 } from '../domain/migration/migration.js';
 import { unmappedColumnChoices } from '../domain/migration/options.js';
+import { schemaOf } from './schema-of.js';
 import { emptyBody, nullable, oneOf } from './shapes.js';
 
 /** Named as `idParameter` is: OpenAPI takes two names at one place of a path for the same path twice. */
@@ -50,47 +52,54 @@ export const steeringBodies = {
   rollback: Type.Object({ rehearse: Type.Optional(Type.Boolean()) }, { additionalProperties: false }),
 } as const satisfies Partial<Record<MigrationAction, object>>;
 
-export const migrationSchema = Type.Object(
-  {
-    id: Type.String(),
-    kind: oneOf(contractKinds),
-    mode: oneOf(migrationModes),
-    workflow_id: Type.String(),
-    run_id: nullable<string>({ type: 'string' }),
-    status: oneOf(migrationStatuses),
-    stage: oneOf(migrationStages),
-    progress: Type.Object({
-      total: Type.Integer(),
-      total_estimated: Type.Boolean(),
-      migrated: Type.Integer(),
-      rejected: Type.Integer(),
-      verified: Type.Integer(),
-      rate_per_second: Type.Integer(),
-      eta_seconds: nullable<number>({ type: 'integer' }),
-    }),
-    verification: Type.Object({
-      status: oneOf(['none', 'running', 'clean', 'mismatch']),
-      compared: Type.Integer(),
-      mismatches: Type.Array(Type.Object({ table: Type.String(), id: Type.String(), field: Type.String() })),
+export const migrationSchema = schemaOf<MigrationView>()(
+  Type.Object(
+    {
+      id: Type.String(),
+      kind: Type.Unsafe<MigrationKind>(oneOf(contractKinds)),
+      mode: oneOf(migrationModes),
+      workflow_id: Type.String(),
+      run_id: nullable<string>({ type: 'string' }),
+      status: oneOf(migrationStatuses),
+      stage: oneOf(migrationStages),
+      progress: Type.Object({
+        total: Type.Integer(),
+        total_estimated: Type.Boolean(),
+        migrated: Type.Integer(),
+        rejected: Type.Integer(),
+        verified: Type.Integer(),
+        rate_per_second: Type.Integer(),
+        eta_seconds: nullable<number>({ type: 'integer' }),
+      }),
+      verification: Type.Object({
+        status: oneOf(['none', 'running', 'clean', 'mismatch']),
+        compared: Type.Integer(),
+        mismatches: Type.Array(Type.Object({ table: Type.String(), id: Type.String(), field: Type.String() })),
+        finished_at: nullable<string>({ type: 'string' }),
+      }),
+      traffic: Type.Object({ enabled: Type.Boolean(), percentage: Type.Integer() }),
+      ownership: Type.Object({
+        owner: oneOf(['legacy', 'cube']),
+        epoch: Type.Integer(),
+        since: nullable<string>({ type: 'string' }),
+      }),
+      error: nullable<MigrationView['error']>(
+        schemaOf<NonNullable<MigrationView['error']>>()(
+          Type.Object({ type: Type.String(), message: Type.String(), hint: Type.String() }),
+        ),
+      ),
+      actions: Type.Array(oneOf(migrationActions)),
+      pending: nullable<MigrationAction>(
+        Type.String({ description: 'an action that was accepted and is not carried out yet' }),
+      ),
+      started_at: Type.String(),
       finished_at: nullable<string>({ type: 'string' }),
-    }),
-    traffic: Type.Object({ enabled: Type.Boolean(), percentage: Type.Integer() }),
-    ownership: Type.Object({
-      owner: oneOf(['legacy', 'cube']),
-      epoch: Type.Integer(),
-      since: nullable<string>({ type: 'string' }),
-    }),
-    error: nullable<{ type: string; message: string; hint: string }>({
-      type: 'object',
-      properties: { type: { type: 'string' }, message: { type: 'string' }, hint: { type: 'string' } },
-      required: ['type', 'message', 'hint'],
-    }),
-    actions: Type.Array(oneOf(migrationActions)),
-    pending: nullable<MigrationAction>(
-      Type.String({ description: 'an action that was accepted and is not carried out yet' }),
-    ),
-    started_at: Type.String(),
-    finished_at: nullable<string>({ type: 'string' }),
-  },
-  { $id: 'Migration' },
+    },
+    { $id: 'Migration' },
+  ),
 );
+
+export const migrationListSchema = Type.Object({
+  items: Type.Array(Type.Unsafe<MigrationView>(Type.Ref('Migration#'))),
+});
+export type MigrationList = Static<typeof migrationListSchema>;

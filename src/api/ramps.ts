@@ -1,5 +1,8 @@
 import { Type } from 'typebox';
+import type { TrafficName } from '../domain/cubes.js';
+import type { RampVerdict } from '../domain/traffic/ramp/gate.js';
 import { type RampAction, type RampAnswer, rampActions, rampStatuses } from '../domain/traffic/ramp/ramp.js';
+import { schemaOf } from './schema-of.js';
 import { emptyBody, nextCommands, nullable, oneOf, reason } from './shapes.js';
 
 const weight = Type.Integer({ minimum: 1, maximum: 100 });
@@ -39,61 +42,65 @@ export const rampSteeringBodies = {
   alarm: Type.Object({ why: reason }, { additionalProperties: false }),
 } as const satisfies Partial<Record<RampAction, object>>;
 
-export const rampSchema = Type.Object(
-  {
-    cube: Type.String(),
-    workflow_id: Type.String(),
-    status: oneOf(rampStatuses),
-    percentage: Type.Integer({
-      description: 'the share of users on the cube now; where Redis does not answer, as it was seen last',
-    }),
-    weight: nullable<RampAnswer['weight']>(
-      Type.Object(
-        { enabled: Type.Boolean(), percentage: nullable<number>(Type.Integer()) },
-        { description: 'the flags as they stand; null where Redis does not answer' },
-      ),
-    ),
-    target_percentage: Type.Integer(),
-    steps: Type.Array(Type.Integer()),
-    verdict: nullable<string>(Type.String()),
-    reason: Type.String(),
-    sentence: Type.String({ description: 'why it is where it is' }),
-    since: Type.String(),
-    checks: Type.Integer(),
-    checked_at: nullable<string>(Type.String()),
-    evidence: Type.Object(
-      {
-        step_watched_seconds: Type.Integer(),
-        step_requests: Type.Integer(),
-        step_failed_requests: Type.Integer(),
-        likelihood_ratio: Type.Number({ description: 'of more errors on the cube; above 100 it goes back' }),
-        cube_p99_ms: nullable<number>(Type.Number()),
-        legacy_p99_ms: nullable<number>(Type.Number()),
-        shadow_compared: Type.Integer(),
-        shadow_mismatched: Type.Integer(),
-      },
-      { description: 'what was seen since the step, or since the ramp went back' },
-    ),
-    rollbacks: Type.Array(
-      Type.Object({
-        at: Type.String(),
-        from_percentage: Type.Integer(),
-        reason: Type.String(),
-        sentence: Type.String(),
+export const rampSchema = schemaOf<RampAnswer>()(
+  Type.Object(
+    {
+      cube: Type.Unsafe<TrafficName>(Type.String()),
+      workflow_id: Type.String(),
+      status: oneOf(rampStatuses),
+      percentage: Type.Integer({
+        description: 'the share of users on the cube now; where Redis does not answer, as it was seen last',
       }),
-    ),
-    hold_off_until: nullable<string>(Type.String()),
-    settings: Type.Object({
-      interval_seconds: Type.Integer(),
-      check_interval_seconds: Type.Integer(),
-      minimums: Type.Object({ requests: Type.Integer(), users: Type.Integer() }),
-      slow_seconds: Type.Integer(),
-      error_budget_percent: Type.Number(),
-    }),
-    lowered: Type.Array(Type.String(), { description: 'settings under which less proof is asked for than usual' }),
-    started_by: Type.String(),
-    actions: Type.Array(oneOf(rampActions)),
-    next: nextCommands,
-  },
-  { $id: 'Ramp' },
+      weight: nullable<RampAnswer['weight']>(
+        schemaOf<NonNullable<RampAnswer['weight']>>()(
+          Type.Object(
+            { enabled: Type.Boolean(), percentage: nullable<number>(Type.Integer()) },
+            { description: 'the flags as they stand; null where Redis does not answer' },
+          ),
+        ),
+      ),
+      target_percentage: Type.Integer(),
+      steps: Type.Array(Type.Integer()),
+      verdict: nullable<RampVerdict>(Type.String()),
+      reason: Type.String(),
+      sentence: Type.String({ description: 'why it is where it is' }),
+      since: Type.String(),
+      checks: Type.Integer(),
+      checked_at: nullable<string>(Type.String()),
+      evidence: Type.Object(
+        {
+          step_watched_seconds: Type.Integer(),
+          step_requests: Type.Integer(),
+          step_failed_requests: Type.Integer(),
+          likelihood_ratio: Type.Number({ description: 'of more errors on the cube; above 100 it goes back' }),
+          cube_p99_ms: nullable<number>(Type.Number()),
+          legacy_p99_ms: nullable<number>(Type.Number()),
+          shadow_compared: Type.Integer(),
+          shadow_mismatched: Type.Integer(),
+        },
+        { description: 'what was seen since the step, or since the ramp went back' },
+      ),
+      rollbacks: Type.Array(
+        Type.Object({
+          at: Type.String(),
+          from_percentage: Type.Integer(),
+          reason: Type.String(),
+          sentence: Type.String(),
+        }),
+      ),
+      hold_off_until: nullable<string>(Type.String()),
+      settings: Type.Object({
+        interval_seconds: Type.Integer(),
+        check_interval_seconds: Type.Integer(),
+        minimums: Type.Object({ requests: Type.Integer(), users: Type.Integer() }),
+        slow_seconds: Type.Integer(),
+        error_budget_percent: Type.Number(),
+      }),
+      lowered: Type.Array(Type.String(), { description: 'settings under which less proof is asked for than usual' }),
+      started_by: Type.String(),
+      actions: Type.Array(oneOf(rampActions)),
+      next: nextCommands,
+    },
+    { $id: 'Ramp' },
+  ),
 );

@@ -1,6 +1,8 @@
 import { type Static, Type } from 'typebox';
 import { kindEntry, migrationKinds } from '../domain/catalog.js';
+import type { RejectItem } from '../domain/migration/reject-item.js';
 import { pageLimit } from './routes.js';
+import { schemaOf } from './schema-of.js';
 import { nullable, reason } from './shapes.js';
 
 /** A row: its id in the kind's main table, or `table:id`. */
@@ -27,7 +29,7 @@ export const rejectPageQuery = Type.Object(
   { additionalProperties: false },
 );
 
-const rejectDetail = Type.Unsafe<string | { readonly children: number; readonly text: string }>({
+const rejectDetail = Type.Unsafe<RejectItem['detail']>({
   anyOf: [
     { type: 'string' },
     {
@@ -42,14 +44,16 @@ const rejectDetail = Type.Unsafe<string | { readonly children: number; readonly 
 export const rejectPageSchema = Type.Object(
   {
     items: Type.Array(
-      Type.Object({
-        table: Type.String(),
-        id: Type.String(),
-        reason: Type.String({ description: reasonsOfKinds() }),
-        detail: rejectDetail,
-        payload: Type.Unknown(),
-        attempts: Type.Integer(),
-      }),
+      schemaOf<RejectItem>()(
+        Type.Object({
+          table: Type.String(),
+          id: Type.String(),
+          reason: Type.String({ description: reasonsOfKinds() }),
+          detail: rejectDetail,
+          payload: Type.Unknown(),
+          attempts: Type.Integer(),
+        }),
+      ),
     ),
     next_cursor: nullable<string>({ type: 'string' }),
   },

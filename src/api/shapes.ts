@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { NextCommand } from '../domain/deployment/cube-changes.js';
+import { schemaOf } from './schema-of.js';
 
 /** Shapes that several requests and answers have in common. */
 
@@ -16,7 +17,7 @@ export const emptyBody = Type.Object({}, { additionalProperties: false });
 export const reason = Type.String({ minLength: 1, maxLength: 1000 });
 
 export const nextCommands = Type.Unsafe<readonly NextCommand[]>(
-  Type.Array(Type.Object({ command: Type.String(), what: Type.String() }), {
+  Type.Array(schemaOf<NextCommand>()(Type.Object({ command: Type.String(), what: Type.String() })), {
     description: 'what a person may type now, and what it does; empty while nobody is waited for',
   }),
 );

@@ -1,4 +1,5 @@
 import { createSigner } from 'fast-jwt';
+import { isTokenHolder } from '../domain/token-holder.js';
 import {
   type Claims,
   createSignedTokens,
@@ -49,13 +50,6 @@ export function issueCubeToken(
 /** A verifier of cube tokens, which live at most an hour. */
 export function createTokenVerifier(secrets: TokenSecrets, clock: () => Date): TokenVerifier {
   return createSignedTokens(secrets, { issuer: cubeTokenIssuer, read: identityOf, clock });
-}
-
-/** Valid holders of a token: letters and digits of any script, dots, dashes, underscores. They appear in logs, terminals and the audit. */
-export const tokenHolderPattern = '^[\\p{L}\\p{N}][\\p{L}\\p{N}._-]{0,199}$';
-
-export function isTokenHolder(text: string): boolean {
-  return new RegExp(tokenHolderPattern, 'u').test(text);
 }
 
 function identityOf({

@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { AuditCheck, AuditEntryView, AuditPage } from '../api/audit.js';
+import type { AuditCheckAnswer, AuditPage } from '../api/audit.js';
+import type { AuditEntry, BrokenReason } from '../domain/audit.js';
 import type { Connect } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output, table } from './output.js';
 
-const sentences: Readonly<Record<string, string>> = {
+const sentences: Readonly<Record<BrokenReason, string>> = {
   changed: 'is not as it was written',
   missing_before: 'does not follow the entry before it: some are missing',
   anchor_differs: 'is not the one that the anchor names: the audit was written anew',
@@ -47,7 +48,7 @@ export function registerAuditCommands(program: Command, output: Output, connect:
     .action((options: { anchor?: string; json?: boolean }) =>
       conclude(async () => {
         const query = options.anchor === undefined ? '' : `?anchor=${encodeURIComponent(options.anchor)}`;
-        const check = await connect().call<AuditCheck>('GET', `/v1/audit/check${query}`);
+        const check = await connect().call<AuditCheckAnswer>('GET', `/v1/audit/check${query}`);
         if (options.json) output.json(check);
         else output.print(describeCheck(check));
         return check.intact ? exitCodes.done : exitCodes.mismatch;
@@ -56,19 +57,19 @@ export function registerAuditCommands(program: Command, output: Output, connect:
 }
 
 /** The token's holder, and who the client says it was. */
-function who({ actor, details: { claimed_by: claimed, os_user: osUser } }: AuditEntryView): string {
+function who({ actor, details: { claimed_by: claimed, os_user: osUser } }: AuditEntry): string {
   const says = [claimed, osUser === undefined ? undefined : `${osUser}@`].filter((one) => one !== undefined);
   return says.length === 0 ? actor : `${actor} (says: ${says.join(', ')})`;
 }
 
 /** Plans put on record what they did or received themselves; of anything else nobody knows where nothing tells. */
-function outcomeOf({ actor, action, outcome }: AuditEntryView): string {
+function outcomeOf({ actor, action, outcome }: AuditEntry): string {
   if (outcome !== undefined) return outcome.reason === undefined ? outcome.what : `${outcome.what}: ${outcome.reason}`;
   return actor === 'temporal' || action.startsWith('plan.') ? '-' : 'unknown';
 }
 
-function describeCheck({ entries, head, broken }: AuditCheck): string {
-  if (broken !== null) return `entry ${broken.seq} ${sentences[broken.reason] ?? broken.reason}`;
+function describeCheck({ entries, head, broken }: AuditCheckAnswer): string {
+  if (broken !== null) return `entry ${broken.seq} ${sentences[broken.reason]}`;
   const anchor = head === null ? '' : `; the newest is ${head.seq}:${head.hash}`;
   return `all ${entries} entries are as they were written${anchor}`;
 }

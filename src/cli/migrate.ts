@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
+import type { MigrationList } from '../api/migrations.js';
 import type { RejectPage } from '../api/rejects.js';
 import { Failure } from '../base/failures.js';
 import { contractKinds, migrationKinds } from '../domain/catalog.js';
@@ -80,7 +81,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
     .option('--json', 'as JSON')
     .action((options: OutputOptions) =>
       conclude(async () => {
-        const { items } = await connect().call<{ items: MigrationView[] }>('GET', '/v1/migrations');
+        const { items } = await connect().call<MigrationList>('GET', '/v1/migrations');
         if (options.json) output.json(items);
         else
           output.print(

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { issueCubeToken, isTokenHolder } from '../auth/tokens.js';
+import { issueCubeToken } from '../auth/tokens.js';
 import { Failure } from '../base/failures.js';
+import { isTokenHolder } from '../domain/token-holder.js';
 import { cubeSecret } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output } from './output.js';

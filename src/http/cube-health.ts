@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
+import { cubeHealthSchema, cubeReadySchema } from '../api/health.js';
 import type { CubeDefinition } from '../domain/cubes.js';
 import type { InstanceState } from '../registry/instances.js';
 import type { DependencyHealth } from './dependency-health.js';
@@ -16,25 +16,9 @@ export interface CubeIdentityOptions {
   state: InstanceState;
 }
 
-const dependencies = Type.Record(Type.String(), Type.String({ description: 'ok or unreachable' }));
-const healthSchema = Type.Object({
-  status: Type.String({ description: 'ok, or degraded while a dependency does not answer' }),
-  cube_id: Type.String(),
-  instance_id: Type.String(),
-  version: Type.String(),
-  state: Type.String({ description: 'starting, ready or draining' }),
-  uptime_seconds: Type.Integer(),
-  dependencies,
-});
-const readySchema = Type.Object({
-  ready: Type.Boolean(),
-  state: Type.String(),
-  waiting_for: Type.Array(Type.String(), { description: 'dependencies that do not answer' }),
-});
-
 /** `GET /health` says how the cube and each dependency is, always with 200; `GET /ready` is 503 while it cannot serve. */
 export function registerCubeHealth(app: FastifyInstance, cube: CubeIdentityOptions, clock: () => Date): void {
-  const health = { summary: 'Liveness, dependencies, version', response: { 200: healthSchema } };
+  const health = { summary: 'Liveness, dependencies, version', response: { 200: cubeHealthSchema } };
   app.get('/health', { schema: health }, async () => {
     const [needed, optional] = await Promise.all([cube.needed.check(), cube.optional.check()]);
     const states = { ...needed, ...optional };
@@ -48,7 +32,7 @@ export function registerCubeHealth(app: FastifyInstance, cube: CubeIdentityOptio
       dependencies: states,
     };
   });
-  const readiness = { summary: '200 once it can serve', response: { 200: readySchema, 503: readySchema } };
+  const readiness = { summary: '200 once it can serve', response: { 200: cubeReadySchema, 503: cubeReadySchema } };
   app.get('/ready', { schema: readiness }, async (_request, reply) => {
     const waiting = Object.entries(await cube.needed.check()).flatMap(([name, state]) =>
       state === 'ok' ? [] : [name],

@@ -1,21 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
 import { Failure } from '../base/failures.js';
-import { isReadableName, maxNameCharacters } from '../domain/person-name.js';
+import { isReadableName } from '../domain/person-name.js';
 import type { Authorization } from './authorization.js';
-
-/** As `encodeURIComponent` writes up to a hundred characters. */
-const encoded = { pattern: "^(?:[A-Za-z0-9_.!~*'()-]|%[0-9A-Fa-f]{2})+$", maxLength: 12 * maxNameCharacters };
-const headerText = `percent-encoded UTF-8, ${maxNameCharacters} characters at most; a claim of the client, put into the audit as such`;
-
-/** Headers in which a client may name the person behind a call, for routes that write to the audit. */
-export const requesterHeaders = Type.Object({
-  'x-claimed-by': Type.Optional(Type.String({ ...encoded, description: `who asks, by their own word: ${headerText}` })),
-  'x-os-user': Type.Optional(
-    Type.String({ ...encoded, description: `the client's operating system user: ${headerText}` }),
-  ),
-});
 
 /** The requester of an act, for the audit. */
 export interface Requester {

@@ -1,50 +1,13 @@
 import pg from 'pg';
 import { Failure } from '../base/failures.js';
-import { type AuditOutcome, auditOutcomes } from '../domain/audit-outcome.js';
-
-/** What is put on record. `details` holds settings, ids and counts; never a secret, never the contents of a record. */
-export interface AuditedAct {
-  /** The cube id of the token that asked for it. */
-  readonly actor: string;
-  /** What was asked for, as `traffic.set`. */
-  readonly action: string;
-  /** What it was asked for, as a cube's id. */
-  readonly subject: string;
-  readonly details: Readonly<Record<string, unknown>>;
-}
-
-export interface AuditEntry extends AuditedAct {
-  /** The database role that wrote it; null when it is from before that was kept. */
-  readonly writer: string | null;
-  readonly seq: number;
-  /** ISO 8601, UTC, six digits. */
-  readonly at: string;
-  readonly hash: string;
-  /** What became of it; undefined where nothing tells. */
-  readonly outcome?: {
-    readonly what: AuditOutcome;
-    /** The failure's type, of what was not done. */
-    readonly reason?: string;
-    /** The entry that tells it; undefined where the act was put on record when it was over. */
-    readonly entry?: { readonly seq: number; readonly at: string; readonly hash: string };
-  };
-}
-
-/** Names one entry for good: noted outside of the database, it shows later that nothing up to it was rewritten. */
-export interface AuditAnchor {
-  readonly seq: number;
-  readonly hash: string;
-}
-
-export interface AuditCheck {
-  readonly entries: number;
-  /** The newest entry; null when there is none. */
-  readonly head: AuditAnchor | null;
-  /** The first entry that is not as it was written; null when all are. */
-  readonly broken: { readonly seq: number; readonly reason: BrokenReason } | null;
-}
-
-export type BrokenReason = 'changed' | 'missing_before' | 'anchor_differs' | 'anchor_missing';
+import {
+  type AuditAnchor,
+  type AuditCheck,
+  type AuditEntry,
+  type AuditedAct,
+  auditOutcomes,
+  type BrokenReason,
+} from '../domain/audit.js';
 
 /** What the first entry names as the hash before it. */
 const beginning = '0'.repeat(64);

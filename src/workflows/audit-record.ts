@@ -1,5 +1,6 @@
 import { proxyActivities, workflowInfo } from '@temporalio/workflow';
-import type { AuditedAct, AuditRecord } from '../activities/audit-record.js';
+import type { AuditRecord } from '../activities/audit-record.js';
+import type { AuditedAct } from '../domain/audit.js';
 import type { RequestProof } from '../domain/plan-requests.js';
 import { profiles } from './lib/retry-profiles.js';
 

@@ -1,16 +1,7 @@
 import type pg from 'pg';
 import { minKey } from '../../domain/migration/key-range.js';
+import type { RejectItem } from '../../domain/migration/reject-item.js';
 import type { RowRef } from '../../domain/migration/row-name.js';
-
-export interface RejectItem {
-  readonly table: string;
-  readonly id: string;
-  readonly reason: string;
-  /** Of a table that others are children of: also how many rows follow the reject. */
-  readonly detail: string | { readonly children: number; readonly text: string };
-  readonly payload: unknown;
-  readonly attempts: number;
-}
 
 /** A table whose rejects are listed. */
 export interface RejectTable {

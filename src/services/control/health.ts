@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { controlHealthSchema, readySchema } from '../../api/health.js';
+import { controlHealthSchema, controlReadySchema } from '../../api/health.js';
 import { packageVersion } from '../../base/package-root.js';
 import { checkLedgerVersion, knownLedgerVersion, ledgerVersion } from '../../postgres/ledger/schema.js';
 import type { ControlDependencies } from './dependencies.js';
@@ -36,7 +36,10 @@ export function registerHealthRoutes(app: FastifyInstance, deps: ControlDependen
       dependencies: { cube_database: word(database), temporal: word(temporal), redis: word(redis) },
     };
   });
-  const readiness = { summary: '200 once it can serve', response: { 200: readySchema, 503: readySchema } };
+  const readiness = {
+    summary: '200 once it can serve',
+    response: { 200: controlReadySchema, 503: controlReadySchema },
+  };
   app.get('/ready', { schema: readiness }, async (_request, reply) => {
     const ready = await ledgerIsThere();
     return reply.code(ready ? 200 : 503).send({ ready });

@@ -1,15 +1,15 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
 import { problemResponses } from '../../api/problem.js';
-import { issueCubeToken, tokenHolderPattern } from '../../auth/tokens.js';
+import { requesterHeaders } from '../../api/requester-headers.js';
+import { issueBody, issuedSchema, validateBody, validatedSchema } from '../../api/tokens.js';
+import { issueCubeToken } from '../../auth/tokens.js';
 import { Failure, toFailure } from '../../base/failures.js';
-import type { AuditOutcome } from '../../domain/audit-outcome.js';
+import type { AuditedAct, AuditOutcome } from '../../domain/audit.js';
 import type { Rate } from '../../domain/traffic/token-bucket.js';
 import { buildCube, type CubeApp, type CubeOptions } from '../../http/cube.js';
 import { limitRate, type RateLimiter } from '../../http/rate-limit.js';
-import { requesterHeaders, requesterOf } from '../../http/requester.js';
-import type { AuditedAct } from '../../postgres/audit.js';
+import { requesterOf } from '../../http/requester.js';
 import { postgresFailure } from '../../postgres/errors.js';
 import { refuseOldIssuer, refuseWrongIssue } from './issuing.js';
 
@@ -26,20 +26,6 @@ export interface SecurityCubeOptions extends Omit<CubeOptions, 'addressRate' | '
 
 /** A cube needs one token an hour, a person with a script several in a row. */
 const defaultRates = { address: { perSecond: 20, burst: 100 }, subject: { perSecond: 5, burst: 50 } };
-
-const issueBody = Type.Object(
-  {
-    cube_id: Type.String({ pattern: tokenHolderPattern }),
-    permissions: Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: 100, uniqueItems: true }),
-  },
-  { additionalProperties: false },
-);
-const issued = Type.Object({ token: Type.String(), expires_at: Type.String() });
-const validateBody = Type.Object({ token: Type.String() }, { additionalProperties: false });
-const validated = Type.Union([
-  Type.Object({ valid: Type.Literal(true), cube_id: Type.String(), permissions: Type.Array(Type.String()) }),
-  Type.Object({ valid: Type.Literal(false), error: Type.String() }),
-]);
 
 /** The security cube: issues cube tokens to holders of one, and validates them. */
 export async function buildSecurityCube(options: SecurityCubeOptions): Promise<CubeApp> {
@@ -69,7 +55,7 @@ export async function buildSecurityCube(options: SecurityCubeOptions): Promise<C
         headers: requesterHeaders,
         body: issueBody,
         response: {
-          201: issued,
+          201: issuedSchema,
           ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'rate_limited', 'cube_unreachable'),
         },
       },
@@ -98,7 +84,7 @@ export async function buildSecurityCube(options: SecurityCubeOptions): Promise<C
       schema: {
         summary: 'Whether a token is right, and what it allows',
         body: validateBody,
-        response: { 200: validated, ...problemResponses('invalid_input', 'rate_limited') },
+        response: { 200: validatedSchema, ...problemResponses('invalid_input', 'rate_limited') },
       },
     },
     async (request, reply) => {

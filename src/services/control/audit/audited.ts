@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import { failureRule, toFailure } from '../../../base/failures.js';
-import type { AuditOutcome } from '../../../domain/audit-outcome.js';
+import type { AuditedAct, AuditOutcome } from '../../../domain/audit.js';
 import { requesterOf } from '../../../http/requester.js';
-import { type AuditedAct, appendAudit } from '../../../postgres/audit.js';
+import { appendAudit } from '../../../postgres/audit.js';
 import { postgresFailure } from '../../../postgres/errors.js';
 import type { ControlDependencies } from '../dependencies.js';
 

@@ -3,6 +3,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { ProveRequest } from '../../../auth/request-proofs.js';
 import { Failure } from '../../../base/failures.js';
 import type { TemporalTarget } from '../../../config/temporal-address.js';
+import type { AuditedAct } from '../../../domain/audit.js';
 import {
   type Acknowledgement,
   begunDeployment,
@@ -17,7 +18,6 @@ import {
   rollbackIdOf,
 } from '../../../domain/deployment/cube-changes.js';
 import { taskQueues } from '../../../domain/task-queues.js';
-import type { AuditedAct } from '../../../postgres/audit.js';
 import { createTemporalCalls, notPossible, type StartedPlan } from '../temporal-calls.js';
 
 /** Changes of cubes, as the control API starts and follows them. All throw `temporal_unreachable`. */

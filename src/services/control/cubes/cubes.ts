@@ -1,7 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
-import { type CubeView, cubeSchema, type InstanceView } from '../../../api/cubes.js';
+import { type CubeView, cubeListSchema, cubeSchema, type InstanceView } from '../../../api/cubes.js';
 import { problemResponses } from '../../../api/problem.js';
 import { idParameter, security } from '../../../api/routes.js';
 import { Failure } from '../../../base/failures.js';
@@ -24,7 +23,7 @@ export function registerCubeRoutes(app: FastifyInstance, deps: ControlDependenci
         security,
         summary: 'Every cube: its versions, its instances, their health',
         response: {
-          200: Type.Object({ items: Type.Array(cubeSchema) }),
+          200: cubeListSchema,
           ...problemResponses('unauthorized', 'forbidden', 'redis_unreachable'),
         },
       },

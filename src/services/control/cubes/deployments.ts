@@ -1,12 +1,12 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { deployBody, deploymentSchema, scaleBody } from '../../../api/deployments.js';
+import { requesterHeaders } from '../../../api/requester-headers.js';
 import { idParameter, planRefusals, security } from '../../../api/routes.js';
 import { emptyBody } from '../../../api/shapes.js';
 import { Failure, isFailureType } from '../../../base/failures.js';
 import { type CubeChange, type DeploymentView, deploymentDefaults } from '../../../domain/deployment/cube-changes.js';
 import { checkInstances } from '../../../domain/deployment/desired-cubes.js';
-import { requesterHeaders } from '../../../http/requester.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { checkKept, checkKnownCube, found } from './cube-checks.js';

@@ -1,12 +1,12 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { acknowledgeBody, rollbackBody, rollbackSchema } from '../../../api/deployments.js';
+import { requesterHeaders } from '../../../api/requester-headers.js';
 import { idParameter, planRefusals, security } from '../../../api/routes.js';
 import { Failure, toFailure } from '../../../base/failures.js';
-import type { AuditOutcome } from '../../../domain/audit-outcome.js';
+import type { AuditedAct, AuditOutcome } from '../../../domain/audit.js';
 import { type RollbackView, rollbackDefaults } from '../../../domain/deployment/cube-changes.js';
-import { requesterHeaders } from '../../../http/requester.js';
-import { type AuditedAct, appendAudit } from '../../../postgres/audit.js';
+import { appendAudit } from '../../../postgres/audit.js';
 import { actOf, audited, outcomeOf, reasonOf } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { checkKept, checkKnownCube, checkWarm, found } from './cube-checks.js';

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { kindParameter, startBody, steeringBodies } from '../../../api/migrations.js';
+import { kindParameter, migrationListSchema, startBody, steeringBodies } from '../../../api/migrations.js';
 import { problemResponses } from '../../../api/problem.js';
+import { requesterHeaders } from '../../../api/requester-headers.js';
 import { idParameter, planRefusals, security } from '../../../api/routes.js';
 import { Failure } from '../../../base/failures.js';
 import { contractKinds, defaultOptionsOf, type MigrationKind, migrationKinds } from '../../../domain/catalog.js';
 import { isMigrationId } from '../../../domain/migration/migration.js';
 import type { MigrationOptions } from '../../../domain/migration/options.js';
-import { requesterHeaders } from '../../../http/requester.js';
 import { findStart, recordRunId, recordStart } from '../../../postgres/ledger/runs.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
@@ -39,11 +39,7 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
         security,
         summary: 'All migrations',
         response: {
-          200: {
-            type: 'object',
-            properties: { items: { type: 'array', items: { $ref: 'Migration#' } } },
-            required: ['items'],
-          },
+          200: migrationListSchema,
           ...problemResponses('unauthorized', 'forbidden'),
         },
       },

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Static } from 'typebox';
 import { problemResponses } from '../../../api/problem.js';
 import { rampSchema, rampStartBody, rampSteeringBodies } from '../../../api/ramps.js';
+import { requesterHeaders } from '../../../api/requester-headers.js';
 import { planRefusals, security } from '../../../api/routes.js';
 import { emptyBody } from '../../../api/shapes.js';
 import { cubeParameter } from '../../../api/traffic.js';
@@ -16,7 +17,6 @@ import {
 } from '../../../domain/traffic/ramp/ramp.js';
 import { type RampSettings, usualSettings } from '../../../domain/traffic/ramp/settings.js';
 import { planSteps } from '../../../domain/traffic/ramp/steps.js';
-import { requesterHeaders } from '../../../http/requester.js';
 import { checkWrites } from '../../../runtime/write-checks.js';
 import { readFlags } from '../../../traffic/flags.js';
 import { audited } from '../audit/audited.js';

@@ -1,11 +1,11 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { problemResponses } from '../../../api/problem.js';
+import { requesterHeaders } from '../../../api/requester-headers.js';
 import { security } from '../../../api/routes.js';
 import { cubeParameter, type TrafficView, trafficChangeBody, trafficSchema } from '../../../api/traffic.js';
 import { Failure } from '../../../base/failures.js';
 import { cubeDefinitions, findCube, isTrafficName, type TrafficName, trafficNames } from '../../../domain/cubes.js';
-import { requesterHeaders } from '../../../http/requester.js';
 import type { StoredFlags } from '../../../traffic/flag-texts.js';
 import { type FlagsChange, type FlagsRecord, readFlags, writeFlags } from '../../../traffic/flags.js';
 import { audited } from '../audit/audited.js';
