@@ -63,6 +63,8 @@ export interface KindEntry {
   readonly tables: readonly { readonly name: string; readonly parent?: string }[];
   /** The reasons for which a row is not moved, in the order in which they are looked for. */
   readonly rejectReasons: readonly string[];
+  /** What a warning about a row that was moved means; evidence reports count such rows under this name. Left out: `warned`. */
+  readonly warning?: string;
   /** Share of rows, in percent, past which rejects block a run. */
   readonly rejectLimitPercent: number;
   /** Options of a run that differ from those of every other kind. */
@@ -85,6 +87,7 @@ export const catalog = {
       'timestamp_invalid',
       'refused_by_target',
     ],
+    warning: 'pillars_do_not_fit',
     rejectLimitPercent: 2,
     defaults: {},
   },

@@ -571,7 +571,15 @@ describe('one run from its start to its end', () => {
     const answer = await engine.call('GET', '/v1/migrations/one/report', undefined, ['migration:read']);
     expect(answer).toMatchObject({
       status: 200,
-      body: { report: { migration: { id: 'one' } }, signature: { alg: 'HS256', value: expect.any(String) } },
+      body: {
+        report: {
+          migration: { id: 'one' },
+          batches: expect.arrayContaining([
+            expect.objectContaining({ table: 'saju_records', pillars_do_not_fit: expect.any(Number) }),
+          ]),
+        },
+        signature: { alg: 'HS256', value: expect.any(String) },
+      },
     });
     expectAnswerFits('get', '/v1/migrations/{id}/report', answer);
     expect(JSON.stringify(answer.body)).not.toContain('interpretation');

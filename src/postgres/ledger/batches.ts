@@ -10,7 +10,7 @@ export interface BatchEntry {
   readonly migrated: number;
   /** Rejects, and rows that follow one. */
   readonly rejected: number;
-  /** Carried rows whose pillars do not fit their date. */
+  /** Rows that were moved with a warning; the catalogue names what it means for the kind. */
   readonly warned: number;
   readonly bytes: number;
   /** The ids written to the target, as the text of an int8multirange: what the batch owns there. */

@@ -1,4 +1,6 @@
 import type pg from 'pg';
+import { kindEntry, type MigrationKind } from '../../domain/catalog.js';
+import { quoteIdentifier } from '../connect.js';
 
 /** What a report proves, as the ledger holds it. Ids, fields and counts; no record contents. */
 export interface ReportRecords {
@@ -13,12 +15,17 @@ export interface ReportRecords {
   readonly events: unknown;
 }
 
-export async function readReport(cube: pg.Pool, migrationId: string): Promise<ReportRecords> {
+/** The records of a run; rows with a warning are counted under the name that the catalogue has for warnings of the kind. */
+export async function readReport(
+  cube: pg.Pool,
+  { id: migrationId, kind }: { readonly id: string; readonly kind: MigrationKind },
+): Promise<ReportRecords> {
+  const warning = quoteIdentifier(kindEntry(kind).warning ?? 'warned');
   const found = await cube.query<ReportRecords>(
     `select
        (select unmapped_columns from ledger.migrations where id = $1) as unmapped_columns,
        (select coalesce(json_agg(b), '[]') from (
-          select table_name as table, origin, state, count(*) as batches, sum(migrated) as migrated, sum(rejected) as rejected, sum(warned) as pillars_do_not_fit,
+          select table_name as table, origin, state, count(*) as batches, sum(migrated) as migrated, sum(rejected) as rejected, sum(warned) as ${warning},
                  sum(bytes) as bytes, min(committed_at) as first_commit, max(committed_at) as last_commit, count(distinct worker) as workers
             from ledger.batches where migration_id = $1 group by table_name, origin, state order by table_name, origin, state) b) as batches,
        (select coalesce(json_agg(r), '[]') from (

@@ -9,7 +9,7 @@ import {
   workflowTypeOf,
 } from '../../../src/domain/catalog.js';
 import { cubeIds, smokeCallsOf, trafficNameOfKind } from '../../../src/domain/cubes.js';
-import { sajuRejectReasons } from '../../../src/domain/saju/convert-record.js';
+import { type SajuWarning, sajuRejectReasons } from '../../../src/domain/saju/convert-record.js';
 import * as workflows from '../../../src/workflows/index.js';
 
 test('cubes have the ports and prefixes of the contract', () => {
@@ -67,6 +67,10 @@ describe.each(migrationKinds)('%s', (kind) => {
 
 test('a saju record is rejected for the reasons of the catalogue', () => {
   expect(kindEntry('saju-records').rejectReasons).toEqual([...sajuRejectReasons, 'refused_by_target']);
+});
+
+test('a saju record that is moved with a warning is reported under the name of its only warning', () => {
+  expect(kindEntry('saju-records').warning).toBe('pillars_do_not_fit' satisfies SajuWarning);
 });
 
 test('two percent of saju records may be rejected', () => {

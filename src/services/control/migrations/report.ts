@@ -26,7 +26,7 @@ export function registerReportRoutes(app: FastifyInstance, deps: ControlDependen
     },
     async (request) => {
       const migration = await knownMigration(deps, request.params.id);
-      const records = await readReport(deps.cube, request.params.id);
+      const records = await readReport(deps.cube, migration);
       return {
         ...signReport(deps.secret(), {
           made_at: deps.clock().toISOString(),
