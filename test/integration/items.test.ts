@@ -14,9 +14,12 @@ import { type Databases, openDatabases } from '../../src/postgres/databases.js';
 import { recordRunState } from '../../src/postgres/ledger/run-state.js';
 import { recordStart } from '../../src/postgres/ledger/runs.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
-import { talismans } from '../new-kind/kind/kind.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { addNewKind, newKind, removeNewKind } from '../support/new-kind.js';
+
+// A kind is compared with its line of the catalogue when it is made.
+addNewKind();
+const { talismans } = await import('../new-kind/kind/kind.js');
 
 /** What is done to items, on real databases: steps, their ledger, and their undo. */
 let addresses: TestDatabases;
@@ -29,7 +32,6 @@ const item = (id: number): ItemRef => ({ table: 'talismans', id: String(id) });
 const drawings = talismans.items as KindItems;
 
 beforeAll(async () => {
-  addNewKind();
   addresses = await createDatabases(0);
   await upgradeLedger(addresses.cubeUrl);
   databases = openDatabases(addresses, 'cubeshift test', 6);

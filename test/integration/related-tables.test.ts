@@ -8,7 +8,7 @@ import { acceptRejects, countRejects } from '../../src/postgres/ledger/rejects.j
 import { readReport } from '../../src/postgres/ledger/report-records.js';
 import { readMigration } from '../../src/postgres/ledger/run-view.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
-import { books, createLibrary, libraryTables, shelves } from '../support/related-tables.js';
+import { books, createLibrary, libraryTables, loans, shelves } from '../support/related-tables.js';
 import { RowsRun } from '../support/rows-run.js';
 
 /** With two books each, and three loans of each book: 360 rows. */
@@ -444,6 +444,19 @@ describe('preflight', () => {
 
   test('tables that are listed before their parents are a defect of the program', () => {
     expect(() => createRowsKind([books, shelves])).toThrow('The kind library lists books before its parent shelves.');
+  });
+
+  test('tables other than those of the catalogue are a defect of the program', () => {
+    const all = 'shelves, books (child of shelves), loans (child of books)';
+    expect(() => createRowsKind([shelves, books])).toThrow(
+      `The kind library has mappings of shelves, books (child of shelves), and in the catalogue ${all}.`,
+    );
+    expect(() =>
+      createRowsKind([shelves, books, { ...loans, parent: { table: 'shelves', column: 'book_id' } }]),
+    ).toThrow(
+      `The kind library has mappings of shelves, books (child of shelves), loans (child of shelves), and in the catalogue ${all}.`,
+    );
+    expect(createRowsKind(libraryTables)).toBeDefined();
   });
 });
 

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { Failure } from '../../../base/failures.js';
+import { kindEntry, type MigrationKind } from '../../../domain/catalog.js';
 import { quoteIdentifier } from '../../../postgres/connect.js';
 import { atSide, type Databases } from '../../../postgres/databases.js';
 import { recordNotice } from '../../../postgres/ledger/notices.js';
@@ -8,7 +9,10 @@ import type { RowMapping, RowTables } from '../row-mapping.js';
 import type { Queryable } from './grants.js';
 import { estimateRows } from './source-estimate.js';
 
-/** Throws where the mappings of a kind's tables do not fit together: a defect of the program, found when it starts. */
+/**
+ * Throws where the mappings of a kind's tables do not fit together, or are of other tables or parents than the catalogue names:
+ * a defect of the program, found when it starts.
+ */
 export function checkRelations(tables: RowTables): void {
   for (const [place, mapping] of tables.entries()) {
     const { kind, table, parent } = mapping;
@@ -17,6 +21,17 @@ export function checkRelations(tables: RowTables): void {
       throw new Failure('unexpected', `The kind ${kind} lists ${table} before its parent ${parent.table}.`);
     parentReader(mapping);
   }
+  const { kind } = tables[0];
+  const mapped = tables.map(({ table, parent }) => relationText(table, parent?.table)).join(', ');
+  const listed = kindEntry(kind as MigrationKind)
+    .tables.map(({ name, parent }) => relationText(name, parent))
+    .join(', ');
+  if (mapped !== listed)
+    throw new Failure('unexpected', `The kind ${kind} has mappings of ${mapped}, and in the catalogue ${listed}.`);
+}
+
+function relationText(table: string, parent: string | undefined): string {
+  return parent === undefined ? table : `${table} (child of ${parent})`;
 }
 
 /**
