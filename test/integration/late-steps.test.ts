@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { endsRun, migrationActions } from '../../src/domain/migration/migration.js';
 import { inTransaction } from '../../src/postgres/connect.js';
+import { reopenMismatchedItems } from '../../src/postgres/ledger/items.js';
 import { claimOperation } from '../../src/postgres/ledger/operations.js';
 import { claimRange, releaseRanges } from '../../src/postgres/ledger/ranges.js';
 import { acceptRejects, recordRejects } from '../../src/postgres/ledger/rejects.js';
@@ -69,6 +70,19 @@ test.each([
   const before = await onRecord();
   await expect(step()).rejects.toMatchObject({ type: 'claim_lost' });
   expect(await onRecord()).toEqual(before);
+});
+
+test('a repair or a retry that wakes up after a verification was begun in its state is refused', async () => {
+  await claimOperation(databases.cube, current, 'change');
+  const id = await startVerification(databases.cube, current);
+  const before = await onRecord();
+  await expect(claimOperation(databases.cube, current, 'change')).rejects.toMatchObject({ type: 'claim_lost' });
+  await expect(reopenMismatchedItems(databases.cube, { ...current, kind: 'saju-records' })).rejects.toMatchObject({
+    type: 'claim_lost',
+  });
+  expect(await onRecord()).toEqual(before);
+  expect(await startVerification(databases.cube, current)).toBe(id);
+  await claimOperation(databases.cube, current);
 });
 
 test('ranges that a later state has claimed are not taken away by an earlier one', async () => {

@@ -9,7 +9,7 @@ export async function withClaimedWriter<T>(
   databases: Databases,
   run: RunReference,
   work: (claim: OperationClaim, writer: pg.Client) => Promise<T>,
-  purpose: OperationPurpose = 'work',
+  purpose: OperationPurpose = 'change',
 ): Promise<T> {
   const claim = await atSide('cube', () => claimOperation(databases.cube, run, purpose));
   const writer = await databases.connect('cube', claimSessionName(claim.token));

@@ -3,7 +3,7 @@ import { Failure } from '../../base/failures.js';
 import { type FencingToken, fencingToken } from '../../domain/migration/fencing-token.js';
 import type { ItemRef } from '../../domain/migration/items.js';
 import type { RunReference } from '../../domain/migration/run-reference.js';
-import { assertCurrent, currentStepSql, fenceValues } from './step-fence.js';
+import { assertCurrent, currentStepSql, fenceValues, notVerifiedSql } from './step-fence.js';
 
 /**
  * The right to carry out or to undo one step of an item: a later claim of the step makes an earlier one worthless, should a frozen
@@ -139,7 +139,7 @@ export async function claimItemUndo(cube: pg.Pool, run: RunReference, item: Item
  */
 export async function reopenMismatchedItems(cube: pg.Pool, run: RunReference): Promise<void> {
   const reopened = await cube.query<{ is_current: boolean }>(
-    `with current as (${currentStepSql}),
+    `with current as (select * from (${currentStepSql}) as run where ${notVerifiedSql('$1', '$2')}),
      differing as (
        select distinct table_name, source_id from ledger.mismatches
         where verification_id = (select max(id) from ledger.verifications where migration_id = $1)),

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
 import { type FencingToken, fencingToken } from '../../domain/migration/fencing-token.js';
 import { endClaimSessions } from './ranges.js';
-import { fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
+import { fenceValues, notLaterSql, notVerifiedSql, type RunStepFence } from './step-fence.js';
 
 /**
  * Verifying, repairing, retrying and removing work on a whole run, one at a time. Each takes the run's operation token;
@@ -13,8 +13,11 @@ export interface OperationClaim {
   readonly token: FencingToken;
 }
 
-/** What a claim is for: a run is either worked on or undone, and its stage says which. */
-export type OperationPurpose = 'work' | 'undo';
+/**
+ * What a claim is for: a run is either worked on or undone, and its stage says which. A change, as a repair or a retry of rejects, comes
+ * before the verification that judges it: once one was begun in the same state, an attempt that was frozen until then comes late.
+ */
+export type OperationPurpose = 'work' | 'change' | 'undo';
 
 /**
  * Throws `claim_lost` when the run is not at work, or not at this, or has gone on: an attempt that was frozen before its
@@ -42,10 +45,12 @@ export async function claimOperation(
   );
   const [taken] = claimed.rows;
   if (taken === undefined) throw claimLost(migrationId);
+  if (purpose === 'change') await assertNotVerified(cube, fence);
   return { migrationId, token: fencingToken(taken.token) };
 }
 
-const atWork = `(status = 'running' and (stage = 'rolling_back') = ($3::text = 'undo') and ${notLaterSql('$2')})`;
+const atWork = `(status = 'running' and (stage = 'rolling_back') = ($3::text = 'undo') and ${notLaterSql('$2')}
+   and ($3::text <> 'change' or ${notVerifiedSql('$1', '$2')}))`;
 
 /**
  * Within a transaction: throws `claim_lost` unless the claim is still the newest and its run at work; holds both until
@@ -57,6 +62,12 @@ export async function confirmOperation(client: pg.ClientBase, claim: OperationCl
     [claim.migrationId, claim.token.toString()],
   );
   if (held.rowCount !== 1) throw claimLost(claim.migrationId);
+}
+
+/** A verification that was begun while the claim waited for the run's row is not in what the claim has read. */
+async function assertNotVerified(cube: pg.Pool, fence: RunStepFence): Promise<void> {
+  const found = await cube.query<{ fits: boolean }>(`select ${notVerifiedSql('$1', '$2')} as fits`, fenceValues(fence));
+  if (found.rows[0]?.fits !== true) throw claimLost(fence.migrationId);
 }
 
 function claimLost(migrationId: string): Failure {

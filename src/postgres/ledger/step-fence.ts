@@ -23,6 +23,11 @@ export function notLaterSql(parameter: string): string {
   return `state_sequence <= ${parameter}::bigint`;
 }
 
+/** SQL of the condition that no verification of run `id` was begun in state number `sequence` or later. */
+export function notVerifiedSql(id: string, sequence: string): string {
+  return `not exists (select from ledger.verifications where migration_id = ${id} and state_sequence >= ${sequence}::bigint)`;
+}
+
 /** Values of $1 and $2. */
 export function fenceValues({ migrationId, sequence }: RunStepFence): [string, number] {
   return [migrationId, sequence];
