@@ -29,7 +29,7 @@ import { BackgroundWork } from './background-work.js';
 import type { CarriedRun, SteeringCommand } from './carried-run.js';
 import { renewHistory } from './history.js';
 import { statusQuery, steeringUpdate } from './messages.js';
-import { PendingCommand } from './pending-command.js';
+import { notAtThisStage, PendingCommand } from './pending-command.js';
 import type { ReceivedRequests } from './received-requests.js';
 import { profiles } from './retry-profiles.js';
 import { RunState, type StateDetails } from './run-state.js';
@@ -229,7 +229,8 @@ export class MigrationRun {
    */
   cancelledFromOutside(): void {
     this.received.receiveCancellation();
-    if (this.commands.accepts('cancel')) void this.accept({ action: 'cancel', request: { by: 'temporal' } });
+    if (this.commands.accepts('cancel'))
+      void this.accept({ action: 'cancel', request: { by: 'temporal' } }).catch(() => undefined);
   }
 
   private get isInterrupted(): boolean {
@@ -274,7 +275,9 @@ export class MigrationRun {
     this.background.start(() =>
       CancellationScope.nonCancellable(() => recordPending(reference, command.action)).catch(() => undefined),
     );
-    await applied;
+    // A command that another one replaced, or that the run's end outran, is refused: its caller must not take it for done.
+    if ((await applied) === 'overtaken')
+      throw notAtThisStage(this.refusalOf(command.action), allowedActions(this.state.current));
   }
 
   /** Requests that cannot be recorded soon, as where the audit cannot be written, are recorded by plans of their own. */
