@@ -14,6 +14,7 @@ import {
 } from '../postgres/ledger/items.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { createKindDispatch } from './kind-dispatch.js';
+import { type GivesUp, isPassing } from './patience.js';
 
 export interface ItemPage {
   readonly items: readonly ItemRef[];
@@ -49,27 +50,31 @@ export function createItemSteps(deps: ActivityDependencies, registry: Readonly<R
 
     /** Makes one step of an item, or finds it made; registered for undo before it runs. */
     runItemStep: (run: RunReference, item: ItemRef, name: string): Promise<ItemOutcome> =>
-      byKind(run, async (kind, step) => {
-        const { cube } = step.databases;
-        const place = itemSteps(run.kind).indexOf(name);
-        const claim = await atSide('cube', () => beginItemStep(cube, run, item, name, place));
-        if (claim === undefined) return { kind: 'done' };
-        const outcome = await itemsOf(run, kind).do(claim, step);
-        if (outcome.kind === 'done') await atSide('cube', () => endItemStep(cube, claim, 'done'));
-        return outcome;
-      }),
+      byKind(
+        run,
+        async (kind, step) => {
+          const { cube } = step.databases;
+          const place = itemSteps(run.kind).indexOf(name);
+          const claim = await atSide('cube', () => beginItemStep(cube, run, item, name, place));
+          if (claim === undefined) return { kind: 'done' };
+          const outcome = await itemsOf(run, kind).do(claim, step);
+          if (outcome.kind === 'done') await atSide('cube', () => endItemStep(cube, claim, 'done'));
+          return outcome;
+        },
+        overtakenOr(patience.step(run.migrationId)),
+      ),
 
     /** The undo of one item: its steps in reverse order, those that were begun alone. */
     undoItem: (run: RunReference, item: ItemRef): Promise<void> =>
-      byKind(run, (kind, step) => undoSteps(run, kind, item, step), patience.undo),
+      byKind(run, (kind, step) => undoSteps(run, kind, item, step), overtakenOr(patience.undo)),
 
     /** The rows of items that a step found unfit leave the cube and become rejects. */
     rejectItems: (run: RunReference, rejected: readonly RejectedItem[]): Promise<void> =>
       byKind(run, (kind, step) => itemsOf(run, kind).reject(run, rejected, step)),
 
     /**
-     * The undo of all items, or of those alone that are in the middle of their steps. One that fails does not stop the others;
-     * throws `undo_incomplete` with what is left.
+     * The undo of all items, or of those alone that are in the middle of their steps. One that fails does not stop the others.
+     * Throws a failure that may pass, so that the undo is tried again, else `undo_incomplete` with what is left.
      */
     undoItems: (run: RunReference, scope: UndoScope): Promise<void> =>
       byKind(
@@ -77,6 +82,7 @@ export function createItemSteps(deps: ActivityDependencies, registry: Readonly<R
         async (kind, step) => {
           const { cube } = step.databases;
           const left: string[] = [];
+          let passing: Failure | undefined;
           let after: ItemRef | undefined;
           for (;;) {
             const from = after;
@@ -86,13 +92,16 @@ export function createItemSteps(deps: ActivityDependencies, registry: Readonly<R
             for (const item of page) {
               await undoSteps(run, kind, item, step).catch((error: unknown) => {
                 if (step.signal.aborted) throw error;
-                left.push(`${itemName(run.kind, item)} (${toFailure(error).message})`);
+                const failure = toFailure(error);
+                if (isPassing(failure)) passing = failure;
+                left.push(`${itemName(run.kind, item)} (${failure.message})`);
               });
               step.reportProgress({ position: item.id });
             }
             after = page.at(-1);
             if (page.length < itemsOfPage) break;
           }
+          if (passing !== undefined) throw passing;
           if (left.length > 0) throw leftOver(left);
         },
         patience.undo,
@@ -107,6 +116,11 @@ export function createItemSteps(deps: ActivityDependencies, registry: Readonly<R
       await atSide('cube', () => endItemStep(cube, claim, 'undone'));
     }
   }
+}
+
+/** An item's workflow knows the run in one state only: once the run has gone on, its plan starts the item again in the present one. */
+function overtakenOr(givesUp: GivesUp): GivesUp {
+  return (failure) => (failure.type === 'claim_lost' ? failure : givesUp(failure));
 }
 
 export type ItemSteps = ReturnType<typeof createItemSteps>;

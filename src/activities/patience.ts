@@ -60,7 +60,7 @@ function isServers({ details: { sqlstate } }: Failure): boolean {
 }
 
 /** A failure that may pass by itself, without a change in the engine. */
-function isPassing({ type, retryable }: Failure): boolean {
+export function isPassing({ type, retryable }: Failure): boolean {
   return retryable && type !== 'unexpected';
 }
 

@@ -73,7 +73,11 @@ test('an unfit item is taken back and becomes a reject, and the others go on', a
   expect(await run.accept()).toBe('completed');
   const undone = run.ledger.calls.filter(({ name }) => name === 'undoItem').map(({ args }) => args[1]);
   expect(undone).toEqual(itemsOf(2));
-  const rejected = run.ledger.calls.filter(({ name }) => name === 'rejectItems').map(({ args }) => args[1]);
+  // Without items it looks only for children that were left.
+  const rejected = run.ledger.calls
+    .filter(({ name }) => name === 'rejectItems')
+    .map(({ args }) => args[1])
+    .filter((items) => Array.isArray(items) && items.length > 0);
   expect(rejected).toEqual([[{ item: itemsOf(2)[0], kind: 'unfit', reason: 'drawing_unreadable', detail: 'torn' }]]);
   const names = run.ledger.order;
   expect(names.indexOf('undoItem')).toBeLessThan(names.indexOf('rejectItems'));

@@ -1,5 +1,11 @@
-import { CancelledFailure, WorkflowExecutionAlreadyStartedError, WorkflowIdReusePolicy } from '@temporalio/common';
 import {
+  CancelledFailure,
+  TerminatedFailure,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowIdReusePolicy,
+} from '@temporalio/common';
+import {
+  ActivityFailure,
   ApplicationFailure,
   CancellationScope,
   ChildWorkflowFailure,
@@ -53,19 +59,29 @@ export async function itemMigration(run: RunReference, item: ItemRef): Promise<I
 export async function moveItem(run: RunReference, item: ItemRef): Promise<ItemOutcome> {
   const workflowId = `${workflowIdOf(run.kind, run.migrationId)}/${itemName(run.kind, item)}`;
   const scope = CancellationScope.current();
-  for (;;) {
+  for (let attempt = 0; ; attempt++) {
     try {
       const end = await endOfItem(workflowId, run, item);
       if (end.kind !== 'stopped') return end;
       // Stopped from outside, by Temporal's own means, it is started again.
       if (scope.consideredCancelled) throw new CancelledFailure('The item was stopped with its run.');
     } catch (error) {
-      if (error instanceof ChildWorkflowFailure) throw error.cause ?? error;
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      await cancelItem(workflowId);
-      await sleep('1 second');
+      if (error instanceof WorkflowExecutionAlreadyStartedError) await cancelItem(workflowId);
+      else if (!(error instanceof ChildWorkflowFailure)) throw error;
+      else if (!isOvertaken(error.cause)) throw error.cause ?? error;
+      await sleep(Math.min(1000 * 2 ** attempt, maxWaitMillis));
     }
   }
+}
+
+const maxWaitMillis = 60_000;
+
+/** Ended from outside, or by a step that the run had gone on from: what is left is done by starting the item again. */
+function isOvertaken(cause: unknown): boolean {
+  return (
+    cause instanceof TerminatedFailure ||
+    (cause instanceof ActivityFailure && cause.cause instanceof ApplicationFailure && cause.cause.type === 'claim_lost')
+  );
 }
 
 /**

@@ -58,6 +58,8 @@ async function moveItems(run: MigrationRun, stage: MovingStage): Promise<void> {
     // No child is at work here: each round waits for its own.
     await run.renewHistory();
   } while (after !== null);
+  // A round that was stopped between an unfit item and its children has left these in the cube.
+  await run.step(stage, () => rejectItems(run.reference, []));
 }
 
 /** Returns the id behind which the next round begins; null behind the last item. */
