@@ -234,6 +234,13 @@ describe('an undo', () => {
 
     const last = await goOn({ migrationId: 'next', kind: newKind, sequence: 0 });
     await makeAll(last, 1);
+    // An item that left the cube in the middle of its steps: nothing is handed over before it is undone.
+    await steps().make(last, item(2), 'store');
+    await addresses.cube.query("update ledger.items set state = 'begun' where item_id = 2");
+    await expect(steps().finalize(last)).rejects.toMatchObject({ type: 'undo_incomplete' });
+    expect(await onRecord()).toEqual(['1 store done', '1 publish done', '2 store begun']);
+    await steps().undoAll(last, 'unfinished');
+    await addresses.cube.query("delete from ledger.items where state = 'undone'");
     await steps().finalize(last);
     expect(await onRecord()).toEqual(['1 store final', '1 publish final']);
     await steps().undoAll(await startRun('after'), 'all');

@@ -153,8 +153,24 @@ export async function reopenMismatchedItems(cube: pg.Pool, run: RunReference): P
   assertCurrent(reopened, run);
 }
 
-/** Within the transaction that hands rows over: what was done to items is final, and no later rollback undoes it. */
+/**
+ * Within the transaction that hands rows over: what was done to items is final, and no later rollback undoes it. Throws
+ * `undo_incomplete` while there is a step that this run has not made: of an item that left the cube after its steps were begun.
+ */
 export async function finalizeItems(client: pg.ClientBase, migrationId: string): Promise<void> {
+  const left = await client.query<{ name: string }>(
+    `select table_name || ' ' || item_id as name from ledger.items
+      where kind = (select kind from ledger.migrations where id = $1)
+        and (state = 'begun' or (state = 'done' and migration_id <> $1))
+      group by table_name, item_id order by table_name, item_id limit 3`,
+    [migrationId],
+  );
+  if (left.rows.length > 0)
+    throw new Failure(
+      'undo_incomplete',
+      `Items that left the cube still have steps that were not undone: ${left.rows.map(({ name }) => name).join(', ')}.`,
+      { hint: 'Nothing was handed over: roll the migration back, which undoes them, and move the kind again.' },
+    );
   await client.query(
     `update ledger.items set state = 'final', changed_at = clock_timestamp()
       where kind = (select kind from ledger.migrations where id = $1) and state = 'done'`,
