@@ -1,6 +1,6 @@
 /**
- * Named instants between two side effects at which a program can be told to die, so that tests can prove what a
- * `kill -9` there leaves behind. In operation nobody sets one and `reach` does nothing.
+ * Named instants between two side effects at which a program can be set to kill itself, so that tests can prove what a
+ * `kill -9` there leaves behind. In operation none is set, and `reach` does nothing.
  */
 export const crashPoints = [
   'before-claim',

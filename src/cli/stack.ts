@@ -43,7 +43,7 @@ export function registerStackCommands(program: Command, output: Output): void {
     .description('bring up the servers, the legacy stand-in, workers, control API, cubes and gateway, and keep them up')
     .option('--records <n>', 'saju records of the legacy stand-in', parseCount, 100_000)
     .option('--detach', 'return when everything is ready')
-    .option('--shared-machine', 'go on where Temporal cannot be closed to other users of this machine')
+    .option('--shared-machine', 'start even where Temporal cannot be closed to other users of this machine')
     .action((options: UpOptions) =>
       conclude(async () => {
         checkNotOfRemovedStack(currentHome(), process.env);
@@ -113,7 +113,7 @@ export function registerStackCommands(program: Command, output: Output): void {
     );
   program
     .command('doctor')
-    .description('say what is missing and how to mend it')
+    .description('list what is missing and how to fix it')
     .option('--json', 'as JSON')
     .action((options: { json?: boolean }) =>
       conclude(async () => {
@@ -122,7 +122,7 @@ export function registerStackCommands(program: Command, output: Output): void {
         else
           for (const finding of findings)
             output.print(
-              `${finding.ok ? 'ok     ' : 'missing'}  ${finding.what}${finding.ok ? '' : `: ${finding.mend}`}`,
+              `${finding.ok ? 'ok     ' : 'missing'}  ${finding.what}${finding.ok ? '' : `: ${finding.remedy}`}`,
             );
         return findings.every((finding) => finding.ok) ? exitCodes.done : exitCodes.failed;
       }),
@@ -182,8 +182,8 @@ async function upDetached({ records, sharedMachine }: UpOptions, output: Output)
   const log = openLog(logFile);
   const said = new LogTail(logFile, output.talk);
   const entry = join(packageRoot(), 'dist', 'src', 'cli', 'main.js');
-  const asked = ['--records', String(records), ...(sharedMachine ? ['--shared-machine'] : [])];
-  const child = spawn(process.execPath, [entry, 'up', ...asked], {
+  const options = ['--records', String(records), ...(sharedMachine ? ['--shared-machine'] : [])];
+  const child = spawn(process.execPath, [entry, 'up', ...options], {
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],
     env: process.env,
@@ -199,8 +199,8 @@ async function upDetached({ records, sharedMachine }: UpOptions, output: Output)
     code = exitCode;
   });
   output.talk(`bringing up the stack in ${home.folder}`);
-  const goesOn = 'The stack goes on coming up. Look at it with `cubeshift ps`, stop it with `cubeshift down`.';
-  await awaitInterruptibly(goesOn, output, async () => {
+  const stillStarts = 'The stack continues to start. Look at it with `cubeshift ps`, stop it with `cubeshift down`.';
+  await awaitInterruptibly(stillStarts, output, async () => {
     while (outcome === undefined) {
       said.passOn();
       await sleep(50);
@@ -220,7 +220,7 @@ async function upDetached({ records, sharedMachine }: UpOptions, output: Output)
   return exitCodes.done;
 }
 
-/** Another process keeps the stack up and mends what is missing: waits until it has. */
+/** Another process keeps the stack up and starts what is missing: waits until it has. */
 async function awaitOtherSupervisor(home: StackHome, output: Output): Promise<ExitCode> {
   const deadline = Date.now() + 180_000;
   if (!isUp(home)) output.talk(`another process brings up the stack in ${home.folder}; waiting until it has`);

@@ -40,7 +40,7 @@ export function urlProblem(value: string, protocols: readonly string[], example:
 
 /**
  * The first character of a user name or password that ends them too early, because it means something in a URL
- * (https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1): what stands behind it is then read as port, path or fragment.
+ * (https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1): the text behind it is then read as port, path or fragment.
  */
 function unencodedIn(value: string): string | undefined {
   const rest = /^[a-z][a-z0-9+.-]*:\/\/(.*)$/is.exec(value)?.[1] ?? '';
@@ -50,7 +50,7 @@ function unencodedIn(value: string): string | undefined {
   return /[/?#]|%(?![0-9a-f]{2})|\s/i.exec(credentials)?.[0];
 }
 
-/** Whether no @ stands where none belongs: behind the first of the characters that end a host. */
+/** Whether there is no @ where none belongs: behind the first of the characters that end a host. */
 function readsAsMeant(value: string): boolean {
   if (!URL.canParse(value)) return false;
   const { hash, pathname, username, search } = new URL(value);

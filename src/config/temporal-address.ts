@@ -25,7 +25,7 @@ export interface TemporalTarget {
 }
 
 /**
- * Over TLS when that is asked for or a file for it is named, and always with an API key: it is a secret.
+ * Over TLS when that is set or a file for it is named, and always with an API key: it is a secret.
  */
 export function temporalTarget(
   config: Pick<Configuration, Exclude<(typeof temporalVariables)[number], 'TEMPORAL_NAMESPACE'>>,

@@ -26,7 +26,7 @@ export interface CubeEntry {
   readonly variables?: string;
   /** The port of the stand-in of its legacy twin that `up` starts. */
   readonly legacyPort?: number;
-  /** The calls by which a new version shows that it works, besides its health. */
+  /** The calls that show that a new version works, in addition to its health. */
   readonly smokeCalls?: readonly SmokeCall[];
 }
 

@@ -76,7 +76,7 @@ export function trafficNameOfKind(kind: MigrationKind): TrafficName {
 
 const health: SmokeCall = { method: 'GET', path: '/health', body: null, permission: null, expected: {} };
 
-/** The calls by which a new version of a cube shows that it works, in order; the first is always its health. */
+/** The calls that show that a new version of a cube works, in order; the first is always its health. */
 export function smokeCallsOf(cubeId: string): readonly SmokeCall[] {
   const known = findCube(cubeId);
   return [health, ...((known && cubeEntry(known.cubeId).smokeCalls) ?? [])];

@@ -2,7 +2,7 @@
 
 /** Shows that the control API sent a request: a program that only reaches Temporal cannot make one. */
 export interface RequestProof {
-  /** Of this request alone: one that comes a second time is no proof. */
+  /** Unique to this request: a proof whose id comes a second time is not valid. */
   readonly id: string;
   /** When it was made, ISO 8601, UTC: it is good for a minute. */
   readonly at: string;

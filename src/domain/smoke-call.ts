@@ -1,4 +1,4 @@
-/** The real call by which a new version of a cube shows that it does its work before it gets users. */
+/** A real call that shows that a new version of a cube works before it gets users. */
 export interface SmokeCall {
   readonly method: 'GET' | 'POST';
   readonly path: string;

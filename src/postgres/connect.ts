@@ -6,7 +6,7 @@ import { pinSession, type SessionChoices } from './session.js';
 export interface PoolSettings extends SessionChoices {
   readonly max: number;
   /**
-   * Milliseconds after which a statement is given up, with its connection: for those who answer users, lest a server
+   * Milliseconds after which a statement is given up, with its connection: for programs that answer users, so that no server
    * that hangs holds every connection. Left out, a statement takes as long as it takes.
    */
   readonly statementMillis?: number;
@@ -38,7 +38,7 @@ export function clientSettings(
 
 /**
  * A pool of engine connections, each pinned before it is lent. An idle connection that the server closes is dropped
- * without stopping the program: whoever asks next gets a new one, or the error.
+ * without stopping the program: the next caller gets a new one, or the error.
  */
 export function createPool(url: string, settings: PoolSettings): pg.Pool {
   const pool = new pg.Pool({

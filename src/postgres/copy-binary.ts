@@ -2,7 +2,7 @@ import { isWithinYears1To9999, timestampText } from './timestamp-text.js';
 
 /**
  * PostgreSQL's COPY binary format: a header, rows of length-framed fields, a trailer. Fields pass as the bytes they are:
- * nothing is escaped, decoded or encoded that nobody looks at, and the target's server need not parse what it is given.
+ * no value is escaped, decoded or encoded without need, and the target's server need not parse what it is given.
  * Rule: https://www.postgresql.org/docs/16/sql-copy.html, "Binary Format"; the fields' bytes are those of the types'
  * send functions: integers big-endian, timestamps microseconds from 2000-01-01 UTC, jsonb a version byte and its text.
  */
@@ -13,7 +13,7 @@ export const copyTrailer = Buffer.from([0xff, 0xff]);
 
 const nullLength = -1;
 
-/** A row as COPY sent it: the bytes that came, and where in them each field's length stands. */
+/** A row as COPY sent it: the bytes that came, and the position of each field's length. */
 export class CopyRow {
   constructor(
     readonly bytes: Buffer,
@@ -78,7 +78,7 @@ export class CopyRow {
 export class CopyRowSplitter {
   private rest: Buffer[] = [];
   private restLength = 0;
-  /** Bytes without which the row under way cannot be complete. */
+  /** Bytes that the current row still needs at least. */
   private wanted = copyHeader.length;
   private begun = false;
 
@@ -111,7 +111,7 @@ export class CopyRowSplitter {
     return rows;
   }
 
-  /** The row that begins at `position`, or up to where the bytes would have to reach to tell more of it. */
+  /** The row that begins at `position`, or the length that the bytes need to have to parse more of it. */
   private rowAt(bytes: Buffer, position: number): { row: CopyRow; end: number } | number {
     let end = position + 2;
     if (end > bytes.length) return end;

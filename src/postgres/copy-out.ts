@@ -15,7 +15,7 @@ const headLength = 5;
 export class CopyDataUnwrapper {
   private begun: Buffer[] = [];
   private begunLength = 0;
-  /** Bytes without which the message under way cannot be told or is not whole. */
+  /** Bytes still missing from the current message. */
   private wanted = headLength;
 
   /**
@@ -53,13 +53,13 @@ export class CopyDataUnwrapper {
   }
 }
 
-/** Above this many bytes that nobody has taken yet the connection is not read any further. */
+/** Above this many unconsumed bytes the connection is not read any further. */
 const maxUntaken = 512 * 1024;
 
 /**
- * A COPY … TO STDOUT whose bytes are taken with `for await`, at the pace of whoever takes them: hand it to
+ * A COPY … TO STDOUT whose bytes are taken with `for await`, at the pace of the consumer: hand it to
  * `client.query`. While it runs it reads the connection itself, past the driver, which makes an object of every row.
- * Fails with what the server or the connection fails with; whether the stream is whole its own format must tell.
+ * Fails with what the server or the connection fails with; only the stream's own format shows whether it is whole.
  */
 export class CopyOut {
   private connection: pg.Connection | undefined;

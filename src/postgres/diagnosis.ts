@@ -26,7 +26,7 @@ export function databaseOf(side: Side, url: string): NamedDatabase {
   return { side, name: `${side} database`, variable: `${side.toUpperCase()}_DATABASE_URL`, url };
 }
 
-/** What a look at a database found. */
+/** The result of a check of a database. */
 export interface DatabaseFacts {
   readonly version: string;
   readonly role: string;
@@ -120,14 +120,14 @@ function serverFault(error: pg.DatabaseError): NetworkFault {
   if (error.code === '53300')
     return {
       reason: 'it has no connection left (SQLSTATE 53300)',
-      remedy: 'Raise max_connections there, or end sessions that nobody needs.',
+      remedy: 'Raise max_connections there, or end sessions that are not needed.',
     };
   if (error.code?.startsWith('57P') === true)
     return { reason: `it is starting or stopping (SQLSTATE ${error.code})`, remedy: 'Wait until it is up.' };
   return { reason: `it answered with SQLSTATE ${error.code}`, remedy: 'See its log.' };
 }
 
-/** What the server said to whoever connects (https://www.postgresql.org/docs/16/errcodes-appendix.html); undefined when it said something else. */
+/** The server's answer to a connection attempt (https://www.postgresql.org/docs/16/errcodes-appendix.html); undefined when it said something else. */
 async function explainRefusal(database: NamedDatabase, error: pg.DatabaseError): Promise<Failure | undefined> {
   const { name, variable, side, url } = database;
   const { host, port, user, database: base } = partsOf(url);
@@ -155,7 +155,7 @@ async function explainRefusal(database: NamedDatabase, error: pg.DatabaseError):
         );
       return failed(
         'permission_denied',
-        `The ${name} lets nobody in as role ${user} to database ${base} from this machine${usesTls(url) ? ' over TLS' : ''}.`,
+        `The ${name} accepts no connection as role ${user} to database ${base} from this machine${usesTls(url) ? ' over TLS' : ''}.`,
         `Add a line to pg_hba.conf at ${host}:${port}: ${usesTls(url) ? 'hostssl' : 'host'} ${base} ${user} ADDRESS scram-sha-256; then reload the server.`,
       );
     case '3D000':

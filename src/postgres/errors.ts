@@ -5,8 +5,8 @@ import type { Side } from '../domain/side.js';
 const names: Record<Side, string> = { legacy: 'legacy database', cube: 'cube database' };
 
 /**
- * Classes of SQLSTATEs by which a server speaks of itself, of a connection or of a statement. By any other it speaks of
- * a row, and a trigger may refuse one by a state that nobody else uses.
+ * Classes of SQLSTATEs that are about the server itself, a connection or a statement. Any other is about
+ * a row, and a trigger may refuse one by a state of its own.
  * https://www.postgresql.org/docs/16/errcodes-appendix.html
  */
 export const serverErrorClasses: ReadonlySet<string> = new Set(

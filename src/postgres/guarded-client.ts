@@ -3,38 +3,38 @@ import { TLSSocket } from 'node:tls';
 import pg from 'pg';
 import { Failure } from '../base/failures.js';
 
-/** How a server may ask for a password so that it learns more than that the client knows it, by the driver's events. */
+/** Requests for a password whose answer reveals more than that the client knows it, by the driver's events. */
 const openRequests = {
   authenticationCleartextPassword: 'the password itself',
   authenticationMD5Password: 'the password as MD5',
 } as const;
 
 /**
- * A client that does not give its password away. The driver tells it to any server that asks, and where the right one is
- * down whoever listens at its address may ask. So without TLS the password itself is told to nobody, and its MD5 to
- * nobody on this machine, where any user can listen. SCRAM proves to know a password, and tells it to nobody.
+ * A client that does not reveal its password. The driver sends it to any server that requests it, and while the right
+ * server is down another program may listen at its address. So without TLS this client never sends the password itself, nor
+ * its MD5 to a server on this machine, where any user can listen. SCRAM proves knowledge of a password without sending it.
  */
 export class GuardedClient extends pg.Client {
   constructor(config?: string | pg.ClientConfig) {
     super(config);
     // Before the driver's own listeners, which come with `connect`.
-    for (const [request, asked] of Object.entries(openRequests))
+    for (const [request, requested] of Object.entries(openRequests))
       this.connection.on(request, () => {
         const { stream } = this.connection;
         if (stream instanceof TLSSocket || (request === 'authenticationMD5Password' && !isThisMachine(stream))) return;
         // What the driver still writes to it goes nowhere.
         stream.destroy();
-        this.connection.emit('error', refusal(`${this.host}:${this.port}`, asked));
+        this.connection.emit('error', refusal(`${this.host}:${this.port}`, requested));
       });
   }
 }
 
-function refusal(address: string, asked: string): Failure {
+function refusal(address: string, requested: string): Failure {
   return new Failure(
     'permission_denied',
-    `The server at ${address} asked for ${asked} over a connection without TLS, and was told nothing.`,
+    `The server at ${address} requested ${requested} over a connection without TLS, and received nothing.`,
     {
-      hint: `See that your PostgreSQL server runs and that no other program listens at ${address}. If it is yours: set scram-sha-256 in its pg_hba.conf and the role's password anew, or add ?sslmode=verify-full to the URL.`,
+      hint: `Check that your PostgreSQL server runs and that no other program listens at ${address}. If it is yours: set scram-sha-256 in its pg_hba.conf and the role's password anew, or add ?sslmode=verify-full to the URL.`,
     },
   );
 }

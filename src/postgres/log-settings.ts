@@ -1,6 +1,6 @@
 import type pg from 'pg';
 
-/** A setting of a server by which contents of records may come into its log. */
+/** A setting of a server that may write contents of records into its log. */
 export interface UnsafeLogSetting {
   readonly name: string;
   readonly value: string;
@@ -24,7 +24,7 @@ const logsNoStatement = (all: Values) =>
   ['log_min_duration_statement', 'log_min_duration_sample'].every((name) => (all[name] ?? '-1') === '-1') &&
   Number(all.log_transaction_sample_rate ?? '0') === 0;
 
-/** Only what a server has is looked at: some came with later versions, some with extensions. */
+/** Only settings that the server has are read: some came with later versions, some with extensions. */
 const rules: readonly LogRule[] = [
   // DETAIL quotes the row or the token that was refused.
   is('log_error_verbosity', 'terse'),

@@ -44,7 +44,7 @@ const pinned: Readonly<Record<string, string>> = {
   exit_on_error: 'off',
   // A statement whose client is gone is given up, and with it the locks it has.
   client_connection_check_interval: '1s',
-  // A server that is told to log parameters would write record contents into its log.
+  // A server that is set to log parameters would write record contents into its log.
   log_parameter_max_length_on_error: '0',
   debug_print_parse: 'off',
   debug_print_rewritten: 'off',
@@ -70,7 +70,7 @@ const pin = `
            end, false)
     from rows from (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) as wanted (name, value)
    where pg_catalog.current_setting(wanted.name, true) is not null
-     -- Not every system can tell that a client is gone; servers on others refuse any value but 0.
+     -- Not every system can detect that a client is gone; servers on others refuse any value but 0.
      and (wanted.name operator(pg_catalog.<>) 'client_connection_check_interval'
           or pg_catalog.strpos(pg_catalog.version(), 'linux') operator(pg_catalog.>) 0)`;
 

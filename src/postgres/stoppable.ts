@@ -3,7 +3,7 @@ import pg from 'pg';
 import type { Side } from '../domain/side.js';
 import { type Databases, dropConnection } from './databases.js';
 
-/** How long a step that was told to stop may take to come to its next commit by itself. */
+/** How long a step may take from the stop signal to its next commit. */
 const graceMillis = 300;
 /** A step may begin another statement before it looks whether it is to stop. */
 const againMillis = 200;
@@ -16,9 +16,9 @@ export interface CancellableDatabases {
 }
 
 /**
- * Cancels what a step has the servers do, once it is told to stop and has not ended within a moment: a statement may wait
+ * Cancels the running statements of a step that has not ended within a moment of its stop signal: a statement may wait
  * for a lock, or take minutes. It fails with SQLSTATE 57014 then, and its transaction is taken back; what was committed
- * is what the next attempt goes on from.
+ * is what the next attempt continues from.
  */
 export function cancellable(databases: Databases, signal: AbortSignal): CancellableDatabases {
   const lent: Record<Side, Set<pg.ClientBase>> = { legacy: new Set(), cube: new Set() };
@@ -35,7 +35,7 @@ export function cancellable(databases: Databases, signal: AbortSignal): Cancella
       client.release = (broken) => {
         client.release = release;
         lent[side].delete(client);
-        // A cancellation that is on its way must not meet a statement of whoever has the connection next.
+        // A cancellation that is on its way must not meet a statement of the connection's next user.
         release.call(client, broken ?? signal.aborted);
       };
       return lend(side, client);
@@ -108,7 +108,7 @@ async function cancelUntil(
           await canceller.query('select pg_cancel_backend(pid) from unnest($1::int[]) as pid', [pids]);
         }
       } catch {
-        // The server is away, and its statements with it; or it comes back, and is asked again.
+        // The server is away, and its statements with it; or it comes back, and the cancellation is sent again.
         if (canceller !== undefined) await dropConnection(canceller);
         canceller = undefined;
       }

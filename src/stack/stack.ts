@@ -42,15 +42,15 @@ export interface StackOptions {
 
 export interface RunningStack {
   readonly env: Readonly<Record<string, string>>;
-  /** The embedded database servers' superuser, for the tests of this package: no program is told. */
+  /** The embedded database servers' superuser, for the tests of this package: no program gets it. */
   readonly administratorUrls: Readonly<Partial<Record<Side, string>>>;
   /** The variables of the databases that a program reads, with its own roles. */
   databasesOf(program: Pick<StackProgram, 'readers' | 'roles'>): Readonly<Record<string, string>>;
   /** Keeps everything up until `signal` aborts. */
   watch(signal: AbortSignal): Promise<void>;
-  /** Starts programs of this package beside the servers. */
+  /** Starts programs of this package in addition to the servers. */
   startPrograms(): Promise<void>;
-  /** Stops all and lets go of the state folder. */
+  /** Stops all and releases the state folder. */
   stop(): Promise<void>;
 }
 
@@ -187,7 +187,7 @@ export function listProcesses(home: StackHome): readonly ProcessEntry[] {
   return home.processes().filter(isAlive);
 }
 
-/** Ends what an earlier supervisor left, save the servers: programs that were started with other variables would go on with those. */
+/** Ends the processes that an earlier supervisor left, except the servers: programs that were started with other variables would keep those. */
 async function endPrograms(home: StackHome): Promise<void> {
   const left = listProcesses(home).filter(({ name }) => !servers.includes(name));
   await Promise.all(left.map(endLeftover));

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { StepFence } from '../domain/step-fence.js';
 
 /**
- * A kill switch that a rollback throws while Redis is away. In the file stands who threw it and at which fence; what a
+ * A kill switch that a rollback throws while Redis is away. The file names who threw it and at which fence; what a
  * person wrote there is theirs. A rollback's steps follow each other: two at a time are one frozen and one that came after.
  */
 interface KillSwitchOwner {

@@ -60,7 +60,7 @@ function holderOf(file: string): ProcessIdentity | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as ProcessIdentity;
   } catch {
-    // Gone meanwhile, or not a reservation: nobody holds it.
+    // Gone meanwhile, or not a reservation: the port is free.
     return undefined;
   }
 }

@@ -40,7 +40,7 @@ function safeMeta(meta: Record<string | symbol, unknown> | undefined): Record<st
   );
 }
 
-/** Runs a worker until SIGINT or SIGTERM, as `keepWorking` does; ends the process with what only a person can mend. */
+/** Runs a worker until SIGINT or SIGTERM, as `keepWorking` does; ends the process at a failure that only a person can fix. */
 export async function runWorker(log: Log, start: () => Promise<StartedWorker>): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
@@ -49,7 +49,7 @@ export async function runWorker(log: Log, start: () => Promise<StartedWorker>): 
 
 /**
  * Starts a worker and runs it until aborted, then lets its steps commit. While a server it needs is away it tries again;
- * what only a person can mend is one clear sentence, and the end.
+ * a failure that only a person can fix is one clear sentence, and the end.
  */
 export async function keepWorking(
   log: Log,

@@ -268,7 +268,7 @@ const faults: Readonly<Record<string, Fault>> = {
     variable: 'LEGACY_DATABASE_URL',
     environment: legacy(() => as('shutOut')),
     sentence: () =>
-      `The legacy database lets nobody in as role ${roles.shutOut.name} to database ${database()} from this machine.`,
+      `The legacy database accepts no connection as role ${roles.shutOut.name} to database ${database()} from this machine.`,
     remedy: () =>
       `Add a line to pg_hba.conf at 127.0.0.1:${port()}: host ${database()} ${roles.shutOut.name} ADDRESS scram-sha-256; then reload the server.`,
     code: 2,
@@ -277,7 +277,7 @@ const faults: Readonly<Record<string, Fault>> = {
     variable: 'LEGACY_DATABASE_URL',
     environment: legacy(() => emptyUrl),
     sentence: () => 'The legacy database has no table public.saju_records.',
-    remedy: () => 'Point LEGACY_DATABASE_URL at the HEAL7 database, or mend the named table or column.',
+    remedy: () => 'Point LEGACY_DATABASE_URL at the HEAL7 database, or fix the named table or column.',
     code: 1,
   },
   'PostgreSQL: no CONNECT on the database': {

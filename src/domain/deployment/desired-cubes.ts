@@ -7,13 +7,13 @@ import { Failure } from '../../base/failures.js';
 
 export interface DesiredVersion {
   readonly instances: number;
-  /** Raised by a restart: instances of an older generation make room once those of the newest are ready. */
+  /** Raised by a restart: instances of an older generation stop once those of the newest are ready. */
   readonly generation: number;
   /** `drained`: its instances finish the requests that they have, and end. A deployment starts the version again. */
   readonly state: 'running' | 'drained';
 }
 
-/** Which run changes a cube at the moment, or did last. */
+/** The run that changes a cube now, or changed it last. */
 export interface CubeHolder {
   readonly id: string;
   readonly kind: 'deployment' | 'rollback';
@@ -50,8 +50,8 @@ export function firstDesired(version: string): DesiredCube {
 const firstVersion: DesiredVersion = { instances: 1, generation: 1, state: 'running' };
 
 /**
- * Takes a cube for a run. A rollback takes it from a deployment, whose later changes are then refused; nobody takes it
- * from a rollback at work but another one, of which there is one at a time. A run that has ended gets it no more: that is
+ * Takes a cube for a run. A rollback takes it from a deployment, whose later changes are then refused; no run takes it
+ * from a rollback at work but another one, of which there is one at a time. A run that has ended never gets it again: that is
  * an attempt which was given up, and wakes up late. Throws `conflict`.
  */
 export function claimCube(cube: DesiredCube, holder: Pick<CubeHolder, 'id' | 'kind'>): DesiredCube {
@@ -61,8 +61,8 @@ export function claimCube(cube: DesiredCube, holder: Pick<CubeHolder, 'id' | 'ki
       hint: 'Look at the deployment and the rollback of the cube.',
     });
   if (holder.kind === 'deployment' && other?.kind === 'rollback' && other.atWork)
-    throw new Failure('conflict', `An emergency rollback has taken this cube over (${other.id}).`, {
-      hint: 'Look at it, or start it again where it was terminated, with `cubeshift cubes rollback CUBE --wait`; where it waits for a person it says what to type.',
+    throw new Failure('conflict', `An emergency rollback is changing this cube (${other.id}).`, {
+      hint: 'Look at it with `cubeshift cubes rollback CUBE --wait`, which also starts it again where it was terminated; where it waits for a person it prints what to type.',
     });
   const held = { ...cube, holder: { ...holder, atWork: true } };
   return other === null || other.id === holder.id ? held : withEnded(held, other.id);
@@ -99,7 +99,7 @@ export function withActive(cube: DesiredCube, version: string): DesiredCube {
   return cube.active === version ? cube : { ...cube, active: version, previous: cube.active };
 }
 
-/** What was wanted before a change; who held the cube since then stays on record. */
+/** The desired state before a change; the holders since then stay recorded. */
 export function withWanted({ holder, ended }: DesiredCube, before: DesiredCube): DesiredCube {
   return { ...before, holder, ended };
 }
@@ -144,7 +144,7 @@ export function checkInstances(cubeId: string, { now, after, max }: Record<'now'
   if (after <= max || after <= now) return;
   throw new Failure(
     'too_many_instances',
-    `${after} instances of ${cubeId} would run at once, of all its versions and whoever started them; ${max} may.`,
+    `${after} instances of ${cubeId} would run at once, over all its versions and however they were started; the maximum is ${max}.`,
   );
 }
 
@@ -160,7 +160,7 @@ export interface ObservedInstance extends WantedInstance {
 }
 
 /**
- * Whether an instance that is no longer wanted may go: at once, save that one which a restart replaces stays until
+ * Whether an instance that is no longer wanted may stop: at once, except that one which a restart replaces stays until
  * another in its place is ready.
  */
 export function mayStop(instance: ObservedInstance, cube: DesiredCube, all: readonly ObservedInstance[]): boolean {

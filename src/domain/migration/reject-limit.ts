@@ -1,5 +1,5 @@
 /**
- * Whether rejects pass their limit: more than `percent` of the rows that the run has looked at, or is expected to,
+ * Whether rejects pass their limit: more than `percent` of the rows that the run has read, or is expected to,
  * whichever is more. Early in a run the estimate keeps a few bad rows at the front from stopping it.
  */
 export function passesRejectLimit(

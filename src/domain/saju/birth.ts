@@ -26,7 +26,7 @@ export interface Birth extends Convention {
   readonly year: number;
   readonly month: number;
   readonly day: number;
-  /** Null when nobody knows: then there is no hour pillar. */
+  /** Null when unknown: then there is no hour pillar. */
   readonly hour: number | null;
   readonly minute: number;
   readonly is_solar: boolean;

@@ -6,7 +6,7 @@ import { isPillar } from './sexagenary.js';
  * How a legacy saju record becomes a chart of the saju cube, and when it cannot.
  * Values are what the database holds: texts decoded, `convention` as its JSON text, timestamps as PostgreSQL writes
  * them in UTC with ISO dates. Nothing is trimmed, normalised or rounded.
- * `Carried` stands for what no rule looks into, `Moment` for timestamps, of which rules know the range alone: the texts
+ * `Carried` is the type of what no rule looks into, `Moment` for timestamps, of which rules know the range alone: the texts
  * themselves, or whatever a caller keeps in their place.
  */
 export interface LegacySajuRecord<Carried = string, Moment = string> {

@@ -14,8 +14,8 @@ export interface Chart {
 
 /**
  * The four pillars of a birth. Year and month follow the instant, whatever the clock; day and hour follow the clock of
- * the convention. The library is told clock times of UTC+9 and nothing else: its own reading of Korean time knows
- * neither `fold` nor the years before 1908. One call serves both pairs when both are told the same minute.
+ * the convention. The library gets clock times of UTC+9 and nothing else: its own reading of Korean time knows
+ * neither `fold` nor the years before 1908. One call serves both pairs when both get the same minute.
  * An unknown hour is reckoned at noon and has no hour pillar. Never throws.
  */
 export function calculateChart(birth: Birth): Chart | Impossible {

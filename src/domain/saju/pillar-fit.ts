@@ -1,7 +1,7 @@
 import { epochDayOfLunar, epochDayOfSolar } from './lunar.js';
 import { placeOfPillar } from './sexagenary.js';
 
-/** A birth and its pillars, as far as their fit is looked at. */
+/** A birth and its pillars, as far as their fit is checked. */
 export interface BirthAndPillars {
   readonly birth_year: number | null;
   readonly birth_month: number | null;

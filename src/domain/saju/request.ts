@@ -2,7 +2,7 @@ import { type Birth, birthDay, clocks, dayBoundaries, defaultConvention } from '
 import { isBlank } from './convert-record.js';
 
 /**
- * What a body of `POST /calculate` may be. Malformed is what no birth could mend (a text for a number, a member missing
+ * What a body of `POST /calculate` may be. Malformed is what no birth could make valid (a text for a number, a member missing
  * or unknown): 400. Well-formed but impossible is 422. Either names the first wrong member, in the order of the table.
  */
 export interface CalculateRequest {
@@ -36,7 +36,7 @@ const members: Readonly<Record<string, Member>> = {
   birth_year: { type: 'integer', required: true, description: '1 to 9999; lunar 1900 to 2050' },
   birth_month: { type: 'integer', required: true, description: '1 to 12' },
   birth_day: { type: 'integer', required: true, description: '1 to the end of the month' },
-  birth_hour: { type: 'integer', required: true, nullable: true, description: '0 to 23; null when nobody knows' },
+  birth_hour: { type: 'integer', required: true, nullable: true, description: '0 to 23; null when unknown' },
   birth_minute: { type: 'integer', fallback: 0, description: '0 to 59' },
   is_solar: { type: 'boolean', required: true, description: 'false for a date of the lunar calendar of Korea' },
   is_leap_month: { type: 'boolean', fallback: false, description: 'whether the lunar month is a leap month' },

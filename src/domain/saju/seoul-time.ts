@@ -18,7 +18,7 @@ export function instantOfWall(wall: number, fold: 0 | 1): WallTime {
   let before = offsets[0];
   let after = before;
   for (const offset of offsets) {
-    // Each offset rules from its first instant on; around a change both readings of the clock are looked at.
+    // Each offset rules from its first instant on; around a change both readings of the clock are considered.
     if (wall - offset.seconds >= offset.from) {
       before = after = offset;
       continue;

@@ -4,7 +4,7 @@ import { yearAndMonthPillar } from './sexagenary.js';
 
 /**
  * The twelve 절, at which months (and with 입춘 years) of a chart change. Instants are seconds UTC. The library knows
- * them to the minute; from 1900 to 2052 a table mends them to the second.
+ * them to the minute; from 1900 to 2052 a table corrects them to the second.
  */
 export interface Jeol {
   readonly instant: number;
@@ -15,7 +15,7 @@ export interface Jeol {
 /** The years for which the library makes charts. */
 export const libraryYears = { first: 1800, last: 2300 } as const;
 
-/** After it ephemerides differ, since nobody knows how the Earth will turn. */
+/** After it ephemerides differ, since the future rotation of the Earth is unknown. */
 export const lastMeasuredYear = jeolCorrectionYears.last;
 
 const corrections = readCorrections();

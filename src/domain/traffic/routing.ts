@@ -6,7 +6,7 @@ export type Intent = 'reads' | 'writes';
 
 /**
  * A user id as its bytes, one character a byte: what Node hands out as a header's value, and what it writes as one.
- * Ids of any origin are compared and counted in this form, so that no encoding can tell two of them apart or alike.
+ * Ids of any origin are compared and counted in this form, so that no encoding makes one id two, or two ids one.
  */
 export type UserBytes = string & { readonly unit: 'one byte a character' };
 
@@ -19,7 +19,7 @@ export interface Flags {
   readonly deny: ReadonlySet<UserBytes>;
 }
 
-/** What holds where nothing was ever said: nobody is on the cube. */
+/** The default where no flags were ever set: no user is on the cube. */
 export const initialFlags: Flags = { enabled: true, percentage: 0, allow: new Set(), deny: new Set() };
 
 export interface Ownership {

@@ -9,7 +9,7 @@ export interface ComparableResponse {
 }
 
 export interface Difference {
-  /** `status`, `content-type`, or the path in the body, as `body.items[].id`: places in an array are not told apart. */
+  /** `status`, `content-type`, or the path in the body, as `body.items[].id`: places in an array are not distinguished. */
   readonly field: string;
   /** What each is and how long, never what it says; a status as it is. */
   readonly one: string;
@@ -29,7 +29,7 @@ export interface ShadowRule {
   readonly expires: string;
 }
 
-/** No answer of ours comes near: what goes beyond would take the stack, or the time, of whoever walks through it. */
+/** No answer of ours comes near: a larger one would take the stack, or the time, of the code that walks through it. */
 const deepest = 64;
 const maxNodes = 10_000;
 
@@ -42,7 +42,7 @@ type Value = Tree | typeof missing;
 /**
  * What differs. Significant are the status, the type of a value, null against missing, the order of arrays, and how a
  * number is written (`1` is not `1.0`, and no digit of a large one is lost); the order of an object's keys is not.
- * Where the status differs nothing else is looked at. Undefined for two that cannot be compared, since both are nested too
+ * Where the status differs nothing else is compared. Undefined for two that cannot be compared, since both are nested too
  * deeply or hold too much; where one alone does, they differ.
  */
 export function compareResponses(
@@ -120,7 +120,7 @@ function isObject(value: Value): value is { readonly [key: string]: Tree } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** JSON with numbers as their text, told from strings by the mark that those carry; undefined for what is no JSON. */
+/** JSON with numbers as their text, distinguished from strings by the mark that those carry; undefined for what is no JSON. */
 function treeOf(text: string): Tree | undefined {
   try {
     JSON.parse(text);

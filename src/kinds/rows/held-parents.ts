@@ -11,7 +11,7 @@ import type { RowMapping } from './row-mapping.js';
 /** The rejects that keep parents out of the target, by the parents' ids. */
 export type HeldById = ReadonlyMap<bigint, RejectRef>;
 
-/** So many are kept in memory; where there are more, the ledger is asked for those of a few hundred rows at a time. */
+/** So many are kept in memory; where there are more, the ledger is queried for those of a few hundred rows at a time. */
 const maxKept = 10_000;
 
 /**

@@ -51,7 +51,7 @@ function defaulted(name: (typeof sourceColumns)[number]['name']): string {
   return column?.nullIs === undefined ? name : `coalesce(${name}, ${column.nullIs})`;
 }
 
-/** Stands where a chart has no NULL, and outside quotes, so that the text is no JSON and like nothing that a target can hold. */
+/** Replaces NULL where a chart has none, outside quotes, so that the text is no JSON and like nothing that a target can hold. */
 const impossible = "'impossible'";
 const sixty = `'{${sixtyPillars.join(',')}}'::text[]`;
 
@@ -136,7 +136,7 @@ export const sajuRecordsMapping: RowMapping = {
   ],
 };
 
-/** Where each source column stands in a row. */
+/** The position of each source column in a row. */
 const place = Object.fromEntries(sourceColumns.map(({ name }, index) => [name, index])) as Record<
   (typeof sourceColumns)[number]['name'],
   number
@@ -155,7 +155,7 @@ function convert(row: CopyRow, writer: CopyRowWriter, movedAt: Buffer): Converte
   }
   const { chart } = verdict;
   writer.begin(targetColumns.length);
-  // What the rules leave as it is stands side by side in both tables, and passes as the bytes it is.
+  // Columns that the rules leave as they are lie side by side in both tables, and pass as bytes.
   writer.carry(row, place.id, place.user_id);
   writer.json(birthInfoText(chart.birth_info));
   writer.json(pillarsText(chart.saju_chart));
@@ -194,7 +194,7 @@ const texts: FieldReading<string, string> = {
   moment: (row, field) => row.timestamp(field),
 };
 
-/** For rows that are carried: nobody reads the texts, and of a timestamp it is enough that it lies within the years 1 to 9999. */
+/** For rows that are carried: the texts are not read, and of a timestamp it is enough that it lies within the years 1 to 9999. */
 const unread: FieldReading<true, boolean> = {
   id: () => true,
   text: (row, field) => (row.isNull(field) ? null : true),

@@ -92,7 +92,7 @@ export class IdRuns {
     this.last = id;
   }
 
-  /** The text so far; the collection goes on empty. */
+  /** The text so far; the collection is empty afterwards. */
   take(): string {
     this.close();
     const text = `{${this.runs.join(',')}}`;

@@ -47,7 +47,7 @@ export async function beginItemStep(
   return { migrationId, kind, item, step, token: fencingToken(token) };
 }
 
-/** Throws `claim_lost` unless the claim is the newest of its step and its run at work; holds both until the transaction ends. */
+/** Throws `claim_lost` unless the claim is the newest of its step and its run works; holds both until the transaction ends. */
 export async function confirmItem(client: pg.ClientBase, claim: ItemClaim): Promise<void> {
   const held = await client.query(
     `select from ledger.items join ledger.migrations on migrations.id = $5

@@ -116,7 +116,7 @@ export async function ownedAmong(cube: pg.Pool, { kind, table }: KindTable, ids:
 }
 
 /**
- * Takes ids from every batch that owns them, in the caller's transaction: a row that left the target is nobody's, and one
+ * Takes ids from every batch that owns them, in the caller's transaction: a row that left the target has no owner, and one
  * that comes there later under its id is not ours to remove. `ids` is the text of an int8multirange.
  */
 export async function disownIds(client: pg.ClientBase, { kind, table }: KindTable, ids: string): Promise<void> {

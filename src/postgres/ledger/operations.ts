@@ -20,7 +20,7 @@ export interface OperationClaim {
 export type OperationPurpose = 'work' | 'change' | 'undo';
 
 /**
- * Throws `claim_lost` when the run is not at work, or not at this, or has gone on: an attempt that was frozen before its
+ * Throws `claim_lost` when the run does not work, or works on something else, or is in a later state: an attempt that was frozen before its
  * claim may wake up when its run has long ended, and must then not touch what a later run of the kind has put there.
  */
 export async function claimOperation(
@@ -53,7 +53,7 @@ const atWork = `(status = 'running' and (stage = 'rolling_back') = ($3::text = '
    and ($3::text <> 'change' or ${notVerifiedSql('$1', '$2')}))`;
 
 /**
- * Within a transaction: throws `claim_lost` unless the claim is still the newest and its run at work; holds both until
+ * Within a transaction: throws `claim_lost` unless the claim is still the newest and its run works; holds both until
  * the transaction ends.
  */
 export async function confirmOperation(client: pg.ClientBase, claim: OperationClaim): Promise<void> {

@@ -40,11 +40,11 @@ export function claimSessionName(token: FencingToken): string {
 }
 
 /**
- * The next range for a lane, under a new token: first one that the lane held before it died or that nobody holds, then
+ * The next range for a lane, under a new token: first one that the lane held before it died or that is unclaimed, then
  * a new one cut from the first table that is not exhausted, behind its frontier. `waiting` while other lanes still have ranges
  * without which a child table cannot begin; undefined when nothing is left for this lane.
  * A former holder that still lives (frozen, or cut off) loses its sessions here, so that it can neither commit nor block.
- * Throws `claim_lost` once the run is not at work any more: a lane frozen before its claim must not copy into what has
+ * Throws `claim_lost` once the run no longer works: a lane frozen before its claim must not copy into what has
  * been undone meanwhile.
  */
 export async function claimRange(
@@ -93,7 +93,7 @@ async function cutNext(
        on conflict (migration_id, table_name) do update set source_exhausted = true`,
       [claimant.migrationId, table],
     );
-    // One more, to the end of the key space: what earlier runs of the kind left there has to be looked at, too.
+    // One more, to the end of the key space: rows that earlier runs of the kind left there have to be read, too.
     if (after < maxKey) return cutRange(client, claimant, table, after, maxKey);
   }
   return waiting ? 'waiting' : undefined;
@@ -124,8 +124,8 @@ async function readFrontiers(client: pg.ClientBase, migrationId: string): Promis
 }
 
 /**
- * Takes every unfinished range of a run away from whoever holds it, and ends the sessions of whoever works on the run:
- * nobody can commit to a range afterwards, and nobody who is frozen holds the run's row. For the start of a round of
+ * Takes every unfinished range of a run away from its lane, and ends the sessions of the workers on the run:
+ * afterwards no earlier lane can commit to a range, and no frozen session holds the run's row. For the start of a round of
  * lanes, and before a run ends or is undone. Does nothing once the run has come to a later state.
  */
 export async function releaseRanges(cube: pg.Pool, fence: RunStepFence): Promise<void> {
@@ -167,7 +167,7 @@ async function endFormerHolders(cube: pg.Pool, claimant: Claimant): Promise<void
   await endClaimSessions(cube, held.rows);
 }
 
-/** Ends the sessions that write for these claims, whoever froze with them. */
+/** Ends the sessions that write under these claims, those of frozen workers too. */
 export async function endClaimSessions(cube: pg.Pool, held: readonly { token: string }[]): Promise<void> {
   if (held.length === 0) return;
   await inTransaction(cube, async (client) => {

@@ -129,7 +129,7 @@ export async function acceptRejects(
 
 /** Rows that follow a reject count as it does. */
 export interface RejectCounts {
-  /** Rejects that nobody accepted yet. */
+  /** Rejects that are not accepted yet. */
   readonly open: number;
   /** All that are not in the target. */
   readonly unresolved: number;

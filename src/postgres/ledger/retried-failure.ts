@@ -3,10 +3,10 @@ import type { FailureReport } from '../../base/failures.js';
 import { inTransaction } from '../connect.js';
 import { fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
 
-/** Notes by what a step of a run failed that is about to be tried again; a run that has gone on, or has ended, is left as it is. */
+/** Records the failure of a step that is about to be retried; a run in a later state, or an ended one, stays as it is. */
 export async function recordRetriedFailure(cube: pg.Pool, fence: RunStepFence, failure: FailureReport): Promise<void> {
   await inTransaction(cube, async (client) => {
-    // Each attempt makes a note: one that waits for whoever holds the run's row would keep a connection from the steps.
+    // Each attempt makes a note: one that waits for the holder of the run's row would keep a connection from the steps.
     await client.query("set local lock_timeout = '1500ms'");
     await client.query(
       `update ledger.migrations set retried_failure = $3 where id = $1 and finished_at is null and ${notLaterSql('$2')}`,
@@ -15,7 +15,7 @@ export async function recordRetriedFailure(cube: pg.Pool, fence: RunStepFence, f
   });
 }
 
-/** A step has succeeded: what it, or one beside it, failed by before no longer holds anything up. */
+/** A step has succeeded: the earlier failure of it, or of a parallel step, no longer holds the run up. */
 export async function clearRetriedFailure(cube: pg.Pool, migrationId: string): Promise<void> {
   await cube.query(
     'update ledger.migrations set retried_failure = null where id = $1 and retried_failure is not null',

@@ -11,7 +11,7 @@ import { inTransaction } from '../connect.js';
 import { finalizeItems } from './items.js';
 import { assertCurrent, currentStepSql, fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
 
-/** Where a workflow says its run stands. `sequence` rises with each change; an older one never overwrites a newer. */
+/** The state of a run as its workflow reports it. `sequence` rises with each change; an older one never overwrites a newer. */
 export interface RecordedState {
   readonly sequence: number;
   readonly stage: MigrationStage;
@@ -57,7 +57,7 @@ export async function recordRunState(cube: pg.Pool, migrationId: string, state: 
 }
 
 /**
- * Notes a word that the plan accepted in the state fence in; told late, when the run stands elsewhere already, it changes
+ * Notes a command that the plan accepted in the state fence in; a late note, when the run is in another state already, changes
  * nothing.
  */
 export async function recordPending(cube: pg.Pool, fence: RunStepFence, action: MigrationAction): Promise<void> {
@@ -145,7 +145,7 @@ export async function finalizeOwnership(cube: pg.Pool, fence: RunStepFence): Pro
   });
 }
 
-/** As the plan tells it afterwards, which then changes nothing. */
+/** The same state that the plan writes afterwards, which then changes nothing. */
 async function completeRun(client: pg.ClientBase, migrationId: string): Promise<void> {
   await client.query(
     `with completed as (

@@ -36,7 +36,7 @@ interface ViewRow {
   mismatches: MigrationView['verification']['mismatches'] | null;
 }
 
-/** One statement for one run or all: everything is counted from the ledger, nothing asked of Temporal. */
+/** One statement for one run or all: everything is counted from the ledger, without a call to Temporal. */
 const viewStatement = `
   select m.id, m.kind, m.mode, m.workflow_id, m.run_id, m.status, m.stage, m.blocked_by,
          coalesce(m.error, case when m.finished_at is null then m.retried_failure end) as error, m.pending, m.total, m.total_estimated,
@@ -44,7 +44,7 @@ const viewStatement = `
          v.status as verification_status, v.compared, v.finished_at as verified_at, differing.mismatches
     from ledger.migrations m
     cross join lateral (
-      -- The last half minute, of this stretch of work alone: what was before a pause says nothing of how fast it goes on.
+      -- The last half minute, of this stretch of work alone: the rate before a pause says nothing about the rate after it.
       select greatest(now() - interval '30 seconds', max(at)) as since from ledger.events where migration_id = m.id) stretch
     cross join lateral (
       select coalesce(sum(migrated), 0) as migrated,

@@ -7,7 +7,7 @@ import { packageRoot } from '../../base/package-root.js';
 import { connectClient } from '../connect.js';
 import { postgresFailure } from '../errors.js';
 
-/** Numbered migrations, only ever added; shipped beside the compiled program. */
+/** Numbered migrations, only ever added; shipped with the compiled program. */
 const migrationsFolder = join(packageRoot(), 'migrations');
 
 /** The ledger version this program knows: the number of its newest migration. */

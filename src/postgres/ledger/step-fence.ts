@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
 
 /**
- * The state in which a plan asked for a step. An attempt may be frozen before its statement and act long after another
+ * The state in which a plan started a step. An attempt may be frozen before its statement and act long after another
  * attempt has done the work and the plan has gone on: whatever it writes is conditional on no later state being on record.
  */
 export interface RunStepFence {
@@ -13,7 +13,7 @@ export interface RunStepFence {
 
 /**
  * SQL that gives the run's row, and holds it in its state until the transaction ends, if the run is at work and in no later
- * state than the one asked in. $1 is the run, $2 the number.
+ * state than the one it was started in. $1 is the run, $2 the number.
  */
 export const currentStepSql = `select id, kind from ledger.migrations
    where id = $1 and status = 'running' and ${notLaterSql('$2')} for share`;
@@ -33,7 +33,7 @@ export function fenceValues({ migrationId, sequence }: RunStepFence): [string, n
   return [migrationId, sequence];
 }
 
-/** The row of a statement that says in `is_current` whether its step was still asked for; throws `claim_lost` when it was not. */
+/** The row of a statement that says in `is_current` whether its step is still current; throws `claim_lost` when it was not. */
 export function assertCurrent<Row extends { readonly is_current: boolean }>(
   found: pg.QueryResult<Row>,
   { migrationId }: RunStepFence,

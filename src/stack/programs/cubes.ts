@@ -18,20 +18,20 @@ import type { RunCube } from './programs.js';
 
 /** A cube that drains finishes what it has in hand, within the thirty seconds a cube allows itself. */
 const drainGrace = 40_000;
-/** Written at least so often: silence says that nobody is there. */
+/** The status is written at least this often: an older one means that no supervisor runs. */
 const writeEveryMillis = 1000;
 
 interface Instance {
   readonly wanted: WantedInstance;
   readonly process: ManagedProcess;
   leaving: 'no' | 'under_way' | 'gone';
-  /** Whether it is being looked at: one whose answer hangs is not asked twice. */
+  /** Whether a check is in progress: an instance whose answer hangs gets no second one. */
   looking: boolean;
 }
 
 /**
- * Makes what runs of each cube what should run of it, as the state folder says: starts, starts again what died, lets go
- * of what is no longer wanted. Never waits for a process in `attend`, so that one that hangs stops no other.
+ * Brings the running instances of each cube to the desired state in the state folder: starts, restarts what died, stops
+ * what is no longer wanted. Never waits for a process in `attend`, so that one that hangs stops no other.
  */
 export class CubeSupervisor {
   private readonly instances = new Map<string, Instance>();
@@ -67,7 +67,7 @@ export class CubeSupervisor {
     }
   }
 
-  /** Looks once, and tells the state folder what it sees. Waits for no process. True when that changed. */
+  /** Checks once, and writes what it sees into the state folder. Waits for no process. True when that changed. */
   async attend(): Promise<boolean> {
     const desired = this.desired();
     const wanted = new Map(
@@ -105,9 +105,9 @@ export class CubeSupervisor {
   }
 
   private desired(): DesiredCubes {
-    const asked = this.home.desiredCubes();
+    const desired = this.home.desiredCubes();
     const usual = this.cubes.map(({ cubeId }) => [cubeId, firstDesired(packageVersion())] as const);
-    return { ...Object.fromEntries(usual), ...asked };
+    return { ...Object.fromEntries(usual), ...desired };
   }
 
   private async bring(wanted: WantedInstance): Promise<void> {

@@ -6,7 +6,7 @@ import type { ProcessEntry, StackHome } from '../../state/home.js';
 import { appendLine, lastLines, openLog } from '../../state/logs.js';
 import { identify, isAlive, type ProcessIdentity, signalProcess } from '../../state/process-identity.js';
 
-/** One process of the stack: how it is started, told to be ready, and stopped. */
+/** One process of the stack: how it is started, recognised as ready, and stopped. */
 export interface ProcessSpec {
   readonly name: string;
   readonly command: string;
@@ -158,7 +158,7 @@ export class ManagedProcess {
     });
     child.on('exit', (code, signal) => {
       this.ended = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
-      // A program of this package says so of surroundings that only a person can mend.
+      // With this exit code a program of this package reports an environment that only a person can fix.
       this.refused = code === 2;
     });
     this.started++;

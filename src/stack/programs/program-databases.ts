@@ -4,7 +4,7 @@ import type { StackSettings } from '../../state/settings.js';
 import { roleUrl } from '../servers/embedded-database.js';
 import type { CubeRole, LegacyRole } from '../servers/postgres-roles.js';
 
-/** The roles by which a program comes to the embedded databases. */
+/** The roles under which a program connects to the embedded databases. */
 export interface DatabaseRoles {
   readonly legacy?: LegacyRole;
   readonly cube?: CubeRole;

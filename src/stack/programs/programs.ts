@@ -14,7 +14,7 @@ export interface RunCube {
   readonly roles: DatabaseRoles;
 }
 
-/** A program of this package that a stack runs beside the servers. */
+/** A program of this package that a stack runs in addition to the servers. */
 export interface StackProgram {
   readonly name: string;
   readonly entry: string;
@@ -26,7 +26,7 @@ export interface StackProgram {
   readonly listens: {
     /** The variable that says where others reach it. */
     readonly url: 'CONTROL_URL' | 'SECURITY_CUBE_URL' | 'MONITORING_CUBE_URL' | 'GATEWAY_URL' | 'LEGACY_SAJU_URL';
-    /** What tells whether it can serve, when not `/ready`. */
+    /** The readiness check, when it is not `/ready`. */
     readonly path?: string;
     /** Variables of its own, as those that say where to listen. */
     readonly environment: (env: Environment) => Environment;
@@ -80,7 +80,7 @@ export const programs: readonly StackProgram[] = [
   { ...cubeProgram('api-gateway-cube', 'gateway', 'GATEWAY_URL'), readers: ['api-gateway-cube'] },
 ];
 
-/** What every stack runs, whatever servers and services of the user's own it is told of. */
+/** What every stack runs, whichever servers and services of the user's own are configured. */
 export function namesOfEveryStack(): readonly string[] {
   return programs.filter((program) => isNeeded(program, { LEGACY_SAJU_URL: 'own' })).map(({ name }) => name);
 }
@@ -100,7 +100,7 @@ export function isNeeded(program: StackProgram, environment: NodeJS.ProcessEnv):
   return program.listens?.url !== 'LEGACY_SAJU_URL' || !environment.LEGACY_SAJU_URL;
 }
 
-/** A cube of which one instance runs, told by its environment where to listen. */
+/** A cube of which one instance runs; its environment says where to listen. */
 function cubeProgram(
   name: CubeId,
   folder: string,

@@ -11,7 +11,7 @@ const stopGrace = 20_000;
 
 /**
  * Keeps groups of processes running: a group is brought up together, after those before it. Processes that an earlier supervisor left behind are adopted by their
- * recorded identity, so that a supervisor can be killed at any time and the next one goes on with what lives.
+ * recorded identity, so that a supervisor can be killed at any time and the next one takes over the living processes.
  */
 export class Supervisor {
   private readonly groups: ManagedProcess[][] = [];
@@ -51,7 +51,7 @@ export class Supervisor {
     }
   }
 
-  /** Starts again whatever dies, and lets cubes come and go, until told to stop. */
+  /** Restarts programs that die, and starts and stops cubes, until it is stopped. */
   async watch(signal: AbortSignal): Promise<void> {
     await Promise.all([
       repeat(signal, lookEveryMillis, async () => {

@@ -4,7 +4,7 @@ import { Failure } from '../../base/failures.js';
 import { knownLedgerVersion, ledgerVersion } from '../../postgres/ledger/schema.js';
 import { scramVerifier } from './scram.js';
 
-/** Owns the embedded database's audit, and nobody logs in as it: entries come by its function alone. */
+/** Owns the embedded database's audit, and cannot log in: entries come by its function alone. */
 export const auditOwner = 'audit_owner';
 
 /** Changes the ledger's and the audit's tables, and is there only while it does. */
@@ -46,7 +46,7 @@ export async function asMigrator<T>(
   }
 }
 
-/** Nobody is the audit's owner any more: neither a role left by a start that was killed, nor the database's owner. */
+/** No role is a member of the audit's owner any more: neither a role left by a start that was killed, nor the database's owner. */
 export async function endMigrator(administrator: pg.Client, owner: string): Promise<void> {
   await administrator.query(`do $$ begin
       if pg_has_role('${owner}', '${auditOwner}', 'member') then revoke ${auditOwner} from ${owner}; end if;

@@ -22,7 +22,7 @@ export function embeddedServer(settings: StackSettings, place: PostgresPlace, si
   };
 }
 
-/** The URL by which one role reaches its embedded database. */
+/** The URL at which one role reaches its embedded database. */
 export function roleUrl(
   settings: Pick<StackSettings, 'ports' | 'passwordSecret'>,
   side: Side,

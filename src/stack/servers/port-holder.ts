@@ -4,7 +4,7 @@ import { isPortFree } from '../../state/ports.js';
 
 /**
  * Whether a server of ours listens on a port of 127.0.0.1: of who runs this process or of the databases' `account`. Throws
- * when another user's program does. To be asked before anything secret is sent there: while a server is down, any user of
+ * when another user's program does. To be called before anything secret is sent there: while a server is down, any user of
  * the machine can take its port.
  */
 export function isOurs(port: number, account: number | null = null): boolean {

@@ -27,7 +27,7 @@ export function redisUrl({ port, password }: Omit<RedisServer, 'program'>): stri
 }
 
 /**
- * Redis on the loopback address, for whoever knows the password: everybody's user is off. What is secret stands in files of
+ * Redis on the loopback address, for clients that know the password: the default user is off. What is secret stands in files of
  * the state folder that its user alone can read.
  */
 export function redisProcess(home: StackHome, server: RedisServer): ProcessSpec {

@@ -7,7 +7,7 @@ const lifeDays = 5 * 365;
 const daysLeft = 365;
 
 /**
- * Makes the whole set anew when a part of it is missing, damaged or near its end. The folder is its owner's alone, and
+ * Makes the whole set anew when a part of it is missing, damaged or near its end. Only its owner can read the folder, and
  * is replaced as a whole: a start that is killed half way leaves no mixed set. Returns whether it was made.
  */
 export async function ensureTemporalKeys(folder: string, now: Date = new Date()): Promise<boolean> {

@@ -14,7 +14,7 @@ import { closedTemporal, closedTemporalVariables, keysFolder, openTemporal } fro
 export type TemporalAccess = 'closed' | 'closed_if_possible' | 'open';
 
 interface EmbeddedTemporal {
-  /** What programs need to know to reach it, beside its address. */
+  /** What programs need to know to reach it, in addition to its address. */
   readonly variables: Readonly<Record<string, string>>;
   /** Its processes by the server's program, each ready before the next is started. */
   readonly processes: (program: string) => readonly ProcessSpec[];
@@ -34,13 +34,13 @@ export async function embeddedTemporal(
   if (access === 'open') return open;
   const network = await findNetworkWay(serverEnvironment());
   if ('reason' in network) {
-    const told = `Temporal cannot be closed to other users of this machine: no network namespace can be made (${network.reason}). Every local user can steer it and read its histories.`;
+    const exposed = `Temporal cannot be closed to other users of this machine: no network namespace can be made (${network.reason}). Every local user can control it and read its histories.`;
     if (access === 'closed') {
-      throw new Failure('configuration_invalid', told, {
-        hint: 'Where nobody else has an account, bring it up with `--shared-machine`; else let users make namespaces, or name a server of your own by TEMPORAL_ADDRESS.',
+      throw new Failure('configuration_invalid', exposed, {
+        hint: 'Where no other person has an account, start the stack with `--shared-machine`; otherwise allow users to create namespaces, or set TEMPORAL_ADDRESS to a server of your own.',
       });
     }
-    log(told);
+    log(exposed);
     return open;
   }
   await ensureTemporalKeys(keysFolder(home));

@@ -25,7 +25,7 @@ def joining(pid):
     return ['nsenter', '--target', pid, '--net'] + user + ['--']
 `;
 
-/** Outside: joins the network of a front that lives, or makes one; then goes on inside. */
+/** Outside: joins the network of a running front, or makes one; then continues inside. */
 const goInside = `${words}
 front, make, inside = sys.argv[1], sys.argv[2].split(), sys.argv[3:]
 pid = living(front)
@@ -71,7 +71,7 @@ const unshare: Readonly<Record<NetworkWay, string>> = {
   user: 'unshare --user --map-root-user --net --',
 };
 
-/** The files by which a server and its front find each other. */
+/** The files through which a server and its front find each other. */
 export interface NetworkMessages {
   readonly server: string;
   readonly front: string;

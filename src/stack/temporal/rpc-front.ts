@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { readKey, type TemporalKeys } from '../../state/temporal-keys.js';
 
-/** Who does not show a certificate by then is nobody's client. */
+/** A connection without a certificate by then is closed. */
 const handshakeMillis = 5000;
 /** More than a stack's programs open by far; further ones are closed at once, so that a flood takes no memory. */
 export const maxConnections = 512;
@@ -32,7 +32,7 @@ export function createRpcFront(keys: TemporalKeys, port: number): Server {
     },
   );
   server.maxConnections = maxConnections;
-  // Whoever was refused has the reason in its own log; ours would be anybody's to fill.
+  // A refused client has the reason in its own log; if it were logged here, any user could fill the log.
   server.on('tlsClientError', () => undefined);
   return server;
 }

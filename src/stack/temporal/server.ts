@@ -16,7 +16,7 @@ interface Ports {
   readonly temporalUi: number;
 }
 
-/** The server on the machine's own loopback address, as it ships: whoever has an account on the machine may steer it. */
+/** The server on the machine's own loopback address, as it ships: every user of the machine can control it. */
 export function openTemporal(home: StackHome, program: string, ports: Ports): readonly ProcessSpec[] {
   const [command, ...args] = serverCommand(home, program, { rpc: ports.temporal, ui: ports.temporalUi });
   return [
@@ -78,7 +78,7 @@ export function keysFolder(home: StackHome): string {
   return home.fileOf('temporalKeys');
 }
 
-/** What a client of the closed server needs to know beside its address. */
+/** What a client of the closed server needs to know in addition to its address. */
 export function closedTemporalVariables(home: StackHome, ports: Ports): Readonly<Record<string, string>> {
   const keys = temporalKeys(keysFolder(home));
   return {

@@ -34,7 +34,7 @@ export function createUiFront(login: UiLogin, ports: UiPorts): Server {
   const { outside, ui: port, rpc: rpcPort } = ports;
   const hosts = [`127.0.0.1:${outside}`, `localhost:${outside}`];
   const server = createServer({ requireHostHeader: true }, (incoming, answer) => {
-    // What a page of this one may do is decided here for every answer, whoever made it.
+    // What a page of this one may do is decided here for every answer, from the server or from this proxy.
     answer.setHeader('x-frame-options', 'SAMEORIGIN');
     answer.setHeader('referrer-policy', 'same-origin');
     answer.setHeader('x-content-type-options', 'nosniff');
@@ -63,7 +63,7 @@ function say(answer: ServerResponse, status: number, text: string): void {
 }
 
 /**
- * A page that goes on to the clean address by itself: after a redirect a browser that follows a link of another site
+ * A page that redirects to the clean address by itself: after a redirect a browser that follows a link of another site
  * would not send the cookie, since that site began it.
  */
 function open(answer: ServerResponse, cookie: string, page: string): void {

@@ -9,7 +9,7 @@ export function uiLink(port: number, secret: string): string {
   return `http://127.0.0.1:${port}${openPath}${secret}`;
 }
 
-/** Who may see the Web UI: whoever came by its link, for twelve hours. */
+/** Sessions of the Web UI: each begins with the secret link and is valid for twelve hours. */
 export class UiLogin {
   constructor(
     private readonly secret: string,
@@ -32,7 +32,7 @@ export class UiLogin {
     return `${this.cookieName}=${end}.${this.seal(end)}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${sessionSeconds}`;
   }
 
-  /** Whether a Cookie header holds a session that goes on. */
+  /** Whether a Cookie header holds a valid session. */
   knows(header: string | undefined, now: Date): boolean {
     return this.sessionsIn(header).some((session) => {
       const [end = '', seal = ''] = session.split('.');

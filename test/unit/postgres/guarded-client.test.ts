@@ -23,7 +23,7 @@ describe.each(['cleartext', 'md5'] as const)('a server that asks for a password 
     const { port, told } = await asking(way);
     const failure = toFailure(await open(`postgres://u:${password}@127.0.0.1:${port}/d`).catch((error) => error));
     expect(failure).toMatchObject({ type: 'permission_denied', hint: expect.stringContaining('scram-sha-256') });
-    expect(failure.message).toContain(`127.0.0.1:${port} asked for`);
+    expect(failure.message).toContain(`127.0.0.1:${port} requested`);
     await told.ended;
     expect(told.messages).toEqual([]);
   });

@@ -1,13 +1,13 @@
 /**
  * How fast the cube uses up its budget of errors, by two pairs of windows, as in the SRE workbook's chapter on alerting on
- * objectives: the long window says that it matters, the short one that it still goes on.
+ * objectives: the long window says that it matters, the short one that it still lasts.
  */
 const pages = [
   { rate: 14.4, longMinutes: 60, shortMinutes: 5 },
   { rate: 6, longMinutes: 360, shortMinutes: 30 },
 ] as const;
 
-/** Fewer failed requests than this, in the short window, alarm nobody. */
+/** Fewer failed requests than this, in the short window, raise no alarm. */
 const minFailed = 10;
 
 const keptMinutes = 360;

@@ -3,7 +3,7 @@ import type { UserCounts } from './always-valid.js';
 import type { Durations } from './latency-line.js';
 import type { ShadowEvidence } from './shadow-limit.js';
 
-/** The series of a gateway that a ramp is judged by, with the labels that tell them apart beside the cube. */
+/** The series of a gateway that a ramp is judged by, with the labels that distinguish them in addition to the cube. */
 export const rampSeries = {
   gateway_upstream_requests_total: ['target', 'status'],
   gateway_upstream_duration_seconds_bucket: ['target', 'le'],
@@ -29,7 +29,7 @@ export type CounterSnapshot = Readonly<Record<string, readonly Counter[]>>;
 export interface Increment {
   /** Requests as they were answered, the newest included. */
   readonly answered: Readonly<Record<Side, RequestCounts>>;
-  /** Requests of users in closed windows; those that were let in by name or made by machines are left out. */
+  /** Requests of users in closed windows; those of users on the allow list or from machines are left out. */
   readonly windows: Readonly<Record<Side, RequestCounts>>;
   readonly users: UserCounts;
   /** By route: users whom a side refused (4xx) count as failed. */
@@ -47,7 +47,7 @@ export interface RequestCounts {
 
 /**
  * What was counted since `before`. A counter that fell was started anew and counts from zero; a gateway that was not there
- * before gives its first reading alone, since nobody knows how old its counts are.
+ * before gives its first reading alone, since the age of its counts is unknown.
  */
 export function countBetween(before: CounterSnapshot, now: CounterSnapshot): Increment {
   const sums = new Map<string, { counter: Counter; value: number }>();

@@ -41,7 +41,7 @@ export const freshEvidence: Evidence = {
   unreadyTimes: 0,
 };
 
-/** One look at gateways and registry. */
+/** One reading of gateways and registry. */
 export interface Seen {
   readonly increment: Increment;
   /** Ready instances of the cube; null when the registry could not be read. */
@@ -81,7 +81,7 @@ export function addSeen(
             times: (evidence.missing?.times ?? 0) + 1,
             millis: evidence.missing === null ? 0 : evidence.missing.millis + elapsedMillis,
           },
-    // Not knowing is no readiness, and no proof of its loss.
+    // A missing reading shows neither readiness nor its loss.
     unreadyTimes: ready === 0 ? evidence.unreadyTimes + 1 : ready === null ? evidence.unreadyTimes : 0,
   };
 }

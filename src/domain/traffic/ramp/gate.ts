@@ -41,14 +41,14 @@ export interface Decision {
 
 /** Metrics that are missing for so long send a ramp back. */
 const maxMissingMillis = 5 * 60_000;
-/** From so many looks in a row without metrics on, that is what is told. */
+/** After this many checks in a row without metrics, the ramp reports that. */
 const missingTimes = 4;
 /** A registry that was emptied has its instances again before the second look. */
 const unreadyTimes = 2;
 
 /**
  * Decides about the step a ramp is at, in this order: whatever sends it back; whatever holds it; what it still lacks. No
- * data never passes. `latencies`, compared once at the end of a step, are asked for by the reason `latencies_due`.
+ * data never passes. `latencies`, compared once at the end of a step, are requested by the reason `latencies_due`.
  */
 export function judge(
   evidence: Evidence,
@@ -97,9 +97,9 @@ function reasonToGoBack(evidence: Evidence, percentage: number, settings: RampSe
   if (missing !== null && missing.millis >= maxMissingMillis)
     return back('metrics_missing', `Metrics are missing since ${secondsText(missing.millis)}: ${missing.what}`);
   const burn = pagingBurnRate(evidence.burn, settings.error_budget_percent);
-  // With nobody left on legacy no comparison protects users: the budget alone decides.
+  // With no user left on legacy no comparison protects users: the budget alone decides.
   if (burn !== undefined && percentage === 100)
-    return back('burn_rate', `${burnText(burn)}, and nobody is left on legacy to compare with.`);
+    return back('burn_rate', `${burnText(burn)}, and no user is left on legacy to compare with.`);
   return undefined;
 }
 
@@ -113,7 +113,7 @@ function reasonToHold(evidence: Evidence, percentage: number, settings: RampSett
         : 'Metrics are missing';
     return hold('metrics_missing', `${often}: ${missing.what}`);
   }
-  // At 0 % nobody has to be sent back, and nobody may be let in.
+  // At 0 % there is no user to send back, and no user may be moved to the cube.
   const crossUser = crossUserResponseText(evidence);
   if (crossUser !== undefined) return hold('anothers_answer', crossUser);
   if (evidence.unreadyTimes > 0) return hold('not_ready', 'No instance of the cube is ready.');
@@ -159,7 +159,7 @@ function lackOfEvidence(
     };
   if (latencies.cubeUsers < minimums.users)
     return few('few_users', latencies.cubeUsers, minimums.users, 'users of the cube');
-  // At 100 % there is nobody to compare with; the steps before had somebody.
+  // At 100 % there are no users to compare with; the steps before had some.
   if (percentage < 100 && latencies.legacyUsers < minimums.users)
     return few('few_users', latencies.legacyUsers, minimums.users, 'users of legacy to compare with');
   if (percentage < 100 && showsSlower(latencies))

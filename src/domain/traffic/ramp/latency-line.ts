@@ -14,7 +14,7 @@ export type Durations = Readonly<Record<string, number>>;
 export interface LatencyHistograms {
   readonly cube: Durations;
   readonly legacy: Durations;
-  /** Legacy's p99 when it last had enough requests: at 100 % nobody is left there to measure. */
+  /** Legacy's p99 when it last had enough requests: at 100 % no request is left there to measure. */
   readonly legacySeconds: number | null;
   readonly cubeSeconds: number | null;
   /** For how long the cube has been above the line, milliseconds. */

@@ -27,27 +27,27 @@ export const usualSettings: RampSettings = {
   error_budget_percent: 0.1,
 };
 
-/** Tells each setting by which less proof is asked for than usual. */
+/** Lists each setting that requires less proof than usual. */
 export function loweredSettings(settings: RampSettings): readonly string[] {
   const { minimums, interval_seconds, error_budget_percent, slow_seconds } = settings;
-  const told = (name: string, value: number, usual: number, unit: string) =>
+  const describe = (name: string, value: number, usual: number, unit: string) =>
     `${name} ${value}${unit} (usually ${usual}${unit})`;
   const usual = usualSettings;
   return [
     ...(minimums.requests < usual.minimums.requests
-      ? [told('requests at a step', minimums.requests, usual.minimums.requests, '')]
+      ? [describe('requests at a step', minimums.requests, usual.minimums.requests, '')]
       : []),
     ...(minimums.users < usual.minimums.users
-      ? [told('users at a step', minimums.users, usual.minimums.users, '')]
+      ? [describe('users at a step', minimums.users, usual.minimums.users, '')]
       : []),
     ...(interval_seconds < usual.interval_seconds
-      ? [told('time at a step', interval_seconds, usual.interval_seconds, ' s')]
+      ? [describe('time at a step', interval_seconds, usual.interval_seconds, ' s')]
       : []),
     ...(slow_seconds !== usual.slow_seconds
-      ? [told('time above the latency line', slow_seconds, usual.slow_seconds, ' s')]
+      ? [describe('time above the latency line', slow_seconds, usual.slow_seconds, ' s')]
       : []),
     ...(error_budget_percent > usual.error_budget_percent
-      ? [told('error budget', error_budget_percent, usual.error_budget_percent, ' %')]
+      ? [describe('error budget', error_budget_percent, usual.error_budget_percent, ' %')]
       : []),
   ];
 }

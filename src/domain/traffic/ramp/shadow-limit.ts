@@ -1,6 +1,6 @@
 /**
  * What the shadow comparison says. A field of a route may differ in at most 0.03 % of the comparisons; what differs as much
- * between two answers of the old side was left out by whoever compared. That it is past the limit is shown by an
+ * between two answers of the old side was left out by the comparison. That it is past the limit is shown by an
  * always-valid test of its own, after at least three differences: one answer may be a race.
  */
 const limit = 0.0003;

@@ -1,20 +1,20 @@
 import { Failure } from '../../../base/failures.js';
 
-/** The percentage points of a step when nothing else is asked for. */
+/** The default size of a step in percentage points. */
 const usualStep = 10;
 
 /**
  * The weights a ramp goes through, rising, the last one its target: those given, or multiples of `step`. Without a target
  * steps that are given end where they end, and others at 100. Throws `invalid_input` that names the field.
  */
-export function planSteps(asked: {
+export function planSteps(request: {
   readonly target?: number | undefined;
   readonly step?: number | undefined;
   readonly steps?: readonly number[] | undefined;
 }): readonly number[] {
-  const { step, steps, target = steps?.at(-1) ?? 100 } = asked;
+  const { step, steps, target = steps?.at(-1) ?? 100 } = request;
   if (step !== undefined && steps !== undefined) throw wrong('steps', 'and step exclude each other');
-  if (asked.target !== undefined && !isWeight(target))
+  if (request.target !== undefined && !isWeight(target))
     throw wrong('target_percentage', 'must be a whole number from 1 to 100');
   if (steps !== undefined) return givenSteps(steps, target);
   const width = step ?? usualStep;

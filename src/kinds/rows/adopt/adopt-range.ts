@@ -20,7 +20,7 @@ const maxRecopiedShare = 0.2;
  * Takes over what earlier, cancelled runs of the kind left in a claimed range: compares both sides and moves again only
  * the rows that differ, those that were rejected then, and those that legacy deleted since. True: the range is done.
  * False: too much differs, or nothing was there; the owned rows are gone and the caller copies the range. Rows that
- * nobody owns stay where they are.
+ * no run owns stay where they are.
  */
 export async function adoptRange(context: CopyContext, range: ClaimedRange, writer: pg.Client): Promise<boolean> {
   const { databases, mapping, migrationId, worker } = context;
@@ -55,7 +55,7 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
   const adopted = await atSide('cube', async () => {
     await writer.query('begin');
     await advanceRange(writer, range, range.upto);
-    // What an earlier run moved and nobody has any more is nobody's.
+    // Rows that an earlier run moved and neither side has any more lose their owner.
     const { absent } = await ownershipGaps(writer, mapping, rest);
     await disownIds(writer, mapping, absent);
     const { ids, rows } = await adoptableRows(writer, mapping, migrationId, rest);

@@ -24,7 +24,7 @@ export interface ConcludeContext extends ScanProgress {
  * key space of every table read equal, and in each as many rows in the source, less the rejected ones and those that follow
  * them, as in the target, as ids that the ledger owns. One that has ended is not counted again: it gives the verdict on record.
  *
- * The target is counted span by span, each as of its own moment, and the claim is confirmed last, so that nobody waits
+ * The target is counted span by span, each as of its own moment, and the claim is confirmed last, so that no step waits
  * for the run's row meanwhile. The claim is exclusive and held at the end: no step of the engine wrote to the target in
  * between. What others wrote to a span that had been counted is as if written just after the verdict, and no two such
  * writes can make up for each other, since rows and owned ids have to agree in every span.

@@ -5,7 +5,7 @@ import type { RowMapping } from '../row-mapping.js';
 import { rangeDigest, rowDigests } from './row-digest.js';
 
 /**
- * Reads a span on both sides at the same time and compares counts and digests; an id that stands twice on a side is never
+ * Reads a span on both sides at the same time and compares counts and digests; an id that is twice on a side is never
  * equal to anything. `rejected` are ids that the source has
  * and the target must not have: they are left out of the source's digest only. Of the target no more than
  * `maxTargetRows` are read (null: all).

@@ -11,7 +11,7 @@ export type TableSide = 'source' | 'target';
  * more than $4 of them (null: all). Nothing comes before the least key there can be: from there on that key itself is read
  * too, so that no row of the table stays unseen.
  *
- * The digest is SHA-256 over the row's fields as bytes, each behind its length, NULL told apart from every value: two
+ * The digest is SHA-256 over the row's fields as bytes, each behind its length, NULL distinct from every value: two
  * rows give the same bytes only if every field is the same. Processors have instructions for it, which makes it cheaper
  * than MD5, and a server in FIPS mode has it. The inner `limit` also keeps each field's expression from being evaluated
  * twice.

@@ -135,7 +135,7 @@ const maxWholeReads = 3;
 
 /**
  * Equal is only what a whole read of both sides finds equal. A difference of which the rows, looked at one by one, show
- * nothing is read whole again; one that stays is told as it is. Undefined when the target has more rows in the span than
+ * nothing is read whole again; one that stays is reported as it is. Undefined when the target has more rows in the span than
  * `maxTargetRows` (null: as many as there are).
  */
 async function compareWhole(

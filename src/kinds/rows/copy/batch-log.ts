@@ -8,7 +8,7 @@ export interface BatchLimits {
   readonly batchBytes: number;
 }
 
-/** Keeps account of the rows of one transaction, batch by batch: what the ledger is told when it commits. */
+/** Keeps account of the rows of one transaction, batch by batch: what the ledger records when it commits. */
 export class BatchLog {
   readonly batches: BatchEntry[] = [];
   readonly rejects: RejectEntry[] = [];

@@ -12,7 +12,7 @@ import { type CopyContext, copyRange } from './copy-range.js';
 
 export interface LaneSettings {
   readonly lane: number;
-  /** Number of the run's state in which the lane was asked to copy. */
+  /** Number of the run's state in which the lane was started. */
   readonly sequence: number;
   /** Source rows that a range holds at most; where it may adopt, target rows too. */
   readonly rangeRows: number;

@@ -21,7 +21,7 @@ export interface CopySettings {
   readonly commitMillis: number;
 }
 
-/** What a lane has committed since it last told. */
+/** What a lane has committed since its last report. */
 export interface Committed {
   readonly position: bigint;
   readonly migrated: number;
@@ -44,7 +44,7 @@ export interface CopyContext {
 
 /**
  * Copies a claimed range from its position on, transaction by transaction: rows, rejects, batches and the new position
- * commit together. Returns when the range is done or `signal` is aborted; either way everything told to `onCommit` is
+ * commit together. Returns when the range is done or `signal` is aborted; either way everything reported to `onCommit` is
  * there to stay. A row that the target refuses is found by halving the transaction, and becomes a reject.
  * `writer` must carry the claim's session name.
  */
@@ -56,13 +56,13 @@ export async function copyRange(context: CopyContext, range: ClaimedRange, write
   }
 }
 
-/** Where a range stands, and how many rows the next transaction may take. */
+/** The position in a range, and how many rows the next transaction may take. */
 interface Progress {
   position: bigint;
   rowLimit: number;
 }
 
-/** One pass over the rest of the range; ends early at a refusal, with the row limit halved, or when told to stop. */
+/** One pass over the rest of the range; ends early at a refusal, with the row limit halved, or when stopped. */
 async function copyUntilRefusal(
   context: CopyContext,
   range: ClaimedRange,
@@ -86,7 +86,7 @@ async function copyUntilRefusal(
         chunk.add(row);
         if (chunk.full) {
           await chunk.commit(chunk.position);
-          // A range that is done is nobody's any more: one more commit would find its claim gone.
+          // A range that is done has no owner any more: one more commit would find its claim gone.
           if (signal.aborted || progress.position >= range.upto) return;
           chunk = await Chunk.begin(context, range, writer, progress);
         }
@@ -144,7 +144,7 @@ class Chunk {
     return (
       this.rows >= this.progress.rowLimit ||
       this.bytes >= commitBytes ||
-      // The clock is asked now and then only: per row it would cost more than it tells.
+      // The clock is read now and then only: per row it would cost more than it tells.
       ((this.rows & 255) === 0 && performance.now() - this.begun >= commitMillis)
     );
   }

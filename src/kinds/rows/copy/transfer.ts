@@ -17,7 +17,7 @@ export type SourceSelection =
 /**
  * Reads source rows in id order and converts them, some hundred at a time, as fast as the consumer takes them. Rows whose
  * parent is among `parents` are not converted. `movedAt` ends every row. Leaving the loop early ends the read at once. Throws failures of the legacy side, also when the
- * stream stops short, or holds two rows of one id: which of them the target should have nobody can say.
+ * stream stops short, or holds two rows of one id: which of them the target should have cannot be decided.
  */
 export async function* readConverted(
   legacy: pg.Client,
@@ -135,7 +135,7 @@ export class TargetTransaction {
         const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
         return new TargetTransaction(cube, `copy ${table} (${columns}) from stdin (format binary)`);
       } catch (error) {
-        // Whoever goes on with this connection must not find a failed transaction open on it.
+        // The next user of this connection must not find a failed transaction open on it.
         await cube.query('rollback').catch(() => undefined);
         throw error;
       }

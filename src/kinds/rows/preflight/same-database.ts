@@ -13,7 +13,7 @@ export async function isSameDatabase(holder: pg.ClientBase, other: Queryable): P
   try {
     await holder.query('select pg_advisory_xact_lock($1::bigint)', [key]);
     const found = await other.query<{ held: boolean }>(
-      // How the lock's key stands there: https://www.postgresql.org/docs/16/view-pg-locks.html
+      // The form of the lock's key there: https://www.postgresql.org/docs/16/view-pg-locks.html
       `select exists (
          select from pg_locks
           where locktype = 'advisory' and granted and objsubid = 1

@@ -80,7 +80,7 @@ async function removeSome(
     [span.after.toString(), span.upto.toString(), ids],
   );
   const left = await findRemainingRows(writer, mapping.target, span, ids);
-  // What is still there stays owned; what is gone is nobody's, and neither is a row that comes there later.
+  // What is still there stays owned; what is gone has no owner, and neither has a row that comes there later.
   await writer.query(
     `update ledger.batches set state = 'owned', ids = ids * $2::int8multirange,
             migrated = (select sum(${spanLength('part')}) from unnest(ids * $2::int8multirange) as part)

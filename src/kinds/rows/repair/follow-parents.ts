@@ -20,7 +20,7 @@ const rowsRead = 50_000;
 
 /**
  * Moves the rows of a child table that were withheld for a reject that their parents do not follow any more: they are moved,
- * are rejects of their own, or follow another one. True when all were tried, false when told to stop before.
+ * are rejects of their own, or follow another one. True when all were tried, false when stopped before.
  */
 export async function moveReleasedRows(context: FollowContext, writer: pg.Client): Promise<boolean> {
   const { databases, mapping, migrationId } = context;
@@ -41,7 +41,7 @@ export async function moveReleasedRows(context: FollowContext, writer: pg.Client
 
 /**
  * Takes the rows of a child table out of the target, and puts them on record as withheld, whose parents are rejected or
- * withheld by now. True when all were looked at, false when told to stop before.
+ * withheld by now. True when all were looked at, false when stopped before.
  */
 export async function withholdChildren(context: FollowContext, writer: pg.Client): Promise<boolean> {
   const { databases, mapping } = context;

@@ -24,7 +24,7 @@ export interface RepairContext extends Omit<RecopyContext, 'confirm' | 'token' |
  * Makes the target equal to the source again in every range that the latest verification found different: rows that
  * differ or are missing are moved again, rows that the source does not have leave (deleted when a run of ours put them
  * there, set aside in the ledger when not). Children follow what became of their parents. Then ledger and target are made to
- * agree about what is ours. True when all of it was worked on, false when told to stop before.
+ * agree about what is ours. True when all of it was worked on, false when stopped before.
  */
 export async function repairTables(context: RepairContext, writer: pg.Client): Promise<boolean> {
   const { databases, migrationId, claim } = context;
@@ -104,7 +104,7 @@ async function addsUp(cube: pg.Pool, migrationId: string): Promise<boolean> {
 const rowsAtOnce = 25_000;
 
 /**
- * Rows that no run owns are moved again, or set aside where the source has none; ids whose rows are gone are nobody's.
+ * Rows that no run owns are moved again, or set aside where the source has none; ids whose rows are gone lose their owner.
  * Contents may be equal meanwhile, and a rollback would still leave the one and miss the other.
  */
 async function repairOwnership(context: FollowContext, claim: OperationClaim, writer: pg.Client): Promise<boolean> {

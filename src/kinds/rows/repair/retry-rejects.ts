@@ -12,7 +12,7 @@ const rejectsAtOnce = 2000;
 
 /**
  * Tries rejects again, all that are not in the target or those named, parents before their children; rows that followed a
- * reject which went through are moved with it. True when all were tried, false when told to stop before.
+ * reject which went through are moved with it. True when all were tried, false when stopped before.
  */
 export async function retryRejects(
   context: RepairContext,

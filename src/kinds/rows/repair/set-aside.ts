@@ -14,7 +14,7 @@ export function rowShape(table: string): string {
 
 /**
  * Puts back, in the caller's transaction, the rows of a table that repairs of the kind had set aside, of each id the one that was set
- * aside last, and marks those that are then there as they were. Returns the ids of the others: something else stands there,
+ * aside last, and marks those that are then there as they were. Returns the ids of the others: another row is there,
  * or the table refuses them in silence, or its columns are others now. What a completed run had set aside is final; what retention has emptied cannot come
  * back.
  */
