@@ -59,8 +59,7 @@ export function createCubeConsistency(deps: CubeConsistencyDependencies) {
           throw redisFailure(error);
         });
         const instance = instances.find((one) => one.version === version && one.state === 'ready');
-        if (instance === undefined)
-          return { passed: false, sentence: `no instance of ${version} is ready to be asked` };
+        if (instance === undefined) return { passed: false, sentence: `no instance of ${version} is ready` };
         // At the same time: users wait for the answer.
         const found = await Promise.all([
           checkOwner(deps, name),
@@ -94,6 +93,6 @@ async function differingField(
   if (answer.status !== 200) return `status ${answer.status}`;
   const body = typeof answer.body === 'object' && answer.body !== null ? answer.body : {};
   const answered = body as Readonly<Record<string, unknown>>;
-  // The id is what was asked for; as a number it may be past what JSON's readers take whole.
+  // The id is the requested one; as a number it may be past what JSON's readers take whole.
   return Object.entries(row).find(([name, value]) => name !== 'id' && answered[name] !== value)?.[0];
 }

@@ -131,10 +131,10 @@ function permanentProblem({ found, wanted }: Look): string | undefined {
 }
 
 function startupDelay({ status, found, ready, wanted }: Look, seconds: number): string {
-  if (!status.supervised) return 'nobody starts cubes in this state folder; `cubeshift up` does';
+  if (!status.supervised) return 'no supervisor runs in this state folder; start it with `cubeshift up`';
   const ends = found?.observed.find(({ lastEnd }) => lastEnd !== null)?.lastEnd;
-  const told = ends ? `; one of them ${ends}` : '';
-  return `${ready.length} of its ${wanted.length} instances were ready within ${seconds} s${told}`;
+  const ending = ends ? `; one of them ${ends}` : '';
+  return `${ready.length} of its ${wanted.length} instances were ready within ${seconds} s${ending}`;
 }
 
 async function healthProblem(calls: CubeCalls, instance: InstanceEntry, call: SmokeCall): Promise<string | undefined> {

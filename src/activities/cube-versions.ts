@@ -147,7 +147,7 @@ function isWarm({ active, versions }: CubeStatus, version: string): boolean {
 /** Why a version that may well be released will not come up, as far as that can be known before it is tried. */
 function unstartable(status: CubeStatus, version: string): string | undefined {
   if (isWarm(status, version)) return undefined;
-  if (!status.supervised) return 'nobody starts cubes in this state folder; `cubeshift up` does';
+  if (!status.supervised) return 'no supervisor runs in this state folder; start it with `cubeshift up`';
   const wanted = status.versions.find((one) => one.version === version);
   const running = version !== status.active && wanted?.state === 'running';
   return running ? `${version} should be warm, and no instance of it is ready` : undefined;

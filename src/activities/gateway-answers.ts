@@ -7,7 +7,7 @@ import { type InstanceFilter, readInstances } from '../registry/instances.js';
 import { gatewaysBehind } from '../traffic/flags-revision.js';
 import { readAcknowledgements } from '../traffic/holds.js';
 
-/** What gateways say of a change that every one of them is to go by before a plan goes on. */
+/** The acknowledgements of gateways for a change that each of them must have applied before a plan continues. */
 
 const answerMillis = 2000;
 const lookMillis = 20;
@@ -44,7 +44,7 @@ async function untilNone(look: () => Promise<readonly string[]>): Promise<number
   const timeIsUp = Context.current()
     .sleep(answerMillis)
     .then(() => 'time_is_up' as const);
-  // Nobody may be waiting for it when the activity is cancelled.
+  // There may be no awaiting caller when the activity is cancelled.
   timeIsUp.catch(() => undefined);
   let last: number | null = null;
   for (;;) {

@@ -14,7 +14,7 @@ const maxGraceMillis = 10 * 60_000;
 const shortGraceMillis = 13_000;
 
 const locksHint =
-  "See who holds locks in the cube database: select pid, pg_blocking_pids(pid), query from pg_stat_activity where wait_event_type = 'Lock'; the run goes on by itself once they are let go.";
+  "See who holds locks in the cube database: select pid, pg_blocking_pids(pid), query from pg_stat_activity where wait_event_type = 'Lock'; the run continues by itself once they are released.";
 
 /**
  * Heartbeats with the last reported position while `work` runs, so that one long statement neither counts as a death nor keeps

@@ -10,7 +10,7 @@ import { createKindDispatch } from './kind-dispatch.js';
 
 /**
  * The steps that differ by kind. Cancelled, they stop at the next commit and return what was done, or fail when a statement had to
- * be cancelled; then, as when killed, their next attempt goes on from the ledger.
+ * be cancelled; then, as when killed, their next attempt continues from the ledger.
  */
 export function createMigrationSteps(deps: ActivityDependencies, registry: Readonly<Record<MigrationKind, Kind>>) {
   const { byKind, patience } = createKindDispatch(deps, registry);

@@ -7,19 +7,19 @@ const maxUnexpectedAttempts = 5;
 /** What happens to a server (its load, a full disk, a restart) may pass by itself, and a person may need long to come. */
 const maxPassingMillis = 60 * 60_000;
 
-/** By what failure a step is given up; undefined while it is to be tried again. */
+/** The failure with which a step ends; undefined while it is to be retried. */
 export type GivesUp = (failure: Failure) => Failure | undefined;
 
-/** A step of no run: what a change by somebody must mend is not tried again. */
+/** For a step outside of any run: not retried when only a change by a person can fix the failure. */
 export const givesUpSoon: GivesUp = (failure) =>
   !failure.retryable || (failure.type === 'unexpected' && isRepeated()) ? failure : undefined;
 
 export const neverGivesUp: GivesUp = () => undefined;
 
 /**
- * How long steps of runs are tried again after what a database server says of itself: an hour of what may pass, five
- * attempts of all else. A server that says nothing is waited for without end, and the hour begins anew after it.
- * A worker counts what it sees itself: when it is started again its hour begins anew, too.
+ * How long steps of runs are retried after an error of a database server itself: an hour for errors that may pass, five
+ * attempts for all others. Retries for a server that does not answer have no limit, and the hour begins anew after it.
+ * A worker counts only what it sees: after its restart the hour begins anew, too.
  */
 export class Patience {
   /** Since when an activity has failed by nothing else, by what Temporal calls it. */
@@ -54,7 +54,7 @@ export class Patience {
   }
 }
 
-/** Whether a server said it of itself, and not a program of the network between. */
+/** Whether the error comes from a server itself, and not from a program of the network between. */
 function isServers({ details: { sqlstate } }: Failure): boolean {
   return typeof sqlstate === 'string' && isServerError(sqlstate);
 }

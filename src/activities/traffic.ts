@@ -176,9 +176,9 @@ async function readState(redis: RedisConnection, admits: InstanceFilter, cube: T
     }),
   ]);
   const { enabled, percentage, changed, revision } = flags;
-  const stands = changed !== null && changed.percentage === percentage && changed.enabled === enabled;
+  const isCurrent = changed !== null && changed.percentage === percentage && changed.enabled === enabled;
   return {
-    weight: { enabled, percentage, changedBy: stands ? changed.by : null, revision },
+    weight: { enabled, percentage, changedBy: isCurrent ? changed.by : null, revision },
     gateways,
     ready: instances.filter((one) => one.state === 'ready' && (version === null || one.version === version)).length,
   };

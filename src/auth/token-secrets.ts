@@ -137,11 +137,11 @@ function findSecretsFile(path: string): SecretsFile | undefined {
   try {
     parsed = JSON.parse(text);
   } catch {
-    throw invalidFile('is no JSON');
+    throw invalidFile('is not JSON');
   }
   if (typeof parsed !== 'object' || parsed === null) throw invalidFile('must be an object');
   const entries = Object.entries(parsed).map(([kind, value]) => {
-    if (!kinds.some((known) => known === kind)) throw invalidFile('has a part that is neither cube nor user');
+    if (!kinds.some((known) => known === kind)) throw invalidFile('has a property that is neither cube nor user');
     return [kind, readKind(value)];
   });
   return Object.fromEntries(entries) as SecretsFile;
@@ -150,7 +150,8 @@ function findSecretsFile(path: string): SecretsFile | undefined {
 function readKind(value: unknown): SecretsOfKind {
   if (typeof value !== 'object' || value === null) throw invalidFile('must have an object for each kind');
   const { current, previous, previous_until: until, ...others } = value as Record<string, unknown>;
-  if (Object.keys(others).length > 0) throw invalidFile('has parts beside current, previous and previous_until');
+  if (Object.keys(others).length > 0)
+    throw invalidFile('has properties other than current, previous and previous_until');
   if (!isSecret(current) || (previous !== undefined && !isSecret(previous)))
     throw invalidFile(`needs secrets of ${minBytes} bytes or more`);
   if (until !== undefined && (typeof until !== 'string' || Number.isNaN(Date.parse(until))))

@@ -7,7 +7,7 @@
 export type FailureActor = 'engine' | 'operator' | 'caller';
 
 interface FailureRule {
-  /** Whether trying the same thing again can help without anybody changing anything but the surroundings. */
+  /** Whether a retry can succeed without a change to the request or to the engine. */
   readonly retryable: boolean;
   readonly actor: FailureActor;
   /** What the control API answers when a request ends in it. */
@@ -16,8 +16,8 @@ interface FailureRule {
   readonly hint: string;
 }
 
-/** What ends a hint as long as a step is tried again. */
-const goesOn = '; the run goes on by itself.';
+/** Ends a hint while the step is still retried. */
+const continues = '; the run continues by itself.';
 
 const rules = {
   invalid_input: {
@@ -61,7 +61,7 @@ const rules = {
     retryable: false,
     actor: 'caller',
     httpStatus: 409,
-    hint: 'Ask for fewer, let others go with `cubeshift cubes scale`, or raise MAX_INSTANCES_PER_CUBE.',
+    hint: 'Ask for fewer, scale other versions down with `cubeshift cubes scale`, or raise MAX_INSTANCES_PER_CUBE.',
   },
   configuration_invalid: {
     retryable: false,
@@ -73,19 +73,19 @@ const rules = {
     retryable: true,
     actor: 'operator',
     httpStatus: 503,
-    hint: `Bring the legacy database back${goesOn}`,
+    hint: `Bring the legacy database back${continues}`,
   },
   cube_unreachable: {
     retryable: true,
     actor: 'operator',
     httpStatus: 503,
-    hint: `Bring the cube database back${goesOn}`,
+    hint: `Bring the cube database back${continues}`,
   },
   temporal_unreachable: {
     retryable: true,
     actor: 'operator',
     httpStatus: 503,
-    hint: 'Bring the Temporal server back (`cubeshift check` says what is wrong with it), then repeat the call.',
+    hint: 'Bring the Temporal server back (`cubeshift check` shows what is wrong with it), then repeat the call.',
   },
   redis_unreachable: {
     retryable: true,
@@ -121,7 +121,7 @@ const rules = {
     retryable: true,
     actor: 'operator',
     httpStatus: 503,
-    hint: 'Bring the gateways, or Prometheus, back; until then no ramp goes on.',
+    hint: 'Bring the gateways, or Prometheus, back; until then no ramp advances.',
   },
   control_unreachable: {
     retryable: true,
@@ -133,25 +133,25 @@ const rules = {
     retryable: true,
     actor: 'operator',
     httpStatus: 503,
-    hint: 'See that ESCALATION_WEBHOOK_URL is right and answers 2xx.',
+    hint: 'Check that ESCALATION_WEBHOOK_URL is right and answers 2xx.',
   },
   disk_full: {
     retryable: true,
     actor: 'operator',
     httpStatus: 503,
-    hint: `Free disk space on the named server${goesOn}`,
+    hint: `Free disk space on the named server${continues}`,
   },
   database_overloaded: {
     retryable: true,
     actor: 'operator',
     httpStatus: 503,
-    hint: `Free connections, memory or locks on the named server${goesOn}`,
+    hint: `Free connections, memory or locks on the named server${continues}`,
   },
   legacy_schema_mismatch: {
     retryable: false,
     actor: 'operator',
     httpStatus: 422,
-    hint: 'Point LEGACY_DATABASE_URL at the HEAL7 database, or mend the named table or column.',
+    hint: 'Point LEGACY_DATABASE_URL at the HEAL7 database, or fix the named table or column.',
   },
   cube_schema_mismatch: {
     retryable: false,
@@ -181,7 +181,7 @@ const rules = {
     retryable: false,
     actor: 'operator',
     httpStatus: 409,
-    hint: 'Look at them with `cubeshift migrate rejects ID`; mend the source and add --retry, or accept them with --accept.',
+    hint: 'Look at them with `cubeshift migrate rejects ID`; fix the source and add --retry, or accept them with --accept.',
   },
   verification_mismatch: {
     retryable: false,
@@ -193,7 +193,7 @@ const rules = {
     retryable: true,
     actor: 'engine',
     httpStatus: 500,
-    hint: 'Nothing to do: another worker holds the range and goes on with it.',
+    hint: 'Nothing to do: another worker holds the range and continues it.',
   },
   step_stalled: {
     retryable: true,
@@ -211,7 +211,7 @@ const rules = {
     retryable: false,
     actor: 'operator',
     httpStatus: 500,
-    hint: 'Mend what the error names, then undo what it lists by hand.',
+    hint: 'Fix what the error names, then undo what it lists by hand.',
   },
   unexpected: {
     retryable: true,
@@ -230,9 +230,9 @@ export function failureRule(type: FailureType): FailureRule {
   return rules[type];
 }
 
-/** The hint of a failure by which a run was blocked: after what it says the run has to be resumed. */
+/** The hint of a failure that blocked a run: what to fix, and then to resume the run. */
 export function hintToResume(hint: string, migrationId: string): string {
-  return `${hint.replace(goesOn, '.')} Nothing is lost; then type \`cubeshift migrate resume ${migrationId}\`.`;
+  return `${hint.replace(continues, '.')} Nothing is lost; then type \`cubeshift migrate resume ${migrationId}\`.`;
 }
 
 export function isFailureType(type: unknown): type is FailureType {

@@ -13,8 +13,8 @@ export interface LocalServer {
 
 /**
  * Throws unless the other end of a connection is a socket of the server's user on this machine: while a server is down any
- * user can listen on its port. To be awaited before anything is sent. The kernel is asked about this very connection, so
- * that it does not matter who listens a moment before or later.
+ * user can listen on its port. Await it before sending anything. The kernel is queried about this very connection, so
+ * that it does not matter which program listens a moment before or later.
  */
 export async function provePeer(socket: Socket, { name, owner }: LocalServer, millis: number): Promise<void> {
   const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = socket;
@@ -40,7 +40,7 @@ export async function provePeer(socket: Socket, { name, owner }: LocalServer, mi
 export class StrangerRefusal extends Failure {}
 
 function refusal(what: string): StrangerRefusal {
-  return new StrangerRefusal('redis_unreachable', `${what}: it was told nothing.`, {
+  return new StrangerRefusal('redis_unreachable', `${what}: it received nothing.`, {
     hint: 'End the program that listens there, or bring the stack down and up again: it then chooses another port.',
   });
 }
@@ -63,7 +63,7 @@ export function takersOf(tables: string, [server, client]: readonly [End, End]):
   });
 }
 
-/** What stands before an IPv4 address in IPv6. */
+/** The prefix of an IPv4 address in IPv6. */
 const mapped = endianness() === 'LE' ? '0000000000000000FFFF0000' : '00000000000000000000FFFF';
 
 /** As the kernel writes an end: the address as a number of this processor's. IPv6 loopback serves no server of the stack. */

@@ -42,8 +42,8 @@ export function registerAuditCommands(program: Command, output: Output, connect:
 
   audit
     .command('check')
-    .description('say whether the audit is as it was written')
-    .option('--anchor <seq:hash>', 'an entry as an earlier check named it')
+    .description('check that no entry of the audit was changed or removed')
+    .option('--anchor <seq:hash>', 'an entry that an earlier check printed')
     .option('--json', 'as one JSON document')
     .action((options: { anchor?: string; json?: boolean }) =>
       conclude(async () => {
@@ -62,7 +62,7 @@ function who({ actor, details: { claimed_by: claimed, os_user: osUser } }: Audit
   return says.length === 0 ? actor : `${actor} (says: ${says.join(', ')})`;
 }
 
-/** Plans put on record what they did or received themselves; of anything else nobody knows where nothing tells. */
+/** Plans record what they did or received themselves; where any other act has no recorded outcome, the outcome is unknown. */
 function outcomeOf({ actor, action, outcome }: AuditEntry): string {
   if (outcome !== undefined) return outcome.reason === undefined ? outcome.what : `${outcome.what}: ${outcome.reason}`;
   return actor === 'temporal' || action.startsWith('plan.') ? '-' : 'unknown';

@@ -21,11 +21,11 @@ const lookEveryMillis = 200;
 
 /** `cubeshift cubes …`: what runs of each cube, deployments and emergency rollbacks. */
 export function registerCubeCommands(program: Command, output: Output, connect: Connect): void {
-  const cubes = program.command('cubes').description('look at cubes, change what runs of them, roll them back');
+  const cubes = program.command('cubes').description('list cubes, deploy, restart, scale and roll them back');
 
   cubes
     .command('list')
-    .description('what runs of each cube here')
+    .description('list the versions and instances of each cube on this machine')
     .option('--json', 'as JSON')
     .action((options: { json?: boolean }) =>
       conclude(async () => {
@@ -63,25 +63,29 @@ export function registerCubeCommands(program: Command, output: Output, connect: 
     );
 
   const following = (name: string, text: string) =>
-    cubes.command(name).description(text).option('--wait', 'return when it is over').option('--json', 'as JSON');
+    cubes
+      .command(name)
+      .description(text)
+      .option('--wait', 'return when the change has ended')
+      .option('--json', 'as JSON');
 
-  following('deploy <cube> <version>', 'bring a released version up beside the one that runs, and switch to it')
-    .option('--instances <n>', 'how many of it', parseCount)
+  following('deploy <cube> <version>', 'start a released version next to the active one, and switch the traffic to it')
+    .option('--instances <n>', 'how many instances of the version', parseCount)
     .action((cube: string, version: string, options: Following & { instances?: number }) => {
       const { instances } = options;
       return change(connect, cube, 'deploy', { version, instances }, options, output);
     });
-  following('restart <cube>', 'replace every instance by a new one').action((cube: string, options: Following) =>
+  following('restart <cube>', 'replace every instance with a new one').action((cube: string, options: Following) =>
     change(connect, cube, 'restart', {}, options, output),
   );
   following('scale <cube> <instances>', 'run so many instances').action(
     (cube: string, instances: string, options: Following) =>
       change(connect, cube, 'scale', { instances: parseCount(instances) }, options, output),
   );
-  following('rollback <cube> [version]', 'emergency rollback, to the version that is warm unless one is named')
-    .option('--acknowledge <why>', 'take over a rollback that needs a person')
-    .option('--retry <why>', 'have a rollback that needs a person tried again, with the version named if one is')
-    .option('--status', 'only tell where it is, and what may be typed')
+  following('rollback <cube> [version]', 'emergency rollback, by default to the version that is still warm')
+    .option('--acknowledge <why>', 'end a rollback that waits for a person, and take over')
+    .option('--retry <why>', 'retry a rollback that waits for a person, with another version if one is named')
+    .option('--status', 'only show its state and the commands that fit')
     .action((cube: string, version: string | undefined, options: Following & RollbackOptions) =>
       conclude(async () => {
         const client = connect();
@@ -140,8 +144,8 @@ async function follow<T extends { status: string; sentence: string; steps: reado
   options: Following,
   output: Output,
 ): Promise<T> {
-  const goesOn = `It goes on. Look at it with \`cubeshift cubes list\`.`;
-  const view = await awaitInterruptibly(goesOn, output, () => followed(client, path, first, options, output));
+  const stillRuns = `The change continues. Look at it with \`cubeshift cubes list\`.`;
+  const view = await awaitInterruptibly(stillRuns, output, () => followed(client, path, first, options, output));
   if (options.json) output.json(view);
   else output.print(`${view.status}: ${view.sentence}`);
   return view;
@@ -155,10 +159,10 @@ async function followed<T extends { status: string; steps: readonly RecordedStep
   output: Output,
 ): Promise<T> {
   let view = first;
-  let told = 0;
+  let shown = 0;
   const showProgress = () => {
-    for (const { step, sentence } of view.steps.slice(told)) output.talk(`${step}: ${sentence}`);
-    told = view.steps.length;
+    for (const { step, sentence } of view.steps.slice(shown)) output.talk(`${step}: ${sentence}`);
+    shown = view.steps.length;
   };
   while (options.wait && view.status === 'running') {
     showProgress();

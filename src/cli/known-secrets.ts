@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A program as the control API tells of it. */
+/** A program as the control API reports it. */
 export interface ProgramFingerprints {
   readonly program: string;
   /** Of the secrets it knows, the one it signs with first. */
@@ -48,7 +48,7 @@ async function without(
   const deadline = performance.now() + millis;
   for (;;) {
     const programs = await Promise.race([look(), sleep(lookMillis, undefined, { ref: false })]).catch(() => undefined);
-    // Who cannot be seen at all is as late as the control API, which was to tell.
+    // A program that cannot be seen at all counts as late as the control API, which should have reported it.
     const wrong = programs === undefined ? ['control'] : programs.filter((one) => !isRight(one)).map(nameOf);
     if (wrong.length === 0 || performance.now() >= deadline) return wrong;
     await sleep(lookAgainMillis);

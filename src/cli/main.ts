@@ -6,7 +6,7 @@ import { createProgram } from './program.js';
 
 /** Entry point of `cubeshift`. */
 
-// Whoever reads the output may leave before its end, as `head` does: nothing is wrong then, and the work goes on to its end.
+// The reader of the output may close it early, as `head` does: that is no error, and the work continues to its end.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;

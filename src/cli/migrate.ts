@@ -22,41 +22,41 @@ interface SteeringVerb {
   readonly text: string;
   readonly flag?: string;
   readonly hidden?: boolean;
-  /** Asked at a terminal, for what cannot be taken back. */
+  /** The question at a terminal before an action that cannot be undone. */
   readonly question?: (id: string) => string;
 }
 
 const steeringVerbs: readonly SteeringVerb[] = [
   { word: 'verify', text: 'read both databases again, every row and every field, and compare them' },
   { word: 'repair', text: 'move again what differs, then verify' },
-  { word: 'pause', text: 'stop moving rows until it is resumed; nothing is undone' },
-  { word: 'resume', text: 'go on after a pause, or after what blocked it was mended' },
-  { word: 'cancel', text: 'end it; the rows stay, and the next migration of the kind adopts them' },
+  { word: 'pause', text: 'stop moving rows until `resume`; nothing is undone' },
+  { word: 'resume', text: 'continue after a pause, or once the cause of a block is fixed' },
+  { word: 'cancel', text: 'end the migration; its rows stay, and the next migration of the kind adopts them' },
   { word: 'cutover', text: 'make the cube the owner; not available in mode copy', flag: '--dry-run', hidden: true },
   {
     word: 'rollback',
-    text: 'remove every row that migrations of the kind put there, and no others',
+    text: 'remove every row that migrations of the kind put into the cube, and no others',
     flag: '--rehearse',
   },
   {
     word: 'complete',
-    text: 'accept it for good: there is no way back from here',
+    text: 'accept the migration: it can no longer be rolled back',
     question: (id) =>
-      `Completing ${id} is final: it can never be rolled back, and its kind not be migrated there again.`,
+      `Completing ${id} is final: it can never be rolled back, and its kind cannot be migrated to the same target again.`,
   },
 ];
 
 /** `cubeshift migrate …`: the control API, a word a call. */
 export function registerMigrateCommands(program: Command, output: Output, connect: Connect): void {
-  const migrate = program.command('migrate').description('start, look at and steer migrations');
+  const migrate = program.command('migrate').description('start, watch and control migrations');
 
   migrate
     .command('start <kind>')
     .description(`start a migration of a kind: ${migrationKinds.join(', ')}`)
-    .option('--id <id>', 'its id; the same id again is the same run')
+    .option('--id <id>', 'its id; a second start with the same id is the same run')
     .addOption(new Option('--mode <mode>', 'how it moves').choices(['copy']).default('copy'))
     .option('--option <name=value...>', 'a setting, as in --option lanes=4')
-    .option('--wait', 'return when it rests or ends')
+    .option('--wait', 'return when it waits or ends')
     .option('--json', 'as JSON')
     .action((kind: string, options: OutputOptions & { id?: string; mode: string; option?: string[] }) =>
       conclude(async () => {
@@ -77,7 +77,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
 
   migrate
     .command('list')
-    .description('every migration, and where it stands')
+    .description('list every migration with its status')
     .option('--json', 'as JSON')
     .action((options: OutputOptions) =>
       conclude(async () => {
@@ -103,7 +103,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
 
   migrate
     .command('status <id>')
-    .description('where a migration stands, why, and what can be done now')
+    .description('show the status of a migration, the reason, and the actions that fit')
     .option('--json', 'as JSON')
     .action((id: string, options: OutputOptions) =>
       conclude(async () => {
@@ -116,7 +116,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
 
   migrate
     .command('watch <id>')
-    .description('follow it until it rests or ends')
+    .description('follow it until it waits or ends')
     .option('--json', 'as JSON')
     .action((id: string, options: OutputOptions) =>
       conclude(async () => {
@@ -129,10 +129,10 @@ export function registerMigrateCommands(program: Command, output: Output, connec
     const command = migrate
       .command(`${word} <id>`, { hidden })
       .description(text)
-      .option('--wait', 'return when it rests or ends')
+      .option('--wait', 'return when it waits or ends')
       .option('--json', 'as JSON');
     // Of mode live, which does not exist yet.
-    if (flag !== undefined) command.addOption(new Option(flag, 'only say what it would do').hideHelp());
+    if (flag !== undefined) command.addOption(new Option(flag, 'only show what it would do').hideHelp());
     if (question !== undefined) command.option('--yes', 'do not ask');
     command.action((id: string, options: OutputOptions & { dryRun?: boolean; rehearse?: boolean; yes?: boolean }) =>
       conclude(async () => {
@@ -149,12 +149,12 @@ export function registerMigrateCommands(program: Command, output: Output, connec
 
   migrate
     .command('rejects <id>')
-    .description('list what could not be moved, try it again, or accept it')
-    .option('--retry', 'try all again')
-    .option('--accept', 'take all as they are; needs --by and --why')
+    .description('list the rejects, retry them, or accept them')
+    .option('--retry', 'retry all of them')
+    .option('--accept', 'accept all of them as they are; needs --by and --why')
     .option('--by <name>', 'who accepts')
     .option('--why <text>', 'why')
-    .option('--wait', 'return when the migration rests or ends')
+    .option('--wait', 'return when the migration waits or ends')
     .option('--json', 'as JSON')
     .action((id: string, options: OutputOptions & { retry?: boolean; accept?: boolean; by?: string; why?: string }) =>
       conclude(async () => {
@@ -207,8 +207,8 @@ async function show(
   options: OutputOptions,
   output: Output,
 ): Promise<ExitCode> {
-  const goesOn = `${first.id} goes on. Watch it with \`cubeshift migrate watch ${first.id}\`, stop it with \`cubeshift migrate pause ${first.id}\`.`;
-  return awaitInterruptibly(goesOn, output, () => followUntilRest(client, first, options, output));
+  const stillRuns = `${first.id} continues. Watch it with \`cubeshift migrate watch ${first.id}\`, stop it with \`cubeshift migrate pause ${first.id}\`.`;
+  return awaitInterruptibly(stillRuns, output, () => followUntilRest(client, first, options, output));
 }
 
 async function followUntilRest(
@@ -218,11 +218,11 @@ async function followUntilRest(
   output: Output,
 ): Promise<ExitCode> {
   let view = first;
-  let told = '';
+  let shown = '';
   while (options.wait && view.status === 'running') {
     const line = progressLine(view);
-    if (line !== told) output.talk(line);
-    told = line;
+    if (line !== shown) output.talk(line);
+    shown = line;
     await sleep(lookEveryMillis);
     view = await pollAgain(client, view.id, output);
   }
@@ -234,16 +234,16 @@ async function followUntilRest(
 const lookEveryMillis = 500;
 const grace = 60_000;
 
-/** Looks at a run; whoever waits for one bears with a control API or a database that is away for a minute. */
+/** Reads a run; a command that waits for one retries for a minute while the control API or a database is away. */
 async function pollAgain(client: ControlClient, id: string, output: Output): Promise<MigrationView> {
   const deadline = Date.now() + grace;
-  for (let told = false; ; told = true) {
+  for (let reported = false; ; reported = true) {
     try {
       return await readMigrationView(client, id);
     } catch (error) {
       const away = error instanceof Failure && exitCodeOfFailure(error.type) === exitCodes.unreachable;
       if (!away || Date.now() > deadline) throw error;
-      if (!told) output.talk(`${error.message} Trying again for ${grace / 1000} s.`);
+      if (!reported) output.talk(`${error.message} Trying again for ${grace / 1000} s.`);
       await sleep(lookEveryMillis);
     }
   }

@@ -47,7 +47,7 @@ export function table(given: readonly (readonly string[])[]): string {
 }
 
 /**
- * Runs a command's work and sets the exit code: what it returns, or that of the failure it threw, told in one sentence
+ * Runs a command's work and sets the exit code: what it returns, or that of the failure it threw, printed in one sentence
  * with what to do next.
  */
 export async function conclude(work: () => Promise<ExitCode>): Promise<void> {

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import type { Output } from './output.js';
 
-/** Whether a person at the terminal says yes; without a terminal nobody is asked, and the answer is yes. */
+/** Whether a person at the terminal says yes; without a terminal there is no question, and the answer is yes. */
 export async function isConfirmed(question: string, output: Output): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return true;
   output.talk(question);

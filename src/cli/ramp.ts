@@ -27,19 +27,19 @@ interface RampOptions {
 export function registerRampCommands(traffic: Command, output: Output, connect: Connect): void {
   traffic
     .command('ramp')
-    .description('bring users over step by step, with proof; or look at the ramp under way, pause or resume it')
+    .description('move users to the cube step by step, with proof; or show, pause or resume the current ramp')
     .argument('<cube>')
-    .option('--target <percentage>', 'where to end; the last of the steps, or 100', parseCount)
-    .option('--step <percentage>', 'percentage points of a step; 10 by default', parseCount)
-    .option('--steps <percentages>', 'the steps themselves, as in 1,5,10; it ends at the last', parseCounts)
-    .option('--interval <seconds>', 'the least time at a step', parseCount)
-    .option('--check-interval <seconds>', 'how often it looks', parseCount)
-    .option('--min-requests <number>', 'requests of the cube that a step must have seen', parseCount)
-    .option('--min-users <number>', 'users of the cube that a step must have seen', parseCount)
+    .option('--target <percentage>', 'the percentage to end at; by default the last of the steps, or 100', parseCount)
+    .option('--step <percentage>', 'size of a step in percentage points; by default 10', parseCount)
+    .option('--steps <percentages>', 'the percentages of the steps, as in 1,5,10', parseCounts)
+    .option('--interval <seconds>', 'the minimum time at a step', parseCount)
+    .option('--check-interval <seconds>', 'the time between two checks', parseCount)
+    .option('--min-requests <number>', 'the minimum of requests to the cube at a step', parseCount)
+    .option('--min-users <number>', 'the minimum of users of the cube at a step', parseCount)
     .option('--slow-seconds <seconds>', 'how long the cube may be above the latency line', parseCount)
-    .option('--status', 'only tell where it is, and why')
-    .option('--pause', 'keep the weight; it still goes back when it must')
-    .option('--resume', 'let it go on')
+    .option('--status', 'only show its state, and why')
+    .option('--pause', 'keep the weight; the ramp still goes back when users suffer')
+    .option('--resume', 'continue the ramp after a pause')
     .option('--wait', 'return when it ends, or when a person must decide')
     .option('--json', 'as JSON')
     .action((cube: string, options: RampOptions) =>
@@ -51,7 +51,7 @@ export function registerRampCommands(traffic: Command, output: Output, connect: 
 
   traffic
     .command('stop <cube>')
-    .description('stop the ramp; the weight stays')
+    .description('end the ramp; the weight stays')
     .option('--json', 'as JSON')
     .action((cube: string, options: { json?: boolean }) =>
       conclude(async () => {
@@ -86,8 +86,8 @@ async function show(
   { wait, json }: { wait?: boolean; json?: boolean },
   output: Output,
 ): Promise<ExitCode> {
-  const goesOn = `The ramp of ${first.cube} goes on. Watch it with \`cubeshift traffic ramp ${first.cube} --status\`, end it with \`cubeshift traffic stop ${first.cube}\`.`;
-  const view = await awaitInterruptibly(goesOn, output, () => follow(client, first, wait ?? false, output));
+  const stillRuns = `The ramp of ${first.cube} continues. Watch it with \`cubeshift traffic ramp ${first.cube} --status\`, end it with \`cubeshift traffic stop ${first.cube}\`.`;
+  const view = await awaitInterruptibly(stillRuns, output, () => follow(client, first, wait ?? false, output));
   if (json) output.json(view);
   else
     output.print(
@@ -107,10 +107,10 @@ async function show(
 
 async function follow(client: ControlClient, first: RampAnswer, wait: boolean, output: Output): Promise<RampAnswer> {
   let view = first;
-  let told = '';
+  let shown = '';
   while (wait && ['ramping', 'holding_off'].includes(view.status)) {
-    if (view.sentence !== told) output.talk(view.sentence);
-    told = view.sentence;
+    if (view.sentence !== shown) output.talk(view.sentence);
+    shown = view.sentence;
     await sleep(lookEveryMillis);
     view = await client.readPatiently<RampAnswer>(pathOf(view.cube), output);
   }

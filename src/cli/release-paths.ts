@@ -4,7 +4,7 @@ import { Failure } from '../base/failures.js';
 
 /** What follows an option's `=` may be a path as well. */
 const optionWithValue = /^(--?[\w.-]+=)(.+)$/s;
-/** What nobody would write who does not mean a file. */
+/** How only the name of a file begins. */
 const meansFile = /^\.{1,2}\/|\.(?:[cm]?[jt]s|py|sh|rb|jar|wasm)$/;
 
 /**
@@ -21,7 +21,7 @@ export function withWholePaths(words: readonly string[], folder: string): readon
     if (existsSync(whole)) return `${option}${whole}`;
     if (place === 0 || meansFile.test(value))
       throw new Failure('invalid_input', `There is no file ${value} in ${folder}.`, {
-        hint: 'Name it from the root on: the stack runs in another folder.',
+        hint: 'Give its absolute path: the stack runs in another folder.',
       });
     return word;
   });

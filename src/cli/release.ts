@@ -12,9 +12,7 @@ import { currentHome } from './stack.js';
  * of the control API: what a machine runs is said on that machine.
  */
 export function registerReleaseCommands(program: Command, output: Output): void {
-  const release = program
-    .command('release')
-    .description('keep versions of cubes, to deploy them and come back to them');
+  const release = program.command('release').description('keep versions of cubes, to deploy them or roll back to them');
 
   release
     .command('add <cube> <version> <command> [args...]')

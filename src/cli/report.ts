@@ -11,7 +11,7 @@ export function registerReportCommand(program: Command, output: Output): void {
     .command('report')
     .description('evidence reports')
     .command('verify <file>')
-    .description('say whether a report is as it was signed')
+    .description('check that a report is as it was signed')
     .action((file: string) =>
       conclude(async () => {
         const report = parseFile(file);

@@ -25,17 +25,17 @@ export function registerSecretCommand(program: Command, output: Output, connect:
     .description('the secrets of tokens')
     .command('change')
     .description(
-      'change the secret of cube tokens of the stack, while it runs; the former one is good for another hour',
+      'change the secret of cube tokens while the stack runs; tokens of the former secret are valid for another hour',
     )
     .option(
       '--forget-former',
-      'refuse tokens of the former one as soon as every program knows the new one, half a minute at most: somebody else may have seen it',
+      'refuse tokens of the former secret as soon as every program knows the new one, half a minute at most: for a secret that may have leaked',
     )
     .action(({ forgetFormer = false }: { forgetFormer?: boolean }) =>
       conclude(async () => {
-        const goesOn =
-          'The change is not over: until `cubeshift secret change` is called again, tokens of both secrets are good.';
-        const goodUntil = await awaitInterruptibly(goesOn, output, () =>
+        const stillRuns =
+          'The change is not complete: until `cubeshift secret change` is called again, tokens of both secrets are valid.';
+        const goodUntil = await awaitInterruptibly(stillRuns, output, () =>
           currentHome().alone('secret-change', () => changeCubeSecret(forgetFormer, output, connect)),
         );
         output.talk(`the secret of cube tokens is changed; tokens of the former one are good ${goodUntil}`);
@@ -46,7 +46,7 @@ export function registerSecretCommand(program: Command, output: Output, connect:
 
 /**
  * First everybody is made to know the new secret, then to sign with it: no token is ever refused for who heard of it
- * first. Killed in between, it goes on where it was when it is called again. Returns for how long the former one is good.
+ * first. Killed in between, it continues where it was when it is called again. Returns for how long the former one is good.
  */
 async function changeCubeSecret(forgetFormer: boolean, output: Output, connect: Connect): Promise<string> {
   const home = currentHome();
@@ -69,7 +69,7 @@ async function changeCubeSecret(forgetFormer: boolean, output: Output, connect: 
   // Without a time the other one is not the former secret, but the next.
   const next = previous !== undefined && until === undefined ? previous : randomBytes(48).toString('base64url');
   home.recordSecrets({ ...file, cube: { current, previous: next } });
-  output.talk('telling every program the new secret');
+  output.talk('sending the new secret to every program');
   await sleep(untilAllKnowMillis);
   const goodUntil = new Date(Date.now() + (cubeTokenSeconds + graceSeconds) * 1000).toISOString();
   home.recordSecrets({ ...file, cube: { current: next, previous: current, previous_until: goodUntil } });
@@ -86,7 +86,7 @@ async function changeCubeSecret(forgetFormer: boolean, output: Output, connect: 
   });
   if (unheard.length > 0)
     output.talk(
-      `these did not say that they know the new secret: ${unheard.join(', ')}. What they sign with the former one is refused: restart them`,
+      `these programs did not report that they know the new secret: ${unheard.join(', ')}. Tokens that they sign with the former one are refused: restart them`,
     );
   return 'no longer';
 }

@@ -10,8 +10,8 @@ export function registerTokenCommand(program: Command, output: Output): void {
   program
     .command('token')
     .description('print a cube token, valid for an hour')
-    .requiredOption('--cube-id <id>', 'whom it is for')
-    .requiredOption('--permissions <list>', 'what it allows, separated by commas')
+    .requiredOption('--cube-id <id>', 'the id of the cube that the token is for')
+    .requiredOption('--permissions <list>', 'the permissions of the token, separated by commas')
     .action((options: { cubeId: string; permissions: string }) =>
       conclude(async () => {
         const permissions = options.permissions.split(',').map((one) => one.trim());

@@ -16,11 +16,11 @@ interface SetOptions {
 
 /** `cubeshift traffic …`: who is on a cube. */
 export function registerTrafficCommands(program: Command, output: Output, connect: Connect): void {
-  const traffic = program.command('traffic').description('look at and steer who is served by a cube');
+  const traffic = program.command('traffic').description('show and change which users a cube serves');
 
   traffic
     .command('get <cube>')
-    .description('who is served by a cube now')
+    .description('show which users a cube serves now')
     .option('--json', 'as JSON')
     .action((cube: string, options: { json?: boolean }) =>
       conclude(async () => {
@@ -31,13 +31,13 @@ export function registerTrafficCommands(program: Command, output: Output, connec
 
   traffic
     .command('set')
-    .description('set the weight now; what is not named stays')
+    .description('set the weight now; settings that are not named stay')
     .argument('<cube>')
     .argument('[percentage]', 'whole, 0 to 100', parsePercentage)
     .option('--enabled <boolean>', 'true opens the cube, false closes it to everybody', parseBoolean)
     .option('--allow <user...>', 'the users who are on the cube whatever the percentage; "" for none', parseUsers)
     .option('--deny <user...>', 'the users who are never on the cube; "" for none', parseUsers)
-    .option('--only-if <percentage>', 'only while the percentage is this one', parsePercentage)
+    .option('--only-if <percentage>', 'only if this is the current percentage', parsePercentage)
     .option('--why <text>', 'the reason, for the record')
     .option('--json', 'as JSON')
     .action((cube: string, percentage: number | undefined, options: SetOptions) =>
@@ -83,11 +83,11 @@ function parseBoolean(text: string): boolean {
   return text === 'true';
 }
 
-/** Commander takes what follows such an option for its value, another option too: nobody means a user of that name. */
+/** Commander takes what follows such an option for its value, even another option: no user has such a name. */
 function parseUsers(user: string, before: readonly string[] = []): readonly string[] {
   if (user.startsWith('-'))
     throw new InvalidArgumentError(
-      'A user is missing. "" stands for none; an id that begins with a dash can be set over the control API alone.',
+      'A user is missing. "" means none; only the control API can set an id that begins with a dash.',
     );
   return user === '' ? before : [...before, user];
 }

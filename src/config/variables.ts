@@ -60,7 +60,7 @@ const variables = {
     note: 'it must exist, and there is **one for each cube database**: workers of a namespace share their work',
   }),
   TEMPORAL_TLS: variable(
-    "whether Temporal is spoken to over TLS: on, off, or the PEM file of the authority that signed the server's certificate",
+    "whether programs connect to Temporal over TLS: on, off, or the PEM file of the authority that signed the server's certificate",
     parseTls,
     temporal,
     { fallback: 'off', sources: either, of: 'TEMPORAL_ADDRESS' },
@@ -72,7 +72,7 @@ const variables = {
     { fallback: '', sources: either, of: 'TEMPORAL_ADDRESS' },
   ),
   TEMPORAL_TLS_CERT: variable(
-    'PEM file of the certificate that the Temporal server is shown, for one that asks; turns TLS on',
+    'PEM file of the client certificate for the Temporal server, where it requires one; turns TLS on',
     parseCertificateFile,
     temporal,
     { fallback: '', sources: either, of: 'TEMPORAL_ADDRESS' },
@@ -82,12 +82,12 @@ const variables = {
     sources: either,
     of: 'TEMPORAL_ADDRESS',
   }),
-  TEMPORAL_API_KEY: variable(
-    'API key of the Temporal namespace; with one TLS is always on',
-    parseBearerToken,
-    temporal,
-    { fallback: '', sources: caller, of: 'TEMPORAL_ADDRESS', secret: true },
-  ),
+  TEMPORAL_API_KEY: variable('API key of the Temporal namespace; turns TLS on', parseBearerToken, temporal, {
+    fallback: '',
+    sources: caller,
+    of: 'TEMPORAL_ADDRESS',
+    secret: true,
+  }),
   LEGACY_DATABASE_URL: variable('PostgreSQL URL of the monolith', parsePostgresUrl, [...workers, 'legacy-saju'], {
     sources: either,
     server: true,
@@ -95,7 +95,7 @@ const variables = {
     note: 'tested with PostgreSQL 16',
   }),
   SAJU_CUBE_LEGACY_URL: variable(
-    "PostgreSQL URL of the monolith with the saju cube's own role; LEGACY_DATABASE_URL without it",
+    "PostgreSQL URL of the monolith with the saju cube's own role; by default LEGACY_DATABASE_URL",
     parsePostgresUrl,
     ['saju-cube'],
     { elsewhere: 'LEGACY_DATABASE_URL', sources: either, server: true, secret: true },
@@ -107,7 +107,7 @@ const variables = {
     note: 'another database, encoded in UTF8; PostgreSQL 16 or newer',
   }),
   AUDIT_DATABASE_URL: variable(
-    'PostgreSQL URL of the cubes, where issued tokens are put on record; without it they stand in the log alone',
+    'PostgreSQL URL of the cubes, where issued tokens are recorded; without it only the log has them',
     parsePostgresUrl,
     ['security-cube'],
     { fallback: '', secret: true, note: '`up` sets it' },
@@ -119,12 +119,12 @@ const variables = {
     note: 'traffic flags, instances and holds',
   }),
   REDIS_SERVER_UID: variable<number | null, typeof traffic>(
-    'user id that a Redis of this machine runs as: no other program on its port receives any data; empty for a Redis elsewhere',
+    "user id that a Redis on this machine runs as; programs send no data to another user's program on its port; empty for a Redis on another machine",
     parseUserId,
     traffic,
     { fallback: null, sources: stack },
   ),
-  CUBE_JWT_SECRET: variable('secret that cube tokens are signed with', parseSecret, [...traffic, 'command-line'], {
+  CUBE_JWT_SECRET: variable('secret with which cube tokens are signed', parseSecret, [...traffic, 'command-line'], {
     sources: either,
     secret: true,
     note: '32 bytes or more',
@@ -136,7 +136,7 @@ const variables = {
     { fallback: '', sources: caller, secret: true },
   ),
   USER_JWT_SECRET: variable(
-    "secret that HEAL7's login signs user tokens with; without it they are refused",
+    "secret with which HEAL7's login signs user tokens; without it the gateway refuses them",
     parseSecret,
     ['api-gateway-cube'],
     { fallback: '', sources: either, secret: true, note: '32 bytes or more' },
@@ -149,7 +149,7 @@ const variables = {
   ),
   // The stack sets it even where the caller does: programs run in another folder than the caller.
   TOKEN_SECRETS_FILE: variable(
-    'JSON file with the secrets of tokens, looked at every second; what it has outranks the variables',
+    'JSON file with the secrets of tokens, read every second; its values take precedence over the variables',
     parsePath,
     [...traffic, 'command-line'],
     {
@@ -159,13 +159,13 @@ const variables = {
     },
   ),
   TRUSTED_EDGES: variable(
-    'networks whose X-User-Id header is believed, separated by commas',
+    'networks whose X-User-Id header the gateway trusts, separated by commas',
     parseNetworks,
     ['api-gateway-cube'],
     { fallback: ['127.0.0.0/8', '::1/128'], sources: caller },
   ),
   INSTANCE_NETWORKS: variable(
-    'networks in which instances of cubes are called, separated by commas; any without it',
+    'networks in which programs call instances of cubes, separated by commas; empty for any network',
     parseNetworks,
     traffic,
     { fallback: [], sources: caller, note: '[why](docs/traffic.md#entries-of-the-registry)' },
@@ -195,19 +195,29 @@ const variables = {
     },
   ),
   PROMETHEUS_URL: variable(
-    'Prometheus that scrapes the gateways; without it they are asked directly',
+    'URL of the Prometheus that scrapes the gateways; without it a ramp reads the gateways directly',
     parseHttpUrl,
     ['control-worker'],
     { fallback: '', sources: caller },
   ),
   CUBE_HOST: variable('address a cube listens on', parseHost, listeners, { fallback: '127.0.0.1' }),
-  CUBE_PORT: variable('port a cube listens on; 0 for any that is free', parsePort, listeners, { fallback: 0 }),
-  CUBE_URL: variable('where others reach this cube, when not at its own address', parseHttpUrl, listeners, {
-    fallback: '',
-  }),
-  CUBE_VERSION: variable('version this cube says it is; the version of the package by default', parseName, listeners, {
-    fallback: '',
-  }),
+  CUBE_PORT: variable('port a cube listens on; 0 for any free port', parsePort, listeners, { fallback: 0 }),
+  CUBE_URL: variable(
+    'URL at which others reach this cube, where that is not its own address',
+    parseHttpUrl,
+    listeners,
+    {
+      fallback: '',
+    },
+  ),
+  CUBE_VERSION: variable(
+    'version that this cube reports; by default the version of the package',
+    parseName,
+    listeners,
+    {
+      fallback: '',
+    },
+  ),
   INSTANCE_ID: variable('name of this instance of a cube; a random one by default', parseName, listeners, {
     fallback: '',
   }),
@@ -233,7 +243,7 @@ const variables = {
     { fallback: true, sources: caller },
   ),
   GATEWAY_WINDOW_SECONDS: variable(
-    'seconds in which the gateway counts a user once',
+    'length of the window, in seconds, in which the gateway counts a user once',
     parseSeconds,
     ['api-gateway-cube'],
     {
@@ -242,28 +252,23 @@ const variables = {
     },
   ),
   GATEWAY_RATE_PER_SECOND: variable(
-    'requests a second of one user at the gateways, four times that at once; 0 for any number',
+    'requests a second that the gateways accept from one user, in bursts of four times that; 0 for no limit',
     parseRate,
     ['api-gateway-cube'],
     { fallback: 50, sources: caller },
   ),
   GATEWAY_ADDRESS_RATE_PER_SECOND: variable(
-    'requests a second of one address at the gateways, four times that at once; 0 for any number',
+    'requests a second that the gateways accept from one address, in bursts of four times that; 0 for no limit',
     parseRate,
     ['api-gateway-cube'],
     { fallback: 500, sources: caller },
   ),
-  GATEWAY_TUNNELS: variable(
-    'WebSockets that a gateway holds at once; 0 for any number',
-    parseCount,
-    ['api-gateway-cube'],
-    {
-      fallback: 4096,
-      sources: caller,
-    },
-  ),
+  GATEWAY_TUNNELS: variable('open WebSockets at a gateway; 0 for no limit', parseCount, ['api-gateway-cube'], {
+    fallback: 4096,
+    sources: caller,
+  }),
   GATEWAY_TUNNELS_PER_CLIENT: variable(
-    'WebSockets of one user, or of one address without a user, at a gateway; 0 for any number',
+    'open WebSockets of one user, or of one address without a user, at a gateway; 0 for no limit',
     parseCount,
     ['api-gateway-cube'],
     { fallback: 100, sources: caller },
@@ -278,35 +283,35 @@ const variables = {
     fallback: '127.0.0.1',
     sources: caller,
   }),
-  // As for the other ports, the caller's value is a wish: `up` keeps the port of a stack that exists.
+  // As for the other ports, the caller's value is a preference: `up` keeps the port of a stack that exists.
   CONTROL_PORT: variable('port of the control API', parsePort, ['control-api', 'command-line'], {
     fallback: 8090,
     sources: stack,
     note: '`up` chooses another port when that one is taken',
   }),
-  CONTROL_URL: variable('where the command line finds the control API', parseHttpUrl, ['command-line'], {
+  CONTROL_URL: variable('URL of the control API, for the command line', parseHttpUrl, ['command-line'], {
     fallback: 'http://127.0.0.1:8090',
     sources: stack,
   }),
   WORKER_METRICS_ADDRESS: variable(
-    'host:port at which a worker tells Prometheus of itself; empty for none',
+    'host:port at which a worker serves its metrics to Prometheus; empty for none',
     parseHostPort,
     workers,
     { fallback: '', note: 'its slots, latencies and polls' },
   ),
   LEDGER_RETENTION_DAYS: variable(
-    'days after the end of a migration until the ledger forgets record contents',
+    'days after the end of a migration after which the ledger deletes record contents',
     parseDays,
     ['control-api'],
     { fallback: 90, sources: caller },
   ),
   MAX_INSTANCES_PER_CUBE: variable(
-    'how many instances of one cube may run at once, of all its versions',
+    'how many instances of one cube, over all its versions, may run at once',
     parseInstances,
     ['control-worker', 'control-api'],
     { fallback: 8, sources: caller },
   ),
-  LOG_LEVEL: variable('how much is logged', parseLogLevel, [...temporal, ...listeners], {
+  LOG_LEVEL: variable('lowest level that is logged', parseLogLevel, [...temporal, ...listeners], {
     fallback: 'info',
     sources: caller,
   }),
@@ -316,10 +321,10 @@ const variables = {
     workers,
     { fallback: '', sources: caller },
   ),
-  GATEWAY_URL: variable('where the gateway of a stack is', parseHttpUrl, [], { sources: stack }),
-  SECURITY_CUBE_URL: variable('where the security cube of a stack is', parseHttpUrl, [], { sources: stack }),
-  MONITORING_CUBE_URL: variable('where the monitoring cube of a stack is', parseHttpUrl, [], { sources: stack }),
-  SAJU_CUBE_URL: variable('where the saju cube of a stack is', parseHttpUrl, [], { sources: stack }),
+  GATEWAY_URL: variable('URL of the gateway of a stack', parseHttpUrl, [], { sources: stack }),
+  SECURITY_CUBE_URL: variable('URL of the security cube of a stack', parseHttpUrl, [], { sources: stack }),
+  MONITORING_CUBE_URL: variable('URL of the monitoring cube of a stack', parseHttpUrl, [], { sources: stack }),
+  SAJU_CUBE_URL: variable('URL of the saju cube of a stack', parseHttpUrl, [], { sources: stack }),
   TEMPORAL_UI_URL: variable('link that opens the Temporal Web UI of a stack', parseHttpUrl, [], {
     sources: stack,
     secret: true,

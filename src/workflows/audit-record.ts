@@ -7,7 +7,7 @@ import { profiles } from './lib/retry-profiles.js';
 const steps = proxyActivities<AuditRecord>(profiles.ledgerWrite);
 
 /**
- * Records an act that could not wait for the audit, as an emergency rollback: in a plan of its own, which goes on for as long as the
+ * Records an act that could not wait for the audit, as an emergency rollback: in a plan of its own, which retries for as long as the
  * database is away.
  */
 export async function auditRecord(act: AuditedAct, proof?: RequestProof): Promise<void> {

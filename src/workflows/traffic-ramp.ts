@@ -17,7 +17,7 @@ const looks = proxyActivities<TrafficReads>(profiles.probe);
 const weights = proxyActivities<WeightSteps>(profiles.trafficWrite);
 
 /**
- * Brings the users of a cube over step by step, each left only with proof; holds, goes on or goes back by itself. Whatever
+ * Moves users to a cube step by step, and leaves a step only with proof; holds, continues or goes back by itself. Whatever
  * ends it, the weight stays as it is; only the gate lowers it.
  */
 export async function trafficRamp(
@@ -29,7 +29,7 @@ export async function trafficRamp(
   CancellationScope.current().cancelRequested.catch(() => ramp.cancelledFromOutside());
   return CancellationScope.nonCancellable(async () => {
     while (!ramp.ended) {
-      await ramp.applyPendingCommand((asked) => applyRampCommand(ramp, asked));
+      await ramp.applyPendingCommand((command) => applyRampCommand(ramp, command));
       if (ramp.ended) break;
       if (await look(ramp)) await decide(ramp);
       await ramp.renewHistory();
@@ -84,7 +84,7 @@ function adoptChangedWeight(
 ): void {
   const found = enabled ? percentage : 0;
   if (!ramp.state.began && found !== null) {
-    // A person let it go on from whatever weight this is.
+    // A person resumed the ramp from the current weight, whatever it is.
     if (found !== ramp.state.percentage) ramp.adoptWeight(found);
     ramp.state.began = true;
   }
@@ -149,7 +149,7 @@ async function advance(ramp: RampRun, { sentence }: Decision): Promise<void> {
     return ramp.enter('ramping', {
       verdict: 'hold',
       reason: 'cannot_write',
-      sentence: `Nobody more is brought to the cube: ${unwritable}.`,
+      sentence: `No more users are moved to the cube: ${unwritable}.`,
     });
   const why = `${sentence} On to ${next} %.`;
   const { done } = await setWeight(ramp, { percentage: next, onlyIf: ramp.state.percentage, by: byRamp(ramp), why });
@@ -236,12 +236,12 @@ async function applyRampCommand(ramp: RampRun, { action, request }: RampCommand)
       return;
     case 'resume':
       ramp.setStep(ramp.state.found, ramp.state.found === 0);
-      // What was found last may no longer be so: the next look says where it goes on from.
+      // What was found last may no longer be so: the next check decides where it continues.
       ramp.state.began = false;
       ramp.enter('ramping', {
         verdict: 'hold',
         reason: 'resumed',
-        sentence: `${by} let it go on from the weight as it is.`,
+        sentence: `${by} resumed the ramp from the current weight.`,
       });
       return;
     case 'set': {

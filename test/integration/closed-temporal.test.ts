@@ -278,7 +278,7 @@ describe('where no network namespace can be made', () => {
     const none = new StackHome(join(root, 'none'));
     await expect(start('closed', none)).rejects.toMatchObject({
       type: 'configuration_invalid',
-      message: expect.stringMatching(/Operation not permitted.*Every local user can steer it/),
+      message: expect.stringMatching(/Operation not permitted.*Every local user can control it/),
       hint: expect.stringContaining('--shared-machine'),
     });
     expect(listProcesses(none)).toEqual([]);
@@ -289,7 +289,7 @@ describe('where no network namespace can be made', () => {
     const open = new StackHome(join(root, 'open'));
     const shared = await start('closed_if_possible', open);
     try {
-      expect(said).toContainEqual(expect.stringContaining('Every local user can steer it'));
+      expect(said).toContainEqual(expect.stringContaining('Every local user can control it'));
       expect(shared.env.TEMPORAL_UI_URL).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
       const connection = await Connection.connect({ address: shared.env.TEMPORAL_ADDRESS ?? '' });
       await connection.close();

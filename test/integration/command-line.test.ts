@@ -148,7 +148,7 @@ test('--wait bears with a control API that dies and comes back, and returns when
   watching.child.kill('SIGINT');
   expect(await watching.said).toMatchObject({
     code: null,
-    stderr: expect.stringContaining('one goes on. Watch it with `cubeshift migrate watch one`'),
+    stderr: expect.stringContaining('one continues. Watch it with `cubeshift migrate watch one`'),
   });
   await engine.kill('control');
   const gone = startCommand(['migrate', 'watch', 'one'], variables);

@@ -63,7 +63,7 @@ describe.skipIf(!canBeStranger)("another user's program on Redis' port", () => {
     const stranger = await squat();
     await until('both to have come three times', () => comings(stranger.heard()) >= 6);
     expect((await stranger.told()).replaceAll('somebody came', '')).toBe('');
-    const sentence = `Port ${stranger.port} of 127.0.0.1 is held by another user's program (user id 65534), not by the stack's Redis: it was told nothing.`;
+    const sentence = `Port ${stranger.port} of 127.0.0.1 is held by another user's program (user id 65534), not by the stack's Redis: it received nothing.`;
     expect(errors.map(({ message }) => message)).toContain(sentence);
     // Once, not at every look.
     expect(sentences).toEqual([sentence]);

@@ -222,7 +222,7 @@ test('a ramp of a cube that cannot write does not begin, and one that loses its 
   stack.cube.refusal = 'Revoked.';
   expect(await waitFor('holding', ({ reason }) => reason === 'cannot_write')).toMatchObject({
     percentage: 5,
-    sentence: "Nobody more is brought to the cube: saju-1 cannot write where its users' writes go: Revoked.",
+    sentence: "No more users are moved to the cube: saju-1 cannot write where its users' writes go: Revoked.",
   });
   stack.cube.refusal = null;
   await waitFor('completed', ({ status }) => status === 'completed');

@@ -83,7 +83,7 @@ test('users are kept waiting also where the gateways never say that they wait', 
 test('what gateways did not say, and what could not be reached, is told', async () => {
   const silent = new FakeCube().answer('stopTraffic', async () => ({ unheard: 2 }));
   expect((await (await server.rollBack('silent-gateways', silent)).handle.result()).steps[0]?.sentence).toBe(
-    'users go to legacy; 2 gateways did not say so, and the kill switch of this machine was thrown for them',
+    'users go to legacy; 2 gateways did not confirm it, so the kill switch of this machine is on for them',
   );
   const away = new FakeCube().answer('stopTraffic', async () => ({ unheard: null }));
   expect((await (await server.rollBack('away', away)).handle.result()).steps[0]?.sentence).toBe(

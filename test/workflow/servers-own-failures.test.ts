@@ -50,7 +50,7 @@ describe('a step that fails by a state of the server’s own', () => {
         },
       });
       const { error } = run?.ledger.state ?? {};
-      expect(error?.hint, state).not.toContain('goes on by itself');
+      expect(error?.hint, state).not.toContain('continues by itself');
       expect(isFailureType(error?.type) && failureRule(error.type).actor, state).not.toBe('caller');
       const attempts = run?.ledger.count('copyLane') ?? 0;
       // Ten seconds apart, after the first few.

@@ -334,7 +334,7 @@ test('the Web UI tells status, sentence, what was lowered and what is possible',
   ]);
   const metadata = await ramp.handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
   expect(metadata.currentDetails).toContain('**ramping** at **10 %** of 100 %');
-  expect(metadata.currentDetails).toContain('Less proof than usual is asked for: requests at a step 10');
+  expect(metadata.currentDetails).toContain('Less proof than usual is required: requests at a step 10');
   expect(metadata.currentDetails).toContain('Possible now: pause, set, stop, alarm');
   await ramp.stop();
   for (const action of rampActions) await expect(ramp.ask(action, { percentage: 1 })).rejects.toThrow();

@@ -24,25 +24,25 @@ export function createCollectorMetrics(ownCubeId: string): CollectorMetrics {
   const up = new Gauge({ name: 'cube_up', help: 'Whether an instance answers', labelNames: labels, registers });
   const healthy = new Gauge({
     name: 'cube_healthy',
-    help: 'Whether an instance says that all it depends on answers',
+    help: 'Whether an instance reports that all its dependencies answer',
     labelNames: labels,
     registers,
   });
   const age = new Gauge({
     name: 'cube_collection_age_seconds',
-    help: 'How long ago an instance last told its metrics',
+    help: 'Seconds since an instance last delivered its metrics',
     labelNames: labels,
     registers,
   });
   const instances = new Gauge({
     name: 'cube_instances',
-    help: 'Instances by what they say of themselves',
+    help: 'Instances by the state that they report',
     labelNames: ['cube_id', 'state', 'version'],
     registers,
   });
   const collections = new Counter({
     name: 'cube_collections_total',
-    help: 'Times instances were asked, by outcome; skipped: the time before was not over',
+    help: 'Polls of instances by outcome; skipped: the previous poll was not over',
     labelNames: ['cube_id', 'outcome'],
     registers,
   });
@@ -54,7 +54,7 @@ export function createCollectorMetrics(ownCubeId: string): CollectorMetrics {
   });
   const reads = new Counter({
     name: 'cube_registry_reads_total',
-    help: 'Readings of the registry by outcome',
+    help: 'Reads of the registry by outcome',
     labelNames: ['outcome'],
     registers,
   });

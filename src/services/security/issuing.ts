@@ -39,7 +39,7 @@ export function refuseWrongIssue(caller: CubeIdentity, requested: CubeIdentity):
       details: { field: 'body.permissions' },
     });
   if (requested.cubeId === gatewayCubeId && caller.cubeId !== gatewayCubeId)
-    throw new Failure('forbidden', `Nobody but ${gatewayCubeId} itself has a token made in its name.`, {
+    throw new Failure('forbidden', `Only ${gatewayCubeId} itself may get a token in its name.`, {
       hint: 'Ask for a token in another name.',
       details: { field: 'body.cube_id' },
     });

@@ -54,16 +54,16 @@ function applyChange(run: DeploymentRun, before: DesiredCube): Promise<string> {
 async function deploy(run: DeploymentRun, before: DesiredCube, version: string, instances: number): Promise<string> {
   const { change } = run;
   const { active } = before;
-  await run.step('start', `asked for ${instances} of ${version} beside ${active}`, () =>
+  await run.step('start', `${instances} instances of ${version} start next to ${active}`, () =>
     steps.deployVersion(change, version, instances),
   );
   await run.check('ready', `${version} is ready`, () => health.awaitVersion(run.newVersionCheck(version)));
-  await run.check('smoke_test', `${version} answers as it must`, () => health.smokeTest(run.newVersionCheck(version)));
+  await run.check('smoke_test', `${version} answers correctly`, () => health.smokeTest(run.newVersionCheck(version)));
   await run.step('switch', `${version} takes the traffic`, () => steps.activateVersion(change, version));
-  await run.check('watch', `${version} stayed well`, () => health.watchVersion(run.watched(version)));
+  await run.check('watch', `${version} stayed healthy`, () => health.watchVersion(run.watched(version)));
   const warm = active === version ? before.previous : active;
   const kept = warm === null ? [version] : [version, warm];
-  await run.step('settle', warm === null ? 'nothing else is kept' : `${warm} stays warm`, () =>
+  await run.step('settle', warm === null ? 'no other version is kept' : `${warm} stays warm`, () =>
     steps.keepVersions(change, kept),
   );
   return `${version} of ${change.cubeId} takes the traffic${warm === null ? '' : `; ${warm} stays warm`}.`;
@@ -72,21 +72,21 @@ async function deploy(run: DeploymentRun, before: DesiredCube, version: string, 
 async function restart(run: DeploymentRun, before: DesiredCube): Promise<string> {
   const { active } = before;
   const generation = (before.versions[active]?.generation ?? 1) + 1;
-  await run.step('start', `asked for new instances of ${active}`, () =>
+  await run.step('start', `new instances of ${active} start`, () =>
     steps.restartVersion(run.change, active, generation),
   );
   await run.check('ready', 'the new instances are ready', () => health.awaitVersion(run.newVersionCheck(active)));
-  await run.check('watch', 'they stayed well', () => health.watchVersion(run.watched(active)));
-  return `Every instance of ${active} of ${run.change.cubeId} is a new one.`;
+  await run.check('watch', 'they stayed healthy', () => health.watchVersion(run.watched(active)));
+  return `Every instance of ${active} of ${run.change.cubeId} was replaced.`;
 }
 
 async function scale(run: DeploymentRun, before: DesiredCube, instances: number): Promise<string> {
   const { active } = before;
-  await run.step('start', `asked for ${instances} of ${active}`, () =>
+  await run.step('start', `${active} gets ${instances} instances`, () =>
     steps.scaleVersion(run.change, active, instances),
   );
   await run.check('ready', `all ${instances} are ready`, () => health.awaitVersion(run.newVersionCheck(active)));
-  return `${instances} of ${active} of ${run.change.cubeId} are ready.`;
+  return `${instances} instances of ${active} of ${run.change.cubeId} are ready.`;
 }
 
 /** Puts back what was there. Users had the old version all the time, or get it back here. */
@@ -105,7 +105,7 @@ async function undoDeployment(run: DeploymentRun, error: unknown): Promise<Deplo
     const left = sentenceOf(undone);
     if (left === undefined) throw undone;
     if (left.type === 'conflict') return ending('superseded', `${what} was given up: ${left.sentence}.`, left.type);
-    const both = `${what} did not go well (${why.sentence}), and could not be taken back: ${left.sentence}.`;
+    const both = `${what} failed (${why.sentence}), and could not be taken back: ${left.sentence}.`;
     return ending('undo_incomplete', both, left.type);
   }
   if (why.type === 'not_found' || why.type === 'too_many_instances')

@@ -53,7 +53,7 @@ async function rollBack(run: RollbackRun): Promise<void> {
   const target = await restoreVersion(run);
   await run.check('check_consistency', `the data fits ${target}`, () => steps.checkConsistency(run.change, target));
   await resumeTraffic(run, traffic);
-  await run.check('confirm_health', `${target} stayed well for ${run.input.watchSeconds} s`, () =>
+  await run.check('confirm_health', `${target} stayed healthy for ${run.input.watchSeconds} s`, () =>
     health.watchVersion(run.healthQuestion(target, run.input.watchSeconds)),
   );
 }
@@ -69,19 +69,19 @@ async function findTarget(run: RollbackRun): Promise<void> {
 /** The version that is to serve runs, is ready and has the traffic; the one that it replaces goes. */
 async function restoreVersion(run: RollbackRun): Promise<string> {
   const { change, input } = run;
-  const cube = await run.step('take', 'took the cube from whoever was changing it', () =>
+  const cube = await run.step('take', 'took the cube from any deployment in progress', () =>
     steps.claimCube(change, 'rollback'),
   );
   run.from ??= cube.active;
   const target = run.named ?? versionBefore(cube, run.from) ?? run.target;
   if (target === undefined) throw new CheckFailed('no earlier version is warm, and none was named');
   run.target = target;
-  await run.step('restore_version', `asked for ${target}`, () => bringBack(run, cube, target));
+  await run.step('restore_version', `${target} starts where it does not run`, () => bringBack(run, cube, target));
   await run.check('ready', `${target} is ready`, () =>
     health.awaitVersion(run.healthQuestion(target, input.readySeconds)),
   );
   await run.step('switch', `${target} has the traffic`, () => steps.activateVersion(change, target));
-  await run.step('settle', 'the others go', () => steps.keepVersions(change, [target]));
+  await run.step('settle', 'the other versions end', () => steps.keepVersions(change, [target]));
   return target;
 }
 
@@ -135,5 +135,5 @@ async function end(run: RollbackRun, status: RollbackStatus, sentence: string): 
 function closingSentence({ target, input: { cubeId }, holdsTraffic }: RollbackRun): string {
   return holdsTraffic === undefined
     ? `${target} of ${cubeId} serves its users again.`
-    : `${target} of ${cubeId} is well again; ${holdsTraffic} until somebody opens it.`;
+    : `${target} of ${cubeId} is healthy again; ${holdsTraffic} until somebody opens it.`;
 }

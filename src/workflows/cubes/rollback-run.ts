@@ -89,7 +89,7 @@ export class RollbackRun extends CubeChangeRun {
       .then(() => before);
   }
 
-  /** Returns once no step keeps users waiting any more: nothing of a rollback goes on after its end. */
+  /** Returns once no step keeps users waiting any more: nothing of a rollback runs after its end. */
   endWaiting(): Promise<void> {
     this.waiting?.cancel();
     return this.waited;

@@ -27,7 +27,7 @@ export async function stopTraffic(run: RollbackRun): Promise<TrafficBefore> {
   return traffic;
 }
 
-/** Keeps users from the cube while a person is waited for; whatever fails is on record. */
+/** Keeps users from the cube while the rollback waits for a person; a failure is recorded. */
 export async function keepTrafficStopped(run: RollbackRun): Promise<void> {
   if (run.traffic === undefined) return;
   await keepUsersAway(run, run.traffic).then(
@@ -38,7 +38,7 @@ export async function keepTrafficStopped(run: RollbackRun): Promise<void> {
 
 /** Undoes `stopTraffic`, where the cube is not closed by a person. */
 export async function resumeTraffic(run: RollbackRun, traffic: TrafficBefore): Promise<void> {
-  const sentence = 'users are let in as before';
+  const sentence = 'users reach the cube as before';
   const resume = async () => {
     run.reopened = await steps.resumeTraffic(run.change, traffic, run.nextTrafficStep());
     return run.reopened;
@@ -58,5 +58,5 @@ function exceptionTo({ unheard }: StopOutcome): string {
   if (unheard === null) return ', by the kill switch of this machine: Redis could not be reached';
   return unheard === 0
     ? ''
-    : `; ${unheard} gateways did not say so, and the kill switch of this machine was thrown for them`;
+    : `; ${unheard} gateways did not confirm it, so the kill switch of this machine is on for them`;
 }

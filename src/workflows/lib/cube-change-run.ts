@@ -21,7 +21,7 @@ export class CubeChangeRun {
     this.change = { cubeId, holderId: `${workflowId}/${runId}` };
   }
 
-  /** Runs one step and records it; `outcome` gives the sentence where only the result of the step tells it. */
+  /** Runs one step and records it; `outcome` gives the sentence where it depends on the step's result. */
   async step<T>(step: string, sentence: string, work: () => Promise<T>, outcome = (_: T) => sentence): Promise<T> {
     this.currentStep = step;
     this.show(step, sentence);

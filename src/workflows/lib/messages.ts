@@ -39,7 +39,7 @@ export const deploymentQuery = defineQuery<DeploymentView>('deployment');
 export const rollbackQuery = defineQuery<RollbackView>('rollback');
 /** Answered once the deployment is past the steps that may refuse it at once. */
 export const beginUpdate = defineUpdate<DeploymentView, [DeploymentCall]>('begin');
-/** A person takes an escalated rollback over, or makes it retry; answered once the rollback goes on or ends. */
+/** A person takes an escalated rollback over, or makes it retry; answered once the rollback continues or ends. */
 export const acknowledgeUpdate = defineUpdate<RollbackView, [Acknowledgement]>('acknowledge');
 /** A call for the rollback under way, which may have been started for it: joins it, or resolves an escalation with the version that it names. */
 export const joinUpdate = defineUpdate<RollbackView, [RollbackCall]>('join');

@@ -111,7 +111,7 @@ export class RampRun {
     }
   }
 
-  /** Runs `work` while the plan goes on; only the end and a new history wait for it. */
+  /** Runs `work` while the plan runs; only the end and a new history wait for it. */
   runInBackground(work: () => Promise<void>): void {
     this.background.start(work);
   }
@@ -185,7 +185,7 @@ export class RampRun {
       ...view.rollbacks.map(
         ({ at, from_percentage, sentence }) => `Went back from ${from_percentage} % at ${at}: ${sentence}`,
       ),
-      ...(view.lowered.length === 0 ? [] : [`Less proof than usual is asked for: ${view.lowered.join('; ')}`]),
+      ...(view.lowered.length === 0 ? [] : [`Less proof than usual is required: ${view.lowered.join('; ')}`]),
       `Possible now: ${view.actions.join(', ') || 'nothing'}`,
     ]);
   }

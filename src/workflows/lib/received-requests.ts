@@ -16,7 +16,7 @@ const outside = proxyActivities<Pick<OutsideRequests, 'recordOutsideRequest'>>(p
 const proofs = proxyLocalActivities<Pick<OutsideRequests, 'checkProof'>>({ startToCloseTimeout: '5 seconds' });
 
 /**
- * Checks every request that reaches a plan, while the plan goes on: the audit records those that the control API did not send.
+ * Checks every request that reaches a plan, while the plan runs: the audit records those that the control API did not send.
  * The plan carries them out all the same: a person who may use Temporal may steer plans, but not unseen.
  */
 export class ReceivedRequests {

@@ -34,7 +34,7 @@ const longStep = {
 
 /** How Temporal times, retries and cancels the activities of every plan. */
 export const profiles = {
-  /** The ledger and the audit: what a plan cannot go on without, however long a person takes to mend a database. */
+  /** The ledger and the audit: what a plan cannot continue without, however long a person takes to fix a database. */
   ledgerWrite: shortStep,
 
   /** A look at whole tables, however large they are. */

@@ -59,7 +59,7 @@ export async function runMigration(
 
 /**
  * Decides what follows an error that left the plan: the run ends by the command that stopped it, or as failed where nothing was
- * changed yet. Anywhere else it blocks; undefined after `resume`, and the plan goes on with what it has not completed.
+ * changed yet. Anywhere else it blocks; undefined after `resume`, and the plan continues with what it has not completed.
  */
 async function endOrBlock(run: MigrationRun, error: unknown): Promise<MigrationOutcome | undefined> {
   if (error instanceof StopRequested)
@@ -73,8 +73,8 @@ async function endOrBlock(run: MigrationRun, error: unknown): Promise<MigrationO
   try {
     await run.block('other', failure);
     return undefined;
-  } catch (asked) {
-    return endOrBlock(run, asked);
+  } catch (interruption) {
+    return endOrBlock(run, interruption);
   }
 }
 

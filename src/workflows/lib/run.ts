@@ -133,7 +133,7 @@ export class MigrationRun {
   }
 
   /**
-   * Runs one step of the plan at a stage. A pause cancels the step; `resume` runs it again, and every step goes on from the
+   * Runs one step of the plan at a stage. A pause cancels the step; `resume` runs it again, and every step continues from the
    * ledger. Cancel and rollback leave through `StopRequested`. A failure that only a person can resolve blocks the run, and
    * `resume` tries again; at `preflight`, where nothing was changed yet, it leaves.
    */
@@ -268,7 +268,7 @@ export class MigrationRun {
     setHandler(statusQuery, () => this.state.view);
   }
 
-  /** Records a command as pending while the plan goes on; returns once the plan has applied the command. */
+  /** Records a command as pending while the plan runs; returns once the plan has applied the command. */
   private async accept(command: SteeringCommand): Promise<void> {
     const applied = this.commands.submit(command);
     const { reference } = this;

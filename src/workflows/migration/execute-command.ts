@@ -19,7 +19,7 @@ export type MovingStage = 'copying' | 'verifying';
 export function executeCommand(run: MigrationRun, command: SteeringCommand): Promise<void> {
   return run.executeCommand(command, async () => {
     if (run.hasCompleted('copy')) await runAction(run, command, 'verifying');
-    // A look in the middle of the copy, which goes on afterwards.
+    // A check in the middle of the copy, which continues afterwards.
     else if (command.action === 'verify') await compareEverything(run, async () => undefined);
     else await runAction(run, command, 'copying');
   });
@@ -49,7 +49,7 @@ async function untilFinished(work: () => Promise<{ finished: boolean }>): Promis
   }
 }
 
-/** Blocked by rejects: a person accepts them, or mends the source and retries; then the plan looks again. */
+/** Blocked by rejects: a person accepts them, or fixes the source and retries; then the plan looks again. */
 export async function handleRejects(run: MigrationRun, stage: MovingStage): Promise<void> {
   const command = await run.block('too_many_rejects', await run.step(stage, () => describeRejects(run)));
   await executeCommand(run, command);

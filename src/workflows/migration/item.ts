@@ -27,7 +27,7 @@ import { profiles } from '../lib/retry-profiles.js';
 const { runItemStep } = proxyActivities<Pick<ItemSteps, 'runItemStep'>>(profiles.stream);
 const { undoItem } = proxyActivities<Pick<ItemSteps, 'undoItem'>>(profiles.undo);
 
-/** `stopped`: paused or cancelled with its run; what it did is in the ledger, and it goes on from there when it is started again. */
+/** `stopped`: paused or cancelled with its run; what it did is in the ledger, and it continues from there when it is started again. */
 type ItemEnd = ItemOutcome | { readonly kind: 'stopped' };
 
 /**
