@@ -76,7 +76,7 @@ async function restoreVersion(run: RollbackRun): Promise<string> {
   const target = run.named ?? versionBefore(cube, run.from) ?? run.target;
   if (target === undefined) throw new CheckFailed('no earlier version is warm, and none was named');
   run.target = target;
-  await run.step('restore_version', `${target} starts where it does not run`, () => bringBack(run, cube, target));
+  await run.step('restore_version', `requested instances of ${target}`, () => bringBack(run, cube, target));
   await run.check('ready', `${target} is ready`, () =>
     health.awaitVersion(run.healthQuestion(target, input.readySeconds)),
   );
