@@ -242,7 +242,7 @@ describe('a person is called, with users kept from the cube, when', () => {
       status: 'running',
       target_version: 'removed',
       step: 'begin',
-      sentence: expect.stringContaining('no control worker runs'),
+      sentence: expect.stringContaining('no control worker is running'),
     });
     rmSync(stack.home.path('releases', 'saju-cube', 'removed.json'));
     stack.engine.startProgram('worker-control');
