@@ -163,20 +163,6 @@ test('items that could not be undone do not keep the rows, and are named', async
   });
 });
 
-test('a failure that only a person can mend blocks the run once all items have let go, and resume goes on', async () => {
-  const run = await server.begin('failing', (ledger) => {
-    withItems(ledger, 3);
-    ledger.next('runItemStep', failing('permission_denied'), () =>
-      workUntilStopped<{ kind: 'done' }>({ kind: 'done' }),
-    );
-  });
-  const blocked = await run.ledger.untilState('blocked', 'copying');
-  expect(blocked.error?.type).toBe('permission_denied');
-  expect(blocked.busy).toEqual([]);
-  await run.steer('resume');
-  expect(await run.accept()).toBe('completed');
-});
-
 test('many items are moved in more than one history, and no child is left behind by any', {
   timeout: 120_000,
 }, async () => {
