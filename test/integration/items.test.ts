@@ -224,6 +224,39 @@ describe('an undo', () => {
     expect(await stored()).toEqual(['1 published']);
   });
 
+  test('of a cancelled run gives back what an earlier run that failed has left in the middle of its steps', async () => {
+    const failed = await startRun('failed');
+    await makeAll(failed, 1, 2, 3);
+    await addresses.cube.query("update ledger.items set state = 'begun' where item_id = 2 and step = 'publish'");
+    await addresses.cube.query(
+      "update ledger.migrations set status = 'failed', finished_at = now() where id = 'failed'",
+    );
+    const run = await startRun('later-cancelled');
+    // Its second step is the earlier run's: what that one has published is not there any more.
+    await steps().make(run, item(3), 'store');
+    await steps().undoAll(run, 'unfinished');
+    expect(await stored()).toEqual(['1 published']);
+    expect(await onRecord()).toEqual([
+      '1 store done',
+      '1 publish done',
+      '2 store undone',
+      '2 publish undone',
+      '3 store undone',
+      '3 publish undone',
+    ]);
+  });
+
+  test('of a run that is rolled back takes back all that an earlier run that failed has left', async () => {
+    const failed = await startRun('failed-before');
+    await makeAll(failed, 1);
+    await steps().make(failed, item(2), 'store');
+    await addresses.cube.query(
+      "update ledger.migrations set status = 'failed', finished_at = now() where id = 'failed-before'",
+    );
+    await steps().undoAll(await startRun('rolled-back'), 'all');
+    expect(await stored()).toEqual([]);
+  });
+
   test('takes back what a cancelled run of the kind has left, and nothing that was handed over', async () => {
     await makeAll(await startRun('cancelled'), 1);
     await addresses.cube.query(

@@ -84,13 +84,16 @@ export async function finishedItems(
   return new Set(found.rows.map(({ name }) => name));
 }
 
-/** Which items are undone: all of the kind that no run has handed over, or those alone that this run has not finished. */
+/**
+ * Which items are undone: all that runs of the kind did since the last rollback or complete, or those alone of which no run has
+ * finished the steps, as a run that failed leaves them.
+ */
 export type UndoScope = 'all' | 'unfinished';
 
 /** Items behind `after` of which some step is to be undone, in the order of table and id. */
 export async function itemsToUndo(
   cube: pg.Pool,
-  { migrationId, kind }: RunReference,
+  { kind }: RunReference,
   scope: UndoScope,
   steps: readonly string[],
   after: ItemRef | undefined,
@@ -98,12 +101,12 @@ export async function itemsToUndo(
 ): Promise<readonly ItemRef[]> {
   const found = await cube.query<ItemRef>(
     `select table_name as table, item_id::text as id from ledger.items
-      where kind = $1 and state in ('begun', 'done') and ($4::text is null or (table_name, item_id) > ($4, $5::bigint))
-        and ($3 = 'all' or migration_id = $2)
+      where kind = $1 and state in ('begun', 'done') and ($3::text is null or (table_name, item_id) > ($3, $4::bigint))
       group by table_name, item_id
-     having $3 = 'all' or count(*) filter (where state = 'done' and step = any ($6)) < cardinality($6::text[])
-      order by table_name, item_id limit $7`,
-    [kind, migrationId, scope, after?.table ?? null, after?.id ?? null, steps, max],
+     having $2 = 'all' or count(*) filter (where state = 'done' and step = any ($5)) < cardinality($5::text[])
+         or count(distinct migration_id) > 1
+      order by table_name, item_id limit $6`,
+    [kind, scope, after?.table ?? null, after?.id ?? null, steps, max],
   );
   return found.rows;
 }
