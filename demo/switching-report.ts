@@ -25,10 +25,7 @@ export function describeSwitching(
       '',
       `${describePhase(emergency.phase)}; the command returned after ${seconds(emergency.commandMillis)}, health watched`,
     ],
-    [
-      'less proof',
-      `asked for than usual, so that it takes seconds: ${lowered.join('; ')}; users counted once a second`,
-    ],
+    ['less proof', `than usual, so that it takes seconds: ${lowered.join('; ')}; users counted once a second`],
     [
       'planted',
       `in bad versions: ${faultNames.map((name) => faults[name].text).join('; ')}. In legacy, as it says: ${plantedInLegacy}`,

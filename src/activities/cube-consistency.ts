@@ -47,7 +47,7 @@ export function createCubeConsistency(deps: CubeConsistencyDependencies) {
     const wrong = (await Promise.all(looks)).flat();
     return wrong.length === 0
       ? undefined
-      : `${wrong.length} of ${sample.length} records are answered otherwise than their owner has them: ${wrong.slice(0, 3).join(', ')}`;
+      : `${wrong.length} of ${sample.length} records of the cube differ from those of their owner: ${wrong.slice(0, 3).join(', ')}`;
   };
   return {
     checkConsistency: ({ cubeId }: ChangeReference, version: string): Promise<CheckResult> =>

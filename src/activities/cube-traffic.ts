@@ -47,7 +47,7 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
   };
   /** Sends users to legacy; answers how many gateways do not say that they go by it. */
   const close = async (name: TrafficName, by: string, fence: StepFence): Promise<number | null> => {
-    // One that is closed already stays whoever's it is: what is opened at the end is what a rollback closed. A plain SET
+    // The record of who closed a cube stays as it is: the end opens only what a rollback closed. A plain SET
     // that closed it a moment ago made no revision; gateways know of it by their next look.
     const terms = { by, why: 'emergency rollback', onlyIfOpen: true, fence } as const;
     const answer = await writeFlags(redis, name, { enabled: false }, terms);
@@ -82,7 +82,7 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
 
     /**
      * Sends users to legacy where legacy owns the data, by the flags; else they wait at the gateways, for as long as
-     * somebody keeps them waiting. Gateways have said so when this returns. While Redis is away, or a gateway does not
+     * the hold is renewed. Gateways have said so when this returns. While Redis is away, or a gateway does not
      * say that it goes by the flags, the kill switch is thrown too. `sequence` numbers the steps of a
      * rollback that change the traffic: an attempt that wakes up after a later step stops no user.
      */
@@ -132,8 +132,8 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
       ),
 
     /**
-     * Lets users in again. A cube that a rollback closed is opened, this one or one before that left it to a person; one
-     * that somebody else closed stays closed: that is told, and is a failure where it happened meanwhile.
+     * Opens the cube to its users again, where a rollback closed it, this one or an earlier one that left it to a person. A cube
+     * that another caller closed stays closed: the outcome says so, and is a failure where that happened meanwhile.
      */
     resumeTraffic: (
       change: ChangeReference,
@@ -160,7 +160,7 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
             by.startsWith(ofRollbacks) && !(by === change.holderId && (thrownAt ?? 0) > fence.sequence),
         );
         if (!('conflict' in answer) || answer.conflict.enabled) return reopenTraffic;
-        const closedBy = answer.conflict.closedBy ?? 'somebody';
+        const closedBy = answer.conflict.closedBy ?? 'an unknown caller';
         return enabled === true
           ? { passed: false, sentence: `the cube was closed by ${closedBy} meanwhile` }
           : { passed: true, closedBy };

@@ -54,8 +54,8 @@ export function createCubeVersions({ runtime, redis, admits, maxInstances }: Cub
       guarded(() => runtime.claim(change, kind)),
 
     /**
-     * The version that a rollback would go to, looked for before anything is changed: an instance of it is ready, or its
-     * release is kept and somebody is there to start it. Null names none: the one that is warm.
+     * The version that a rollback would go to, searched before anything is changed: an instance of it is ready, or its
+     * release is kept and a supervisor runs that can start it. Null names none: the one that is warm.
      */
     findTarget: ({ cubeId }: ChangeReference, named: string | null): Promise<TargetFound> =>
       guarded(async () => {

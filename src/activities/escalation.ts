@@ -7,7 +7,7 @@ const answerMillis = 10_000;
 /** Calls a person through a webhook. Where `webhookUrl` is empty no call is made; the plan waits all the same, visible to everyone. */
 export function createEscalation(webhookUrl: string) {
   return {
-    /** Returns whether there was somebody to call. */
+    /** Returns whether a webhook is configured. */
     callWebhook: (escalation: Escalation): Promise<boolean> =>
       guarded(async () => {
         if (webhookUrl === '') return false;

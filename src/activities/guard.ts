@@ -6,8 +6,8 @@ import { type GivesUp, givesUpSoon, neverGivesUp } from './patience.js';
 /**
  * Runs an activity's work so that only known failures leave it: type, sentence and hint, never a cause or a server's
  * text, since whatever leaves is kept in the workflow's history. The cause goes to the log by name and SQLSTATE.
- * `untilDone`: tried again whatever the failure, for what a plan cannot continue without. Temporal is told here alone what
- * is not tried again.
+ * `untilDone`: Temporal retries after any failure, for what a plan cannot continue without. Here alone a failure is marked
+ * as not retryable.
  */
 export async function guarded<T>(
   work: () => Promise<T>,

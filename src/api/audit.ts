@@ -19,7 +19,7 @@ const auditEntrySchema = schemaOf<AuditEntry>()(
   Type.Object({
     seq: Type.Integer(),
     at: Type.String(),
-    actor: Type.String({ description: 'the cube id of the token that asked for it' }),
+    actor: Type.String({ description: 'the cube id of the token of the request' }),
     action: Type.String(),
     subject: Type.String(),
     details: Type.Unsafe<Readonly<Record<string, unknown>>>(
@@ -43,11 +43,11 @@ const auditEntrySchema = schemaOf<AuditEntry>()(
           entry: Type.Optional(
             Type.Object(
               { seq: Type.Integer(), at: Type.String(), hash: Type.String() },
-              { description: 'the entry that tells it, which is not listed by itself' },
+              { description: 'the entry that records it, which is not listed by itself' },
             ),
           ),
         },
-        { description: 'what became of it; where it is missing nobody knows' },
+        { description: 'its outcome; missing where it is unknown' },
       ),
     ),
   }),

@@ -14,7 +14,7 @@ const instanceSchema = Type.Object({
 export const cubeSchema = Type.Object({
   cube_id: Type.String(),
   type: Type.String({ description: 'core_service, support_service or infrastructure' }),
-  port: Type.Integer({ description: 'the port it listens on unless told otherwise' }),
+  port: Type.Integer({ description: 'the port it listens on by default' }),
   prefix: nullable<string>(Type.String({ description: 'where the gateway serves it' })),
   traffic_name: nullable<string>(Type.String({ description: 'its name in the keys of traffic flags' })),
   health: Type.String({ description: 'ok, degraded, unreachable, or absent when nothing of it runs' }),

@@ -54,9 +54,9 @@ const cubeStateSchema = Type.Object(
     ),
     traffic: nullable<Static<typeof weightSchema>>(weightSchema),
   },
-  { description: 'how the cube stands now; null where Redis does not answer' },
+  { description: 'the present state of the cube; null where Redis does not answer' },
 );
-/** How a cube stands at this moment, whatever a plan remembers of it. */
+/** The present state of a cube, whatever a plan remembers of it. */
 export type CubeState = Static<typeof cubeStateSchema>;
 /** What a plan reports of a change of a cube, with how the cube is now. */
 type WithCubeState<View> = View & { readonly now: CubeState | null };

@@ -5,7 +5,7 @@ export const knownSecretsSchema = Type.Object({
     Type.Object({
       program: Type.String(),
       fingerprints: Type.Array(Type.String(), {
-        description: 'Of the secrets it knows, the one it signs with first; empty for one that does not tell',
+        description: 'Of the secrets it knows, the one it signs with first; empty for one that does not report',
       }),
       seconds_ago: Type.Integer(),
     }),

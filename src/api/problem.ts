@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { type FailureType, failureRule } from '../base/failures.js';
 
-/** RFC 9457, as every error of every service is told. */
+/** RFC 9457: the form of every error of every service. */
 export const problemSchema = Type.Object(
   {
     type: Type.String({ description: 'the failure type, from a closed set' }),

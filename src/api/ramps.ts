@@ -55,7 +55,7 @@ export const rampSchema = schemaOf<RampAnswer>()(
         schemaOf<NonNullable<RampAnswer['weight']>>()(
           Type.Object(
             { enabled: Type.Boolean(), percentage: nullable<number>(Type.Integer()) },
-            { description: 'the flags as they stand; null where Redis does not answer' },
+            { description: 'the flags at this moment; null where Redis does not answer' },
           ),
         ),
       ),
@@ -96,7 +96,7 @@ export const rampSchema = schemaOf<RampAnswer>()(
         slow_seconds: Type.Integer(),
         error_budget_percent: Type.Number(),
       }),
-      lowered: Type.Array(Type.String(), { description: 'settings under which less proof is asked for than usual' }),
+      lowered: Type.Array(Type.String(), { description: 'settings that require less proof than usual' }),
       started_by: Type.String(),
       actions: Type.Array(oneOf(rampActions)),
       next: nextCommands,

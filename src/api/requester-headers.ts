@@ -7,7 +7,9 @@ const headerText = `percent-encoded UTF-8, ${maxNameCharacters} characters at mo
 
 /** Headers in which a client may name the person behind a call, for routes that write to the audit. */
 export const requesterHeaders = Type.Object({
-  'x-claimed-by': Type.Optional(Type.String({ ...encoded, description: `who asks, by their own word: ${headerText}` })),
+  'x-claimed-by': Type.Optional(
+    Type.String({ ...encoded, description: `the person behind the request, as the client claims: ${headerText}` }),
+  ),
   'x-os-user': Type.Optional(
     Type.String({ ...encoded, description: `the client's operating system user: ${headerText}` }),
   ),

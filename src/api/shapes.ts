@@ -13,12 +13,12 @@ export const oneOf = <const T extends readonly string[]>(values: T) =>
 /** The body of a request that needs none. */
 export const emptyBody = Type.Object({}, { additionalProperties: false });
 
-/** Why a person asks for something. */
+/** Why a person requests something. */
 export const reason = Type.String({ minLength: 1, maxLength: 1000 });
 
 export const nextCommands = Type.Unsafe<readonly NextCommand[]>(
   Type.Array(schemaOf<NextCommand>()(Type.Object({ command: Type.String(), what: Type.String() })), {
-    description: 'what a person may type now, and what it does; empty while nobody is waited for',
+    description: 'what a person may type now, and what it does; empty while it waits for no person',
   }),
 );
 

@@ -30,7 +30,7 @@ export const trafficSchema = Type.Object(
     cube: Type.String(),
     cube_id: Type.String(),
     enabled: Type.Boolean(),
-    percentage: nullable<number>({ type: 'integer', description: 'null: what stands in Redis is no percentage' }),
+    percentage: nullable<number>({ type: 'integer', description: 'null: the value in Redis is no percentage' }),
     allow: Type.Array(Type.String()),
     deny: Type.Array(Type.String()),
     revision: Type.Integer({ description: 'changes made here; a plain SET by another program is none' }),

@@ -52,12 +52,12 @@ export function createControlClient(person: string | undefined): ControlClient {
     },
     readPatiently: async <T>(path: string, output: Output) => {
       const deadline = Date.now() + graceMillis;
-      for (let told = false; ; told = true) {
+      for (let announced = false; ; announced = true) {
         try {
           return await client.call<T>('GET', path);
         } catch (error) {
           if (!(error instanceof Failure && error.retryable) || Date.now() > deadline) throw error;
-          if (!told) output.talk(`${error.message} Trying again for ${graceMillis / 1000} s.`);
+          if (!announced) output.talk(`${error.message} Trying again for ${graceMillis / 1000} s.`);
           await sleep(againAfterMillis);
         }
       }

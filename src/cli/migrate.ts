@@ -133,7 +133,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
       .option('--json', 'as JSON');
     // Of mode live, which does not exist yet.
     if (flag !== undefined) command.addOption(new Option(flag, 'only show what it would do').hideHelp());
-    if (question !== undefined) command.option('--yes', 'do not ask');
+    if (question !== undefined) command.option('--yes', 'do it without a question');
     command.action((id: string, options: OutputOptions & { dryRun?: boolean; rehearse?: boolean; yes?: boolean }) =>
       conclude(async () => {
         if (options.dryRun || options.rehearse)

@@ -37,7 +37,7 @@ type Answer<Routes, Method extends CallMethod, Endpoint extends string, Form ext
 >;
 
 /**
- * The frontend's client for the cubes, through the gateway; it cannot tell which side answers. For browsers and Node. Calls
+ * The frontend's client for the cubes, through the gateway; which side answers makes no difference to it. For browsers and Node. Calls
  * reject with a `CubeAPIError`, or with a TypeError for a request that cannot be sent.
  *
  * @example

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Configuration } from './variables.js';
 
-/** What every program that speaks to Temporal asks the environment for. */
+/** What every program that connects to Temporal reads from the environment. */
 export const temporalVariables = [
   'TEMPORAL_ADDRESS',
   'TEMPORAL_NAMESPACE',

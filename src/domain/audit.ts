@@ -4,11 +4,11 @@ export type AuditOutcome = (typeof auditOutcomes)[number];
 
 /** What is put on record. `details` holds settings, ids and counts; never a secret, never the contents of a record. */
 export interface AuditedAct {
-  /** The cube id of the token that asked for it. */
+  /** The cube id of the token of the request. */
   readonly actor: string;
-  /** What was asked for, as `traffic.set`. */
+  /** What was requested, as `traffic.set`. */
   readonly action: string;
-  /** What it was asked for, as a cube's id. */
+  /** What it was requested for, as a cube's id. */
   readonly subject: string;
   readonly details: Readonly<Record<string, unknown>>;
 }

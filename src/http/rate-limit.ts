@@ -83,7 +83,7 @@ export function limitRate(
     reply.header('retry-after', Math.ceil(waitMillis / 1000));
     await sendProblem(
       reply,
-      new Failure('rate_limited', `This ${kind} may ask ${rate.perSecond} times a second, ${rate.burst} at once.`),
+      new Failure('rate_limited', `This ${kind} may send ${rate.perSecond} requests a second, ${rate.burst} at once.`),
     );
     return reply;
   };

@@ -14,7 +14,7 @@ const beginning = '0'.repeat(64);
 const atText = (entry: string) => `to_char(${entry}.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 /**
- * Adds an entry to the chain; whoever adds at the same time waits for its turn, four seconds at most. Called before the act:
+ * Appends an entry to the chain; concurrent calls wait for each other, four seconds at most. Called before the act:
  * what cannot be put on record is not done. Of a role's entries with the same action, subject and `details.once` there is one:
  * the first is returned again.
  */
@@ -33,7 +33,7 @@ export async function appendAudit(pool: pg.Pool, act: AuditedAct): Promise<Audit
   return { seq: Number(entry.seq), hash: entry.hash };
 }
 
-/** Who has the turn and may not be ended by the audit's owner has to be ended by an operator: the function names it. */
+/** A session that holds the chain's lock and that the audit's role may not end has to be ended by an operator: the function names it. */
 function lockFailure(error: unknown): Failure | undefined {
   if (!(error instanceof pg.DatabaseError) || error.code !== '55P03') return undefined;
   return new Failure('database_overloaded', `The audit in the cube database cannot be added to: ${error.message}.`, {
@@ -45,21 +45,21 @@ function lockFailure(error: unknown): Failure | undefined {
 
 /** Throws when entries cannot be appended: the function is not there, or its EXECUTE is not given. */
 export async function mayAppend(pool: pg.Pool): Promise<void> {
-  const asked = "has_function_privilege('audit.append(text, text, text, jsonb)', 'execute')";
-  const found = await pool.query<{ may: boolean }>(`select ${asked} as may`);
+  const privilege = "has_function_privilege('audit.append(text, text, text, jsonb)', 'execute')";
+  const found = await pool.query<{ may: boolean }>(`select ${privilege} as may`);
   if (found.rows[0]?.may !== true) throw new Failure('permission_denied', 'The role may not execute audit.append.');
 }
 
-/** Whether entry `o` tells what became of entry `a`, as SQL; it names it, is of the same actor and subject, and comes after it. */
+/** Whether entry `o` records the outcome of entry `a`, as SQL; it names it, is of the same actor and subject, and comes after it. */
 const describesRequest = `(o.details ->> 'of' = a.seq::text and not a.details ? 'of' and o.seq > a.seq and o.actor = a.actor
   and o.subject = a.subject and o.action in (${auditOutcomes.map((what) => `a.action || '.${what}'`).join(', ')}))`;
 
-/** The entry that `e` names, as SQL; whoever may append may have it name anything. */
+/** The entry that `e` names, as SQL; a role that may append may write any name. */
 const named = `case when e.details ->> 'of' ~ '^[1-9][0-9]{0,17}$' then (e.details ->> 'of')::bigint end`;
 
 /**
- * Entries older than `before`, the newest first, each with the entry that tells what became of it. That one is not listed
- * by itself; whatever else names an entry is.
+ * Entries older than `before`, the newest first, each with the entry that records its outcome. That one is not listed
+ * by itself; any other entry that names one is.
  */
 export async function readAudit(
   pool: pg.Pool,
@@ -72,42 +72,46 @@ export async function readAudit(
           select from audit.entries a where a.seq = ${named} and e.seq = (
             select min(o.seq) from audit.entries o where o.seq > a.seq and o.seq <= e.seq and ${describesRequest})))
         order by seq desc limit $2),
-     told as (
+     outcomes as (
        select distinct on (a.seq) a.seq as of, o.seq, o.at, o.action, o.details, o.hash
          from a join audit.entries o on ${describesRequest}
         where o.seq > (select min(seq) from a) and o.details ? 'of' order by a.seq, o.seq)
      select a.seq, ${atText('a')} as at, a.actor, a.action, a.subject, a.details, a.hash, a.writer,
-            told.seq as told_seq, ${atText('told')} as told_at, told.hash as told_hash,
-            substr(told.action, length(a.action) + 2) as told_what, told.details ->> 'reason' as told_reason
-       from a left join told on told.of = a.seq order by a.seq desc`,
+            outcomes.seq as outcome_seq, ${atText('outcomes')} as outcome_at, outcomes.hash as outcome_hash,
+            substr(outcomes.action, length(a.action) + 2) as outcome_what, outcomes.details ->> 'reason' as outcome_reason
+       from a left join outcomes on outcomes.of = a.seq order by a.seq desc`,
     [before, limit],
   );
-  return found.rows.map(({ told_seq, told_at, told_hash, told_what, told_reason, ...row }) => {
+  return found.rows.map(({ outcome_seq, outcome_at, outcome_hash, outcome_what, outcome_reason, ...row }) => {
     const outcome =
-      told_seq === null || told_at === null || told_hash === null
+      outcome_seq === null || outcome_at === null || outcome_hash === null
         ? { what: row.details.outcome, reason: row.details.reason }
-        : { what: told_what, reason: told_reason, entry: { seq: Number(told_seq), at: told_at, hash: told_hash } };
+        : {
+            what: outcome_what,
+            reason: outcome_reason,
+            entry: { seq: Number(outcome_seq), at: outcome_at, hash: outcome_hash },
+          };
     return { ...row, seq: Number(row.seq), ...outcomeOf(outcome) };
   });
 }
 
 interface AuditRow extends Omit<AuditEntry, 'seq' | 'outcome'> {
   readonly seq: string;
-  readonly told_seq: string | null;
-  readonly told_at: string | null;
-  readonly told_hash: string | null;
-  readonly told_what: string | null;
-  readonly told_reason: string | null;
+  readonly outcome_seq: string | null;
+  readonly outcome_at: string | null;
+  readonly outcome_hash: string | null;
+  readonly outcome_what: string | null;
+  readonly outcome_reason: string | null;
 }
 
 type Outcome = NonNullable<AuditEntry['outcome']>;
 
-function outcomeOf(told: Pick<Outcome, 'entry'> & { readonly what: unknown; readonly reason: unknown }): {
+function outcomeOf(recorded: Pick<Outcome, 'entry'> & { readonly what: unknown; readonly reason: unknown }): {
   outcome?: Outcome;
 } {
-  const what = auditOutcomes.find((one) => one === told.what);
+  const what = auditOutcomes.find((one) => one === recorded.what);
   if (what === undefined) return {};
-  const { reason, entry } = told;
+  const { reason, entry } = recorded;
   return {
     outcome: {
       what,
@@ -118,7 +122,7 @@ function outcomeOf(told: Pick<Outcome, 'entry'> & { readonly what: unknown; read
 }
 
 /**
- * Looks whether each entry is as it was written and follows the one before it. A chain cannot show that its end was cut
+ * Checks whether each entry is as it was written and follows the one before it. A chain cannot show that its end was cut
  * off, nor that all of it was written anew: an anchor noted earlier can.
  */
 export async function checkAudit(pool: pg.Pool, anchor?: AuditAnchor): Promise<AuditCheck> {
@@ -157,7 +161,7 @@ async function differsFrom(pool: pg.Pool, anchor: AuditAnchor): Promise<AuditChe
   return entry.hash === anchor.hash ? null : { seq: anchor.seq, reason: 'anchor_differs' };
 }
 
-/** PostgreSQL holds neither NUL nor half a surrogate pair; a reason somebody typed must not undo an entry. */
+/** PostgreSQL holds neither NUL nor half a surrogate pair; a reason as a person typed it must not undo an entry. */
 function storable(text: string): string {
   return text.replaceAll(/\0|\p{Surrogate}/gu, '\ufffd');
 }

@@ -17,7 +17,7 @@ export const connectMillis = 10_000;
 
 /**
  * How a connection is begun: from the URL where the server is, and nothing else. Every setting is named, also those that
- * do not matter, since the driver asks the shell's PG variables for what is not.
+ * do not matter, since the driver takes the others from the shell's PG variables.
  */
 export function clientSettings(
   url: string,

@@ -3,7 +3,7 @@ import { Failure } from '../base/failures.js';
 
 /** The messages of the protocol that matter here: https://www.postgresql.org/docs/16/protocol-message-formats.html */
 const copyData = 'd'.charCodeAt(0);
-/** What may stand before and between the data: the answer to COPY itself, notices, settings, notifications. */
+/** Messages that may come before and between the data: the answer to COPY itself, notices, settings, notifications. */
 const asides: ReadonlySet<number> = new Set([...'HNSA'].map((letter) => letter.charCodeAt(0)));
 /** A letter and the length of what follows, the length's own four bytes included. */
 const headLength = 5;

@@ -150,7 +150,7 @@ async function explainRefusal(database: NamedDatabase, error: pg.DatabaseError):
       if (!usesTls(url) && (await takesRoleOverTls(url, probeMillis)))
         return failed(
           'permission_denied',
-          `The ${name} takes role ${user} over TLS alone, and ${variable} asks for none.`,
+          `The ${name} takes role ${user} over TLS alone, and ${variable} requests none.`,
           `Add ?sslmode=verify-full&sslrootcert=FILE to ${variable}; FILE is the PEM file of the authority that signed the server's certificate.`,
         );
       return failed(
@@ -177,7 +177,7 @@ async function explainRefusal(database: NamedDatabase, error: pg.DatabaseError):
 
 class PasswordRequested extends Error {}
 
-/** Whether the server asks for the role's password, or lets it in, once TLS is spoken. No password is sent. */
+/** Whether the server requests the role's password, or accepts the role, over TLS. No password is sent. */
 async function takesRoleOverTls(url: string, millis: number): Promise<boolean> {
   const client = new pg.Client({
     ...clientSettings(url, { applicationName: 'cubeshift check' }, millis),

@@ -14,8 +14,8 @@ export interface WriteCheckSources {
 }
 
 /**
- * Whether every ready instance of a cube, of the version that takes the traffic, can write where its users' writes go: each is
- * asked to try, as its own role. Passes where none is ready: another check reports that. Throws `redis_unreachable`.
+ * Whether every ready instance of a cube, of the version that takes the traffic, can write where its users' writes go: each
+ * tries a write as its own role. Passes where none is ready: another check reports that. Throws `redis_unreachable`.
  */
 export async function checkWrites(
   { redis, admits, calls }: WriteCheckSources,

@@ -16,7 +16,7 @@ export function ownServers(environment: NodeJS.ProcessEnv): OwnServers {
   );
 }
 
-/** Variables that ask for a port of a program. */
+/** Variables that set the port of a program. */
 const portVariables = {
   CONTROL_PORT: 'control',
   GATEWAY_PORT: 'gateway',
@@ -26,7 +26,7 @@ const portVariables = {
   LEGACY_SAJU_PORT: 'legacySaju',
 } as const satisfies Partial<Record<VariableName, PortName>>;
 
-/** The ports that the environment asks for. */
+/** The ports that the environment sets. */
 export function requestedPorts(environment: NodeJS.ProcessEnv): Partial<Record<PortName, number>> {
   return Object.fromEntries(
     Object.entries(portVariables).flatMap(([name, port]) =>

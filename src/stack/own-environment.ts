@@ -18,8 +18,8 @@ export function withoutOwnValues(home: StackHome, environment: NodeJS.ProcessEnv
 }
 
 /**
- * Throws `configuration_invalid` when the caller's variables are of a stack whose folder was removed meanwhile: nothing
- * tells any more which of them the stack chose.
+ * Throws `configuration_invalid` when the caller's variables are of a stack whose folder was removed meanwhile: no
+ * record is left of which of them the stack chose.
  */
 export function checkNotOfRemovedStack(home: StackHome, environment: NodeJS.ProcessEnv): void {
   if (!environment.STATE_DIR || resolve(environment.STATE_DIR) !== home.folder) return;

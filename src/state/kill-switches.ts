@@ -22,7 +22,7 @@ export async function readKillSwitches(folder: string): Promise<ReadonlySet<stri
   }
 }
 
-/** Throws it; one that somebody else threw, or a later fence of the same run, stays as it is. */
+/** Throws it; one of another run, or of a later fence of the same run, stays as it is. */
 export async function setKillSwitch(file: string, by: string, fence: StepFence): Promise<void> {
   const text = `${by}#${fence.sequence}`;
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
@@ -39,7 +39,7 @@ export async function setKillSwitch(file: string, by: string, fence: StepFence):
   }
 }
 
-/** Removes it if `mine` says so of whoever threw it. */
+/** Removes it if `mine` accepts the run that threw it. */
 export async function clearKillSwitch(file: string, mine: (thrower: KillSwitchOwner) => boolean): Promise<void> {
   const there = await readOwner(file);
   if (there !== undefined && mine(there)) await rm(file, { force: true });

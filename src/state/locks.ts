@@ -20,7 +20,8 @@ export class Locks {
    */
   acquire(name: string, refusal: (holder: ProcessIdentity) => Failure): () => void {
     const own = identify(process.pid);
-    if (own === undefined) throw new Failure('unexpected', 'This system has no /proc to tell processes apart.');
+    if (own === undefined)
+      throw new Failure('unexpected', 'This system has no /proc, by which processes are identified.');
     const lock = `${name}.lock`;
     const candidate = `${name}.${process.pid}.lock`;
     this.files.write(candidate, own);

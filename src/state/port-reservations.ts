@@ -6,7 +6,7 @@ import { linkNew } from './exclusive-link.js';
 import { whyNotOwn } from './own-folder.js';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.js';
 
-/** Where the stacks of one user tell each other which ports they are about to use. */
+/** Where the stacks of one user record for each other which ports they are about to use. */
 export function reservationsFolder(): string {
   return join(tmpdir(), `cubeshift-ports-${process.getuid?.() ?? 'own'}`);
 }

@@ -14,7 +14,7 @@ export function isPortFree(port: number): Promise<boolean> {
 
 /**
  * The usual port when it is free and not in `taken`, else one that the system does not give away by itself: of those it
- * lends to connections and to whoever listens on port 0, one could be gone before its server binds it, or while that
+ * lends to connections and to programs that listen on port 0, one could be gone before its server binds it, or while that
  * server is started again. Reserved against other stacks until this process ends.
  */
 export async function choosePort(usual: number, taken: ReadonlySet<number>): Promise<number> {

@@ -34,7 +34,7 @@ export function areWhole(kept: Partial<StackSettings> | null): kept is StackSett
   return parts.every((part) => kept?.[part] !== undefined);
 }
 
-/** The password of one user of an embedded server; without `secret` none of them can be told from another. */
+/** The password of one user of an embedded server; without the secret no password follows from another. */
 export function passwordFrom({ passwordSecret }: Pick<StackSettings, 'passwordSecret'>, name: string): string {
   return createHmac('sha256', passwordSecret).update(name).digest('base64url');
 }

@@ -144,7 +144,7 @@ async function readHolds(redis: RedisConnection, names: readonly TrafficName[]) 
   if (time === undefined || texts.length !== names.length) throw new Error('Redis gave the transaction up');
   const [seconds, micros] = (time[1] ?? []) as readonly (string | number)[];
   const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
-  if (!Number.isFinite(now)) throw new Error('Redis did not tell the time');
+  if (!Number.isFinite(now)) throw new Error('Redis did not return the time');
   return names.map((name, index) => {
     const hold = parseHold(texts[index]?.[1]);
     return { name, hold, lifted: isLifted(texts[index]?.[1]), leftMillis: hold === null ? 0 : hold.until - now };

@@ -43,7 +43,7 @@ export async function readSignals(
     snapshot: Object.fromEntries(
       answers.flatMap(({ gateway, counters }) => (counters === undefined ? [] : [[gateway.instance_id, counters]])),
     ),
-    missing: silent.length === 0 ? null : `Gateway ${silent.join(', ')} does not tell its metrics.`,
+    missing: silent.length === 0 ? null : `Gateway ${silent.join(', ')} does not report its metrics.`,
   };
 }
 
@@ -65,7 +65,7 @@ export async function readLatencies(
         .then(JSON.parse)
         .catch(() => undefined);
       if (!isLatencies(answer))
-        throw new Failure('metrics_unreachable', `Gateway ${instance_id} does not tell its latencies.`);
+        throw new Failure('metrics_unreachable', `Gateway ${instance_id} does not report its latencies.`);
       return answer;
     }),
   );

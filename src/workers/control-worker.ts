@@ -103,7 +103,7 @@ export async function startControlWorker(config: ConfigurationOf<'control-worker
   return { worker, connection, close };
 }
 
-/** For what gateways and cubes tell to engine and operators alone. */
+/** For what gateways and cubes answer to the engine and to operators alone. */
 function tokenWith(secret: string, permission: string): string {
   return issueCubeToken(secret, { cubeId: 'control', permissions: [permission] }, new Date()).token;
 }

@@ -77,7 +77,7 @@ function notCompared(error: unknown): { readonly missing: string } {
   return { missing: `The latencies could not be read (${error.cause?.message ?? 'unknown'}).` };
 }
 
-/** A weight that somebody else set is left as it is: the ramp says so and waits. */
+/** The ramp keeps a weight that a person set meanwhile, says so and waits. */
 function adoptChangedWeight(
   ramp: RampRun,
   { enabled, percentage, changedBy }: NonNullable<Observation['weight']>,

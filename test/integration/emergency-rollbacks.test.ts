@@ -282,7 +282,7 @@ describe('a person is called, with users kept from the cube, when', () => {
     await stack.rollBack({ target_version: good });
     const view = await stack.rollback();
     expect(view).toMatchObject({ status: 'escalated', step: 'check_consistency', from_version: sick });
-    expect(view.sentence).toMatch(/records are answered otherwise than their owner has them: \d+ \(interpretation\)/);
+    expect(view.sentence).toMatch(/records of the cube differ from those of their owner: \d+ \(interpretation\)/);
     expect(view.sentence).not.toContain('behind its back');
     expect(await open()).toBe(false);
     const kept = JSON.parse(records) as Record<string, { interpretation: string | null }>;

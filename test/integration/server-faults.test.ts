@@ -204,7 +204,7 @@ const faults: Readonly<Record<string, Fault>> = {
     variable: 'LEGACY_DATABASE_URL',
     environment: legacy(() => as('tlsOnly')),
     sentence: () =>
-      `The legacy database takes role ${roles.tlsOnly.name} over TLS alone, and LEGACY_DATABASE_URL asks for none.`,
+      `The legacy database takes role ${roles.tlsOnly.name} over TLS alone, and LEGACY_DATABASE_URL requests none.`,
     remedy: () => /^Add \?sslmode=verify-full&sslrootcert=FILE to LEGACY_DATABASE_URL; /,
     code: 2,
   },

@@ -201,7 +201,7 @@ test('gateways that fall silent, and a cube without a ready instance, hold it or
   const [silent] = gateways;
   if (silent !== undefined) silent.answers = false;
   const view = await waitFor('without metrics', ({ reason }) => reason === 'metrics_missing');
-  expect(view.sentence).toContain('Gateway gateway-1 does not tell its metrics.');
+  expect(view.sentence).toContain('Gateway gateway-1 does not report its metrics.');
   if (silent !== undefined) silent.answers = true;
   await waitFor('at ease', ({ reason }) => reason === 'time_not_passed');
   await cube.setState('draining');

@@ -65,7 +65,7 @@ export interface RollbackInput {
   readonly by: string;
   /** How long the restored version may take to be ready, seconds. */
   readonly readySeconds: number;
-  /** How long its health must hold once traffic is let in, seconds. */
+  /** How long it must stay healthy once it has traffic, seconds. */
   readonly watchSeconds: number;
 }
 
@@ -84,7 +84,7 @@ export interface RollbackView {
   readonly sentence: string;
   readonly by: string;
   readonly steps: readonly RecordedStep[];
-  /** ISO 8601, UTC: when users were sent away from the cube, and when they were let in again. */
+  /** ISO 8601, UTC: when the cube lost its users, and when it got them again. */
   readonly traffic_stopped_at: string | null;
   readonly traffic_restored_at: string | null;
   /** Who closed the cube before, and keeps it closed though the rollback is done; null where it is open or not yet known. */

@@ -53,7 +53,7 @@ export type MigrationAction = (typeof migrationActions)[number];
 /** Why a migration stopped by itself; decides which ways out are open. */
 export type BlockReason = 'too_many_rejects' | 'verification_mismatch' | 'other';
 
-/** Where a migration stands, as far as steering cares. */
+/** The state of a migration, as far as it decides which actions are allowed. */
 export interface MigrationState {
   readonly stage: MigrationStage;
   readonly status: MigrationStatus;
@@ -77,7 +77,7 @@ export function workflowIdOf(kind: MigrationKind, id: string): string {
 }
 
 /**
- * The steering words that fit a state, in the order an operator would consider them.
+ * The actions that are allowed in a state, in the order in which an operator would consider them.
  * The one rule for the workflow's validators, the control API's 409 and the command line's hints.
  */
 export function allowedActions(state: MigrationState): readonly MigrationAction[] {
@@ -103,18 +103,18 @@ export function allowedActions(state: MigrationState): readonly MigrationAction[
 }
 
 /**
- * The steering words that fit while a request that was accepted waits to be taken up: nothing of it was done yet, so that a
- * way out comes before it. Of two ways out the first stands, since whoever asked for it was told so.
+ * The actions that are allowed while the plan has accepted a command and not begun it: `cancel` and `rollback` replace it, since
+ * nothing of it was done. Of these two the first stays, since its caller knows that the plan accepted it.
  */
 export function allowedWhilePending(
   pending: MigrationAction | undefined,
-  fitting: readonly MigrationAction[],
+  allowed: readonly MigrationAction[],
 ): readonly MigrationAction[] {
-  if (pending === undefined) return fitting;
-  return endsRun(pending) ? [] : fitting.filter(endsRun);
+  if (pending === undefined) return allowed;
+  return endsRun(pending) ? [] : allowed.filter(endsRun);
 }
 
-/** Whether a steering word ends the run. */
+/** Whether an action ends the run. */
 export function endsRun(action: MigrationAction): action is 'cancel' | 'rollback' {
   return action === 'cancel' || action === 'rollback';
 }
@@ -140,7 +140,7 @@ export interface MigrationInput {
 
 /**
  * What steering sends along: the Temporal update named after the action takes one of these.
- * `by` is the cube id of the token that asked.
+ * `by` is the cube id of the token of the request.
  */
 export interface SteeringRequest {
   readonly by: string;

@@ -79,13 +79,13 @@ function pillarsAt(instant: number, clock: number, boundary: DayBoundary): Pilla
     return { ...estimatedYearAndMonth(instant), ...dayAndHour(clock, boundary) };
   }
   const standard = toMinute(nearTermBoundary(instant) + utc9);
-  if (standard === toMinute(clock)) return ask(standard, boundary);
-  const { year, month } = ask(standard, boundary);
+  if (standard === toMinute(clock)) return libraryPillars(standard, boundary);
+  const { year, month } = libraryPillars(standard, boundary);
   return { year, month, ...dayAndHour(clock, boundary) };
 }
 
 function dayAndHour(clock: number, boundary: DayBoundary): Pick<Pillars, 'day' | 'hour'> {
-  const { day, hour } = ask(isLibraryYear(clock) ? clock : onKnownDay(clock), boundary);
+  const { day, hour } = libraryPillars(isLibraryYear(clock) ? clock : onKnownDay(clock), boundary);
   return { day, hour };
 }
 
@@ -104,7 +104,7 @@ function onKnownDay(clock: number): number {
 
 const boundaryNames = { split: 'splitJasi', '23h': 'jasi', midnight: 'midnight' } as const;
 
-function ask(clock: number, boundary: DayBoundary): Pillars {
+function libraryPillars(clock: number, boundary: DayBoundary): Pillars {
   const date = new Date(clock * 1000);
   const found = calculateFourPillars({
     year: date.getUTCFullYear(),

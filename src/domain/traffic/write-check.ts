@@ -1,4 +1,4 @@
-/** Where a cube tries a write for the control plane; the gateway may not ask it. */
+/** Where a cube tries a write for the control plane; the gateway may not request it. */
 export const writeCheckPath = '/_cube/write-check';
 /** What a caller must hold. */
 export const writeCheckPermission = 'migration:write';

@@ -58,7 +58,7 @@ export interface RowMapping extends MovedTable {
   readonly movedAtColumn: string;
   /**
    * What converts the rows of one stream, given the fields of `source.columns` in that order. Never throws for any value
-   * the columns' types allow. Each stream asks for its own: the rows it gives lie one after the other in its memory, and
+   * the columns' types allow. Each stream makes its own converter: the rows it returns lie one after the other in its memory, and
    * stay valid. `movedAt` is the last field of every row, as COPY frames it.
    */
   converter(movedAt: Buffer): (row: CopyRow) => ConvertedRow;

@@ -22,7 +22,7 @@ import { type RepairContext, repairTables } from './repair/repair.js';
 import { retryRejects } from './repair/retry-rejects.js';
 import type { RowTables } from './row-mapping.js';
 
-/** A round of a long step ends after this, so that the plan's history tells how it goes and can be continued as new. */
+/** A round of a long step ends after this, so that the plan's history shows the progress and can be continued as new. */
 const roundMillis = 30_000;
 const verifiedRangeRows = 25_000;
 const maxRangeRows = 50_000;

@@ -5,7 +5,7 @@ import { quoteIdentifier } from '../connect.js';
 
 /**
  * Which target rows runs of a kind put there since the last rollback or complete: the ids of the batches still `owned`.
- * A row that no batch owns belongs to somebody else and is never removed.
+ * A row that no batch owns is foreign and is never removed.
  */
 
 /**

@@ -62,7 +62,7 @@ const viewStatement = `
       select json_agg(json_build_object('table', table_name, 'id', source_id::text, 'field', field) order by table_name, source_id, field) as mismatches
         from (select table_name, source_id, field from ledger.mismatches where verification_id = v.id order by table_name, source_id, field limit 100) first) differing on true`;
 
-/** A run as the ledger knows it: weights stand in Redis. */
+/** A run as the ledger knows it: Redis holds the weights. */
 export type LedgerView = Omit<MigrationView, 'traffic'>;
 
 /** What the ledger knows of a run; undefined when there is none of this id. */

@@ -6,7 +6,7 @@ import type { MigrationId, MigrationInput, MigrationMode } from '../../domain/mi
 import { workflowIdOf } from '../../domain/migration/migration.js';
 import type { MigrationOptions } from '../../domain/migration/options.js';
 
-/** A start as it was asked for. */
+/** A start as it was requested. */
 export interface StartRequest {
   readonly id: MigrationId;
   readonly kind: MigrationKind;
@@ -92,7 +92,7 @@ export async function readStart(cube: pg.Pool, id: string): Promise<MigrationInp
   return row;
 }
 
-/** Runs that are on record and that no workflow has taken up, for longer than a start takes. */
+/** Runs that are on record without a workflow, for longer than a start takes. */
 export async function findOrphans(cube: pg.Pool): Promise<readonly MigrationInput[]> {
   const found = await cube.query<MigrationInput>(
     `select id, kind, mode, options from ledger.migrations

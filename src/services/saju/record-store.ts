@@ -46,20 +46,20 @@ const removeText = 'delete from public.saju_records where id = $1::bigint';
 
 /** The monolith's table: until a cutover it holds all records. */
 export function legacySajuRecords(legacy: pg.Pool): OwnerSajuRecords {
-  const ask = (text: string, values: readonly unknown[]) =>
+  const query = (text: string, values: readonly unknown[]) =>
     atSide('legacy', () => legacy.query<StoredSajuRecord>(text, [...values])).catch((error: unknown) => {
       throw asServerFailure(error);
     });
   return {
-    find: async (id) => (await ask(findText, [id])).rows[0],
-    list: async (userId, max, cursor) => (await ask(listText, [userId, cursor ?? null, max])).rows,
+    find: async (id) => (await query(findText, [id])).rows[0],
+    list: async (userId, max, cursor) => (await query(listText, [userId, cursor ?? null, max])).rows,
     insert: async (values) => {
-      const [row] = (await ask(keepText, columnValues(values))).rows;
+      const [row] = (await query(keepText, columnValues(values))).rows;
       if (row === undefined) throw new Error('an insert returned no row');
       return row;
     },
-    changeInterpretation: async (id, interpretation) => (await ask(changeText, [id, interpretation])).rows[0],
-    remove: async (id) => (await ask(removeText, [id])).rowCount === 1,
+    changeInterpretation: async (id, interpretation) => (await query(changeText, [id, interpretation])).rows[0],
+    remove: async (id) => (await query(removeText, [id])).rowCount === 1,
     checkWrites: () => atSide('legacy', () => tryWrites(legacy)),
   };
 }

@@ -16,7 +16,7 @@ import { registerBodies, registerRefusals, SajuRefusal } from './refusals.js';
 
 /**
  * The routes of the monolith's saju service, with the cube's own calculation. As there, any caller may name any user and any
- * record: a client cannot tell which side answered.
+ * record: both sides answer a client alike.
  */
 export function registerSajuRoutes(app: FastifyInstance, records: OwnerSajuRecords, methods: RouteMethods): void {
   registerBodies(app);
@@ -88,6 +88,6 @@ function noRecord(): Failure {
 }
 
 function notFound(detail: string): Failure {
-  // The monolith's exact words: a client cannot tell which side answered.
+  // The monolith's exact words: both sides answer a client alike.
   return new Failure('not_found', detail, { hint: 'List what exists with GET /users/{user_id}/records.' });
 }

@@ -34,7 +34,7 @@ export function refuseOldIssuer({ isCurrent, startedAt }: VerifiedCubeToken, now
 export function refuseWrongIssue(caller: CubeIdentity, requested: CubeIdentity): void {
   const lacking = requested.permissions.filter((permission) => !caller.permissions.includes(permission));
   if (lacking.length > 0)
-    throw new Failure('forbidden', 'The caller does not hold every permission it asks for.', {
+    throw new Failure('forbidden', 'The caller does not hold every permission that it requests.', {
       hint: 'Ask only for permissions that your own token holds.',
       details: { field: 'body.permissions' },
     });

@@ -35,13 +35,13 @@ const copiesFolder = join(usualDatabasesFolder, 'programs');
 export interface PostgresPlace {
   readonly folder: string;
   readonly program: string;
-  /** User and group that nobody else has; null where whoever starts the stack runs them. */
+  /** User and group of no other program; null where the servers run as the user who starts the stack. */
   readonly account: number | null;
 }
 
 /**
  * PostgreSQL refuses to run as root. Root's servers run as a user of their own that has no name, no capability and nothing
- * but its folder, outside of root's home; anybody else's run as who starts them, in the state folder.
+ * but its folder, outside of root's home; those of any other user run as that user, in the state folder.
  */
 export async function preparePlace(
   home: StackHome,
@@ -51,7 +51,7 @@ export async function preparePlace(
 ): Promise<PostgresPlace> {
   if (process.getuid?.() !== 0) return { folder: home.folder, program, account: null };
   const kept = recordedPlace(home) ?? chooseFolder(resolve(databases));
-  // On record first: a folder that nobody knows of would never be removed.
+  // On record first: a folder that no record names would never be removed.
   home.recordDatabasePlace(kept);
   if (!existsSync(dirname(kept.folder))) {
     mkdirSync(dirname(kept.folder), { recursive: true });
@@ -112,7 +112,7 @@ export function removePlace(home: StackHome): void {
 export const readyMark = 'PG_VERSION.ready';
 
 /**
- * Makes a data folder: `make` fills it, as the account that it is told, which may not write next to it. initdb refuses to run as a user without a name, so
+ * Makes a data folder: `make` fills it, as the account that it gets, which may not write next to it. initdb refuses to run as a user without a name, so
  * one fills root's that has a name and no process, and the servers' user is given what came of it.
  */
 export async function makeDataFolder(
@@ -151,7 +151,7 @@ async function giveFolder(folder: string, account: number): Promise<void> {
   await run('chown', ['-hR', `${account}:${account}`, folder]);
 }
 
-/** A user with a name whom nothing runs as, so that nobody can meddle; `nobody` where there is none. */
+/** A named user without any process, so that no other program can interfere; `nobody` where there is none. */
 function idleAccount(): number {
   const running = runningAccounts();
   const idle = namedAccounts().filter((account) => account > 0 && account < 1000 && !running.has(account));
@@ -182,7 +182,7 @@ function ownerOf(pid: number): number | undefined {
   return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
 }
 
-/** User ids that distributions leave to nobody; container hosts map no higher ones. */
+/** User ids that distributions assign to no user; container hosts map no higher ones. */
 const [minAccount, maxAccount] = [50_000, 59_999];
 
 function chooseFolder(databases: string): { folder: string; account: number } {

@@ -108,7 +108,7 @@ export const databaseRoles = {
       // Takes ranges and operations from bulk workers: what a lost one has open is ended.
       { name: 'control_worker', memberOf: ['bulk_worker'], rights: appendsToAudit },
       { name: 'security_cube', rights: appendsToAudit },
-      // Until a cutover nothing of its stands there: it asks whether the database is there.
+      // Until a cutover none of its data is there: it only checks that the database answers.
       { name: 'saju_cube', rights: () => [] },
     ],
   },
@@ -117,7 +117,7 @@ export const databaseRoles = {
 export type LegacyRole = 'heal7' | (typeof databaseRoles)['legacy']['programs'][number]['name'];
 export type CubeRole = 'cubes' | (typeof databaseRoles)['cube']['programs'][number]['name'];
 
-/** Makes the owner, the programs' roles and the database, each as it should be; `verifierOf` tells what a role's password is known by. */
+/** Makes the owner, the programs' roles and the database, each as it should be; `verifierOf` returns the verifier of a role's password. */
 export async function ensureRoles(
   administrator: pg.Client,
   side: Side,

@@ -12,7 +12,7 @@ const user = 'cubeshift';
 /**
  * Everything that flags, registry and counters need, and nothing that reaches beyond the data: no configuration, modules,
  * scripts of the server's own, users, replication or shutdown, and not all data gone by one word. INFO and KEYS, which
- * Redis counts among the dangerous, only tell. A script comes with the call that runs it (EVAL): none is kept for others.
+ * Redis counts among the dangerous, only read. A script comes with the call that runs it (EVAL): none is kept for others.
  */
 const rights = '~* &* +@all -@admin -@dangerous +info +keys -function -script';
 
@@ -27,7 +27,7 @@ export function redisUrl({ port, password }: Omit<RedisServer, 'program'>): stri
 }
 
 /**
- * Redis on the loopback address, for clients that know the password: the default user is off. What is secret stands in files of
+ * Redis on the loopback address, for clients that know the password: the default user is off. Secrets are in files of
  * the state folder that its user alone can read.
  */
 export function redisProcess(home: StackHome, server: RedisServer): ProcessSpec {

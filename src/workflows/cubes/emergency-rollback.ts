@@ -135,5 +135,5 @@ async function end(run: RollbackRun, status: RollbackStatus, sentence: string): 
 function closingSentence({ target, input: { cubeId }, holdsTraffic }: RollbackRun): string {
   return holdsTraffic === undefined
     ? `${target} of ${cubeId} serves its users again.`
-    : `${target} of ${cubeId} is healthy again; ${holdsTraffic} until somebody opens it.`;
+    : `${target} of ${cubeId} is healthy again; ${holdsTraffic} until a person opens it.`;
 }

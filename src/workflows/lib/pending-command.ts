@@ -1,6 +1,6 @@
 import { ApplicationFailure, CancellationScope, condition } from '@temporalio/workflow';
 
-/** What an update asks of a plan. */
+/** What an update requests of a plan. */
 export interface Command<Action extends string, Request> {
   readonly action: Action;
   readonly request: Request;

@@ -4,7 +4,7 @@ import type { RequestProof } from '../../plan-requests.js';
 import type { RampVerdict } from './gate.js';
 import type { RampSettings } from './settings.js';
 
-/** One ramp of one cube: what is asked for, and what is told of it. */
+/** One ramp of one cube: its input, its commands, and its view. */
 
 /** What a ramp is started with; plain data. */
 export interface RampInput {
@@ -22,7 +22,7 @@ export interface RampInput {
 export const rampStatuses = ['ramping', 'paused', 'holding_off', 'waiting', 'completed', 'stopped'] as const;
 export type RampStatus = (typeof rampStatuses)[number];
 
-/** What may be asked of a ramp, each an update of the workflow. */
+/** The commands of a ramp, each an update of the workflow. */
 export const rampActions = ['pause', 'resume', 'set', 'stop', 'alarm'] as const;
 export type RampAction = (typeof rampActions)[number];
 
@@ -44,7 +44,7 @@ export interface RampRollback {
   readonly sentence: string;
 }
 
-/** A ramp as it is told to people and programs. */
+/** A ramp as people and programs see it. */
 export interface RampView {
   readonly cube: TrafficName;
   readonly workflow_id: string;
@@ -74,13 +74,13 @@ export interface RampView {
   readonly rollbacks: readonly RampRollback[];
   readonly hold_off_until: string | null;
   readonly settings: RampSettings;
-  /** Settings under which less proof is asked for than usual, a sentence each. */
+  /** Settings that require less proof than usual, a sentence each. */
   readonly lowered: readonly string[];
   readonly started_by: string;
   readonly actions: readonly RampAction[];
 }
 
-/** The flags of a ramp's cube as they stand. */
+/** The flags of a ramp's cube at this moment. */
 export interface CurrentWeight {
   readonly enabled: boolean;
   /** Null for an invalid value. */
@@ -89,35 +89,35 @@ export interface CurrentWeight {
   readonly changedBy: string | null;
 }
 
-/** A ramp as the control API answers: what it did and found, beside the weight that stands at this moment. */
+/** A ramp as the control API answers: what it did and found, and the weight at this moment. */
 export interface RampAnswer extends RampView {
   /** Null where Redis does not answer. */
   readonly weight: { readonly enabled: boolean; readonly percentage: number | null } | null;
-  /** What a person may type now; empty while nobody is waited for. */
+  /** What a person may type now; empty while the ramp waits for no person. */
   readonly next: readonly NextCommand[];
 }
 
 /**
- * Puts the weight that stands beside what a ramp tells: `percentage` is the share of users on the cube now, and where the
- * ramp tells of another one, or has ended, the sentence says so.
+ * Adds the current weight to the view of a ramp: `percentage` is the share of users on the cube now, and where the view
+ * has another one, or the ramp has ended, the sentence says so.
  */
-export function withCurrentWeight(view: RampView, standing: CurrentWeight | null): RampAnswer {
+export function withCurrentWeight(view: RampView, current: CurrentWeight | null): RampAnswer {
   const next = nextOf(view);
-  if (standing === null) {
+  if (current === null) {
     const sentence = `${view.sentence} Redis does not answer; the weight was ${view.percentage} % when it was seen last.`;
     return { ...view, sentence, weight: null, next };
   }
-  const { enabled, percentage, changedBy } = standing;
+  const { enabled, percentage, changedBy } = current;
   const effective = !enabled ? 0 : (percentage ?? view.percentage);
-  // While a step of its own is on its way to the plan the ramp is not contradicted.
-  const own = view.status === 'ramping' && changedBy === rampWorkflowId(view.cube);
+  // The ramp's own step has set a weight that its view does not have yet: no contradiction.
+  const setByRamp = view.status === 'ramping' && changedBy === rampWorkflowId(view.cube);
   const ended = view.status === 'completed' || view.status === 'stopped';
   const isUnchanged = !ended && enabled && percentage === view.percentage;
-  const told = own || isUnchanged ? '' : ` ${currentWeightText(standing)}`;
+  const difference = setByRamp || isUnchanged ? '' : ` ${currentWeightText(current)}`;
   return {
     ...view,
     percentage: effective,
-    sentence: `${view.sentence}${told}`,
+    sentence: `${view.sentence}${difference}`,
     weight: { enabled, percentage },
     next,
   };

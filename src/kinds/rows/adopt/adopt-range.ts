@@ -30,7 +30,7 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
   const rejected = await formerLeftOut(context, rest);
   const comparison = await compareRange(databases, mapping, rest, rejected);
   const max = comparison.sourceRows * maxRecopiedShare;
-  // Where the counts alone tell that too much differs, no row is looked at.
+  // Where the counts alone show too many differences, no row is compared.
   const apart = Math.abs(comparison.targetRows - comparison.sourceRows);
   const differences = comparison.equal || apart > max ? [] : await differingRows(databases, mapping, rest, rejected);
   if (apart > max || differences.length > max) {

@@ -36,7 +36,7 @@ export interface CopyContext {
   readonly worker: string;
   /** Aborted: commit what is there and stop. */
   readonly signal: AbortSignal;
-  /** Waits as long as the speed limits ask after `rows` more rows. */
+  /** Waits as long as the speed limits require after `rows` more rows. */
   readonly pace: (rows: number) => Promise<void>;
   readonly onCommit: (committed: Committed) => void;
   readonly reach: ReachCrashPoint;
@@ -144,7 +144,7 @@ class Chunk {
     return (
       this.rows >= this.progress.rowLimit ||
       this.bytes >= commitBytes ||
-      // The clock is read now and then only: per row it would cost more than it tells.
+      // The clock is read every 256 rows: reading it for each row would cost more than the precision is worth.
       ((this.rows & 255) === 0 && performance.now() - this.begun >= commitMillis)
     );
   }

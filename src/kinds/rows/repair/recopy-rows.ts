@@ -170,7 +170,7 @@ async function replaceRows(
 /**
  * Takes rows out of the target, by ascending ids, and returns how many of the ids runs of the kind owned, whether the rows
  * were still there or not. Owned rows are deleted, others are set aside in the ledger first: as JSON to be read, and as
- * PostgreSQL's own text of the row, since JSON cannot tell a JSON null from a missing value.
+ * PostgreSQL's own text of the row, since JSON has one form for a JSON null and a missing value.
  */
 export async function clearTargetRows(
   client: pg.ClientBase,

@@ -8,7 +8,7 @@ import type { ControlDependencies } from '../dependencies.js';
 
 type Act = Omit<AuditedAct, 'actor'>;
 
-/** An act with who asks for it: the token's holder, and what the client says of the person. */
+/** An act with its requester: the token's holder, and what the client says of the person. */
 export function actOf({ authorization }: ControlDependencies, request: FastifyRequest, act: Act): AuditedAct {
   const { actor, about } = requesterOf(authorization, request);
   return { ...act, actor, details: { ...act.details, ...about } };
@@ -16,8 +16,8 @@ export function actOf({ authorization }: ControlDependencies, request: FastifyRe
 
 /**
  * Puts an act on record, carries it out by `work`, and puts on record what became of that, as an entry of its own that names
- * the first. What cannot be put on record is not done. An act of which no outcome is told is one whose outcome nobody knows:
- * this program died meanwhile, or the database went away.
+ * the first. What cannot be put on record is not done. An act without a recorded outcome has an
+ * unknown one: this program died meanwhile, or the database became unreachable.
  */
 export async function audited<T>(
   deps: ControlDependencies,
@@ -25,10 +25,14 @@ export async function audited<T>(
   act: Act,
   work: () => Promise<T>,
 ): Promise<T> {
-  const asked = actOf(deps, request, act);
-  const { seq } = await appendAudit(deps.cube, asked);
+  const requested = actOf(deps, request, act);
+  const { seq } = await appendAudit(deps.cube, requested);
   const recordOutcome = (what: AuditOutcome, details: object) =>
-    appendAudit(deps.cube, { ...asked, action: `${asked.action}.${what}`, details: { of: seq, ...details } }).catch(
+    appendAudit(deps.cube, {
+      ...requested,
+      action: `${requested.action}.${what}`,
+      details: { of: seq, ...details },
+    }).catch(
       // A missing second entry undoes nothing: the outcome of the first is then unknown.
       (error: unknown) =>
         request.log.error(

@@ -28,8 +28,8 @@ interface EndedChange {
 }
 
 /**
- * Puts how the cube stands beside what its change tells. `left` is the version that the change left with the traffic; null
- * while it is under way. Where another has it by now, or the cube that was to serve is closed, the sentence says so.
+ * Adds the present state of the cube to the view of its change. `left` is the version that the change left with the traffic; null
+ * while the change is under way. Where another has it by now, or the cube that was to serve is closed, the sentence says so.
  */
 export async function withCubeState<T extends EndedChange>(
   deps: ControlDependencies,

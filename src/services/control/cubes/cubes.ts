@@ -101,10 +101,10 @@ async function instanceView(entry: InstanceEntry): Promise<InstanceView> {
 
 /** What an instance says of itself; one that does not, or says nonsense, is unreachable. */
 async function healthAt(url: string): Promise<Pick<InstanceView, 'health' | 'dependencies'>> {
-  const told: unknown = await fetchBounded(`${url}/health`, AbortSignal.timeout(answerMillis))
+  const answer: unknown = await fetchBounded(`${url}/health`, AbortSignal.timeout(answerMillis))
     .then(JSON.parse)
     .catch(() => undefined);
-  const { status, dependencies }: { status?: unknown; dependencies?: unknown } = Object(told);
+  const { status, dependencies }: { status?: unknown; dependencies?: unknown } = Object(answer);
   if (status !== 'ok' && status !== 'degraded') return { health: 'unreachable', dependencies: {} };
   const states = Object.entries(Object(dependencies)).filter(([, state]) => state === 'ok' || state === 'unreachable');
   return { health: status, dependencies: Object.fromEntries(states.map(([name, state]) => [name, String(state)])) };

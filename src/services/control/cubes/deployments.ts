@@ -21,17 +21,17 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
   const change = async (
     request: FastifyRequest,
     cubeId: string,
-    asked: CubeChange,
+    requested: CubeChange,
     { readySeconds, watchSeconds } = deploymentDefaults,
   ) => {
     checkKnownCube(cubeId);
-    if (asked.kind === 'deploy') await checkKept(deps, cubeId, asked.version);
+    if (requested.kind === 'deploy') await checkKept(deps, cubeId, requested.version);
     // The plan knows what else runs; a number that is too high by itself starts nothing.
-    const after = asked.kind === 'restart' ? 0 : (asked.instances ?? 0);
+    const after = requested.kind === 'restart' ? 0 : (requested.instances ?? 0);
     checkInstances(cubeId, { now: 0, after, max: deps.maxInstances });
     const by = authorization.callerOf(request).cubeId;
-    const input = { cubeId, change: asked, by, readySeconds, watchSeconds };
-    const act = { action: `cube.${asked.kind}`, subject: cubeId, details: { ...asked } };
+    const input = { cubeId, change: requested, by, readySeconds, watchSeconds };
+    const act = { action: `cube.${requested.kind}`, subject: cubeId, details: { ...requested } };
     const view = await audited(deps, request, act, async () => notRefused(await cubeWorkflows.deploy(input)));
     return deploymentNow(deps, view);
   };
@@ -42,7 +42,7 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
       onRequest: writes,
       schema: {
         security,
-        summary: 'Deploy a released version beside the one that runs, and give it the traffic when it is well',
+        summary: 'Deploy a released version next to the one that runs, and give it the traffic when it is healthy',
         params: idParameter,
         headers: requesterHeaders,
         body: deployBody,
@@ -51,12 +51,12 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
     },
     async (request, reply) => {
       const { version, instances = null, ready_seconds, watch_seconds } = request.body;
-      const grace = {
+      const limits = {
         readySeconds: ready_seconds ?? deploymentDefaults.readySeconds,
         watchSeconds: watch_seconds ?? deploymentDefaults.watchSeconds,
       };
-      const asked = { kind: 'deploy', version, instances } as const;
-      return reply.code(202).send(await change(request, request.params.id, asked, grace));
+      const requested = { kind: 'deploy', version, instances } as const;
+      return reply.code(202).send(await change(request, request.params.id, requested, limits));
     },
   );
 
@@ -90,8 +90,8 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
       },
     },
     async (request, reply) => {
-      const asked = { kind: 'scale', instances: request.body.instances } as const;
-      return reply.code(202).send(await change(request, request.params.id, asked));
+      const requested = { kind: 'scale', instances: request.body.instances } as const;
+      return reply.code(202).send(await change(request, request.params.id, requested));
     },
   );
 

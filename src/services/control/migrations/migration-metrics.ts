@@ -4,7 +4,7 @@ import { trafficNames } from '../../../domain/cubes.js';
 import type { LastWeights } from '../../../traffic/last-weights.js';
 
 /**
- * Counts of moved, rejected, verified and differing items by kind, read from the ledger when they are asked for: it
+ * Counts of moved, rejected, verified and differing items by kind, read from the ledger at each scrape: it
  * survives this process, which a count of its own would not. And the weight of each cube: 0 while it is closed.
  */
 export async function collectMigrationMetrics(registry: Registry, cube: pg.Pool, weights: LastWeights): Promise<void> {

@@ -125,7 +125,7 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
   }
 }
 
-/** Whether a rehearsal or a dry run is asked for: those are of mode live. */
+/** Whether the body requests a rehearsal or a dry run: those are of mode live. */
 function isTrial(body: unknown): boolean {
   return typeof body === 'object' && body !== null && Object.values(body).includes(true);
 }
@@ -151,8 +151,8 @@ function checkMode(mode: string): void {
   }
 }
 
-function newId(asked: string | undefined) {
-  const id = asked ?? `m-${randomUUID().slice(0, 13)}`;
+function newId(requested: string | undefined) {
+  const id = requested ?? `m-${randomUUID().slice(0, 13)}`;
   if (!isMigrationId(id))
     throw new Failure('invalid_input', 'body.id is not an id.', { details: { field: 'body.id' } });
   return id;

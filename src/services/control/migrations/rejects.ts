@@ -68,8 +68,8 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
       const body = request.body as { ids?: string[] } | null;
       await checkKnownIds(deps, request.params.id, body?.ids);
       const by = authorization.callerOf(request).cubeId;
-      const asked = { by, ...(body?.ids === undefined ? {} : { ids: body.ids }) };
-      return reply.code(202).send(await steer(deps, request, request.params.id, 'rejects/retry', asked));
+      const steering = { by, ...(body?.ids === undefined ? {} : { ids: body.ids }) };
+      return reply.code(202).send(await steer(deps, request, request.params.id, 'rejects/retry', steering));
     },
   );
 
@@ -91,8 +91,8 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
       if ((ids === undefined) === (all === undefined))
         throw new Failure('invalid_input', 'The body must have either ids or all.', { details: { field: 'body.ids' } });
       await checkKnownIds(deps, request.params.id, ids);
-      const asked = { by, why, ids: ids ?? ('all' as const) };
-      return reply.code(202).send(await steer(deps, request, request.params.id, 'rejects/accept', asked));
+      const steering = { by, why, ids: ids ?? ('all' as const) };
+      return reply.code(202).send(await steer(deps, request, request.params.id, 'rejects/accept', steering));
     },
   );
 }

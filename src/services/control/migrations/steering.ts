@@ -40,7 +40,7 @@ export async function steer(
 }
 
 /**
- * The ledger has an unfinished run and Temporal no plan for it: somebody terminated it there, or Temporal lost its data.
+ * The ledger has an unfinished run and Temporal no plan for it: an operator terminated it there, or Temporal lost its data.
  * The ledger is enough to go on from. The plan starts again only at a person's command, since it may have been terminated on purpose.
  */
 async function startAgain(

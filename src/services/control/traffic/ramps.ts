@@ -138,8 +138,8 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
       },
       async (request, reply) => {
         const by = authorization.callerOf(request).cubeId;
-        const asked = { ...((request.body ?? {}) as Omit<RampRequest, 'by'>), by };
-        return reply.code(202).send(await steer(request, request.params.cube, action, asked));
+        const steering = { ...((request.body ?? {}) as Omit<RampRequest, 'by'>), by };
+        return reply.code(202).send(await steer(request, request.params.cube, action, steering));
       },
     );
   }

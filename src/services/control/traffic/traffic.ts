@@ -78,7 +78,7 @@ export function trafficNameOf(cube: string): TrafficName {
   });
 }
 
-/** The audit keeps for ever: of the lists only how long they are, since users may ask to be forgotten. */
+/** The audit keeps its entries for ever: of the lists only their lengths, since users have a right to erasure. */
 function auditedChange({ allow, deny, ...rest }: FlagsChange): Readonly<Record<string, unknown>> {
   return {
     ...rest,

@@ -14,7 +14,7 @@ export type CacheLookup =
   | { readonly kind: 'too_large'; readonly side: Side };
 
 const maxResponseBytes = 1024 * 1024;
-/** Headers that ask for another response than the one for all clients. */
+/** Headers that select another response than the one for all clients. */
 const special = new Set([
   'cookie',
   'range',
