@@ -16,7 +16,7 @@ afterAll(async () => {
   await databases.drop();
 });
 
-test('a pause and a rollback asked while a killed worker has not been missed yet are carried out', {
+test('a pause and a rollback that arrive before the loss of a killed worker is noticed are carried out', {
   timeout: patience,
 }, async () => {
   await killedInTheCopy('paused');

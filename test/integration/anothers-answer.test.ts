@@ -29,30 +29,33 @@ test.each([
   { path: '/api/saju/records/1', name: 'saju', cubeId: 'saju-cube' },
   // What may be kept goes another way.
   { path: '/api/ai/models', name: 'ai', cubeId: 'ai-cube' },
-] as const)('an answer at $path that names another call is 502, counted, and nothing of it is told', async (one) => {
-  let mixesUp = true;
-  const cube = await naming((own) => (mixesUp ? 'of-somebody-else' : own));
-  const gateway = await running(startGateway({ cubes: [[one.cubeId, [cube.endpoint]]] }));
-  gateway.controls.weight(100);
-  const answer = await ask(gateway, one.path);
-  expect(answer.status).toBe(502);
-  expect(await answer.json()).toMatchObject({
-    type: expect.stringContaining('upstream_failed'),
-    detail: 'The service answered another call than this one.',
-  });
-  expect(await metricsOf(gateway)).toContain(`gateway_anothers_answers_total{cube="${one.name}"} 1\n`);
-  mixesUp = false;
-  const right = await ask(gateway, one.path);
-  expect([right.status, right.headers.get('x-cube-call')]).toEqual([200, null]);
-  // Each call has a name of its own, and none is the client's.
-  const names = cube.seen.map(({ headers }) => headers['x-cube-call']);
-  expect(names).not.toContain('of-the-client');
-  expect(new Set(names).size).toBe(2);
-  // A connection that was out of step is not used again.
-  expect(cube.sockets.size).toBe(1);
-});
+] as const)(
+  'an answer at $path that names another call is 502, counted, and nothing of it is passed on',
+  async (one) => {
+    let mixesUp = true;
+    const cube = await naming((own) => (mixesUp ? 'of-somebody-else' : own));
+    const gateway = await running(startGateway({ cubes: [[one.cubeId, [cube.endpoint]]] }));
+    gateway.controls.weight(100);
+    const answer = await ask(gateway, one.path);
+    expect(answer.status).toBe(502);
+    expect(await answer.json()).toMatchObject({
+      type: expect.stringContaining('upstream_failed'),
+      detail: 'The service answered another call than this one.',
+    });
+    expect(await metricsOf(gateway)).toContain(`gateway_anothers_answers_total{cube="${one.name}"} 1\n`);
+    mixesUp = false;
+    const right = await ask(gateway, one.path);
+    expect([right.status, right.headers.get('x-cube-call')]).toEqual([200, null]);
+    // Each call has a name of its own, and none is the client's.
+    const names = cube.seen.map(({ headers }) => headers['x-cube-call']);
+    expect(names).not.toContain('of-the-client');
+    expect(new Set(names).size).toBe(2);
+    // A connection that was out of step is not used again.
+    expect(cube.sockets.size).toBe(1);
+  },
+);
 
-test('a cube that names nothing is not judged, and the monolith is told no names', async () => {
+test('a cube that names nothing is not judged, and the monolith gets no names', async () => {
   const cube = await naming(() => undefined);
   const legacy = await naming((own) => own ?? 'a-name-of-its-own');
   const gateway = await running(

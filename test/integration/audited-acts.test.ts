@@ -176,7 +176,7 @@ test.each([
   ['done', undefined],
   ['refused', new Failure('not_at_this_stage', 'That does not fit.')],
   ['unknown', new Failure('temporal_unreachable', 'Nobody answered.')],
-] as const)('each route tells in the audit what was asked, by whom, and that it is %s', async (what, failure) => {
+] as const)('each route records in the audit what was requested, by whom, and that it is %s', async (what, failure) => {
   const routes = await changingRoutes();
   expect(routes.length).toBeGreaterThan(20);
   await databases.cube.query('update ledger.migrations set finished_at = now() where finished_at is null');
@@ -217,7 +217,7 @@ test.each([
   expect((await checkAudit(databases.cube)).broken).toBeNull();
 });
 
-test('an act in whose middle the program died is told as one whose outcome nobody knows', async () => {
+test('an act in whose middle the program died has an unknown outcome', async () => {
   const dead = { actor: 'operator', action: 'cube.scale', subject: 'saju-cube', details: { instances: 3 } };
   await appendAudit(databases.cube, dead);
   expect((await newest()).outcome).toBeUndefined();
@@ -270,7 +270,7 @@ test.each([
   expect(await checkAudit(databases.cube)).toEqual(before);
 });
 
-test('--as names a person beside the operating system’s user, before or behind the command', async () => {
+test('--as names a person in addition to the operating system’s user, before or behind the command', async () => {
   plans = () => Promise.reject(new Failure('conflict', 'Another change is under way.'));
   for (const args of [
     ['--as', '이 서연', 'cubes', 'restart', 'saju-cube'],

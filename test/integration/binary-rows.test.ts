@@ -63,7 +63,7 @@ test('the tests write rows to the byte as PostgreSQL sends them', async () => {
   }
 });
 
-test('values at both ends of their types and texts of a megabyte arrive as they were, or stand in their payload', async () => {
+test('values at both ends of their types and texts of a megabyte arrive as they were, or are in their payload', async () => {
   const run = await RowsRun.open(databases, 'binary-rows');
   try {
     expect(await run.copy()).toEqual({ migrated: carried.length, rejected: rejected.length });

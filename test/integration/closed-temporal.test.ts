@@ -158,7 +158,7 @@ describe('without', () => {
     }
   });
 
-  test('a secret of its stands in no log and no argument that others read', async () => {
+  test('no log and no argument that others read contains one of its secrets', async () => {
     const secrets = [
       new URL(stack.env.TEMPORAL_UI_URL ?? '').pathname.split('/')[2] ?? '',
       readFileSync(stack.env.TEMPORAL_TLS_KEY ?? '', 'utf8').split('\n')[1] ?? '',

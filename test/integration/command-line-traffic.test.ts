@@ -46,7 +46,7 @@ async function statusNow(): Promise<RampView> {
   return JSON.parse(stdout);
 }
 
-test('ramp --wait tells each sentence once while it goes up, and returns with 0 at its target', async () => {
+test('ramp --wait prints each sentence once while it goes up, and returns with 0 at its target', async () => {
   const args = ['ramp', 'saju', '--steps', '5,100', '--interval', '1', ...quick, '--wait'];
   const { code, stdout, stderr } = await cubeshift(...args);
   expect(code).toBe(0);
@@ -84,7 +84,7 @@ test('ramp starts one and returns; --pause, --resume and --status steer it; stop
   expect(ending.stdout.split('\n')[0]).toMatch(/^saju: ramping at \d+ % of 20 %$/);
 });
 
-test('ramp --wait returns with 1 when a person must decide: somebody else set the weight', async () => {
+test('ramp --wait returns with 1 when a person must decide: another caller set the weight', async () => {
   const { said } = startCommand(
     ['traffic', 'ramp', 'saju', '--steps', '5,50', '--interval', '600', ...quick, '--wait', '--json'],
     variables,

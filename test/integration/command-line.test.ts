@@ -56,14 +56,14 @@ test.each([
   ['a ramp of no cube', ['traffic', 'ramp']],
   ['a stop of no cube', ['traffic', 'stop']],
   ['a report that is no JSON', ['report', 'verify', '/dev/null']],
-])('%s is wrong usage: exit code 2, told on stderr', async (_what, args) => {
+])('%s is wrong usage: exit code 2, with a sentence on stderr', async (_what, args) => {
   const { code, stdout, stderr } = await cubeshift(...args);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr.trim()).not.toBe('');
   expect(stderr).not.toMatch(/\bat .*:\d+:\d+/);
 });
 
-test('a kind nobody knows is answered with those that are', async () => {
+test('an unknown kind is answered with the known ones', async () => {
   expect((await cubeshift('migrate', 'start', 'users')).stderr).toContain(
     'saju-records, ai-models, paperwork-files, crawler-jobs',
   );
@@ -232,7 +232,7 @@ test('rejects are tried again and accepted by name', async () => {
   expect(await cubeshift(...accept)).toMatchObject({ code: 0 });
 });
 
-test('report verify tells a report as it was signed from one that was changed', async () => {
+test('report verify accepts a report as it was signed and refuses one that was changed', async () => {
   const file = join(folder, 'report.json');
   const { code, stdout } = await cubeshift('migrate', 'report', 'one');
   expect(code).toBe(0);
@@ -249,7 +249,7 @@ test('report verify tells a report as it was signed from one that was changed', 
   expect(await cubeshift('report', 'verify', file)).toMatchObject({ code: 1 });
 });
 
-test('complete asks at a terminal, and does nothing without a yes', async () => {
+test('complete prompts at a terminal, and does nothing without a yes', async () => {
   const { code, stdout } = runAtTerminal(['migrate', 'complete', 'one', '--wait'], variables, 'no\n');
   expect(stdout).toContain('Completing one is final');
   expect(stdout).toContain('nothing was done');
@@ -257,7 +257,7 @@ test('complete asks at a terminal, and does nothing without a yes', async () => 
   expect((await cubeshift('migrate', 'status', 'one')).stdout).toContain('waiting at verified');
 });
 
-test('complete ends it; what is asked afterwards is exit code 4, what is unknown 1', async () => {
+test('complete ends it; a later action is exit code 4, an unknown id 1', async () => {
   expect(await cubeshift('migrate', 'complete', 'one', '--wait', '--json')).toMatchObject({ code: 0 });
   expect(await cubeshift('migrate', 'rollback', 'one')).toMatchObject({ code: 4 });
   expect(await cubeshift('migrate', 'status', 'unknown')).toMatchObject({ code: 1, stdout: '' });

@@ -353,7 +353,7 @@ describe('tokens', () => {
     expect([401, 403]).not.toContain((await send(method, path, await bearer([permission]))).status);
   });
 
-  test('an expired token is told apart from a wrong one', async () => {
+  test('the refusal of an expired token differs from that of a wrong one', async () => {
     const old = await bearer(['migration:read'], new Date(Date.now() - 3_601_000));
     expectProblem(await send('GET', '/v1/migrations', old), 401, { detail: 'Token expired' });
   });
@@ -457,7 +457,7 @@ describe('one run from its start to its end', () => {
     expectAnswerFits('post', '/v1/migrations/{id}/complete', answer);
   });
 
-  test('pause and resume are accepted, and the stream tells of both', async () => {
+  test('pause and resume are accepted, and the stream reports both', async () => {
     await engine.steer('one', 'pause');
     await engine.waitFor('one', 'paused', ({ status }) => status === 'paused');
     expectProblem(await engine.call('POST', '/v1/migrations/one/pause'), 409, {
@@ -467,7 +467,7 @@ describe('one run from its start to its end', () => {
     expect(await engine.steer('one', 'resume')).toMatchObject({ status: 'running' });
   });
 
-  test('the audit tells who asked for what, and that it is as it was written', async () => {
+  test('the audit shows who requested what, and that it is as it was written', async () => {
     const answer = await engine.call('GET', '/v1/audit?limit=3');
     expectAnswerFits('get', '/v1/audit', answer);
     const { items: all } = (await engine.call('GET', '/v1/audit')).body as { items: object[] };
@@ -546,7 +546,7 @@ describe('one run from its start to its end', () => {
     ['cursor=9223372036854775808', 'querystring.cursor'],
     ['cursor=another_table:1', 'querystring.cursor'],
     ['page=2', 'querystring.page'],
-  ])('a page asked for with %s is refused', async (query, field) => {
+  ])('a request for a page with %s is refused', async (query, field) => {
     expectProblem(await engine.call('GET', `/v1/migrations/one/rejects?${query}`), 400, { field });
   });
 
@@ -585,7 +585,7 @@ describe('one run from its start to its end', () => {
     expect(JSON.stringify(answer.body)).not.toContain('interpretation');
   });
 
-  test('the stream tells each stage in order, each event with the body of GET, and ends with the run', async () => {
+  test('the stream sends each stage in order, each event with the body of GET, and ends with the run', async () => {
     const restsVerified = ({ name, view }: (typeof stream.told)[number]) =>
       name === 'rest' && view.stage === 'verified';
     await until('the stream to tell of the rest', () => stream.told.some(restsVerified));
@@ -663,7 +663,7 @@ describe('one run from its start to its end', () => {
     expect(passing.told.at(-1)?.name).not.toBe('end');
   });
 
-  test('an API that is told to stop ends its streams and goes', async () => {
+  test('an API that gets a signal to stop ends its streams and exits', async () => {
     const open = await follow('last');
     await until('a first event', () => open.told.length > 0);
     await engine.kill('control', 'SIGTERM');

@@ -54,7 +54,7 @@ test('with Temporal away a start is 503 and leaves nothing on record; repeated o
   expect(await engine.waitForRest('first')).toMatchObject({ status: 'waiting', stage: 'verified' });
 });
 
-test('with Temporal away a run is told from the ledger, and steering it is 503 and changes nothing', async () => {
+test('with Temporal away a run is read from the ledger, and steering it is 503 and changes nothing', async () => {
   await temporal.shut();
   const before = await engine.view('first');
   expect(await engine.call('POST', '/v1/migrations/first/complete')).toMatchObject({

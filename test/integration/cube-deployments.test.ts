@@ -142,7 +142,7 @@ describe('more instances than may run are refused, and nothing is changed:', () 
     await elsewhere.close();
   });
 
-  test('while fewer may always be asked for', async () => {
+  test('while fewer are always accepted', async () => {
     expect((await stack.engine.call('POST', '/v1/cubes/saju-cube/scale', { instances: 2 })).status).toBe(202);
     expect(await stack.deployed()).toMatchObject({ status: 'done', change: 'scale' });
     expect((await stack.engine.call('POST', '/v1/cubes/saju-cube/scale', { instances: 3 })).status).toBe(202);

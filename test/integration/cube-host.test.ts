@@ -135,7 +135,7 @@ function sendRaw(url: string, bytes: string): Promise<string> {
 }
 
 describe('health and readiness', () => {
-  test('tell version, instance, state and each dependency', async () => {
+  test('show version, instance, state and each dependency', async () => {
     const app = await build();
     const answer = await app.inject('/health');
     expect([answer.statusCode, answer.json()]).toEqual([
@@ -167,7 +167,7 @@ describe('health and readiness', () => {
     await app.close();
   });
 
-  test('a dependency that hangs is unreachable after a second, and is asked once however many look', async () => {
+  test('a dependency that hangs is unreachable after a second, and is probed once however many requests wait', async () => {
     let asked = 0;
     const app = await build({
       dependencies: {
@@ -411,7 +411,7 @@ describe('a running cube', () => {
   });
 });
 
-test('errors of the technology behind a cube are told by the word of who knows it', async () => {
+test('errors of the technology behind a cube have the failure type of its own module', async () => {
   const app = await build({
     translate: (error) =>
       error instanceof Error ? new Failure('legacy_unreachable', 'Legacy is away.', { cause: error }) : undefined,

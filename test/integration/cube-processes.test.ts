@@ -77,7 +77,7 @@ function untilGone(version: string): Promise<boolean> {
 }
 
 describe('versions', () => {
-  test('a version comes up beside the one that runs, and each is known by its own port', async () => {
+  test('a version starts next to the one that runs, and each is known by its own port', async () => {
     await runtime.deploy(by, '1.1', 2);
     const [old] = await untilReady('1.0');
     const fresh = await untilReady('1.1', 2);
@@ -110,7 +110,7 @@ describe('versions', () => {
     await expect(runtime.deploy(by, '../../etc/passwd', 1)).rejects.toMatchObject({ type: 'not_found' });
   });
 
-  test('an instance that dies is started again, and how it ended is told', async () => {
+  test('an instance that dies is started again, and how it ended is logged', async () => {
     home.addRelease(fakeRelease('bad', 'starts_and_dies'));
     await runtime.deploy(by, 'bad', 1);
     await until('it to have died twice', async () => (await observed('bad')).some(({ starts }) => starts > 2));
@@ -118,7 +118,7 @@ describe('versions', () => {
     expect(await untilReady('1.0')).toHaveLength(1);
   });
 
-  test('a command that is not there is told, and stops nobody else', async () => {
+  test('a command that is not there is reported, and stops no other instance', async () => {
     home.addRelease({ ...fakeRelease('absent'), command: '/nowhere/cube' });
     await runtime.deploy(by, 'absent', 1);
     await until('it to be told', async () => (await observed('absent'))[0]?.lastEnd?.includes('ENOENT'));
@@ -210,7 +210,7 @@ describe('the supervisor', () => {
     expect((await untilReady('1.1'))[0]).toMatchObject({ pid: before?.pid, port: before?.port });
   });
 
-  test('where nobody supervises, the runtime says so', async () => {
+  test('where no supervisor runs, the runtime says so', async () => {
     expect(await runtime.list(cubeId)).toMatchObject({ supervised: true });
     expect(await createLocalRuntime(join(home.folder, 'nowhere'), '1.0').list(cubeId)).toMatchObject({
       supervised: false,

@@ -50,21 +50,21 @@ function run<T>(step: () => Promise<T>): Promise<T> {
   return new MockActivityEnvironment().run(step) as Promise<T>;
 }
 
-test('a cube that was closed here is opened again, though nobody could say how it was before', async () => {
+test('a cube that was closed here is opened again, though its earlier state was unknown', async () => {
   await run(() => traffic().stopTraffic(change, unknown, 1));
   expect((await readFlags(redis, 'saju')).enabled).toBe(false);
   expect(await run(() => traffic().resumeTraffic(change, unknown, 2))).toEqual(opened);
   expect((await readFlags(redis, 'saju')).enabled).toBe(true);
 });
 
-test('a cube that somebody had closed before stays closed, and theirs', async () => {
+test('a cube that another caller had closed before stays closed, by that caller', async () => {
   await writeFlags(redis, 'saju', { enabled: false }, { by: 'ops', why: 'not yet' });
   await run(() => traffic().stopTraffic(change, unknown, 1));
   expect(await run(() => traffic().resumeTraffic(change, unknown, 2))).toEqual({ passed: true, closedBy: 'ops' });
   expect(await readFlags(redis, 'saju')).toMatchObject({ enabled: false, changed: { by: 'ops' } });
 });
 
-test('a cube that somebody closes meanwhile stays closed, and that is told', async () => {
+test('a cube that another caller closes meanwhile stays closed, and the outcome says so', async () => {
   await run(() => traffic().stopTraffic(change, { way: 'flags', enabled: true }, 1));
   await writeFlags(redis, 'saju', { enabled: false }, { by: 'ops', why: 'wait' });
   const verdict = await run(() => traffic().resumeTraffic(change, { way: 'flags', enabled: true }, 2));
@@ -97,7 +97,7 @@ describe('a cube that an earlier rollback closed, and left to a person,', () => 
     expect((await readFlags(redis, 'saju')).enabled).toBe(false);
   });
 
-  test('and was closed by hand after somebody had opened it stays closed', async () => {
+  test('and was closed by hand after a person had opened it stays closed', async () => {
     await writeFlags(redis, 'saju', { enabled: true }, { by: 'ops', why: 'open' });
     await redis.set('saju_cube_enabled', 'false');
     expect(await again()).toEqual({ passed: true, closedBy: 'an unknown caller' });
@@ -129,7 +129,7 @@ describe('an attempt that wakes up after its step was done by another, and', () 
     return () => rm(folder, { recursive: true });
   });
 
-  test('users were let in, sends nobody away', async () => {
+  test('the cube was opened, stops no user', async () => {
     await stop(1);
     expect(await letIn(2)).toEqual(opened);
     await stop(1);
@@ -138,7 +138,7 @@ describe('an attempt that wakes up after its step was done by another, and', () 
     expect(await isOpen()).toBe(false);
   });
 
-  test('users were sent away again, lets nobody in', async () => {
+  test('the cube was closed again, opens it for no user', async () => {
     await stop(1);
     await stop(3);
     await letIn(2);
@@ -220,7 +220,7 @@ describe('a gateway that does not go by what was written', () => {
     return () => rm(folder, { recursive: true });
   });
 
-  test('is waited for, then the kill switch is thrown for it, until users are let in', async () => {
+  test('is waited for, then the kill switch is thrown for it, until the cube is opened', async () => {
     const gateway = registerInstance(redis, { ...entry, instance_id: 'deaf', url: 'http://127.0.0.1:1' });
     await until('it to be listed', async () => (await readInstances(redis, 'api-gateway-cube')).length === 1);
     expect(await run(() => traffic('legacy', folder).stopTraffic(change, before, 1))).toEqual({ unheard: 1 });
@@ -282,7 +282,7 @@ describe('users who wait', () => {
   const before = { way: 'hold', enabled: null } as const;
   const left = () => redis.pttl('cubeshift:hold:saju');
 
-  test('go on waiting for as long as they are kept, and not after they were let in', async () => {
+  test('go on waiting for as long as the hold is renewed, and not after it was lifted', async () => {
     await run(() => traffic('cube').stopTraffic(change, before, 1));
     await redis.pexpire('cubeshift:hold:saju', 5000);
     const kept = run(() => traffic('cube').extendHold(change, 1));
@@ -307,7 +307,7 @@ describe('users who wait', () => {
     expect(await readCurrentHold(redis, 'saju')).toEqual(held);
   });
 
-  test('of a rollback that a person took over are let in by the next one', async () => {
+  test('of a rollback that a person took over are released by the next one', async () => {
     await run(() => traffic('cube').stopTraffic(change, before, 1));
     const next = { ...change, holderId: 'rollback/saju-cube/2' };
     await run(() => traffic('cube').stopTraffic(next, before, 1));

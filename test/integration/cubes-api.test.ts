@@ -85,7 +85,7 @@ test('lists every cube of the system, also those of which nothing runs', async (
   });
 });
 
-test('tells instances, versions and health of one', async () => {
+test('shows instances, versions and health of one', async () => {
   const url = await start('two', '1.0.0', well);
   await start('one', '1.1.0', well);
   await setActiveVersion(redis, 'saju-cube', '1.1.0');
@@ -109,7 +109,7 @@ test('tells instances, versions and health of one', async () => {
   });
 });
 
-test('tells the version that serves before the first deployment, and none where several may', async () => {
+test('shows the version that serves before the first deployment, and none where several may', async () => {
   await redis.del('cubeshift:version:saju-cube');
   await start('first', '1.0.0', well);
   await start('coming', '1.1.0', well, 'starting');
@@ -124,7 +124,7 @@ test.each<[string, RequestListener]>([
   ['says null', saying(null)],
   ['says what is not known', saying({ status: 'splendid' })],
   ['fails', (_request, response) => void response.writeHead(500).end('{"status":"ok"}')],
-])('one that %s is unreachable, and the others are told all the same', async (_what, answer) => {
+])('one that %s is unreachable, and the others are shown all the same', async (_what, answer) => {
   await start('ill', '1.0.0', answer);
   expect(await look()).toMatchObject({ health: 'unreachable' });
   await start('well', '1.0.0', well);

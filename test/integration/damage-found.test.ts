@@ -65,7 +65,7 @@ describe('the last count of both whole tables', () => {
       return waiting.rowCount === 1;
     });
 
-  test('holds nothing that a pause waits for, tells how far it is, and is made once', async () => {
+  test('holds nothing that a pause waits for, reports its progress, and is made once', async () => {
     const verificationId = await run.startVerification();
     await run.goOnVerifying(verificationId);
     const told: bigint[] = [];
@@ -165,7 +165,7 @@ describe('a row that is another one in whole reads, and itself when it is looked
   });
 });
 
-test('a rejected row that stands in the target all the same is found, though every field agrees', async () => {
+test('a rejected row that is in the target all the same is found, though every field agrees', async () => {
   const refused = await databases.legacy.query<Record<string, unknown>>(
     `select id, user_id, jsonb_build_object('year', birth_year, 'month', birth_month, 'day', birth_day, 'hour', birth_hour,
               'minute', coalesce(birth_minute, 0), 'solar_calendar', is_solar, 'leap_month', coalesce(is_leap_month, false)) as birth_info,

@@ -214,7 +214,7 @@ test('a rollback that cannot be put on record is done all the same, and put on r
   expect((await newest()).items[0]).toMatchObject({ action: 'cube.rollback' });
 });
 
-test('with nothing warm and no version named a healthy cube stays open, and the next command is told', async () => {
+test('with nothing warm and no version named a healthy cube stays open, and the next command is named', async () => {
   const { good } = await goodAndSick();
   await stack.rollBack({ target_version: good });
   await stack.rollback(({ status }) => status === 'completed');

@@ -160,7 +160,7 @@ async function found(): Promise<Map<string, string[]>> {
   return fields;
 }
 
-test('every two values of every source column are told apart, in the field they are in', async () => {
+test('every two values of every source column differ, in the field they are in', async () => {
   const different = pairs.filter((pair) => !isOneValue(pair));
   expect(different.length).toBeGreaterThan(3000);
   await put(
@@ -211,7 +211,7 @@ test('a row that must be a reject is like nothing that a target can hold', async
   expect((await found()).size).toBe(rejected.length);
 });
 
-test('every change of a key of a JSON column of the target is told apart: missing, NULL, of another type or form', async () => {
+test('every change of a key of a JSON column of the target is found: missing, NULL, of another type or form', async () => {
   const clean = chartOf(cleanRecord);
   const changes = (['birth_info', 'saju_chart'] as const).flatMap((column) => {
     const value: Readonly<Record<string, Value>> = clean[column];

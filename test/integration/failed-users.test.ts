@@ -43,7 +43,7 @@ test('of users that are noted again only the new ones count, each side by itself
   expect(await redis.pttl('cubeshift:traffic:saju:failed:cube')).toBeGreaterThan(failedUserTtlMillis - 60_000);
 });
 
-test('no name of a user stands there', async () => {
+test('no name of a user is there', async () => {
   await note(users(20), Date.now());
   const kept = await redis.zrange('cubeshift:traffic:saju:failed:cube', '0', '-1');
   expect(kept).toHaveLength(20);

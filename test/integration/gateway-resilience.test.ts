@@ -220,7 +220,7 @@ describe('the cache', () => {
       else expect(second?.body).not.toContain(`"${values[0]}"`);
     });
 
-    test('of its own header alone, when both ask at once', async () => {
+    test('of its own header alone, when both arrive at once', async () => {
       const ask = (origin: string) => fetch(`${gateway.url}/api/ai/models/at-once`, { headers: { origin } });
       const asked = ['https://a.example', 'https://b.example', 'https://a.example'].map(async (origin) => [
         origin,

@@ -89,7 +89,7 @@ describe('a user', () => {
     expect(await targetOf({ 'x-user-id': 'alice' })).toBe('legacy');
   });
 
-  test('who is nobody is on legacy until all are on the cube', async () => {
+  test('an unidentified user is on legacy until all are on the cube', async () => {
     gateway.controls.weight(99);
     expect(await targetOf({})).toBe('legacy');
     expect(await targetOf({ 'x-user-id': '' })).toBe('legacy');
@@ -132,7 +132,7 @@ describe('a bearer', () => {
     ['names nobody', () => userToken({ sub: undefined })],
     ['has 12 kB', () => userToken({ much: 'a'.repeat(9000) })],
     ['is two words', async () => `${await userToken()} x`],
-  ])('that %s is 401, never nobody', async (_name, token) => {
+  ])('that %s is 401, never an unidentified user', async (_name, token) => {
     const answer = await get({ authorization: `Bearer ${await token()}` });
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toBe('Bearer');
@@ -151,7 +151,7 @@ describe('a bearer', () => {
     expect(statusOf(await sendRaw(gateway.port, twice))).toBe(400);
   });
 
-  test("of a cube is right, and nobody's user", async () => {
+  test('of a cube is right, and names no user', async () => {
     gateway.controls.weight(99);
     const { token } = issueCubeToken(cubeSecret, { cubeId: 'ai-cube', permissions: [] }, new Date());
     expect(await targetOf({ authorization: `Bearer ${token}`, 'x-user-id': 'user-1' })).toBe('legacy');
@@ -260,7 +260,7 @@ describe('of itself', () => {
   const token = (permissions: string[]) =>
     issueCubeToken(cubeSecret, { cubeId: 'control', permissions }, new Date()).token;
 
-  test('it tells health, readiness and metrics to everybody', async () => {
+  test('it serves health, readiness and metrics to everybody', async () => {
     expect(await (await get({}, '/health')).json()).toMatchObject({
       status: 'ok',
       version: '0.0.0',
@@ -277,7 +277,7 @@ describe('of itself', () => {
     expect(metrics).toMatch(/^api_gateway_cube_memory_usage_bytes \d+$/m);
   });
 
-  test('it tells latencies to who may read migrations only', async () => {
+  test('it serves latencies only to a token that may read migrations', async () => {
     await get({ 'x-user-id': 'alice' });
     const path = '/_gateway/latencies?cube=saju';
     expect((await get({}, path)).status).toBe(401);

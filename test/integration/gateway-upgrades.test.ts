@@ -200,7 +200,7 @@ describe('a WebSocket that its service declines', () => {
   });
 });
 
-test('a client that asks for a WebSocket and resets its connection harms nobody', async () => {
+test('a client that requests a WebSocket and resets its connection harms no other', async () => {
   const legacy = await socketService('legacy');
   const gateway = await running(startGateway({ legacy: { saju: legacy.url } }));
   // Served, not served, and refused at the door.

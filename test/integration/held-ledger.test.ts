@@ -18,7 +18,7 @@ afterAll(async () => {
   await databases.drop();
 });
 
-test('a ledger that somebody holds is named by the run that waits for it, and no statement of it is left waiting', async () => {
+test('a ledger that another session holds is named by the run that waits for it, and no statement of it is left waiting', async () => {
   release = await holdTable(databases.cube, 'ledger.ranges');
   await engine.startMigration('one');
   await untilSomebodyWaitsFor(databases.cube, 'ledger.ranges');

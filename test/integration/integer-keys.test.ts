@@ -79,7 +79,7 @@ test('the index of the key serves comparisons with ids of eight bytes', async ()
   }
 });
 
-test('what a service or a check asks about an id beyond the type is not there, and no failure', async () => {
+test('an id beyond the type that a service or a check reads is not there, and no failure', async () => {
   const records = legacySajuRecords(databases.legacy);
   const beyond = '9223372036854775807';
   expect(await records.find(beyond)).toBeUndefined();

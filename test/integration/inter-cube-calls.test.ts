@@ -179,7 +179,7 @@ test('is 503 for the caller without an instance', async () => {
 });
 
 describe('of two instances', () => {
-  test('both are asked; one that breaks connections is asked no more than it must, and costs no answer', async () => {
+  test('both are called; one that breaks connections is called no more than necessary, and costs no answer', async () => {
     await sajuCube('one');
     await sajuCube('two');
     await readyInstances(2);

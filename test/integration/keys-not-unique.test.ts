@@ -104,7 +104,7 @@ describe('before a run the catalogue proves that every row has a key of its own'
 });
 
 /** What the catalogue proved can be taken away afterwards: nothing is clean then that is not. */
-describe('where an id stands twice, or not at all, in spite of it', () => {
+describe('where an id is there twice, or not at all, in spite of it', () => {
   let run: RowsRun;
   let ids: string[];
   const columns = `user_id, birth_year, birth_month, birth_day, birth_hour, birth_minute, is_solar, is_leap_month, year_pillar,

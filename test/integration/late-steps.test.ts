@@ -66,7 +66,7 @@ test.each([
         { table: 'saju_records', findRangeEnd: async () => 100n },
       ]),
   ],
-])('%s asked for in an earlier state is refused and changes nothing', async (_, step) => {
+])('%s that was requested in an earlier state is refused and changes nothing', async (_, step) => {
   const before = await onRecord();
   await expect(step()).rejects.toMatchObject({ type: 'claim_lost' });
   expect(await onRecord()).toEqual(before);
@@ -108,7 +108,7 @@ test.each(migrationActions.filter((action) => !endsRun(action)))(
   },
 );
 
-test('a comparison that is asked for twice in one state is one, and the next state begins another', async () => {
+test('two requests for a comparison in one state make one, and the next state begins another', async () => {
   const first = await startVerification(databases.cube, current);
   expect(await startVerification(databases.cube, current)).toBe(first);
   await recordRunState(databases.cube, 'run', { ...verifying, sequence: 3 });
@@ -120,7 +120,7 @@ test('a comparison that is asked for twice in one state is one, and the next sta
   ]);
 });
 
-test('an acceptance takes what was rejected when it was asked for, and nothing that came later', async () => {
+test('an acceptance takes what was rejected when it was requested, and nothing that came later', async () => {
   const [id] = databases.rejected.keys();
   const asked = { migrationId: 'run', sequence: 3 };
   expect(await acceptRejects(databases.cube, asked, 'all', 'tester', 'foretold')).toBe(databases.rejected.size);

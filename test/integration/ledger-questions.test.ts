@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => databases.drop());
 
-test.each(statements)('the ledger as it is can be asked %s', async (statement) => {
+test.each(statements)('the ledger as it is answers %s', async (statement) => {
   const found = await databases.cube.query(statement.replaceAll(":'id'", "'any'"));
   expect(found.fields.length).toBeGreaterThan(0);
 });

@@ -45,7 +45,7 @@ const birth = {
 };
 
 describe('a calculation', () => {
-  test('that is saved is a record of the table, and answered as it stands there', async () => {
+  test('that is saved is a record of the table, and answered as it is there', async () => {
     const { status, body } = await call('POST', '/calculate', birth);
     expect(status).toBe(201);
     expect(body).toEqual({
@@ -253,7 +253,7 @@ describe('a stored record', () => {
     ['GET', '/records', 404],
     ['PUT', '/records/1', 405],
     ['GET', '/users/%ff/records', 400],
-  ])('%s %s is %i, told as a problem', async (method, path, status) => {
+  ])('%s %s is %i, in the form of a problem', async (method, path, status) => {
     expect(await call(method, path)).toMatchObject({
       status,
       type: 'application/problem+json; charset=utf-8',
@@ -297,7 +297,7 @@ describe('the records of a user', () => {
 });
 
 describe('planted faults', () => {
-  test('are told, and planted anew as a whole', async () => {
+  test('are shown, and planted anew as a whole', async () => {
     expect((await call('POST', '/_faults', { slow_ms: 5, wrong_field: 'hour_pillar' })).status).toBe(200);
     const planted = { slow_ms: 5, fail_share: 0, hang: false, wrong_field: 'hour_pillar' };
     expect((await call('GET', '/_faults')).body).toEqual(planted);
@@ -332,7 +332,7 @@ describe('planted faults', () => {
     expect(performance.now() - started).toBeGreaterThan(295);
   });
 
-  test('fail the share of requests that was asked for', async () => {
+  test('fail the share of requests that was set', async () => {
     faults.plant({ slow_ms: 0, fail_share: 1, hang: false, wrong_field: null });
     expect((await call('GET', '/records/1')).status).toBe(500);
     faults.plant({ slow_ms: 0, fail_share: 0.5, hang: false, wrong_field: null });
@@ -383,7 +383,7 @@ describe('planted faults', () => {
   });
 });
 
-test('the program serves the database it is given, says what its environment planted, and ends when asked', async () => {
+test('the program serves the database it is given, says what its environment planted, and ends at a signal', async () => {
   const port = await choosePort(0, new Set());
   const program = spawn(process.execPath, [join(packageRoot(), 'dist', 'legacy', 'saju-service.js')], {
     env: { LEGACY_DATABASE_URL: databases.legacyUrl, PORT: String(port), LEGACY_FAULT_SLOW_MS: '1' },

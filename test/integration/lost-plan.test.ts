@@ -134,7 +134,7 @@ test('a way out that was accepted before the plan was lost is the only one left'
   await expectNoRows();
 });
 
-test('what reaches a plan past the control API is carried out and told in the audit; what comes through it is not', async () => {
+test('what reaches a plan past the control API is carried out and recorded in the audit; what comes through it is not', async () => {
   await startSlowly('outside');
   const { workflow } = new Client({ connection: temporal, namespace: engine.namespace });
   const plan = workflow.getHandle('saju-records/outside');

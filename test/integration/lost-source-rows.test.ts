@@ -34,7 +34,7 @@ afterAll(async () => {
   await databases.drop();
 });
 
-test('a comparison holds no more rows of either side at once than it may, tells of each range, and finds all', async () => {
+test('a comparison holds no more rows of either side at once than it may, reports each range, and finds all', async () => {
   const verificationId = await first.startVerification();
   const told: bigint[] = [];
   await first.goOnVerifying(verificationId, { rangeRows, onRange: ({ position }) => told.push(position) });

@@ -175,7 +175,7 @@ describe('of every instance', () => {
   });
 });
 
-describe('a cube that is ill stops nobody:', () => {
+describe('a cube that is ill stops no other:', () => {
   test.each<[string, RequestListener | string]>([
     ['hangs', () => undefined],
     ['hangs after its headers', (_request, response) => void response.writeHead(200).flushHeaders()],

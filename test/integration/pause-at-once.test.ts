@@ -121,7 +121,7 @@ test.each(steps)('$step', async ({ step, side, table, run = id, before, begin })
   await engine.steer(run, 'resume');
 });
 
-test('each of them within two seconds, and the run comes to the same end as one that nobody paused', async () => {
+test('each of them within two seconds, and the run comes to the same end as one without a pause', async () => {
   await verified('next');
   await expectTargetEqualsSource(databases);
   expect(waits.length).toBe(steps.length);

@@ -62,7 +62,7 @@ function withPart(url: string, part: Partial<Pick<URL, 'password' | 'pathname'>>
 }
 
 describe('legacy that cannot be used', () => {
-  test('a wrong password is told as such', async () => {
+  test('a wrong password is reported as such', async () => {
     await runWith('worker-control', {
       LEGACY_DATABASE_URL: withPart(databases.legacyUrl, { password: 'not-this-one' }),
     });
@@ -76,7 +76,7 @@ describe('legacy that cannot be used', () => {
     await expectNothingChanged();
   });
 
-  test('a database that does not exist is told as such', async () => {
+  test('a database that does not exist is reported as such', async () => {
     await runWith('worker-control', { LEGACY_DATABASE_URL: withPart(databases.legacyUrl, { pathname: '/nowhere' }) });
     expect(await startAndFail()).toMatchObject({
       type: 'legacy_schema_mismatch',
@@ -154,7 +154,7 @@ describe('legacy that cannot be used', () => {
     await expectNothingChanged();
   });
 
-  test('a role without SELECT is told which right it lacks on which table', async () => {
+  test('the failure of a role without SELECT names the right and the table', async () => {
     const role = await createRole(databases.legacy);
     cleanUps.push(() => role.drop());
     await runWith('worker-control', { LEGACY_DATABASE_URL: role.url(databases.legacyUrl) });
@@ -166,7 +166,7 @@ describe('legacy that cannot be used', () => {
     await expectNothingChanged();
   });
 
-  test('a role without USAGE on the schema is told that it lacks a right', async () => {
+  test('the failure of a role without USAGE on the schema says that a right is missing', async () => {
     const role = await createRole(databases.legacy);
     cleanUps.push(() => role.drop());
     await databases.legacy.query(`grant select on saju_records to ${role.name}`);
@@ -192,7 +192,7 @@ describe('a cube database that cannot be used', () => {
     await expectNothingChanged();
   });
 
-  test('a target that holds rows of somebody else is left as it is', async () => {
+  test('a target that holds foreign rows is left as it is', async () => {
     await change(
       'cube',
       `insert into saju.charts (id, user_id, birth_info, saju_chart, created_at) values (-7, 'somebody', '{}', '{}', now())`,
@@ -236,7 +236,7 @@ describe('a cube database that cannot be used', () => {
     await expectNothingChanged();
   });
 
-  test('a role without INSERT is told which right it lacks on which table', async () => {
+  test('the failure of a role without INSERT names the right and the table', async () => {
     const role = await createRole(databases.cube);
     cleanUps.push(() => role.drop());
     await databases.cube.query(

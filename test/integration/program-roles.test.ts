@@ -117,7 +117,7 @@ describe.each([...roles, ...Object.entries(owners).map(([side, url]) => [`the ow
   },
 );
 
-test('nobody but the audit’s own function adds an entry, and it is there for who acts', async () => {
+test('only the audit’s own function adds an entry, and each program that acts may call it', async () => {
   const acts: Record<string, boolean> = {};
   for (const [name, url] of [...programRoles, ['the owner', owners.cube] as const]) {
     if (isLegacy(url)) continue;
@@ -160,7 +160,7 @@ describe('a start of the stack', () => {
      array(select format('%s %s %s', oid::regprocedure, proowner::regrole, proacl) from pg_proc
        where pronamespace = 'audit'::regnamespace order by 1) as functions`;
 
-  test('closes the audit again, whoever was let in, and opens it only for a migration', async () => {
+  test('revokes every access to the audit again, and grants it only for a migration', async () => {
     const before = (await databases.cube.query(state)).rows;
     expect(before).toMatchObject([{ members: ['audit_owner in pg_signal_backend'], migrator: null }]);
     for (const opening of openings) await databases.cube.query(opening);

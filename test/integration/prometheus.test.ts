@@ -46,7 +46,7 @@ test('the newest counters of each gateway, of the cube alone, by one query', asy
   expect(prometheus.queries).toEqual([`{__name__=~"${names}",cube="saju"}[60s]`]);
 });
 
-test('a gateway that started again is told with its new, smaller counters', async () => {
+test('a gateway that started again appears with its new, smaller counters', async () => {
   prometheus.scrape('gateway-1:8088', told(500), 20);
   prometheus.scrape('gateway-1:8088', told(1), 5);
   expect((await look()).snapshot).toEqual({ 'gateway-1:8088': counted(1) });

@@ -42,7 +42,7 @@ async function squat() {
 }
 
 describe.skipIf(!canBeStranger)("another user's program on Redis' port", () => {
-  test('hears the password from who does not ask whose it is', async () => {
+  test('gets the password from a client that does not check whose server it is', async () => {
     connect({ onError });
     const stranger = await squat();
     await until('the password', () => stranger.heard().includes('the-password'));
@@ -103,11 +103,11 @@ describe.skipIf(!canBeStranger)("another user's program on Redis' port", () => {
   });
 });
 
-test('a server of this user is told, also on a server that was never away', async () => {
+test('a server of this user gets the password, also one that was never away', async () => {
   expect(await probeRedis(url, owner)).toMatch(/^\d+\.\d+/);
 });
 
-test('what never takes a connection is told nothing, and is given up in time', async () => {
+test('a program that never accepts a connection gets nothing, and the client gives up in time', async () => {
   const errors: string[] = [];
   await server.kill();
   // Stands for one that is frozen: the kernel connects, and nobody takes the connection.

@@ -128,7 +128,7 @@ test('a state of any class but the server’s own that a trigger raises refuses 
   expect(await run.verify()).toMatchObject({ clean: true, compared: 2970, rejected: 30 });
 });
 
-test('a state of the server’s own classes stops the step, whoever raises it, and is named', async () => {
+test('a state of the server’s own classes stops the step, whatever raises it, and is named', async () => {
   for (const name of serversOwn) {
     await raiseFor(new Map([[goodAt(0), `${name}77Z`]]));
     const error = await run.copy({ rangeRows, commitRows: 100 }).catch((thrown: unknown) => thrown);

@@ -401,7 +401,7 @@ describe('preflight', () => {
     }
   });
 
-  test('refuses a parent column that is no integer, and rows of a child table that nobody owns', async () => {
+  test('refuses a parent column that is no integer, and foreign rows of a child table', async () => {
     await legacy('alter table loans alter book_id type text using book_id::text');
     await expect(preflightTables(run.databases, libraryTables, run.id, look)).rejects.toMatchObject({
       type: 'legacy_schema_mismatch',

@@ -269,7 +269,7 @@ describe('records are answered alike', () => {
     }
   });
 
-  test('of one user to another, since neither side asks whose they are', async () => {
+  test('of one user to another, since neither side checks whose they are', async () => {
     const id = await storeRecord();
     const answer = await call('cube', 'GET', `/records/${id}`, { headers: { 'x-user-id': 'somebody-else' } });
     expect(answer).toEqual(await call('legacy', 'GET', `/records/${id}`));

@@ -140,7 +140,7 @@ describe('the routes', () => {
     await role.drop();
   });
 
-  test('tell of a database that is away or hangs with 503, in time, and serve what needs none', async () => {
+  test('answer 503, in time, while a database is away or hangs, and serve what needs none', async () => {
     const proxy = await TcpProxy.before(databases.legacyUrl);
     closing.push(() => proxy.close());
     await build(proxy.url, 300);
@@ -180,7 +180,7 @@ describe('the program', () => {
   };
   const entries = async () => readInstances(redis, 'saju-cube');
 
-  test('registers, serves, tells of its databases, drains and leaves', async () => {
+  test('registers, serves, reports its databases, drains and leaves', async () => {
     const port = await choosePort(0, new Set());
     const cube = start({
       LEGACY_DATABASE_URL: databases.legacyUrl,

@@ -221,7 +221,7 @@ describe('POST /tokens', () => {
       expect((await issue(made({}))).status).toBe(201);
     });
 
-    test('is not who asked before the secret was changed and sends the rest of the request after it', async () => {
+    test('is none that began its request before the secret was changed and sends the rest after it', async () => {
       const secrets = { current: previous, previous: secret };
       const checker = createTokenVerifier(secrets, () => now);
       let looked = false;
@@ -298,7 +298,7 @@ describe('POST /tokens', () => {
       });
     });
 
-    test('is nobody whose first token is younger than its own, or has no time that is one', async () => {
+    test('is none whose first token is younger than its own, or has no valid time', async () => {
       for (const first of [iat() + 1, iat() + 86_400, 1e300, '0', null, {}, []])
         for (const token of [made({ orig_iat: first }), made({ orig_iat: first }, previous)]) {
           expect([first, (await issue(token)).status]).toEqual([first, 401]);
@@ -342,7 +342,7 @@ describe('POST /tokens/validate', () => {
     return `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`;
   };
 
-  test('says whom a token speaks for, whoever made it', async () => {
+  test('names the holder of a token, whichever program made it', async () => {
     const right = { valid: true, cube_id: 'a', permissions: ['saju:call'] };
     expect(await validate(made(claims()))).toEqual(right);
     expect(await validate(made(claims(), previous))).toEqual(right);

@@ -28,7 +28,7 @@ async function foreignRows(): Promise<readonly string[]> {
   return found.rows.map((row) => row.text);
 }
 
-test('rows that nobody of ours put there are set aside by a repair, and a rollback puts them back to the byte', async () => {
+test('a repair sets foreign rows aside, and a rollback puts them back to the byte', async () => {
   await run.copy();
   await databases.cube.query(`insert into saju.charts values ${odd.join(', ')}`);
   const before = await foreignRows();
@@ -43,7 +43,7 @@ test('rows that nobody of ours put there are set aside by a repair, and a rollba
   expect(all.rows[0]?.count).toBe(odd.length);
 });
 
-test('a foreign row that took the id of a source row first is told, replaced by a repair, and put back by a rollback', async () => {
+test('a foreign row that took the id of a source row first is reported, replaced by a repair, and put back by a rollback', async () => {
   const taken = await databases.legacy.query<{ id: string }>(
     'select id from saju_records where birth_hour is not null order by id offset 20 limit 40',
   );

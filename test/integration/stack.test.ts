@@ -205,7 +205,7 @@ describe('one stack, then two', () => {
     },
   );
 
-  test('no argument of a process tells a secret', async () => {
+  test('no argument of a process contains a secret', async () => {
     const settings = JSON.parse(readFileSync(join(first.CUBESHIFT_HOME ?? '', 'settings.json'), 'utf8'));
     const secrets = [
       ...Object.values<unknown>(settings).filter((value): value is string => typeof value === 'string'),
@@ -246,7 +246,7 @@ describe('one stack, then two', () => {
     }
   });
 
-  test('its Redis answers nobody without the password, and lets nobody at the server itself with it', async () => {
+  test('its Redis answers no client without the password, and gives none with it access to the server itself', async () => {
     const { REDIS_URL = '' } = await env(first);
     const url = new URL(REDIS_URL);
     const ask = async (as: string, [command = '', ...args]: readonly string[]) => {
@@ -271,7 +271,7 @@ describe('one stack, then two', () => {
       expect(await ask(REDIS_URL, command), command.join(' ')).toMatch(/NOPERM|not allowed/);
   });
 
-  test('its databases let nobody in without a password, and nobody whom `env` names to files and programs', async () => {
+  test('its databases accept no client without a password, and no role that `env` names has access to files and programs', async () => {
     const variables = await env(first);
     const urls = Object.entries(variables).filter(([, value]) => value.startsWith('postgres://'));
     expect(urls.map(([name]) => name)).toEqual(['LEGACY_DATABASE_URL', 'CUBE_DATABASE_URL', 'SAJU_CUBE_LEGACY_URL']);
@@ -297,7 +297,7 @@ describe('one stack, then two', () => {
     expect((await once(cube, owners)).rows).toEqual([{ owner: 'audit_owner' }, { owner: 'cubes' }]);
   });
 
-  test('each program is told of the databases that it needs, as the role that is its own, and of no secret beside', async () => {
+  test('each program gets the URLs of the databases that it needs, as its own role, and no other secret', async () => {
     const told = Object.fromEntries(
       (await ps(first)).map(({ name, pid }) => {
         const variables = readFileSync(`/proc/${pid}/environ`, 'utf8')
@@ -694,7 +694,7 @@ describe('servers of the user', () => {
     expect(stderr).not.toContain('hidden');
   });
 
-  test('several malformed variables are told at once', async () => {
+  test('several malformed variables are reported at once', async () => {
     const { code, stderr } = await runCommand(['up'], { ...second, LOG_LEVEL: 'loud', REDIS_URL: 'x' });
     expect(code).toBe(2);
     expect(stderr).toMatch(/REDIS_URL[^\n]*\n.*LOG_LEVEL/);

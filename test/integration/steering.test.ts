@@ -199,7 +199,7 @@ test('a pause takes effect within two seconds at a commit boundary, and a resume
   await expectTargetEqualsSource(databases);
 });
 
-test('a pause while it verifies keeps what was compared, and steering that does not fit is told what does', async () => {
+test('a pause while it verifies keeps what was compared, and a refused command names those that are allowed', async () => {
   release = await holdTable(databases.cube, 'ledger.verified_ranges');
   await engine.steer('paused', 'verify');
   await untilSomebodyWaitsFor(databases.cube, 'ledger.verified_ranges');

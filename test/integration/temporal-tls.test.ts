@@ -61,7 +61,7 @@ test('a worker and the control API reach a Temporal server over TLS, by the auth
   expect(handshakes).toEqual(['TLSv1.3', 'TLSv1.3']);
 });
 
-test('a server whose certificate nobody known has signed is not spoken to', async () => {
+test('the client does not talk to a server whose certificate no known authority has signed', async () => {
   const { address, handshakes, refused } = await behindTls();
   const target = targetOf({ TEMPORAL_ADDRESS: address, TEMPORAL_TLS: 'on' });
   await expect(connectTemporal(target)).rejects.toMatchObject({ type: 'temporal_unreachable' });

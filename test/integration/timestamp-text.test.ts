@@ -2,7 +2,7 @@ import pg from 'pg';
 import { expect, inject, test } from 'vitest';
 import { isWithinYears1To9999, timestampText } from '../../src/postgres/timestamp-text.js';
 
-test('timestamps read as PostgreSQL writes them, and their years are told as it tells them, from the first it has to the last', async () => {
+test('timestamps and their years read as PostgreSQL writes them, from the first it has to the last', async () => {
   const client = new pg.Client({
     connectionString: inject('servers').cubeUrl,
     options: '-c TimeZone=UTC -c DateStyle=ISO',

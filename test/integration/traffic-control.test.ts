@@ -102,7 +102,7 @@ test('nothing set reads as open and 0 %, by the name and by the cube id', async 
   expect((await call('GET', 'saju-cube')).body).toMatchObject(nothing);
 });
 
-test('what is set stands in the keys of the contract, and what is not named stays', async () => {
+test('a change writes the keys of the contract, and what it does not name stays', async () => {
   const first = await call('PUT', 'saju', { enabled: true, percentage: 10, allow: ['사용자-1', 'a/b'], deny: [] });
   expect(first).toMatchObject({ status: 200, body: { percentage: 10, allow: ['사용자-1', 'a/b'], revision: 1 } });
   expect(await redis.mget('saju_cube_enabled', 'saju_cube_user_percentage')).toEqual(['true', '10']);
@@ -157,7 +157,7 @@ test.each(['frontend-cube', 'nothing', 'security-cube', '__proto__', 'Saju'])(
   },
 );
 
-test('the events of a migration end with the token they were asked for with: at its time, and with its secret', async () => {
+test('the events of a migration end with the token of their request: at its time, and with its secret', async () => {
   const id = 'followed';
   if (!isMigrationId(id)) throw new Error(`${id} is not an id`);
   const start = { id, kind: 'saju-records', mode: 'copy', options: defaultOptionsOf('saju-records') } as const;
@@ -202,7 +202,7 @@ test('the events of a migration end with the token they were asked for with: at 
   }
 });
 
-test('a migration and the metrics tell the weight as it is, and while Redis is away as it was', async () => {
+test('a migration and the metrics show the weight as it is, and while Redis is away as it was', async () => {
   const id = 'weighed';
   if (!isMigrationId(id)) throw new Error(`${id} is not an id`);
   const start = { id, kind: 'saju-records', mode: 'copy', options: defaultOptionsOf('saju-records') } as const;
@@ -245,7 +245,7 @@ test('only the first of two who expect the same percentage changes it', async ()
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409]);
 });
 
-test('a bad value in Redis is told, and set right by the next PUT', async () => {
+test('a bad value in Redis is reported, and corrected by the next PUT', async () => {
   await redis.set('saju_cube_user_percentage', '5%');
   expect((await call('GET', 'saju')).body).toMatchObject({ percentage: null, problems: [expect.any(String)] });
   expect((await call('PUT', 'saju', { percentage: 5 })).body).toMatchObject({ percentage: 5, problems: [] });

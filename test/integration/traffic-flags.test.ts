@@ -193,7 +193,7 @@ test('Redis frozen: nothing waits for it, the last flags stay', async () => {
   await until('the flags again', () => watcher.flagsOf('saju').percentage === 26);
 });
 
-test('Redis flushed: absent keys mean nobody is on the cube, as the contract says', async () => {
+test('Redis flushed: absent keys mean no user is on the cube, as the contract says', async () => {
   const watcher = await watch();
   await writeFlags(redis, 'saju', { percentage: 25, enabled: false }, terms);
   await until('the flags', () => watcher.flagsOf('saju').percentage === 25);

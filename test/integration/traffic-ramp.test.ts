@@ -69,7 +69,7 @@ function waitFor(what: string, fits: (view: RampView) => boolean): Promise<RampV
 
 const weightNow = async () => Number(await redis.get('saju_cube_user_percentage'));
 
-test('a ramp goes up to its target with proof, and the audit tells each step', async () => {
+test('a ramp goes up to its target with proof, and the audit records each step', async () => {
   await begin();
   const view = await waitFor('completed', ({ status }) => status === 'completed');
   expect(view).toMatchObject({ percentage: 100, target_percentage: 100, rollbacks: [], started_by: 'test' });
@@ -89,7 +89,7 @@ test('a ramp goes up to its target with proof, and the audit tells each step', a
   });
 });
 
-test('each answer tells the weight that stands in Redis, whatever the ramp found at its last look', async () => {
+test('each answer has the weight that is in Redis, whatever the ramp read at its last check', async () => {
   await begin({ interval_seconds: 600, check_interval_seconds: 600 });
   await redis.set('saju_cube_user_percentage', '60');
   const sentence = expect.stringMatching(/ The weight is 60 % now\.$/);
@@ -209,7 +209,7 @@ test('gateways that fall silent, and a cube without a ready instance, hold it or
   expect(await weightNow()).toBe(0);
 });
 
-test('a ramp of a cube that cannot write does not begin, and one that loses its grant brings nobody more', async () => {
+test('a ramp of a cube that cannot write does not begin, and one that loses its grant moves no more users', async () => {
   stack.cube.refusal = 'The legacy database refuses it: permission denied.';
   const { status, view } = await call('POST', '/ramp', quick);
   expect([status, view.detail]).toEqual([

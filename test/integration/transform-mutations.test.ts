@@ -127,7 +127,7 @@ test('a transform that gives a row another id is found on both ids', async () =>
   await databases.cube.query('delete from saju.charts');
 });
 
-test('a transform that rejects a good row is found out by nobody but the ledger, which keeps the row', async () => {
+test('only the ledger, which keeps the row, shows a transform that rejects a good row', async () => {
   const mapping = mutant((row) => ({
     kind: 'reject',
     id: row.id,

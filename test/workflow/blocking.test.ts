@@ -114,7 +114,7 @@ test('a mismatch blocks and names ids and fields; repair verifies again and rest
   expect(run.ledger.count('repairRows')).toBe(2);
 });
 
-test('totals that do not add up block in their own sentence, where no row differs and beside rows that do', async () => {
+test('totals that do not add up block in their own sentence, with and without rows that differ', async () => {
   const disagreement = 'The rows do not add up.';
   const { verdict } = mismatch;
   const run = await server.begin('totals', (ledger) => {

@@ -105,7 +105,7 @@ test('a version that was never released is refused', async () => {
   expect(await outcome('absent', world)).toMatchObject({ status: 'refused', failure: 'not_found' });
 });
 
-test('what cannot be taken back is told, with both reasons', async () => {
+test('what cannot be taken back is reported, with both reasons', async () => {
   const world = new FakeCube().answer('smokeTest', sick).fail('restoreVersions', 'redis_unreachable');
   const view = await outcome('stuck', world);
   expect(view.status).toBe('undo_incomplete');

@@ -24,7 +24,7 @@ const fiveSteps: readonly CubeStep[] = [
   'releaseCube',
 ];
 
-test('users are sent away first, and let in once version and data were looked at', async () => {
+test('the cube is closed first, and opened once version and data were checked', async () => {
   const world = new FakeCube();
   const run = await server.rollBack('happy', world);
   const view = await run.handle.result();
@@ -44,7 +44,7 @@ test('where the cube owns the data users wait at the gateways instead', async ()
   expect(world.argsOf('extendHold')?.[1]).toBe(world.argsOf('stopTraffic')?.[2]);
 });
 
-test('users wait for as long as it says that they do: until they are let in, and while a person is waited for', async () => {
+test('users wait for as long as it says that they do: until the cube is opened, and while it waits for a person', async () => {
   const held = new Set<unknown>();
   const world = new FakeCube()
     .answer('readTraffic', async () => ({ way: 'hold', enabled: null }))
@@ -80,7 +80,7 @@ test('users are kept waiting also where the gateways never say that they wait', 
   await run.handle.result();
 });
 
-test('what gateways did not say, and what could not be reached, is told', async () => {
+test('gateways that did not acknowledge, and what could not be reached, are reported', async () => {
   const silent = new FakeCube().answer('stopTraffic', async () => ({ unheard: 2 }));
   expect((await (await server.rollBack('silent-gateways', silent)).handle.result()).steps[0]?.sentence).toBe(
     'users go to legacy; 2 gateways did not confirm it, so the kill switch of this machine is on for them',
@@ -91,7 +91,7 @@ test('what gateways did not say, and what could not be reached, is told', async 
   );
 });
 
-test('of a cube that was closed before nobody is told that it serves again', async () => {
+test('a cube that was closed before is not reported as serving again', async () => {
   const world = new FakeCube()
     .answer('readTraffic', async () => ({ way: 'flags', enabled: false }))
     .answer('resumeTraffic', async () => ({ passed: true, closedBy: 'somebody' }));
@@ -101,7 +101,7 @@ test('of a cube that was closed before nobody is told that it serves again', asy
   expect(view.steps.find(({ step }) => step === 'resume_traffic')?.sentence).toContain('stays closed');
 });
 
-test('a cube that an earlier rollback had closed is told to serve again, and one of a person to stay closed', async () => {
+test('a cube that an earlier rollback had closed is reported as serving again, and one that a person closed as closed', async () => {
   const closed = async () => ({ way: 'flags', enabled: false }) as const;
   const ours = new FakeCube()
     .answer('readTraffic', closed)
@@ -176,7 +176,7 @@ describe('a person is called, and users stay away, when', () => {
 describe('while no version to go back to is known', () => {
   const none = async () => ({ found: false, sentence: 'no earlier version is warm, and none was named' }) as const;
 
-  test('nothing is closed, a person is called who is told what to type, and the version named next is gone back to', async () => {
+  test('nothing is closed, a person is called with the commands to type, and the version named next is restored', async () => {
     const world = new FakeCube().answer('findTarget', none);
     const run = await server.rollBack('saju-cube', world, null);
     const view = await run.escalated();

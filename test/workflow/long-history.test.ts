@@ -57,7 +57,7 @@ test('a long verification is continued as new under its own id, and copies nothi
   expect(await run.accept()).toBe('completed');
 });
 
-test('a comparison asked for in the middle of the copy ends in the history it began in', async () => {
+test('a comparison requested in the middle of the copy ends in the history it began in', async () => {
   const tooMany = { open: 50, unresolved: 50, topReasons: [] };
   let rounds = 0;
   const run = await server.begin('long-look', (ledger) => {
@@ -110,7 +110,7 @@ test('a repair that is paused until its history is continued as new is still car
   expect(run.ledger.count('startVerification')).toBe(2);
 }, 120_000);
 
-test('a handing over that is blocked again and again is renewed, and asks nobody to complete again', async () => {
+test('a handing over that is blocked again and again is renewed, and requires no second complete', async () => {
   const run = await server.begin('blocked-end', (ledger) => ledger.answer('finalize', failing('permission_denied')));
   await run.ledger.untilState('waiting', 'verified');
   await run.steer('complete');

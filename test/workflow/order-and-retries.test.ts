@@ -126,7 +126,7 @@ test.each<[ActivityName, 'copying' | 'verifying' | 'done']>([
   expect(await (stage === 'done' ? run.end() : run.accept())).toBe('completed');
 });
 
-test('an error that nobody knows is tried five times, then blocks and is shown', async () => {
+test('an unknown error is tried five times, then blocks and is shown', async () => {
   const run = await server.begin('unknown-error', (ledger) =>
     ledger.answer('verifyRows', async () => {
       throw new TypeError('1990-04-01 of a person');

@@ -35,7 +35,7 @@ test('a pause in the middle of the lanes stops them, and resume goes on to the e
   expect(run.ledger.states.map(({ what }) => what)).toContain('resume');
 });
 
-test('a pause that comes while the ledger is told of a new stage keeps its step from starting', async () => {
+test('a pause that comes while the ledger records a new stage keeps its step from starting', async () => {
   const { open, opened } = gate();
   const run = await server.begin('pause-between', (ledger) =>
     ledger.next(
@@ -55,7 +55,7 @@ test('a pause that comes while the ledger is told of a new stage keeps its step 
   expect(await run.accept()).toBe('completed');
 });
 
-test('a pause asked while a resume is being recorded takes effect at once', async () => {
+test('a pause that arrives while a resume is being recorded takes effect at once', async () => {
   const run = await server.begin('pause-resume-pause', copying);
   await run.ledger.untilWorking('copyLane', 2);
   await run.steer('pause');
@@ -75,7 +75,7 @@ test('a pause asked while a resume is being recorded takes effect at once', asyn
 test.each([
   ['cancel', 'cancelled', 'rollback'],
   ['rollback', 'rolled_back', 'cancel'],
-] as const)('%s comes before a resume that the plan has not taken up yet', async (action, ended, other) => {
+] as const)('%s comes before a resume that the plan has not begun yet', async (action, ended, other) => {
   const { open, opened } = gate();
   const run = await server.begin(`${action}-before-resume`, copying);
   await run.ledger.untilWorking('copyLane', 2);
@@ -199,7 +199,7 @@ test.each(states)('while $state, what does not fit is refused with what does, an
   await run.steer('cancel');
 });
 
-test('status tells stage, status and what was moved, also after the end', async () => {
+test('status has stage, status and what was moved, also after the end', async () => {
   const run = await server.begin('status');
   await run.ledger.untilState('waiting', 'verified');
   const state = { stage: 'verified', status: 'waiting', mode: 'copy', migrated: 1000, rejected: 0 };
@@ -226,7 +226,7 @@ test('the Web UI finds the run by kind, stage and status, and reads what is wron
   await run.steer('cancel');
 });
 
-test('the sequence of states rises by one with each, whatever is asked', async () => {
+test('the sequence of states rises by one with each, whatever the command', async () => {
   const run = await server.begin('sequence', copying);
   for (let times = 0; times < 3; times++) {
     await run.ledger.untilWorking('copyLane', 2);

@@ -65,7 +65,7 @@ test('more errors on the cube send everybody back by one write, and it starts ag
   expect((await ramp.end()).status).toBe('completed');
 });
 
-test('half of twenty requests failing is enough by itself, with nobody on legacy to compare with', async () => {
+test('half of twenty requests failing is enough by itself, with no user on legacy to compare with', async () => {
   const traffic = new FakeTraffic();
   traffic.setByHand(100);
   const ramp = await server.begin(traffic, { steps: [100] });
@@ -75,7 +75,7 @@ test('half of twenty requests failing is enough by itself, with nobody on legacy
   await ramp.stop();
 });
 
-test('a weight changed by hand is left as it is, told, and taken over when it is resumed', async () => {
+test('a weight changed by hand is left as it is, reported, and taken over at a resume', async () => {
   const traffic = new FakeTraffic();
   const ramp = await server.begin(traffic);
   await ramp.fly('at 10 %', ({ percentage }) => percentage === 10);
@@ -112,7 +112,7 @@ test('a weight set back by hand lets the ramp go on; one set by hand is lowered 
   await ramp.stop();
 });
 
-test('a cube closed by hand, or a weight nobody can go by, is noticed too', async () => {
+test('a cube closed by hand, or an invalid weight, is noticed too', async () => {
   const traffic = new FakeTraffic();
   const ramp = await server.begin(traffic);
   await ramp.fly('at 10 %', ({ percentage }) => percentage === 10);
@@ -316,7 +316,7 @@ test('a long ramp is continued as new with everything it knows', { timeout: 120_
   expect(events.length).toBeLessThan(1700);
 });
 
-test('the Web UI tells status, sentence, what was lowered and what is possible', async () => {
+test('the Web UI shows status, sentence, what was lowered and what is possible', async () => {
   const traffic = new FakeTraffic();
   const ramp = await server.begin(traffic, {
     settings: {
@@ -384,7 +384,7 @@ test('the Web UI finds a ramp by kind, weight and status', async () => {
   expect(await attributes()).toMatchObject({ MigrationStage: ['10 %'], MigrationStatus: ['stopped'] });
 });
 
-test('resumed, it goes on from the weight that stands, not from the one it found last', async () => {
+test('resumed, it goes on from the current weight, not from the one it found last', async () => {
   const traffic = new FakeTraffic();
   const ramp = await server.begin(traffic);
   await ramp.fly('at 10 %', ({ percentage }) => percentage === 10);

@@ -67,7 +67,7 @@ describe('a report is no longer as it was signed', () => {
     );
   });
 
-  test('with something beside it that was not signed', () => {
+  test('with an additional field that was not signed', () => {
     expect(isSignedReport(secret, { ...signed, verdict: 'clean' })).toBe(false);
     expect(isSignedReport(secret, { ...signed, signature: { ...signed.signature, by: 'the auditor' } })).toBe(false);
   });

@@ -17,7 +17,7 @@ describe('the one door', () => {
     expect(toFailure(failure, () => new Failure('unexpected', 'another'))).toBe(failure);
   });
 
-  test('takes the word of whoever knows the technology', () => {
+  test('takes the failure of the module that knows the technology', () => {
     const translated = new Failure('cube_unreachable', 'The cube database cannot be reached.');
     expect(toFailure(new Error(secret), () => translated)).toBe(translated);
   });

@@ -68,7 +68,7 @@ describe('a command', () => {
     );
   });
 
-  test('that fails in an unknown way does not tell its text', () => {
+  test('that fails in an unknown way does not print its text', () => {
     const { status, stdout, stderr } = run('throw new RangeError("홍길동");');
     expect([status, stdout]).toEqual([1, '']);
     expect(stderr).toContain('RangeError');

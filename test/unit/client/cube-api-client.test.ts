@@ -90,7 +90,7 @@ describe('a call', () => {
     await Promise.all([chart, page, gone, other, wrong]);
   });
 
-  test('asks for the token each time, and sends no bearer rather than an empty one', async () => {
+  test('reads the token each time, and sends no bearer rather than an empty one', async () => {
     const tokens = ['first', undefined, ''];
     const asking = new CubeAPIClient({ baseUrl: `${baseUrl}/`, token: async () => tokens.shift() });
     for (let turn = 0; turn < 3; turn++) await asking.callSajuCube('calculate', birth);

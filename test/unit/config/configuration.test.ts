@@ -124,7 +124,7 @@ describe('a right environment', () => {
     expect(problemsOf({}, ['SAJU_CUBE_LEGACY_URL'])).toEqual([expect.stringMatching(/LEGACY_DATABASE_URL/)]);
   });
 
-  test('gives what was asked for and looks at nothing else', () => {
+  test('gives what was requested and reads nothing else', () => {
     expect(readConfiguration({ LOG_LEVEL: 'warn', CONTROL_PORT: 'x' }, ['LOG_LEVEL'])).toEqual({ LOG_LEVEL: 'warn' });
   });
 
@@ -235,7 +235,7 @@ describe('a wrong value', () => {
     },
   );
 
-  test('does not stop the next one from being told', () => {
+  test('does not stop the next one from being reported', () => {
     const paths: readonly VariableName[] = [
       'CUBESHIFT_HOME',
       'CUBESHIFT_CACHE',
@@ -249,7 +249,7 @@ describe('a wrong value', () => {
     expect(problems.join()).not.toContain('zanzibar');
   });
 
-  test('half a pair is told once, by whoever reads either half', () => {
+  test('half a pair is reported once, whichever half is read', () => {
     const certificate = { TEMPORAL_TLS_CERT: 'test/data/tls/server.pem' };
     const both = { ...certificate, TEMPORAL_TLS_KEY: 'test/data/tls/server.key' };
     for (const name of ['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY'] as const) {
@@ -258,7 +258,7 @@ describe('a wrong value', () => {
     }
   });
 
-  test('that is missing is told with what it is for', () => {
+  test('that is missing is reported with its purpose', () => {
     expect(problemsOf({}, ['TEMPORAL_ADDRESS', 'LOG_LEVEL', 'CUBE_DATABASE_URL'])).toEqual([
       'TEMPORAL_ADDRESS is not set (host:port of the Temporal server).',
       'CUBE_DATABASE_URL is not set (PostgreSQL URL of the cubes).',

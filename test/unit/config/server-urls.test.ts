@@ -23,7 +23,7 @@ describe('a password that is not percent-encoded', () => {
     ['p@s/s', '/', '%2F'],
     ['1%ss', '%', '%25'],
     ['p ss', ' ', '%20'],
-  ])('%s is told by the character that must be written otherwise', (password, character, written) => {
+  ])('the sentence about %s names the character that must be encoded', (password, character, written) => {
     const sentence = `must have ${character} of its user name or password written as ${written}`;
     expect(postgresUrlProblem(`postgres://reader:${password}@host:5432/heal7`)).toBe(sentence);
     expect(postgresUrlProblem(`postgres://reader:${password}@host/heal7?application_name=x`)).toBe(sentence);
@@ -74,7 +74,7 @@ describe('TLS parameters of a PostgreSQL URL', () => {
   });
 });
 
-test('a problem is told with the name of the variable, and without its value', () => {
+test('a problem is reported with the name of the variable, and without its value', () => {
   const read = () => readConfiguration({ CUBE_DATABASE_URL: 'postgres://u:hid#den@h/x' }, ['CUBE_DATABASE_URL']);
   expect(read).toThrow('CUBE_DATABASE_URL must have # of its user name or password written as %23');
   expect(read).not.toThrow(/hid|den@/);

@@ -17,7 +17,7 @@ test('every name in backticks of the glossary is one of the source', () => {
   expect(names.filter((name) => !(name.match(/\w+/g) ?? []).every((word) => words.has(word)))).toEqual([]);
 });
 
-test('every entry of the glossary is a term, its meaning, and the standard term it stands for', () => {
+test('every entry of the glossary is a term, its meaning, and the standard term for it', () => {
   expect(entries.filter((line) => !/^- \*\*.+\*\*.*: .+\. Standard term: .+\.$/.test(line))).toEqual([]);
 });
 

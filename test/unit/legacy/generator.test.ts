@@ -80,7 +80,7 @@ describe('the pillars', () => {
     return is_solar ? date : almanac.solarOf(date, is_leap_month ?? false);
   };
 
-  test('of clean rows are those of the calendar library, asked for each birth anew', () => {
+  test('of clean rows are those of the calendar library, called for each birth anew', () => {
     for (const { row } of clean.filter((_, place) => place % 10 === 0)) {
       const solar = solarOf(row);
       if (solar === undefined || row.birth_hour === null) throw new Error(`no date: ${row.id}`);

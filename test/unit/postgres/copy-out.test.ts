@@ -83,7 +83,7 @@ describe('a COPY', () => {
     expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   });
 
-  test('waits for whoever takes it, and keeps next to nothing meanwhile', async () => {
+  test('waits for its reader, and keeps next to nothing meanwhile', async () => {
     const before = process.memoryUsage();
     const taken = client.query(copyOf(200_000, 1000))[Symbol.asyncIterator]();
     await taken.next();
@@ -148,7 +148,7 @@ describe('a COPY', () => {
       .toBe('ClientWrite');
   }
 
-  test('that is left in the middle ends its connection, and nobody reads what still comes', async () => {
+  test('that is left in the middle ends its connection, and what still comes is not read', async () => {
     const ended = new Promise((resolve) => client.once('end', resolve));
     for await (const chunk of client.query(copyOf(500_000, 500))) {
       expect(chunk.length).toBeGreaterThan(0);

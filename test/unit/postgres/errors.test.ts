@@ -78,7 +78,7 @@ describe.each(['legacy', 'cube'] as const)('an error of the %s database', (side)
     (code) => expect(failureOf(side, databaseError(code)).message).toContain(`(SQLSTATE ${code})`),
   );
 
-  test('never tells what the server said about a row', () => {
+  test('never contains what the server said about a row', () => {
     for (const code of ['22021', '23505', '42501', '57014', '53100', '3D000', '08006', 'XX000', '57P01']) {
       const { message, hint, details } = failureOf(side, databaseError(code, { table: 'charts' }));
       for (const part of secret.split(' ')) expect(JSON.stringify([message, hint, details])).not.toContain(part);
@@ -157,7 +157,7 @@ describe.each(['legacy', 'cube'] as const)('an error of the %s database', (side)
     'ENETUNREACH',
     'ENOENT',
     'EACCES',
-  ])('of the network, %s, is unreachable and tells the code alone', (code) => {
+  ])('of the network, %s, is unreachable and names the code alone', (code) => {
     const failure = failureOf(side, networkError(code));
     expect(failure.type).toBe(bySide('unreachable', side));
     expect(failure.retryable).toBe(true);

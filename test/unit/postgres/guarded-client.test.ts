@@ -15,11 +15,11 @@ afterEach(() => {
   for (const close of closing.splice(0)) close();
 });
 
-describe.each(['cleartext', 'md5'] as const)('a server that asks for a password as %s', (way) => {
+describe.each(['cleartext', 'md5'] as const)('a server that requests a password as %s', (way) => {
   test.each([
     ['a client', (url: string) => connectClient(url, { applicationName: 'test' }, 2000)],
     ['a pool', (url: string) => createPool(url, { applicationName: 'test', max: 1 }).connect()],
-  ])('is told nothing by %s, and the remedy is named', async (_, open) => {
+  ])('gets no password from %s, and the remedy is named', async (_, open) => {
     const { port, told } = await asking(way);
     const failure = toFailure(await open(`postgres://u:${password}@127.0.0.1:${port}/d`).catch((error) => error));
     expect(failure).toMatchObject({ type: 'permission_denied', hint: expect.stringContaining('scram-sha-256') });
@@ -28,7 +28,7 @@ describe.each(['cleartext', 'md5'] as const)('a server that asks for a password 
     expect(told.messages).toEqual([]);
   });
 
-  test('is told over TLS', async () => {
+  test('gets it over TLS', async () => {
     const { port, told } = await asking(way);
     const url = `postgres://u:${password}@127.0.0.1:${port}/d?sslmode=no-verify`;
     await connectClient(url, { applicationName: 'test' }, 2000).catch(() => undefined);

@@ -74,7 +74,7 @@ test('an empty variable is no server of one’s own', () => {
   expect(stackEnvironment(settings, { REDIS_URL: '', CUBE_JWT_SECRET: '' })).toEqual(stackEnvironment(settings, {}));
 });
 
-test('each program’s port can be asked for', () => {
+test('each program’s port can be set', () => {
   const asked = {
     CONTROL_PORT: '1',
     GATEWAY_PORT: '2',

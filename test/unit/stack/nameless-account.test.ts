@@ -29,7 +29,7 @@ test.skipIf(!canBeNameless)('an account without a name chooses ports for a stack
   expect([stderr, stdout]).toEqual(['', 'true\n']);
 });
 
-test.skipIf(!canBeNameless)('an account without a name is told of a database what anybody is', () => {
+test.skipIf(!canBeNameless)('an account without a name gets the same advice about a database as any other', () => {
   const url = 'postgres://127.0.0.1:1/heal7';
   const { stdout, stderr, status } = nameless([built('cli/main.js'), 'check'], { LEGACY_DATABASE_URL: url });
   expect(stdout).toContain('LEGACY_DATABASE_URL');

@@ -18,7 +18,7 @@ async function started(environment: NodeJS.ProcessEnv): Promise<Record<string, s
   return env;
 }
 
-test('every variable of a stack is taken for its own again, and for nobody else’s', async () => {
+test('every variable of a stack is recognised as its own again, and as no other stack’s', async () => {
   const env = await started({});
   expect(withoutOwnValues(home, { ...env, PATH: '/bin' })).toEqual({ PATH: '/bin' });
 });

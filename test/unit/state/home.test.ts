@@ -57,7 +57,7 @@ describe('the state folder', () => {
     unlock();
   });
 
-  test('is its user’s alone again when somebody opened it', () => {
+  test('is its user’s alone again when it was opened to others', () => {
     const open = new StackHome(scratch);
     open.prepare();
     expect(modeOf(open.folder)).toBe(0o700);
@@ -109,7 +109,7 @@ describe('the state folder', () => {
     expect([home.environment(), home.processes(), home.supervisor()]).toEqual([undefined, [], undefined]);
   });
 
-  test('keeps what it is told about processes', () => {
+  test('keeps what is recorded about processes', () => {
     const entry = { name: 'control', pid: 1, startTime: '2', port: 8090, version: '1', state: 'ready' } as const;
     home.recordProcesses([entry]);
     expect(new StackHome(home.folder).processes()).toEqual([entry]);

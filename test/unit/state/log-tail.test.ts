@@ -18,12 +18,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-test('what was there before is not told', () => {
+test('what was there before is not printed', () => {
   tail.passOn();
   expect(told).toEqual([]);
 });
 
-test('whole lines are told once, as they come', () => {
+test('whole lines are printed once, as they come', () => {
   appendFileSync(file, 'one\ntwo\n');
   tail.passOn();
   tail.passOn();
@@ -32,7 +32,7 @@ test('whole lines are told once, as they come', () => {
   expect(told.join('\n').split('\n')).toEqual(['one', 'two', 'three']);
 });
 
-test('a line is told when it is whole, its characters too', () => {
+test('a line is printed when it is whole, its characters too', () => {
   const bytes = Buffer.from('시작하는 중 🔮\n');
   for (const byte of bytes) {
     tail.passOn();

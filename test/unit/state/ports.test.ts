@@ -19,7 +19,7 @@ function takenPort(): Promise<number> {
   });
 }
 
-test('a port is free when nobody listens on it', async () => {
+test('a port is free when no program listens on it', async () => {
   const port = await takenPort();
   expect(await isPortFree(port)).toBe(false);
   await new Promise((resolve) => servers.pop()?.close(resolve));
@@ -31,7 +31,7 @@ test('the usual port is chosen when it is free', async () => {
   expect(await choosePort(port, new Set())).toBe(port);
 });
 
-test('another one is chosen when somebody listens on the usual one, or it is spoken for', async () => {
+test('another one is chosen when a program listens on the usual one, or it is reserved', async () => {
   const busy = await takenPort();
   const free = await choosePort(0, new Set());
   for (const [usual, taken] of [

@@ -32,7 +32,7 @@ describe('a process', () => {
     expect(isAlive(identity)).toBe(true);
   });
 
-  test('is told apart from a later one with its number', () => {
+  test('differs from a later one with its number', () => {
     const { pid, startTime } = identityOf(start());
     expect(isAlive({ pid, startTime: String(Number(startTime) - 1) })).toBe(false);
   });

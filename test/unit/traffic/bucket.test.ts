@@ -33,7 +33,7 @@ test('ids of any bytes have the bucket of those bytes, remembered or not', () =>
   );
 });
 
-test('of 100,000 users whoever is on the cube stays there at every higher percentage, and each share is right', () => {
+test('of 100,000 users each on the cube stays there at every higher percentage, and each share is right', () => {
   const buckets = createBuckets(1000);
   const onCube = new Array<number>(101).fill(0);
   let left = 0;

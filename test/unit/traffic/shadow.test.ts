@@ -76,7 +76,7 @@ test('what a rule names does not count, the rest does', async () => {
   expect(counts?.fields.has('body.warnings[]')).toBe(false);
 });
 
-test('a side that fails, hangs until its limit, or throws is skipped and hurts nobody', async () => {
+test('a side that fails, hangs until its limit, or throws is skipped and harms no request', async () => {
   for (const failing of ['cube', 'legacy'] as const) {
     const { counts } = await compare((side) => {
       if (side === failing) throw new Error('away');

@@ -53,7 +53,7 @@ const restsVerified = ({ status, stage }: MigrationState) => status === 'waiting
 const canLeave = ({ status, stage }: MigrationState) =>
   !endedStatuses.has(status) && !(status === 'running' && (stage === 'rolling_back' || stage === 'done'));
 
-describe('steering words fit', () => {
+describe('actions that are allowed', () => {
   test('pause: a running migration that is not on its way out', () => {
     expect(statesWith('pause')).toEqual(statesThat((state) => state.status === 'running' && canLeave(state)));
   });
@@ -73,7 +73,7 @@ describe('steering words fit', () => {
     expect(statesWith('rollback')).toEqual(statesThat(canLeave));
   });
 
-  test('complete: one that rests verified, with no reject that nobody accepted, and no other', () => {
+  test('complete: one that waits verified, without an open reject, and no other', () => {
     expect(statesWith('complete')).toEqual(statesThat((state) => restsVerified(state) && !state.openRejects));
   });
 
@@ -95,7 +95,7 @@ describe('steering words fit', () => {
       expect([where(state), allowedActions(state)]).toEqual([where(state), []]);
   });
 
-  test('each is told once', () => {
+  test('each is listed once', () => {
     for (const state of states) {
       const fitting = allowedActions(state);
       expect(new Set(fitting).size).toBe(fitting.length);
@@ -114,7 +114,7 @@ describe('steering words fit', () => {
   });
 });
 
-describe('before a request that was accepted is taken up', () => {
+describe('while the plan has accepted a command and not begun it', () => {
   test('only a way out comes before it, and none before a way out', () => {
     for (const state of states) {
       const fitting = allowedActions(state);

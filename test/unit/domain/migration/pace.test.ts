@@ -15,7 +15,7 @@ describe('a limit of rows a second', () => {
     expect(waitForRate(1_000_000, 0, null)).toBe(0);
   });
 
-  test('is kept by whoever waits as long as it says', () => {
+  test('holds for a caller that waits as long as it says', () => {
     fc.assert(
       fc.property(fc.nat(100_000), fc.nat(100_000), fc.integer({ min: 1, max: 100_000 }), (rows, elapsed, limit) => {
         const seconds = (elapsed + waitForRate(rows, elapsed, limit)) / 1000;

@@ -118,7 +118,7 @@ describe('the table of rejects', () => {
     expect(new Set(rows.map(([reason]) => reason))).toEqual(new Set(sajuRejectReasons));
   });
 
-  test('is looked at from the top: of two reasons the first is told', () => {
+  test('is checked from the top: of two reasons the first is reported', () => {
     const first = new Map<SajuRejectReason, Partial<LegacySajuRecord>>();
     for (const [reason, , changes] of rows) if (!first.has(reason)) first.set(reason, changes);
     const spoilt = [...sajuRejectReasons].reverse();
@@ -142,7 +142,7 @@ describe('the table of rejects', () => {
     ]);
   });
 
-  test('tells the field and never its value', () => {
+  test('names the field and never its value', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 4, unit: 'grapheme' }), (value) => {
         for (const field of ['year_pillar', 'month_pillar', 'day_pillar', 'hour_pillar', 'created_at'] as const) {

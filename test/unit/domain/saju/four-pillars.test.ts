@@ -110,7 +110,7 @@ test.each([
   expect(warningsOf(birth(parts))).toEqual(warnings);
 });
 
-test('fold tells two births apart that one clock showed alike', () => {
+test('fold distinguishes two births that one clock showed alike', () => {
   const twice = { year: 1987, month: 10, day: 11, hour: 2, minute: 30, clock: 'lmt' } as const;
   expect(pillarsOf(birth({ ...twice, fold: 0 })).split(' ')[3]).toBe('임자');
   expect(pillarsOf(birth({ ...twice, fold: 1 })).split(' ')[3]).toBe('계축');

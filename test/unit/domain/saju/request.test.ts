@@ -69,7 +69,7 @@ describe('a body of calculate', () => {
     ['save', { ...least, save: 'no' }],
     ['is_leapmonth', { ...least, is_leapmonth: true }],
     ['__proto__', JSON.parse(JSON.stringify(least).replace('{', '{"__proto__": 1, '))],
-  ])('is malformed, and told so by its %s', (field, body) => {
+  ])('is malformed, and the answer names its %s', (field, body) => {
     expect(readCalculateRequest(body)).toMatchObject({ kind: 'refusal', status: 400, field });
   });
 
@@ -90,7 +90,7 @@ describe('a body of calculate', () => {
     ['birth_hour', { birth_hour: 24 }],
     ['birth_minute', { birth_minute: -1 }],
     ['is_leap_month', { birth_year: 2012, birth_month: 4, is_solar: false, is_leap_month: true }],
-  ])('is impossible, and told so by its %s', (field, parts) => {
+  ])('is impossible, and the answer names its %s', (field, parts) => {
     expect(readCalculateRequest({ ...least, ...parts })).toMatchObject({ kind: 'refusal', status: 422, field });
   });
 

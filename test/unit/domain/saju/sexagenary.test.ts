@@ -12,7 +12,7 @@ test('there are sixty pillars, no two alike, from 갑자 to 계해', () => {
   ]);
 });
 
-test('each stands at its own place', () => {
+test('each is at its own place', () => {
   for (const [place, pillar] of sixtyPillars.entries()) {
     expect(placeOfPillar(pillar)).toBe(place);
     expect(isPillar(pillar)).toBe(true);

@@ -27,7 +27,7 @@ test.each([
   ['text that is no JSON', 'one', 'other', ['body']],
 ])('%s is a difference', (_what, one, other, expected) => expect(fields(one, other)).toEqual(expected));
 
-test('where the status differs nothing else is told', () => {
+test('where the status differs nothing else is reported', () => {
   const [difference, ...rest] = compareResponses(answer('{"a":1}'), answer('{"b":2}', 500)) ?? [];
   expect(rest).toEqual([]);
   expect(difference).toMatchObject({ field: 'status', one: '200', other: '500' });

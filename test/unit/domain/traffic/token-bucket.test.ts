@@ -17,7 +17,7 @@ test('a burst at once, then one each interval', () => {
   expect(play([1000, 1000, 1000, 1000, 1499, 1500, 1600, 2000], rate)).toEqual([1000, 1000, 1000, 1500, 2000]);
 });
 
-test('who waits as long as told is let through, and not a moment before', () => {
+test('a client that waits for the stated time is served, and not a moment before', () => {
   const rates = fc.record({ perSecond: fc.integer({ min: 1, max: 1000 }), burst: fc.integer({ min: 1, max: 100 }) });
   fc.assert(
     fc.property(rates, fc.array(fc.integer({ min: 0, max: 500 }), { maxLength: 200 }), (rate, gaps) => {

@@ -75,7 +75,7 @@ describe.each(['postgres', 'temporal'] as const)('%s', (name) => {
     });
   });
 
-  test('is asked for by its pinned version', async () => {
+  test('is requested by its pinned version', async () => {
     replaceDownloaders('exit 1');
     await expect(ensureArtifact(name, cache, silent)).rejects.toThrow();
     const { source, version } = artifacts[name];
@@ -83,7 +83,7 @@ describe.each(['postgres', 'temporal'] as const)('%s', (name) => {
     expect(readFileSync(join(folder, 'calls'), 'utf8')).toContain(asked);
   });
 
-  test('is asked for from a folder that only root fills, by a Python that reads no module there', async () => {
+  test('is requested from a folder that only root fills, by a Python that reads no module there', async () => {
     replaceDownloaders('exit 1');
     await expect(ensureArtifact(name, cache, silent)).rejects.toThrow();
     const calls = readFileSync(join(folder, 'calls'), 'utf8');

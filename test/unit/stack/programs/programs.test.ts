@@ -33,7 +33,7 @@ describe('the programs of a stack', () => {
     expect(programProcess(gateway, env, {}).env).toMatchObject({ CUBE_HOST: '127.0.0.1', CUBE_PORT: '4' });
   });
 
-  test('each is told of the secrets that it needs, and of no other', () => {
+  test('each gets the secrets that it needs, and no other', () => {
     const [temporal, user] = [
       ['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY', 'TEMPORAL_API_KEY'],
       ['USER_JWT_SECRET', 'USER_JWT_SECRET_PREVIOUS'],

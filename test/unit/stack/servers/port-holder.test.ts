@@ -49,7 +49,7 @@ describe.skipIf(!canBeStranger)("another user's program on a port that the stack
     ['a server that is to start', (port: number) => refuseStranger(port, account)],
     ['PostgreSQL that is prepared', async (port: number) => prepareDatabase(server(port), await settings(), 'cube')],
     ['Redis that gets ready', (port: number) => redis(port).ready(1)],
-  ])('is not taken for %s, and is told nothing', async (_, look) => {
+  ])('is not taken for %s, and gets nothing', async (_, look) => {
     const stranger = await listeningStranger();
     await expect(look(stranger.port)).rejects.toThrow(
       `Port ${stranger.port} is held by another user's program (user id 65534).`,

@@ -44,7 +44,7 @@ test.skipIf(!isRoot).each([
   ['a named account', '0-0123456789ab', 0],
   ['a name too short', `${account}-0123456789a`, account],
   ['a folder below', `${account}-0123456789ab/../important`, account],
-])('a recorded folder with %s is left alone, and told of', (_, name, recorded) => {
+])('a recorded folder with %s is left alone, and reported', (_, name, recorded) => {
   const folder = `${join(root, `left-${made++}`)}/${name}`;
   mkdirSync(folder, { recursive: true });
   home.recordDatabasePlace({ folder, account: recorded });
@@ -82,7 +82,7 @@ describe.skipIf(!isRoot)('databases in a folder that everybody may write to', ()
     ['a link', () => symlinkSync(theirs, folder)],
     ['a file', () => writeFileSync(folder, '')],
     ['a folder of another user', () => makeFolderOf(65_534)],
-  ])('are not put where somebody made %s', async (_, plant) => {
+  ])('are not put where another user made %s', async (_, plant) => {
     mkdirSync(theirs);
     plant();
     const before = [lstatSync(folder).uid, statSync(theirs).uid];
@@ -96,7 +96,7 @@ describe.skipIf(!isRoot)('databases in a folder that everybody may write to', ()
 });
 
 describe.skipIf(!isRoot)('a data folder', () => {
-  test('is made where its maker writes nothing else, and is marked when nobody else can lead the mark elsewhere', async () => {
+  test('is made where its maker writes nothing else, and is marked when no other user can redirect the mark', async () => {
     const place = { folder: join(root, `${account}-data`), program: '', account };
     mkdirSync(place.folder);
     await makeDataFolder(place, 'postgres-cube', async (folder, maker) => {

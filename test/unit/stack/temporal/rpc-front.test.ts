@@ -76,7 +76,7 @@ async function textOf(socket: Socket): Promise<string> {
   return text;
 }
 
-describe('who is let in', () => {
+describe('access', () => {
   test('the holder of the client’s certificate, over TLS 1.2 and 1.3, speaking HTTP/2', async () => {
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
       const { near, far } = await enter({ ...asClient(), maxVersion });
@@ -101,14 +101,14 @@ describe('who is let in', () => {
     ['who trusts another authority', () => ({ ...asClient(), ca: read(others.authority) })],
     ['who speaks another protocol', () => ({ ...asClient(), ALPNProtocols: ['http/1.1'] })],
     ['who asks for another host', () => ({ ...asClient(), servername: 'evil.example' })],
-  ])('nobody %s', async (_, options) => {
+  ])('no client %s', async (_, options) => {
     const before = arrived.length;
     await expect(enter(options())).rejects.toThrow('refused');
     expect(arrived.slice(before)).toEqual([]);
   });
 });
 
-test('there is a most of connections, whoever opens them', () => {
+test('the number of connections is limited, whichever client opens them', () => {
   expect(front.maxConnections).toBe(512);
 });
 

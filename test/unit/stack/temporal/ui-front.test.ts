@@ -74,11 +74,11 @@ async function send({ method = 'GET', path = '/', headers = {}, body }: Sent) {
 
 const own = () => `127.0.0.1:${port}`;
 
-test('there is a most of connections, whoever opens them', () => {
+test('the number of connections is limited, whichever client opens them', () => {
   expect(front.maxConnections).toBe(512);
 });
 
-describe('who is let in', () => {
+describe('access', () => {
   test('the link gives a cookie that only this front reads, and goes on to the page behind it without the secret', async () => {
     const { status, headers } = await send({ path: `/open/${secret}/namespaces/default/workflows/a%2Fb?x=1` });
     expect(status).toBe(200);
@@ -138,7 +138,7 @@ describe('where a request comes from', () => {
     ['a page of another site', () => ({ host: own(), 'sec-fetch-site': 'cross-site' })],
     ['a page of another port', () => ({ host: own(), 'sec-fetch-site': 'same-site' })],
     ['a frame', () => ({ ...link(), 'sec-fetch-dest': 'iframe' })],
-  ])('%s is refused, whatever is asked, with the right cookie', async (_, headers) => {
+  ])('%s is refused, whatever it requests, with the right cookie', async (_, headers) => {
     for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS'])
       for (const path of ['/', '/api/v1/x'])
         expect((await send({ method, path, headers: { cookie, ...headers() } })).status, method).toBeGreaterThanOrEqual(
@@ -186,6 +186,6 @@ test('large and slow answers are streamed whole', async () => {
   expect((await send({ path: '/slow', headers: { cookie } })).text).toBe('first page');
 });
 
-test('readiness is told to anyone, and nothing else', async () => {
+test('readiness is public, and nothing else', async () => {
   expect(await send({ path: readyPath })).toMatchObject({ status: 200, text: 'ready\n' });
 });

@@ -37,7 +37,7 @@ describe('undos', () => {
     expect(order).toEqual(['openFence', 'removeRows', 'dropSlot']);
   });
 
-  test('go on after one that fails, which is told with its reason', async () => {
+  test('go on after one that fails, which is reported with its reason', async () => {
     const order: string[] = [];
     const left = await registered().undoAll(async (undo) => {
       order.push(undo);
@@ -47,14 +47,14 @@ describe('undos', () => {
     expect(left).toEqual([{ undo: 'removeRows', reason: 'The cube database cannot be reached.' }]);
   });
 
-  test('that all fail are all told, in the order they were tried', async () => {
+  test('that all fail are all reported, in the order of their attempts', async () => {
     const left = await registered().undoAll(async (undo) => {
       throw failing(`${undo} did not work.`);
     });
     expect(left.map(({ undo }) => undo)).toEqual(['openFence', 'removeRows', 'dropSlot']);
   });
 
-  test('are told without a known cause, too', async () => {
+  test('are reported without a known cause, too', async () => {
     const lost = new ActivityFailure('Activity task timed out', 'removeRows', '1', RetryState.TIMEOUT, 'worker');
     const left = await new Saga<Undo>(['removeRows']).undoAll(async () => {
       throw lost;

@@ -58,7 +58,7 @@ describe('the gate', () => {
     });
   });
 
-  test('holds on a burn rate, and goes back where nobody is left on legacy', () => {
+  test('holds on a burn rate, and goes back where no user is left on legacy', () => {
     const burning = evidenceOf(Array.from({ length: 10 }, () => ({ requests: 200, failed: 6 })));
     expect(judge(burning, 50, usualSettings)).toMatchObject({ verdict: 'hold', reason: 'burn_rate' });
     expect(judge(burning, 100, usualSettings)).toMatchObject({ verdict: 'back', reason: 'burn_rate' });

@@ -10,7 +10,7 @@ const standing = (percentage: number | null, enabled = true, changedBy: string |
 });
 
 describe.each(rampStatuses)('a ramp that is %s', (status) => {
-  test('tells the weight that stands, and says so where it remembers another', () => {
+  test('has the current weight, and says so where it remembers another', () => {
     expect(withCurrentWeight(view(status), standing(60))).toMatchObject({
       percentage: 60,
       weight: { enabled: true, percentage: 60 },
@@ -18,7 +18,7 @@ describe.each(rampStatuses)('a ramp that is %s', (status) => {
     });
   });
 
-  test('tells a cube that was closed, and a weight that nobody can go by', () => {
+  test('reports a cube that was closed, and an invalid weight', () => {
     const closed = withCurrentWeight(view(status), standing(10, false));
     expect([closed.percentage, closed.sentence]).toEqual([0, 'So it is. The cube is closed now, and its weight 10 %.']);
     const spoilt = withCurrentWeight(view(status), standing(null));
@@ -26,13 +26,13 @@ describe.each(rampStatuses)('a ramp that is %s', (status) => {
     expect(spoilt).toMatchObject({ percentage: 10, weight: { percentage: null } });
   });
 
-  test('tells of what it remembers alone that it does, while Redis does not answer', () => {
+  test('says that the weight is the last known one, while Redis does not answer', () => {
     const { sentence, weight } = withCurrentWeight(view(status), null);
     expect(sentence).toBe('So it is. Redis does not answer; the weight was 10 % when it was seen last.');
     expect(weight).toBeNull();
   });
 
-  test('adds nothing where the weight is the one it tells, unless it has ended', () => {
+  test('adds nothing where the weight is the one of its view, unless it has ended', () => {
     const ended = status === 'completed' || status === 'stopped';
     const told = ended ? 'So it is. The weight is 10 % now.' : 'So it is.';
     expect(withCurrentWeight(view(status), standing(10)).sentence).toBe(told);
@@ -45,7 +45,7 @@ describe.each(rampStatuses)('a ramp that is %s', (status) => {
   });
 });
 
-test('a step of its own that is on its way is not told as a change of somebody', () => {
+test('a step of its own that is on its way is not reported as a change by another caller', () => {
   const own = withCurrentWeight(view('ramping'), standing(50, true, 'ramp/saju'));
   expect([own.percentage, own.sentence]).toEqual([50, 'So it is.']);
 });

@@ -59,7 +59,7 @@ test('fewer than five refused users of the cube, whatever legacy does, are no pr
   expect(findRefusing(addRefusals(refusals, { route: one }))).toMatchObject({ route: 'route', users: 5 });
 });
 
-test('with nobody at legacy to compare with nothing is shown', () => {
+test('with no user on legacy to compare with nothing is shown', () => {
   const alone = { cubeUsers: 500, cubeFailedUsers: 500, legacyUsers: 0, legacyFailedUsers: 0 };
   expect(findRefusing(addRefusals({}, { route: alone }))).toBeUndefined();
 });
