@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { rolldown } from 'rolldown';
+import { builtFrom } from './built-from.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
@@ -59,7 +60,10 @@ async function build(only) {
   for (const { folder } of groups.filter(isBuilt)) rmSync(join(dist, folder), { recursive: true, force: true });
   for (const group of groups.filter(isBuilt)) await bundle(group, 'node');
   for (const group of pure.filter(isBuilt)) await bundle(group, 'neutral');
-  if (isBuilt({ folder: 'src' })) await bundleWorkflows();
+  if (isBuilt({ folder: 'src' })) {
+    await bundleWorkflows();
+    await writeFile(join(dist, 'src', 'build.json'), `${JSON.stringify(builtFrom(root))}\n`);
+  }
 }
 
 async function bundle({ folder, programs }, platform) {

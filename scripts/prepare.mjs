@@ -50,6 +50,7 @@ function sourcesFingerprint() {
     'package-lock.json',
     'tsconfig.json',
     'scripts/build.mjs',
+    'scripts/built-from.mjs',
     'tsconfig.client.json',
     ...files.filter((file) => file.endsWith('.ts')).sort(),
   ]);

@@ -1,9 +1,10 @@
 import { Command } from 'commander';
-import { packageVersion } from '../base/package-root.js';
+import { describeVersion } from '../base/build.js';
 import { registerAuditCommands } from './audit.js';
 import { registerCheckCommand } from './check.js';
 import { createControlClient } from './control-client.js';
 import { registerCubeCommands } from './cubes.js';
+import { addExamples } from './examples.js';
 import { registerMigrateCommands } from './migrate.js';
 import type { Output } from './output.js';
 import { personNamed } from './person.js';
@@ -18,7 +19,11 @@ import { registerTrafficCommands } from './traffic.js';
 export function createProgram(output: Output): Command {
   const program = new Command('cubeshift')
     .description('moves a monolith to cubes, verified and reversible')
-    .version(packageVersion())
+    .version(
+      describeVersion(),
+      '-V, --version',
+      'print the version, the commit it was built from, and the version of Node.js',
+    )
     .option('--as <name>', 'who you are, for the audit; any command that changes something takes it', personNamed);
   const connect = () => createControlClient(program.opts<{ as?: string }>().as);
   program.exitOverride().configureOutput({ writeOut: output.print, writeErr: (text) => output.talk(text.trimEnd()) });
@@ -32,7 +37,9 @@ export function createProgram(output: Output): Command {
   registerReleaseCommands(program, output);
   registerAuditCommands(program, output, connect);
   registerTrafficCommands(program, output, connect);
-  for (const command of allCommands(program)) command.exitOverride().copyInheritedSettings(program);
+  const commands = allCommands(program);
+  for (const command of commands) command.exitOverride().copyInheritedSettings(program);
+  addExamples(program, commands);
   return program;
 }
 
