@@ -21,15 +21,19 @@ export function createKindDispatch(
     run: RunReference,
     work: (kind: Kind, step: StepContext) => Promise<T>,
     givesUp: GivesUp = patience.step(run.migrationId),
-    { checksLedger = true } = {},
+    { checksLedger = true, isShort = false } = {},
   ): Promise<T> {
     return guarded(
       () =>
         recordingRetries(databases, run, () =>
-          heartbeating(databases, async ({ databases, reportProgress, signal }) => {
-            if (checksLedger) await atSide('cube', checkLedger);
-            return work(registry[run.kind], { databases, worker, signal, reach, reportProgress });
-          }),
+          heartbeating(
+            databases,
+            async ({ databases, reportProgress, signal }) => {
+              if (checksLedger) await atSide('cube', checkLedger);
+              return work(registry[run.kind], { databases, worker, signal, reach, reportProgress });
+            },
+            { isShort },
+          ),
         ),
       { givesUp },
     );

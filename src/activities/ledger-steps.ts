@@ -7,7 +7,6 @@ import { releaseRanges } from '../postgres/ledger/ranges.js';
 import { acceptRejects, countRejects, type RejectCounts } from '../postgres/ledger/rejects.js';
 import {
   countRun,
-  finalizeOwnership,
   type RecordedState,
   type RunCounts,
   recordEstimate,
@@ -74,14 +73,6 @@ export function createLedgerSteps({ databases, reach }: ActivityDependencies) {
       atCube(run, (cube) => {
         const rows = ids === 'all' ? ids : ids.map((id) => parseRowName(id, mainTableOf(run.kind)));
         return acceptRejects(cube, run, rows, by, why);
-      }),
-
-    /** Hands the moved rows over for good. */
-    finalize: (run: RunReference): Promise<void> =>
-      atCube(run, async (cube) => {
-        reach('before-finalize');
-        await finalizeOwnership(cube, run);
-        reach('after-finalize');
       }),
   };
 }

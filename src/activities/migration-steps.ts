@@ -5,6 +5,7 @@ import type { CopyLane, Finished, Kind, LaneRound, VerifyRound } from '../kinds/
 import { atSide } from '../postgres/databases.js';
 import { reopenMismatchedItems } from '../postgres/ledger/items.js';
 import { recordEstimate, recordUnmapped } from '../postgres/ledger/run-state.js';
+import { recordEvidence } from '../postgres/ledger/verifications.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { createKindDispatch } from './kind-dispatch.js';
 
@@ -13,6 +14,7 @@ import { createKindDispatch } from './kind-dispatch.js';
  * be cancelled; then, as when killed, their next attempt continues from the ledger.
  */
 export function createMigrationSteps(deps: ActivityDependencies, registry: Readonly<Record<MigrationKind, Kind>>) {
+  const { reach } = deps;
   const { byKind, patience } = createKindDispatch(deps, registry);
   return {
     /** Everything that can be found wrong before anything is changed; looks at the whole target. */
@@ -36,9 +38,16 @@ export function createMigrationSteps(deps: ActivityDependencies, registry: Reado
     /** Copies as one of the run's lanes until the source is exhausted or the round is over. */
     copyLane: (lane: CopyLane): Promise<LaneRound> => byKind(lane, (kind, step) => kind.copy(lane, step)),
 
-    /** Compares both databases from where the verification is. */
+    /** Compares both databases from where the verification is; once it has ended, the ledger keeps the kind's evidence of it. */
     verifyRows: (run: RunReference, verificationId: string): Promise<VerifyRound> =>
-      byKind(run, (kind, step) => kind.verify(run, verificationId, step)),
+      byKind(run, async (kind, step) => {
+        const round = await kind.verify(run, verificationId, step);
+        if (round.kind !== 'concluded') return round;
+        const { cube } = step.databases;
+        const section = await kind.evidence(run, step);
+        await atSide('cube', () => recordEvidence(cube, run, verificationId, section));
+        return round;
+      }),
 
     /** Makes the target equal to the source where the last verification found it different. */
     repairRows: (run: RunReference, options: MigrationOptions): Promise<Finished> =>
@@ -55,6 +64,19 @@ export function createMigrationSteps(deps: ActivityDependencies, registry: Reado
     /** The undo of every move: removes what runs of the kind put there. */
     removeMovedRows: (run: RunReference): Promise<void> =>
       byKind(run, (kind, step) => kind.remove(run, step), patience.undo),
+
+    /** Hands what was moved over for good, and completes the run. */
+    finalize: (run: RunReference): Promise<void> =>
+      byKind(
+        run,
+        async (kind, step) => {
+          reach('before-finalize');
+          await kind.handOver(run, step);
+          reach('after-finalize');
+        },
+        patience.step(run.migrationId),
+        { isShort: true },
+      ),
   };
 }
 

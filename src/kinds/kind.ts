@@ -44,6 +44,9 @@ export type VerifyRound =
   | { readonly kind: 'concluded'; readonly verdict: VerificationVerdict }
   | { readonly kind: 'round_over' | 'stopped' };
 
+/** A kind's own part of the evidence report, as JSON: ids, names and counts, no record contents. */
+export type EvidenceSection = Readonly<Record<string, unknown>>;
+
 /** False when the worker is shut down in between: what is left is done by calling again. */
 export interface Finished {
   readonly finished: boolean;
@@ -75,6 +78,14 @@ export interface Kind {
   ): Promise<Finished>;
   /** The undo of every move: removes what runs of the kind own, children before their parents, and nothing else. */
   remove(run: RunReference, step: StepContext): Promise<void>;
+  /**
+   * The last step of `complete`, after which there is no way back: does what the kind has to do before, and at its end has the ledger
+   * hand over what runs of the kind own and complete the run, in one transaction (`finalizeOwnership`). Lasts seconds; what it has to
+   * wait for it throws as a failure that is retried.
+   */
+  handOver(run: RunReference, step: StepContext): Promise<void>;
+  /** What the verification that has just ended rests on, beyond what the ledger counts of every kind. */
+  evidence(run: RunReference, step: StepContext): Promise<EvidenceSection>;
   /** How much of a sample of what the ledger owns is there: a look of a second, however large the tables. */
   countOwned(cube: pg.Pool): Promise<{ readonly owned: number; readonly present: number }>;
   /** Throws what keeps the connected role from reading the kind's tables in legacy. */

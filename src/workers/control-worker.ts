@@ -77,7 +77,7 @@ export async function startControlWorker(config: ConfigurationOf<'control-worker
     workflowBundle: { codePath: workflowBundlePath },
     activities: joinActivities([
       createLedgerSteps(steps),
-      // Of these the plan sends preflight alone to this queue.
+      // Of these the plans send `preflight` and `finalize` to this queue.
       createMigrationSteps(steps, registry),
       createTrafficReads({ ...traffic, calls }),
       createWeightSteps(traffic),

@@ -98,6 +98,25 @@ test('a new kind is moved, found damaged, repaired and rolled back', { timeout: 
   expect(states.rows).toEqual([{ state: 'undone' }]);
 });
 
+test('a new kind has its own part of the hand-over and of the report', { timeout: limit }, async () => {
+  await rest('start', 'talismans', '--id', 'second');
+  expect(await rest('rejects', 'second', '--accept', '--by', 'test', '--why', 'torn')).toMatchObject({
+    status: 'waiting',
+  });
+  const { report } = JSON.parse((await cubeshift('migrate', 'report', 'second')).stdout);
+  expect(report.evidence.section).toMatchObject({
+    tables: [{ table: 'talismans', target: 'paperwork.talismans', compared_fields: 3 }, {}],
+    drawings: { stored: 56, published: 56 },
+  });
+  expect(await rest('complete', 'second')).toMatchObject({ status: 'completed' });
+  const accepted = await cube.query('select count(accepted_at)::int as accepted from paperwork.drawings');
+  expect(accepted.rows).toEqual([{ accepted: 56 }]);
+  const states = await cube.query(`
+    select (select array_agg(distinct state) from ledger.batches where migration_id = 'second') as rows,
+           (select array_agg(distinct state) from ledger.items where migration_id = 'second') as items`);
+  expect(states.rows).toEqual([{ rows: ['final'], items: ['final'] }]);
+});
+
 function cubeshift(...args: readonly string[]): Promise<Said> {
   return runCommand(args, home, tree.folder);
 }

@@ -6,6 +6,7 @@ import Schema from 'typebox/schema';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { issueCubeToken } from '../../src/auth/tokens.js';
 import type { MigrationView } from '../../src/domain/migration/migration.js';
+import { sajuRecordsMapping } from '../../src/kinds/saju-records/mapping.js';
 import { runCommand } from '../support/command-line.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
@@ -592,6 +593,19 @@ describe('one run from its start to its end', () => {
     await engine.complete('one');
     const ended = await engine.waitForRest('one');
     expect(ended).toMatchObject({ status: 'completed', stage: 'done', actions: [] });
+    const { body } = await engine.call('GET', '/v1/migrations/one/report');
+    const table = {
+      table: 'saju_records',
+      parent: null,
+      source: 'public.saju_records',
+      target: 'saju.charts',
+      key: 'id',
+      compared_fields: sajuRecordsMapping.comparedFields.length,
+      not_compared: ['migrated_at'],
+    };
+    expect(body).toMatchObject({
+      report: { evidence: { verification_id: expect.any(String), section: { tables: [table] } } },
+    });
     await stream.ended;
     const { told } = stream;
     for (const { view } of told) expectFits('#/components/schemas/Migration', view);

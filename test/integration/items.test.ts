@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createItemSteps } from '../../src/activities/item-steps.js';
-import { createLedgerSteps } from '../../src/activities/ledger-steps.js';
+import { createMigrationSteps } from '../../src/activities/migration-steps.js';
 import { defaultOptionsOf } from '../../src/domain/catalog.js';
 import type { ItemRef } from '../../src/domain/migration/items.js';
 import type { MigrationId } from '../../src/domain/migration/migration.js';
@@ -86,7 +86,8 @@ function steps(items: Partial<KindItems> = {}) {
     make: (run: RunReference, one: ItemRef, step: string) => perform(all.runItemStep, run, one, step),
     undo: (run: RunReference, one: ItemRef) => perform(all.undoItem, run, one),
     undoAll: (run: RunReference, scope: 'all' | 'unfinished') => perform(all.undoItems, run, scope),
-    finalize: (run: RunReference) => perform(createLedgerSteps(deps).finalize, run),
+    finalize: (run: RunReference) =>
+      perform(createMigrationSteps(deps, { ...registry, [newKind]: talismans }).finalize, run),
   };
 }
 

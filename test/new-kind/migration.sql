@@ -20,5 +20,6 @@ create table paperwork.talisman_orders (
 create table paperwork.drawings (
   talisman_id bigint primary key,
   svg text not null,
-  published_at timestamptz
+  published_at timestamptz,
+  accepted_at timestamptz
 );

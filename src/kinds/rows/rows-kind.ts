@@ -5,6 +5,7 @@ import { atSide } from '../../postgres/databases.js';
 import { meetsOwnedRows } from '../../postgres/ledger/moved-rows.js';
 import { claimOperation, type OperationClaim } from '../../postgres/ledger/operations.js';
 import { releaseRanges } from '../../postgres/ledger/ranges.js';
+import { finalizeOwnership } from '../../postgres/ledger/run-state.js';
 import type { CopyLane, Kind, StepContext } from '../kind.js';
 import { withClaimedWriter } from './claimed-writer.js';
 import { concludeVerification } from './compare/conclude.js';
@@ -12,6 +13,7 @@ import { verifyTables } from './compare/verify.js';
 import { type LaneContext, runCopyLane } from './copy/copy-lane.js';
 import type { CopySettings } from './copy/copy-range.js';
 import { createPace } from './copy/pace.js';
+import { comparedTables } from './evidence.js';
 import { countOwnedRows } from './owned-rows.js';
 import { checkGrants } from './preflight/grants.js';
 import { checkSource, checkTarget, preflightTables } from './preflight/preflight.js';
@@ -111,6 +113,10 @@ export function createRowsKind(tables: RowTables): Kind {
         'undo',
       );
     },
+
+    handOver: (run, { databases }) => atSide('cube', () => finalizeOwnership(databases.cube, run)),
+
+    evidence: async () => comparedTables(tables),
 
     countOwned: (cube) => countOwnedRows(cube, tables),
     checkLegacy: async (client) => {

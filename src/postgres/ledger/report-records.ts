@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { Failure } from '../../base/failures.js';
 import { kindEntry, type MigrationKind } from '../../domain/catalog.js';
 import { quoteIdentifier } from '../connect.js';
 
@@ -13,6 +14,8 @@ export interface ReportRecords {
   readonly verifications: unknown;
   readonly set_aside: unknown;
   readonly events: unknown;
+  /** The kind's own evidence of the last verification that has ended; left out while none has. */
+  readonly evidence?: unknown;
 }
 
 /** The records of a run; rows with a warning are counted under the name that the catalogue has for warnings of the kind. */
@@ -21,7 +24,7 @@ export async function readReport(
   { id: migrationId, kind }: { readonly id: string; readonly kind: MigrationKind },
 ): Promise<ReportRecords> {
   const warning = quoteIdentifier(kindEntry(kind).warning ?? 'warned');
-  const found = await cube.query<ReportRecords>(
+  const found = await cube.query<Omit<ReportRecords, 'evidence'> & { readonly evidence: unknown }>(
     `select
        (select unmapped_columns from ledger.migrations where id = $1) as unmapped_columns,
        (select coalesce(json_agg(b), '[]') from (
@@ -43,21 +46,16 @@ export async function readReport(
                     select table_name as table, source_total, target_total, owned_total from ledger.verified_tables
                      where verification_id = verifications.id order by 1) t) as tables
             from ledger.verifications where migration_id = $1 order by id) v) as verifications,
+       (select json_build_object('verification_id', id::text, 'section', evidence)
+          from ledger.verifications where migration_id = $1 and evidence is not null order by id desc limit 1) as evidence,
        (select coalesce(json_agg(s), '[]') from (
           select table_name as table, source_id::text as id, set_aside_at, restored_at from ledger.set_aside where migration_id = $1 order by id limit 1000) s) as set_aside,
        (select coalesce(json_agg(e), '[]') from (
           select at, what, by, detail from ledger.events where migration_id = $1 order by id) e) as events`,
     [migrationId],
   );
-  return (
-    found.rows[0] ?? {
-      unmapped_columns: [],
-      batches: [],
-      rejects: [],
-      withheld: [],
-      verifications: [],
-      set_aside: [],
-      events: [],
-    }
-  );
+  const [row] = found.rows;
+  if (row === undefined) throw new Failure('unexpected', `The ledger gave no report of migration ${migrationId}.`);
+  const { evidence, ...records } = row;
+  return evidence === null ? records : { ...records, evidence };
 }

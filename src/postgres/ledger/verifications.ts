@@ -193,6 +193,23 @@ export async function endVerification(
   return verdict;
 }
 
+/** Keeps a kind's own evidence of a verification that has ended. */
+export async function recordEvidence(
+  cube: pg.Pool,
+  fence: RunStepFence,
+  id: string,
+  section: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const recorded = await cube.query<{ is_current: boolean }>(
+    `with fence as (${currentStepSql})
+     update ledger.verifications as run set evidence = $4 from fence
+      where run.id = $3 and migration_id = fence.id and finished_at is not null
+     returning true as is_current`,
+    [...fenceValues(fence), id, JSON.stringify(section)],
+  );
+  assertCurrent(recorded, fence);
+}
+
 /** How a verification went; undefined of one that has not ended. */
 export async function verdictOfEnded(
   cube: pg.Pool | pg.ClientBase,

@@ -1,6 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { ItemSteps } from '../../activities/item-steps.js';
-import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import type { MigrationSteps } from '../../activities/migration-steps.js';
 import { parallelItems, type RejectedItem } from '../../domain/migration/items.js';
 import type { MigrationInput } from '../../domain/migration/migration.js';
@@ -17,7 +16,7 @@ import { restUntilComplete } from './verifying.js';
 
 const { preflight } = proxyActivities<Pick<MigrationSteps, 'preflight'>>(profiles.tableScan);
 const { listItems, rejectItems } = proxyActivities<Pick<ItemSteps, 'listItems' | 'rejectItems'>>(profiles.stream);
-const { finalize } = proxyActivities<Pick<LedgerSteps, 'finalize'>>(profiles.ledgerWrite);
+const { finalize } = proxyActivities<Pick<MigrationSteps, 'finalize'>>(profiles.ledgerWrite);
 
 /** Items of one round: few enough that its children are soon drained, before a new history or at a pause. */
 const itemsOfRound = 100;

@@ -1,5 +1,4 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import type { MigrationSteps } from '../../activities/migration-steps.js';
 import type { MigrationInput } from '../../domain/migration/migration.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
@@ -11,7 +10,7 @@ import { executeCommand } from './execute-command.js';
 import { restUntilComplete } from './verifying.js';
 
 const { preflight } = proxyActivities<Pick<MigrationSteps, 'preflight'>>(profiles.tableScan);
-const { finalize } = proxyActivities<Pick<LedgerSteps, 'finalize'>>(profiles.ledgerWrite);
+const { finalize } = proxyActivities<Pick<MigrationSteps, 'finalize'>>(profiles.ledgerWrite);
 
 /** Moves a kind that consists of rows from legacy into its cube: the plan, from top to bottom. */
 export async function rowsMigration(
