@@ -1,11 +1,5 @@
 import { type Static, Type } from 'typebox';
-import {
-  type AuditAnchor,
-  type AuditCheck,
-  type AuditEntry,
-  auditOutcomes,
-  type BrokenReason,
-} from '../domain/audit.js';
+import { type AuditAnchor, type AuditCheck, type AuditEntry, auditOutcomes, brokenReasons } from '../domain/audit.js';
 import { pageLimit } from './routes.js';
 import { schemaOf } from './schema-of.js';
 import { oneOf } from './shapes.js';
@@ -67,9 +61,7 @@ export const auditCheckSchema = schemaOf<AuditCheckAnswer>()(
     broken: Type.Union([
       Type.Object({
         seq: Type.Integer(),
-        reason: Type.Unsafe<BrokenReason>(
-          Type.String({ description: 'changed, missing_before, anchor_differs or anchor_missing' }),
-        ),
+        reason: oneOf(brokenReasons),
       }),
       Type.Null(),
     ]),

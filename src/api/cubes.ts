@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
-import { nullable } from './shapes.js';
+import { cubeTypes } from '../domain/catalog.js';
+import { nullable, oneOf } from './shapes.js';
 
 const instanceSchema = Type.Object({
   instance_id: Type.String(),
@@ -13,7 +14,7 @@ const instanceSchema = Type.Object({
 });
 export const cubeSchema = Type.Object({
   cube_id: Type.String(),
-  type: Type.String({ description: 'core_service, support_service or infrastructure' }),
+  type: oneOf(cubeTypes),
   port: Type.Integer({ description: 'the port it listens on by default' }),
   prefix: nullable<string>(Type.String({ description: 'where the gateway serves it' })),
   traffic_name: nullable<string>(Type.String({ description: 'its name in the keys of traffic flags' })),

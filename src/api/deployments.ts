@@ -1,14 +1,14 @@
 import { type Static, Type } from 'typebox';
-import type {
-  CubeChange,
-  DeploymentStatus,
-  DeploymentView,
-  RecordedStep,
-  RollbackStatus,
-  RollbackView,
+import {
+  cubeChangeKinds,
+  type DeploymentView,
+  deploymentStatuses,
+  type RecordedStep,
+  type RollbackView,
+  rollbackStatuses,
 } from '../domain/deployment/cube-changes.js';
 import { schemaOf } from './schema-of.js';
-import { nextCommands, nullable, reason, weightSchema } from './shapes.js';
+import { nextCommands, nullable, oneOf, reason, weightSchema } from './shapes.js';
 
 /** A version's name. */
 const version = Type.String({ pattern: '^[A-Za-z0-9][\\w.-]{0,62}$' });
@@ -66,12 +66,10 @@ export type RollbackAnswer = WithCubeState<RollbackView>;
 export const deploymentSchema = schemaOf<DeploymentAnswer>()(
   Type.Object({
     cube_id: Type.String(),
-    change: Type.Unsafe<CubeChange['kind']>(Type.String({ description: 'deploy, restart or scale' })),
+    change: oneOf(cubeChangeKinds),
     version: nullable<string>(Type.String()),
     previous_version: nullable<string>(Type.String()),
-    status: Type.Unsafe<DeploymentStatus>(
-      Type.String({ description: 'running, done, taken_back, refused, superseded or undo_incomplete' }),
-    ),
+    status: oneOf(deploymentStatuses),
     failure: nullable<string>(Type.String()),
     step: Type.String(),
     sentence: Type.String(),
@@ -85,7 +83,7 @@ export const rollbackSchema = schemaOf<RollbackAnswer>()(
     cube_id: Type.String(),
     target_version: nullable<string>(Type.String()),
     from_version: nullable<string>(Type.String()),
-    status: Type.Unsafe<RollbackStatus>(Type.String({ description: 'running, escalated, completed or acknowledged' })),
+    status: oneOf(rollbackStatuses),
     step: Type.String(),
     sentence: Type.String(),
     by: Type.String(),

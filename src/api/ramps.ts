@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
-import type { TrafficName } from '../domain/cubes.js';
-import type { RampVerdict } from '../domain/traffic/ramp/gate.js';
+import { trafficNames } from '../domain/cubes.js';
+import { type RampVerdict, rampVerdicts } from '../domain/traffic/ramp/gate.js';
 import { type RampAction, type RampAnswer, rampActions, rampStatuses } from '../domain/traffic/ramp/ramp.js';
 import { schemaOf } from './schema-of.js';
 import { emptyBody, nextCommands, nullable, oneOf, reason } from './shapes.js';
@@ -45,7 +45,7 @@ export const rampSteeringBodies = {
 export const rampSchema = schemaOf<RampAnswer>()(
   Type.Object(
     {
-      cube: Type.Unsafe<TrafficName>(Type.String()),
+      cube: oneOf(trafficNames),
       workflow_id: Type.String(),
       status: oneOf(rampStatuses),
       percentage: Type.Integer({
@@ -61,7 +61,7 @@ export const rampSchema = schemaOf<RampAnswer>()(
       ),
       target_percentage: Type.Integer(),
       steps: Type.Array(Type.Integer()),
-      verdict: nullable<RampVerdict>(Type.String()),
+      verdict: nullable<RampVerdict>(oneOf(rampVerdicts)),
       reason: Type.String(),
       sentence: Type.String({ description: 'why it is where it is' }),
       since: Type.String(),

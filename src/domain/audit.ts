@@ -36,7 +36,8 @@ export interface AuditAnchor {
   readonly hash: string;
 }
 
-export type BrokenReason = 'changed' | 'missing_before' | 'anchor_differs' | 'anchor_missing';
+export const brokenReasons = ['changed', 'missing_before', 'anchor_differs', 'anchor_missing'] as const;
+export type BrokenReason = (typeof brokenReasons)[number];
 
 /** What a check of the whole chain found. */
 export interface AuditCheck {

@@ -7,7 +7,8 @@ import type { SmokeCall } from './smoke-call.js';
  * the stack and the gateway take names, ports, prefixes, variables and limits.
  */
 
-export type CubeType = 'core_service' | 'support_service' | 'infrastructure';
+export const cubeTypes = ['core_service', 'support_service', 'infrastructure'] as const;
+export type CubeType = (typeof cubeTypes)[number];
 
 export interface CubeEntry {
   readonly type: CubeType;

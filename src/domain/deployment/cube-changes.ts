@@ -14,6 +14,8 @@ export type CubeChange =
   | { readonly kind: 'restart' }
   | { readonly kind: 'scale'; readonly instances: number };
 
+export const cubeChangeKinds = ['deploy', 'restart', 'scale'] as const satisfies readonly CubeChange['kind'][];
+
 export interface DeploymentInput {
   readonly cubeId: string;
   readonly change: CubeChange;
@@ -41,7 +43,15 @@ export interface RecordedStep {
  * `taken_back`: it did not go well, and what ran before runs again; `refused`: nothing was changed; `superseded`: an
  * emergency rollback took the cube over; `undo_incomplete`: what ran before could not be put back.
  */
-export type DeploymentStatus = 'running' | 'done' | 'taken_back' | 'refused' | 'superseded' | 'undo_incomplete';
+export const deploymentStatuses = [
+  'running',
+  'done',
+  'taken_back',
+  'refused',
+  'superseded',
+  'undo_incomplete',
+] as const;
+export type DeploymentStatus = (typeof deploymentStatuses)[number];
 
 export interface DeploymentView {
   readonly cube_id: string;
@@ -72,7 +82,8 @@ export interface RollbackInput {
 /** Ten looks at its health; a caller who is not in a hurry sets more. */
 export const rollbackDefaults = { readySeconds: 30, watchSeconds: 2 } as const;
 
-export type RollbackStatus = 'running' | 'escalated' | 'completed' | 'acknowledged';
+export const rollbackStatuses = ['running', 'escalated', 'completed', 'acknowledged'] as const;
+export type RollbackStatus = (typeof rollbackStatuses)[number];
 
 export interface RollbackView {
   readonly cube_id: string;
