@@ -42,7 +42,7 @@ const groups = [
       ...parts,
     ],
   },
-  { folder: 'legacy', programs: ['legacy/main', 'legacy/saju-service'] },
+  { folder: 'legacy', programs: ['legacy/main', ...standIns()] },
   { folder: 'demo', programs: ['demo/main', 'demo/faulty-saju-cube'] },
   { folder: 'bench', programs: ['bench/main'] },
 ];
@@ -100,6 +100,12 @@ function servicePrograms() {
   return services
     .map((name) => `src/services/${name}/main`)
     .filter((program) => existsSync(join(root, `${program}.ts`)));
+}
+
+/** Those of the monolith's own services. */
+function standIns() {
+  const files = existsSync(join(root, 'legacy')) ? readdirSync(join(root, 'legacy')) : [];
+  return files.filter((name) => name.endsWith('-service.ts')).map((name) => `legacy/${name.replace(/\.ts$/, '')}`);
 }
 
 await build(process.argv.slice(2));

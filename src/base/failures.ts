@@ -157,7 +157,7 @@ const rules = {
     retryable: false,
     actor: 'operator',
     httpStatus: 422,
-    hint: 'Point CUBE_DATABASE_URL at a database whose schemas `saju` and `ledger` this engine made.',
+    hint: 'Point CUBE_DATABASE_URL at a database whose ledger and tables of cubes this engine made.',
   },
   encoding_unsupported: {
     retryable: false,

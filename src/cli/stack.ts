@@ -7,6 +7,7 @@ import { readSecretsFile } from '../auth/token-secrets.js';
 import { Failure, toFailure } from '../base/failures.js';
 import { packageRoot } from '../base/package-root.js';
 import { checkVariables, readConfiguration } from '../config/configuration.js';
+import { kindEntry, migrationKinds } from '../domain/catalog.js';
 import { connectClient } from '../postgres/connect.js';
 import { diagnose } from '../stack/doctor.js';
 import { defaultCacheFolder } from '../stack/downloads/fetch.js';
@@ -278,8 +279,10 @@ async function fillWhenEmpty(env: Readonly<Record<string, string>>, records: num
 async function isFilled(env: Readonly<Record<string, string>>): Promise<boolean> {
   const client = await connectClient(env.LEGACY_DATABASE_URL ?? '', { applicationName: 'cubeshift up' });
   try {
+    // They come in one transaction.
     const found = await client.query<{ there: boolean }>(
-      "select to_regclass('public.saju_records') is not null as there",
+      `select bool_or(to_regclass('public.' || quote_ident(name)) is not null) as there from unnest($1::text[]) as name`,
+      [migrationKinds.flatMap((kind) => kindEntry(kind).tables.map(({ name }) => name))],
     );
     return found.rows[0]?.there === true;
   } finally {

@@ -1,4 +1,5 @@
 import type { CubeId } from '../domain/catalog.js';
+import type { ServedCube } from '../domain/cubes.js';
 
 /** The programs that read environment variables; `cube` is every cube but the gateway, which hosts none of its parts. */
 export type Reader =
@@ -7,7 +8,7 @@ export type Reader =
   | 'control-worker'
   | 'bulk-worker'
   | 'control-api'
-  | 'legacy-saju'
+  | ServedCube['standIn']
   | 'command-line';
 
 /**

@@ -1,11 +1,17 @@
 import { cubes } from '../domain/catalog.js';
-import type { CubeVariable } from '../domain/cubes.js';
+import { type CubeVariable, servedCubes } from '../domain/cubes.js';
+import {
+  cubePortVariables,
+  cubeUrlVariables,
+  legacyDatabaseVariables,
+  legacyPortVariables,
+  legacyUrlVariables,
+} from './cube-variables.js';
 import {
   parseHost,
   parseHostPort,
   parseHttpUrl,
   parseNetworks,
-  parseOrigin,
   parsePort,
   parsePostgresUrl,
   parseRedisUrl,
@@ -22,6 +28,9 @@ const temporal = [...workers, 'control-api'] as const satisfies readonly Reader[
 const listeners = ['api-gateway-cube', 'cube'] as const satisfies readonly Reader[];
 /** What calls, registers or routes instances of cubes, and so knows Redis and cube tokens. */
 const traffic = ['control-worker', 'control-api', ...listeners] as const satisfies readonly Reader[];
+/** The cubes that serve what the monolith served, and the stand-ins of the monolith's own services. */
+const served = servedCubes.map(({ cubeId }) => cubeId);
+const standIns = servedCubes.map(({ standIn }) => standIn);
 
 const caller = ['caller'] as const satisfies readonly Source[];
 const stack = ['stack'] as const satisfies readonly Source[];
@@ -88,19 +97,14 @@ const variables = {
     of: 'TEMPORAL_ADDRESS',
     secret: true,
   }),
-  LEGACY_DATABASE_URL: variable('PostgreSQL URL of the monolith', parsePostgresUrl, [...workers, 'legacy-saju'], {
+  LEGACY_DATABASE_URL: variable('PostgreSQL URL of the monolith', parsePostgresUrl, [...workers, ...standIns], {
     sources: either,
     server: true,
     secret: true,
     note: 'tested with PostgreSQL 16',
   }),
-  SAJU_CUBE_LEGACY_URL: variable(
-    "PostgreSQL URL of the monolith with the saju cube's own role; by default LEGACY_DATABASE_URL",
-    parsePostgresUrl,
-    ['saju-cube'],
-    { elsewhere: 'LEGACY_DATABASE_URL', sources: either, server: true, secret: true },
-  ),
-  CUBE_DATABASE_URL: variable('PostgreSQL URL of the cubes', parsePostgresUrl, [...temporal, 'saju-cube'], {
+  ...legacyDatabaseVariables,
+  CUBE_DATABASE_URL: variable('PostgreSQL URL of the cubes', parsePostgresUrl, [...temporal, ...served], {
     sources: either,
     server: true,
     secret: true,
@@ -170,30 +174,7 @@ const variables = {
     traffic,
     { fallback: [], sources: caller, note: '[why](docs/traffic.md#entries-of-the-registry)' },
   ),
-  LEGACY_SAJU_URL: variable("URL of the monolith's saju service", parseOrigin, ['control-worker', 'api-gateway-cube'], {
-    fallback: '',
-    sources: either,
-    note: 'left out, `up` starts a stand-in',
-  }),
-  LEGACY_AI_URL: variable("URL of the monolith's models", parseOrigin, ['control-worker', 'api-gateway-cube'], {
-    fallback: '',
-    sources: caller,
-  }),
-  LEGACY_PAPERWORK_URL: variable(
-    "URL of the monolith's paperwork service",
-    parseOrigin,
-    ['control-worker', 'api-gateway-cube'],
-    { fallback: '', sources: caller },
-  ),
-  LEGACY_CRAWLER_URL: variable(
-    "URL of the monolith's crawler service",
-    parseOrigin,
-    ['control-worker', 'api-gateway-cube'],
-    {
-      fallback: '',
-      sources: caller,
-    },
-  ),
+  ...legacyUrlVariables,
   PROMETHEUS_URL: variable(
     'URL of the Prometheus that scrapes the gateways; without it a ramp reads the gateways directly',
     parseHttpUrl,
@@ -230,12 +211,8 @@ const variables = {
   MONITORING_CUBE_PORT: variable('port of the monitoring cube that `up` starts', parsePort, ['command-line'], {
     fallback: cubes['monitoring-cube'].port,
   }),
-  SAJU_CUBE_PORT: variable('port of the first saju cube that `up` starts', parsePort, ['command-line'], {
-    fallback: cubes['saju-cube'].port,
-  }),
-  LEGACY_SAJU_PORT: variable("port of the monolith's saju service that `up` starts", parsePort, ['command-line'], {
-    fallback: cubes['saju-cube'].legacyPort,
-  }),
+  ...cubePortVariables,
+  ...legacyPortVariables,
   GATEWAY_SHADOW: variable(
     'whether the gateway compares the sides of cubes in addition to serving them: on or off',
     parseSwitch,
@@ -324,7 +301,7 @@ const variables = {
   GATEWAY_URL: variable('URL of the gateway of a stack', parseHttpUrl, [], { sources: stack }),
   SECURITY_CUBE_URL: variable('URL of the security cube of a stack', parseHttpUrl, [], { sources: stack }),
   MONITORING_CUBE_URL: variable('URL of the monitoring cube of a stack', parseHttpUrl, [], { sources: stack }),
-  SAJU_CUBE_URL: variable('URL of the saju cube of a stack', parseHttpUrl, [], { sources: stack }),
+  ...cubeUrlVariables,
   TEMPORAL_UI_URL: variable('link that opens the Temporal Web UI of a stack', parseHttpUrl, [], {
     sources: stack,
     secret: true,

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { Failure } from '../base/failures.js';
 import { kindsOf, migrationKinds } from '../domain/catalog.js';
+import type { ServedCube } from '../domain/cubes.js';
 import { registry } from '../kinds/registry.js';
 import { checkMayCreate } from '../kinds/rows/preflight/grants.js';
 import { isSameDatabase } from '../kinds/rows/preflight/same-database.js';
@@ -30,11 +31,12 @@ export function inspectCube(url: string): Promise<InspectedDatabase> {
   });
 }
 
-/** Throws what keeps the saju cube from serving users out of legacy's table, with a role of its own. */
-export function lookAtSajuCubesLegacy(url: string): Promise<InspectedDatabase> {
-  const database: NamedDatabase = { side: 'legacy', name: 'legacy database', variable: 'SAJU_CUBE_LEGACY_URL', url };
+/** Throws what keeps a cube from serving users out of legacy's tables, with a role of its own. */
+export function inspectCubesLegacy(cube: ServedCube, url: string): Promise<InspectedDatabase> {
+  const { cubeId, trafficName, legacyDatabaseVariable: variable } = cube;
+  const database: NamedDatabase = { side: 'legacy', name: 'legacy database', variable, url };
   return inspect(database, async (client) => {
-    for (const kind of kindsOf('saju-cube')) await registry[kind].checkServing(client, "The saju cube's role");
+    for (const kind of kindsOf(cubeId)) await registry[kind].checkServing(client, `The ${trafficName} cube's role`);
   });
 }
 

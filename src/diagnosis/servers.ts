@@ -4,8 +4,9 @@ import { answerMillis, codeOf, probePort, tlsFault } from '../base/network.js';
 import { readConfiguration, setVariables } from '../config/configuration.js';
 import { temporalTarget, temporalVariables } from '../config/temporal-address.js';
 import type { VariableName } from '../config/variables.js';
+import { byServedCube, legacyUrlVariable, servedCubes, trafficNames } from '../domain/cubes.js';
 import { probeRedis } from '../redis/probe.js';
-import { checkApart, type InspectedDatabase, inspectCube, inspectLegacy, lookAtSajuCubesLegacy } from './databases.js';
+import { checkApart, type InspectedDatabase, inspectCube, inspectCubesLegacy, inspectLegacy } from './databases.js';
 import { inspectTemporal } from './temporal.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -41,8 +42,11 @@ const inspections: Readonly<Partial<Record<VariableName, (environment: Environme
     });
     return describe(looked);
   },
-  SAJU_CUBE_LEGACY_URL: async (environment) =>
-    describe(await lookAtSajuCubesLegacy(environment.SAJU_CUBE_LEGACY_URL ?? '')),
+  ...byServedCube(
+    ({ legacyDatabaseVariable }) => legacyDatabaseVariable,
+    (cube) => async (environment: Environment) =>
+      describe(await inspectCubesLegacy(cube, environment[cube.legacyDatabaseVariable] ?? '')),
+  ),
   REDIS_URL: async (environment) => {
     const { REDIS_URL, REDIS_SERVER_UID } = readConfiguration(environment, ['REDIS_URL', 'REDIS_SERVER_UID']);
     return { sentence: `Redis ${await probeRedis(REDIS_URL, REDIS_SERVER_UID)} answers` };
@@ -55,14 +59,11 @@ const inspections: Readonly<Partial<Record<VariableName, (environment: Environme
 };
 
 /** Services that are called by HTTP: looked at as far as the handshake. */
-const serviceVariables = [
-  'LEGACY_SAJU_URL',
-  'LEGACY_AI_URL',
-  'LEGACY_PAPERWORK_URL',
-  'LEGACY_CRAWLER_URL',
+const serviceVariables: readonly VariableName[] = [
+  ...trafficNames.map(legacyUrlVariable),
   'PROMETHEUS_URL',
   'ESCALATION_WEBHOOK_URL',
-] as const satisfies readonly VariableName[];
+];
 
 /**
  * Looks at every variable that is set and at every server that one names, all at the same time, and changes nothing. What is
@@ -136,11 +137,12 @@ function typeOf({ type, details }: Failure): Failure['type'] {
 }
 
 async function notSet(name: string, environment: Environment): Promise<ServerFinding> {
+  const cube = servedCubes.find(({ legacyDatabaseVariable }) => legacyDatabaseVariable === name);
   const sentence =
-    name !== 'SAJU_CUBE_LEGACY_URL'
+    cube === undefined
       ? '`cubeshift up` brings a server of its own'
       : environment.LEGACY_DATABASE_URL
-        ? 'the saju cube goes to legacy with the role of LEGACY_DATABASE_URL'
+        ? `the ${cube.trafficName} cube goes to legacy with the role of LEGACY_DATABASE_URL`
         : '`cubeshift up` makes a role of its own';
   return { name, ok: null, sentence, remedy: '', unsafe: '', type: null };
 }

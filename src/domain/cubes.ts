@@ -17,8 +17,11 @@ export interface CubeDefinition {
 export type TrafficName = Extract<(typeof cubes)[CubeId], { trafficName: string }>['trafficName'];
 
 type Entry = (typeof cubes)[CubeId];
-/** Cubes that have both a program of this package and a legacy twin. */
-type ServedEntry = Extract<Entry, { variables: string; trafficName: string }>;
+type ServedShape = { service: string; variables: string; trafficName: string; legacyPort: number };
+/** Cubes that have both a program of this package and a legacy twin, of which the stack has a stand-in. */
+export type ServedCubeId = { [Id in CubeId]: (typeof cubes)[Id] extends ServedShape ? Id : never }[CubeId];
+type ServedEntry = (typeof cubes)[ServedCubeId];
+export type ServedName = ServedEntry['trafficName'];
 
 /**
  * The environment variables that follow from the lines of the catalogue: where cubes and their twins are, and as whom a cube reads
@@ -27,18 +30,33 @@ type ServedEntry = Extract<Entry, { variables: string; trafficName: string }>;
 export type CubeVariable =
   | `${Extract<Entry, { variables: string }>['variables']}_${'PORT' | 'URL'}`
   | `LEGACY_${Uppercase<TrafficName>}_URL`
-  | `LEGACY_${Uppercase<ServedEntry['trafficName']>}_PORT`
-  | `${ServedEntry['variables']}_LEGACY_URL`;
+  | ServedCube['legacyPortVariable' | 'legacyDatabaseVariable'];
 
-/** A cube whose versions come and go, with a program of this package and a legacy twin. */
+/** A cube whose versions come and go, and all that is called by its name. */
 export interface ServedCube {
-  readonly cubeId: CubeId;
+  readonly cubeId: ServedCubeId;
   readonly service: ServedEntry['service'];
-  readonly trafficName: ServedEntry['trafficName'];
+  readonly trafficName: ServedName;
+  /** The port that its first instance prefers, and the variables that name another and say where it is reached. */
+  readonly port: number;
+  readonly portVariable: `${ServedEntry['variables']}_PORT`;
+  readonly urlVariable: `${ServedEntry['variables']}_URL`;
+  /** Its role in both embedded databases, and the variable that names legacy's with it. */
+  readonly role: `${ServedName}_cube`;
+  readonly legacyDatabaseVariable: `${ServedEntry['variables']}_LEGACY_URL`;
+  /** The stand-in of its legacy twin: its program, its port, and the variables that name another port and the real service. */
+  readonly standIn: `legacy-${ServedName}`;
+  readonly legacyPort: number;
+  readonly legacyPortVariable: `LEGACY_${Uppercase<ServedName>}_PORT`;
+  readonly legacyUrlVariable: `LEGACY_${Uppercase<ServedName>}_URL`;
 }
 
 export function legacyUrlVariable<Name extends TrafficName>(name: Name): `LEGACY_${Uppercase<Name>}_URL` {
-  return `LEGACY_${name.toUpperCase() as Uppercase<Name>}_URL`;
+  return `LEGACY_${upperCase(name)}_URL`;
+}
+
+function upperCase<Name extends string>(name: Name): Uppercase<Name> {
+  return name.toUpperCase() as Uppercase<Name>;
 }
 
 export const cubeIds = Object.keys(cubes) as readonly CubeId[];
@@ -47,10 +65,36 @@ export const cubeDefinitions: readonly CubeDefinition[] = cubeIds.map(cubeDefini
 
 export const trafficNames: readonly TrafficName[] = cubeDefinitions.flatMap(({ trafficName }) => trafficName ?? []);
 
-export const servedCubes: readonly ServedCube[] = cubeIds.flatMap((cubeId) => {
-  const { service, trafficName } = cubeEntry(cubeId);
-  return service === undefined || trafficName === undefined ? [] : [{ cubeId, service, trafficName } as ServedCube];
+export const servedCubes: readonly ServedCube[] = cubeIds.filter(isServed).map((cubeId) => {
+  const { service, variables, trafficName, port, legacyPort } = cubes[cubeId];
+  return {
+    cubeId,
+    service,
+    trafficName,
+    port,
+    portVariable: `${variables}_PORT`,
+    urlVariable: `${variables}_URL`,
+    role: `${trafficName}_cube`,
+    legacyDatabaseVariable: `${variables}_LEGACY_URL`,
+    standIn: `legacy-${trafficName}`,
+    legacyPort,
+    legacyPortVariable: `LEGACY_${upperCase(trafficName)}_PORT`,
+    legacyUrlVariable: legacyUrlVariable(trafficName),
+  };
 });
+
+/** Something of each served cube, by the name that it has there. */
+export function byServedCube<Name extends string, T>(
+  nameOf: (cube: ServedCube) => Name,
+  make: (cube: ServedCube) => T,
+): Readonly<Record<Name, T>> {
+  return Object.fromEntries(servedCubes.map((cube) => [nameOf(cube), make(cube)])) as Record<Name, T>;
+}
+
+function isServed(cubeId: CubeId): cubeId is ServedCubeId {
+  const { service, variables, trafficName, legacyPort } = cubeEntry(cubeId);
+  return [service, variables, trafficName, legacyPort].every((part) => part !== undefined);
+}
 
 export function cubeEntry(cubeId: CubeId): CubeEntry {
   return cubes[cubeId];

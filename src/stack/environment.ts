@@ -1,14 +1,15 @@
 import { resolve } from 'node:path';
 import { type VariableName, variableNames, variablesFrom, variableTable } from '../config/variables.js';
+import { byServedCube, type ServedCube, servedCubes } from '../domain/cubes.js';
 import { pathOf } from '../state/files.js';
-import { type PortName, passwordFrom, type StackSettings } from '../state/settings.js';
+import { legacyPortOf, type PortName, passwordFrom, type StackSettings } from '../state/settings.js';
 import { databaseVariables } from './programs/program-databases.js';
 import { redisUrl } from './servers/redis-server.js';
 
 /** The servers a user may bring instead of the embedded ones, by their variables. */
 export type OwnServers = Readonly<Partial<Record<VariableName, string>>>;
 
-/** `SAJU_CUBE_LEGACY_URL` names no other server than LEGACY_DATABASE_URL, but another role there. */
+/** A cube's own URL of legacy's database (`<CUBE>_LEGACY_URL`) names no other server than LEGACY_DATABASE_URL, but another role there. */
 export function ownServers(environment: NodeJS.ProcessEnv): OwnServers {
   return setOf(
     environment,
@@ -17,14 +18,17 @@ export function ownServers(environment: NodeJS.ProcessEnv): OwnServers {
 }
 
 /** Variables that set the port of a program. */
-const portVariables = {
+const portVariables: Readonly<Partial<Record<VariableName, PortName>>> = {
   CONTROL_PORT: 'control',
   GATEWAY_PORT: 'gateway',
   SECURITY_CUBE_PORT: 'security',
   MONITORING_CUBE_PORT: 'monitoring',
-  SAJU_CUBE_PORT: 'saju',
-  LEGACY_SAJU_PORT: 'legacySaju',
-} as const satisfies Partial<Record<VariableName, PortName>>;
+  ...byServedCube(
+    ({ portVariable }) => portVariable,
+    ({ service }) => service,
+  ),
+  ...byServedCube(({ legacyPortVariable }) => legacyPortVariable, legacyPortOf),
+};
 
 /** The ports that the environment sets. */
 export function requestedPorts(environment: NodeJS.ProcessEnv): Partial<Record<PortName, number>> {
@@ -59,26 +63,34 @@ export function stackEnvironment(
   const local = (port: PortName) => `http://127.0.0.1:${ports[port]}`;
   const databases = (names: readonly VariableName[], roles: Parameters<typeof databaseVariables>[1]) =>
     databaseVariables(names, roles, settings, own);
+  const legacyDatabaseOf = ({ legacyDatabaseVariable, role }: ServedCube) =>
+    databases([legacyDatabaseVariable], { legacy: role });
   const chosen: Readonly<Partial<Record<VariableName, string>>> = {
     STATE_DIR: stateFolder,
     TEMPORAL_ADDRESS: `127.0.0.1:${ports.temporal}`,
     TEMPORAL_NAMESPACE: 'default',
     ...databases(['LEGACY_DATABASE_URL', 'CUBE_DATABASE_URL'], { legacy: 'heal7', cube: 'cubes' }),
     // On a server of the user's own the cubes come as the engine does, where nothing else is said.
-    ...(own.LEGACY_DATABASE_URL === undefined ? databases(['SAJU_CUBE_LEGACY_URL'], { legacy: 'saju_cube' }) : {}),
+    ...(own.LEGACY_DATABASE_URL === undefined ? Object.assign({}, ...servedCubes.map(legacyDatabaseOf)) : {}),
     REDIS_URL: redisUrl({ port: ports.redis, password: passwordFrom(settings, 'redis') }),
     ...(own.REDIS_URL === undefined ? redisOwner() : {}),
     CUBE_JWT_SECRET: settings.cubeJwtSecret,
     USER_JWT_SECRET: settings.userJwtSecret,
     // Programs run in another folder than the caller.
     TOKEN_SECRETS_FILE: resolve(environment.TOKEN_SECRETS_FILE || pathOf(stateFolder, 'tokenSecrets')),
-    LEGACY_SAJU_URL: local('legacySaju'),
+    ...byServedCube(
+      ({ legacyUrlVariable }) => legacyUrlVariable,
+      (cube) => local(legacyPortOf(cube)),
+    ),
     CONTROL_PORT: String(ports.control),
     CONTROL_URL: `http://${reachableHost(environment.CONTROL_HOST)}:${ports.control}`,
     GATEWAY_URL: local('gateway'),
     SECURITY_CUBE_URL: local('security'),
     MONITORING_CUBE_URL: local('monitoring'),
-    SAJU_CUBE_URL: local('saju'),
+    ...byServedCube(
+      ({ urlVariable }) => urlVariable,
+      ({ service }) => local(service),
+    ),
     ...(own.TEMPORAL_ADDRESS === undefined
       ? { TEMPORAL_UI_URL: `http://127.0.0.1:${ports.temporalUi}`, ...temporal }
       : {}),

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { fallbackOf } from '../config/variables.js';
+import { byServedCube, type ServedCube } from '../domain/cubes.js';
 import { choosePort } from './ports.js';
 
 /** Ports by the part that listens on them, and where each usually is. */
@@ -13,10 +14,19 @@ export const usualPorts = {
   gateway: fallbackOf('GATEWAY_PORT'),
   security: fallbackOf('SECURITY_CUBE_PORT'),
   monitoring: fallbackOf('MONITORING_CUBE_PORT'),
-  saju: fallbackOf('SAJU_CUBE_PORT'),
-  legacySaju: fallbackOf('LEGACY_SAJU_PORT'),
+  ...byServedCube(
+    ({ service }) => service,
+    ({ portVariable }) => fallbackOf(portVariable),
+  ),
+  ...byServedCube(legacyPortOf, ({ legacyPortVariable }) => fallbackOf(legacyPortVariable)),
 } as const;
 export type PortName = keyof typeof usualPorts;
+
+/** The name of the port of a stand-in. */
+export function legacyPortOf({ trafficName }: Pick<ServedCube, 'trafficName'>) {
+  const capitalized = `${trafficName.charAt(0).toUpperCase()}${trafficName.slice(1)}` as Capitalize<typeof trafficName>;
+  return `legacy${capitalized}` as const;
+}
 
 /** What is decided once for a stack and kept: ports and secrets. */
 export interface StackSettings {

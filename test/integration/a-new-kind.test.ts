@@ -1,60 +1,59 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { MigrationView } from '../../src/domain/migration/migration.js';
-import { runCommand, type Said } from '../support/command-line.js';
-import { GrownTree } from '../support/grown-tree.js';
+import { NewKindStack } from '../support/new-kind-stack.js';
 
 /**
  * How a kind is added, proved on a copy of the source tree: its folder, a line in the catalogue, a line in the registry, one numbered
  * migration. `talismans` has two related tables and an artifact an item; it is moved, damaged, repaired and rolled back on real servers.
+ * It is served by a cube of its own: another line in the catalogue, a program, and the stand-in of the monolith's service.
  */
-const parts = join(import.meta.dirname, '..', 'new-kind');
-const part = (name: string) => readFileSync(join(parts, name), 'utf8');
 const limit = 300_000;
-
-const tree = new GrownTree();
-const home = { CUBESHIFT_HOME: join(tree.folder, 'home') };
-let legacy: pg.Client;
-let cube: pg.Client;
+let stack: NewKindStack;
 
 beforeAll(async () => {
-  tree.addKindFolder('talismans', join(parts, 'kind'));
-  tree.addLine(
-    'src/domain/catalog.ts',
-    'export const catalog = {',
-    `  talismans: ${objectOf(part('catalog-line.ts'))},`,
-  );
-  tree.addLine(
-    'src/kinds/registry.ts',
-    "from './saju-records/kind.js'",
-    "import { talismans } from './talismans/kind.js';",
-  );
-  tree.addLine('src/kinds/registry.ts', "'saju-records': sajuRecords,", '  talismans,');
-  tree.addMigration('talismans', part('migration.sql'));
-  await Promise.all([
-    tree.run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'),
-    tree.run('scripts/prepare.mjs'),
-  ]);
-  const { code, stderr } = await cubeshift('up', '--detach', '--records', '50');
-  if (code !== 0) throw new Error(stderr);
-  const env = JSON.parse((await cubeshift('env', '--json')).stdout) as Record<string, string>;
-  legacy = new pg.Client({ connectionString: env.LEGACY_DATABASE_URL });
-  cube = new pg.Client({ connectionString: env.CUBE_DATABASE_URL });
-  await Promise.all([legacy.connect(), cube.connect()]);
-  await legacy.query(part('legacy.sql'));
-  await fill();
+  stack = await NewKindStack.start(60);
 }, limit);
+afterAll(() => stack?.stop(), limit);
 
-afterAll(async () => {
-  await Promise.all([legacy?.end(), cube?.end()]);
-  await cubeshift('down', '--purge');
-  tree.remove();
-}, limit);
+test('the cube of a new kind is started, reached and checked by its line in the catalogue alone', async () => {
+  const { env } = stack;
+  expect(env).toMatchObject({
+    PAPERWORK_CUBE_URL: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    LEGACY_PAPERWORK_URL: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    PAPERWORK_CUBE_LEGACY_URL: expect.stringMatching(/^postgres:\/\/paperwork_cube:[\w-]+@127\.0\.0\.1:\d+\/heal7$/),
+  });
+  const processes = JSON.parse((await stack.cubeshift('ps', '--json')).stdout) as { name: string; state: string }[];
+  const ready = processes.filter(({ state }) => state === 'ready').map(({ name }) => name);
+  expect(ready).toEqual(expect.arrayContaining(['legacy-saju', 'legacy-paperwork']));
+  expect(ready.filter((name) => name.startsWith('paperwork-cube'))).toHaveLength(1);
+
+  const health = await fetch(`${env.PAPERWORK_CUBE_URL}/health`).then((answer) => answer.json());
+  expect(health).toMatchObject({ dependencies: { legacy_database: 'ok', cube_database: 'ok' } });
+  const served = await fetch(`${env.GATEWAY_URL}/api/paperwork/files/1`);
+  expect([served.headers.get('x-cube-target'), await served.json()]).toEqual(['legacy', { service: 'paperwork' }]);
+
+  const own = new pg.Client({ connectionString: env.PAPERWORK_CUBE_LEGACY_URL });
+  await own.connect();
+  try {
+    await own.query('update talisman_orders set buyer = buyer where id = 1');
+    await expect(own.query('select from saju_records limit 1')).rejects.toMatchObject({ code: '42501' });
+  } finally {
+    await own.end();
+  }
+
+  const check = async (own: string | undefined) => {
+    const named = { LEGACY_DATABASE_URL: env.LEGACY_DATABASE_URL, LEGACY_PAPERWORK_URL: env.LEGACY_PAPERWORK_URL };
+    const found = await stack.check({ ...named, PAPERWORK_CUBE_LEGACY_URL: own });
+    return found.filter(({ name }) => name.includes('PAPERWORK')).map(({ name, ok }) => `${name} ${ok}`);
+  };
+  const service = 'LEGACY_PAPERWORK_URL true';
+  expect(await check(env.PAPERWORK_CUBE_LEGACY_URL)).toEqual(['PAPERWORK_CUBE_LEGACY_URL true', service]);
+  expect(await check(env.SAJU_CUBE_LEGACY_URL)).toEqual(['PAPERWORK_CUBE_LEGACY_URL false', service]);
+  expect(await check(undefined)).toEqual(['PAPERWORK_CUBE_LEGACY_URL null', service]);
+});
 
 test('a new kind is moved, found damaged, repaired and rolled back', { timeout: limit }, async () => {
-  const moved = await rest('start', 'talismans', '--id', 'first');
+  const moved = await stack.rest('start', 'talismans', '--id', 'first');
   expect(moved).toMatchObject({ kind: 'talismans', error: null, status: 'waiting', stage: 'verified' });
   // Two talismans without a name and three with drawings that are none; their orders follow them.
   expect(moved.progress).toMatchObject({ migrated: 55 + 165, rejected: 5 + 15 });
@@ -69,80 +68,57 @@ test('a new kind is moved, found damaged, repaired and rolled back', { timeout: 
   ]);
 
   // A row, a child and an artifact.
-  await cube.query("update paperwork.talismans set name = 'other' where id = 20");
-  await cube.query('delete from paperwork.talisman_orders where talisman_id = 21');
-  await cube.query("update paperwork.drawings set svg = '<svg>smudged</svg>' where talisman_id = 22");
-  await cube.query('delete from paperwork.drawings where talisman_id = 23');
-  const damaged = await rest('verify', 'first');
+  await stack.cube.query("update paperwork.talismans set name = 'other' where id = 20");
+  await stack.cube.query('delete from paperwork.talisman_orders where talisman_id = 21');
+  await stack.cube.query("update paperwork.drawings set svg = '<svg>smudged</svg>' where talisman_id = 22");
+  await stack.cube.query('delete from paperwork.drawings where talisman_id = 23');
+  const damaged = await stack.rest('verify', 'first');
   expect(damaged).toMatchObject({ status: 'blocked', verification: { status: 'mismatch' } });
   const found = damaged.verification.mismatches.map(({ table, id, field }) => `${table} ${id} ${field}`);
   expect(found).toEqual(expect.arrayContaining(['talismans 20 name', 'talismans 22 drawing', 'talismans 23 drawing']));
   expect(found.filter((one) => one.startsWith('talisman_orders '))).toHaveLength(3);
 
-  const repaired = await rest('repair', 'first');
+  const repaired = await stack.rest('repair', 'first');
   expect(repaired).toMatchObject({ status: 'waiting', verification: { status: 'clean' } });
   expect(await counts()).toEqual({ talismans: 55, orders: 165, drawings: 55, published: 55 });
 
   // Mended in legacy, a reject is moved with its children and its artifact.
-  await legacy.query("update talismans set drawing = '<svg>mended</svg>' where id = 11");
-  expect(await rest('rejects', 'first', '--retry')).toMatchObject({
+  await stack.legacy.query("update talismans set drawing = '<svg>mended</svg>' where id = 11");
+  expect(await stack.rest('rejects', 'first', '--retry')).toMatchObject({
     status: 'waiting',
     verification: { status: 'clean' },
   });
   expect(await counts()).toEqual({ talismans: 56, orders: 168, drawings: 56, published: 56 });
 
-  const rolledBack = await rest('rollback', 'first');
+  const rolledBack = await stack.rest('rollback', 'first');
   expect(rolledBack).toMatchObject({ status: 'rolled_back' });
   expect(await counts()).toEqual({ talismans: 0, orders: 0, drawings: 0, published: 0 });
-  const states = await cube.query("select distinct state from ledger.items where kind = 'talismans'");
+  const states = await stack.cube.query("select distinct state from ledger.items where kind = 'talismans'");
   expect(states.rows).toEqual([{ state: 'undone' }]);
 });
 
 test('a new kind has its own part of the hand-over and of the report', { timeout: limit }, async () => {
-  await rest('start', 'talismans', '--id', 'second');
-  expect(await rest('rejects', 'second', '--accept', '--by', 'test', '--why', 'torn')).toMatchObject({
+  await stack.rest('start', 'talismans', '--id', 'second');
+  expect(await stack.rest('rejects', 'second', '--accept', '--by', 'test', '--why', 'torn')).toMatchObject({
     status: 'waiting',
   });
-  const { report } = JSON.parse((await cubeshift('migrate', 'report', 'second')).stdout);
+  const { report } = JSON.parse((await stack.cubeshift('migrate', 'report', 'second')).stdout);
   expect(report.evidence.section).toMatchObject({
     tables: [{ table: 'talismans', target: 'paperwork.talismans', compared_fields: 3 }, {}],
     drawings: { stored: 56, published: 56 },
   });
-  expect(await rest('complete', 'second')).toMatchObject({ status: 'completed' });
-  const accepted = await cube.query('select count(accepted_at)::int as accepted from paperwork.drawings');
+  expect(await stack.rest('complete', 'second')).toMatchObject({ status: 'completed' });
+  const accepted = await stack.cube.query('select count(accepted_at)::int as accepted from paperwork.drawings');
   expect(accepted.rows).toEqual([{ accepted: 56 }]);
-  const states = await cube.query(`
+  // Two steps of each; those of unfit items were undone.
+  const handedOver = await stack.cube.query(`
     select (select array_agg(distinct state) from ledger.batches where migration_id = 'second') as rows,
-           (select array_agg(distinct state) from ledger.items where migration_id = 'second') as items`);
-  expect(states.rows).toEqual([{ rows: ['final'], items: ['final'] }]);
+           (select count(*)::int from ledger.items where state = 'final') as steps`);
+  expect(handedOver.rows).toEqual([{ rows: ['final'], steps: 112 }]);
 });
 
-function cubeshift(...args: readonly string[]): Promise<Said> {
-  return runCommand(args, home, tree.folder);
-}
-
-/** Steers or starts a migration, and returns it once it rests or has ended. */
-async function rest(word: string, ...args: readonly string[]): Promise<MigrationView> {
-  const { stdout, stderr } = await cubeshift('migrate', word, ...args, '--wait', '--json');
-  if (stdout === '') throw new Error(stderr);
-  return JSON.parse(stdout) as MigrationView;
-}
-
-/** 60 talismans with three orders each. */
-async function fill(): Promise<void> {
-  await legacy.query(`
-    insert into talismans (name, drawing, created_at)
-    select case when n <= 2 then ' ' else 'talisman ' || n end,
-           case when n between 11 and 13 then 'torn' else '<svg>' || n || '</svg>' end,
-           timestamptz '2020-01-01' + n * interval '1 day'
-      from generate_series(1, 60) as n`);
-  await legacy.query(`
-    insert into talisman_orders (talisman_id, buyer, created_at)
-    select id, 'buyer ' || n, now() from talismans cross join generate_series(1, 3) as n`);
-}
-
 async function counts(): Promise<Readonly<Record<string, number>>> {
-  const found = await cube.query<{ [name: string]: number }>(`
+  const found = await stack.cube.query<{ [name: string]: number }>(`
     select (select count(*) from paperwork.talismans)::int as talismans,
            (select count(*) from paperwork.talisman_orders)::int as orders,
            (select count(*) from paperwork.drawings)::int as drawings,
@@ -151,15 +127,10 @@ async function counts(): Promise<Readonly<Record<string, number>>> {
 }
 
 async function rejects(): Promise<readonly string[]> {
-  const found = await cube.query<{ line: string }>(`
+  const found = await stack.cube.query<{ line: string }>(`
     select concat_ws(' ', source_id, reason,
              (select count(*) from ledger.withheld as child
                where child.reject_table = parent.table_name and child.reject_id = parent.source_id)) as line
       from ledger.rejects as parent where resolution = 'open' order by source_id`);
   return found.rows.map(({ line }) => line);
-}
-
-/** The text between `= ` and ` as const` of the file that has the catalogue's line. */
-function objectOf(text: string): string {
-  return text.slice(text.indexOf(' = {') + 3, text.indexOf(' as const'));
 }

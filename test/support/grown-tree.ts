@@ -1,8 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { packageRoot } from '../../src/base/package-root.js';
 
 const copied = [
@@ -35,6 +45,23 @@ export class GrownTree {
       const moved = text.replaceAll("'../../../src/kinds/", "'../").replaceAll("'../../../src/", "'../../");
       writeFileSync(join(to, name), moved);
     }
+  }
+
+  addFile(file: string, text: string): void {
+    mkdirSync(dirname(join(this.folder, file)), { recursive: true });
+    writeFileSync(join(this.folder, file), text);
+  }
+
+  append(file: string, text: string): void {
+    appendFileSync(join(this.folder, file), text);
+  }
+
+  /** Throws unless the file has `before` exactly once. */
+  replace(file: string, before: string, after: string): void {
+    const path = join(this.folder, file);
+    const parts = readFileSync(path, 'utf8').split(before);
+    if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times ${before}`);
+    writeFileSync(path, parts.join(after));
   }
 
   /** Puts a line behind the one that has `after` in it; throws unless exactly one has. */

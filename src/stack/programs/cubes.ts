@@ -1,5 +1,5 @@
 import { packageVersion } from '../../base/package-root.js';
-import { cubeDefinitions } from '../../domain/cubes.js';
+import { cubeDefinitions, servedCubes } from '../../domain/cubes.js';
 import {
   type DesiredCubes,
   firstDesired,
@@ -176,7 +176,7 @@ export class CubeSupervisor {
 }
 
 /**
- * Where the cubes that are served now are reached, by their variables (`SAJU_CUBE_URL`): a deployed version listens on
+ * Where the cubes that are served now are reached, by their variables (`<CUBE>_URL`): a deployed version listens on
  * another port than the one before.
  */
 export function servingCubeUrls(home: StackHome): Readonly<Record<string, string>> {
@@ -184,8 +184,8 @@ export function servingCubeUrls(home: StackHome): Readonly<Record<string, string
   return Object.fromEntries(
     home.instances().flatMap(({ cubeId, version, state, port }) => {
       const serving = version === (desired[cubeId] ?? firstDesired(packageVersion())).active && state === 'ready';
-      const name = `${cubeId.toUpperCase().replaceAll('-', '_')}_URL`;
-      return serving && port !== null ? [[name, `http://127.0.0.1:${port}`]] : [];
+      const name = servedCubes.find((cube) => cube.cubeId === cubeId)?.urlVariable;
+      return serving && name !== undefined && port !== null ? [[name, `http://127.0.0.1:${port}`]] : [];
     }),
   );
 }

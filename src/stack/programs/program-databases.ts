@@ -1,4 +1,5 @@
 import type { VariableName } from '../../config/variables.js';
+import { byServedCube, type ServedCube } from '../../domain/cubes.js';
 import type { Side } from '../../domain/side.js';
 import type { StackSettings } from '../../state/settings.js';
 import { roleUrl } from '../servers/embedded-database.js';
@@ -10,14 +11,22 @@ export interface DatabaseRoles {
   readonly cube?: CubeRole;
 }
 
+type DatabaseVariable =
+  | 'LEGACY_DATABASE_URL'
+  | 'CUBE_DATABASE_URL'
+  | 'AUDIT_DATABASE_URL'
+  | ServedCube['legacyDatabaseVariable'];
+
 /** The variables that name a database, and by which variables the user's own server is named, the first that is set. */
-const databases = {
+const databases: Readonly<Record<DatabaseVariable, { readonly side: Side; readonly own: readonly VariableName[] }>> = {
   LEGACY_DATABASE_URL: { side: 'legacy', own: ['LEGACY_DATABASE_URL'] },
-  SAJU_CUBE_LEGACY_URL: { side: 'legacy', own: ['SAJU_CUBE_LEGACY_URL', 'LEGACY_DATABASE_URL'] },
   CUBE_DATABASE_URL: { side: 'cube', own: ['CUBE_DATABASE_URL'] },
   AUDIT_DATABASE_URL: { side: 'cube', own: ['CUBE_DATABASE_URL'] },
-} as const satisfies Partial<Record<VariableName, { side: Side; own: readonly VariableName[] }>>;
-type DatabaseVariable = keyof typeof databases;
+  ...byServedCube(
+    ({ legacyDatabaseVariable }) => legacyDatabaseVariable,
+    ({ legacyDatabaseVariable }) => ({ side: 'legacy', own: [legacyDatabaseVariable, 'LEGACY_DATABASE_URL'] }),
+  ),
+};
 
 export function isDatabaseVariable(name: VariableName): name is DatabaseVariable {
   return name in databases;

@@ -1,6 +1,6 @@
 import type { Reader } from '../../config/variable.js';
 import type { CubeId } from '../../domain/catalog.js';
-import { servedCubes } from '../../domain/cubes.js';
+import { type ServedCube, servedCubes } from '../../domain/cubes.js';
 import type { PortName } from '../../state/settings.js';
 import type { DatabaseRoles } from './program-databases.js';
 
@@ -14,6 +14,8 @@ export interface RunCube {
   readonly roles: DatabaseRoles;
 }
 
+type StandInUrl = ServedCube['legacyUrlVariable'];
+
 /** A program of this package that a stack runs in addition to the servers. */
 export interface StackProgram {
   readonly name: string;
@@ -25,7 +27,7 @@ export interface StackProgram {
   /** Null for one that listens on no port. */
   readonly listens: {
     /** The variable that says where others reach it. */
-    readonly url: 'CONTROL_URL' | 'SECURITY_CUBE_URL' | 'MONITORING_CUBE_URL' | 'GATEWAY_URL' | 'LEGACY_SAJU_URL';
+    readonly url: 'CONTROL_URL' | 'SECURITY_CUBE_URL' | 'MONITORING_CUBE_URL' | 'GATEWAY_URL' | StandInUrl;
     /** The readiness check, when it is not `/ready`. */
     readonly path?: string;
     /** Variables of its own, as those that say where to listen. */
@@ -57,18 +59,7 @@ export const programs: readonly StackProgram[] = [
     listens: null,
   },
   cubeProgram('security-cube', 'security', 'SECURITY_CUBE_URL', { cube: 'security_cube' }),
-  {
-    name: 'legacy-saju',
-    entry: 'legacy/saju-service.js',
-    readers: ['legacy-saju'],
-    // The monolith's own service has the monolith's own role.
-    roles: { legacy: 'heal7' },
-    listens: {
-      url: 'LEGACY_SAJU_URL',
-      path: '/health',
-      environment: (env) => ({ PORT: portOf(env, 'LEGACY_SAJU_URL'), HOST: '127.0.0.1' }),
-    },
-  },
+  ...servedCubes.map(standInOf),
   {
     name: 'control',
     entry: 'src/services/control/main.js',
@@ -82,22 +73,44 @@ export const programs: readonly StackProgram[] = [
 
 /** What every stack runs, whichever servers and services of the user's own are configured. */
 export function namesOfEveryStack(): readonly string[] {
-  return programs.filter((program) => isNeeded(program, { LEGACY_SAJU_URL: 'own' })).map(({ name }) => name);
+  return programs.filter((program) => standInUrlOf(program) === undefined).map(({ name }) => name);
 }
 
 /** The cubes whose versions come and go, each with roles of its own. */
 export const runCubes: readonly (Omit<RunCube, 'port'> & { readonly portName: PortName })[] = servedCubes.map(
-  ({ cubeId, service, trafficName }) => ({
+  ({ cubeId, service, role }) => ({
     cubeId,
     entry: `src/services/${service}/main.js`,
     portName: service,
-    roles: { legacy: `${trafficName}_cube`, cube: `${trafficName}_cube` },
+    roles: { legacy: role, cube: role },
   }),
 );
 
 /** A stand-in is not started where the environment names the real one. */
 export function isNeeded(program: StackProgram, environment: NodeJS.ProcessEnv): boolean {
-  return program.listens?.url !== 'LEGACY_SAJU_URL' || !environment.LEGACY_SAJU_URL;
+  const url = standInUrlOf(program);
+  return url === undefined || !environment[url];
+}
+
+/** The variable that names the service for which a program stands in; undefined for a program that is no stand-in. */
+function standInUrlOf({ listens }: StackProgram): StandInUrl | undefined {
+  return servedCubes.map(({ legacyUrlVariable }) => legacyUrlVariable).find((url) => url === listens?.url);
+}
+
+/** The stand-in of one of the monolith's services, `legacy/<name>-service.ts`. */
+function standInOf({ standIn, trafficName, legacyUrlVariable: url }: ServedCube): StackProgram {
+  return {
+    name: standIn,
+    entry: `legacy/${trafficName}-service.js`,
+    readers: [standIn],
+    // The monolith's own service has the monolith's own role.
+    roles: { legacy: 'heal7' },
+    listens: {
+      url,
+      path: '/health',
+      environment: (env) => ({ PORT: portOf(env, url), HOST: '127.0.0.1' }),
+    },
+  };
 }
 
 /** A cube of which one instance runs; its environment says where to listen. */

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { type CubeId, kindEntry, kindsOf, migrationKinds } from '../../domain/catalog.js';
-import { trafficNameOfKind } from '../../domain/cubes.js';
+import { servedCubes, trafficNameOfKind } from '../../domain/cubes.js';
 import type { Side } from '../../domain/side.js';
 import { auditOwner, closeAudit } from './audit-owner.js';
 
@@ -87,10 +87,7 @@ export const databaseRoles = {
           `alter default privileges for role heal7 in schema public grant select on tables to ${role}`,
         ],
       },
-      {
-        name: 'saju_cube',
-        rights: servesTablesOf('saju-cube'),
-      },
+      ...servedCubes.map(({ role, cubeId }) => ({ name: role, rights: servesTablesOf(cubeId) })),
     ],
   },
   cube: {
@@ -108,8 +105,8 @@ export const databaseRoles = {
       // Takes ranges and operations from bulk workers: what a lost one has open is ended.
       { name: 'control_worker', memberOf: ['bulk_worker'], rights: appendsToAudit },
       { name: 'security_cube', rights: appendsToAudit },
-      // Until a cutover none of its data is there: it only checks that the database answers.
-      { name: 'saju_cube', rights: () => [] },
+      // Until a cutover none of a cube's data is there: it only checks that the database answers.
+      ...servedCubes.map(({ role }) => ({ name: role, rights: () => [] })),
     ],
   },
 } as const satisfies Readonly<Record<Side, SideRoles>>;

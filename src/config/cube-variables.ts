@@ -1,0 +1,68 @@
+import type { cubes } from '../domain/catalog.js';
+import {
+  byServedCube,
+  legacyUrlVariable,
+  type ServedCube,
+  type ServedCubeId,
+  servedCubes,
+  type TrafficName,
+  trafficNames,
+} from '../domain/cubes.js';
+import { parseHttpUrl, parseOrigin, parsePort, parsePostgresUrl } from './parsers/addresses.js';
+import { type Variable, variable } from './variable.js';
+
+/** The variables of every cube that has a legacy twin, by the catalogue: a cube that is added there has them all. */
+
+const monolithCallers = ['control-worker', 'api-gateway-cube'] as const;
+const commandLine = ['command-line'] as const;
+
+/** One of the monolith's services is called by what has its URL. */
+export const legacyUrlVariables = Object.fromEntries(
+  trafficNames.map((name) => [legacyUrlVariable(name), legacyServiceVariable(name)]),
+) as Readonly<Record<ReturnType<typeof legacyUrlVariable<TrafficName>>, ReturnType<typeof legacyServiceVariable>>>;
+
+function legacyServiceVariable(name: TrafficName) {
+  const hasStandIn = servedCubes.some(({ trafficName }) => trafficName === name);
+  return variable(`URL of the monolith's ${name} service`, parseOrigin, monolithCallers, {
+    fallback: '',
+    sources: hasStandIn ? ['caller', 'stack'] : ['caller'],
+    ...(hasStandIn ? { note: 'left out, `up` starts a stand-in' } : {}),
+  });
+}
+
+/** Read by its own cube alone. */
+export const legacyDatabaseVariables = byServedCube(
+  ({ legacyDatabaseVariable }) => legacyDatabaseVariable,
+  ({ trafficName, cubeId }) =>
+    variable(
+      `PostgreSQL URL of the monolith with the ${trafficName} cube's own role; by default LEGACY_DATABASE_URL`,
+      parsePostgresUrl,
+      [cubeId],
+      { elsewhere: 'LEGACY_DATABASE_URL', sources: ['caller', 'stack'], server: true, secret: true },
+    ),
+) as { readonly [Name in ServedCube['legacyDatabaseVariable']]: Variable<string, readonly [CubeOf<Name>]> };
+
+export const cubePortVariables = byServedCube(
+  ({ portVariable }) => portVariable,
+  ({ trafficName, port }) =>
+    variable(`port of the first ${trafficName} cube that \`up\` starts`, parsePort, commandLine, { fallback: port }),
+);
+
+export const legacyPortVariables = byServedCube(
+  ({ legacyPortVariable }) => legacyPortVariable,
+  ({ trafficName, legacyPort }) =>
+    variable(`port of the monolith's ${trafficName} service that \`up\` starts`, parsePort, commandLine, {
+      fallback: legacyPort,
+    }),
+);
+
+export const cubeUrlVariables = byServedCube(
+  ({ urlVariable }) => urlVariable,
+  ({ trafficName }) => variable(`URL of the ${trafficName} cube of a stack`, parseHttpUrl, [], { sources: ['stack'] }),
+);
+
+/** The cube whose variable this is. */
+type CubeOf<Name extends ServedCube['legacyDatabaseVariable']> = {
+  [Id in ServedCubeId]: Name extends `${VariablesOf<Id>}_LEGACY_URL` ? Id : never;
+}[ServedCubeId];
+type VariablesOf<Id extends ServedCubeId> = (typeof cubes)[Id]['variables'];
