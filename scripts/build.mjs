@@ -13,6 +13,8 @@ const dist = join(root, 'dist');
 
 /** Stays outside: it loads files of its own by their place (worker threads, a native library, the plans). */
 const temporal = /^@temporalio\//;
+/** Stays outside for the same reason: its page is files of its own. */
+const page = '@fastify/swagger-ui';
 /** Optional packages that are not installed. */
 const absent = ['pg-native', 'pg-cloudflare'];
 
@@ -71,7 +73,7 @@ async function bundle({ folder, programs }, platform) {
     cwd: root,
     input: Object.fromEntries(programs.map((program) => [program, `${program}.ts`])),
     platform,
-    external: [temporal, ...absent],
+    external: [temporal, page, ...absent],
     resolve: { extensionAlias: { '.js': ['.ts', '.js'] } },
     onLog: (level, { message }) => {
       if (level === 'warn') process.stderr.write(`${message}\n`);

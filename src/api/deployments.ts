@@ -26,12 +26,12 @@ export const deployBody = Type.Object(
     ready_seconds: Type.Optional(seconds),
     watch_seconds: Type.Optional(seconds),
   },
-  { additionalProperties: false },
+  { title: 'DeployRequest', additionalProperties: false },
 );
-export const scaleBody = Type.Object({ instances }, { additionalProperties: false });
+export const scaleBody = Type.Object({ instances }, { title: 'ScaleRequest', additionalProperties: false });
 export const rollbackBody = Type.Object(
   { target_version: Type.Optional(version), watch_seconds: Type.Optional(seconds) },
-  { additionalProperties: false },
+  { title: 'CubeRollbackRequest', additionalProperties: false },
 );
 export const acknowledgeBody = Type.Object(
   {
@@ -39,12 +39,14 @@ export const acknowledgeBody = Type.Object(
     retry: Type.Optional(Type.Boolean({ description: 'the steps are tried again' })),
     target_version: Type.Optional(version),
   },
-  { additionalProperties: false },
+  { title: 'AcknowledgeRequest', additionalProperties: false },
 );
 
 const steps = Type.Unsafe<readonly RecordedStep[]>(
   Type.Array(
-    schemaOf<RecordedStep>()(Type.Object({ step: Type.String(), at: Type.String(), sentence: Type.String() })),
+    schemaOf<RecordedStep>()(
+      Type.Object({ step: Type.String(), at: Type.String(), sentence: Type.String() }, { title: 'RecordedStep' }),
+    ),
   ),
 );
 const cubeStateSchema = Type.Object(
@@ -54,7 +56,7 @@ const cubeStateSchema = Type.Object(
     ),
     traffic: nullable<Static<typeof weightSchema>>(weightSchema),
   },
-  { description: 'the present state of the cube; null where Redis does not answer' },
+  { title: 'CubeState', description: 'the present state of the cube; null where Redis does not answer' },
 );
 /** The present state of a cube, whatever a plan remembers of it. */
 export type CubeState = Static<typeof cubeStateSchema>;
@@ -64,35 +66,41 @@ export type DeploymentAnswer = WithCubeState<DeploymentView>;
 export type RollbackAnswer = WithCubeState<RollbackView>;
 
 export const deploymentSchema = schemaOf<DeploymentAnswer>()(
-  Type.Object({
-    cube_id: Type.String(),
-    change: oneOf(cubeChangeKinds),
-    version: nullable<string>(Type.String()),
-    previous_version: nullable<string>(Type.String()),
-    status: oneOf(deploymentStatuses),
-    failure: nullable<string>(Type.String()),
-    step: Type.String(),
-    sentence: Type.String(),
-    by: Type.String(),
-    steps,
-    now: nullable<CubeState>(cubeStateSchema),
-  }),
+  Type.Object(
+    {
+      cube_id: Type.String(),
+      change: oneOf(cubeChangeKinds),
+      version: nullable<string>(Type.String()),
+      previous_version: nullable<string>(Type.String()),
+      status: oneOf(deploymentStatuses),
+      failure: nullable<string>(Type.String()),
+      step: Type.String(),
+      sentence: Type.String(),
+      by: Type.String(),
+      steps,
+      now: nullable<CubeState>(cubeStateSchema),
+    },
+    { title: 'Deployment' },
+  ),
 );
 export const rollbackSchema = schemaOf<RollbackAnswer>()(
-  Type.Object({
-    cube_id: Type.String(),
-    target_version: nullable<string>(Type.String()),
-    from_version: nullable<string>(Type.String()),
-    status: oneOf(rollbackStatuses),
-    step: Type.String(),
-    sentence: Type.String(),
-    by: Type.String(),
-    steps,
-    traffic_stopped_at: nullable<string>(Type.String()),
-    traffic_restored_at: nullable<string>(Type.String()),
-    closed_by: nullable<string>(Type.String({ description: 'who closed the cube before, and keeps it closed' })),
-    acknowledged_by: nullable<string>(Type.String()),
-    next: nextCommands,
-    now: nullable<CubeState>(cubeStateSchema),
-  }),
+  Type.Object(
+    {
+      cube_id: Type.String(),
+      target_version: nullable<string>(Type.String()),
+      from_version: nullable<string>(Type.String()),
+      status: oneOf(rollbackStatuses),
+      step: Type.String(),
+      sentence: Type.String(),
+      by: Type.String(),
+      steps,
+      traffic_stopped_at: nullable<string>(Type.String()),
+      traffic_restored_at: nullable<string>(Type.String()),
+      closed_by: nullable<string>(Type.String({ description: 'who closed the cube before, and keeps it closed' })),
+      acknowledged_by: nullable<string>(Type.String()),
+      next: nextCommands,
+      now: nullable<CubeState>(cubeStateSchema),
+    },
+    { title: 'CubeRollback' },
+  ),
 );

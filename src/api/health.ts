@@ -2,16 +2,19 @@ import { Type } from 'typebox';
 
 /** What `/health` and `/ready` answer: the control API's own, and every cube's. */
 
-export const controlHealthSchema = Type.Object({
-  status: Type.String({ description: 'ok or degraded' }),
-  version: Type.String(),
-  dependencies: Type.Object({
-    cube_database: Type.String({ description: 'ok or unreachable' }),
-    temporal: Type.String({ description: 'ok or unreachable' }),
-    redis: Type.String({ description: 'ok or unreachable' }),
-  }),
-});
-export const controlReadySchema = Type.Object({ ready: Type.Boolean() });
+export const controlHealthSchema = Type.Object(
+  {
+    status: Type.String({ description: 'ok or degraded' }),
+    version: Type.String(),
+    dependencies: Type.Object({
+      cube_database: Type.String({ description: 'ok or unreachable' }),
+      temporal: Type.String({ description: 'ok or unreachable' }),
+      redis: Type.String({ description: 'ok or unreachable' }),
+    }),
+  },
+  { title: 'Health' },
+);
+export const controlReadySchema = Type.Object({ ready: Type.Boolean() }, { title: 'Readiness' });
 
 export const cubeHealthSchema = Type.Object({
   status: Type.String({ description: 'ok, or degraded while a dependency does not answer' }),

@@ -9,6 +9,7 @@ import {
   migrationStatuses,
 } from '../domain/migration/migration.js';
 import { unmappedColumnChoices } from '../domain/migration/options.js';
+import { requesterHeaders } from './requester-headers.js';
 import { schemaOf } from './schema-of.js';
 import { emptyBody, nullable, oneOf } from './shapes.js';
 
@@ -28,7 +29,7 @@ export const optionsSchema = Type.Object(
     legacy_latency_limit_ms: Type.Optional(nullable<number>({ type: 'integer', minimum: 1 })),
     unmapped_columns: Type.Optional(oneOf(unmappedColumnChoices)),
   },
-  { additionalProperties: false },
+  { title: 'MigrationOptions', additionalProperties: false },
 );
 
 export const startBody = Type.Object(
@@ -37,8 +38,16 @@ export const startBody = Type.Object(
     mode: Type.Optional(oneOf(migrationModes)),
     options: Type.Optional(optionsSchema),
   },
-  { additionalProperties: false },
+  { title: 'StartRequest', additionalProperties: false },
 );
+
+/** Those of a request that writes to the audit, and the key by which a repeated start is recognized. */
+export const startHeaders = Type.Object({
+  ...requesterHeaders.properties,
+  'idempotency-key': Type.Optional(
+    Type.String({ minLength: 1, maxLength: 200, description: 'a repeat with the same key answers with the same run' }),
+  ),
+});
 
 /** The actions of a migration that have a route of this form, with the body of each. */
 export const steeringBodies = {
@@ -99,7 +108,10 @@ export const migrationSchema = schemaOf<MigrationView>()(
   ),
 );
 
-export const migrationListSchema = Type.Object({
-  items: Type.Array(Type.Unsafe<MigrationView>(Type.Ref('Migration#'))),
-});
+export const migrationListSchema = Type.Object(
+  {
+    items: Type.Array(Type.Unsafe<MigrationView>(Type.Ref('Migration#'))),
+  },
+  { title: 'MigrationList' },
+);
 export type MigrationList = Static<typeof migrationListSchema>;

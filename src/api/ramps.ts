@@ -27,6 +27,7 @@ export const rampStartBody = Type.Object(
     error_budget_percent: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 100 })),
   },
   {
+    title: 'RampRequest',
     additionalProperties: false,
     description: 'steps that are given end at their last unless a target is; else to 100 % in steps of 10',
   },

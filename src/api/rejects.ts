@@ -12,7 +12,10 @@ const ids = Type.Array(
   { minItems: 1, maxItems: 1000 },
 );
 
-export const retryBody = Type.Object({ ids: Type.Optional(ids) }, { additionalProperties: false });
+export const retryBody = Type.Object(
+  { ids: Type.Optional(ids) },
+  { title: 'RetryRequest', additionalProperties: false },
+);
 
 export const acceptBody = Type.Object(
   {
@@ -21,7 +24,7 @@ export const acceptBody = Type.Object(
     by: Type.String({ minLength: 1, maxLength: 200 }),
     why: reason,
   },
-  { additionalProperties: false },
+  { title: 'AcceptRequest', additionalProperties: false },
 );
 
 export const rejectPageQuery = Type.Object(
@@ -45,14 +48,17 @@ export const rejectPageSchema = Type.Object(
   {
     items: Type.Array(
       schemaOf<RejectItem>()(
-        Type.Object({
-          table: Type.String(),
-          id: Type.String(),
-          reason: Type.String({ description: reasonsOfKinds() }),
-          detail: rejectDetail,
-          payload: Type.Unknown(),
-          attempts: Type.Integer(),
-        }),
+        Type.Object(
+          {
+            table: Type.String(),
+            id: Type.String(),
+            reason: Type.String({ description: reasonsOfKinds() }),
+            detail: rejectDetail,
+            payload: Type.Unknown(),
+            attempts: Type.Integer(),
+          },
+          { title: 'RejectItem' },
+        ),
       ),
     ),
     next_cursor: nullable<string>({ type: 'string' }),

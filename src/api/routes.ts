@@ -1,17 +1,26 @@
 import { Type } from 'typebox';
+import type { FailureType } from '../base/failures.js';
 import { problemResponses } from './problem.js';
 
-/** How OpenAPI says that a route wants a cube token. */
-export const security = [{ cubeToken: [] }];
+// What each request may meet (no token, no permission, a wrong field, a body too large) is added to every route by itself.
 
-/** What the routes refuse that start or steer a plan. */
-export const planRefusals = problemResponses(
-  'invalid_input',
-  'unauthorized',
-  'forbidden',
+/** How a route fails that reads or writes the cube database. */
+export const ledgerFailures = [
+  'cube_unreachable',
+  'database_overloaded',
+  'disk_full',
+  'permission_denied',
+  'cube_schema_mismatch',
+  'unexpected',
+] as const satisfies readonly FailureType[];
+
+/** The problems of routes that start or steer a plan, and record that in the audit. */
+export const planProblems = problemResponses(
   'not_found',
   'conflict',
+  'not_at_this_stage',
   'temporal_unreachable',
+  ...ledgerFailures,
 );
 
 export const idParameter = Type.Object({ id: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' }) });

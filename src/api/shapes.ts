@@ -11,15 +11,18 @@ export const oneOf = <const T extends readonly string[]>(values: T) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
 
 /** The body of a request that needs none. */
-export const emptyBody = Type.Object({}, { additionalProperties: false });
+export const emptyBody = Type.Object({}, { title: 'EmptyRequest', additionalProperties: false });
 
 /** Why a person requests something. */
 export const reason = Type.String({ minLength: 1, maxLength: 1000 });
 
 export const nextCommands = Type.Unsafe<readonly NextCommand[]>(
-  Type.Array(schemaOf<NextCommand>()(Type.Object({ command: Type.String(), what: Type.String() })), {
-    description: 'what a person may type now, and what it does; empty while it waits for no person',
-  }),
+  Type.Array(
+    schemaOf<NextCommand>()(Type.Object({ command: Type.String(), what: Type.String() }, { title: 'NextCommand' })),
+    {
+      description: 'what a person may type now, and what it does; empty while it waits for no person',
+    },
+  ),
 );
 
 /** The flags of a cube's traffic, as views of ramps and cubes name them. */

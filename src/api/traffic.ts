@@ -21,7 +21,7 @@ export const trafficChangeBody = Type.Object(
     why: Type.Optional(Type.String({ maxLength: 1000 })),
     only_if_percentage: Type.Optional(percentage),
   },
-  { additionalProperties: false, description: 'what is left out stays as it is' },
+  { title: 'TrafficChange', additionalProperties: false, description: 'what is left out stays as it is' },
 );
 
 /** Who is served by a cube, as `/v1/traffic/{cube}` answers. */

@@ -7,6 +7,13 @@ import type { TrafficName } from '../domain/cubes.js';
 /** What a cube token may hold, to use the control API, the security cube, and a cube directly. */
 export type Permission = 'migration:read' | 'migration:write' | 'records:read' | 'token:issue' | `${TrafficName}:call`;
 
+const required = new WeakMap<object, Permission>();
+
+/** The permission that an `onRequest` of `require` requires; undefined for any other hook. */
+export function requiredPermission(hook: unknown): Permission | undefined {
+  return typeof hook === 'function' ? required.get(hook) : undefined;
+}
+
 /** The only caller that may name the user of a call. */
 const gatewayCubeId: CubeId = 'api-gateway-cube';
 
@@ -64,9 +71,13 @@ export function createAuthorization(
   };
   const inspect = (request: FastifyRequest) => tokens.inspect(known(request).token);
   return {
-    require: (permission) => async (request) => {
-      if (!known(request).identity.permissions.includes(permission))
-        throw new Failure('forbidden', `This call needs the permission ${permission}.`);
+    require: (permission) => {
+      const check = async (request: FastifyRequest) => {
+        if (!known(request).identity.permissions.includes(permission))
+          throw new Failure('forbidden', `This call needs the permission ${permission}.`);
+      };
+      required.set(check, permission);
+      return check;
     },
     callerOf: (request) => known(request).identity,
     tokenOf: (request) => known(request).token,

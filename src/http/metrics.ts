@@ -7,6 +7,8 @@ export interface MoreMetrics {
   readonly collect?: (registry: Registry) => Promise<void>;
   /** Further metrics as text; no family may be in the registry too. */
   readonly text?: () => Promise<string>;
+  /** The responses of `GET /metrics` when these cannot be collected, for its schema. */
+  readonly problems?: Readonly<Record<number, object>>;
 }
 
 /** The four metrics of every service, named after its cube id, and `GET /metrics`. */
@@ -38,8 +40,17 @@ export function registerMetrics(app: FastifyInstance, cubeId: string, more: More
     requests.inc({ method: request.method, endpoint: request.routeOptions.url ?? 'unknown', status: reply.statusCode });
     durations.observe(reply.elapsedTime / 1000);
   });
-  const answer = { description: 'Prometheus text', content: { 'text/plain': { schema: { type: 'string' } } } };
-  app.get('/metrics', { schema: { summary: 'Metrics', response: { 200: answer } } }, async (_request, reply) => {
+  const answer = {
+    description: 'Text in the format of Prometheus.',
+    content: { 'text/plain': { schema: { type: 'string' } } },
+  };
+  const schema = {
+    operationId: 'getMetrics',
+    tags: ['service'],
+    summary: 'Metrics in the text format of Prometheus',
+    response: { 200: answer, ...more.problems },
+  };
+  app.get('/metrics', { schema }, async (_request, reply) => {
     const now = { usage: process.cpuUsage(), at: performance.now() };
     const busyMicros = now.usage.user + now.usage.system - last.usage.user - last.usage.system;
     cpu.set(now.at > last.at ? busyMicros / 10 / (now.at - last.at) : 0);

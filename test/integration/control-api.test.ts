@@ -23,14 +23,24 @@ interface OpenApi {
   openapi: string;
   info: { title: string; version: string };
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, object>; securitySchemes: Record<string, object> };
+  components: {
+    schemas: Record<string, object>;
+    responses: Record<string, object>;
+    securitySchemes: Record<string, object>;
+  };
 }
 interface Operation {
+  operationId: string;
+  tags?: string[];
   summary?: string;
   security?: object[];
   parameters?: { name: string; in: string; required?: boolean; schema: object }[];
   requestBody?: { required?: boolean; content: Record<string, { schema: object }> };
-  responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>;
+  responses: Record<string, Response | { $ref: string }>;
+}
+interface Response {
+  description: string;
+  content?: Record<string, { schema: object }>;
 }
 
 beforeAll(async () => {
@@ -83,9 +93,10 @@ function expectFits(reference: string, value: unknown): void {
 
 function expectAnswerFits(method: string, path: string, answer: Answer): void {
   const [type = ''] = (answer.headers.get('content-type') ?? '').split(';');
-  const schema = document.paths[path]?.[method]?.responses[answer.status]?.content?.[type]?.schema;
+  const response = resolve(document.paths[path]?.[method]?.responses[answer.status]) as Response | undefined;
+  const schema = response?.content?.[type]?.schema;
   if (schema === undefined) throw new Error(`OpenAPI says nothing of ${method} ${path} ${answer.status} ${type}`);
-  expect(Schema.Errors(resolve(schema) as Parameters<typeof Schema.Errors>[0], answer.body)).toEqual([true, []]);
+  expect(Schema.Errors(schema as Parameters<typeof Schema.Errors>[0], answer.body)).toEqual([true, []]);
 }
 
 /** A schema with its references replaced by what they point at. */
@@ -93,11 +104,19 @@ function resolve(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(resolve);
   if (typeof schema !== 'object' || schema === null) return schema;
   if ('$ref' in schema) {
-    const found = document.components.schemas[String(schema.$ref).replace('#/components/schemas/', '')];
+    const [, , part, name = ''] = String(schema.$ref).split('/');
+    const found = document.components[part === 'responses' ? 'responses' : 'schemas'][name];
     if (found === undefined) throw new Error(`${String(schema.$ref)} points nowhere`);
     return resolve(found);
   }
   return Object.fromEntries(Object.entries(schema).map(([name, value]) => [name, resolve(value)]));
+}
+
+/** The contract's rule. */
+function neededPermission(method: string, path: string): string | undefined {
+  if (!path.startsWith('/v1/')) return undefined;
+  if (path.endsWith('/rejects')) return 'records:read';
+  return method === 'get' ? 'migration:read' : 'migration:write';
 }
 
 function start(body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
@@ -129,7 +148,7 @@ describe('before anything was started', () => {
     expect(document.openapi).toMatch(/^3\.1\./);
     expect(document.info).toMatchObject({ title: expect.any(String), version: expect.any(String) });
     expect(document.components.securitySchemes).toEqual({
-      cubeToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+      cubeToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: expect.any(String) },
     });
     const steering = ['pause', 'resume', 'cancel', 'verify', 'repair', 'rollback', 'cutover', 'complete'];
     const routes = Object.entries(document.paths).flatMap(([path, operations]) =>
@@ -167,6 +186,8 @@ describe('before anything was started', () => {
     // Templates that differ in their names alone are the same path twice, which OpenAPI forbids.
     const templates = Object.keys(document.paths).map((path) => path.replaceAll(/\{[^}]*\}/g, '{}'));
     expect(new Set(templates).size).toBe(templates.length);
+    const ids = Object.values(document.paths).flatMap((path) => Object.values(path).map((one) => one.operationId));
+    expect(new Set(ids).size).toBe(ids.length);
     for (const [path, operations] of Object.entries(document.paths)) {
       for (const [method, operation] of Object.entries(operations)) {
         const place = `${method} ${path}`;
@@ -183,12 +204,17 @@ describe('before anything was started', () => {
           place,
         ).toBe(true);
         for (const response of Object.values(operation.responses)) {
-          expect(response.description, place).toEqual(expect.any(String));
-          for (const { schema } of Object.values(response.content ?? {})) Schema.Compile(resolve(schema) as object);
+          const { description, content } = resolve(response) as Response;
+          expect(description, place).toMatch(/^[A-Z].*\./);
+          for (const { schema } of Object.values(content ?? {})) Schema.Compile(schema as object);
         }
-        if (!path.startsWith('/v1/')) continue;
-        expect(operation.security, place).toEqual([{ cubeToken: [] }]);
-        expect(statuses, place).toEqual(expect.arrayContaining(['401', '403']));
+        const [permission] = Object.values(Object.assign({}, ...(operation.security ?? []))).flat();
+        expect(operation.security, place).toEqual(path.startsWith('/v1/') ? [{ cubeToken: [permission] }] : []);
+        expect(permission, place).toBe(neededPermission(method, path));
+        expect(statuses, place).toContain('401');
+        expect(statuses.includes('403'), place).toBe(permission !== undefined);
+        expect(operation.operationId, place).toMatch(/^[a-z]+[A-Z][A-Za-z]+$/);
+        expect(operation.tags, place).toEqual([expect.any(String)]);
         if (method === 'post') expect(operation.requestBody?.content['application/json']?.schema, place).toBeDefined();
       }
     }

@@ -11,6 +11,7 @@ import { packageRoot } from '../../src/base/package-root.js';
 import type { MigrationView } from '../../src/domain/migration/migration.js';
 import { choosePort } from '../../src/state/ports.js';
 import { until } from './conditions.js';
+import { type DocumentedPaths, undocumentedAnswers } from './documented-answers.js';
 import { type Program, ProgramHere } from './programs-here.js';
 
 export type ProgramName = 'worker-control' | `worker-control-${number}` | 'control' | `worker-bulk-${number}`;
@@ -46,6 +47,7 @@ export class Engine {
   private readonly here: ProgramHere[] = [];
   private readonly said = new Map<ProgramName, string>();
   private connection: Promise<Connection> | undefined;
+  private openapi: DocumentedPaths | undefined;
 
   private constructor(
     private readonly settings: EngineSettings,
@@ -80,6 +82,7 @@ export class Engine {
       await engine.stop();
       throw error;
     });
+    engine.openapi = (await (await fetch(`${engine.url}/openapi.json`)).json()) as DocumentedPaths;
     return engine;
   }
 
@@ -201,12 +204,19 @@ export class Engine {
     return this.waitFor(id, 'at rest or ended', (view) => view.status !== 'running', millis);
   }
 
+  /** The control API's description of itself. */
+  get document(): DocumentedPaths {
+    if (this.openapi === undefined) throw new Error('the control API was never ready');
+    return this.openapi;
+  }
+
   /** Temporal as the engine's programs see it: one connection for all looks of a test. */
   temporal(): Promise<Connection> {
     this.connection ??= Connection.connect({ address: this.temporalAddress });
     return this.connection;
   }
 
+  /** Throws when the control API ever answered what its document does not name. */
   async stop(): Promise<void> {
     const connection = await this.connection?.catch(() => undefined);
     await connection?.close();
@@ -214,6 +224,8 @@ export class Engine {
       ...[...this.programs.keys()].map((name) => this.kill(name)),
       ...this.here.map((program) => program.stop()),
     ]);
+    const undocumented = this.openapi === undefined ? [] : undocumentedAnswers(this.openapi, this.logOf('control'));
+    if (undocumented.length > 0) throw new Error(`not in the OpenAPI document: ${undocumented.join(', ')}`);
   }
 
   private async isReady(): Promise<boolean> {

@@ -1,14 +1,12 @@
-import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { migrationSchema } from '../../api/migrations.js';
-import { problemSchema } from '../../api/problem.js';
+import { problemResponses, problemSchema } from '../../api/problem.js';
 import { rejectPageSchema } from '../../api/rejects.js';
+import { ledgerFailures } from '../../api/routes.js';
 import { Failure } from '../../base/failures.js';
-import { packageVersion } from '../../base/package-root.js';
 import { createAuthorization } from '../../http/authorization.js';
 import { limitOptions, registerLimits } from '../../http/limits.js';
 import { registerMetrics } from '../../http/metrics.js';
-import { optionalBodies } from '../../http/optional-bodies.js';
 import { registerProblems } from '../../http/problem.js';
 import { createRequestContexts } from '../../http/request-context.js';
 import { registerNotFound } from '../../http/route-methods.js';
@@ -28,6 +26,8 @@ import { registerMigrationRoutes } from './migrations/migrations.js';
 import { registerRejectRoutes } from './migrations/rejects.js';
 import { registerReportRoutes } from './migrations/report.js';
 import { someMigrations } from './migrations/views.js';
+import { registerDocs } from './openapi/docs-page.js';
+import { registerOpenapi } from './openapi/document.js';
 import { registerRampRoutes } from './traffic/ramps.js';
 import { registerTrafficRoutes } from './traffic/traffic.js';
 
@@ -37,6 +37,8 @@ export async function buildControlApp(settings: ControlSettings): Promise<Fastif
   const app: FastifyInstance = Fastify({
     ...(settings.logger === false ? { logger: false } : { loggerInstance: settings.logger }),
     ...limitOptions(),
+    // A request during shutdown is answered too, and never by a body that is no problem.
+    return503OnClosing: false,
     ...contexts.options,
     routerOptions: { maxParamLength: 200 },
     // Nothing is coerced: a null limit must not become the limit 0.
@@ -53,18 +55,7 @@ export async function buildControlApp(settings: ControlSettings): Promise<Fastif
   app.addSchema(problemSchema);
   app.addSchema(migrationSchema);
   app.addSchema(rejectPageSchema);
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'Cubeshift control API', version: packageVersion() },
-      components: { securitySchemes: { cubeToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
-    },
-    transformObject: optionalBodies,
-    refResolver: {
-      buildLocalReference: (schema, _base, _fragment, place) =>
-        typeof schema.$id === 'string' ? schema.$id : `schema-${place}`,
-    },
-  });
+  await registerOpenapi(app);
   const weights = createLastWeights(settings.redis);
   const deps: ControlDependencies = {
     ...settings,
@@ -75,6 +66,7 @@ export async function buildControlApp(settings: ControlSettings): Promise<Fastif
   };
   registerMetrics(app, 'control', {
     collect: (registry) => collectMigrationMetrics(registry, settings.cube, weights),
+    problems: problemResponses(...ledgerFailures),
   });
   // Routes registered in a plugin of their own come after swagger has hooked in.
   await app.register(async (routes) => {
@@ -90,7 +82,7 @@ export async function buildControlApp(settings: ControlSettings): Promise<Fastif
     registerDeploymentRoutes(routes, deps);
     registerRollbackRoutes(routes, deps);
     registerKnownSecretsRoute(routes, deps);
-    routes.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+    await registerDocs(routes);
     routes.post('/v1/migrations/:id/*', { schema: { hide: true } }, async (request, reply) => {
       if (await methods.refuse(request, reply)) return;
       throw new Failure('not_found', 'There is no such action.', { hint: 'See /openapi.json for what there is.' });

@@ -23,7 +23,12 @@ export function registerHealthRoutes(app: FastifyInstance, deps: ControlDependen
       () => false,
     );
   const word = (answers: boolean) => (answers ? 'ok' : 'unreachable');
-  const health = { summary: 'Liveness, dependencies, version', response: { 200: controlHealthSchema } };
+  const health = {
+    operationId: 'getHealth',
+    tags: ['service'],
+    summary: 'Liveness, dependencies, version',
+    response: { 200: controlHealthSchema },
+  };
   app.get('/health', { schema: health }, async () => {
     const [database, temporal, redis] = await Promise.all([
       ledgerAnswers(),
@@ -37,6 +42,8 @@ export function registerHealthRoutes(app: FastifyInstance, deps: ControlDependen
     };
   });
   const readiness = {
+    operationId: 'getReadiness',
+    tags: ['service'],
     summary: '200 once it can serve',
     response: { 200: controlReadySchema, 503: controlReadySchema },
   };

@@ -84,6 +84,15 @@ export const artifacts = {
     contentSum: '9dc3771f456ef68ac3957d94b236d3d552d2a932e40885e35c9d3b046cd300ff',
     program: 'bin/node',
   },
+  // For tests, where the machine has no Chromium of its own.
+  chromium: {
+    name: 'chromium',
+    version: '147.0.0',
+    source: { kind: 'tarball', package: '@sparticuz/chromium' },
+    sha256: '18fe5404ce845594cd7d592fc07f37a19514079ba4d9c27192ad8b908743f16b',
+    contentSum: 'c627f5528f745ffb7cf58e7567712926748c06375ce420d9a3a17d73de25b890',
+    program: 'bin/chromium.br',
+  },
 } as const satisfies Record<string, Artifact>;
 
 export type ArtifactName = keyof typeof artifacts;

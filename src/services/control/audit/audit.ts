@@ -2,7 +2,8 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { auditCheckQuery, auditCheckSchema, auditPageQuery, auditPageSchema } from '../../../api/audit.js';
 import { problemResponses } from '../../../api/problem.js';
-import { security } from '../../../api/routes.js';
+import { ledgerFailures } from '../../../api/routes.js';
+
 import { Failure } from '../../../base/failures.js';
 import { maxKey } from '../../../domain/migration/key-range.js';
 import { checkAudit, readAudit } from '../../../postgres/audit.js';
@@ -14,17 +15,18 @@ const afterEveryEntry = maxKey.toString();
 export function registerAuditRoutes(app: FastifyInstance, deps: ControlDependencies): void {
   const routes = app.withTypeProvider<TypeBoxTypeProvider>();
   const reads = deps.authorization.require('migration:read');
-  const refusals = problemResponses('invalid_input', 'unauthorized', 'forbidden');
+  const problems = problemResponses(...ledgerFailures);
 
   routes.get(
     '/v1/audit',
     {
       onRequest: reads,
       schema: {
-        security,
+        operationId: 'listAudit',
+        tags: ['audit'],
         summary: 'Who changed what, the newest first',
         querystring: auditPageQuery,
-        response: { 200: auditPageSchema, ...refusals },
+        response: { 200: auditPageSchema, ...problems },
       },
     },
     async (request) => {
@@ -47,10 +49,11 @@ export function registerAuditRoutes(app: FastifyInstance, deps: ControlDependenc
     {
       onRequest: reads,
       schema: {
-        security,
+        operationId: 'checkAudit',
+        tags: ['audit'],
         summary: 'Whether the audit is as it was written',
         querystring: auditCheckQuery,
-        response: { 200: auditCheckSchema, ...refusals },
+        response: { 200: auditCheckSchema, ...problems },
       },
     },
     async (request) => {

@@ -2,7 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { type CubeView, cubeListSchema, cubeSchema, type InstanceView } from '../../../api/cubes.js';
 import { problemResponses } from '../../../api/problem.js';
-import { idParameter, security } from '../../../api/routes.js';
+import { idParameter } from '../../../api/routes.js';
 import { Failure } from '../../../base/failures.js';
 import { type CubeDefinition, cubeDefinitions, findCube } from '../../../domain/cubes.js';
 import { fetchBounded } from '../../../metrics/bounded-response.js';
@@ -20,11 +20,12 @@ export function registerCubeRoutes(app: FastifyInstance, deps: ControlDependenci
     {
       onRequest: reads,
       schema: {
-        security,
+        operationId: 'listCubes',
+        tags: ['cubes'],
         summary: 'Every cube: its versions, its instances, their health',
         response: {
           200: cubeListSchema,
-          ...problemResponses('unauthorized', 'forbidden', 'redis_unreachable'),
+          ...problemResponses('redis_unreachable'),
         },
       },
     },
@@ -36,12 +37,13 @@ export function registerCubeRoutes(app: FastifyInstance, deps: ControlDependenci
     {
       onRequest: reads,
       schema: {
-        security,
+        operationId: 'getCube',
+        tags: ['cubes'],
         summary: 'One cube: its versions, its instances, their health',
         params: idParameter,
         response: {
           200: cubeSchema,
-          ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found', 'redis_unreachable'),
+          ...problemResponses('not_found', 'redis_unreachable'),
         },
       },
     },

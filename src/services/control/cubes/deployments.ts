@@ -1,8 +1,9 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { deployBody, deploymentSchema, scaleBody } from '../../../api/deployments.js';
+import { problemResponses } from '../../../api/problem.js';
 import { requesterHeaders } from '../../../api/requester-headers.js';
-import { idParameter, planRefusals, security } from '../../../api/routes.js';
+import { idParameter, ledgerFailures } from '../../../api/routes.js';
 import { emptyBody } from '../../../api/shapes.js';
 import { Failure, isFailureType } from '../../../base/failures.js';
 import { type CubeChange, type DeploymentView, deploymentDefaults } from '../../../domain/deployment/cube-changes.js';
@@ -11,6 +12,14 @@ import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { checkKept, checkKnownCube, found } from './cube-checks.js';
 import { withCubeState } from './cube-state.js';
+
+const changeProblems = problemResponses(
+  'not_found',
+  'conflict',
+  'too_many_instances',
+  'temporal_unreachable',
+  ...ledgerFailures,
+);
 
 /** Deployments, restarts and scaling of cubes. */
 export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDependencies): void {
@@ -41,12 +50,13 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
     {
       onRequest: writes,
       schema: {
-        security,
+        operationId: 'deployCube',
+        tags: ['cubes'],
         summary: 'Deploy a released version next to the one that runs, and give it the traffic when it is healthy',
         params: idParameter,
         headers: requesterHeaders,
         body: deployBody,
-        response: { 202: deploymentSchema, ...planRefusals },
+        response: { 202: deploymentSchema, ...changeProblems },
       },
     },
     async (request, reply) => {
@@ -65,12 +75,13 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
     {
       onRequest: writes,
       schema: {
-        security,
+        operationId: 'restartCube',
+        tags: ['cubes'],
         summary: 'Replace every instance by a new one, each once its successor is ready',
         params: idParameter,
         headers: requesterHeaders,
         body: { anyOf: [emptyBody, { type: 'null' }] },
-        response: { 202: deploymentSchema, ...planRefusals },
+        response: { 202: deploymentSchema, ...changeProblems },
       },
     },
     async (request, reply) => reply.code(202).send(await change(request, request.params.id, { kind: 'restart' })),
@@ -81,12 +92,13 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
     {
       onRequest: writes,
       schema: {
-        security,
+        operationId: 'scaleCube',
+        tags: ['cubes'],
         summary: 'Run so many instances of the version that takes traffic',
         params: idParameter,
         headers: requesterHeaders,
         body: scaleBody,
-        response: { 202: deploymentSchema, ...planRefusals },
+        response: { 202: deploymentSchema, ...changeProblems },
       },
     },
     async (request, reply) => {
@@ -100,10 +112,11 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
     {
       onRequest: reads,
       schema: {
-        security,
+        operationId: 'getDeployment',
+        tags: ['cubes'],
         summary: 'The last change of a cube',
         params: idParameter,
-        response: { 200: deploymentSchema, ...planRefusals },
+        response: { 200: deploymentSchema, ...problemResponses('not_found', 'temporal_unreachable') },
       },
     },
     async (request) => {

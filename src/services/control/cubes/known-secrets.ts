@@ -2,7 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { knownSecretsSchema } from '../../../api/known-secrets.js';
 import { problemResponses } from '../../../api/problem.js';
-import { security } from '../../../api/routes.js';
+
 import { Failure } from '../../../base/failures.js';
 import { cubeDefinitions } from '../../../domain/cubes.js';
 import { readRegistry } from '../../../registry/instances.js';
@@ -16,9 +16,10 @@ export function registerKnownSecretsRoute(app: FastifyInstance, deps: ControlDep
     {
       onRequest: deps.authorization.require('migration:read'),
       schema: {
-        security,
+        operationId: 'listKnownSecrets',
+        tags: ['service'],
         summary: 'Which secrets of cube tokens each program knows, by their fingerprints',
-        response: { 200: knownSecretsSchema, ...problemResponses('unauthorized', 'forbidden', 'redis_unreachable') },
+        response: { 200: knownSecretsSchema, ...problemResponses('redis_unreachable') },
       },
     },
     async () => {

@@ -1,8 +1,9 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { acknowledgeBody, rollbackBody, rollbackSchema } from '../../../api/deployments.js';
+import { problemResponses } from '../../../api/problem.js';
 import { requesterHeaders } from '../../../api/requester-headers.js';
-import { idParameter, planRefusals, security } from '../../../api/routes.js';
+import { idParameter, planProblems } from '../../../api/routes.js';
 import { Failure, toFailure } from '../../../base/failures.js';
 import type { AuditedAct, AuditOutcome } from '../../../domain/audit.js';
 import { type RollbackView, rollbackDefaults } from '../../../domain/deployment/cube-changes.js';
@@ -11,6 +12,9 @@ import { actOf, audited, outcomeOf, reasonOf } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { checkKept, checkKnownCube, checkWarm, found } from './cube-checks.js';
 import { withCubeState } from './cube-state.js';
+
+/** An emergency does not depend on the audit, nor so on the cube database. */
+const rollbackProblems = problemResponses('not_found', 'conflict', 'not_at_this_stage', 'temporal_unreachable');
 
 /** Emergency rollbacks of cubes: started or joined, answered by a person, looked at. */
 export function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies): void {
@@ -25,12 +29,13 @@ export function registerRollbackRoutes(app: FastifyInstance, deps: ControlDepend
     {
       onRequest: writes,
       schema: {
-        security,
+        operationId: 'rollbackCube',
+        tags: ['cubes'],
         summary: 'Emergency rollback; a second one joins the first, or answers it with the version it names',
         params: idParameter,
         headers: requesterHeaders,
         body: { anyOf: [rollbackBody, { type: 'null' }] },
-        response: { 202: rollbackSchema, ...planRefusals },
+        response: { 202: rollbackSchema, ...rollbackProblems },
       },
     },
     async (request, reply) => {
@@ -70,12 +75,13 @@ export function registerRollbackRoutes(app: FastifyInstance, deps: ControlDepend
     {
       onRequest: writes,
       schema: {
-        security,
+        operationId: 'acknowledgeRollback',
+        tags: ['cubes'],
         summary: 'Take over a rollback that needs a person, or have it tried again',
         params: idParameter,
         headers: requesterHeaders,
         body: acknowledgeBody,
-        response: { 202: rollbackSchema, ...planRefusals },
+        response: { 202: rollbackSchema, ...planProblems },
       },
     },
     async (request, reply) => {
@@ -102,10 +108,11 @@ export function registerRollbackRoutes(app: FastifyInstance, deps: ControlDepend
     {
       onRequest: reads,
       schema: {
-        security,
+        operationId: 'getRollback',
+        tags: ['cubes'],
         summary: 'The last emergency rollback of a cube',
         params: idParameter,
-        response: { 200: rollbackSchema, ...planRefusals },
+        response: { 200: rollbackSchema, ...problemResponses('not_found', 'temporal_unreachable') },
       },
     },
     async (request) => rollbackNow(deps, await look(request.params.id)),

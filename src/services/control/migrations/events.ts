@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { problemResponses } from '../../../api/problem.js';
-import { idParameter, security } from '../../../api/routes.js';
+import { idParameter, ledgerFailures } from '../../../api/routes.js';
 import { endedStatuses, type MigrationView } from '../../../domain/migration/migration.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { knownMigration } from './views.js';
@@ -22,15 +22,16 @@ export function registerEventRoutes(app: FastifyInstance, deps: ControlDependenc
     {
       onRequest: deps.authorization.require('migration:read'),
       schema: {
-        security,
+        operationId: 'followMigration',
+        tags: ['migrations'],
         summary: 'Follow a migration as server-sent events: progress, stage, rest, end',
         params: idParameter,
         response: {
           200: {
-            description: 'Each event carries the body of GET /v1/migrations/{id}',
+            description: 'Events, each with the body of GET /v1/migrations/{id}; `end` is the last.',
             content: { 'text/event-stream': { schema: { type: 'string' } } },
           },
-          ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found'),
+          ...problemResponses('not_found', ...ledgerFailures),
         },
       },
     },

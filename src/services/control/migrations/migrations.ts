@@ -1,10 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { kindParameter, migrationListSchema, startBody, steeringBodies } from '../../../api/migrations.js';
+import {
+  kindParameter,
+  migrationListSchema,
+  startBody,
+  startHeaders,
+  steeringBodies,
+} from '../../../api/migrations.js';
 import { problemResponses } from '../../../api/problem.js';
 import { requesterHeaders } from '../../../api/requester-headers.js';
-import { idParameter, planRefusals, security } from '../../../api/routes.js';
+import { idParameter, ledgerFailures, planProblems } from '../../../api/routes.js';
 import { Failure } from '../../../base/failures.js';
 import { contractKinds, defaultOptionsOf, type MigrationKind, migrationKinds } from '../../../domain/catalog.js';
 import { isMigrationId } from '../../../domain/migration/migration.js';
@@ -17,11 +23,11 @@ import { allMigrations, knownMigration } from './views.js';
 
 const found = {
   200: { $ref: 'Migration#' },
-  ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found'),
+  ...problemResponses('not_found', ...ledgerFailures),
 };
 const accepted = {
   202: { $ref: 'Migration#' },
-  ...planRefusals,
+  ...planProblems,
 };
 
 /** Starting, looking at and steering migrations. */
@@ -36,11 +42,12 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
     {
       onRequest: reads,
       schema: {
-        security,
+        operationId: 'listMigrations',
+        tags: ['migrations'],
         summary: 'All migrations',
         response: {
           200: migrationListSchema,
-          ...problemResponses('unauthorized', 'forbidden'),
+          ...problemResponses(...ledgerFailures),
         },
       },
     },
@@ -49,7 +56,16 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
 
   routes.get(
     '/v1/migrations/:id',
-    { onRequest: reads, schema: { security, summary: 'One migration', params: idParameter, response: found } },
+    {
+      onRequest: reads,
+      schema: {
+        operationId: 'getMigration',
+        tags: ['migrations'],
+        summary: 'One migration',
+        params: idParameter,
+        response: found,
+      },
+    },
     (request) => knownMigration(deps, request.params.id),
   );
 
@@ -58,10 +74,11 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
     {
       onRequest: writes,
       schema: {
-        security,
+        operationId: 'startMigration',
+        tags: ['migrations'],
         summary: 'Start a migration',
         params: kindParameter,
-        headers: requesterHeaders,
+        headers: startHeaders,
         body: startBody,
         response: accepted,
       },
@@ -70,7 +87,7 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
       const kind = availableKind(request.params.id);
       const { mode = 'copy', options } = request.body;
       checkMode(mode);
-      const idempotencyKey = keyOf(request.headers['idempotency-key']);
+      const idempotencyKey = request.headers['idempotency-key'];
       const start = {
         id: newId(request.body.id),
         kind,
@@ -105,8 +122,9 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
       {
         onRequest: writes,
         schema: {
-          security,
-          summary: `Ask for ${action}`,
+          operationId: `${action}Migration`,
+          tags: ['migrations'],
+          summary: summaries[action],
           params: idParameter,
           headers: requesterHeaders,
           body: { anyOf: [body, { type: 'null' }] },
@@ -124,6 +142,17 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
     );
   }
 }
+
+const summaries = {
+  pause: 'Pause a migration; it keeps its stage',
+  resume: 'Continue a paused or blocked migration',
+  cancel: 'End a migration; moved rows and ledger stay, and a later one adopts them',
+  verify: 'Compare both databases again, every row and every field',
+  repair: 'Move again what a verification found to differ',
+  complete: 'Accept a migration; there is no way back',
+  cutover: 'Make the cube the owner of the writes (mode live)',
+  rollback: 'Remove every row that runs of the kind put into the cube database',
+} as const satisfies Record<keyof typeof steeringBodies, string>;
 
 /** Whether the body requests a rehearsal or a dry run: those are of mode live. */
 function isTrial(body: unknown): boolean {
@@ -156,16 +185,6 @@ function newId(requested: string | undefined) {
   if (!isMigrationId(id))
     throw new Failure('invalid_input', 'body.id is not an id.', { details: { field: 'body.id' } });
   return id;
-}
-
-function keyOf(header: string | string[] | undefined): string | undefined {
-  if (header === undefined) return undefined;
-  if (Array.isArray(header) || header === '' || header.length > 200) {
-    throw new Failure('invalid_input', 'The Idempotency-Key must be one value of at most 200 characters.', {
-      details: { field: 'headers.idempotency-key' },
-    });
-  }
-  return header;
 }
 
 function completeOptions(

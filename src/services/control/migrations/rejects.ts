@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { problemResponses } from '../../../api/problem.js';
 import { acceptBody, rejectPageQuery, retryBody } from '../../../api/rejects.js';
 import { requesterHeaders } from '../../../api/requester-headers.js';
-import { idParameter, planRefusals, security } from '../../../api/routes.js';
+import { idParameter, ledgerFailures, planProblems } from '../../../api/routes.js';
 import { Failure } from '../../../base/failures.js';
 import { kindEntry, type MigrationKind } from '../../../domain/catalog.js';
 import { mainTableOf, parseRowName, type RowRef, rowName } from '../../../domain/migration/row-name.js';
@@ -14,7 +14,7 @@ import { knownMigration } from './views.js';
 
 const accepted = {
   202: { $ref: 'Migration#' },
-  ...planRefusals,
+  ...planProblems,
 };
 
 /** What could not be moved: looking at it, trying it again, accepting it. */
@@ -28,13 +28,14 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
     {
       onRequest: authorization.require('records:read'),
       schema: {
-        security,
+        operationId: 'listRejects',
+        tags: ['rejects'],
         summary: 'Rejected rows with their contents',
         params: idParameter,
         querystring: rejectPageQuery,
         response: {
           200: { $ref: 'RejectPage#' },
-          ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found'),
+          ...problemResponses('not_found', ...ledgerFailures),
         },
       },
     },
@@ -56,7 +57,8 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
     {
       onRequest: writes,
       schema: {
-        security,
+        operationId: 'retryRejects',
+        tags: ['rejects'],
         summary: 'Try rejects again',
         params: idParameter,
         headers: requesterHeaders,
@@ -78,7 +80,8 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
     {
       onRequest: writes,
       schema: {
-        security,
+        operationId: 'acceptRejects',
+        tags: ['rejects'],
         summary: 'Accept rejects as they are',
         params: idParameter,
         headers: requesterHeaders,

@@ -1,7 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { problemResponses } from '../../../api/problem.js';
-import { idParameter, security } from '../../../api/routes.js';
+import { signedReportSchema } from '../../../api/report.js';
+import { idParameter, ledgerFailures } from '../../../api/routes.js';
 import { signReport } from '../../../auth/report-signature.js';
 import { packageVersion } from '../../../base/package-root.js';
 import { readReport } from '../../../postgres/ledger/report-records.js';
@@ -15,12 +16,13 @@ export function registerReportRoutes(app: FastifyInstance, deps: ControlDependen
     {
       onRequest: deps.authorization.require('migration:read'),
       schema: {
-        security,
+        operationId: 'getReport',
+        tags: ['migrations'],
         summary: 'The signed evidence report',
         params: idParameter,
         response: {
-          200: { type: 'object', additionalProperties: true },
-          ...problemResponses('invalid_input', 'unauthorized', 'forbidden', 'not_found'),
+          200: signedReportSchema,
+          ...problemResponses('not_found', ...ledgerFailures),
         },
       },
     },

@@ -4,7 +4,7 @@ import type { Static } from 'typebox';
 import { problemResponses } from '../../../api/problem.js';
 import { rampSchema, rampStartBody, rampSteeringBodies } from '../../../api/ramps.js';
 import { requesterHeaders } from '../../../api/requester-headers.js';
-import { planRefusals, security } from '../../../api/routes.js';
+import { ledgerFailures, planProblems } from '../../../api/routes.js';
 import { emptyBody } from '../../../api/shapes.js';
 import { cubeParameter } from '../../../api/traffic.js';
 import { Failure, toFailure } from '../../../base/failures.js';
@@ -22,6 +22,14 @@ import { readFlags } from '../../../traffic/flags.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { trafficNameOf } from './traffic.js';
+
+const startProblems = problemResponses(
+  'not_found',
+  'conflict',
+  'temporal_unreachable',
+  'redis_unreachable',
+  ...ledgerFailures,
+);
 
 /** Ramps of a cube: started, looked at and steered. */
 export function registerRampRoutes(app: FastifyInstance, deps: ControlDependencies): void {
@@ -59,12 +67,13 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
     {
       onRequest: writes,
       schema: {
-        security,
+        operationId: 'startRamp',
+        tags: ['ramps'],
         summary: 'Ramp users over to the cube, step by step, with proof',
         params: cubeParameter,
         headers: requesterHeaders,
         body: { anyOf: [rampStartBody, { type: 'null' }] },
-        response: { 202: { $ref: 'Ramp#' }, ...planRefusals, ...problemResponses('redis_unreachable') },
+        response: { 202: { $ref: 'Ramp#' }, ...startProblems },
       },
     },
     async (request, reply) => {
@@ -95,10 +104,11 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
     {
       onRequest: authorization.require('migration:read'),
       schema: {
-        security,
+        operationId: 'getRamp',
+        tags: ['ramps'],
         summary: 'The last ramp of a cube, and why it is where it is',
         params: cubeParameter,
-        response: { 200: { $ref: 'Ramp#' }, ...planRefusals },
+        response: { 200: { $ref: 'Ramp#' }, ...problemResponses('not_found', 'temporal_unreachable') },
       },
     },
     async (request) => answerOf(await look(request.params.cube)),
@@ -109,11 +119,12 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
     {
       onRequest: writes,
       schema: {
-        security,
+        operationId: 'stopRamp',
+        tags: ['ramps'],
         summary: 'Stop the ramp; the weight stays',
         params: cubeParameter,
         headers: requesterHeaders,
-        response: { 202: { $ref: 'Ramp#' }, ...planRefusals },
+        response: { 202: { $ref: 'Ramp#' }, ...planProblems },
       },
     },
     async (request, reply) => {
@@ -128,12 +139,13 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
       {
         onRequest: writes,
         schema: {
-          security,
+          operationId: `${action}Ramp`,
+          tags: ['ramps'],
           summary: summaries[action],
           params: cubeParameter,
           headers: requesterHeaders,
           body: body === emptyBody ? { anyOf: [body, { type: 'null' }] } : body,
-          response: { 202: { $ref: 'Ramp#' }, ...planRefusals },
+          response: { 202: { $ref: 'Ramp#' }, ...planProblems },
         },
       },
       async (request, reply) => {

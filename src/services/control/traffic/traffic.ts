@@ -2,7 +2,8 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { problemResponses } from '../../../api/problem.js';
 import { requesterHeaders } from '../../../api/requester-headers.js';
-import { security } from '../../../api/routes.js';
+import { ledgerFailures } from '../../../api/routes.js';
+
 import { cubeParameter, type TrafficView, trafficChangeBody, trafficSchema } from '../../../api/traffic.js';
 import { Failure } from '../../../base/failures.js';
 import { cubeDefinitions, findCube, isTrafficName, type TrafficName, trafficNames } from '../../../domain/cubes.js';
@@ -16,17 +17,17 @@ export function registerTrafficRoutes(app: FastifyInstance, deps: ControlDepende
   const { redis, authorization } = deps;
   const routes = app.withTypeProvider<TypeBoxTypeProvider>();
   app.addSchema(trafficSchema);
-  const problems = ['invalid_input', 'unauthorized', 'forbidden', 'not_found', 'redis_unreachable'] as const;
 
   routes.get(
     '/v1/traffic/:cube',
     {
       onRequest: authorization.require('migration:read'),
       schema: {
-        security,
+        operationId: 'getTraffic',
+        tags: ['traffic'],
         summary: 'The traffic flags of a cube',
         params: cubeParameter,
-        response: { 200: { $ref: 'Traffic#' }, ...problemResponses(...problems) },
+        response: { 200: { $ref: 'Traffic#' }, ...problemResponses('not_found', 'redis_unreachable') },
       },
     },
     async (request) => {
@@ -40,12 +41,16 @@ export function registerTrafficRoutes(app: FastifyInstance, deps: ControlDepende
     {
       onRequest: authorization.require('migration:write'),
       schema: {
-        security,
+        operationId: 'setTraffic',
+        tags: ['traffic'],
         summary: 'Set the traffic flags of a cube now',
         params: cubeParameter,
         headers: requesterHeaders,
         body: trafficChangeBody,
-        response: { 200: { $ref: 'Traffic#' }, ...problemResponses(...problems, 'conflict') },
+        response: {
+          200: { $ref: 'Traffic#' },
+          ...problemResponses('not_found', 'conflict', 'redis_unreachable', ...ledgerFailures),
+        },
       },
     },
     async (request) => {
