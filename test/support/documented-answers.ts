@@ -1,8 +1,12 @@
 /** The part of an OpenAPI document that says what may be answered. */
 export interface DocumentedPaths {
-  readonly paths: Readonly<
-    Record<string, Readonly<Record<string, { readonly operationId: string; readonly responses: object }>>>
-  >;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, DocumentedOperation>>>>;
+}
+
+interface DocumentedOperation {
+  readonly operationId: string;
+  readonly security: readonly Readonly<Record<string, readonly string[]>>[];
+  readonly responses: object;
 }
 
 /** One answer of an operation, as `getMigration 404`. */

@@ -39,6 +39,7 @@ const server = createServer((request, response) => {
   request.resume();
   if (request.url === '/ready') return answer(ready() ? 200 : 503, {});
   if (request.url === '/health') return answer(200, { status: 'ok', version: CUBE_VERSION });
+  if (request.url === '/_cube/write-check') return answer(200, { writable: true, sentence: null });
   if (FAKE_CUBE === 'sick') return answer(500, {});
   if (FAKE_CUBE === 'sick_when_told' && existsSync(FAKE_CUBE_FILE)) return answer(500, {});
   if (request.url === '/calculate') return answer(200, FAKE_CUBE === 'wrong' ? { ...well, day_pillar: '정묘' } : well);

@@ -25,7 +25,7 @@ function accessOf(permission: Permission | undefined) {
 function refusals(schema: FastifySchema, route: RouteOptions, permission: Permission | undefined) {
   const { body, params, querystring, headers } = schema;
   const takesBody = ![route.method].flat().includes('GET');
-  const isChecked = [body, params, querystring, headers].some((part) => part !== undefined);
+  const isChecked = [body, querystring, headers].some((part) => part !== undefined) || hasPattern(params);
   return {
     ...(isChecked ? { 400: problemResponse(400, ['invalid_input']) } : {}),
     401: problemResponse(401, ['unauthorized']),
@@ -36,6 +36,12 @@ function refusals(schema: FastifySchema, route: RouteOptions, permission: Permis
     414: problemResponse(414, ['invalid_input']),
     431: problemResponse(431, ['invalid_input']),
   };
+}
+
+/** Any text fits a parameter of a path without one. */
+function hasPattern(params: unknown): boolean {
+  const { properties }: { properties?: object } = Object(params);
+  return Object.values(properties ?? {}).some((parameter) => 'pattern' in parameter);
 }
 
 function permissionOf({ onRequest }: RouteOptions): Permission | undefined {
