@@ -28,23 +28,25 @@ export function createCubeConsistency(deps: CubeConsistencyDependencies) {
   const { databases, redis, admits, calls } = deps;
   const checkLedgerVersion = createLedgerCheck(databases.cube);
   const checkLedger = async (kind: Kind): Promise<string | undefined> => {
-    const { owned, present } = await atSide('cube', async () => {
+    const { moved, present } = await atSide('cube', async () => {
       await checkLedgerVersion();
-      return kind.countOwned(databases.cube);
+      return kind.countMoved(databases.cube);
     });
-    return present < owned ? `${owned - present} of ${owned} rows that the ledger owns are not in the cube` : undefined;
+    return present < moved
+      ? `${moved - present} of ${moved} rows that the engine moved are not in the cube`
+      : undefined;
   };
   const checkAnswers = async (rows: ServedRows, instance: InstanceEntry): Promise<string | undefined> => {
     const sample = await atSide('legacy', () => rows.sample(databases.legacy));
-    const looks = sample.map(async (row) => {
+    const checks = sample.map(async (row) => {
       if ((await differingField(calls, rows, instance, row)) === undefined) return [];
-      // A user may have changed it between the two looks.
+      // A user may have changed it between the two reads.
       const id = String(row.id);
       const again = await atSide('legacy', () => rows.read(databases.legacy, id));
       const still = again === undefined ? undefined : await differingField(calls, rows, instance, again);
       return still === undefined ? [] : [`${id} (${still})`];
     });
-    const wrong = (await Promise.all(looks)).flat();
+    const wrong = (await Promise.all(checks)).flat();
     return wrong.length === 0
       ? undefined
       : `${wrong.length} of ${sample.length} records of the cube differ from those of their owner: ${wrong.slice(0, 3).join(', ')}`;
@@ -62,7 +64,7 @@ export function createCubeConsistency(deps: CubeConsistencyDependencies) {
         if (instance === undefined) return { passed: false, sentence: `no instance of ${version} is ready` };
         // At the same time: users wait for the answer.
         const found = await Promise.all([
-          checkOwner(deps, name),
+          checkLegacyOwner(deps, name),
           ...kinds.map(checkLedger),
           ...kinds.flatMap(({ answers }) => (answers === undefined ? [] : [checkAnswers(answers, instance)])),
         ]);
@@ -75,7 +77,7 @@ export function createCubeConsistency(deps: CubeConsistencyDependencies) {
 export type CubeConsistency = ReturnType<typeof createCubeConsistency>;
 
 /** Users are served by legacy while it owns the data: it must answer. */
-async function checkOwner({ ownershipOf, legacyUrls, calls }: CubeConsistencyDependencies, name: TrafficName) {
+async function checkLegacyOwner({ ownershipOf, legacyUrls, calls }: CubeConsistencyDependencies, name: TrafficName) {
   const url = legacyUrls.get(name);
   if ((await ownershipOf(name)).owner !== 'legacy' || url === undefined) return undefined;
   const answer = await calls.call(url, { method: 'GET', path: '/health' });

@@ -25,18 +25,18 @@ export interface HealthQuestion {
   readonly seconds: number;
 }
 
-const lookEveryMillis = 100;
+const pollMillis = 100;
 const watchEveryMillis = 200;
 /** An instance that has just come up may go as quickly. */
 const steadyMillis = 500;
 /** Starts without ever staying up after which a version counts as one that does not start. */
 const maxStarts = 3;
-/** One bad look may be the look's own fault. */
-const maxBadLooks = 2;
+/** One bad answer may be the fault of the call itself. */
+const maxBadChecks = 2;
 
-/** Whether a version is there and well, seen as its users would. Long looks, with heartbeats. */
+/** Whether a version is there and healthy, seen as its users would. Long watches, with heartbeats. */
 export function createCubeHealth({ runtime, redis, admits, calls }: CubeHealthDependencies) {
-  const look = async ({ change, version }: HealthQuestion): Promise<Look> => {
+  const observe = async ({ change, version }: HealthQuestion): Promise<HealthObservation> => {
     const status = await runtime.list(change.cubeId);
     checkStillHeld(status, change);
     const found = status.versions.find((one) => one.version === version);
@@ -67,20 +67,20 @@ export function createCubeHealth({ runtime, redis, admits, calls }: CubeHealthDe
         const deadline = Date.now() + question.seconds * 1000;
         for (;;) {
           Context.current().heartbeat();
-          const seen = await look(question);
+          const seen = await observe(question);
           const steady = seen.ready.filter(({ started_at }) => Date.now() - started_at >= steadyMillis);
           if (seen.wanted.length > 0 && steady.length === seen.wanted.length) return { passed: true };
           const hopeless = permanentProblem(seen);
           if (hopeless !== undefined) return { passed: false, sentence: hopeless };
           if (Date.now() > deadline) return { passed: false, sentence: startupDelay(seen, question.seconds) };
-          await Context.current().sleep(lookEveryMillis);
+          await Context.current().sleep(pollMillis);
         }
       }),
 
     /** Asks every instance of a version what it must be able to answer. */
     smokeTest: (question: HealthQuestion): Promise<CheckResult> =>
       guarded(async () => {
-        const { ready } = await look(question);
+        const { ready } = await observe(question);
         if (ready.length === 0) return { passed: false, sentence: 'no instance of it is ready' };
         return smoke(question.change.cubeId, ready);
       }),
@@ -92,14 +92,14 @@ export function createCubeHealth({ runtime, redis, admits, calls }: CubeHealthDe
         let bad = 0;
         for (;;) {
           Context.current().heartbeat();
-          const seen = await look(question);
+          const seen = await observe(question);
           const missing = seen.wanted.length - seen.ready.length;
           const verdict: CheckResult =
             missing > 0 || seen.wanted.length === 0
               ? { passed: false, sentence: `${missing} of its ${seen.wanted.length} instances are not ready` }
               : await smoke(question.change.cubeId, seen.ready);
           bad = verdict.passed ? 0 : bad + 1;
-          if (!verdict.passed && bad >= maxBadLooks) return verdict;
+          if (!verdict.passed && bad >= maxBadChecks) return verdict;
           if (verdict.passed && Date.now() >= end) return verdict;
           await Context.current().sleep(watchEveryMillis);
         }
@@ -109,7 +109,7 @@ export function createCubeHealth({ runtime, redis, admits, calls }: CubeHealthDe
 
 export type CubeHealth = ReturnType<typeof createCubeHealth>;
 
-interface Look {
+interface HealthObservation {
   readonly status: CubeStatus;
   readonly found: VersionStatus | undefined;
   readonly wanted: readonly string[];
@@ -121,7 +121,7 @@ function checkStillHeld({ holder }: CubeStatus, { holderId }: ChangeReference): 
 }
 
 /** Why no waiting helps, if so. */
-function permanentProblem({ found, wanted }: Look): string | undefined {
+function permanentProblem({ found, wanted }: HealthObservation): string | undefined {
   const worst = found?.observed.filter(({ instanceId }) => wanted.includes(instanceId)) ?? [];
   const failed = worst.find(
     ({ starts, state, lastEnd }) => lastEnd !== null && state !== 'ready' && (starts === 0 || starts >= maxStarts),
@@ -130,7 +130,7 @@ function permanentProblem({ found, wanted }: Look): string | undefined {
   return failed.starts === 0 ? `it ${failed.lastEnd}` : `it was started ${failed.starts} times and ${failed.lastEnd}`;
 }
 
-function startupDelay({ status, found, ready, wanted }: Look, seconds: number): string {
+function startupDelay({ status, found, ready, wanted }: HealthObservation, seconds: number): string {
   if (!status.supervised) return 'no supervisor runs in this state folder; start it with `cubeshift up`';
   const ends = found?.observed.find(({ lastEnd }) => lastEnd !== null)?.lastEnd;
   const ending = ends ? `; one of them ${ends}` : '';

@@ -34,7 +34,7 @@ export interface CubeTrafficDependencies {
 /** Gateways end a hold by themselves after this where no step extends it. */
 const holdSeconds = 60;
 const renewedMillis = 15_000;
-const lookMillis = 1000;
+const pollMillis = 1000;
 /** Longer than a gateway takes to find a kill switch. */
 const switchMillis = 500;
 
@@ -48,7 +48,7 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
   /** Sends users to legacy; answers how many gateways do not say that they go by it. */
   const close = async (name: TrafficName, by: string, fence: StepFence): Promise<number | null> => {
     // The record of who closed a cube stays as it is: the end opens only what a rollback closed. A plain SET
-    // that closed it a moment ago made no revision; gateways know of it by their next look.
+    // that closed it a moment ago made no revision; gateways see it at their next poll.
     const terms = { by, why: 'emergency rollback', onlyIfOpen: true, fence } as const;
     const answer = await writeFlags(redis, name, { enabled: false }, terms);
     return untilSeen(redis, known, name, 'conflict' in answer ? answer.conflict.revision : answer.revision);
@@ -125,7 +125,7 @@ export function createCubeTraffic({ redis, known, ownershipOf, killSwitchFolder 
               renewAt = Date.now() + renewedMillis;
             }
             Context.current().heartbeat();
-            await Context.current().sleep(lookMillis);
+            await Context.current().sleep(pollMillis);
           }
         },
         { untilDone: true },

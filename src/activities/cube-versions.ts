@@ -8,7 +8,7 @@ import { type InstanceFilter, readActiveVersion, readInstances, setActiveVersion
 import type { CubeRuntime, CubeStatus, VersionStatus } from '../runtime/runtime.js';
 import { guarded } from './guard.js';
 
-/** Gateways look every 400 ms, and a look may take a moment. */
+/** Gateways poll every 400 ms, and a poll may take a moment. */
 const gatewaysSeeItMillis = 500;
 
 export interface CubeVersionDependencies {
@@ -59,15 +59,15 @@ export function createCubeVersions({ runtime, redis, admits, maxInstances }: Cub
      */
     findTarget: ({ cubeId }: ChangeReference, named: string | null): Promise<TargetFound> =>
       guarded(async () => {
-        for (let look = 1; ; look++) {
+        for (let attempt = 1; ; attempt++) {
           const status = await runtime.list(cubeId);
           const version = named ?? warmVersion(asDesired(status));
           if (version === undefined)
             return { found: false, sentence: 'no earlier version is warm, and none was named' };
           const sentence = unstartable(status, version);
           // Its supervisor may be busy, or just starting it again.
-          if (sentence !== undefined && look < maxLooks) {
-            await sleep(lookMillis);
+          if (sentence !== undefined && attempt < maxReads) {
+            await sleep(pollMillis);
             continue;
           }
           if (sentence !== undefined) return { found: false, sentence };
@@ -131,8 +131,8 @@ export function createCubeVersions({ runtime, redis, admits, maxInstances }: Cub
 
 export type CubeVersions = ReturnType<typeof createCubeVersions>;
 
-const maxLooks = 10;
-const lookMillis = 100;
+const maxReads = 10;
+const pollMillis = 100;
 
 function asDesired({ previous, versions }: CubeStatus) {
   return { previous, versions: Object.fromEntries(versions.map((one) => [one.version, one])) };

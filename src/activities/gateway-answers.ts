@@ -10,7 +10,7 @@ import { readAcknowledgements } from '../traffic/holds.js';
 /** The acknowledgements of gateways for a change that each of them must have applied before a plan continues. */
 
 const answerMillis = 2000;
-const lookMillis = 20;
+const pollMillis = 20;
 const gatewayCube = 'api-gateway-cube';
 
 /**
@@ -40,7 +40,7 @@ export function untilSeen(
   return untilNone(async () => gatewaysBehind(redis, name, await gatewayIds(redis, known), revision));
 }
 
-async function untilNone(look: () => Promise<readonly string[]>): Promise<number | null> {
+async function untilNone(read: () => Promise<readonly string[]>): Promise<number | null> {
   const timeIsUp = Context.current()
     .sleep(answerMillis)
     .then(() => 'time_is_up' as const);
@@ -48,15 +48,15 @@ async function untilNone(look: () => Promise<readonly string[]>): Promise<number
   timeIsUp.catch(() => undefined);
   let last: number | null = null;
   for (;;) {
-    const looking = look();
-    const missing = await Promise.race([looking, timeIsUp]);
+    const reading = read();
+    const missing = await Promise.race([reading, timeIsUp]);
     if (missing === 'time_is_up') {
-      looking.catch(() => undefined);
+      reading.catch(() => undefined);
       return last;
     }
     if (missing.length === 0) return 0;
     last = missing.length;
-    await Promise.race([Context.current().sleep(lookMillis), timeIsUp]);
+    await Promise.race([Context.current().sleep(pollMillis), timeIsUp]);
   }
 }
 

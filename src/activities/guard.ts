@@ -1,7 +1,7 @@
 import { CancelledFailure, Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { type Failure, kindAndPlace, toFailure } from '../base/failures.js';
-import { type GivesUp, givesUpSoon, neverGivesUp } from './patience.js';
+import { type GivesUp, givesUpSoon, neverGivesUp } from './retry-limits.js';
 
 /**
  * Runs an activity's work so that only known failures leave it: type, sentence and hint, never a cause or a server's

@@ -18,7 +18,7 @@ const locksHint =
 
 /**
  * Heartbeats with the last reported position while `work` runs, so that one long statement neither counts as a death nor keeps
- * a cancellation from arriving. A step without progress is given up, and tried again with twice the patience: its worker
+ * a cancellation from arriving. A step without progress is given up, and retried with twice the grace period: its worker
  * lives, but what it waits for may not. `signal` aborts on cancellation and when the step is given up: what it has the
  * servers do through its `databases` is cancelled then; the next attempt ends whatever session of this one is left.
  */

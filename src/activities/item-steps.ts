@@ -14,7 +14,7 @@ import {
 } from '../postgres/ledger/items.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { createKindDispatch } from './kind-dispatch.js';
-import { type GivesUp, isPassing } from './patience.js';
+import { type GivesUp, isPassing } from './retry-limits.js';
 
 export interface ItemPage {
   readonly items: readonly ItemRef[];
@@ -26,7 +26,7 @@ const itemsOfPage = 1000;
 
 /** The steps of single items, by kind. What was done is in the ledger before the step that follows begins. */
 export function createItemSteps(deps: ActivityDependencies, registry: Readonly<Record<MigrationKind, Kind>>) {
-  const { byKind, patience } = createKindDispatch(deps, registry);
+  const { byKind, retryLimits } = createKindDispatch(deps, registry);
   return {
     /** Up to `max` items behind `after` that this run has not taken through all their steps. */
     listItems: (run: RunReference, after: string | null, max: number): Promise<ItemPage> =>
@@ -61,12 +61,12 @@ export function createItemSteps(deps: ActivityDependencies, registry: Readonly<R
           if (outcome.kind === 'done') await atSide('cube', () => endItemStep(cube, claim, 'done'));
           return outcome;
         },
-        overtakenOr(patience.step(run.migrationId)),
+        overtakenOr(retryLimits.step(run.migrationId)),
       ),
 
     /** The undo of one item: its steps in reverse order, those that were begun alone. */
     undoItem: (run: RunReference, item: ItemRef): Promise<void> =>
-      byKind(run, (kind, step) => undoSteps(run, kind, item, step), overtakenOr(patience.undo)),
+      byKind(run, (kind, step) => undoSteps(run, kind, item, step), overtakenOr(retryLimits.undo)),
 
     /** The rows of items that a step found unfit leave the cube and become rejects. */
     rejectItems: (run: RunReference, rejected: readonly RejectedItem[]): Promise<void> =>
@@ -104,7 +104,7 @@ export function createItemSteps(deps: ActivityDependencies, registry: Readonly<R
           if (passing !== undefined) throw passing;
           if (left.length > 0) throw leftOver(left);
         },
-        patience.undo,
+        retryLimits.undo,
       ),
   };
 

@@ -6,8 +6,8 @@ import { createLedgerCheck } from '../postgres/ledger/schema.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
 import { heartbeating } from './heartbeat.js';
-import { type GivesUp, Patience } from './patience.js';
 import { recordingRetries } from './record-retried-failure.js';
+import { type GivesUp, RetryLimits } from './retry-limits.js';
 
 /** Has steps carried out by `registry[run.kind]`: heartbeating, with their failures typed and their retries on record. */
 export function createKindDispatch(
@@ -15,12 +15,12 @@ export function createKindDispatch(
   registry: Readonly<Record<MigrationKind, Kind>>,
 ) {
   const checkLedger = createLedgerCheck(databases.cube);
-  const patience = new Patience();
+  const retryLimits = new RetryLimits();
 
   function byKind<T>(
     run: RunReference,
     work: (kind: Kind, step: StepContext) => Promise<T>,
-    givesUp: GivesUp = patience.step(run.migrationId),
+    givesUp: GivesUp = retryLimits.step(run.migrationId),
     { checksLedger = true, isShort = false } = {},
   ): Promise<T> {
     return guarded(
@@ -39,5 +39,5 @@ export function createKindDispatch(
     );
   }
 
-  return { byKind, patience };
+  return { byKind, retryLimits };
 }

@@ -18,13 +18,13 @@ import { startVerification } from '../postgres/ledger/verifications.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
 import { heartbeating } from './heartbeat.js';
-import { Patience } from './patience.js';
 import { recordingRetries } from './record-retried-failure.js';
+import { RetryLimits } from './retry-limits.js';
 
 /** Steps of a run that are the same for every kind: a statement or two on the ledger, all safe to repeat. */
 export function createLedgerSteps({ databases, reach }: ActivityDependencies) {
   const checkLedger = createLedgerCheck(databases.cube);
-  const patience = new Patience();
+  const retryLimits = new RetryLimits();
   // A step that a pause can stop gives up what it waits for.
   const atLedger = <T>(work: (cube: pg.Pool) => Promise<T>) =>
     heartbeating(
@@ -37,7 +37,9 @@ export function createLedgerSteps({ databases, reach }: ActivityDependencies) {
       { isShort: true },
     );
   const atCube = <T>(run: RunReference, work: (cube: pg.Pool) => Promise<T>) =>
-    guarded(() => recordingRetries(databases, run, () => atLedger(work)), { givesUp: patience.step(run.migrationId) });
+    guarded(() => recordingRetries(databases, run, () => atLedger(work)), {
+      givesUp: retryLimits.step(run.migrationId),
+    });
   const atCubeUntilDone = <T>(run: RunReference, work: (cube: pg.Pool) => Promise<T>) =>
     guarded(() => recordingRetries(databases, run, () => atLedger(work)), { untilDone: true });
   return {
@@ -54,7 +56,7 @@ export function createLedgerSteps({ databases, reach }: ActivityDependencies) {
       atCubeUntilDone(run, (cube) => recordPending(cube, run, action)),
 
     /** Releases every claimed range, so that a new round of lanes can share them. */
-    openRanges: (run: RunReference): Promise<void> => atCubeUntilDone(run, (cube) => releaseRanges(cube, run)),
+    releaseRanges: (run: RunReference): Promise<void> => atCubeUntilDone(run, (cube) => releaseRanges(cube, run)),
 
     /** What the log says was moved; from here on the total is a count. */
     countCopied: (run: RunReference): Promise<RunCounts> =>

@@ -15,9 +15,9 @@ import { createKindDispatch } from './kind-dispatch.js';
  */
 export function createMigrationSteps(deps: ActivityDependencies, registry: Readonly<Record<MigrationKind, Kind>>) {
   const { reach } = deps;
-  const { byKind, patience } = createKindDispatch(deps, registry);
+  const { byKind, retryLimits } = createKindDispatch(deps, registry);
   return {
-    /** Everything that can be found wrong before anything is changed; looks at the whole target. */
+    /** Everything that can be found wrong before anything is changed; reads the whole target. */
     preflight: (run: RunReference): Promise<{ estimatedRows: number }> =>
       byKind(
         run,
@@ -30,8 +30,8 @@ export function createMigrationSteps(deps: ActivityDependencies, registry: Reado
           });
           return { estimatedRows: rows };
         },
-        patience.first,
-        // Preflight looks at the ledger itself, once it has explained a connection that cannot be had.
+        retryLimits.first,
+        // Preflight reads the ledger itself, once it has explained a connection that cannot be made.
         { checksLedger: false },
       ),
 
@@ -63,7 +63,7 @@ export function createMigrationSteps(deps: ActivityDependencies, registry: Reado
 
     /** The undo of every move: removes what runs of the kind put there. */
     removeMovedRows: (run: RunReference): Promise<void> =>
-      byKind(run, (kind, step) => kind.remove(run, step), patience.undo),
+      byKind(run, (kind, step) => kind.remove(run, step), retryLimits.undo),
 
     /** Hands what was moved over for good, and completes the run. */
     finalize: (run: RunReference): Promise<void> =>
@@ -74,7 +74,7 @@ export function createMigrationSteps(deps: ActivityDependencies, registry: Reado
           await kind.handOver(run, step);
           reach('after-finalize');
         },
-        patience.step(run.migrationId),
+        retryLimits.step(run.migrationId),
         { isShort: true },
       ),
   };

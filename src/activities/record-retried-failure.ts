@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelledFailure, Context } from '@temporalio/activity';
 import { type Failure, reportFailure, toFailure } from '../base/failures.js';
+import type { RunStep } from '../domain/migration/run-reference.js';
 import type { Databases } from '../postgres/databases.js';
 import { clearRetriedFailure, recordRetriedFailure } from '../postgres/ledger/retried-failure.js';
-import type { RunStepFence } from '../postgres/ledger/step-fence.js';
 
-/** The note is for people who look at the run: the step's own failure must not wait for it. */
-const graceMillis = 2000;
+/** The note is for people who read the run: the step's own failure must not wait for it. */
+const noteMillis = 2000;
 
 /**
- * Runs a step of a run. A failure that Temporal retries is noted in the ledger until the step succeeds, so that a person who looks
+ * Runs a step of a run. A failure that Temporal retries is noted in the ledger until the step succeeds, so that a person who reads
  * at the run sees why it makes no progress.
  */
 export async function recordingRetries<T>(
   { cube }: Pick<Databases, 'cube'>,
-  fence: RunStepFence,
+  fence: RunStep,
   work: () => Promise<T>,
 ): Promise<T> {
   let result: T;
@@ -42,5 +42,5 @@ function isWorthRecording({ type, details }: Failure): boolean {
 }
 
 async function soon(note: Promise<void>): Promise<void> {
-  await Promise.race([note.catch(() => undefined), sleep(graceMillis, undefined, { ref: false })]);
+  await Promise.race([note.catch(() => undefined), sleep(noteMillis, undefined, { ref: false })]);
 }

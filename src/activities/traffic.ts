@@ -26,7 +26,7 @@ export interface TrafficDependencies {
   readonly sources: SignalSources;
 }
 
-/** One look at everything a ramp is judged by. */
+/** One read of everything a ramp is judged by. */
 export interface TrafficObservation {
   /** Null when Redis does not answer. */
   readonly weight: {

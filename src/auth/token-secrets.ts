@@ -6,16 +6,16 @@ import type { Configuration } from '../config/variables.js';
 import type { TokenSecrets } from './signed-tokens.js';
 
 const kinds = ['cube', 'user'] as const;
-type Kind = (typeof kinds)[number];
+type SecretKind = (typeof kinds)[number];
 
 /** The secrets of both kinds of tokens. */
-export type Secrets = Readonly<Record<Kind, TokenSecrets>>;
+export type Secrets = Readonly<Record<SecretKind, TokenSecrets>>;
 
 /** One kind in a file of secrets; `previous` is valid until a time, ISO 8601, or while it is in the file. */
 export interface SecretsOfKind extends TokenSecrets {
   readonly previous_until?: string;
 }
-export type SecretsFile = Readonly<Partial<Record<Kind, SecretsOfKind>>>;
+export type SecretsFile = Readonly<Partial<Record<SecretKind, SecretsOfKind>>>;
 
 export type SecretVariables = Pick<Configuration, 'CUBE_JWT_SECRET' | 'TOKEN_SECRETS_FILE'> &
   Partial<Pick<Configuration, 'CUBE_JWT_SECRET_PREVIOUS' | 'USER_JWT_SECRET' | 'USER_JWT_SECRET_PREVIOUS'>>;

@@ -8,7 +8,7 @@ import { Failure } from './failures.js';
 export interface LocalServer {
   /** Completes "not by …". */
   readonly name: string;
-  readonly owner: number;
+  readonly userId: number;
 }
 
 /**
@@ -16,7 +16,7 @@ export interface LocalServer {
  * user can listen on its port. Await it before sending anything. The kernel is queried about this very connection, so
  * that it does not matter which program listens a moment before or later.
  */
-export async function provePeer(socket: Socket, { name, owner }: LocalServer, millis: number): Promise<void> {
+export async function provePeer(socket: Socket, { name, userId }: LocalServer, millis: number): Promise<void> {
   const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = socket;
   const place = `Port ${remotePort} of ${remoteAddress}`;
   const ends = [
@@ -25,22 +25,22 @@ export async function provePeer(socket: Socket, { name, owner }: LocalServer, mi
   ] as const;
   const deadline = Date.now() + millis;
   for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
-    const owners = takersOf(await readTables(), ends);
-    const stranger = owners.find((one) => one !== owner);
+    const userIds = takersOf(await readTables(), ends);
+    const stranger = userIds.find((one) => one !== userId);
     if (stranger !== undefined)
-      throw refusal(`${place} is held by another user's program (user id ${stranger}), not by ${name}`);
-    if (owners.length > 0) return;
-    if (socket.destroyed || socket.readableEnded) throw refusal(`${place} ended the connection`);
+      throw strangerFailure(`${place} is held by another user's program (user id ${stranger}), not by ${name}`);
+    if (userIds.length > 0) return;
+    if (socket.destroyed || socket.readableEnded) throw strangerFailure(`${place} ended the connection`);
     if (Date.now() + pause > deadline)
-      throw refusal(`${place} does not take the connection, so that nothing shows whether it is ${name}`);
+      throw strangerFailure(`${place} does not take the connection, so that nothing shows whether it is ${name}`);
     await sleep(pause);
   }
 }
 
-export class StrangerRefusal extends Failure {}
+export class StrangerFailure extends Failure {}
 
-function refusal(what: string): StrangerRefusal {
-  return new StrangerRefusal('redis_unreachable', `${what}: it received nothing.`, {
+function strangerFailure(what: string): StrangerFailure {
+  return new StrangerFailure('redis_unreachable', `${what}: it received nothing.`, {
     hint: 'End the program that listens there, or bring the stack down and up again: it then chooses another port.',
   });
 }
@@ -57,9 +57,9 @@ export function takersOf(tables: string, [server, client]: readonly [End, End]):
   const [to, from] = [hexEnd(server), hexEnd(client)];
   const wanted = [`${to} ${from}`, `${mapped}${to} ${mapped}${from}`];
   return tables.split('\n').flatMap((row) => {
-    const [, local, remote, state, , , , owner, , inode] = row.trim().split(/\s+/);
+    const [, local, remote, state, , , , userId, , inode] = row.trim().split(/\s+/);
     const isTaken = state === established && inode !== '0' && wanted.includes(`${local} ${remote}`);
-    return isTaken ? [Number(owner)] : [];
+    return isTaken ? [Number(userId)] : [];
   });
 }
 

@@ -16,7 +16,7 @@ export interface ServerAddress {
 }
 
 /**
- * How long a look at the network may take, milliseconds: more than the second after which a lost first packet is sent
+ * How long a probe of the network may take, milliseconds: more than the second after which a lost first packet is sent
  * again, and less than the two after which a person should know.
  */
 export const probeMillis = 1300;

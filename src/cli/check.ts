@@ -7,7 +7,7 @@ import { ownEnvironment } from './stack.js';
 export function registerCheckCommand(program: Command, output: Output): void {
   program
     .command('check')
-    .description('look at every variable that is set, and at the servers it names; starts and changes nothing')
+    .description('check every variable that is set, and the servers it names; starts and changes nothing')
     .option('--json', 'as JSON')
     .action((options: { json?: boolean }) =>
       conclude(async () => {

@@ -13,14 +13,14 @@ export interface ControlClient {
   /** What is undefined in `body` is left out. */
   call<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T>;
   /** Reads what is waited for: again for a minute while a server, or the worker, is away, and says so. */
-  readPatiently<T>(path: string, output: Output): Promise<T>;
+  readWithRetries<T>(path: string, output: Output): Promise<T>;
 }
 
 /** Makes a client for the command that runs; throws `configuration_invalid` when its variables are wrong. */
 export type Connect = () => ControlClient;
 
-/** A worker that was killed may leave a look unanswered for ten seconds; its successor answers the next. */
-const graceMillis = 60_000;
+/** A worker that was killed may leave a query unanswered for ten seconds; its successor answers the next. */
+const retryMillis = 60_000;
 const againAfterMillis = 500;
 
 /**
@@ -50,14 +50,14 @@ export function createControlClient(person: string | undefined): ControlClient {
       if (!response.ok) throw failureOf(answer, response.status);
       return answer as T;
     },
-    readPatiently: async <T>(path: string, output: Output) => {
-      const deadline = Date.now() + graceMillis;
+    readWithRetries: async <T>(path: string, output: Output) => {
+      const deadline = Date.now() + retryMillis;
       for (let announced = false; ; announced = true) {
         try {
           return await client.call<T>('GET', path);
         } catch (error) {
           if (!(error instanceof Failure && error.retryable) || Date.now() > deadline) throw error;
-          if (!announced) output.talk(`${error.message} Trying again for ${graceMillis / 1000} s.`);
+          if (!announced) output.talk(`${error.message} Trying again for ${retryMillis / 1000} s.`);
           await sleep(againAfterMillis);
         }
       }

@@ -17,7 +17,7 @@ interface Following {
   readonly json?: boolean;
 }
 
-const lookEveryMillis = 200;
+const pollMillis = 200;
 
 /** `cubeshift cubes …`: what runs of each cube, deployments and emergency rollbacks. */
 export function registerCubeCommands(program: Command, output: Output, connect: Connect): void {
@@ -166,8 +166,8 @@ async function followed<T extends { status: string; steps: readonly RecordedStep
   };
   while (options.wait && view.status === 'running') {
     showProgress();
-    await sleep(lookEveryMillis);
-    view = await client.readPatiently<T>(path, output);
+    await sleep(pollMillis);
+    view = await client.readWithRetries<T>(path, output);
   }
   if (options.wait) showProgress();
   return view;

@@ -9,7 +9,7 @@ export interface ProgramFingerprints {
 
 export interface FingerprintWait {
   /** The programs there are now. */
-  readonly look: () => Promise<readonly ProgramFingerprints[]>;
+  readonly read: () => Promise<readonly ProgramFingerprints[]>;
   /** Drops the former secret. */
   readonly forget: () => void;
   /** Of the secret that stays. */
@@ -17,11 +17,11 @@ export interface FingerprintWait {
   /** How long programs have to say that they sign with it, and then that they know no other. */
   readonly knownMillis: number;
   readonly forgottenMillis: number;
-  /** How long one look may take. */
-  readonly lookMillis?: number;
+  /** How long one read may take. */
+  readonly readMillis?: number;
 }
 
-const lookAgainMillis = 250;
+const pollMillis = 250;
 
 /**
  * Drops a former secret once every program says that it signs with the one that stays, or its time is over, and waits until
@@ -41,17 +41,17 @@ export async function forgetWhenAllReport(forgetting: FingerprintWait): Promise<
 
 /** The programs that are still not, when the time is over, as `isRight` says. */
 async function without(
-  { look, lookMillis = 2000 }: FingerprintWait,
+  { read, readMillis = 2000 }: FingerprintWait,
   isRight: (program: ProgramFingerprints) => boolean,
   millis: number,
 ): Promise<readonly string[]> {
   const deadline = performance.now() + millis;
   for (;;) {
-    const programs = await Promise.race([look(), sleep(lookMillis, undefined, { ref: false })]).catch(() => undefined);
+    const programs = await Promise.race([read(), sleep(readMillis, undefined, { ref: false })]).catch(() => undefined);
     // A program that cannot be seen at all counts as late as the control API, which should have reported it.
     const wrong = programs === undefined ? ['control'] : programs.filter((one) => !isRight(one)).map(nameOf);
     if (wrong.length === 0 || performance.now() >= deadline) return wrong;
-    await sleep(lookAgainMillis);
+    await sleep(pollMillis);
   }
 }
 

@@ -223,7 +223,7 @@ async function followUntilRest(
     const line = progressLine(view);
     if (line !== shown) output.talk(line);
     shown = line;
-    await sleep(lookEveryMillis);
+    await sleep(pollMillis);
     view = await pollAgain(client, view.id, output);
   }
   if (options.json) output.json(view);
@@ -231,20 +231,20 @@ async function followUntilRest(
   return options.wait ? exitCodeOf(view) : exitCodes.done;
 }
 
-const lookEveryMillis = 500;
-const grace = 60_000;
+const pollMillis = 500;
+const retryMillis = 60_000;
 
 /** Reads a run; a command that waits for one retries for a minute while the control API or a database is away. */
 async function pollAgain(client: ControlClient, id: string, output: Output): Promise<MigrationView> {
-  const deadline = Date.now() + grace;
+  const deadline = Date.now() + retryMillis;
   for (let reported = false; ; reported = true) {
     try {
       return await readMigrationView(client, id);
     } catch (error) {
       const away = error instanceof Failure && exitCodeOfFailure(error.type) === exitCodes.unreachable;
       if (!away || Date.now() > deadline) throw error;
-      if (!reported) output.talk(`${error.message} Trying again for ${grace / 1000} s.`);
-      await sleep(lookEveryMillis);
+      if (!reported) output.talk(`${error.message} Trying again for ${retryMillis / 1000} s.`);
+      await sleep(pollMillis);
     }
   }
 }

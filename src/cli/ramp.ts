@@ -78,7 +78,7 @@ function sendCommand(client: ControlClient, cube: string, options: RampOptions):
   });
 }
 
-const lookEveryMillis = 1000;
+const pollMillis = 1000;
 
 async function show(
   client: ControlClient,
@@ -111,8 +111,8 @@ async function follow(client: ControlClient, first: RampAnswer, wait: boolean, o
   while (wait && ['ramping', 'holding_off'].includes(view.status)) {
     if (view.sentence !== shown) output.talk(view.sentence);
     shown = view.sentence;
-    await sleep(lookEveryMillis);
-    view = await client.readPatiently<RampAnswer>(pathOf(view.cube), output);
+    await sleep(pollMillis);
+    view = await client.readWithRetries<RampAnswer>(pathOf(view.cube), output);
   }
   return view;
 }

@@ -14,7 +14,7 @@ const meansFile = /^\.{1,2}\/|\.(?:[cm]?[jt]s|py|sh|rb|jar|wasm)$/;
 export function withWholePaths(words: readonly string[], folder: string): readonly string[] {
   return words.map((word, place) => {
     const [, option = '', value = word] = optionWithValue.exec(word) ?? [];
-    // A command without a slash is looked for on the path, as a shell does.
+    // A command without a slash is searched on the path, as a shell does.
     if (place === 0 && !value.includes('/')) return word;
     if (value.startsWith('-') || isAbsolute(value) || value.includes('://')) return word;
     const whole = resolve(folder, value);

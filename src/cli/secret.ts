@@ -12,7 +12,7 @@ import { forgetWhenAllReport } from './known-secrets.js';
 import { conclude, type Output } from './output.js';
 import { currentHome } from './stack.js';
 
-/** A program that is busy may look a little late. */
+/** A program that is busy may read it a little late. */
 const untilAllKnowMillis = 3 * secretsPollMillis;
 /** How long programs have to say that they know the new secret before the former one is forgotten. */
 const graceMillis = 30_000;
@@ -74,11 +74,11 @@ async function changeCubeSecret(forgetFormer: boolean, output: Output, connect: 
   const goodUntil = new Date(Date.now() + (cubeTokenSeconds + graceSeconds) * 1000).toISOString();
   home.recordSecrets({ ...file, cube: { current: next, previous: current, previous_until: goodUntil } });
   if (!forgetFormer) return `until ${goodUntil}`;
-  // Who has not looked yet still signs with it, and who reports nothing may be a little late too.
+  // A program that has not read it yet still signs with the old one, and one that reports nothing may be a little late too.
   await sleep(untilAllKnowMillis);
   const client = connect();
   const unheard = await forgetWhenAllReport({
-    look: async () => (await client.call<KnownSecrets>('GET', '/v1/known-secrets')).programs,
+    read: async () => (await client.call<KnownSecrets>('GET', '/v1/known-secrets')).programs,
     forget: () => home.recordSecrets({ ...file, cube: { current: next } }),
     fingerprint: fingerprintOf(next),
     knownMillis: graceMillis - 2 * untilAllKnowMillis,

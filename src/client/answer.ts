@@ -16,7 +16,7 @@ export async function readAnswer(call: string, response: Response, form: AnswerF
 }
 
 /** Any other answer as a problem, also one that is not problem+json. */
-export async function readRefusal(response: Response): Promise<CallFailure & { readonly kind: 'refused' }> {
+export async function readErrorResponse(response: Response): Promise<CallFailure & { readonly kind: 'refused' }> {
   const { status } = response;
   const text = await response.text();
   const isProblem = /^application\/problem\+json\b/i.test(response.headers.get('content-type') ?? '');

@@ -1,4 +1,4 @@
-import { type AnswerForm, readAnswer, readRefusal } from './answer.js';
+import { type AnswerForm, readAnswer, readErrorResponse } from './answer.js';
 import { CubeAPIError } from './cube-api-error.js';
 import { type Deadline, startDeadline } from './deadline.js';
 import { gatewayUrl } from './gateway-url.js';
@@ -133,7 +133,7 @@ async function answerOf({ call, url, init }: PreparedRequest, form: AnswerForm, 
   try {
     response = await fetch(url, { ...init, signal: deadline.signal });
     if (response.ok) return await readAnswer(call, response, form);
-    throw new CubeAPIError(call, await readRefusal(response));
+    throw new CubeAPIError(call, await readErrorResponse(response));
   } catch (error) {
     if (error instanceof CubeAPIError) throw error;
     const lost =

@@ -1,5 +1,5 @@
 /** Request and answer of a route of a service, as far as they are fixed. */
-export interface Route<Data, Answer> {
+export interface RouteTypes<Data, Answer> {
   readonly data: Data;
   readonly answer: Answer;
 }
@@ -15,7 +15,7 @@ export type DataOf<
   Method extends CallMethod,
   Endpoint extends string,
 > = `${Method} ${Endpoint}` extends keyof Routes
-  ? Routes[`${Method} ${Endpoint}`] extends Route<infer Data, unknown>
+  ? Routes[`${Method} ${Endpoint}`] extends RouteTypes<infer Data, unknown>
     ? Data
     : never
   : Method extends 'GET'
@@ -27,7 +27,7 @@ export type AnswerOf<
   Method extends CallMethod,
   Endpoint extends string,
 > = `${Method} ${Endpoint}` extends keyof Routes
-  ? Routes[`${Method} ${Endpoint}`] extends Route<infer _Data, infer Answer>
+  ? Routes[`${Method} ${Endpoint}`] extends RouteTypes<infer _Data, infer Answer>
     ? Answer
     : never
   : unknown;
@@ -91,11 +91,11 @@ export interface SajuPage {
 }
 
 export interface SajuRoutes {
-  readonly 'POST calculate': Route<SajuCalculation, SajuChart>;
-  readonly [record: `GET records/${string}`]: Route<undefined, SajuRecord>;
-  readonly [record: `PATCH records/${string}`]: Route<{ readonly interpretation: string | null }, SajuRecord>;
-  readonly [record: `DELETE records/${string}`]: Route<undefined, undefined>;
-  readonly [page: `GET users/${string}/records`]: Route<
+  readonly 'POST calculate': RouteTypes<SajuCalculation, SajuChart>;
+  readonly [record: `GET records/${string}`]: RouteTypes<undefined, SajuRecord>;
+  readonly [record: `PATCH records/${string}`]: RouteTypes<{ readonly interpretation: string | null }, SajuRecord>;
+  readonly [record: `DELETE records/${string}`]: RouteTypes<undefined, undefined>;
+  readonly [page: `GET users/${string}/records`]: RouteTypes<
     { readonly limit?: number | undefined; readonly cursor?: string | undefined } | undefined,
     SajuPage
   >;
@@ -108,7 +108,7 @@ export interface Prediction {
 }
 
 export interface AIRoutes {
-  readonly [model: `POST models/${string}/predict`]: Route<{ readonly inputs: readonly unknown[] }, Prediction>;
+  readonly [model: `POST models/${string}/predict`]: RouteTypes<{ readonly inputs: readonly unknown[] }, Prediction>;
 }
 
 /** Only the URLs of these two are fixed so far: data and answers have no types. */

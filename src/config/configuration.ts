@@ -11,7 +11,8 @@ import {
 
 /** Nothing else in `src` reads a variable of the table: all problems of a program's environment are reported at once. */
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** The variables of a process; undefined where one is not set. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** One of these without the others is of no use. */
 const pairs: readonly (readonly VariableName[])[] = [['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY']];

@@ -1,7 +1,7 @@
 import { connect as connectTls } from 'node:tls';
 import { Failure, toFailure } from '../base/failures.js';
 import { answerMillis, codeOf, probePort, tlsFault } from '../base/network.js';
-import { readConfiguration, setVariables } from '../config/configuration.js';
+import { type Environment, readConfiguration, setVariables } from '../config/configuration.js';
 import { temporalTarget, temporalVariables } from '../config/temporal-address.js';
 import type { VariableName } from '../config/variables.js';
 import { byServedCube, legacyUrlVariable, servedCubes, trafficNames } from '../domain/cubes.js';
@@ -9,9 +9,7 @@ import { probeRedis } from '../redis/probe.js';
 import { checkApart, type InspectedDatabase, inspectCube, inspectCubesLegacy, inspectLegacy } from './databases.js';
 import { inspectTemporal } from './temporal.js';
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** What a look at one variable found. */
+/** What the inspection of one variable found. */
 export interface ServerFinding {
   readonly name: string;
   /** Whether programs can work with it; null where nothing is set and an embedded default serves. */
@@ -28,7 +26,7 @@ export interface ServerFinding {
 
 type Inspected = Pick<ServerFinding, 'sentence'> & Partial<Pick<ServerFinding, 'unsafe' | 'remedy'>>;
 
-/** Servers that have an embedded default, and how each is looked at; what a look throws is what is wrong. */
+/** Servers that have an embedded default, and how each is inspected; what an inspection throws is what is wrong. */
 const inspections: Readonly<Partial<Record<VariableName, (environment: Environment) => Promise<Inspected>>>> = {
   LEGACY_DATABASE_URL: async (environment) => describe(await inspectLegacy(environment.LEGACY_DATABASE_URL ?? '')),
   CUBE_DATABASE_URL: async (environment) => {
@@ -36,11 +34,11 @@ const inspections: Readonly<Partial<Record<VariableName, (environment: Environme
     const bothSides = legacy && isRight(environment, 'LEGACY_DATABASE_URL') ? checkApart(legacy, cube) : undefined;
     // What keeps the two from being compared is said of the one that it is wrong with.
     bothSides?.catch(() => undefined);
-    const looked = await inspectCube(cube);
+    const inspected = await inspectCube(cube);
     await bothSides?.catch((error: unknown) => {
       if (toFailure(error).type === 'configuration_invalid') throw error;
     });
-    return describe(looked);
+    return describe(inspected);
   },
   ...byServedCube(
     ({ legacyDatabaseVariable }) => legacyDatabaseVariable,
@@ -58,7 +56,7 @@ const inspections: Readonly<Partial<Record<VariableName, (environment: Environme
   },
 };
 
-/** Services that are called by HTTP: looked at as far as the handshake. */
+/** Services that are called by HTTP: inspected as far as the handshake. */
 const serviceVariables: readonly VariableName[] = [
   ...trafficNames.map(legacyUrlVariable),
   'PROMETHEUS_URL',
@@ -71,10 +69,10 @@ const serviceVariables: readonly VariableName[] = [
  */
 export async function inspectConfiguration(environment: Environment): Promise<readonly ServerFinding[]> {
   const wrong = setVariables(environment).filter((name) => !isRight(environment, name));
-  const looked = await Promise.all([
-    ...Object.entries(inspections).map(([name, look]) =>
+  const inspected = await Promise.all([
+    ...Object.entries(inspections).map(([name, inspection]) =>
       environment[name]
-        ? inspect(environment, name as VariableName, () => look(environment))
+        ? inspect(environment, name as VariableName, () => inspection(environment))
         : notSet(name, environment),
     ),
     ...serviceVariables
@@ -84,10 +82,10 @@ export async function inspectConfiguration(environment: Environment): Promise<re
       .filter((name) => !(name in inspections) && !serviceVariables.some((service) => service === name))
       .map((name) => inspect(environment, name, async () => ({ sentence: '' }))),
   ]);
-  return looked;
+  return inspected;
 }
 
-/** The servers of the caller's own, as `lookAtConfiguration` looks at them; throws what is wrong with any, all at once. */
+/** The servers of the caller's own, as `inspectConfiguration` inspects them; throws what is wrong with any, all at once. */
 export async function checkServers(environment: Environment): Promise<void> {
   const wrong = (await inspectConfiguration(environment)).filter(({ ok, name }) => ok === false && name in inspections);
   const [first, ...others] = wrong;
@@ -119,11 +117,11 @@ function isRight(environment: Environment, name: VariableName): boolean {
 async function inspect(
   environment: Environment,
   name: VariableName,
-  look: () => Promise<Inspected>,
+  inspection: () => Promise<Inspected>,
 ): Promise<ServerFinding> {
   try {
     readConfiguration(environment, [name]);
-    return { name, ok: true, remedy: '', unsafe: '', ...(await look()), type: null };
+    return { name, ok: true, remedy: '', unsafe: '', ...(await inspection()), type: null };
   } catch (error) {
     const failure = toFailure(error);
     const { message, hint } = failure;

@@ -62,7 +62,7 @@ export interface KindEntry {
   readonly plan: Plan;
   /** Legacy's names of the tables. The first is the main one; parents come before their children. */
   readonly tables: readonly { readonly name: string; readonly parent?: string }[];
-  /** The reasons for which a row is not moved, in the order in which they are looked for. */
+  /** The reasons for which a row is not moved, in the order in which they are checked. */
   readonly rejectReasons: readonly string[];
   /** What a warning about a row that was moved means; evidence reports count such rows under this name. Left out: `warned`. */
   readonly warning?: string;

@@ -16,7 +16,7 @@ export interface CubeDefinition {
 /** The name of a cube that has a legacy twin, as its traffic flags carry it. */
 export type TrafficName = Extract<(typeof cubes)[CubeId], { trafficName: string }>['trafficName'];
 
-type Entry = (typeof cubes)[CubeId];
+type CatalogCube = (typeof cubes)[CubeId];
 type ServedShape = { service: string; variables: string; trafficName: string; legacyPort: number };
 /** Cubes that have both a program of this package and a legacy twin, of which the stack has a stand-in. */
 export type ServedCubeId = { [Id in CubeId]: (typeof cubes)[Id] extends ServedShape ? Id : never }[CubeId];
@@ -28,7 +28,7 @@ export type ServedName = ServedEntry['trafficName'];
  * legacy. The table of variables has them all, or does not compile.
  */
 export type CubeVariable =
-  | `${Extract<Entry, { variables: string }>['variables']}_${'PORT' | 'URL'}`
+  | `${Extract<CatalogCube, { variables: string }>['variables']}_${'PORT' | 'URL'}`
   | `LEGACY_${Uppercase<TrafficName>}_URL`
   | ServedCube['legacyPortVariable' | 'legacyDatabaseVariable'];
 

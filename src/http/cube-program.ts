@@ -7,7 +7,7 @@ import { configureOrExit } from '../config/configuration.js';
 import type { ConfigurationOf } from '../config/variables.js';
 import type { CubeId } from '../domain/catalog.js';
 import { cubeDefinition } from '../domain/cubes.js';
-import { connectOwnRedis, type RedisConnection } from '../redis/connection.js';
+import { connectConfiguredRedis, type RedisConnection } from '../redis/connection.js';
 import { admittedInstances } from '../registry/admitted-instances.js';
 import type { InstanceFilter } from '../registry/instances.js';
 import { reportSecrets } from '../registry/known-secrets.js';
@@ -66,7 +66,7 @@ export async function runCubeProgram<Id extends CubeId>(
   const secrets = loadSecretsOrExit(config, clock, (sentence) => logger.error(sentence));
   const tokens = createTokenVerifier(secrets.cube, clock);
   secrets.onChange(({ cube }) => tokens.useSecrets(cube));
-  const redis = connectOwnRedis(config, {
+  const redis = connectConfiguredRedis(config, {
     onError: (error) => logger.warn({ reason: error.name }, 'Redis'),
     onStranger: (sentence) => logger.error(sentence),
   });

@@ -58,7 +58,7 @@ export interface Finished {
  * throws `claim_lost` and changes nothing.
  */
 export interface Kind {
-  /** Throws the first thing that is wrong, before anything is changed; may look at whole tables. */
+  /** Throws the first thing that is wrong, before anything is changed; may read whole tables. */
   preflight(run: RunReference, step: StepContext): Promise<Estimate>;
   /**
    * Moves rows, parents before their children, until the source is exhausted or the round is over. The bytes of an artifact are
@@ -80,14 +80,14 @@ export interface Kind {
   remove(run: RunReference, step: StepContext): Promise<void>;
   /**
    * The last step of `complete`, after which there is no way back: does what the kind has to do before, and at its end has the ledger
-   * hand over what runs of the kind own and complete the run, in one transaction (`finalizeOwnership`). Lasts seconds; what it has to
+   * hand over what runs of the kind own and complete the run, in one transaction (`finalizeBatches`). Lasts seconds; what it has to
    * wait for it throws as a failure that is retried.
    */
   handOver(run: RunReference, step: StepContext): Promise<void>;
   /** What the verification that has just ended rests on, beyond what the ledger counts of every kind. */
   evidence(run: RunReference, step: StepContext): Promise<EvidenceSection>;
-  /** How much of a sample of what the ledger owns is there: a look of a second, however large the tables. */
-  countOwned(cube: pg.Pool): Promise<{ readonly owned: number; readonly present: number }>;
+  /** How much of a sample of the moved rows is in the target; takes about a second, however large the tables are. */
+  countMoved(cube: pg.Pool): Promise<{ readonly moved: number; readonly present: number }>;
   /** Throws what keeps the connected role from reading the kind's tables in legacy. */
   checkLegacy(client: pg.ClientBase): Promise<void>;
   /**

@@ -104,10 +104,10 @@ interface AuditRow extends Omit<AuditEntry, 'seq' | 'outcome'> {
   readonly outcome_reason: string | null;
 }
 
-type Outcome = NonNullable<AuditEntry['outcome']>;
+type RecordedOutcome = NonNullable<AuditEntry['outcome']>;
 
-function outcomeOf(recorded: Pick<Outcome, 'entry'> & { readonly what: unknown; readonly reason: unknown }): {
-  outcome?: Outcome;
+function outcomeOf(recorded: Pick<RecordedOutcome, 'entry'> & { readonly what: unknown; readonly reason: unknown }): {
+  outcome?: RecordedOutcome;
 } {
   const what = auditOutcomes.find((one) => one === recorded.what);
   if (what === undefined) return {};

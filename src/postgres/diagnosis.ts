@@ -34,36 +34,36 @@ export interface DatabaseFacts {
 }
 
 /**
- * Runs `look` on a connection to a database. A connection that cannot be had is explained in one sentence with its remedy:
- * by a look at the network, within two seconds, or by what the server answers. One that accepts and says nothing is given
- * `patience` milliseconds.
+ * Runs `inspect` on a connection to a database. A connection that cannot be made is explained in one sentence with its remedy:
+ * by a probe of the network, within two seconds, or by what the server answers. One that accepts and says nothing is given
+ * `timeoutMillis`.
  */
 export async function inspectDatabase<T>(
   database: NamedDatabase,
-  look: (client: pg.Client, facts: DatabaseFacts) => Promise<T>,
-  grace = answerMillis,
+  inspect: (client: pg.Client, facts: DatabaseFacts) => Promise<T>,
+  timeoutMillis = answerMillis,
 ): Promise<T> {
   const { host, port } = partsOf(database.url);
   const fault = await probePort({ host, port, variable: database.variable });
   if (fault !== undefined) throw unreachable(database, fault);
-  const { client, facts } = await openForLook(database, grace).catch(async (error: unknown) => {
+  const { client, facts } = await openForInspection(database, timeoutMillis).catch(async (error: unknown) => {
     throw await explainConnection(database, error);
   });
   try {
-    return await look(client, facts);
+    return await inspect(client, facts);
   } finally {
     await client.end().catch(() => undefined);
   }
 }
 
-async function openForLook({ url }: NamedDatabase, millis: number) {
+async function openForInspection({ url }: NamedDatabase, millis: number) {
   const client = await connectClient(url, { applicationName: 'cubeshift check' }, millis);
   try {
     const { rows } = await client.query<DatabaseFacts>(
       `select current_setting('server_version') as version, current_user::text as role, current_database()::text as database`,
     );
     const facts = rows[0];
-    if (facts === undefined) throw new Error('a look at a server has one row');
+    if (facts === undefined) throw new Error('an inspection of a server has one row');
     return { client, facts };
   } catch (error) {
     void client.end().catch(() => undefined);
@@ -79,7 +79,7 @@ async function explainConnection(database: NamedDatabase, error: unknown): Promi
   const failed = (type: FailureType, sentence: string, hint: string) =>
     new Failure(type, sentence, { hint, cause: error, details: { refused: 'connection' } });
   if (error instanceof pg.DatabaseError)
-    return (await explainRefusal(database, error)) ?? unreachable(database, serverFault(error), error);
+    return (await explainConnectionError(database, error)) ?? unreachable(database, serverFault(error), error);
   const address = { host, port, variable };
   const withoutTls = `sslmode=disable in ${variable}`;
   const known =
@@ -128,7 +128,7 @@ function serverFault(error: pg.DatabaseError): NetworkFault {
 }
 
 /** The server's answer to a connection attempt (https://www.postgresql.org/docs/16/errcodes-appendix.html); undefined when it said something else. */
-async function explainRefusal(database: NamedDatabase, error: pg.DatabaseError): Promise<Failure | undefined> {
+async function explainConnectionError(database: NamedDatabase, error: pg.DatabaseError): Promise<Failure | undefined> {
   const { name, variable, side, url } = database;
   const { host, port, user, database: base } = partsOf(url);
   const failed = (type: FailureType, sentence: string, hint: string) =>

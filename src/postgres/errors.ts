@@ -18,7 +18,7 @@ export function isServerError(sqlState: string): boolean {
 }
 
 /** Whether the target refused the data itself, so that sending the same row again cannot help. */
-export function isRowRefusal(error: unknown): error is pg.DatabaseError & { code: string } {
+export function isRowDataError(error: unknown): error is pg.DatabaseError & { code: string } {
   if (!(error instanceof pg.DatabaseError) || !error.code) return false;
   return !isServerError(error.code) || isFieldTooShort(error);
 }

@@ -24,12 +24,12 @@ export class GuardedClient extends pg.Client {
         if (stream instanceof TLSSocket || (request === 'authenticationMD5Password' && !isThisMachine(stream))) return;
         // What the driver still writes to it goes nowhere.
         stream.destroy();
-        this.connection.emit('error', refusal(`${this.host}:${this.port}`, requested));
+        this.connection.emit('error', passwordRequested(`${this.host}:${this.port}`, requested));
       });
   }
 }
 
-function refusal(address: string, requested: string): Failure {
+function passwordRequested(address: string, requested: string): Failure {
   return new Failure(
     'permission_denied',
     `The server at ${address} requested ${requested} over a connection without TLS, and received nothing.`,

@@ -8,18 +8,18 @@ export interface UnsafeLogSetting {
   readonly wanted: string;
 }
 
-type Values = Readonly<Record<string, string>>;
+type LogSettings = Readonly<Record<string, string>>;
 
 interface LogRule {
   readonly name: string;
   readonly wanted: string;
-  readonly safe: (value: string, all: Values) => boolean;
+  readonly safe: (value: string, all: LogSettings) => boolean;
 }
 
 const is = (name: string, wanted: string): LogRule => ({ name, wanted, safe: (value) => value === wanted });
 
 /** Statements by themselves are harmless, since ours hold no contents; the parameters that are logged with them are not. */
-const logsNoStatement = (all: Values) =>
+const logsNoStatement = (all: LogSettings) =>
   ['none', 'ddl'].includes(all.log_statement ?? 'none') &&
   ['log_min_duration_statement', 'log_min_duration_sample'].every((name) => (all[name] ?? '-1') === '-1') &&
   Number(all.log_transaction_sample_rate ?? '0') === 0;
@@ -60,7 +60,7 @@ export async function unsafeLogSettings(client: pg.ClientBase | pg.Pool): Promis
       where name operator(pg_catalog.=) any ($1::pg_catalog.text[]) and reset_val is not null`,
     [[...rules.map(({ name }) => name), ...conditions]],
   );
-  const values: Values = Object.fromEntries(found.rows.map(({ name, value }) => [name, value]));
+  const values: LogSettings = Object.fromEntries(found.rows.map(({ name, value }) => [name, value]));
   return rules.flatMap(({ name, wanted, safe }) => {
     const value = values[name];
     return value === undefined || safe(value, values) ? [] : [{ name, value, wanted }];

@@ -18,7 +18,7 @@ const reaching: ReadonlySet<string> = new Set([
   'uselibpqcompat',
 ]);
 
-type ServerAddress = Required<Pick<pg.ClientConfig, 'user' | 'password' | 'host' | 'port' | 'database' | 'ssl'>> & {
+type ConnectionAddress = Required<Pick<pg.ClientConfig, 'user' | 'password' | 'host' | 'port' | 'database' | 'ssl'>> & {
   readonly sslnegotiation: 'postgres' | 'direct';
 };
 
@@ -26,7 +26,7 @@ type ServerAddress = Required<Pick<pg.ClientConfig, 'user' | 'password' | 'host'
  * What a URL says of where a server is. Nothing is left out, since the driver takes from the shell's PG variables and
  * from ~/.pgpass whatever is. Throws `configuration_invalid` for a URL that cannot be read or names a file that cannot.
  */
-export function serverAddress(url: string): ServerAddress {
+export function serverAddress(url: string): ConnectionAddress {
   const { user, password, host, port, database, ssl = false, sslnegotiation = 'postgres' } = parsed(url);
   return {
     user: user || accountName(),

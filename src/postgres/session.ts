@@ -78,7 +78,7 @@ const pin = `
  * Makes a new connection a session of the engine. One that this fails for must not be used; it fails after `graceMillis`
  * at the latest, so that a server that hangs does not block its callers.
  */
-export async function pinSession(client: pg.ClientBase, choices: SessionChoices, graceMillis: number): Promise<void> {
+export async function pinSession(client: pg.ClientBase, choices: SessionChoices, timeoutMillis: number): Promise<void> {
   const settings = Object.entries({
     ...pinned,
     application_name: choices.applicationName,
@@ -88,7 +88,7 @@ export async function pinSession(client: pg.ClientBase, choices: SessionChoices,
   const query: pg.QueryConfig & { query_timeout: number } = {
     text: pin,
     values: [settings.map(([name]) => name), settings.map(([, value]) => value), choices.runsForeignCode === true],
-    query_timeout: graceMillis,
+    query_timeout: timeoutMillis,
   };
   await client.query(query);
 }

@@ -5,7 +5,7 @@ import { type Databases, dropConnection } from './databases.js';
 
 /** How long a step may take from the stop signal to its next commit. */
 const graceMillis = 300;
-/** A step may begin another statement before it looks whether it is to stop. */
+/** A step may begin another statement before it checks whether it is to stop. */
 const againMillis = 200;
 
 /** Databases of one step: once its signal is aborted, no statement of it runs on. */

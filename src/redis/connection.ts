@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { StrangerRefusal } from '../base/local-peer.js';
+import { StrangerFailure } from '../base/local-peer.js';
 import type { Configuration } from '../config/variables.js';
 import { connectorTo } from './own-connector.js';
 
@@ -12,7 +12,7 @@ export interface RedisOptions {
   /** Time limit of a command, milliseconds. */
   readonly commandMillis?: number;
   /** The local user id that the stack's server runs as: a server of any other user is sent nothing. */
-  readonly owner?: number | null;
+  readonly serverUserId?: number | null;
   /** Called once per outage with a sentence when another user's program has the server's port. */
   readonly onStranger?: (sentence: string) => void;
 }
@@ -21,11 +21,11 @@ export interface RedisOptions {
 export type RedisConfiguration = Pick<Configuration, 'REDIS_URL' | 'REDIS_SERVER_UID'>;
 
 /** `connectRedis` with the settings of a program's environment. */
-export function connectOwnRedis(
+export function connectConfiguredRedis(
   { REDIS_URL, REDIS_SERVER_UID }: RedisConfiguration,
-  options: Omit<RedisOptions, 'owner' | 'onStranger'> & Required<Pick<RedisOptions, 'onStranger'>>,
+  options: Omit<RedisOptions, 'serverUserId' | 'onStranger'> & Required<Pick<RedisOptions, 'onStranger'>>,
 ): RedisConnection {
-  return connectRedis(REDIS_URL, { ...options, owner: REDIS_SERVER_UID });
+  return connectRedis(REDIS_URL, { ...options, serverUserId: REDIS_SERVER_UID });
 }
 
 /**
@@ -34,10 +34,10 @@ export function connectOwnRedis(
  */
 export function connectRedis(
   url: string,
-  { onError, commandMillis = 1000, owner = null, onStranger }: RedisOptions,
+  { onError, commandMillis = 1000, serverUserId = null, onStranger }: RedisOptions,
 ): RedisConnection {
   const redis = new Redis(url, {
-    ...peerCheck(url, owner),
+    ...peerCheck(url, serverUserId),
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     connectTimeout: 1000,
@@ -51,7 +51,7 @@ export function connectRedis(
   });
   redis.on('error', (error) => {
     onError(error);
-    if (!(error instanceof StrangerRefusal) || reported) return;
+    if (!(error instanceof StrangerFailure) || reported) return;
     reported = true;
     onStranger?.(error.message);
   });
@@ -59,9 +59,9 @@ export function connectRedis(
 }
 
 /** A connection with one attempt: `connected` rejects with the first error, or after the time limit. */
-export function connectRedisOnce(url: string, millis: number, owner: number | null = null) {
+export function connectRedisOnce(url: string, millis: number, serverUserId: number | null = null) {
   const connection = new Redis(url, {
-    ...peerCheck(url, owner),
+    ...peerCheck(url, serverUserId),
     lazyConnect: true,
     enableReadyCheck: false,
     maxRetriesPerRequest: 0,
@@ -79,8 +79,8 @@ export function connectRedisOnce(url: string, millis: number, owner: number | nu
 }
 
 /** The stack's own server does not use TLS; a server that does proves its identity by its certificate. */
-function peerCheck(url: string, owner: number | null) {
-  return owner === null || url.startsWith('rediss:')
+function peerCheck(url: string, serverUserId: number | null) {
+  return serverUserId === null || url.startsWith('rediss:')
     ? {}
-    : { Connector: connectorTo({ name: "the stack's Redis", owner }) };
+    : { Connector: connectorTo({ name: "the stack's Redis", userId: serverUserId }) };
 }

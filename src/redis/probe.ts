@@ -20,13 +20,13 @@ const variable = 'REDIS_URL';
 
 /**
  * Checks whether the programs can use a Redis server: network (within two seconds), password, rights of its user. Throws the
- * reason in one sentence with a remedy. Changes nothing on the server. `owner` is the user id that the stack's own server runs
+ * reason in one sentence with a remedy. Changes nothing on the server. `serverUserId` is the user id that the stack's own server runs
  * as. Returns the server's version.
  */
-export async function probeRedis(url: string, owner: number | null = null): Promise<string> {
+export async function probeRedis(url: string, serverUserId: number | null = null): Promise<string> {
   const fault = await probePort(addressOf(url));
   if (fault !== undefined) throw unreachable(fault);
-  const { connection, connected } = connectRedisOnce(url, answerMillis, owner);
+  const { connection, connected } = connectRedisOnce(url, answerMillis, serverUserId);
   try {
     await (url.startsWith('rediss:') ? Promise.race([connected, failIfPlain(url)]) : connected);
     for (const [command, ...args] of harmlessCommands()) await connection.call(command, args);

@@ -29,7 +29,7 @@ export async function checkWrites(
     throw redisFailure(error);
   });
   const called = instances.filter((one) => one.state === 'ready' && (version === null || one.version === version));
-  const looks = called.map(async ({ instance_id, url }): Promise<CheckResult> => {
+  const checks = called.map(async ({ instance_id, url }): Promise<CheckResult> => {
     const request = { method: 'POST', path: writeCheckPath, permission: writeCheckPermission } as const;
     const answer = await calls.call(url, request);
     if (answer === undefined) return { passed: false, sentence: `${instance_id} did not answer the write check` };
@@ -40,5 +40,5 @@ export async function checkWrites(
     const why = (check.sentence ?? 'it gave no reason').replace(/\.$/, '');
     return { passed: false, sentence: `${instance_id} cannot write where its users' writes go: ${why}` };
   });
-  return (await Promise.all(looks)).find(({ passed }) => !passed) ?? { passed: true };
+  return (await Promise.all(checks)).find(({ passed }) => !passed) ?? { passed: true };
 }

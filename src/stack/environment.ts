@@ -73,7 +73,7 @@ export function stackEnvironment(
     // On a server of the user's own the cubes come as the engine does, where nothing else is said.
     ...(own.LEGACY_DATABASE_URL === undefined ? Object.assign({}, ...servedCubes.map(legacyDatabaseOf)) : {}),
     REDIS_URL: redisUrl({ port: ports.redis, password: passwordFrom(settings, 'redis') }),
-    ...(own.REDIS_URL === undefined ? redisOwner() : {}),
+    ...(own.REDIS_URL === undefined ? redisUserId() : {}),
     CUBE_JWT_SECRET: settings.cubeJwtSecret,
     USER_JWT_SECRET: settings.userJwtSecret,
     // Programs run in another folder than the caller.
@@ -112,10 +112,10 @@ function setOf(
   return Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
 }
 
-/** The embedded Redis runs as who runs this. */
-function redisOwner(): Readonly<Record<string, string>> {
-  const owner = process.geteuid?.();
-  return owner === undefined ? {} : { REDIS_SERVER_UID: String(owner) };
+/** The embedded Redis runs as the user of this process. */
+function redisUserId(): Readonly<Record<string, string>> {
+  const userId = process.geteuid?.();
+  return userId === undefined ? {} : { REDIS_SERVER_UID: String(userId) };
 }
 
 /** Where this machine reaches a program that listens on `host`. */

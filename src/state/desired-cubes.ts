@@ -7,7 +7,7 @@ import { readJson } from './text-files.js';
 
 /** What should run of each cube: numbered files, of which the newest counts. */
 
-/** How many states are kept: what was wanted before can be looked at. */
+/** How many states are kept: what was wanted before can be read. */
 const kept = 100;
 
 /** What should run. A reader never meets half a file. */
@@ -17,13 +17,13 @@ export async function readDesired(stateFolder: string): Promise<{ number: number
     const number = newestState(await namesIn(folder));
     if (number === 0) return { number, cubes: {} };
     const content = await readJson(join(folder, stateFile(number)));
-    // Cleared away between the two looks: there are newer ones.
+    // Cleared away between the two reads: there are newer ones.
     if (content !== undefined) return { number, cubes: content as DesiredCubes };
   }
 }
 
 /**
- * Changes what should run. Of two that change it at the same time the second looks at what the first left and changes
+ * Changes what should run. Of two that change it at the same time the second reads what the first left and changes
  * that: a hard link is made by one process only. `change` may throw; then nothing is changed.
  */
 export async function changeDesired(

@@ -11,7 +11,7 @@ import type { Release } from '../domain/deployment/releases.js';
 import { type StateFile, stateFiles } from './files.js';
 import { Locks } from './locks.js';
 import { logName } from './logs.js';
-import { OwnFiles } from './own-files.js';
+import { PrivateFiles } from './private-files.js';
 import type { ProcessIdentity } from './process-identity.js';
 import { Releases } from './releases.js';
 import { areWhole, chooseSettings, type PortName, type StackSettings } from './settings.js';
@@ -28,12 +28,12 @@ export interface ProcessEntry extends ProcessIdentity {
 
 /** The state folder of one stack: private to its user, and the only thing that survives its processes. */
 export class StackHome {
-  private readonly files: OwnFiles;
+  private readonly files: PrivateFiles;
   private readonly locks: Locks;
   private readonly kept: Releases;
 
   constructor(folder: string) {
-    this.files = new OwnFiles(folder);
+    this.files = new PrivateFiles(folder);
     this.locks = new Locks(this.files);
     this.kept = new Releases(this.files);
   }
@@ -62,9 +62,9 @@ export class StackHome {
   }
 
   prepare(): void {
-    this.files.checkOwner();
+    this.files.checkPrivate();
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    this.files.checkOwner();
+    this.files.checkPrivate();
     chmodSync(this.folder, 0o700);
     mkdirSync(this.fileOf('logs'), { recursive: true, mode: 0o700 });
   }
@@ -131,7 +131,7 @@ export class StackHome {
     return [cube?.current, cube?.previous].filter((secret) => secret !== undefined);
   }
 
-  /** Puts secrets of tokens where the programs of this stack look for them. */
+  /** Puts secrets of tokens where the programs of this stack read them. */
   recordSecrets(secrets: unknown): void {
     this.files.write(stateFiles.tokenSecrets, secrets);
   }
@@ -160,7 +160,7 @@ export class StackHome {
       const number = newestState(existsSync(folder) ? readdirSync(folder) : []);
       if (number === 0) return {};
       const cubes = this.files.read<DesiredCubes>(join(stateFiles.desiredCubes, stateFile(number)));
-      // Cleared away between the two looks: there are newer ones.
+      // Cleared away between the two reads: there are newer ones.
       if (cubes !== undefined) return cubes;
     }
   }

@@ -6,7 +6,7 @@ import type { StepFence } from '../domain/step-fence.js';
  * A kill switch that a rollback throws while Redis is away. The file names who threw it and at which fence; what a
  * person wrote there is theirs. A rollback's steps follow each other: two at a time are one frozen and one that came after.
  */
-interface KillSwitchOwner {
+interface KillSwitchEntry {
   readonly by: string;
   /** Null where a person wrote the file. */
   readonly fence: number | null;
@@ -30,7 +30,7 @@ export async function setKillSwitch(file: string, by: string, fence: StepFence):
     await writeFile(file, text, { flag: 'wx', mode: 0o600 });
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    const there = await readOwner(file);
+    const there = await readEntry(file);
     if (there?.by !== by || (there.fence ?? 0) >= fence.sequence) return;
     // Renamed over it, so that there is one at every instant.
     const next = `${file}.${process.pid}.tmp`;
@@ -40,12 +40,12 @@ export async function setKillSwitch(file: string, by: string, fence: StepFence):
 }
 
 /** Removes it if `mine` accepts the run that threw it. */
-export async function clearKillSwitch(file: string, mine: (thrower: KillSwitchOwner) => boolean): Promise<void> {
-  const there = await readOwner(file);
+export async function clearKillSwitch(file: string, mine: (thrower: KillSwitchEntry) => boolean): Promise<void> {
+  const there = await readEntry(file);
   if (there !== undefined && mine(there)) await rm(file, { force: true });
 }
 
-async function readOwner(file: string): Promise<KillSwitchOwner | undefined> {
+async function readEntry(file: string): Promise<KillSwitchEntry | undefined> {
   const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const [, by = text, fence = null] = /^(.*)#(\d{1,15})$/s.exec(text) ?? [];

@@ -1,12 +1,12 @@
 import { rmSync } from 'node:fs';
 import { Failure } from '../base/failures.js';
 import { linkNew } from './exclusive-link.js';
-import type { OwnFiles } from './own-files.js';
+import type { PrivateFiles } from './private-files.js';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.js';
 
 /** Locks of a folder, each held by one process as long as that lives: `<name>.lock` says by which. */
 export class Locks {
-  constructor(private readonly files: OwnFiles) {}
+  constructor(private readonly files: PrivateFiles) {}
 
   /** The living holder of a lock. */
   holder(name: string): ProcessIdentity | undefined {
@@ -18,7 +18,7 @@ export class Locks {
    * Gives the calling process the lock; throws what `refusal` makes while another process has it. Returns how to release
    * it.
    */
-  acquire(name: string, refusal: (holder: ProcessIdentity) => Failure): () => void {
+  acquire(name: string, conflict: (holder: ProcessIdentity) => Failure): () => void {
     const own = identify(process.pid);
     if (own === undefined)
       throw new Failure('unexpected', 'This system has no /proc, by which processes are identified.');
@@ -27,7 +27,7 @@ export class Locks {
     this.files.write(candidate, own);
     try {
       const holder = this.take(lock, candidate);
-      if (holder !== undefined) throw refusal(holder);
+      if (holder !== undefined) throw conflict(holder);
       return () => this.remove(lock);
     } finally {
       this.remove(candidate);
@@ -47,7 +47,7 @@ export class Locks {
   }
 
   /**
-   * Removes a dead holder's lock, one process at a time and after another look: one that looked long ago would remove
+   * Removes a dead holder's lock, one process at a time and after another check: one that checked long ago would remove
    * the lock of a later holder. That right is a lock itself, so that it survives its holder's death as well.
    */
   private removeDead(name: string, dead: ProcessIdentity, candidate: string): ProcessIdentity | undefined {

@@ -6,7 +6,7 @@ import { readJson } from './text-files.js';
 /** A supervisor that has not written for so long is not there. It writes at least once a second. */
 const silentMillis = 5000;
 
-/** What the supervisor of the stack saw last of the instances, and whether it still looks. */
+/** What the supervisor of the stack saw last of the instances, and whether it still runs. */
 export async function readObserved(
   stateFolder: string,
 ): Promise<{ observed: readonly ObservedInstance[]; supervised: boolean }> {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Failure } from '../base/failures.js';
 import { linkNew } from './exclusive-link.js';
-import { whyNotOwn } from './own-folder.js';
+import { whyNotPrivate } from './private-folder.js';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.js';
 
 /** Where the stacks of one user record for each other which ports they are about to use. */
@@ -12,15 +12,15 @@ export function reservationsFolder(): string {
 }
 
 /**
- * Reserves a port for the calling process as long as it lives: between looking whether a port is free and a server's binding
- * it, another stack may look as well. False when another living process has it. Throws `configuration_invalid` for a folder
+ * Reserves a port for the calling process as long as it lives: between the check whether a port is free and a server's binding
+ * it, another stack may check as well. False when another living process has it. Throws `configuration_invalid` for a folder
  * that another user made or may write to.
  */
 export function reservePort(port: number, folder: string = reservationsFolder()): boolean {
   const own = identify(process.pid);
   if (own === undefined) return true;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const reason = whyNotOwn(folder, 0o077);
+  const reason = whyNotPrivate(folder, 0o077);
   if (reason !== undefined) {
     throw new Failure('configuration_invalid', `The folder of reserved ports, ${folder}, ${reason}.`, {
       hint: 'Find out who made it, and remove it; or name a folder of your own by TMPDIR.',

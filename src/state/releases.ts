@@ -5,7 +5,7 @@ import { Failure } from '../base/failures.js';
 import { type Release, readRelease, versionsOf } from '../domain/deployment/releases.js';
 import { linkNew } from './exclusive-link.js';
 import { pathOf, stateFiles } from './files.js';
-import type { OwnFiles } from './own-files.js';
+import type { PrivateFiles } from './private-files.js';
 import { readJson } from './text-files.js';
 
 /** The versions of cubes: `releases/<cube>/<version>.json`. */
@@ -41,7 +41,7 @@ export async function hasReleasesOf(stateFolder: string, cubeId: string): Promis
 
 /** The releases as the owner of the state folder reads and adds them. */
 export class Releases {
-  constructor(private readonly files: OwnFiles) {}
+  constructor(private readonly files: PrivateFiles) {}
 
   /** A release; undefined when there is none of this version. Throws `unexpected` for a file that holds none. */
   find(cubeId: string, version: string): Release | undefined {

@@ -61,7 +61,7 @@ const [minMillis, unknownMillis, maxMillis] = [50, 1000, 5000];
 export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>): Shadow<R> {
   const { fetchResponse, inFlight, rules, clock } = options;
   const counts = new ShadowCounts();
-  const durations = new Map<string, Durations>();
+  const durations = new Map<string, RecentDurations>();
   let running = 0;
 
   const compareSides = async (request: R, limits: ResponseLimits) => {
@@ -101,7 +101,7 @@ export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>)
     consider: (request, { status, millis }) => {
       let known = durations.get(request.route);
       if (known === undefined) {
-        known = new Durations();
+        known = new RecentDurations();
         durations.set(request.route, known);
       }
       known.add(millis);
@@ -129,7 +129,7 @@ function firstByField<D extends { readonly field: string }>(differences: readonl
   return new Map([...differences].reverse().map((one) => [one.field, one]));
 }
 
-function limitOf(durations: Durations): number {
+function limitOf(durations: RecentDurations): number {
   const p99 = durations.p99();
   return p99 === undefined ? unknownMillis : Math.min(maxMillis, Math.max(minMillis, p99Factor * p99));
 }
@@ -138,7 +138,7 @@ const keptDurations = 256;
 const minDurations = 20;
 
 /** The last durations of a route. */
-class Durations {
+class RecentDurations {
   private readonly ring = new Float64Array(keptDurations);
   private count = 0;
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import { Failure } from '../base/failures.js';
 import { deadlineHeader, deadlineLeft } from './deadline.js';
-import type { Member } from './load-balancer.js';
+import type { PoolMember } from './load-balancer.js';
 import type { CachedResponse } from './response-cache.js';
 import { isSafe, retryAfterOf, retryDelay } from './retry-budget.js';
 import { type Attempt, callHeader, type Upstream } from './upstream.js';
@@ -44,17 +44,22 @@ export async function callUpstream(upstream: Upstream, call: Call): Promise<Cach
 }
 
 type AttemptResult =
-  | { readonly kind: 'response'; readonly response: CachedResponse; readonly member: Member }
+  | { readonly kind: 'response'; readonly response: CachedResponse; readonly member: PoolMember }
   | {
       readonly kind: 'failure';
       readonly failure: Failure;
       readonly sent: boolean;
       /** Whether a retry could succeed. */
       readonly isRetryable: boolean;
-      readonly member: Member;
+      readonly member: PoolMember;
     };
 
-async function attemptOnce(upstream: Upstream, call: Call, deadline: number, except?: Member): Promise<AttemptResult> {
+async function attemptOnce(
+  upstream: Upstream,
+  call: Call,
+  deadline: number,
+  except?: PoolMember,
+): Promise<AttemptResult> {
   const attempt = upstream.begin(call.route, except);
   if (typeof attempt === 'string') {
     const sentences = {

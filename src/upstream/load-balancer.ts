@@ -12,7 +12,7 @@ const ejectionMillis = 30_000;
 const maxEjectionMillis = 300_000;
 
 /** A member of a load balancer, with its state in this process. */
-export class Member {
+export class PoolMember {
   outstanding = 0;
   private failuresInARow = 0;
   private ejections = 0;
@@ -55,8 +55,8 @@ export interface LoadBalancerOptions {
  * among all.
  */
 export class LoadBalancer {
-  private members: readonly Member[] = [];
-  private readonly byId = new Map<string, Member>();
+  private members: readonly PoolMember[] = [];
+  private readonly byId = new Map<string, PoolMember>();
   private source: readonly Endpoint[] = [];
 
   constructor(private readonly options: LoadBalancerOptions) {}
@@ -73,7 +73,7 @@ export class LoadBalancer {
       const known = this.byId.get(endpoint.id);
       return known !== undefined && known.endpoint.url === endpoint.url
         ? known
-        : new Member(endpoint, this.options.connect(endpoint.url));
+        : new PoolMember(endpoint, this.options.connect(endpoint.url));
     });
     for (const member of this.members) {
       // Calls in flight on its connections complete first.
@@ -85,7 +85,7 @@ export class LoadBalancer {
   }
 
   /** Null without members; picks `except` only when no other member is available. */
-  pick(now: number, except?: Member): Member | null {
+  pick(now: number, except?: PoolMember): PoolMember | null {
     const { members } = this;
     if (members.length === 1) return members[0] ?? null;
     const able = members.filter((member) => member !== except && !member.isEjected(now));

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Dispatcher } from 'undici';
 import { Breaker, type BreakerPermit, type CallOutcome } from './breaker.js';
-import { type Endpoint, LoadBalancer, type Member } from './load-balancer.js';
+import { type Endpoint, LoadBalancer, type PoolMember } from './load-balancer.js';
 import { RetryBudget } from './retry-budget.js';
 
 export interface UpstreamOptions {
@@ -55,7 +55,7 @@ export class Upstream {
   }
 
   /** Chooses an endpoint; the caller completes the attempt, once. `except` is the member of the attempt before, if any. */
-  begin(route: string, except?: Member): Attempt | UnavailableReason {
+  begin(route: string, except?: PoolMember): Attempt | UnavailableReason {
     this.balance.update(this.options.endpoints());
     if (this.balance.size === 0) return 'nobody';
     if (this.outstanding >= this.options.maxOutstanding) return 'too_many';
@@ -110,7 +110,7 @@ export class Upstream {
 export class Attempt {
   constructor(
     private readonly upstream: Upstream,
-    readonly member: Member,
+    readonly member: PoolMember,
     private readonly breaker: Breaker | undefined,
     private readonly permit: BreakerPermit | undefined,
     /** The id that a response must carry if it carries one; empty where calls have no ids. */

@@ -22,7 +22,7 @@ import { ownedByLegacy } from '../domain/traffic/routing.js';
 import { registry } from '../kinds/registry.js';
 import { openDatabases } from '../postgres/databases.js';
 import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger/schema.js';
-import { connectOwnRedis } from '../redis/connection.js';
+import { connectConfiguredRedis } from '../redis/connection.js';
 import { restoreActiveVersions } from '../registry/active-versions.js';
 import { admittedInstances } from '../registry/admitted-instances.js';
 import { reportSecrets } from '../registry/known-secrets.js';
@@ -51,7 +51,7 @@ export async function startControlWorker(config: ConfigurationOf<'control-worker
   );
   const tokenOf = (permission: string) => tokenWith(secrets.cube.current, permission);
   // Without Redis migrations go on; ramps say what they miss.
-  const redis = connectOwnRedis(config, {
+  const redis = connectConfiguredRedis(config, {
     onError: (error) => log.debug({ error: error.name }, 'redis'),
     onStranger: (sentence) => log.error(sentence),
   });

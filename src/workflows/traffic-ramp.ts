@@ -13,7 +13,7 @@ import type { RampState } from './lib/ramp-state.js';
 import { ReceivedRequests } from './lib/received-requests.js';
 import { profiles } from './lib/retry-profiles.js';
 
-const looks = proxyActivities<TrafficReads>(profiles.probe);
+const reads = proxyActivities<TrafficReads>(profiles.probe);
 const weights = proxyActivities<WeightSteps>(profiles.trafficWrite);
 
 /**
@@ -31,41 +31,46 @@ export async function trafficRamp(
     while (!ramp.ended) {
       await ramp.applyPendingCommand((command) => applyRampCommand(ramp, command));
       if (ramp.ended) break;
-      if (await look(ramp)) await decide(ramp);
+      if (await observe(ramp)) await decide(ramp);
       await ramp.renewHistory();
-      if (!ramp.ended) await ramp.rest(untilNextLook(ramp));
+      if (!ramp.ended) await ramp.rest(untilNextObservation(ramp));
     }
     await ramp.finish();
     return ramp.view;
   });
 }
 
-/** Looks at weight, registry and gateways; false when a command interrupted the look. */
-async function look(ramp: RampRun): Promise<boolean> {
+/** Reads weight, registry and gateways; false when a command interrupted that. */
+async function observe(ramp: RampRun): Promise<boolean> {
   const { cube, settings } = ramp.input;
-  const looked = await ramp.untilCommanded(() => looks.observeTraffic(cube)).catch(unreadable);
-  if (looked === undefined) return false;
+  const observed = await ramp.untilCommanded(() => reads.observeTraffic(cube)).catch(unreadable);
+  if (observed === undefined) return false;
   const now = Date.now();
-  const elapsed = ramp.state.lastLook === null ? 0 : watchedBetween(ramp.state.lastLook, now, untilNextLook(ramp));
+  const elapsed =
+    ramp.state.lastObservedAt === null ? 0 : watchedBetween(ramp.state.lastObservedAt, now, untilNextObservation(ramp));
   ramp.state.evidence = addSeen(
     ramp.state.evidence,
-    { increment: countBetween(ramp.state.snapshot, looked.snapshot), ready: looked.ready, missing: looked.missing },
+    {
+      increment: countBetween(ramp.state.snapshot, observed.snapshot),
+      ready: observed.ready,
+      missing: observed.missing,
+    },
     elapsed,
     settings.slow_seconds,
   );
-  ramp.state.snapshot = keepSilent(ramp.state.snapshot, looked.snapshot, looked.listed);
-  ramp.state.lastLook = now;
+  ramp.state.snapshot = keepSilent(ramp.state.snapshot, observed.snapshot, observed.listed);
+  ramp.state.lastObservedAt = now;
   ramp.state.checks++;
-  if (looked.weight !== null) {
-    ramp.state.revision = looked.weight.revision;
-    adoptChangedWeight(ramp, looked.weight);
+  if (observed.weight !== null) {
+    ramp.state.revision = observed.weight.revision;
+    adoptChangedWeight(ramp, observed.weight);
   }
   return true;
 }
 
 type Observation = Awaited<ReturnType<TrafficReads['observeTraffic']>>;
 
-/** A look that failed for good is one that saw nothing. */
+/** An observation that failed for good counts as an empty one. */
 function unreadable(error: unknown): Observation {
   if (!(error instanceof ActivityFailure)) throw error;
   const missing = `The state of the traffic could not be read (${error.cause?.message ?? 'unknown'}).`;
@@ -115,7 +120,7 @@ async function decide(ramp: RampRun): Promise<void> {
   const { settings } = ramp.input;
   let decision = judge(ramp.state.evidence, ramp.state.found, settings);
   if (decision.reason === 'latencies_due' && ramp.state.status === 'ramping') {
-    const compared = await ramp.untilCommanded(() => looks.compareUserLatencies(ramp.input.cube)).catch(notCompared);
+    const compared = await ramp.untilCommanded(() => reads.compareUserLatencies(ramp.input.cube)).catch(notCompared);
     if (compared === undefined) return;
     decision =
       'missing' in compared
@@ -129,7 +134,7 @@ async function decide(ramp: RampRun): Promise<void> {
     return;
   }
   if (ramp.state.status !== 'ramping') return;
-  // Compared once a step: another look at it needs another step's time.
+  // Compared once a step: another comparison needs another step's time.
   if (decision.reason === 'slower') ramp.setStep(ramp.state.percentage);
   if (decision.verdict === 'advance') return advance(ramp, decision);
   ramp.enter('ramping', decision);
@@ -153,7 +158,7 @@ async function advance(ramp: RampRun, { sentence }: Decision): Promise<void> {
     });
   const why = `${sentence} On to ${next} %.`;
   const { done } = await setWeight(ramp, { percentage: next, onlyIf: ramp.state.percentage, by: byRamp(ramp), why });
-  // Another program was faster: the next look shows which.
+  // Another program was faster: the next observation shows which.
   if (!done) return;
   record(ramp, { action: 'ramp.advance', from: ramp.state.percentage, to: next, why: sentence });
   ramp.setStep(next);
@@ -163,7 +168,7 @@ async function advance(ramp: RampRun, { sentence }: Decision): Promise<void> {
 /** Why the cube cannot write where its users' writes go; undefined where it was seen to. */
 async function whyNotWritable(ramp: RampRun): Promise<string | undefined> {
   const verdict = await ramp
-    .untilCommanded(() => looks.checkWrites(ramp.input.cube))
+    .untilCommanded(() => reads.checkWrites(ramp.input.cube))
     .catch((error: unknown): CheckResult => {
       if (!(error instanceof ActivityFailure)) throw error;
       return { passed: false, sentence: `whether it can write is unknown (${error.cause?.message ?? 'unknown'})` };
@@ -269,15 +274,15 @@ async function applyRampCommand(ramp: RampRun, { action, request }: RampCommand)
   }
 }
 
-/** The next look comes at once when it decides whether something is wrong, and later while no user is on the cube. */
-function untilNextLook(ramp: RampRun): number {
+/** The next observation comes at once when it decides whether something is wrong, and later while no user is on the cube. */
+function untilNextObservation(ramp: RampRun): number {
   const check = ramp.input.settings.check_interval_seconds * 1000;
   if (ramp.state.evidence.unreadyTimes > 0) return Math.min(check, 1000);
-  if (ramp.state.status === 'holding_off') return Math.max(check, restingLookMillis);
+  if (ramp.state.status === 'holding_off') return Math.max(check, holdOffPollMillis);
   return check;
 }
 
-const restingLookMillis = 30_000;
+const holdOffPollMillis = 30_000;
 const keptRollbacks = 20;
 
 function byRamp(ramp: RampRun): string {

@@ -7,7 +7,7 @@ import { expectRejectsAsForetold, expectTargetEqualsSource } from '../support/eq
 import { expectLedgerAddsUp } from '../support/ledger-sums.js';
 
 const records = 4000;
-const patience = 150_000;
+const timeoutMillis = 150_000;
 const options = { batch_rows: 100, reject_limit_percent: 5 };
 const ofCopy: readonly CrashPoint[] = ['before-claim', 'after-claim', 'before-chunk-commit', 'after-chunk-commit'];
 const ofVerifying: readonly CrashPoint[] = ['before-range-verified', 'after-range-verified'];
@@ -37,7 +37,7 @@ beforeAll(async () => {
       });
     }),
   );
-}, patience);
+}, timeoutMillis);
 afterAll(async () => {
   for (const { databases, engine } of lives.values()) {
     await engine.stop();
@@ -58,7 +58,7 @@ test.concurrent(
     await diesAtEach(engine, 'worker-bulk-1', ofCopy);
     await expectAsUndisturbed(databases, engine, 'copy');
   },
-  patience,
+  timeoutMillis,
 );
 
 test.concurrent(
@@ -75,7 +75,7 @@ test.concurrent(
     await diesAtEach(engine, 'worker-bulk-1', ofRepair);
     await expectAsUndisturbed(databases, engine, 'repair');
   },
-  patience,
+  timeoutMillis,
 );
 
 test.concurrent(
@@ -92,7 +92,7 @@ test.concurrent(
     await engine.startMigration('again', options);
     await expectAsUndisturbed(databases, engine, 'again');
   },
-  patience,
+  timeoutMillis,
 );
 
 test.concurrent(
@@ -103,7 +103,7 @@ test.concurrent(
     await diesAtEach(engine, 'worker-control', ofState);
     await expectAsUndisturbed(databases, engine, 'state');
   },
-  patience,
+  timeoutMillis,
 );
 
 test.concurrent(
@@ -120,7 +120,7 @@ test.concurrent(
     const owned = await databases.cube.query("select id from ledger.batches where state <> 'final'");
     expect(owned.rows).toEqual([]);
   },
-  patience,
+  timeoutMillis,
 );
 
 function life(name: string): { databases: TestDatabases; engine: Engine } {

@@ -11,7 +11,7 @@ import { expectRejectsAsForetold, expectTargetEqualsSource } from '../support/eq
 import { expectLedgerAddsUp } from '../support/ledger-sums.js';
 import { pendingActivities } from '../support/pending-work.js';
 
-const patience = 150_000;
+const timeoutMillis = 150_000;
 const ends: (() => Promise<void> | void)[] = [];
 
 afterEach(async () => {
@@ -21,7 +21,7 @@ afterEach(async () => {
 test.skipIf(!canMount())(
   'a run waits for room on a full disk of the cube, and goes on once there is some (needs root)',
   {
-    timeout: patience,
+    timeout: timeoutMillis,
   },
   async () => {
     const disk = smallDisk(await ownerOfData());
@@ -38,7 +38,7 @@ test.skipIf(!canMount())(
 );
 
 test('a run waits while the cube says that its disk is full, and goes on once it no longer does', {
-  timeout: patience,
+  timeout: timeoutMillis,
 }, async () => {
   const { databases, engine } = await begin();
   ends.push(() => databases.drop());

@@ -7,7 +7,7 @@ import { expectRejectsAsForetold, expectTargetEqualsSource } from '../support/eq
 import { expectLedgerAddsUp } from '../support/ledger-sums.js';
 import { pendingActivities, underWayOn } from '../support/pending-work.js';
 
-const patience = 150_000;
+const timeoutMillis = 150_000;
 const options = { batch_rows: 100, lanes: 1, reject_limit_percent: 5 };
 const workers: readonly ProgramName[] = ['worker-bulk-1', 'worker-bulk-2'];
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
       });
     }),
   );
-}, patience);
+}, timeoutMillis);
 afterAll(async () => {
   for (const { databases, engine } of lives.values()) {
     await engine.stop();
@@ -46,7 +46,7 @@ test.concurrent(
     await thaw(databases, engine, frozen, 'run');
     await expectAsUndisturbed(databases, 'run');
   },
-  patience,
+  timeoutMillis,
 );
 
 test.concurrent(
@@ -74,7 +74,7 @@ test.concurrent(
     await thaw(databases, engine, repairing, 'run');
     await expectAsUndisturbed(databases, 'run');
   },
-  patience,
+  timeoutMillis,
 );
 
 test.concurrent(
@@ -93,7 +93,7 @@ test.concurrent(
     await thaw(databases, engine, frozen, 'next');
     await expectAsUndisturbed(databases, 'next');
   },
-  patience,
+  timeoutMillis,
 );
 
 function life(name: string): Life {

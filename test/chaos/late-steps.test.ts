@@ -4,7 +4,7 @@ import { Engine } from '../support/engine.js';
 import { StallingProxy } from '../support/stalling-proxy.js';
 
 /** Statements of short steps that act long after a second attempt has done their work and the plan has gone on. */
-const patience = 60_000;
+const timeoutMillis = 60_000;
 let databases: TestDatabases;
 let proxy: StallingProxy;
 let engine: Engine;
@@ -32,7 +32,7 @@ test(
     await engine.steer('first', 'rejects/accept', { all: true, by: 'tester', why: 'foretold' });
     const acceptance = await accepting;
     const comparison = await comparing;
-    await engine.waitFor('first', 'verified', ({ status }) => status === 'waiting', patience);
+    await engine.waitFor('first', 'verified', ({ status }) => status === 'waiting', timeoutMillis);
     const reopened = await databases.cube.query(
       `update ledger.rejects set resolution = 'open', accepted_by = null, last_attempt_at = now()
         where source_id = (select min(source_id) from ledger.rejects) returning 1`,
@@ -48,18 +48,18 @@ test(
     const handing = proxy.stall("set state = 'final'");
     await engine.complete('first');
     const handingOver = await handing;
-    await engine.waitFor('first', 'completed', ({ status }) => status === 'completed', patience);
+    await engine.waitFor('first', 'completed', ({ status }) => status === 'completed', timeoutMillis);
     await databases.cube.query('delete from saju.charts');
     await engine.startMigration('second', { reject_limit_percent: 100 });
-    await engine.waitFor('second', 'verified', ({ status }) => status === 'waiting', patience);
+    await engine.waitFor('second', 'verified', ({ status }) => status === 'waiting', timeoutMillis);
     await handingOver.letGo();
     const states = await databases.cube.query(
       "select distinct state from ledger.batches where migration_id = 'second'",
     );
     expect(states.rows).toEqual([{ state: 'owned' }]);
     await engine.steer('second', 'rollback');
-    await engine.waitFor('second', 'rolled back', ({ status }) => status === 'rolled_back', patience);
+    await engine.waitFor('second', 'rolled back', ({ status }) => status === 'rolled_back', timeoutMillis);
     expect((await databases.cube.query('select from saju.charts')).rowCount).toBe(0);
   },
-  4 * patience,
+  4 * timeoutMillis,
 );

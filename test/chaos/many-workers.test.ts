@@ -7,7 +7,7 @@ import { expectLedgerAddsUp } from '../support/ledger-sums.js';
 import { underWayOn } from '../support/pending-work.js';
 import { retriedActivities } from '../support/workflow-history.js';
 
-const patience = 150_000;
+const timeoutMillis = 150_000;
 let databases: TestDatabases;
 let engine: Engine;
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
     bulkWorkers: 3,
     apart: ['worker-control', 'worker-bulk'],
   });
-}, patience);
+}, timeoutMillis);
 afterAll(async () => {
   await engine.stop();
   await databases.drop();
@@ -28,7 +28,7 @@ afterAll(async () => {
 const bulk: readonly ProgramName[] = ['worker-bulk-1', 'worker-bulk-2', 'worker-bulk-3'];
 
 test('two starts at once are one run, and it survives one of two control and of three bulk workers being killed', {
-  timeout: patience,
+  timeout: timeoutMillis,
 }, async () => {
   const options = { lanes: 6, batch_rows: 100, reject_limit_percent: 5, rows_per_second: 1500 };
   const starts = await Promise.all([start('run', options), start('run', options)]);

@@ -8,7 +8,7 @@ import { expectLedgerAddsUp } from '../support/ledger-sums.js';
 import { pendingActivities } from '../support/pending-work.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
-const patience = 150_000;
+const timeoutMillis = 150_000;
 /** Longer than a silent step may go without a heartbeat: another attempt starts beside the one that hangs. */
 const silentMillis = 15_000;
 
@@ -35,7 +35,7 @@ beforeAll(async () => {
       });
     }),
   );
-}, patience);
+}, timeoutMillis);
 afterAll(async () => {
   for (const { databases, engine, proxy } of lives.values()) {
     await engine.stop();
@@ -73,7 +73,7 @@ test.concurrent.each(['legacy', 'cube'])(
     await expectTargetEqualsSource(databases);
     await expectLedgerAddsUp(databases, 'run');
   },
-  patience,
+  timeoutMillis,
 );
 
 async function midCopy(engine: Engine, migrated: number): Promise<void> {

@@ -196,18 +196,18 @@ class Life {
 }
 
 const lives: Life[] = [];
-const patience = 240_000;
+const timeoutMillis = 240_000;
 
 beforeAll(async () => {
   say(`CHAOS_SEED=${seed}`);
   lives.push(...(await Promise.all([1, 2, 3, 4].map((place) => Life.begin(place)))));
-}, patience);
+}, timeoutMillis);
 afterAll(async () => {
   for (const life of lives) await life.end();
 });
 
 test('workers killed at twenty random moments leave what an undisturbed run leaves', {
-  timeout: patience,
+  timeout: timeoutMillis,
 }, async () => {
   const stories: readonly ((life: Life) => Promise<void>)[] = [
     async (life) => {

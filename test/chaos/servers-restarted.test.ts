@@ -9,7 +9,7 @@ import { expectLedgerAddsUp } from '../support/ledger-sums.js';
 import { OwnServers, type ServerName } from '../support/own-servers.js';
 import { pendingActivities } from '../support/pending-work.js';
 
-const patience = 240_000;
+const timeoutMillis = 240_000;
 const records = 8000;
 
 interface Life {
@@ -27,7 +27,7 @@ beforeAll(async () => {
   [copying, verifying] = await Promise.all([begin(), begin()]);
   await verifying.engine.startMigration(idOf(verifying), options(null));
   await verifying.engine.waitFor(idOf(verifying), 'verified', isVerified);
-}, patience);
+}, timeoutMillis);
 afterAll(async () => {
   for (const { databases, engine } of [copying, verifying]) {
     await engine.stop();
@@ -48,7 +48,7 @@ const outages = [
 test.each(outages)(
   'a copying and a verifying run say what they wait for and go on by themselves after %s was %s',
   {
-    timeout: patience,
+    timeout: timeoutMillis,
   },
   async (server, _how, signal) => {
     const before = await underWayCopy();
@@ -68,7 +68,7 @@ test.each(outages)(
   },
 );
 
-test('after all of it both targets are what undisturbed runs leave', { timeout: patience }, async () => {
+test('after all of it both targets are what undisturbed runs leave', { timeout: timeoutMillis }, async () => {
   for (const life of [copying, verifying]) {
     await expectAsUndisturbed(life);
     expect([life.engine.isAlive('worker-bulk-1'), life.engine.isAlive('worker-control')]).toEqual([true, true]);

@@ -3,21 +3,21 @@ import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine } from '../support/engine.js';
 import { expectRejectsAsForetold, expectTargetEqualsSource } from '../support/equality.js';
 
-const patience = 150_000;
+const timeoutMillis = 150_000;
 let databases: TestDatabases;
 let engine: Engine;
 
 beforeAll(async () => {
   databases = await createDatabases(6000);
   engine = await Engine.start({ ...databases, apart: ['worker-control', 'worker-bulk'] });
-}, patience);
+}, timeoutMillis);
 afterAll(async () => {
   await engine.stop();
   await databases.drop();
 });
 
 test('a pause and a rollback that arrive before the loss of a killed worker is noticed are carried out', {
-  timeout: patience,
+  timeout: timeoutMillis,
 }, async () => {
   await killedInTheCopy('paused');
   await engine.steer('paused', 'pause');

@@ -303,7 +303,7 @@ describe('a person is called, with users kept from the cube, when', () => {
     await stack.databases.cube.query('delete from saju.charts where id in (select id from saju.charts limit 3)');
     await stack.rollBack({ target_version: good });
     const view = await stack.rollback();
-    expect(view.sentence).toMatch(/3 of \d+ rows that the ledger owns are not in the cube/);
+    expect(view.sentence).toMatch(/3 of \d+ rows that the engine moved are not in the cube/);
     await stack.engine.steer('copied', 'verify');
     await stack.engine.waitFor('copied', 'blocked', ({ status }) => status === 'blocked');
     await stack.engine.steer('copied', 'repair');

@@ -5,12 +5,7 @@ import { reopenMismatchedItems } from '../../src/postgres/ledger/items.js';
 import { claimOperation } from '../../src/postgres/ledger/operations.js';
 import { claimRange, releaseRanges } from '../../src/postgres/ledger/ranges.js';
 import { acceptRejects, recordRejects } from '../../src/postgres/ledger/rejects.js';
-import {
-  finalizeOwnership,
-  recordEstimate,
-  recordPending,
-  recordRunState,
-} from '../../src/postgres/ledger/run-state.js';
+import { finalizeBatches, recordEstimate, recordPending, recordRunState } from '../../src/postgres/ledger/run-state.js';
 import { startVerification } from '../../src/postgres/ledger/verifications.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { RowsRun } from '../support/rows-run.js';
@@ -57,7 +52,7 @@ test.each([
   ['an acceptance', () => acceptRejects(databases.cube, late, 'all', 'tester', 'foretold')],
   ['a start of a comparison', () => startVerification(databases.cube, late)],
   ['an estimate', () => recordEstimate(databases.cube, late, 5, true)],
-  ['a handing over', () => finalizeOwnership(databases.cube, late)],
+  ['a handing over', () => finalizeBatches(databases.cube, late)],
   ['a claim of the run', () => claimOperation(databases.cube, late)],
   [
     'a claim of a range',
@@ -134,10 +129,10 @@ test('an acceptance takes what was rejected when it was requested, and nothing t
 
 test('a handing over completes the run with it, and says so once however often it is done', async () => {
   const asked = { migrationId: 'run', sequence: 3 };
-  await finalizeOwnership(databases.cube, asked);
+  await finalizeBatches(databases.cube, asked);
   const after = await onRecord();
   expect(after).toMatchObject([{ run: [{ status: 'completed', stage: 'done', pending: null }] }]);
-  await finalizeOwnership(databases.cube, asked);
+  await finalizeBatches(databases.cube, asked);
   const told = {
     ...verifying,
     sequence: 4,

@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { finalizeOwnership, readStateSequence, recordRunState } from '../../src/postgres/ledger/run-state.js';
+import { finalizeBatches, readStateSequence, recordRunState } from '../../src/postgres/ledger/run-state.js';
 import { readStart } from '../../src/postgres/ledger/runs.js';
 import { createMigrationWorkflows } from '../../src/services/control/migrations/workflows.js';
 import { until } from '../support/conditions.js';
@@ -217,7 +217,7 @@ test('a run whose plan was lost just when it had handed its rows over is complet
   await databases.cube.query(
     "update ledger.migrations set status = 'running', stage = 'done' where id = 'handed-over'",
   );
-  await finalizeOwnership(databases.cube, { migrationId: 'handed-over', sequence: 10_000 });
+  await finalizeBatches(databases.cube, { migrationId: 'handed-over', sequence: 10_000 });
   for (const action of ['rollback', 'cancel', 'resume']) {
     const refused = await engine.call('POST', `/v1/migrations/handed-over/${action}`);
     expect(refused).toMatchObject({ status: 409, body: { type: 'not_at_this_stage', actions: [] } });

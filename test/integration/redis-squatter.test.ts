@@ -53,7 +53,7 @@ describe.skipIf(!canBeStranger)("another user's program on Redis' port", () => {
     const errors: Error[] = [];
     const sentences: string[] = [];
     const onStranger = (sentence: string) => sentences.push(sentence);
-    const connection = connect({ owner, onStranger, onError: (error) => errors.push(error) });
+    const connection = connect({ serverUserId: owner, onStranger, onError: (error) => errors.push(error) });
     await until('Redis', () => connection.status === 'ready');
     const listener = connection.duplicate();
     connections.push(listener);
@@ -112,7 +112,7 @@ test('a program that never accepts a connection gets nothing, and the client giv
   await server.kill();
   // Stands for one that is frozen: the kernel connects, and nobody takes the connection.
   const frozen = await frozenListener(Number(new URL(url).port));
-  connect({ owner, onError: ({ message }) => errors.push(message) });
+  connect({ serverUserId: owner, onError: ({ message }) => errors.push(message) });
   await until('the error', () => errors.some((message) => message.includes('does not take the connection')));
   await frozen.close();
 });

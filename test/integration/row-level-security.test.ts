@@ -2,7 +2,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createMigrationSteps } from '../../src/activities/migration-steps.js';
 import { registry } from '../../src/kinds/registry.js';
-import { countOwnedRows } from '../../src/kinds/rows/owned-rows.js';
+import { countMovedRows } from '../../src/kinds/rows/count-moved-rows.js';
 import { estimateRows } from '../../src/kinds/rows/preflight/source-estimate.js';
 import { sajuRecordsMapping } from '../../src/kinds/saju-records/mapping.js';
 import { readSajuRow, sampleSajuRows } from '../../src/kinds/saju-records/sample.js';
@@ -152,7 +152,7 @@ describe('a policy on the target that its owner is not above', () => {
     const { cube } = run.databases;
     const reads: Readonly<Record<string, () => Promise<unknown>>> = {
       verify: () => run.verify(),
-      count: () => atSide('cube', () => countOwnedRows(cube, [sajuRecordsMapping])),
+      count: () => atSide('cube', () => countMovedRows(cube, [sajuRecordsMapping])),
       removal: () => run.rollBack(),
     };
     for (const [name, read] of Object.entries(reads))

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { finalizeOwnership } from '../../src/postgres/ledger/run-state.js';
+import { finalizeBatches } from '../../src/postgres/ledger/run-state.js';
 import { damageableRow } from '../support/damages.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { RowsRun } from '../support/rows-run.js';
@@ -117,7 +117,7 @@ test('rows that a run cannot clear before it copies over them are named', async 
 test('rows that the ledger does not hand over are no completed migration', async () => {
   await databases.cube.query(`create function saju.keep() returns trigger language plpgsql as $$ begin return null; end $$;
     create trigger keep before update on ledger.batches for each row execute function saju.keep()`);
-  await expect(finalizeOwnership(databases.cube, { migrationId: run.id, sequence: 1 })).rejects.toThrow(/still owned/);
+  await expect(finalizeBatches(databases.cube, { migrationId: run.id, sequence: 1 })).rejects.toThrow(/still owned/);
   // Nor is a rollback one that cannot write down what it removed.
   await expect(run.rollBack()).rejects.toMatchObject({ type: 'undo_incomplete' });
 });

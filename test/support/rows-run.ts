@@ -4,7 +4,7 @@ import { isMigrationId } from '../../src/domain/migration/migration.js';
 import { concludeVerification } from '../../src/kinds/rows/compare/conclude.js';
 import { type VerifyOutcome, verifyTables } from '../../src/kinds/rows/compare/verify.js';
 import { runCopyLane } from '../../src/kinds/rows/copy/copy-lane.js';
-import { removeOwnedRows } from '../../src/kinds/rows/remove/remove-rows.js';
+import { removeMovedRows } from '../../src/kinds/rows/remove/remove-rows.js';
 import { type RepairContext, repairTables } from '../../src/kinds/rows/repair/repair.js';
 import { retryRejects } from '../../src/kinds/rows/repair/retry-rejects.js';
 import type { RowMapping, RowTables } from '../../src/kinds/rows/row-mapping.js';
@@ -132,7 +132,7 @@ export class RowsRun {
       roundMillis,
       signal,
       onRange,
-      onLook: () => undefined,
+      onUnrecorded: () => undefined,
       reach,
     });
   }
@@ -179,7 +179,7 @@ export class RowsRun {
   /** Removes what runs of the kind put there and ends the run on record, so that another one may start. */
   async rollBack(reach: ReachCrashPoint = () => undefined): Promise<void> {
     await this.withWriter((claim, writer) =>
-      removeOwnedRows(
+      removeMovedRows(
         { databases: this.databases, tables: this.tables, claim, onBatch: () => undefined, reach },
         writer,
       ),

@@ -112,7 +112,7 @@ test('a cube that an earlier rollback had closed is reported as serving again, a
     .answer('readTraffic', closed)
     .answer('resumeTraffic', async () => ({ passed: true, closedBy: 'ops' }));
   const view = await (await server.rollBack('closed-by-ops', theirs)).handle.result();
-  expect(view.sentence).toContain('closed by ops, and stays closed until somebody opens it');
+  expect(view.sentence).toContain('closed by ops, and stays closed until a person opens it');
   expect(view.steps.find(({ step }) => step === 'resume_traffic')?.sentence).toContain('closed by ops');
 });
 

@@ -60,7 +60,7 @@ describe.each(places)('$place', ({ place, prepare, arrive }) => {
     await run.steer('cancel', { by: 'ops' });
     expect(await run.end()).toBe('cancelled');
     expect(run.ledger.count('removeMovedRows')).toBe(0);
-    expect(run.ledger.order.at(-1)).toBe('openRanges');
+    expect(run.ledger.order.at(-1)).toBe('releaseRanges');
     expect(run.ledger.states.slice(-2)).toMatchObject([
       { stage: 'done', status: 'running', what: 'cancel', by: 'ops', busy: [] },
       { stage: 'done', status: 'cancelled' },
@@ -152,14 +152,14 @@ test('once a run is being cancelled nothing else is accepted, however long the l
   let away = true;
   const run = await server.begin('cancel-is-last', (ledger) => {
     copying(ledger);
-    ledger.next('openRanges', async () => undefined);
-    ledger.answer('openRanges', async () => {
+    ledger.next('releaseRanges', async () => undefined);
+    ledger.answer('releaseRanges', async () => {
       if (away) await failing('cube_unreachable')();
     });
   });
   await run.ledger.untilWorking('copyLane', 2);
   await run.steer('cancel');
-  await until('the ranges to be released', () => run.ledger.count('openRanges') > 2);
+  await until('the ranges to be released', () => run.ledger.count('releaseRanges') > 2);
   await expect(run.steer('rollback')).rejects.toThrow();
   expect(await run.status()).toMatchObject({ status: 'running', stage: 'done' });
   away = false;

@@ -3,7 +3,7 @@ import { guarded } from '../../src/activities/guard.js';
 import type { ItemSteps } from '../../src/activities/item-steps.js';
 import type { LedgerSteps } from '../../src/activities/ledger-steps.js';
 import type { MigrationSteps } from '../../src/activities/migration-steps.js';
-import { type GivesUp, neverGivesUp, Patience } from '../../src/activities/patience.js';
+import { type GivesUp, neverGivesUp, RetryLimits } from '../../src/activities/retry-limits.js';
 import { Failure, type FailureType } from '../../src/base/failures.js';
 import type { MigrationStage, MigrationStatus } from '../../src/domain/migration/migration.js';
 import type { RunReference } from '../../src/domain/migration/run-reference.js';
@@ -39,7 +39,7 @@ export class FakeLedger {
   private readonly atWork = new Map<ActivityName, number>();
   private readonly once = new Map<ActivityName, ((...args: never[]) => unknown)[]>();
   private readonly always = new Map<ActivityName, (...args: never[]) => unknown>();
-  private readonly patience = new Patience();
+  private readonly timeoutMillis = new RetryLimits();
   private verifications = 0;
 
   private readonly answers: Activities = {
@@ -53,7 +53,7 @@ export class FakeLedger {
     recordPending: async (_run, action) => {
       this.pending.push(action);
     },
-    openRanges: async () => undefined,
+    releaseRanges: async () => undefined,
     copyLane: async () => ({ outcome: { kind: 'source_exhausted' }, migrated: 500, rejected: 0 }),
     countCopied: async () => ({ migrated: 1000, rejected: 0, warned: 0 }),
     countRejects: async () => ({ open: 0, unresolved: 0, topReasons: [] }),
@@ -101,10 +101,10 @@ export class FakeLedger {
 
   /** As the engine's own steps do. */
   private givesUp(name: ActivityName, args: readonly unknown[]): GivesUp {
-    if (name === 'recordState' || name === 'recordPending' || name === 'openRanges') return neverGivesUp;
-    if (name === 'preflight') return this.patience.first;
-    if (name === 'removeMovedRows') return this.patience.undo;
-    return this.patience.step((args[0] as RunReference).migrationId);
+    if (name === 'recordState' || name === 'recordPending' || name === 'releaseRanges') return neverGivesUp;
+    if (name === 'preflight') return this.timeoutMillis.first;
+    if (name === 'removeMovedRows') return this.timeoutMillis.undo;
+    return this.timeoutMillis.step((args[0] as RunReference).migrationId);
   }
 
   get state(): State | undefined {
@@ -148,7 +148,7 @@ export const controlStepNames: readonly ActivityName[] = [
   'preflight',
   'recordState',
   'recordPending',
-  'openRanges',
+  'releaseRanges',
   'countCopied',
   'countRejects',
   'startVerification',

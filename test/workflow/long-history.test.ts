@@ -19,7 +19,7 @@ test('a long copy is continued as new with everything it knows, and ends as any 
   const run = await server.begin(
     'long-copy',
     (ledger) => {
-      ledger.answer('openRanges', async () => void rounds++);
+      ledger.answer('releaseRanges', async () => void rounds++);
       ledger.answer('copyLane', async (assignment) => {
         if (rounds < 20) return roundOver();
         expect(assignment.estimatedRows).toBe(1000);

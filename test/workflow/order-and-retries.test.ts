@@ -15,7 +15,7 @@ test('a run without trouble takes its steps in the plan’s order and rests befo
   expect(await run.accept()).toBe('completed');
   expect(run.ledger.order).toEqual([
     'preflight',
-    'openRanges',
+    'releaseRanges',
     'copyLane',
     'countCopied',
     'countRejects',
@@ -45,13 +45,13 @@ test('each round starts as many lanes as the options say, and rounds follow unti
   expect(lanes).toHaveLength(9);
   expect(new Set(lanes.map((assignment) => JSON.stringify(assignment)))).toHaveLength(3);
   expect(lanes[0]).toMatchObject({ migrationId: 'rounds', kind: 'saju-records', estimatedRows: 1000 });
-  expect(run.ledger.count('openRanges')).toBe(3);
+  expect(run.ledger.count('releaseRanges')).toBe(3);
 });
 
 test.each<ActivityName>([
   'preflight',
   'recordState',
-  'openRanges',
+  'releaseRanges',
   'copyLane',
   'countCopied',
   'countRejects',

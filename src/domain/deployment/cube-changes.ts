@@ -79,7 +79,7 @@ export interface RollbackInput {
   readonly watchSeconds: number;
 }
 
-/** Ten looks at its health; a caller who is not in a hurry sets more. */
+/** Ten checks of its health; a caller who is not in a hurry sets more. */
 export const rollbackDefaults = { readySeconds: 30, watchSeconds: 2 } as const;
 
 export const rollbackStatuses = ['running', 'escalated', 'completed', 'acknowledged'] as const;
@@ -203,7 +203,7 @@ export function rollbackIdOf(cubeId: string): string {
   return `rollback/${cubeId}`;
 }
 
-/** What a look found: passed, or in a sentence why not. */
+/** The result of a check: passed, or in a sentence why not. */
 export type CheckResult = { readonly passed: true } | { readonly passed: false; readonly sentence: string };
 
 /** How letting users in went: `closedBy` names who keeps the cube closed; null when it is open. */

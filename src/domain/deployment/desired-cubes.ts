@@ -2,7 +2,7 @@ import { Failure } from '../../base/failures.js';
 
 /**
  * What should run of each cube, as the state folder keeps it. A change is a new file, numbered one higher and put there
- * whole: of two writers that start from the same one, one fails and looks again, and no writer can leave a lock behind.
+ * whole: of two writers that start from the same one, one fails and reads again, and no writer can leave a lock behind.
  */
 
 export interface DesiredVersion {

@@ -11,7 +11,7 @@ export type DayBoundary = (typeof dayBoundaries)[number];
 /** How a chart was reckoned: the same birth has other pillars under another convention. */
 export interface Convention {
   readonly clock: Clock;
-  /** Degrees east of Greenwich; only `lmt` and `true` look at it. */
+  /** Degrees east of Greenwich; only `lmt` and `true` use it. */
   readonly longitude: number;
   readonly day_boundary: DayBoundary;
   /** Which of two times is meant when clocks went back. */

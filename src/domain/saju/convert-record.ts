@@ -6,7 +6,7 @@ import { isPillar } from './sexagenary.js';
  * How a legacy saju record becomes a chart of the saju cube, and when it cannot.
  * Values are what the database holds: texts decoded, `convention` as its JSON text, timestamps as PostgreSQL writes
  * them in UTC with ISO dates. Nothing is trimmed, normalised or rounded.
- * `Carried` is the type of what no rule looks into, `Moment` for timestamps, of which rules know the range alone: the texts
+ * `Carried` is the type of what no rule inspects, `Moment` for timestamps, of which rules know the range alone: the texts
  * themselves, or whatever a caller keeps in their place.
  */
 export interface LegacySajuRecord<Carried = string, Moment = string> {
@@ -46,7 +46,7 @@ export interface SajuPillars {
   readonly hour_pillar: string | null;
 }
 
-export interface SajuChart<Carried = string, Moment = string> {
+export interface SajuChartRow<Carried = string, Moment = string> {
   readonly id: Carried;
   readonly user_id: string;
   readonly birth_info: BirthInfo;
@@ -67,11 +67,11 @@ export const sajuRejectReasons = [
 ] as const;
 export type SajuRejectReason = (typeof sajuRejectReasons)[number];
 
-/** What is carried and still deserves a look. */
+/** What is carried and still deserves attention. */
 export type SajuWarning = 'pillars_do_not_fit';
 
 export type ConvertedRecord<Carried = string, Moment = string> =
-  | { readonly kind: 'chart'; readonly chart: SajuChart<Carried, Moment>; readonly warnings: readonly SajuWarning[] }
+  | { readonly kind: 'chart'; readonly chart: SajuChartRow<Carried, Moment>; readonly warnings: readonly SajuWarning[] }
   | { readonly kind: 'reject'; readonly reason: SajuRejectReason; readonly detail: string };
 
 /**
@@ -147,7 +147,7 @@ export function findRejectReason<Carried, Moment>(
 }
 
 /** The legacy record a chart came from, as legacy reads it: the way back of `transformSajuRecord`. */
-export function restoreSajuRecord(chart: SajuChart): LegacySajuRecord {
+export function restoreSajuRecord(chart: SajuChartRow): LegacySajuRecord {
   return {
     id: chart.id,
     user_id: chart.user_id,

@@ -21,7 +21,7 @@ export interface InputProblem {
 
 export type ParsedInput<T> = { readonly kind: 'accepted'; readonly value: T } | InputProblem;
 
-interface Member {
+interface InputMember {
   readonly type: 'string' | 'integer' | 'number' | 'boolean';
   readonly required?: true;
   /** Null is a value of its own, not the fallback. */
@@ -31,7 +31,7 @@ interface Member {
   readonly enum?: readonly unknown[];
 }
 
-const members: Readonly<Record<string, Member>> = {
+const members: Readonly<Record<string, InputMember>> = {
   user_id: { type: 'string', required: true, description: 'whose record it is' },
   birth_year: { type: 'integer', required: true, description: '1 to 9999; lunar 1900 to 2050' },
   birth_month: { type: 'integer', required: true, description: '1 to 12' },
@@ -89,7 +89,7 @@ export function readCalculateRequest(body: unknown): ParsedInput<CalculateReques
   const read = readMembers(body, members);
   if (read.kind === 'refusal') return read;
   const { user_id, save, birth_year, birth_month, birth_day, birth_hour, birth_minute, ...rest } =
-    read.value as unknown as Values;
+    read.value as unknown as InputValues;
   const birth: Birth = {
     year: birth_year,
     month: birth_month,
@@ -143,7 +143,7 @@ export function isRecordId(text: string): boolean {
   return BigInt.asIntN(64, id) === id;
 }
 
-interface Values extends Omit<Birth, 'year' | 'month' | 'day' | 'hour' | 'minute'> {
+interface InputValues extends Omit<Birth, 'year' | 'month' | 'day' | 'hour' | 'minute'> {
   readonly user_id: string;
   readonly save: boolean;
   readonly birth_year: number;
@@ -153,7 +153,10 @@ interface Values extends Omit<Birth, 'year' | 'month' | 'day' | 'hour' | 'minute
   readonly birth_minute: number;
 }
 
-function readMembers(body: unknown, table: Readonly<Record<string, Member>>): ParsedInput<Record<string, unknown>> {
+function readMembers(
+  body: unknown,
+  table: Readonly<Record<string, InputMember>>,
+): ParsedInput<Record<string, unknown>> {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     return malformed('body', 'The body is not a JSON object.');
   const given = new Map(Object.entries(body));
@@ -181,7 +184,7 @@ const typeNames = {
   boolean: 'true or false',
 } as const;
 
-function isOfType(value: unknown, type: Member['type']): boolean {
+function isOfType(value: unknown, type: InputMember['type']): boolean {
   return type === 'integer' ? Number.isInteger(value) : typeof value === type;
 }
 
@@ -199,7 +202,7 @@ export function isStorable(text: string): boolean {
 
 function wrongChoice(
   values: Readonly<Record<string, unknown>>,
-  table: Readonly<Record<string, Member>>,
+  table: Readonly<Record<string, InputMember>>,
 ): InputProblem | undefined {
   for (const [name, { enum: choices }] of Object.entries(table)) {
     if (choices !== undefined && !choices.includes(values[name]))

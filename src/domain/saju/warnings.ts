@@ -25,7 +25,7 @@ export const chartWarnings = [
 ] as const;
 export type ChartWarning = (typeof chartWarnings)[number];
 
-/** What is known of a birth when its warnings are looked for; clock and instant in seconds. */
+/** What is known of a birth when its warnings are computed; clock and instant in seconds. */
 export interface Moment {
   readonly wall: WallTime;
   /** What the clock followed showed; null when the hour is unknown. */

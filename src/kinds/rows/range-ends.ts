@@ -23,7 +23,7 @@ export function rangeEnds(databases: Databases, mapping: RowMapping, side: Side,
 }
 
 /**
- * The nearer end of the two sides, for callers that look at both: where one side lost what the other still has, a range holds
+ * The nearer end of the two sides, for callers that read both: where one side lost what the other still has, a range holds
  * no more than `rows` of either.
  */
 export function nearerRangeEnds(databases: Databases, mapping: RowMapping, rows: number): FindRangeEnd {

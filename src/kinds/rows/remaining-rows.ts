@@ -46,7 +46,7 @@ export async function findRemainingRows(
 }
 
 /** The ids of a table that runs of the kind own. */
-export async function ownedByKind(client: pg.ClientBase, { kind, table }: KindTable): Promise<SomeIds> {
+export async function movedByKind(client: pg.ClientBase, { kind, table }: KindTable): Promise<SomeIds> {
   const found = await client.query<{ count: string; first: string[] }>(
     `with owned as materialized (
        select part from unnest((select range_agg(ids) from ledger.batches where kind = $1 and table_name = $2 and state = 'owned')) as part)

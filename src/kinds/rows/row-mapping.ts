@@ -13,7 +13,7 @@ export type ConvertedRow =
       readonly bytes: Buffer;
       /** What the converter was given, for a payload should the target refuse the row. */
       readonly source: CopyRow;
-      /** The row is carried, and something about it deserves a look. */
+      /** The row is carried, and something about it deserves attention. */
       readonly warned: boolean;
     }
   | {

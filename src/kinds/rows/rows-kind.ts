@@ -2,10 +2,10 @@ import type { MigrationOptions } from '../../domain/migration/options.js';
 import { parseRowName } from '../../domain/migration/row-name.js';
 import type { RunReference } from '../../domain/migration/run-reference.js';
 import { atSide } from '../../postgres/databases.js';
-import { meetsOwnedRows } from '../../postgres/ledger/moved-rows.js';
+import { meetsMovedRows } from '../../postgres/ledger/moved-rows.js';
 import { claimOperation, type OperationClaim } from '../../postgres/ledger/operations.js';
 import { releaseRanges } from '../../postgres/ledger/ranges.js';
-import { finalizeOwnership } from '../../postgres/ledger/run-state.js';
+import { finalizeBatches } from '../../postgres/ledger/run-state.js';
 import type { CopyLane, Kind, StepContext } from '../kind.js';
 import { withClaimedWriter } from './claimed-writer.js';
 import { concludeVerification } from './compare/conclude.js';
@@ -13,13 +13,13 @@ import { verifyTables } from './compare/verify.js';
 import { type LaneContext, runCopyLane } from './copy/copy-lane.js';
 import type { CopySettings } from './copy/copy-range.js';
 import { createPace } from './copy/pace.js';
+import { countMovedRows } from './count-moved-rows.js';
 import { comparedTables } from './evidence.js';
-import { countOwnedRows } from './owned-rows.js';
 import { checkGrants } from './preflight/grants.js';
 import { checkSource, checkTarget, preflightTables } from './preflight/preflight.js';
 import { checkRelations } from './preflight/relations.js';
 import { tableExists } from './preflight/table-exists.js';
-import { removeOwnedRows } from './remove/remove-rows.js';
+import { removeMovedRows } from './remove/remove-rows.js';
 import { type RepairContext, repairTables } from './repair/repair.js';
 import { retryRejects } from './repair/retry-rejects.js';
 import type { RowTables } from './row-mapping.js';
@@ -69,7 +69,7 @@ export function createRowsKind(tables: RowTables): Kind {
         rangeRows: rangeRows(assignment),
         rejectLimitPercent: options.reject_limit_percent,
         roundMillis,
-        adopts: await atSide('cube', () => meetsOwnedRows(databases.cube, kind, migrationId)),
+        adopts: await atSide('cube', () => meetsMovedRows(databases.cube, kind, migrationId)),
       });
       return { outcome, ...done };
     },
@@ -83,7 +83,7 @@ export function createRowsKind(tables: RowTables): Kind {
         ...compared,
         rangeRows: verifiedRangeRows,
         roundMillis,
-        onLook: positions(reportProgress),
+        onUnrecorded: positions(reportProgress),
         reach,
       });
       if (outcome !== 'finished') return { kind: outcome };
@@ -108,17 +108,17 @@ export function createRowsKind(tables: RowTables): Kind {
         databases,
         run,
         async (claim, writer) => {
-          await removeOwnedRows({ ...context, claim }, writer);
+          await removeMovedRows({ ...context, claim }, writer);
         },
         'undo',
       );
     },
 
-    handOver: (run, { databases }) => atSide('cube', () => finalizeOwnership(databases.cube, run)),
+    handOver: (run, { databases }) => atSide('cube', () => finalizeBatches(databases.cube, run)),
 
     evidence: async () => comparedTables(tables),
 
-    countOwned: (cube) => countOwnedRows(cube, tables),
+    countMoved: (cube) => countMovedRows(cube, tables),
     checkLegacy: async (client) => {
       for (const mapping of tables) await checkSource(client, mapping);
     },

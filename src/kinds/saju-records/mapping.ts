@@ -179,7 +179,7 @@ function payload(row: CopyRow): string {
   return JSON.stringify(toRecord(row, texts));
 }
 
-/** How the fields are read that rules do not look into, or know the range of alone. */
+/** How the fields are read that rules do not inspect, or know the range of alone. */
 interface FieldReading<Carried, Moment> {
   readonly id: (row: CopyRow) => Carried;
   readonly text: (row: CopyRow, field: number) => Carried | null;

@@ -3,7 +3,7 @@ import { Failure } from '../../base/failures.js';
 import { type FencingToken, fencingToken } from '../../domain/migration/fencing-token.js';
 import type { ItemRef } from '../../domain/migration/items.js';
 import type { RunReference } from '../../domain/migration/run-reference.js';
-import { assertCurrent, currentStepSql, fenceValues, notVerifiedSql } from './step-fence.js';
+import { assertCurrent, currentStepSql, notVerifiedSql, runStepValues } from './run-step.js';
 
 /**
  * The right to carry out or to undo one step of an item: a later claim of the step makes an earlier one worthless, should a frozen
@@ -39,7 +39,7 @@ export async function beginItemStep(
         where not (known.migration_id = excluded.migration_id and known.state = 'done')
        returning token)
      select exists (select from current) as is_current, (select token from begun) as token`,
-    [...fenceValues(run), item.table, item.id, step, place],
+    [...runStepValues(run), item.table, item.id, step, place],
   );
   const { token } = assertCurrent(begun, run);
   if (token === null) return undefined;
@@ -49,12 +49,12 @@ export async function beginItemStep(
 
 /** Throws `claim_lost` unless the claim is the newest of its step and its run works; holds both until the transaction ends. */
 export async function confirmItem(client: pg.ClientBase, claim: ItemClaim): Promise<void> {
-  const held = await client.query(
+  const confirmed = await client.query(
     `select from ledger.items join ledger.migrations on migrations.id = $5
       where items.kind = $1 and table_name = $2 and item_id = $3 and step = $4 and token = $6 and status = 'running' for share`,
     claimValues(claim),
   );
-  if (held.rowCount !== 1) throw claimLost(claim);
+  if (confirmed.rowCount !== 1) throw claimLost(claim);
 }
 
 /** What became of a claimed step. Throws `claim_lost` when another attempt has claimed it. */
@@ -124,7 +124,7 @@ export async function claimItemUndo(cube: pg.Pool, run: RunReference, item: Item
        returning step, token::text, place)
      select exists (select from current) as is_current,
             coalesce((select json_agg(json_build_object('step', step, 'token', token) order by place desc) from claimed), '[]') as steps`,
-    [...fenceValues(run), item.table, item.id],
+    [...runStepValues(run), item.table, item.id],
   );
   const { migrationId, kind } = run;
   return assertCurrent(claimed, run).steps.map(({ step, token }) => ({
@@ -151,7 +151,7 @@ export async function reopenMismatchedItems(cube: pg.Pool, run: RunReference): P
          from current, differing
         where items.kind = current.kind and items.table_name = differing.table_name and item_id = source_id and state = 'done')
      select exists (select from current) as is_current`,
-    fenceValues(run),
+    runStepValues(run),
   );
   assertCurrent(reopened, run);
 }

@@ -12,7 +12,7 @@ import { quoteIdentifier } from '../connect.js';
  * Whether the copy of a run may meet rows that are in the target already: of other runs of the kind, or its own, moved by
  * a repair ahead of the copy.
  */
-export async function meetsOwnedRows(cube: pg.Pool, kind: string, migrationId: string): Promise<boolean> {
+export async function meetsMovedRows(cube: pg.Pool, kind: string, migrationId: string): Promise<boolean> {
   const owned = await cube.query<{ owns: boolean }>(
     `select exists (select 1 from ledger.batches where kind = $1 and state = 'owned' and (migration_id <> $2 or origin = 'repaired')) as owns`,
     [kind, migrationId],
@@ -21,7 +21,7 @@ export async function meetsOwnedRows(cube: pg.Pool, kind: string, migrationId: s
 }
 
 /** The ids in (after, upto] of a table that runs of the kind own, as the text of an int8multirange. */
-export async function ownedIds(
+export async function movedIds(
   client: pg.Pool | pg.ClientBase,
   { kind, table }: KindTable,
   after: bigint,
@@ -73,7 +73,7 @@ export interface OwnershipGaps {
   readonly foreign: readonly bigint[];
 }
 
-export async function ownershipGaps(
+export async function movedRowGaps(
   client: pg.Pool | pg.ClientBase,
   { kind, table, target }: MovedTable,
   span: { readonly after: bigint; readonly upto: bigint },
@@ -103,7 +103,7 @@ export async function ownershipGaps(
 }
 
 /** Those of `ids` that runs of the kind own. */
-export async function ownedAmong(cube: pg.Pool, { kind, table }: KindTable, ids: readonly bigint[]): Promise<bigint[]> {
+export async function movedAmong(cube: pg.Pool, { kind, table }: KindTable, ids: readonly bigint[]): Promise<bigint[]> {
   if (ids.length === 0) return [];
   const found = await cube.query<{ id: string }>(
     `select wanted.id from unnest($3::bigint[]) as wanted (id)
@@ -119,7 +119,7 @@ export async function ownedAmong(cube: pg.Pool, { kind, table }: KindTable, ids:
  * Takes ids from every batch that owns them, in the caller's transaction: a row that left the target has no owner, and one
  * that comes there later under its id is not ours to remove. `ids` is the text of an int8multirange.
  */
-export async function disownIds(client: pg.ClientBase, { kind, table }: KindTable, ids: string): Promise<void> {
+export async function forgetMovedIds(client: pg.ClientBase, { kind, table }: KindTable, ids: string): Promise<void> {
   await client.query(
     `update ledger.batches set ids = ids - $3::int8multirange
       where kind = $1 and table_name = $2 and state = 'owned' and ids && $3::int8multirange

@@ -1,8 +1,9 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
 import { type FencingToken, fencingToken } from '../../domain/migration/fencing-token.js';
+import type { RunStep } from '../../domain/migration/run-reference.js';
 import { endClaimSessions } from './ranges.js';
-import { fenceValues, notLaterSql, notVerifiedSql, type RunStepFence } from './step-fence.js';
+import { notLaterSql, notVerifiedSql, runStepValues } from './run-step.js';
 
 /**
  * Verifying, repairing, retrying and removing work on a whole run, one at a time. Each takes the run's operation token;
@@ -25,11 +26,11 @@ export type OperationPurpose = 'work' | 'change' | 'undo';
  */
 export async function claimOperation(
   cube: pg.Pool,
-  fence: RunStepFence,
+  fence: RunStep,
   purpose: OperationPurpose = 'work',
 ): Promise<OperationClaim> {
   const { migrationId } = fence;
-  const values = [...fenceValues(fence), purpose];
+  const values = [...runStepValues(fence), purpose];
   const former = await cube.query<{ operation_token: string; fits: boolean }>(
     `select operation_token, ${atWork} as fits from ledger.migrations where id = $1`,
     values,
@@ -57,16 +58,19 @@ const atWork = `(status = 'running' and (stage = 'rolling_back') = ($3::text = '
  * the transaction ends.
  */
 export async function confirmOperation(client: pg.ClientBase, claim: OperationClaim): Promise<void> {
-  const held = await client.query(
+  const confirmed = await client.query(
     "select 1 from ledger.migrations where id = $1 and operation_token = $2 and status = 'running' for share",
     [claim.migrationId, claim.token.toString()],
   );
-  if (held.rowCount !== 1) throw claimLost(claim.migrationId);
+  if (confirmed.rowCount !== 1) throw claimLost(claim.migrationId);
 }
 
 /** A verification that was begun while the claim waited for the run's row is not in what the claim has read. */
-async function assertNotVerified(cube: pg.Pool, fence: RunStepFence): Promise<void> {
-  const found = await cube.query<{ fits: boolean }>(`select ${notVerifiedSql('$1', '$2')} as fits`, fenceValues(fence));
+async function assertNotVerified(cube: pg.Pool, fence: RunStep): Promise<void> {
+  const found = await cube.query<{ fits: boolean }>(
+    `select ${notVerifiedSql('$1', '$2')} as fits`,
+    runStepValues(fence),
+  );
   if (found.rows[0]?.fits !== true) throw claimLost(fence.migrationId);
 }
 

@@ -2,8 +2,9 @@ import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
 import { type FencingToken, fencingToken } from '../../domain/migration/fencing-token.js';
 import { maxKey, minKey } from '../../domain/migration/key-range.js';
+import type { RunStep } from '../../domain/migration/run-reference.js';
 import { inTransaction } from '../connect.js';
-import { fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
+import { notLaterSql, runStepValues } from './run-step.js';
 
 /**
  * A piece of a source table's key space that one lane works on: ids in (after, upto]; those in (after, position] are
@@ -18,7 +19,7 @@ export interface ClaimedRange {
   readonly token: FencingToken;
 }
 
-export interface Claimant extends RunStepFence {
+export interface Claimant extends RunStep {
   readonly lane: number;
   readonly worker: string;
 }
@@ -59,7 +60,7 @@ export async function claimRange(
     const migration = await client.query<{ at_work: boolean }>(
       `select status = 'running' and stage not in ('rolling_back', 'done') and ${notLaterSql('$2')} as at_work
          from ledger.migrations where id = $1 for update`,
-      fenceValues(claimant),
+      runStepValues(claimant),
     );
     const run = migration.rows[0];
     if (run === undefined) throw new Failure('not_found', `The ledger knows no migration ${claimant.migrationId}.`);
@@ -128,17 +129,17 @@ async function readFrontiers(client: pg.ClientBase, migrationId: string): Promis
  * afterwards no earlier lane can commit to a range, and no frozen session holds the run's row. For the start of a round of
  * lanes, and before a run ends or is undone. Does nothing once the run has come to a later state.
  */
-export async function releaseRanges(cube: pg.Pool, fence: RunStepFence): Promise<void> {
+export async function releaseRanges(cube: pg.Pool, fence: RunStep): Promise<void> {
   const run = `select operation_token from ledger.migrations where id = $1 and ${notLaterSql('$2')}`;
-  const held = await cube.query<{ token: string }>(
+  const claimed = await cube.query<{ token: string }>(
     `select token from ledger.ranges where migration_id = $1 and state = 'claimed' and exists (${run}) union ${run}`,
-    fenceValues(fence),
+    runStepValues(fence),
   );
-  await endClaimSessions(cube, held.rows);
+  await endClaimSessions(cube, claimed.rows);
   await cube.query(
     `update ledger.ranges set state = 'open', token = nextval('ledger.claim_tokens')
       where migration_id = $1 and state = 'claimed' and exists (${run})`,
-    fenceValues(fence),
+    runStepValues(fence),
   );
 }
 
@@ -160,23 +161,23 @@ export async function advanceRange(client: pg.ClientBase, range: ClaimedRange, p
 }
 
 async function endFormerHolders(cube: pg.Pool, claimant: Claimant): Promise<void> {
-  const held = await cube.query<{ token: string }>(
+  const claimed = await cube.query<{ token: string }>(
     "select token from ledger.ranges where migration_id = $1 and lane = $2 and state = 'claimed'",
     [claimant.migrationId, claimant.lane],
   );
-  await endClaimSessions(cube, held.rows);
+  await endClaimSessions(cube, claimed.rows);
 }
 
 /** Ends the sessions that write under these claims, those of frozen workers too. */
-export async function endClaimSessions(cube: pg.Pool, held: readonly { token: string }[]): Promise<void> {
-  if (held.length === 0) return;
+export async function endClaimSessions(cube: pg.Pool, claimed: readonly { token: string }[]): Promise<void> {
+  if (claimed.length === 0) return;
   await inTransaction(cube, async (client) => {
     // A role may be set to become another one at its login; sessions belong to the one that logs in, which may end its own.
     await client.query('set local role none');
     await client.query(
       `select pg_terminate_backend(pid) from pg_stat_activity
         where application_name = any($1) and datname = current_database() and usename = session_user`,
-      [held.map(({ token }) => claimSessionName(fencingToken(token)))],
+      [claimed.map(({ token }) => claimSessionName(fencingToken(token)))],
     );
   });
 }

@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import type { RowRef } from '../../domain/migration/row-name.js';
+import type { RunStep } from '../../domain/migration/run-reference.js';
 import type { KindTable } from '../../domain/migration/table-rule.js';
-import { assertCurrent, currentStepSql, fenceValues, type RunStepFence } from './step-fence.js';
+import { assertCurrent, currentStepSql, runStepValues } from './run-step.js';
 
 /** A source item that could not be moved. `payload` is the item's content and stays in the ledger. */
 export interface RejectEntry {
@@ -102,7 +103,7 @@ export async function formerRejectIds(
  */
 export async function acceptRejects(
   cube: pg.Pool,
-  fence: RunStepFence,
+  fence: RunStep,
   rows: 'all' | readonly RowRef[],
   by: string,
   why: string,
@@ -118,7 +119,7 @@ export async function acceptRejects(
         returning 1)
      select exists (select from fence) as is_current, (select count(*) from accepted) as accepted`,
     [
-      ...fenceValues(fence),
+      ...runStepValues(fence),
       ...(rows === 'all' ? [null, null] : [rows.map(({ table }) => table), rows.map(({ id }) => id)]),
       by,
       why,

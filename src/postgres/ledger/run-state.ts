@@ -7,9 +7,10 @@ import type {
   MigrationStatus,
 } from '../../domain/migration/migration.js';
 import { endedStatuses } from '../../domain/migration/migration.js';
+import type { RunStep } from '../../domain/migration/run-reference.js';
 import { inTransaction } from '../connect.js';
 import { finalizeItems } from './items.js';
-import { assertCurrent, currentStepSql, fenceValues, notLaterSql, type RunStepFence } from './step-fence.js';
+import { assertCurrent, currentStepSql, notLaterSql, runStepValues } from './run-step.js';
 
 /** The state of a run as its workflow reports it. `sequence` rises with each change; an older one never overwrites a newer. */
 export interface RecordedState {
@@ -60,12 +61,12 @@ export async function recordRunState(cube: pg.Pool, migrationId: string, state: 
  * Notes a command that the plan accepted in the state fence in; a late note, when the run is in another state already, changes
  * nothing.
  */
-export async function recordPending(cube: pg.Pool, fence: RunStepFence, action: MigrationAction): Promise<void> {
+export async function recordPending(cube: pg.Pool, fence: RunStep, action: MigrationAction): Promise<void> {
   await cube.query(
     // A note that is repeated may come after that of a later word; no other word is taken after a way out.
     `update ledger.migrations set pending = case when pending in ('cancel', 'rollback') and $3 not in ('cancel', 'rollback') then pending else $3 end
       where id = $1 and finished_at is null and ${notLaterSql('$2')}`,
-    [...fenceValues(fence), action],
+    [...runStepValues(fence), action],
   );
 }
 
@@ -78,28 +79,23 @@ export async function readStateSequence(cube: pg.Pool, migrationId: string): Pro
   return found.rows[0]?.state_sequence ?? '';
 }
 
-export async function recordEstimate(
-  cube: pg.Pool,
-  fence: RunStepFence,
-  total: number,
-  estimated: boolean,
-): Promise<void> {
+export async function recordEstimate(cube: pg.Pool, fence: RunStep, total: number, estimated: boolean): Promise<void> {
   const recorded = await cube.query<{ is_current: boolean }>(
     `with fence as (${currentStepSql})
      update ledger.migrations as run set total = $3, total_estimated = $4 from fence where run.id = fence.id
      returning true as is_current`,
-    [...fenceValues(fence), total, estimated],
+    [...runStepValues(fence), total, estimated],
   );
   assertCurrent(recorded, fence);
 }
 
 /** Keeps what columns of the source the run leaves behind, for its report. */
-export async function recordUnmapped(cube: pg.Pool, fence: RunStepFence, columns: readonly string[]): Promise<void> {
+export async function recordUnmapped(cube: pg.Pool, fence: RunStep, columns: readonly string[]): Promise<void> {
   const recorded = await cube.query<{ is_current: boolean }>(
     `with fence as (${currentStepSql})
      update ledger.migrations as run set unmapped_columns = $3 from fence where run.id = fence.id
      returning true as is_current`,
-    [...fenceValues(fence), columns],
+    [...runStepValues(fence), columns],
   );
   assertCurrent(recorded, fence);
 }
@@ -109,7 +105,7 @@ export async function recordUnmapped(cube: pg.Pool, fence: RunStepFence, columns
  * there, and none is begun for a run that owns nothing any more, though its plan be lost. Only for a run that is at its end
  * and in no later state: what a next run of the kind has put there is not its to hand over. Done again it does nothing.
  */
-export async function finalizeOwnership(cube: pg.Pool, fence: RunStepFence): Promise<void> {
+export async function finalizeBatches(cube: pg.Pool, fence: RunStep): Promise<void> {
   await inTransaction(cube, async (client) => {
     await client.query("set local idle_in_transaction_session_timeout = '15s'");
     const done = await client.query("select from ledger.migrations where id = $1 and status = 'completed'", [
@@ -122,7 +118,7 @@ export async function finalizeOwnership(cube: pg.Pool, fence: RunStepFence): Pro
          update ledger.batches set state = 'final' from fence
           where batches.kind = fence.kind and state = 'owned')
        select exists (select from fence) as is_current`,
-      fenceValues(fence),
+      runStepValues(fence),
     );
     assertCurrent(handed, fence);
     await finalizeItems(client, fence.migrationId);

@@ -3,8 +3,9 @@ import { Failure } from '../../base/failures.js';
 import { maxKey, minKey } from '../../domain/migration/key-range.js';
 import type { RangeComparison, Span } from '../../domain/migration/range-comparison.js';
 import { rowName } from '../../domain/migration/row-name.js';
+import type { RunStep } from '../../domain/migration/run-reference.js';
 import { confirmOperation, type OperationClaim } from './operations.js';
-import { assertCurrent, currentStepSql, fenceValues, type RunStepFence } from './step-fence.js';
+import { assertCurrent, currentStepSql, runStepValues } from './run-step.js';
 
 export interface MismatchEntry {
   readonly sourceId: bigint;
@@ -24,7 +25,7 @@ export interface ComparedRange extends Span, RangeComparison {
  * Starts a verification of a run, one for each state it is fence for in, however often that is tried; one that was left
  * unfinished by an earlier state is abandoned.
  */
-export async function startVerification(cube: pg.Pool, fence: RunStepFence): Promise<string> {
+export async function startVerification(cube: pg.Pool, fence: RunStep): Promise<string> {
   const started = await cube.query<{ is_current: boolean; id: string }>(
     `with fence as (${currentStepSql}),
      abandoned as (
@@ -36,7 +37,7 @@ export async function startVerification(cube: pg.Pool, fence: RunStepFence): Pro
        on conflict (migration_id, state_sequence) do update set state_sequence = excluded.state_sequence
        returning id)
      select true as is_current, id from started`,
-    fenceValues(fence),
+    runStepValues(fence),
   );
   return assertCurrent(started, fence).id;
 }
@@ -196,7 +197,7 @@ export async function endVerification(
 /** Keeps a kind's own evidence of a verification that has ended. */
 export async function recordEvidence(
   cube: pg.Pool,
-  fence: RunStepFence,
+  fence: RunStep,
   id: string,
   section: Readonly<Record<string, unknown>>,
 ): Promise<void> {
@@ -205,7 +206,7 @@ export async function recordEvidence(
      update ledger.verifications as run set evidence = $4 from fence
       where run.id = $3 and migration_id = fence.id and finished_at is not null
      returning true as is_current`,
-    [...fenceValues(fence), id, JSON.stringify(section)],
+    [...runStepValues(fence), id, JSON.stringify(section)],
   );
   assertCurrent(recorded, fence);
 }

@@ -13,7 +13,7 @@ export interface RejectRef {
 }
 
 /** A row that is not in the target, and the reject that keeps it out: the row itself, or the one that it follows. */
-export interface HeldRow {
+export interface LeftOutRow {
   readonly id: bigint;
   readonly reject: RejectRef;
 }
@@ -24,21 +24,21 @@ export interface WithheldEntry {
   readonly reject: RejectRef;
 }
 
-interface HeldRecord {
+interface LeftOutRecord {
   readonly id: string;
   readonly reject_table: string;
   readonly reject_id: string;
 }
 
 /** Rows of a table that are rejected or withheld: the first `max` of them behind an id, ascending. */
-export async function heldRows(
+export async function leftOutRows(
   cube: pg.Pool,
   migrationId: string,
   table: string,
   after: bigint,
   max: number,
-): Promise<HeldRow[]> {
-  const found = await cube.query<HeldRecord>(
+): Promise<LeftOutRow[]> {
+  const found = await cube.query<LeftOutRecord>(
     `(select source_id as id, table_name as reject_table, source_id as reject_id from ledger.rejects
        where migration_id = $1 and table_name = $2 and source_id > $3 and resolution in ('open', 'accepted')
        order by source_id limit $4)
@@ -49,18 +49,18 @@ export async function heldRows(
      order by id limit $4`,
     [migrationId, table, after.toString(), max],
   );
-  return found.rows.map(toHeldRow);
+  return found.rows.map(toLeftOutRow);
 }
 
 /** Those of `ids` that are rejected or withheld. */
-export async function heldAmong(
+export async function leftOutAmong(
   cube: pg.Pool,
   migrationId: string,
   table: string,
   ids: readonly bigint[],
-): Promise<HeldRow[]> {
+): Promise<LeftOutRow[]> {
   if (ids.length === 0) return [];
-  const found = await cube.query<HeldRecord>(
+  const found = await cube.query<LeftOutRecord>(
     `select source_id as id, table_name as reject_table, source_id as reject_id from ledger.rejects
       where migration_id = $1 and table_name = $2 and source_id = any ($3::bigint[]) and resolution in ('open', 'accepted')
      union all
@@ -68,10 +68,10 @@ export async function heldAmong(
       where migration_id = $1 and table_name = $2 and source_id = any ($3::bigint[]) and released_at is null`,
     [migrationId, table, ids.map(String)],
   );
-  return found.rows.map(toHeldRow);
+  return found.rows.map(toLeftOutRow);
 }
 
-function toHeldRow({ id, reject_table, reject_id }: HeldRecord): HeldRow {
+function toLeftOutRow({ id, reject_table, reject_id }: LeftOutRecord): LeftOutRow {
   return { id: BigInt(id), reject: { table: reject_table, id: BigInt(reject_id) } };
 }
 

@@ -11,7 +11,7 @@ import { createPool } from '../../postgres/connect.js';
 import { deleteExpiredContents } from '../../postgres/ledger/retention.js';
 import { findOrphans, recordRunId } from '../../postgres/ledger/runs.js';
 import { upgradeLedger } from '../../postgres/ledger/schema.js';
-import { connectOwnRedis } from '../../redis/connection.js';
+import { connectConfiguredRedis } from '../../redis/connection.js';
 import { admittedInstances } from '../../registry/admitted-instances.js';
 import { reportSecrets } from '../../registry/known-secrets.js';
 import { createCubeCalls } from '../../runtime/cube-calls.js';
@@ -32,7 +32,7 @@ export async function runControl(
   const tokens = createTokenVerifier(secrets.cube, clock);
   secrets.onChange((changed) => tokens.useSecrets(changed.cube));
   const cube = createPool(config.CUBE_DATABASE_URL, { applicationName: 'cubeshift control', max: 10 });
-  const redis = connectOwnRedis(config, {
+  const redis = connectConfiguredRedis(config, {
     onStranger: (sentence) => log.error(sentence),
     onError: (error) => log.debug({ cause: kindAndPlace(error, 1) }, 'Redis is away'),
   });

@@ -87,7 +87,7 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
     try {
       return { answer: await within(appliedMillis, () => handle.result()) };
     } catch (error) {
-      throwRefusal(error);
+      throwRejectedUpdate(error);
       // The plan has the update: whatever keeps its answer away changes nothing about that.
       return { answer: undefined };
     }
@@ -178,7 +178,7 @@ async function untilAccepted<T>(request: object, send: (options: UpdateOptions) 
     try {
       return await send(options);
     } catch (error) {
-      throwRefusal(error);
+      throwRejectedUpdate(error);
       if (!isDropped(error)) throw error;
     }
     await sleep(pause);
@@ -201,7 +201,7 @@ function isDropped(error: unknown): boolean {
 }
 
 /** Throws a plan's own refusal of a request, with the actions that fit now where the plan named them. */
-function throwRefusal(error: unknown): void {
+function throwRejectedUpdate(error: unknown): void {
   if (!(error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)) return;
   const { message, details } = error.cause;
   const [detail] = details ?? [];

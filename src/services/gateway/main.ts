@@ -11,7 +11,7 @@ import { legacyUrlsOf } from '../../config/legacy-urls.js';
 import { cubeDefinitions, trafficNames } from '../../domain/cubes.js';
 import { ownedByLegacy } from '../../domain/traffic/routing.js';
 import { ownUrl } from '../../http/own-url.js';
-import { connectOwnRedis } from '../../redis/connection.js';
+import { connectConfiguredRedis } from '../../redis/connection.js';
 import { countSharedRequests } from '../../redis/scripts/count-requests.js';
 import { admittedInstances } from '../../registry/admitted-instances.js';
 import { type NewInstance, readActiveVersion, readInstances, registerInstance } from '../../registry/instances.js';
@@ -44,7 +44,7 @@ secrets.onChange(({ cube, user }) => {
   cubeTokens.useSecrets(cube);
   userTokens.useSecrets(user);
 });
-const redis = connectOwnRedis(config, {
+const redis = connectConfiguredRedis(config, {
   onError: () => undefined,
   onStranger: (sentence) => log.error(sentence),
 });

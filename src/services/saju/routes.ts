@@ -12,7 +12,7 @@ import {
 import type { RouteMethods } from '../../http/route-methods.js';
 import type { OwnerSajuRecords } from './record-store.js';
 import { newRecord, writeRecord } from './records.js';
-import { registerBodies, registerRefusals, SajuRefusal } from './refusals.js';
+import { registerBodies, registerErrorHandler, SajuRequestError } from './request-errors.js';
 
 /**
  * The routes of the monolith's saju service, with the cube's own calculation. As there, any caller may name any user and any
@@ -20,11 +20,11 @@ import { registerBodies, registerRefusals, SajuRefusal } from './refusals.js';
  */
 export function registerSajuRoutes(app: FastifyInstance, records: OwnerSajuRecords, methods: RouteMethods): void {
   registerBodies(app);
-  registerRefusals(app);
+  registerErrorHandler(app);
   app.post('/calculate', async ({ body }, reply) => {
     const request = accepted(readCalculateRequest(body));
     const chart = calculateChart(request.birth);
-    if (chart.kind === 'impossible') throw new SajuRefusal(422, chart.field, chart.detail);
+    if (chart.kind === 'impossible') throw new SajuRequestError(422, chart.field, chart.detail);
     const values = newRecord(request, chart);
     if (!request.save) return sendJson(reply, writeRecord(values, chart.warnings));
     return sendJson(reply.code(201), writeRecord(await records.insert(values), chart.warnings));
@@ -69,12 +69,12 @@ function sendJson(reply: FastifyReply, text: string): FastifyReply {
 }
 
 function accepted<T>(parsed: ParsedInput<T>): T {
-  if (parsed.kind === 'refusal') throw new SajuRefusal(parsed.status, parsed.field, parsed.detail);
+  if (parsed.kind === 'refusal') throw new SajuRequestError(parsed.status, parsed.field, parsed.detail);
   return parsed.value;
 }
 
 function readId(text: string): string {
-  if (!isRecordId(text)) throw new SajuRefusal(400, 'id', 'id is not a whole number of sixty-four bits.');
+  if (!isRecordId(text)) throw new SajuRequestError(400, 'id', 'id is not a whole number of sixty-four bits.');
   return text;
 }
 

@@ -2,7 +2,7 @@ import { runCubeProgram } from '../../http/cube-program.js';
 import { createRateLimiter } from '../../http/rate-limit.js';
 import { appendAudit, mayAppend } from '../../postgres/audit.js';
 import { createPool } from '../../postgres/connect.js';
-import { connectOwnRedis } from '../../redis/connection.js';
+import { connectConfiguredRedis } from '../../redis/connection.js';
 import { buildSecurityCube } from './app.js';
 
 /** A caller waits for the count: a local count is better than a late response. */
@@ -11,7 +11,7 @@ const countMillis = 100;
 /** Entry point of the security cube. */
 await runCubeProgram('security-cube', async (program) => {
   const { config, basics, redis, secret, reloadSecrets } = program;
-  const counters = connectOwnRedis(config, {
+  const counters = connectConfiguredRedis(config, {
     commandMillis: countMillis,
     onError: () => undefined,
     // The cube's other connection reports it.

@@ -2,16 +2,16 @@ import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync, realp
 import { join } from 'node:path';
 import { Failure } from '../../base/failures.js';
 import { type Artifact, type ArtifactName, artifacts } from './artifacts.js';
-import { contentSum, type Entry, entriesOf } from './content-sum.js';
+import { contentSum, entriesOf, type FolderEntry } from './content-sum.js';
 
 /** Where an artifact is unpacked. */
 export function artifactFolder(artifact: Artifact, cacheFolder: string): string {
   return join(cacheFolder, `${artifact.name}-${artifact.version}`);
 }
 
-/** Checks that programs are what was fetched; remembers how each folder looked, and reads one again when that changed. */
+/** Checks that programs are what was fetched; remembers the metadata of each folder, and reads one again when they changed. */
 export class ProgramChecks {
-  /** What was checked, and how it looked then. */
+  /** What was checked, with its metadata at that time. */
   private readonly checked = new Map<string, string>();
 
   /**
@@ -28,19 +28,19 @@ export class ProgramChecks {
   /** Checks that a folder holds what its `contentSum` says, and belongs to this user or root with all that is in it. */
   async checkFolder(folder: string, sum: string): Promise<void> {
     closeToOthers(folder, entriesOf(folder));
-    const looks = JSON.stringify([sum, entriesOf(folder).map(lookOf)]);
-    if (this.checked.get(folder) === looks) return;
+    const metadata = JSON.stringify([sum, entriesOf(folder).map(metadataOf)]);
+    if (this.checked.get(folder) === metadata) return;
     if ((await contentSum(folder)) !== sum) {
       throw new Failure('unexpected', `What is in ${folder} is not what was fetched; nothing of it was started.`, {
         hint: 'Find out who changed it. Then remove the folder; it is fetched again.',
       });
     }
-    this.checked.set(folder, looks);
+    this.checked.set(folder, metadata);
   }
 }
 
 /** What this user owns is closed to writing by others; what another owns, or may write, is refused. */
-function closeToOthers(folder: string, entries: readonly Entry[]): void {
+function closeToOthers(folder: string, entries: readonly FolderEntry[]): void {
   const own = process.getuid?.();
   for (const { path, stats } of entries) {
     const file = join(folder, path);
@@ -66,6 +66,6 @@ function closeFile(file: string): void {
 }
 
 /** The time of the last change, `ctime`, is set by the system alone. */
-function lookOf({ path, stats }: { path: string; stats: Stats }) {
+function metadataOf({ path, stats }: { path: string; stats: Stats }) {
   return [path, stats.ino, stats.size, stats.mode, stats.uid, stats.ctimeMs];
 }

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { createReadStream, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 
-export interface Entry {
+export interface FolderEntry {
   /** Relative to the folder. */
   readonly path: string;
   readonly stats: Stats;
 }
 
 /** Everything in a folder, the folder itself first; the order is that of the names' bytes, whatever the file system says. */
-export function entriesOf(folder: string, path = ''): readonly Entry[] {
+export function entriesOf(folder: string, path = ''): readonly FolderEntry[] {
   const stats = lstatSync(join(folder, path));
   if (!stats.isDirectory()) return [{ path, stats }];
   const names = readdirSync(join(folder, path)).sort((one, other) =>

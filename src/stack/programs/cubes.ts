@@ -26,7 +26,7 @@ interface Instance {
   readonly process: ManagedProcess;
   leaving: 'no' | 'under_way' | 'gone';
   /** Whether a check is in progress: an instance whose answer hangs gets no second one. */
-  looking: boolean;
+  attending: boolean;
 }
 
 /**
@@ -63,7 +63,7 @@ export class CubeSupervisor {
       const process = new ManagedProcess(this.specOf(instance, release, entry.port), this.home);
       await process.adopt(entry);
       this.takenPorts.add(entry.port);
-      this.instances.set(instance.instanceId, { wanted: instance, process, leaving: 'no', looking: false });
+      this.instances.set(instance.instanceId, { wanted: instance, process, leaving: 'no', attending: false });
     }
   }
 
@@ -79,8 +79,8 @@ export class CubeSupervisor {
     for (const instance of wanted.values()) if (!this.instances.has(instance.instanceId)) await this.bring(instance);
     for (const instance of this.instances.values()) {
       if (instance.leaving === 'gone') this.forget(instance);
-      else if (instance.leaving === 'no' && wanted.has(instance.wanted.instanceId)) look(instance);
-      else if (instance.leaving === 'no') this.letGo(instance, desired);
+      else if (instance.leaving === 'no' && wanted.has(instance.wanted.instanceId)) attend(instance);
+      else if (instance.leaving === 'no') this.stopWhenAllowed(instance, desired);
     }
     return this.write();
   }
@@ -121,10 +121,10 @@ export class CubeSupervisor {
     const port = await choosePort(this.takenPorts.has(usual) ? 0 : usual, this.takenPorts);
     this.takenPorts.add(port);
     const process = new ManagedProcess(this.specOf(wanted, release, port), this.home);
-    this.instances.set(wanted.instanceId, { wanted, process, leaving: 'no', looking: false });
+    this.instances.set(wanted.instanceId, { wanted, process, leaving: 'no', attending: false });
   }
 
-  private letGo(instance: Instance, desired: DesiredCubes): void {
+  private stopWhenAllowed(instance: Instance, desired: DesiredCubes): void {
     const cube = desired[instance.wanted.cubeId];
     if (cube !== undefined && !mayStop(observe(instance), cube, this.observed())) return;
     instance.leaving = 'under_way';
@@ -191,13 +191,13 @@ export function servingCubeUrls(home: StackHome): Readonly<Record<string, string
 }
 
 /** Starts it when it is not there, and notes when it has become ready. */
-function look(instance: Instance): void {
-  if (instance.looking) return;
-  instance.looking = true;
-  const looked = () => {
-    instance.looking = false;
+function attend(instance: Instance): void {
+  if (instance.attending) return;
+  instance.attending = true;
+  const attended = () => {
+    instance.attending = false;
   };
-  void instance.process.attend().then(looked, looked);
+  void instance.process.attend().then(attended, attended);
 }
 
 function observe({ wanted, process, leaving }: Instance): ObservedInstance {

@@ -81,7 +81,7 @@ export class ManagedProcess {
     }
   }
 
-  /** Asks it to stop; after `patience` milliseconds it is ended. */
+  /** Signals it to stop; after `grace` milliseconds it is killed. */
   async stop(grace: number): Promise<void> {
     const { identity } = this;
     if (identity === undefined) return;
@@ -152,7 +152,7 @@ export class ManagedProcess {
     process.umask(mask);
     closeSync(log);
     child.unref();
-    // A command that cannot be started shows as a process that is not there; the next look tries again.
+    // A command that cannot be started shows as a process that is not there; the next check tries again.
     child.on('error', (error) => {
       this.ended = `could not be started (${'code' in error ? String(error.code) : error.name})`;
     });

@@ -1,8 +1,7 @@
+import type { Environment } from '../../config/configuration.js';
 import type { Reader } from '../../config/variable.js';
 import { variablesOf } from '../../config/variables.js';
 import { isDatabaseVariable } from './program-databases.js';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * What a program of the stack is run with: the variables that the table gives these readers, and nothing of the caller's

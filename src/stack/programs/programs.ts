@@ -4,7 +4,7 @@ import { type ServedCube, servedCubes } from '../../domain/cubes.js';
 import type { PortName } from '../../state/settings.js';
 import type { DatabaseRoles } from './program-databases.js';
 
-type Environment = Readonly<Record<string, string>>;
+type ProgramVariables = Readonly<Record<string, string>>;
 
 /** A cube whose versions come and go: its program in this package, and the port its first instance likes to have. */
 export interface RunCube {
@@ -31,7 +31,7 @@ export interface StackProgram {
     /** The readiness check, when it is not `/ready`. */
     readonly path?: string;
     /** Variables of its own, as those that say where to listen. */
-    readonly environment: (env: Environment) => Environment;
+    readonly environment: (env: ProgramVariables) => ProgramVariables;
   } | null;
 }
 
@@ -120,7 +120,7 @@ function cubeProgram(
   url: 'SECURITY_CUBE_URL' | 'MONITORING_CUBE_URL' | 'GATEWAY_URL',
   roles: DatabaseRoles = {},
 ): StackProgram {
-  const environment = (env: Environment) => ({
+  const environment = (env: ProgramVariables) => ({
     CUBE_HOST: '127.0.0.1',
     CUBE_PORT: portOf(env, url),
     INSTANCE_ID: name,
@@ -134,6 +134,6 @@ function cubeProgram(
   };
 }
 
-function portOf(env: Environment, name: string): string {
+function portOf(env: ProgramVariables, name: string): string {
   return new URL(env[name] ?? '').port;
 }

@@ -5,8 +5,8 @@ import { isAlive } from '../../state/process-identity.js';
 import type { CubeSupervisor } from './cubes.js';
 import { ManagedProcess, type ProcessSpec } from './managed-process.js';
 
-const lookEveryMillis = 250;
-const lookAtCubesEveryMillis = 200;
+const pollMillis = 250;
+const cubesPollMillis = 200;
 const stopGrace = 20_000;
 
 /**
@@ -54,11 +54,11 @@ export class Supervisor {
   /** Restarts programs that die, and starts and stops cubes, until it is stopped. */
   async watch(signal: AbortSignal): Promise<void> {
     await Promise.all([
-      repeat(signal, lookEveryMillis, async () => {
+      repeat(signal, pollMillis, async () => {
         const changes = await Promise.all(this.managed.map((process) => process.attend()));
         if (changes.includes(true)) this.record();
       }),
-      repeat(signal, lookAtCubesEveryMillis, async () => {
+      repeat(signal, cubesPollMillis, async () => {
         if ((await this.cubes?.attend()) === true) this.record();
       }),
     ]);

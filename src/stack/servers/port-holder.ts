@@ -9,11 +9,11 @@ import { isPortFree } from '../../state/ports.js';
  */
 export function isOurs(port: number, account: number | null = null): boolean {
   const ours = [process.geteuid?.(), account];
-  const [narrow, wide] = ['/proc/net/tcp', '/proc/net/tcp6'].map((table) => listenerOwners(read(table), port));
+  const [narrow, wide] = ['/proc/net/tcp', '/proc/net/tcp6'].map((table) => listenerUsers(read(table), port));
   // What listens in IPv6 is reached where nothing does in IPv4, if at all.
-  const owners = (narrow?.length ? narrow : wide) ?? [];
-  const stranger = owners.find((owner) => !ours.includes(owner));
-  if (stranger === undefined) return owners.length > 0;
+  const userIds = (narrow?.length ? narrow : wide) ?? [];
+  const stranger = userIds.find((userId) => !ours.includes(userId));
+  if (stranger === undefined) return userIds.length > 0;
   throw new Failure('conflict', `Port ${port} is held by another user's program (user id ${stranger}).`, {
     hint: 'End that program, or bring the stack down and up again: it then chooses another port.',
   });
@@ -33,12 +33,12 @@ const addresses: ReadonlySet<string> = new Set([
 ]);
 
 /** The users who listen on a port of 127.0.0.1. Rule: `proc_net_tcp` of the kernel. */
-export function listenerOwners(table: string, port: number): readonly number[] {
+export function listenerUsers(table: string, port: number): readonly number[] {
   return table.split('\n').flatMap((row) => {
-    const [, local = '', , state, , , , owner] = row.trim().split(/\s+/);
+    const [, local = '', , state, , , , userId] = row.trim().split(/\s+/);
     const [address = '', hexPort = ''] = local.split(':');
     const listens = state === '0A' && addresses.has(address) && Number.parseInt(hexPort, 16) === port;
-    return listens ? [Number(owner)] : [];
+    return listens ? [Number(userId)] : [];
   });
 }
 

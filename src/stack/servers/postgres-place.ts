@@ -27,7 +27,7 @@ import { serverEnvironment } from './server-environment.js';
 
 const run = promisify(execFile);
 
-/** Where databases lie that root starts: a server that root may not run cannot look into root's home. */
+/** Where databases lie that root starts: a server that root may not run cannot read root's home. */
 const usualDatabasesFolder = fallbackOf('CUBESHIFT_DATABASES');
 const copiesFolder = join(usualDatabasesFolder, 'programs');
 
@@ -178,7 +178,7 @@ export function asServerUser(
   ];
 }
 
-function ownerOf(pid: number): number | undefined {
+function userOf(pid: number): number | undefined {
   return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
 }
 
@@ -209,7 +209,7 @@ function namedAccounts(): readonly number[] {
 }
 
 function runningAccounts(): ReadonlySet<number> {
-  return new Set(readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (ownerOf(Number(name)) ?? []) : [])));
+  return new Set(readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (userOf(Number(name)) ?? []) : [])));
 }
 
 /**

@@ -67,8 +67,8 @@ function answer(port: number, command: string): Promise<string | undefined> {
     };
     let text = '';
     socket.once('connect', () => {
-      const owner = process.geteuid?.() ?? Number.NaN;
-      provePeer(socket, { name: "the stack's Redis", owner }, 1000).then(
+      const userId = process.geteuid?.() ?? Number.NaN;
+      provePeer(socket, { name: "the stack's Redis", userId }, 1000).then(
         () => socket.write(`${command}\r\n`),
         () => end(),
       );

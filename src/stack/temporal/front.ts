@@ -13,7 +13,7 @@ import { UiLogin } from './ui-login.js';
  * that the next front joins that.
  */
 const { FRONT_SOCKETS = '', FRONT_OUTSIDE, FRONT_KEYS = '', FRONT_UI_PORT, FRONT_WORDS = '' } = process.env;
-const lookEveryMillis = 100;
+const pollMillis = 100;
 const words = JSON.parse(FRONT_WORDS) as NetworkMessages;
 const network = readlinkSync('/proc/self/ns/net');
 if (network === FRONT_OUTSIDE) end('the front is not in a network of its own');
@@ -29,7 +29,7 @@ writeOwnIdentity(words.front);
 process.on('SIGTERM', () => process.exit(0));
 setInterval(() => {
   if (!isServerHere()) end('the server is in another network');
-}, lookEveryMillis);
+}, pollMillis);
 
 /** False when a server lives in another network; none at all is waited for. */
 function isServerHere(): boolean {
@@ -37,7 +37,7 @@ function isServerHere(): boolean {
   try {
     return server === undefined || !isAlive(server) || readlinkSync(`/proc/${server.pid}/ns/net`) === network;
   } catch {
-    // Ended between the looks.
+    // Ended between two polls.
     return true;
   }
 }

@@ -94,7 +94,7 @@ function isOfOwnPage({ headers, method }: IncomingMessage, host: string): boolea
   if (origin !== undefined && origin !== `http://${host}`) return false;
   const site = headers['sec-fetch-site'];
   if (site === undefined || site === 'same-origin' || site === 'none') return true;
-  // A link on another page may lead here: looking changes nothing.
+  // A link on another page may lead here: a GET changes nothing.
   return method === 'GET' && headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
 }
 

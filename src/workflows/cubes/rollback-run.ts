@@ -183,25 +183,28 @@ export class RollbackRun extends CubeChangeRun {
 
   private checkEscalated(): void {
     if (this.answers.accepts('answer')) return;
-    throw refusal(`The rollback is ${this.status}; there is nothing to acknowledge.`, []);
+    throw rejectedUpdate(`The rollback is ${this.status}; there is nothing to acknowledge.`, []);
   }
 
   /** Refuses a call that the rollback does not go by. */
   private checkJoined({ targetVersion }: RollbackCall): void {
     if (this.status === 'escalated') {
-      if (targetVersion === null) throw refusal(`The rollback waits for a person: ${this.sentence}`, this.next);
+      if (targetVersion === null) throw rejectedUpdate(`The rollback waits for a person: ${this.sentence}`, this.next);
       this.checkEscalated();
       return;
     }
     const goesTo = this.target ?? this.named;
     if (this.status === 'running' && (targetVersion === null || targetVersion === goesTo)) return;
     const to = goesTo === null ? '' : ` to ${goesTo}`;
-    throw refusal(`A rollback${to} is ${this.status}; it does not go to ${targetVersion ?? 'another version'}.`, []);
+    throw rejectedUpdate(
+      `A rollback${to} is ${this.status}; it does not go to ${targetVersion ?? 'another version'}.`,
+      [],
+    );
   }
 }
 
 /** Names the commands that fit instead, so that the caller knows what to type. */
-function refusal(message: string, next: readonly NextCommand[]): ApplicationFailure {
+function rejectedUpdate(message: string, next: readonly NextCommand[]): ApplicationFailure {
   return notAtThisStage(
     message,
     next.map(({ command }) => command),

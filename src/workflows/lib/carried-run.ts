@@ -16,6 +16,6 @@ export interface CarriedRun {
   readonly verificationId?: string;
   /** The command that the plan has begun and not completed. */
   readonly commandInProgress?: SteeringCommand;
-  /** Set when the plan was lost and starts again from the ledger: it waits for a command, then looks at everything once more. */
+  /** Set when the plan was lost and starts again from the ledger: it waits for a command, then compares everything once more. */
   readonly startedAgain?: true;
 }

@@ -34,14 +34,14 @@ export class CubeChangeRun {
   async check(
     step: string,
     sentence: string,
-    look: () => Promise<CheckResult>,
+    runCheck: () => Promise<CheckResult>,
     outcome = () => sentence,
   ): Promise<void> {
     await this.step(
       step,
       sentence,
       async () => {
-        const verdict = await look();
+        const verdict = await runCheck();
         if (!verdict.passed) throw new CheckFailed(verdict.sentence);
       },
       outcome,

@@ -30,7 +30,7 @@ import { PlanStatus } from './status.js';
 
 export type RampCommand = Command<RampAction, RampRequest>;
 
-/** One ramp as its plan sees it. The plan changes the state; commands interrupt the look under way. */
+/** One ramp as its plan sees it. The plan changes the state; commands interrupt the observation under way. */
 export class RampRun {
   readonly state: RampState;
   private fenceSequence = 0;
@@ -76,11 +76,11 @@ export class RampRun {
     state.evidence = afresh ? freshEvidence : atNewStep(state.evidence);
   }
 
-  /** Goes on from a weight that the ramp found. At 0 % the evidence of earlier looks does not count. */
+  /** Goes on from a weight that the ramp found. At 0 % the evidence of earlier observations does not count. */
   adoptWeight(percentage: number): void {
     const { missing, unreadyTimes } = this.state.evidence;
     this.setStep(percentage, percentage === 0);
-    // What this very look saw of the cube does count.
+    // What this very observation saw of the cube does count.
     if (percentage === 0) this.state.evidence = { ...this.state.evidence, missing, unreadyTimes };
   }
 
@@ -121,7 +121,7 @@ export class RampRun {
     await condition(() => this.isInterrupted, Math.max(1, millis));
   }
 
-  /** Between two looks: begins a new history where this one has grown long. */
+  /** Between two observations: begins a new history where this one has grown long. */
   renewHistory(): Promise<void> {
     return renewHistory({
       isBusy: () => this.isInterrupted || !this.background.isDone || !this.received.settled,

@@ -5,10 +5,10 @@ import type { RampVerdict } from '../../domain/traffic/ramp/gate.js';
 import {
   allowedRampActions,
   type RampInput,
-  type RampRollback,
   type RampStatus,
   type RampView,
   rampWorkflowId,
+  type WeightReset,
 } from '../../domain/traffic/ramp/ramp.js';
 import { loweredSettings } from '../../domain/traffic/ramp/settings.js';
 
@@ -27,18 +27,18 @@ export interface RampState {
   why: RampReason;
   /** The weight that the ramp set, or took over. */
   percentage: number;
-  /** The weight at the last look; another program has set it where it differs from the ramp's. */
+  /** The weight at the last observation; another program has set it where it differs from the ramp's. */
   found: number;
-  /** Number of changes of the flags at the last look; undefined before the first. */
+  /** Number of changes of the flags at the last observation; undefined before the first. */
   revision?: number;
   /** Whether the ramp has seen the weight that it begins at. */
   began: boolean;
   evidence: Evidence;
   snapshot: CounterSnapshot;
-  /** When the ramp looked at the gateways last, epoch milliseconds; null before the first time. */
-  lastLook: number | null;
+  /** When the ramp observed the gateways last, epoch milliseconds; null before the first time. */
+  lastObservedAt: number | null;
   checks: number;
-  rollbacks: readonly RampRollback[];
+  rollbacks: readonly WeightReset[];
   holdOffUntil: number | null;
 }
 
@@ -52,7 +52,7 @@ export function newRampState(now: number): RampState {
     began: false,
     evidence: freshEvidence,
     snapshot: {},
-    lastLook: null,
+    lastObservedAt: null,
     checks: 0,
     rollbacks: [],
     holdOffUntil: null,
@@ -73,7 +73,7 @@ export function rampView(input: RampInput, state: RampState): RampView {
     ...state.why,
     since: isoTime(state.since),
     checks: state.checks,
-    checked_at: state.lastLook === null ? null : isoTime(state.lastLook),
+    checked_at: state.lastObservedAt === null ? null : isoTime(state.lastObservedAt),
     evidence: {
       step_watched_seconds: Math.round(evidence.step.watchedMillis / 1000),
       step_requests: evidence.step.requests,

@@ -37,7 +37,7 @@ export const profiles = {
   /** The ledger and the audit: what a plan cannot continue without, however long a person takes to fix a database. */
   ledgerWrite: shortStep,
 
-  /** A look at whole tables, however large they are. */
+  /** A scan of whole tables, however large they are. */
   tableScan: { ...longStep, taskQueue: taskQueues.control },
 
   /** Rows and files on their way. */
@@ -46,7 +46,7 @@ export const profiles = {
   /** As a stream, but given up after a day, so that a person learns what could not be undone. */
   undo: { ...longStep, scheduleToCloseTimeout: '1 day', retry: retry('500 milliseconds', '1 minute') },
 
-  /** A look at gateways and registry, bounded by seconds: a lost one keeps users on a bad cube until the retry. */
+  /** A read of gateways and registry, bounded by seconds: a lost one keeps users on a bad cube until the retry. */
   probe: { ...shortStep, startToCloseTimeout: '6 seconds', retry: retry('200 milliseconds', '2 seconds') },
 
   /** A change of weights: one write of Redis, as urgent as a probe. */
@@ -71,7 +71,7 @@ export const profiles = {
     retry: retry('100 milliseconds', '1 second'),
   },
 
-  /** A look at a version that lasts and ends by itself; a killed worker goes unnoticed for two seconds. */
+  /** A watch of a version that lasts and ends by itself; a killed worker goes unnoticed for two seconds. */
   healthWatch: {
     ...longStep,
     taskQueue: taskQueues.control,

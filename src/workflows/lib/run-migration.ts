@@ -14,7 +14,7 @@ import { MigrationRun } from './run.js';
 import { Saga } from './saga.js';
 import { StopRequested } from './stop-requested.js';
 
-const steps = proxyActivities<Pick<LedgerSteps, 'openRanges'>>(profiles.ledgerWrite);
+const steps = proxyActivities<Pick<LedgerSteps, 'releaseRanges'>>(profiles.ledgerWrite);
 
 const { removeMovedRows, undoItems } = proxyActivities<
   Pick<MigrationSteps, 'removeMovedRows'> & Pick<ItemSteps, 'undoItems'>
@@ -80,11 +80,11 @@ async function endOrBlock(run: MigrationRun, error: unknown): Promise<MigrationO
 
 /** Leaves rows and ledger as they are; a later run of the kind adopts them. */
 async function cancelRun(run: MigrationRun, by: string): Promise<MigrationOutcome> {
-  const letGo = () => steps.openRanges(run.reference);
+  const releaseRanges = () => steps.releaseRanges(run.reference);
   // A worker that is frozen in a transaction would keep the ledger from recording the state.
-  await run.enter('done', 'running', 'cancel', by, {}, letGo);
+  await run.enter('done', 'running', 'cancel', by, {}, releaseRanges);
   // From here on no lane can claim a range; one that claimed a moment ago loses its range.
-  await letGo();
+  await releaseRanges();
   // What is in the middle of its steps goes back to where it was; what was moved stays.
   const inTransfer = new Saga(run.saga.undos.filter((undo) => undo === 'undoItems'));
   const left = await inTransfer.undoAll(() => undoItems(run.reference, 'unfinished'));
@@ -95,7 +95,7 @@ async function cancelRun(run: MigrationRun, by: string): Promise<MigrationOutcom
 
 async function rollBack(run: MigrationRun, by: string): Promise<MigrationOutcome> {
   // A worker that is frozen in a transaction would keep the ledger from recording the state.
-  await run.enter('rolling_back', 'running', 'rollback', by, {}, () => steps.openRanges(run.reference));
+  await run.enter('rolling_back', 'running', 'rollback', by, {}, () => steps.releaseRanges(run.reference));
   const left = await run.saga.undoAll(async (undo) => undos[undo]?.(run.reference));
   if (left.length === 0) {
     await run.enter('done', 'rolled_back', 'rolled_back', 'engine');

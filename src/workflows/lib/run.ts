@@ -125,8 +125,8 @@ export class MigrationRun {
     return this.currentCommand;
   }
 
-  /** Executes a command, in as many histories as it takes. */
-  async executeCommand(command: SteeringCommand, work: () => Promise<void>): Promise<void> {
+  /** Does the work of a command and carries the command along, in as many histories as the work takes. */
+  async carryCommand(command: SteeringCommand, work: () => Promise<void>): Promise<void> {
     this.currentCommand = command;
     await work();
     this.currentCommand = undefined;

@@ -8,10 +8,13 @@ const { startVerification } = proxyActivities<Pick<LedgerSteps, 'startVerificati
 const { verifyRows } = proxyActivities<Pick<MigrationSteps, 'verifyRows'>>(profiles.stream);
 
 type VerifyRound = Awaited<ReturnType<MigrationSteps['verifyRows']>>;
-export type Verdict = Extract<VerifyRound, { kind: 'concluded' }>['verdict'];
+export type VerificationVerdict = Extract<VerifyRound, { kind: 'concluded' }>['verdict'];
 
 /** Compares both databases, round after round; one that was begun is gone on with. */
-export async function compareEverything(run: MigrationRun, betweenRounds: () => Promise<void>): Promise<Verdict> {
+export async function compareEverything(
+  run: MigrationRun,
+  betweenRounds: () => Promise<void>,
+): Promise<VerificationVerdict> {
   run.verificationId ??= await run.step('verifying', () => startVerification(run.reference));
   const { verificationId } = run;
   for (;;) {

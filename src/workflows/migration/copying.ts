@@ -8,7 +8,7 @@ import { taskGroup } from '../lib/task-group.js';
 import { handleRejects } from './execute-command.js';
 
 const steps = proxyActivities<Pick<LedgerSteps, 'countCopied' | 'countRejects'>>(profiles.ledgerWrite);
-const { openRanges } = proxyActivities<Pick<LedgerSteps, 'openRanges'>>(profiles.ledgerWrite);
+const { releaseRanges } = proxyActivities<Pick<LedgerSteps, 'releaseRanges'>>(profiles.ledgerWrite);
 const { copyLane } = proxyActivities<Pick<MigrationSteps, 'copyLane'>>(profiles.stream);
 
 /** Lanes copy at the same time, round after round, until the source is exhausted and the rejects are within their limit. */
@@ -23,7 +23,7 @@ export async function copyEverything(run: MigrationRun): Promise<void> {
 
 async function copyRound(run: MigrationRun): Promise<'exhausted' | 'more' | 'too_many_rejects'> {
   const { options } = run.input;
-  await openRanges(run.reference);
+  await releaseRanges(run.reference);
   const lanes = Array.from(
     { length: options.lanes },
     (_, lane) => () => copyLane({ ...run.reference, lane, options, estimatedRows: run.estimatedRows }),

@@ -17,7 +17,7 @@ export type MovingStage = 'copying' | 'verifying';
 
 /** Carries out the command of a person, at the stage at which the run rested. */
 export function executeCommand(run: MigrationRun, command: SteeringCommand): Promise<void> {
-  return run.executeCommand(command, async () => {
+  return run.carryCommand(command, async () => {
     if (run.hasCompleted('copy')) await runAction(run, command, 'verifying');
     // A check in the middle of the copy, which continues afterwards.
     else if (command.action === 'verify') await compareEverything(run, async () => undefined);
@@ -49,7 +49,7 @@ async function untilFinished(work: () => Promise<{ finished: boolean }>): Promis
   }
 }
 
-/** Blocked by rejects: a person accepts them, or fixes the source and retries; then the plan looks again. */
+/** Blocked by rejects: a person accepts them, or fixes the source and retries; then the plan counts again. */
 export async function handleRejects(run: MigrationRun, stage: MovingStage): Promise<void> {
   const command = await run.block('too_many_rejects', await run.step(stage, () => describeRejects(run)));
   await executeCommand(run, command);

@@ -3,7 +3,7 @@ import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import { type FailureReport, failureRule } from '../../base/failures.js';
 import { profiles } from '../lib/retry-profiles.js';
 import type { MigrationRun } from '../lib/run.js';
-import { compareEverything, type Verdict } from './comparing.js';
+import { compareEverything, type VerificationVerdict } from './comparing.js';
 import { executeCommand } from './execute-command.js';
 
 const { countRejects } = proxyActivities<Pick<LedgerSteps, 'countRejects'>>(profiles.ledgerWrite);
@@ -26,7 +26,7 @@ export async function restUntilComplete(
   }
 }
 
-/** Compares every row; a mismatch blocks until a repair, a retry or another look finds both sides equal. */
+/** Compares every row; a mismatch blocks until a repair, a retry or another comparison finds both sides equal. */
 async function verifyUntilClean(run: MigrationRun, prepare: () => Promise<void>): Promise<void> {
   for (;;) {
     await prepare();
@@ -43,7 +43,7 @@ async function hasOpenRejects(run: MigrationRun): Promise<boolean> {
   return open > 0;
 }
 
-function describeMismatch({ mismatched, compared, examples, disagreement }: Verdict): FailureReport {
+function describeMismatch({ mismatched, compared, examples, disagreement }: VerificationVerdict): FailureReport {
   const some = examples.map(({ id, field }) => `id ${id} ${field}`).join(', ');
   const differ = `${mismatched} of ${compared} rows differ between legacy and cube: ${some}${mismatched > examples.length ? ', …' : ''}.`;
   const sentences = [...(mismatched > 0 || disagreement === undefined ? [differ] : []), disagreement ?? []].flat();

@@ -14,11 +14,11 @@ test('the former secret is dropped as soon as every program signs with the new o
     [program('a', 'new'), program('b', 'new')],
   ];
   let looked = 0;
-  const look = async () => {
+  const read = async () => {
     said.push(`look ${looked}`);
     return looks[looked++] ?? [];
   };
-  expect(await forgetWhenAllReport({ ...times, look, forget: () => void said.push('forgotten') })).toEqual([]);
+  expect(await forgetWhenAllReport({ ...times, read, forget: () => void said.push('forgotten') })).toEqual([]);
   expect(said).toEqual(['look 0', 'look 1', 'forgotten', 'look 2', 'look 3']);
 });
 
@@ -30,10 +30,10 @@ test.each<[string, readonly ProgramFingerprints[] | Error | 'hangs', readonly st
   ['the control API, when it hangs', 'hangs', ['control']],
 ])('who did not say so in time is named, and the former one is dropped: %s', async (_what, seen, named) => {
   let dropped = 0;
-  const look = () => {
+  const read = () => {
     if (seen === 'hangs') return new Promise<never>(() => undefined);
     return seen instanceof Error ? Promise.reject(seen) : Promise.resolve(seen);
   };
-  expect(await forgetWhenAllReport({ ...times, look, lookMillis: 50, forget: () => void dropped++ })).toEqual(named);
+  expect(await forgetWhenAllReport({ ...times, read, readMillis: 50, forget: () => void dropped++ })).toEqual(named);
   expect(dropped).toBe(1);
 });

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import type { FailureType } from '../../../src/base/failures.js';
 import type { Side } from '../../../src/domain/side.js';
-import { isRowRefusal, postgresFailure, serverErrorClasses } from '../../../src/postgres/errors.js';
+import { isRowDataError, postgresFailure, serverErrorClasses } from '../../../src/postgres/errors.js';
 
 const secret = '홍길동 1990-05-15';
 
@@ -202,13 +202,13 @@ describe.each(['legacy', 'cube'] as const)('an error of the %s database', (side)
 
 describe('a row is refused', () => {
   test.each(['22021', '22P02', '23502', '23505', '23514', '44000', '54000', 'P0001'])('by SQLSTATE %s', (code) => {
-    expect(isRowRefusal(databaseError(code))).toBe(true);
+    expect(isRowDataError(databaseError(code))).toBe(true);
   });
 
   test.each(
     ['08006', '40001', '42P01', '53100', '57014', '57P01', 'XX000', '2200', ''].filter((code) => code !== '2200'),
   )('not by SQLSTATE %s', (code) => {
-    expect(isRowRefusal(databaseError(code))).toBe(false);
+    expect(isRowDataError(databaseError(code))).toBe(false);
   });
 
   test.each([
@@ -216,7 +216,7 @@ describe('a row is refused', () => {
     ['Korean', 'charts 복사, 56번째 줄, migrated_at 열'],
   ])('for a field that is too short, whatever the server speaks: %s', (_, where) => {
     const at = (routine: string, context: string | undefined) =>
-      isRowRefusal(Object.assign(databaseError('08P01'), { where: context, routine }));
+      isRowDataError(Object.assign(databaseError('08P01'), { where: context, routine }));
     expect(at('pq_copymsgbytes', where)).toBe(true);
     expect(at('pq_getmsgbyte', where)).toBe(true);
     // Another violation of the protocol, and one outside of a COPY.
@@ -225,8 +225,8 @@ describe('a row is refused', () => {
   });
 
   test('by the server alone', () => {
-    expect(isRowRefusal(networkError('22021'))).toBe(false);
-    expect(isRowRefusal(new pg.DatabaseError(secret, 1, 'error'))).toBe(false);
-    expect(isRowRefusal(undefined)).toBe(false);
+    expect(isRowDataError(networkError('22021'))).toBe(false);
+    expect(isRowDataError(new pg.DatabaseError(secret, 1, 'error'))).toBe(false);
+    expect(isRowDataError(undefined)).toBe(false);
   });
 });

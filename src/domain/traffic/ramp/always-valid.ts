@@ -3,7 +3,7 @@
  * legacy at the same time. Of all users who failed in a window, the share on the cube is binomial with f, the cube's share
  * of users, as long as the sides are alike; under a rate ratio r it is binomial with q = r f / (r f + 1 - f). The mixture
  * of likelihood ratios over r is a martingale while the sides are alike, so that it passes 1/α in at most a share α of all
- * ramps, however often it is looked at (Ville's inequality). Counted by user and not by request, because the requests of
+ * ramps, however often it is evaluated (Ville's inequality). Counted by user and not by request, because the requests of
  * one unlucky user are no independent evidence; for the same reason the caller must count a user who keeps failing
  * once, not once a window.
  */

@@ -1,6 +1,6 @@
 import type { Side } from '../../side.js';
 import type { UserCounts } from './always-valid.js';
-import type { Durations } from './latency-line.js';
+import type { LatencyBuckets } from './latency-line.js';
 import type { ShadowEvidence } from './shadow-limit.js';
 
 /** The series of a gateway that a ramp is judged by, with the labels that distinguish them in addition to the cube. */
@@ -34,7 +34,7 @@ export interface Increment {
   readonly users: UserCounts;
   /** By route: users whom a side refused (4xx) count as failed. */
   readonly refused: Readonly<Record<string, UserCounts>>;
-  readonly durations: Readonly<Record<Side, Durations>>;
+  readonly durations: Readonly<Record<Side, LatencyBuckets>>;
   /** Answers of the cube that belonged to another call. */
   readonly crossUserResponses: number;
   readonly shadow: ShadowEvidence;
@@ -94,7 +94,7 @@ function incrementOf(counters: readonly Counter[]): Increment {
     requests: total('gateway_window_requests_total', of(side)),
     failed: total('gateway_window_failed_requests_total', of(side)),
   });
-  const durations = (side: string): Durations =>
+  const durations = (side: string): LatencyBuckets =>
     Object.fromEntries(
       counters.flatMap(([name, [target, bound = ''], value]) =>
         name === 'gateway_upstream_duration_seconds_bucket' && target === side ? [[bound, value]] : [],

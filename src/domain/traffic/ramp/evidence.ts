@@ -3,7 +3,7 @@ import { addRequests, type BurnHistory } from './burn-rate.js';
 import type { Increment } from './counters.js';
 import { addRecent, type RecentRequests } from './error-burst.js';
 import { addDurations, emptyLatencyHistograms, type LatencyHistograms } from './latency-line.js';
-import { addRefusals, type Refusals } from './refusals.js';
+import { addRefusedUsers, type RefusedUsersByRoute } from './refused-users.js';
 import { addShadow, freshShadowEvidence, type ShadowEvidence } from './shadow-limit.js';
 
 /** All that a ramp has seen and is judged by; plain data, small enough to be carried along. */
@@ -14,7 +14,7 @@ export interface Evidence {
   readonly step: { readonly watchedMillis: number; readonly requests: number; readonly failed: number };
   readonly errors: ErrorTest;
   /** Users whom the cube refused, by route. */
-  readonly refusals: Refusals;
+  readonly refusals: RefusedUsersByRoute;
   readonly recent: RecentRequests;
   readonly burn: BurnHistory;
   readonly latency: LatencyHistograms;
@@ -50,7 +50,7 @@ export interface Seen {
   readonly missing: string | null;
 }
 
-/** Adds a look, `elapsedMillis` after the one before. */
+/** Adds an observation, `elapsedMillis` after the one before. */
 export function addSeen(
   evidence: Evidence,
   { increment, ready, missing }: Seen,
@@ -67,7 +67,7 @@ export function addSeen(
       failed: evidence.step.failed + windows.cube.failed,
     },
     errors: addUsers(evidence.errors, increment.users),
-    refusals: addRefusals(evidence.refusals, increment.refused),
+    refusals: addRefusedUsers(evidence.refusals, increment.refused),
     recent: addRecent(evidence.recent, { atMillis: watchedMillis, ...answered.cube }),
     burn: addRequests(evidence.burn, watchedMillis, windows.cube),
     latency: addDurations(evidence.latency, increment.durations, elapsedMillis, slowSeconds),
@@ -87,14 +87,14 @@ export function addSeen(
 }
 
 /**
- * How much of the time between two looks counts as watched, when the second was due after `dueMillis`: a clock that jumped,
+ * How much of the time between two observations counts as watched, when the second was due after `dueMillis`: a clock that jumped,
  * or hours without a worker, make no step pass. Epoch milliseconds.
  */
 export function watchedBetween(last: number, now: number, dueMillis: number): number {
   return Math.min(Math.max(0, now - last), 2 * dueMillis + graceMillis);
 }
 
-/** A look takes a moment itself. */
+/** An observation takes a moment itself. */
 const graceMillis = 5000;
 
 /** For a new step: its time and counts begin, what was learnt stays. */

@@ -3,7 +3,7 @@ import { pagingBurnRate } from './burn-rate.js';
 import { findBurst } from './error-burst.js';
 import type { Evidence } from './evidence.js';
 import { type LatencyComparison, showsSlower } from './mann-whitney.js';
-import { findRefusing } from './refusals.js';
+import { findRefusing } from './refused-users.js';
 import type { RampSettings } from './settings.js';
 import { findCrossUserResponse, findMismatch } from './shadow-limit.js';
 
@@ -43,7 +43,7 @@ export interface Decision {
 const maxMissingMillis = 5 * 60_000;
 /** After this many checks in a row without metrics, the ramp reports that. */
 const missingTimes = 4;
-/** A registry that was emptied has its instances again before the second look. */
+/** A registry that was emptied has its instances again before the second observation. */
 const unreadyTimes = 2;
 
 /**

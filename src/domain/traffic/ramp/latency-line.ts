@@ -9,11 +9,11 @@ const halfLives = 6;
 const minRequests = 20;
 
 /** Requests at most so long, by the upper bound in seconds as text; `+Inf` is all. */
-export type Durations = Readonly<Record<string, number>>;
+export type LatencyBuckets = Readonly<Record<string, number>>;
 
 export interface LatencyHistograms {
-  readonly cube: Durations;
-  readonly legacy: Durations;
+  readonly cube: LatencyBuckets;
+  readonly legacy: LatencyBuckets;
   /** Legacy's p99 when it last had enough requests: at 100 % no request is left there to measure. */
   readonly legacySeconds: number | null;
   readonly cubeSeconds: number | null;
@@ -32,7 +32,7 @@ export const emptyLatencyHistograms: LatencyHistograms = {
 /** Adds what was counted in the last `elapsedMillis`. */
 export function addDurations(
   line: LatencyHistograms,
-  counted: { readonly cube: Durations; readonly legacy: Durations },
+  counted: { readonly cube: LatencyBuckets; readonly legacy: LatencyBuckets },
   elapsedMillis: number,
   slowSeconds: number,
 ): LatencyHistograms {
@@ -46,7 +46,7 @@ export function addDurations(
   return { cube, legacy, cubeSeconds, legacySeconds, aboveMillis: above ? line.aboveMillis + elapsedMillis : 0 };
 }
 
-function sum(before: Durations, weight: number, counted: Durations): Durations {
+function sum(before: LatencyBuckets, weight: number, counted: LatencyBuckets): LatencyBuckets {
   const bounds = new Set([...Object.keys(before), ...Object.keys(counted)]);
   // Rounded, so that what a ramp carries along stays short.
   return Object.fromEntries(
@@ -58,7 +58,7 @@ function sum(before: Durations, weight: number, counted: Durations): Durations {
 }
 
 /** As Prometheus' `histogram_quantile`: straight between two bounds; the last finite bound for what lies beyond it. */
-function p99(durations: Durations): number | null {
+function p99(durations: LatencyBuckets): number | null {
   const buckets = Object.entries(durations)
     .map(([bound, count]) => ({ bound: bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound), count }))
     .sort((one, other) => one.bound - other.bound);

@@ -1,6 +1,6 @@
 /**
  * Mann-Whitney's test between two samples, one-sided: is `cube` greater than `legacy`? By the normal approximation with
- * correction for ties and for continuity, good from about ten values a side. Looked at once a step: looking again and
+ * correction for ties and for continuity, good from about ten values a side. Tested once a step: testing again and
  * again at such a test finds a difference sooner or later where there is none.
  */
 export interface LatencyComparison {

@@ -36,7 +36,7 @@ export interface RampRequest {
   readonly proof?: RequestProof;
 }
 
-export interface RampRollback {
+export interface WeightReset {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly from_percentage: number;
@@ -71,7 +71,7 @@ export interface RampView {
     readonly shadow_compared: number;
     readonly shadow_mismatched: number;
   };
-  readonly rollbacks: readonly RampRollback[];
+  readonly rollbacks: readonly WeightReset[];
   readonly hold_off_until: string | null;
   readonly settings: RampSettings;
   /** Settings that require less proof than usual, a sentence each. */

@@ -3,13 +3,19 @@ import type { Span } from '../../../domain/migration/range-comparison.js';
 import { quoteIdentifier } from '../../../postgres/connect.js';
 import { atSide } from '../../../postgres/databases.js';
 import { logBatches } from '../../../postgres/ledger/batches.js';
-import { adoptableRows, disownIds, ownedAmong, ownedIds, ownershipGaps } from '../../../postgres/ledger/moved-rows.js';
+import {
+  adoptableRows,
+  forgetMovedIds,
+  movedAmong,
+  movedIds,
+  movedRowGaps,
+} from '../../../postgres/ledger/moved-rows.js';
 import { advanceRange, type ClaimedRange } from '../../../postgres/ledger/ranges.js';
 import { formerRejectIds } from '../../../postgres/ledger/rejects.js';
 import { formerWithheldIds } from '../../../postgres/ledger/withheld.js';
 import { compareRange, differingRows } from '../compare/range-comparison.js';
 import type { CopyContext } from '../copy/copy-range.js';
-import { HeldParents } from '../held-parents.js';
+import { LeftOutParents } from '../left-out-parents.js';
 import { expectGone } from '../remaining-rows.js';
 import { recopyRows } from '../repair/recopy-rows.js';
 
@@ -25,7 +31,7 @@ const maxRecopiedShare = 0.2;
 export async function adoptRange(context: CopyContext, range: ClaimedRange, writer: pg.Client): Promise<boolean> {
   const { databases, mapping, migrationId, worker } = context;
   const rest: Span = { after: range.position, upto: range.upto };
-  const owned = await atSide('cube', () => ownedIds(databases.cube, mapping, rest.after, rest.upto));
+  const owned = await atSide('cube', () => movedIds(databases.cube, mapping, rest.after, rest.upto));
   if (owned === '{}') return false;
   const rejected = await formerLeftOut(context, rest);
   const comparison = await compareRange(databases, mapping, rest, rejected);
@@ -40,7 +46,7 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
   const wrong = differences.filter((row) => row.kind !== 'extra').map((row) => row.id);
   const extra = differences.filter((row) => row.kind === 'extra').map((row) => row.id);
   // Rows that legacy deleted since: moving them again takes them out.
-  const deleted = await atSide('cube', () => ownedAmong(databases.cube, mapping, extra));
+  const deleted = await atSide('cube', () => movedAmong(databases.cube, mapping, extra));
   const again = [...new Set([...wrong, ...rejected, ...deleted])].sort((a, b) => (a < b ? -1 : 1));
   const recopied = await recopyRows(
     {
@@ -56,8 +62,8 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
     await writer.query('begin');
     await advanceRange(writer, range, range.upto);
     // Rows that an earlier run moved and neither side has any more lose their owner.
-    const { absent } = await ownershipGaps(writer, mapping, rest);
-    await disownIds(writer, mapping, absent);
+    const { absent } = await movedRowGaps(writer, mapping, rest);
+    await forgetMovedIds(writer, mapping, absent);
     const { ids, rows } = await adoptableRows(writer, mapping, migrationId, rest);
     const batch = { ...rest, migrated: rows, rejected: 0, warned: 0, bytes: 0, ids };
     const origin = {
@@ -85,7 +91,7 @@ async function formerLeftOut({ databases, mapping, migrationId }: CopyContext, s
   const { cube, legacy } = databases;
   const { after, upto } = span;
   const rejected = await atSide('cube', () => formerRejectIds(cube, mapping, migrationId, after, upto));
-  const parents = await HeldParents.load(databases, migrationId, mapping);
+  const parents = await LeftOutParents.load(databases, migrationId, mapping);
   if (parents === undefined) return rejected;
   const withheld = await atSide('cube', () => formerWithheldIds(cube, mapping, migrationId, after, upto));
   const following = await parents.childrenIn(legacy, mapping, span);
@@ -109,7 +115,7 @@ async function removeOwned(
     const condition = `${key} > $1::bigint and ${key} <= $2::bigint and ${key}::bigint <@ $3::int8multirange`;
     await writer.query(`delete from ${table} where ${condition}`, [span.after.toString(), span.upto.toString(), owned]);
     await expectGone(writer, target, span, owned);
-    await disownIds(writer, context.mapping, owned);
+    await forgetMovedIds(writer, context.mapping, owned);
     await writer.query('commit');
   });
 }

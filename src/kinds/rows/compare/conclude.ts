@@ -51,7 +51,7 @@ export async function concludeVerification(context: ConcludeContext): Promise<Ve
           table: mapping.table,
           source: source.rows,
           target: target.rows,
-          owned: target.ownedIds,
+          owned: target.movedIds,
           disagreement: findDisagreement(source, target, tables.length > 1 ? mapping.table : undefined),
         });
       }

@@ -6,7 +6,7 @@ import type { RowDifference } from './range-comparison.js';
 
 export interface FieldComparison {
   readonly mismatches: readonly MismatchEntry[];
-  /** Rows in which this second look finds nothing. */
+  /** Rows in which this second comparison finds nothing. */
   readonly unfound: number;
 }
 

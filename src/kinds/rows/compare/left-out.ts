@@ -2,7 +2,7 @@ import type { Span } from '../../../domain/migration/range-comparison.js';
 import { atSide, type Databases } from '../../../postgres/databases.js';
 import { unresolvedRejectIds } from '../../../postgres/ledger/rejects.js';
 import { withheldIds } from '../../../postgres/ledger/withheld.js';
-import type { HeldParents } from '../held-parents.js';
+import type { LeftOutParents } from '../left-out-parents.js';
 import type { RowMapping } from '../row-mapping.js';
 
 /** Rows of a span that the source may have and the target must not. */
@@ -22,7 +22,7 @@ export async function rowsLeftOut(
   migrationId: string,
   mapping: RowMapping,
   span: Span,
-  parents: HeldParents | undefined,
+  parents: LeftOutParents | undefined,
 ): Promise<LeftOut> {
   const { table } = mapping;
   const rejected = await atSide('cube', () => unresolvedRejectIds(cube, migrationId, table, span.after, span.upto));

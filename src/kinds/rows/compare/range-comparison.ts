@@ -2,7 +2,7 @@ import type { RangeComparison, Span } from '../../../domain/migration/range-comp
 import type { Databases } from '../../../postgres/databases.js';
 import { atSide } from '../../../postgres/databases.js';
 import type { RowMapping } from '../row-mapping.js';
-import { rangeDigest, rowDigests } from './row-digest.js';
+import { rangeDigest, rowDigests, type TableSide } from './row-digest.js';
 
 /**
  * Reads a span on both sides at the same time and compares counts and digests; an id that is twice on a side is never
@@ -64,8 +64,6 @@ export async function differingRows(
   }
   return differences.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
-
-type TableSide = 'source' | 'target';
 
 const sides = { source: 'legacy', target: 'cube' } as const;
 

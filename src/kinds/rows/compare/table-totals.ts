@@ -17,9 +17,9 @@ export interface SourceTotals {
 export interface TargetTotals {
   readonly rows: number;
   /** Those of the rows whose ids runs of the kind own. */
-  readonly ownedRows: number;
+  readonly movedRows: number;
   /** Ids that runs of the kind own, whether their rows are there or not. */
-  readonly ownedIds: number;
+  readonly movedIds: number;
   /** Rejects of the run that are not in the target, and rows that follow one. */
   readonly rejected: number;
 }
@@ -35,11 +35,11 @@ const batchesAtOnce = 100;
 export async function countSource(
   databases: Databases,
   { source }: RowMapping,
-  look: ScanProgress,
+  scan: ScanProgress,
 ): Promise<SourceTotals> {
   const client = await databases.connect('legacy', 'cubeshift count');
   const drop = () => void dropConnection(client);
-  look.signal.addEventListener('abort', drop, { once: true });
+  scan.signal.addEventListener('abort', drop, { once: true });
   try {
     return await atSide('legacy', async () => {
       const outside = await countOutside(client, source);
@@ -48,12 +48,12 @@ export async function countSource(
         const counted: { upto: bigint | undefined; rows: number } = await countSourceSpan(client, source, after);
         rows += counted.rows;
         after = counted.upto;
-        if (after !== undefined) look.onRange({ position: after });
+        if (after !== undefined) scan.onRange({ position: after });
       }
       return { rows, withoutKey: outside.withoutKey };
     });
   } finally {
-    look.signal.removeEventListener('abort', drop);
+    scan.signal.removeEventListener('abort', drop);
     await dropConnection(client);
   }
 }
@@ -69,16 +69,16 @@ export async function countTarget(
   onRange: ScanProgress['onRange'],
 ): Promise<TargetTotals> {
   let { rows } = await countOutside(cube, mapping.target);
-  let ownedRows = 0;
-  let ownedIds = 0;
+  let movedRows = 0;
+  let movedIds = 0;
   let after = minKey;
   for (;;) {
     const upto = await endOfTargetSpan(cube, mapping, after);
     if (upto === undefined) break;
     const span = await countTargetSpan(cube, mapping, after, upto);
     rows += span.rows;
-    ownedRows += span.ownedRows;
-    ownedIds += span.ownedIds;
+    movedRows += span.movedRows;
+    movedIds += span.movedIds;
     onRange({ position: upto });
     after = upto;
   }
@@ -88,7 +88,7 @@ export async function countTarget(
     [migrationId, mapping.table],
   );
   const withheld = mapping.parent === undefined ? 0 : await countWithheld(cube, migrationId, mapping.table);
-  return { rows, ownedRows, ownedIds, rejected: Number(rejects.rows[0]?.rejected) + withheld };
+  return { rows, movedRows, movedIds, rejected: Number(rejects.rows[0]?.rejected) + withheld };
 }
 
 /** Rows that no span has: those without a key, and one at the least key, which is where the first span begins. */
@@ -163,7 +163,7 @@ async function countTargetSpan(
     [kind, table, after.toString(), upto.toString()],
   );
   const [row] = counted.rows;
-  return { rows: Number(row?.rows), ownedRows: Number(row?.owned_rows), ownedIds: Number(row?.owned_ids) };
+  return { rows: Number(row?.rows), movedRows: Number(row?.owned_rows), movedIds: Number(row?.owned_ids) };
 }
 
 /**
@@ -174,12 +174,12 @@ export function findDisagreement(source: SourceTotals, target: TargetTotals, tab
   const addsUp =
     source.withoutKey === 0 &&
     source.rows - target.rejected === target.rows &&
-    target.rows === target.ownedRows &&
-    target.rows === target.ownedIds;
+    target.rows === target.movedRows &&
+    target.rows === target.movedIds;
   if (addsUp) return undefined;
   const withoutKey = source.withoutKey === 0 ? '' : `, ${source.withoutKey} of them without an id`;
   return (
     `The rows ${table === undefined ? '' : `of ${table} `}do not add up: legacy has ${source.rows}${withoutKey}, ${target.rejected} are rejected, ` +
-    `the cube has ${target.rows}, of which the ledger knows ${target.ownedRows}, and the ledger owns ${target.ownedIds} ids.`
+    `the cube has ${target.rows}, of which the ledger knows ${target.movedRows}, and the ledger owns ${target.movedIds} ids.`
   );
 }

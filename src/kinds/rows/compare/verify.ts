@@ -10,7 +10,7 @@ import {
   readVerifiedFrontier,
   recordComparedRange,
 } from '../../../postgres/ledger/verifications.js';
-import { HeldParents } from '../held-parents.js';
+import { LeftOutParents } from '../left-out-parents.js';
 import { nearerRangeEnds, rangeEnds } from '../range-ends.js';
 import type { RowMapping, RowTables } from '../row-mapping.js';
 import { fieldMismatches } from './field-comparison.js';
@@ -30,8 +30,8 @@ export interface VerifyContext {
   readonly roundMillis: number;
   readonly signal: AbortSignal;
   readonly onRange: (compared: { position: bigint; rows: number }) => void;
-  /** Called when a look was made of which nothing is put on record. */
-  readonly onLook: (look: { position: bigint }) => void;
+  /** Called after a comparison that puts nothing on record. */
+  readonly onUnrecorded: (round: { position: bigint }) => void;
   readonly reach: ReachCrashPoint;
 }
 
@@ -52,7 +52,7 @@ const maxDetailedRows = 1000;
 export async function verifyTables(context: VerifyContext): Promise<VerifyOutcome> {
   const round: Round = { end: performance.now() + context.roundMillis, recorded: 0, detailed: 0 };
   for (const mapping of context.tables) {
-    const parents = await HeldParents.load(context.databases, context.migrationId, mapping);
+    const parents = await LeftOutParents.load(context.databases, context.migrationId, mapping);
     const outcome = await verifyTable({ ...context, mapping, parents }, round);
     if (outcome !== 'finished') return outcome;
   }
@@ -61,7 +61,7 @@ export async function verifyTables(context: VerifyContext): Promise<VerifyOutcom
 
 interface TableContext extends VerifyContext {
   readonly mapping: RowMapping;
-  readonly parents: HeldParents | undefined;
+  readonly parents: LeftOutParents | undefined;
 }
 
 /** What a round has come to, over all tables. */
@@ -104,7 +104,7 @@ async function verifyTable(context: TableContext, round: Round): Promise<VerifyO
         await Promise.allSettled(underWay.splice(0).map(({ comparison }) => comparison));
         crowdedUpto = first.span.upto;
         next = first.span.after;
-        context.onLook({ position: first.span.after });
+        context.onUnrecorded({ position: first.span.after });
         continue;
       }
       await recordRange(context, result);
@@ -134,7 +134,7 @@ async function recordRange(context: TableContext, range: ComparedRange): Promise
 const maxWholeReads = 3;
 
 /**
- * Equal is only what a whole read of both sides finds equal. A difference of which the rows, looked at one by one, show
+ * Equal is only what a whole read of both sides finds equal. A difference of which the rows, compared one by one, show
  * nothing is read whole again; one that stays is reported as it is. Undefined when the target has more rows in the span than
  * `maxTargetRows` (null: as many as there are).
  */

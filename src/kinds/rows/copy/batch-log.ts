@@ -51,7 +51,7 @@ export class BatchLog {
     this.bytes += Buffer.byteLength(entry.payload);
   }
 
-  /** Closes the last batch; `upto` is the end of what was looked at, rows or no rows. */
+  /** Closes the last batch; `upto` is the end of what was read, rows or no rows. */
   close(upto: bigint = this.last): void {
     this.last = upto;
     if (this.migrated + this.rejected > 0) {
@@ -71,7 +71,7 @@ export class BatchLog {
     return { migrated: sum('migrated'), rejected: sum('rejected') };
   }
 
-  /** The last id looked at. */
+  /** The last id that was read. */
   get position(): bigint {
     return this.last;
   }

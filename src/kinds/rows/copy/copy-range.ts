@@ -5,10 +5,10 @@ import { type BatchOrigin, logBatches } from '../../../postgres/ledger/batches.j
 import { advanceRange, type ClaimedRange } from '../../../postgres/ledger/ranges.js';
 import { recordRejects } from '../../../postgres/ledger/rejects.js';
 import { recordWithheld, releaseWithheldBetween } from '../../../postgres/ledger/withheld.js';
-import { HeldParents } from '../held-parents.js';
+import { LeftOutParents } from '../left-out-parents.js';
 import type { ConvertedRow, RowMapping, WithheldRow } from '../row-mapping.js';
 import { BatchLog } from './batch-log.js';
-import { RowRefusal, readConverted, TargetTransaction, timeOfMove } from './transfer.js';
+import { RowDataError, readConverted, TargetTransaction, timeOfMove } from './transfer.js';
 
 export interface CopySettings {
   readonly batchRows: number;
@@ -50,9 +50,9 @@ export interface CopyContext {
  */
 export async function copyRange(context: CopyContext, range: ClaimedRange, writer: pg.Client): Promise<void> {
   const progress: Progress = { position: range.position, rowLimit: context.settings.commitRows };
-  const parents = await HeldParents.load(context.databases, context.migrationId, context.mapping);
+  const parents = await LeftOutParents.load(context.databases, context.migrationId, context.mapping);
   while (progress.position < range.upto && !context.signal.aborted) {
-    await copyUntilRefusal(context, range, writer, progress, parents);
+    await copyUntilRowDataError(context, range, writer, progress, parents);
   }
 }
 
@@ -63,12 +63,12 @@ interface Progress {
 }
 
 /** One pass over the rest of the range; ends early at a refusal, with the row limit halved, or when stopped. */
-async function copyUntilRefusal(
+async function copyUntilRowDataError(
   context: CopyContext,
   range: ClaimedRange,
   writer: pg.Client,
   progress: Progress,
-  parents: HeldParents | undefined,
+  parents: LeftOutParents | undefined,
 ): Promise<void> {
   const { databases, mapping, signal } = context;
   const reader = await databases.connect('legacy', `cubeshift copy ${context.migrationId}`);
@@ -101,7 +101,7 @@ async function copyUntilRefusal(
     await chunk.commit(range.upto);
   } catch (error) {
     await chunk?.abandon();
-    if (error instanceof RowRefusal && chunk !== undefined) await chunk.halveOrReject(error);
+    if (error instanceof RowDataError && chunk !== undefined) await chunk.halveOrReject(error);
     else if (!signal.aborted) throw error;
   } finally {
     signal.removeEventListener('abort', giveUp);
@@ -165,7 +165,7 @@ class Chunk {
     await this.transaction.write(converted);
   }
 
-  /** Commits rows and ledger together; `position` is the end of what was looked at. */
+  /** Commits rows and ledger together; `position` is the end of what was read. */
   async commit(position: bigint): Promise<void> {
     await this.flush();
     this.log.close(position);
@@ -178,7 +178,7 @@ class Chunk {
   }
 
   /** After a refusal: the next transaction takes half as many rows; a single row that is refused becomes a reject. */
-  async halveOrReject(refusal: RowRefusal): Promise<void> {
+  async halveOrReject(refusal: RowDataError): Promise<void> {
     const { lastRow, rows } = this;
     if (rows > 1 || lastRow === undefined || lastRow.kind === 'withheld') {
       this.progress.rowLimit = Math.max(1, Math.floor(Math.min(rows, this.progress.rowLimit) / 2));
@@ -231,7 +231,7 @@ class Chunk {
 }
 
 /** How the ledger words a refusal: the SQLSTATE and the constraint, never the server's text, which may quote the row. */
-export function refusedByTarget(refusal: RowRefusal): { reason: string; detail: string } {
+export function refusedByTarget(refusal: RowDataError): { reason: string; detail: string } {
   const constraint = refusal.constraint === undefined ? '' : `, constraint ${refusal.constraint}`;
   return { reason: 'refused_by_target', detail: `SQLSTATE ${refusal.sqlState}${constraint}` };
 }

@@ -5,8 +5,8 @@ import { Failure, toFailure } from '../../../base/failures.js';
 import { quoteIdentifier } from '../../../postgres/connect.js';
 import { type CopyRow, CopyRowSplitter, copyHeader, copyTrailer } from '../../../postgres/copy-binary.js';
 import { CopyOut } from '../../../postgres/copy-out.js';
-import { isRowRefusal, postgresFailure } from '../../../postgres/errors.js';
-import { type HeldParents, integerReader, parentReader } from '../held-parents.js';
+import { isRowDataError, postgresFailure } from '../../../postgres/errors.js';
+import { integerReader, type LeftOutParents, parentReader } from '../left-out-parents.js';
 import type { ConvertedRow, RowMapping, WithheldRow } from '../row-mapping.js';
 
 /** Which source rows: ids in (after, upto], or a list of ids. */
@@ -24,7 +24,7 @@ export async function* readConverted(
   mapping: RowMapping,
   selection: SourceSelection,
   movedAt: Buffer,
-  parents?: HeldParents,
+  parents?: LeftOutParents,
 ): AsyncGenerator<readonly (ConvertedRow | WithheldRow)[]> {
   const stream = legacy.query(new CopyOut(copyOutStatement(mapping, selection)));
   const splitter = new CopyRowSplitter();
@@ -52,17 +52,17 @@ export async function* readConverted(
 /** Says of source rows which are withheld, and for what; undefined where all are moved. */
 function withholder(
   mapping: RowMapping,
-  parents: HeldParents,
+  parents: LeftOutParents,
 ): (rows: readonly CopyRow[]) => Promise<readonly (WithheldRow | undefined)[] | undefined> {
   const parentOf = parentReader(mapping);
   const idOf = integerReader(mapping, mapping.source.key);
   return async (rows) => {
     const parentIds = rows.map(parentOf);
-    const held = await parents.among(() => parentIds.filter((id) => id !== null));
-    if (held.size === 0) return undefined;
+    const leftOut = await parents.among(() => parentIds.filter((id) => id !== null));
+    if (leftOut.size === 0) return undefined;
     return rows.map((row, place) => {
       const parentId = parentIds[place] ?? null;
-      const reject = parentId === null ? undefined : held.get(parentId);
+      const reject = parentId === null ? undefined : leftOut.get(parentId);
       const id = idOf(row);
       if (parentId === null || reject === undefined || id === null) return undefined;
       return { kind: 'withheld', id, parentId, reject };
@@ -142,7 +142,7 @@ export class TargetTransaction {
     });
   }
 
-  /** Appends converted rows; waits only while the connection is full. Throws `RowRefusal` once the target refused. */
+  /** Appends converted rows; waits only while the connection is full. Throws `RowDataError` once the target refused. */
   async write(rows: readonly Buffer[]): Promise<void> {
     this.rows += rows.length;
     for (const row of rows) {
@@ -151,7 +151,7 @@ export class TargetTransaction {
     }
   }
 
-  /** Ends the COPY, runs the ledger's part, commits. Throws `RowRefusal` when the target refuses one of the rows. */
+  /** Ends the COPY, runs the ledger's part, commits. Throws `RowDataError` when the target refuses one of the rows. */
   async commit(ledgerWork: (client: pg.ClientBase) => Promise<void>): Promise<void> {
     await atCube(async () => {
       this.pieces.add(copyTrailer);
@@ -160,7 +160,7 @@ export class TargetTransaction {
       this.stream.end();
       await Promise.race([finished, this.refused]);
       // Bytes that the target takes for another number of rows than they are must not be committed as these.
-      if (this.stream.rowCount !== this.rows) throw new RowRefusal(badCopyFormat, undefined);
+      if (this.stream.rowCount !== this.rows) throw new RowDataError(badCopyFormat, undefined);
       // What waits for the commit refuses its row here, and the ledger sees what it leaves.
       await this.cube.query('set constraints all immediate');
     });
@@ -229,13 +229,13 @@ export async function timeOfMove(cube: pg.ClientBase): Promise<Buffer> {
 }
 
 /** The target refused the content of at least one row of the transaction. */
-export class RowRefusal extends Error {
+export class RowDataError extends Error {
   constructor(
     readonly sqlState: string,
     readonly constraint: string | undefined,
   ) {
     super(`the target refused a row (SQLSTATE ${sqlState})`);
-    this.name = 'RowRefusal';
+    this.name = 'RowDataError';
   }
 }
 
@@ -243,8 +243,8 @@ async function atCube<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof RowRefusal) throw error;
-    if (isRowRefusal(error)) throw new RowRefusal(error.code, error.constraint);
+    if (error instanceof RowDataError) throw error;
+    if (isRowDataError(error)) throw new RowDataError(error.code, error.constraint);
     throw toFailure(error, postgresFailure('cube'));
   }
 }

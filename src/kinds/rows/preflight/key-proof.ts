@@ -30,7 +30,7 @@ interface KeyFacts {
   readonly almost: readonly string[];
 }
 
-/** Undefined when there is no such table or column: that is another look's to say. */
+/** Undefined when there is no such table or column: another check reports that. */
 async function readKeyFacts(client: Queryable, table: TableRule): Promise<KeyFacts | undefined> {
   const found = await client.query<KeyFacts>(
     `with key as (

@@ -26,9 +26,9 @@ export async function preflightTables(
   databases: Databases,
   tables: RowTables,
   migrationId: string,
-  look: ScanProgress,
+  scan: ScanProgress,
 ): Promise<Estimate> {
-  await checkDatabases(databases, tables, look);
+  await checkDatabases(databases, tables, scan);
   const { options } = await atSide('cube', () => readStart(databases.cube, migrationId));
   const estimate = { rows: 0, unmapped: [] as string[] };
   for (const [place, { source }] of tables.entries()) {
@@ -45,7 +45,7 @@ export async function preflightTables(
  * rights that the move needs, and a target that holds nothing but what earlier runs put there.
  * Throws a failure that names the first thing wrong.
  */
-export async function checkDatabases(databases: Databases, tables: RowTables, look: ScanProgress): Promise<void> {
+export async function checkDatabases(databases: Databases, tables: RowTables, scan: ScanProgress): Promise<void> {
   // A connection that cannot be had is explained here; later it would only be lost.
   await Promise.all([databases.checkReachable('legacy'), databases.checkReachable('cube')]);
   await atSide('cube', () => checkLedgerVersion(databases.cube));
@@ -54,11 +54,11 @@ export async function checkDatabases(databases: Databases, tables: RowTables, lo
   for (const { source } of tables) await checkMinKey(databases, source);
   for (const mapping of tables) await atSide('cube', () => checkTarget(databases.cube, mapping));
   await atSide('cube', () => checkUnbound(databases.cube, tables));
-  for (const mapping of tables) await checkUnoccupied(databases, mapping, look);
+  for (const mapping of tables) await checkUnoccupied(databases, mapping, scan);
 }
 
-async function checkUnoccupied(databases: Databases, mapping: RowMapping, look: ScanProgress): Promise<void> {
-  if (await isOccupied(databases, mapping, look)) {
+async function checkUnoccupied(databases: Databases, mapping: RowMapping, scan: ScanProgress): Promise<void> {
+  if (await isOccupied(databases, mapping, scan)) {
     const completed = await atSide('cube', () => completedRun(databases.cube, mapping.kind));
     if (completed !== undefined) {
       throw new Failure(

@@ -4,7 +4,7 @@ import { kindEntry, type MigrationKind } from '../../../domain/catalog.js';
 import { quoteIdentifier } from '../../../postgres/connect.js';
 import { atSide, type Databases } from '../../../postgres/databases.js';
 import { recordNotice } from '../../../postgres/ledger/notices.js';
-import { parentReader } from '../held-parents.js';
+import { parentReader } from '../left-out-parents.js';
 import type { RowMapping, RowTables } from '../row-mapping.js';
 import type { Queryable } from './grants.js';
 import { estimateRows } from './source-estimate.js';

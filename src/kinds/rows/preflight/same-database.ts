@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type { Queryable } from './grants.js';
 
 /**
- * Whether two connections lead to one database, by whatever addresses: a lock that `holder` takes is looked for where `other` is.
+ * Whether two connections lead to one database, by whatever addresses: `other` checks for a lock that `holder` takes.
  * `holder` must not be in a transaction; nothing of it is left.
  */
 export async function isSameDatabase(holder: pg.ClientBase, other: Queryable): Promise<boolean> {

@@ -6,7 +6,7 @@ import { quoteIdentifier } from '../../../postgres/connect.js';
 import { atSide, type Databases } from '../../../postgres/databases.js';
 import { spanLength } from '../../../postgres/ledger/moved-rows.js';
 import { confirmOperation, type OperationClaim } from '../../../postgres/ledger/operations.js';
-import { describeRemaining, findRemainingRows, nameIds, ownedByKind } from '../remaining-rows.js';
+import { describeRemaining, findRemainingRows, movedByKind, nameIds } from '../remaining-rows.js';
 import { restoreSetAside } from '../repair/set-aside.js';
 import type { RowMapping, RowTables } from '../row-mapping.js';
 
@@ -26,7 +26,7 @@ const batchesAtOnce = 20;
  * called again; once all is gone it does nothing. Throws `undo_incomplete` when all was tried and something remains: the
  * runs go on to own what is still there.
  */
-export async function removeOwnedRows(context: RemoveContext, writer: pg.Client): Promise<void> {
+export async function removeMovedRows(context: RemoveContext, writer: pg.Client): Promise<void> {
   for (const mapping of context.tables.toReversed()) {
     let position: Position | undefined = { upto: minKey, batch: '0' };
     while (position !== undefined) {
@@ -37,7 +37,7 @@ export async function removeOwnedRows(context: RemoveContext, writer: pg.Client)
   await atSide('cube', () => finishRemoval(context, writer));
 }
 
-/** The last batch that was looked at, in the order in which they are. */
+/** The last batch that was read, in their order. */
 interface Position {
   readonly upto: bigint;
   readonly batch: string;
@@ -109,7 +109,7 @@ async function finishRemoval({ tables, claim }: RemoveContext, writer: pg.Client
   const incomplete: string[] = [];
   for (const mapping of tables) {
     const notRestored = await restoreSetAside(writer, mapping);
-    const left = await ownedByKind(writer, mapping);
+    const left = await movedByKind(writer, mapping);
     if (left.count > 0) incomplete.push(describeRemaining(mapping.target, left));
     if (notRestored.count > 0) {
       const of = tables.length > 1 ? ` of ${mapping.target.schema}.${mapping.target.table}` : '';

@@ -1,9 +1,9 @@
 import type pg from 'pg';
 import { maxKey, minKey } from '../../../domain/migration/key-range.js';
 import { atSide } from '../../../postgres/databases.js';
-import { heldAmong, heldRows, releasableIds } from '../../../postgres/ledger/withheld.js';
+import { leftOutAmong, leftOutRows, releasableIds } from '../../../postgres/ledger/withheld.js';
 import { without } from '../compare/left-out.js';
-import { childrenOf, HeldParents } from '../held-parents.js';
+import { childrenOf, LeftOutParents } from '../left-out-parents.js';
 import { isIndexedByParent } from '../preflight/relations.js';
 import { rangeEnds } from '../range-ends.js';
 import { type RecopyContext, recopyRows } from './recopy-rows.js';
@@ -41,7 +41,7 @@ export async function moveReleasedRows(context: FollowContext, writer: pg.Client
 
 /**
  * Takes the rows of a child table out of the target, and puts them on record as withheld, whose parents are rejected or
- * withheld by now. True when all were looked at, false when stopped before.
+ * withheld by now. True when all were checked, false when stopped before.
  */
 export async function withholdChildren(context: FollowContext, writer: pg.Client): Promise<boolean> {
   const { databases, mapping } = context;
@@ -55,10 +55,12 @@ async function withholdByIndex(context: FollowContext, parentTable: string, writ
   const { databases, mapping, migrationId } = context;
   for (let after = minKey; ; ) {
     if (context.signal.aborted) return false;
-    const held = await atSide('cube', () => heldRows(databases.cube, migrationId, parentTable, after, parentsAtOnce));
-    const last = held.at(-1);
+    const leftOut = await atSide('cube', () =>
+      leftOutRows(databases.cube, migrationId, parentTable, after, parentsAtOnce),
+    );
+    const last = leftOut.at(-1);
     if (last === undefined) return true;
-    const parents = held.map(({ id }) => id);
+    const parents = leftOut.map(({ id }) => id);
     for (let from: bigint | undefined = minKey; from !== undefined; ) {
       const span = { after: from, upto: maxKey };
       const children: bigint[] = await childrenOf(databases.legacy, mapping, parents, span, rowsRead);
@@ -73,7 +75,7 @@ async function withholdByIndex(context: FollowContext, parentTable: string, writ
 /** Reads the whole table, span by span, so that no statement takes long. */
 async function withholdBySpan(context: FollowContext, writer: pg.Client): Promise<boolean> {
   const { databases, mapping, migrationId } = context;
-  const parents = await HeldParents.load(databases, migrationId, mapping);
+  const parents = await LeftOutParents.load(databases, migrationId, mapping);
   if (parents === undefined || parents.isEmpty) return true;
   const findRangeEnd = rangeEnds(databases, mapping, 'legacy', rowsRead);
   for (let after = minKey; ; ) {
@@ -93,8 +95,8 @@ async function withhold(context: FollowContext, writer: pg.Client, children: rea
   const { table } = mapping;
   for (let start = 0; start < children.length; start += rowsAtOnce) {
     const ids = children.slice(start, start + rowsAtOnce);
-    const held = await atSide('cube', () => heldAmong(databases.cube, migrationId, table, ids));
-    const withheld = held.filter(({ id, reject }) => reject.table !== table || reject.id !== id);
+    const leftOut = await atSide('cube', () => leftOutAmong(databases.cube, migrationId, table, ids));
+    const withheld = leftOut.filter(({ id, reject }) => reject.table !== table || reject.id !== id);
     await recopyRows(
       context,
       writer,

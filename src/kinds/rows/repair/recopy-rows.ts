@@ -5,13 +5,13 @@ import { minKey } from '../../../domain/migration/key-range.js';
 import { quoteIdentifier } from '../../../postgres/connect.js';
 import { type Databases, dropConnection } from '../../../postgres/databases.js';
 import { type BatchOrigin, IdRuns, logBatches, logRemovedIds } from '../../../postgres/ledger/batches.js';
-import { disownIds, ownedIds } from '../../../postgres/ledger/moved-rows.js';
+import { forgetMovedIds, movedIds } from '../../../postgres/ledger/moved-rows.js';
 import { recordRejects, resolveRejects } from '../../../postgres/ledger/rejects.js';
 import { recordWithheld, releaseWithheld } from '../../../postgres/ledger/withheld.js';
 import { BatchLog } from '../copy/batch-log.js';
 import { type CopySettings, payloadOf, refusedByTarget } from '../copy/copy-range.js';
-import { RowRefusal, readConverted, TargetTransaction, timeOfMove } from '../copy/transfer.js';
-import { HeldParents } from '../held-parents.js';
+import { RowDataError, readConverted, TargetTransaction, timeOfMove } from '../copy/transfer.js';
+import { LeftOutParents } from '../left-out-parents.js';
 import { expectGone } from '../remaining-rows.js';
 import type { ConvertedRow, RowMapping, WithheldRow } from '../row-mapping.js';
 import { rowShape } from './set-aside.js';
@@ -45,7 +45,7 @@ export interface Recopied {
  */
 export async function recopyRows(context: RecopyContext, writer: pg.Client, ids: readonly bigint[]): Promise<Recopied> {
   const total = { migrated: 0, rejected: 0, gone: 0 };
-  const parents = await HeldParents.load(context.databases, context.migrationId, context.mapping);
+  const parents = await LeftOutParents.load(context.databases, context.migrationId, context.mapping);
   // Ascending: the least and the greatest of a part bound what is looked up for it.
   const ascending = [...ids].sort((a, b) => (a < b ? -1 : 1));
   for (let start = 0; start < ascending.length; start += idsAtOnce) {
@@ -64,14 +64,14 @@ async function recopyHalving(
   context: RecopyContext,
   writer: pg.Client,
   ids: readonly bigint[],
-  parents: HeldParents | undefined,
+  parents: LeftOutParents | undefined,
 ): Promise<Recopied> {
   if (ids.length === 0) return { migrated: 0, rejected: 0, gone: 0 };
   const rows = await readRows(context, ids, await timeOfMove(writer), parents);
   try {
     return await replaceRows(context, writer, ids, rows);
   } catch (error) {
-    if (!(error instanceof RowRefusal)) throw error;
+    if (!(error instanceof RowDataError)) throw error;
     if (ids.length > 1) {
       const middle = Math.floor(ids.length / 2);
       const [front, back] = [ids.slice(0, middle), ids.slice(middle)];
@@ -96,7 +96,7 @@ async function readRows(
   context: RecopyContext,
   ids: readonly bigint[],
   movedAt: Buffer,
-  parents: HeldParents | undefined,
+  parents: LeftOutParents | undefined,
 ): Promise<(ConvertedRow | WithheldRow)[]> {
   const reader = await context.databases.connect('legacy', `cubeshift recopy ${context.migrationId}`);
   try {
@@ -183,7 +183,7 @@ export async function clearTargetRows(
   const key = quoteIdentifier(mapping.target.key);
   const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
   // No run owns the least key there can be: preflight refuses a source that has it.
-  const owned = await ownedIds(client, mapping, min === minKey ? min : min - 1n, greatest);
+  const owned = await movedIds(client, mapping, min === minKey ? min : min - 1n, greatest);
   await client.query(
     `insert into ledger.set_aside (migration_id, kind, table_name, source_id, payload)
      select $1, $2, $3, row.${key}, to_jsonb(row) || jsonb_build_object('exact', row::text, 'shape', ${rowShape(table)})
@@ -192,7 +192,7 @@ export async function clearTargetRows(
     [migrationId, mapping.kind, mapping.table, ids.map(String), owned],
   );
   await client.query(`delete from ${table} where ${key} = any ($1::bigint[])`, [ids.map(String)]);
-  await disownIds(client, mapping, multirangeOf(ids));
+  await forgetMovedIds(client, mapping, multirangeOf(ids));
   const counted = await client.query<{ owned: string }>(
     'select count(*) as owned from unnest($1::bigint[]) as wanted (id) where id <@ $2::int8multirange',
     [ids.map(String), owned],

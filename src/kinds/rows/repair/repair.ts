@@ -3,11 +3,11 @@ import { maxKey, minKey } from '../../../domain/migration/key-range.js';
 import type { Span } from '../../../domain/migration/range-comparison.js';
 import { atSide } from '../../../postgres/databases.js';
 import { logBatches, logRemovedIds } from '../../../postgres/ledger/batches.js';
-import { disownIds, ownershipGaps } from '../../../postgres/ledger/moved-rows.js';
+import { forgetMovedIds, movedRowGaps } from '../../../postgres/ledger/moved-rows.js';
 import { confirmOperation, type OperationClaim } from '../../../postgres/ledger/operations.js';
 import { rowsLeftOut } from '../compare/left-out.js';
 import { differingRows } from '../compare/range-comparison.js';
-import { HeldParents } from '../held-parents.js';
+import { LeftOutParents } from '../left-out-parents.js';
 import { rangeEnds } from '../range-ends.js';
 import type { RowTables } from '../row-mapping.js';
 import { type FollowContext, moveReleasedRows, withholdChildren } from './follow-parents.js';
@@ -28,7 +28,7 @@ export interface RepairContext extends Omit<RecopyContext, 'confirm' | 'token' |
  */
 export async function repairTables(context: RepairContext, writer: pg.Client): Promise<boolean> {
   const { databases, migrationId, claim } = context;
-  const needsOwnership = !(await atSide('cube', () => addsUp(databases.cube, migrationId)));
+  const needsMovedRows = !(await atSide('cube', () => addsUp(databases.cube, migrationId)));
   for (const mapping of context.tables) {
     const recopy: FollowContext = {
       ...context,
@@ -41,7 +41,7 @@ export async function repairTables(context: RepairContext, writer: pg.Client): P
       (await moveReleasedRows(recopy, writer)) &&
       (await withholdChildren(recopy, writer)) &&
       (await repairRanges(recopy, claim, writer)) &&
-      (!needsOwnership || (await repairOwnership(recopy, claim, writer)));
+      (!needsMovedRows || (await repairMovedRows(recopy, claim, writer)));
     if (!finished) return false;
   }
   return true;
@@ -49,7 +49,7 @@ export async function repairTables(context: RepairContext, writer: pg.Client): P
 
 async function repairRanges(context: FollowContext, claim: OperationClaim, writer: pg.Client): Promise<boolean> {
   const { databases, mapping, migrationId } = context;
-  const parents = await HeldParents.load(databases, migrationId, mapping);
+  const parents = await LeftOutParents.load(databases, migrationId, mapping);
   for (;;) {
     if (context.signal.aborted) return false;
     const span = await atSide('cube', () => nextDamagedRange(databases.cube, migrationId, mapping.table));
@@ -57,7 +57,7 @@ async function repairRanges(context: FollowContext, claim: OperationClaim, write
     const leftOut = await rowsLeftOut(databases, migrationId, mapping, span, parents);
     const differences = await differingRows(databases, mapping, span, leftOut.ids);
     const wrong = differences.filter((row) => row.kind !== 'extra').map((row) => row.id);
-    // Rows that are left out are looked at too: one that vanished from the source no longer counts.
+    // Rows that are left out are checked too: one that vanished from the source no longer counts.
     const again = new Set([...wrong, ...leftOut.ids, ...leftOut.withheld]);
     await recopyRows(context, writer, [...again]);
     // One of those that was in the target was just moved again, or taken out.
@@ -107,7 +107,7 @@ const rowsAtOnce = 25_000;
  * Rows that no run owns are moved again, or set aside where the source has none; ids whose rows are gone lose their owner.
  * Contents may be equal meanwhile, and a rollback would still leave the one and miss the other.
  */
-async function repairOwnership(context: FollowContext, claim: OperationClaim, writer: pg.Client): Promise<boolean> {
+async function repairMovedRows(context: FollowContext, claim: OperationClaim, writer: pg.Client): Promise<boolean> {
   const { databases, mapping, migrationId, worker } = context;
   const findRangeEnd = rangeEnds(databases, mapping, 'cube', rowsAtOnce);
   let after = minKey;
@@ -115,13 +115,13 @@ async function repairOwnership(context: FollowContext, claim: OperationClaim, wr
     if (context.signal.aborted) return false;
     const upto: bigint = (await findRangeEnd(after)) ?? maxKey;
     const span: Span = { after, upto };
-    const gaps = await atSide('cube', () => ownershipGaps(writer, mapping, span));
+    const gaps = await atSide('cube', () => movedRowGaps(writer, mapping, span));
     await recopyRows(context, writer, gaps.foreign);
     if (gaps.absentIds > 0) {
       await atSide('cube', async () => {
         await writer.query('begin');
         await confirmOperation(writer, claim);
-        await disownIds(writer, mapping, gaps.absent);
+        await forgetMovedIds(writer, mapping, gaps.absent);
         const batch = { ...span, migrated: -gaps.absentIds, rejected: 0, warned: 0, bytes: 0, ids: '{}' };
         const { kind, table } = mapping;
         const origin = { migrationId, kind, table, worker, token: claim.token, rangeId: null };

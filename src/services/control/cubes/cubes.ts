@@ -29,7 +29,7 @@ export function registerCubeRoutes(app: FastifyInstance, deps: ControlDependenci
         },
       },
     },
-    async () => ({ items: await Promise.all(cubeDefinitions.map((definition) => lookAt(deps, definition))) }),
+    async () => ({ items: await Promise.all(cubeDefinitions.map((definition) => readCube(deps, definition))) }),
   );
 
   routes.get(
@@ -53,12 +53,12 @@ export function registerCubeRoutes(app: FastifyInstance, deps: ControlDependenci
         throw new Failure('not_found', `There is no cube ${request.params.id}.`, {
           hint: 'List them with `cubeshift cubes list`.',
         });
-      return lookAt(deps, definition);
+      return readCube(deps, definition);
     },
   );
 }
 
-async function lookAt({ redis, admits }: ControlDependencies, definition: CubeDefinition): Promise<CubeView> {
+async function readCube({ redis, admits }: ControlDependencies, definition: CubeDefinition): Promise<CubeView> {
   const { cubeId, type, port, prefix, trafficName } = definition;
   const [entries, activeVersion] = await Promise.all([
     readInstances(redis, cubeId, admits),

@@ -16,13 +16,13 @@ import { withCubeState } from './cube-state.js';
 /** An emergency does not depend on the audit, nor so on the cube database. */
 const rollbackProblems = problemResponses('not_found', 'conflict', 'not_at_this_stage', 'temporal_unreachable');
 
-/** Emergency rollbacks of cubes: started or joined, answered by a person, looked at. */
+/** Emergency rollbacks of cubes: started or joined, answered by a person, read. */
 export function registerRollbackRoutes(app: FastifyInstance, deps: ControlDependencies): void {
   const { cubeWorkflows, authorization } = deps;
   const routes = app.withTypeProvider<TypeBoxTypeProvider>();
   const reads = authorization.require('migration:read');
   const writes = authorization.require('migration:write');
-  const look = async (cubeId: string) => found(await cubeWorkflows.rollback(cubeId), 'rollback', cubeId);
+  const readRollback = async (cubeId: string) => found(await cubeWorkflows.rollback(cubeId), 'rollback', cubeId);
 
   routes.post(
     '/v1/cubes/:id/rollback',
@@ -115,7 +115,7 @@ export function registerRollbackRoutes(app: FastifyInstance, deps: ControlDepend
         response: { 200: rollbackSchema, ...problemResponses('not_found', 'temporal_unreachable') },
       },
     },
-    async (request) => rollbackNow(deps, await look(request.params.id)),
+    async (request) => rollbackNow(deps, await readRollback(request.params.id)),
   );
 }
 

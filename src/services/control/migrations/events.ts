@@ -7,7 +7,7 @@ import { endedStatuses, type MigrationView } from '../../../domain/migration/mig
 import type { ControlDependencies } from '../dependencies.js';
 import { knownMigration } from './views.js';
 
-const tokenLookMillis = 400;
+const tokenCheckMillis = 400;
 const aliveMillis = 15_000;
 
 type EventName = 'progress' | 'stage' | 'rest' | 'end';
@@ -46,7 +46,7 @@ export function registerEventRoutes(app: FastifyInstance, deps: ControlDependenc
       const stream = new EventStream((text) => reply.raw.write(text));
       const isOpen = () => deps.authorization.isStillValid(request);
       const stopWatching = deps.feed.watch(first, (view) => isOpen() && stream.show(view));
-      const timer = setInterval(() => (isOpen() ? stream.keepAlive() : stream.end()), tokenLookMillis);
+      const timer = setInterval(() => (isOpen() ? stream.keepAlive() : stream.end()), tokenCheckMillis);
       const end = () => stream.end();
       request.raw.once('close', end);
       deps.closing.addEventListener('abort', end, { once: true });

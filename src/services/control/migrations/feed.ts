@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MigrationView } from '../../../domain/migration/migration.js';
 
-/** Tells streams when the migration that they follow has changed. */
+/** Notifies streams when the migration that they follow has changed. */
 export interface MigrationFeed {
   /** Calls `onChange` with each view that differs from the one before it, `seen` first; returns how to stop. */
   watch(seen: MigrationView, onChange: (view: MigrationView) => void): () => void;
@@ -12,18 +12,18 @@ interface Watcher {
   readonly onChange: (view: MigrationView) => void;
 }
 
-const lookMillis = 400;
+const pollMillis = 400;
 
 /**
- * Reads the watched migrations every 400 ms, all of them in one look, however many streams follow them; nothing while no
- * stream does. A look that fails is repeated at the next turn.
+ * Reads the watched migrations every 400 ms, all of them in one query, however many streams follow them; nothing while no
+ * stream does. A read that fails is repeated at the next turn.
  */
 export function createMigrationFeed(
   read: (ids: readonly string[]) => Promise<readonly MigrationView[]>,
 ): MigrationFeed {
   const watchers = new Set<Watcher>();
-  let isLooking = false;
-  const look = async () => {
+  let isPolling = false;
+  const poll = async () => {
     const ids = [...new Set([...watchers].map(({ seen }) => seen.id))];
     const views = await read(ids).catch(() => []);
     for (const watcher of watchers) {
@@ -33,19 +33,19 @@ export function createMigrationFeed(
       watcher.onChange(view);
     }
   };
-  const lookWhileWatched = async () => {
-    isLooking = true;
+  const pollWhileWatched = async () => {
+    isPolling = true;
     while (watchers.size > 0) {
-      await new Promise((resolve) => setTimeout(resolve, lookMillis));
-      if (watchers.size > 0) await look();
+      await new Promise((resolve) => setTimeout(resolve, pollMillis));
+      if (watchers.size > 0) await poll();
     }
-    isLooking = false;
+    isPolling = false;
   };
   return {
     watch: (seen, onChange) => {
       const watcher = { seen, onChange };
       watchers.add(watcher);
-      if (!isLooking) void lookWhileWatched();
+      if (!isPolling) void pollWhileWatched();
       return () => {
         watchers.delete(watcher);
       };

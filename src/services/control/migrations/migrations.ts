@@ -30,7 +30,7 @@ const accepted = {
   ...planProblems,
 };
 
-/** Starting, looking at and steering migrations. */
+/** Starting, reading and steering migrations. */
 export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDependencies): void {
   const routes = app.withTypeProvider<TypeBoxTypeProvider>();
   const { cube, workflows, authorization } = deps;

@@ -17,7 +17,7 @@ const accepted = {
   ...planProblems,
 };
 
-/** What could not be moved: looking at it, trying it again, accepting it. */
+/** What could not be moved: reading, retrying and accepting it. */
 export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependencies): void {
   const routes = app.withTypeProvider<TypeBoxTypeProvider>();
   const { cube, authorization } = deps;

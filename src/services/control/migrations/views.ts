@@ -20,7 +20,7 @@ export async function allMigrations(sources: ViewSources): Promise<MigrationView
   return Promise.all(views.map((view) => withTraffic(sources, view)));
 }
 
-/** Those of these ids that there are, in one look at the ledger. */
+/** Those of these ids that there are, in one query of the ledger. */
 export async function someMigrations(sources: ViewSources, ids: readonly string[]): Promise<MigrationView[]> {
   const views = await readMigrations(sources.cube, ids);
   return Promise.all(views.map((view) => withTraffic(sources, view)));

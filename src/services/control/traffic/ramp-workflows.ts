@@ -13,7 +13,7 @@ import {
 } from '../../../domain/traffic/ramp/ramp.js';
 import { createTemporalCalls, notPossible } from '../temporal-calls.js';
 
-/** Ramps, as the control API starts, looks at and steers them. All throw `temporal_unreachable`. */
+/** Ramps, as the control API starts, reads and steers them. All throw `temporal_unreachable`. */
 export interface RampWorkflows {
   /** Throws `conflict` while another ramp of the cube runs. */
   start(input: RampInput): Promise<void>;
@@ -24,7 +24,7 @@ export interface RampWorkflows {
   close(): Promise<void>;
 }
 
-/** A look under way is left for a request; only a weight that Redis does not take makes one wait. */
+/** A request interrupts an observation under way; only a weight that Redis does not take makes one wait. */
 const callMillis = 8000;
 
 export function createRampWorkflows(target: TemporalTarget, namespace: string, prove: ProveRequest): RampWorkflows {

@@ -31,7 +31,7 @@ const startProblems = problemResponses(
   ...ledgerFailures,
 );
 
-/** Ramps of a cube: started, looked at and steered. */
+/** Ramps of a cube: started, read and steered. */
 export function registerRampRoutes(app: FastifyInstance, deps: ControlDependencies): void {
   const { ramps, redis, authorization } = deps;
   const routes = app.withTypeProvider<TypeBoxTypeProvider>();
@@ -44,7 +44,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
     });
     return withCurrentWeight(view, flags === null ? null : { ...flags, changedBy: flags.changed?.by ?? null });
   };
-  const look = async (cube: string): Promise<RampView> => {
+  const readRamp = async (cube: string): Promise<RampView> => {
     const name = trafficNameOf(cube);
     const view = await ramps.view(name);
     if (view === undefined)
@@ -55,7 +55,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
   };
   const steer = async (call: FastifyRequest, cube: string, action: RampAction, request: RampRequest) => {
     // Whether there was one; which actions fit the plan itself knows best.
-    await look(cube);
+    await readRamp(cube);
     const name = trafficNameOf(cube);
     const { by: _by, ...details } = request;
     const act = { action: `ramp.${action}`, subject: name, details };
@@ -95,7 +95,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
       const input = { cube, steps: planned, settings: completeSettings(settings), by };
       const act = { action: 'ramp.start', subject: cube, details: { steps: planned, settings: input.settings } };
       await audited(deps, request, act, () => ramps.start(input));
-      return reply.code(202).send(await answerOf(await look(cube)));
+      return reply.code(202).send(await answerOf(await readRamp(cube)));
     },
   );
 
@@ -111,7 +111,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
         response: { 200: { $ref: 'Ramp#' }, ...problemResponses('not_found', 'temporal_unreachable') },
       },
     },
-    async (request) => answerOf(await look(request.params.cube)),
+    async (request) => answerOf(await readRamp(request.params.cube)),
   );
 
   routes.delete(

@@ -12,7 +12,7 @@ import { type FlagsChange, type FlagsRecord, readFlags, writeFlags } from '../..
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
 
-/** The weight of a cube: looked at, and set now. */
+/** The weight of a cube: read, and set now. */
 export function registerTrafficRoutes(app: FastifyInstance, deps: ControlDependencies): void {
   const { redis, authorization } = deps;
   const routes = app.withTypeProvider<TypeBoxTypeProvider>();

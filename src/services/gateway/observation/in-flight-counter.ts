@@ -2,14 +2,14 @@ import type { TrafficName } from '../../../domain/cubes.js';
 import type { Intent } from '../../../domain/traffic/routing.js';
 import type { HoldScope } from '../../../traffic/holds.js';
 
-interface Counts {
+interface InFlight {
   reads: number;
   writes: number;
 }
 
 /** Counts the requests of each cube between routing and response: a hold is in force once there are none. */
 export class InFlightCounter {
-  private readonly counts = new Map<TrafficName, Counts>();
+  private readonly counts = new Map<TrafficName, InFlight>();
   private waiting: { readonly name: TrafficName; readonly scope: HoldScope; readonly done: () => void }[] = [];
 
   begin(name: TrafficName, intent: Intent): void {

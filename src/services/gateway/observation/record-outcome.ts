@@ -10,7 +10,7 @@ import type { Route } from '../routing/routes.js';
 export const clientClosedRequest = 499;
 
 /** The outcome of a request, as its client saw it. */
-export interface Outcome {
+export interface ExchangeOutcome {
   readonly status: number;
   /** 5xx, time-out, or an incomplete response. */
   readonly failed: boolean;
@@ -22,7 +22,7 @@ export interface Outcome {
 }
 
 /** Counts a request at its end, and offers it for shadow comparison. */
-export function recordOutcome(context: GatewayContext, request: AdmittedRequest, outcome: Outcome): void {
+export function recordOutcome(context: GatewayContext, request: AdmittedRequest, outcome: ExchangeOutcome): void {
   const { route, user, method } = request;
   const { status, side } = outcome;
   const millis = context.now() - request.startedAt;
@@ -42,7 +42,12 @@ function isAllowListed(context: GatewayContext, route: Route, user: UserBytes): 
 }
 
 /** Only requests that read, and whose body is buffered. */
-function considerShadow(context: GatewayContext, request: AdmittedRequest, outcome: Outcome, millis: number): void {
+function considerShadow(
+  context: GatewayContext,
+  request: AdmittedRequest,
+  outcome: ExchangeOutcome,
+  millis: number,
+): void {
   const { route, method } = request;
   const { status, intent, body } = outcome;
   if (context.shadow === null || !route.shadowable || intent !== 'reads' || method === 'HEAD') return;

@@ -8,10 +8,10 @@ import { family } from './metrics.js';
 const sides = ['cube', 'legacy'] as const satisfies readonly Side[];
 /** Users in one window and on one side; further ones are not counted. */
 const maxUsers = 100_000;
-const maxLookSeconds = 600;
+const maxWindowSeconds = 600;
 
 /** The counts of one window, or of all closed windows. */
-interface Counts {
+interface WindowCounts {
   users: number;
   failedUsers: number;
   requests: number;
@@ -25,7 +25,7 @@ class SideWindow {
   failedUsers = new Set<UserBytes>();
   requests = 0;
   failed = 0;
-  readonly totals: Counts = { users: 0, failedUsers: 0, requests: 0, failed: 0 };
+  readonly totals: WindowCounts = { users: 0, failedUsers: 0, requests: 0, failed: 0 };
   readonly latencies = new Latencies();
 
   constructor(private readonly now: () => number) {}
@@ -36,7 +36,7 @@ class SideWindow {
     const unknown = [...this.failedUsers].filter((user) => this.isNew(user));
     if (users.size > 0) this.users = new Set();
     if (this.failedUsers.size > 0) this.failedUsers = new Set();
-    this.latencies.adapt(requests / seconds, maxLookSeconds);
+    this.latencies.adapt(requests / seconds, maxWindowSeconds);
     this.requests = 0;
     this.failed = 0;
     const failedUsers = unknown.length === 0 ? 0 : await newlyFailed(unknown);
@@ -166,14 +166,14 @@ export class UserWindows {
     const window = this.cubes.get(label);
     if (window === undefined) return null;
     const from = Math.max(
-      this.options.now() - Math.min(seconds, maxLookSeconds) * 1000,
+      this.options.now() - Math.min(seconds, maxWindowSeconds) * 1000,
       this.weights.get(label)?.since ?? 0,
     );
     return { cube: window.cube.latencies.medians(from), legacy: window.legacy.latencies.medians(from) };
   }
 
   /** The counts of all closed windows of one side. */
-  totalsOf(label: string, side: Side): Readonly<Counts> {
+  totalsOf(label: string, side: Side): Readonly<WindowCounts> {
     return this.cubes.get(label)?.[side].totals ?? { users: 0, failedUsers: 0, requests: 0, failed: 0 };
   }
 

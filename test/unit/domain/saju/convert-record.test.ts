@@ -3,14 +3,14 @@ import { describe, expect, test } from 'vitest';
 import {
   type LegacySajuRecord,
   restoreSajuRecord,
-  type SajuChart,
+  type SajuChartRow,
   type SajuRejectReason,
   sajuRejectReasons,
   transformSajuRecord,
 } from '../../../../src/domain/saju/convert-record.js';
 import { carriedRecords, cleanRecord, legacyRecords } from '../../../support/legacy-records.js';
 
-function chartOf(record: LegacySajuRecord): SajuChart {
+function chartOf(record: LegacySajuRecord): SajuChartRow {
   const verdict = transformSajuRecord(record);
   if (verdict.kind === 'reject') throw new Error(`rejected: ${verdict.reason}: ${verdict.detail}`);
   return verdict.chart;
@@ -292,7 +292,7 @@ describe('a change of one value', () => {
 
   test.each(leavesOf(chartOf(cleanRecord)))('of %s in a chart is another legacy record', (path) => {
     const chart = chartOf(cleanRecord);
-    expect(restoreSajuRecord(changedAt(chart, path.split('.')) as SajuChart)).not.toEqual(restoreSajuRecord(chart));
+    expect(restoreSajuRecord(changedAt(chart, path.split('.')) as SajuChartRow)).not.toEqual(restoreSajuRecord(chart));
   });
 
   test('moves one value of the chart and no other', () => {

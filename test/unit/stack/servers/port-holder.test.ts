@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { prepareDatabase } from '../../../../src/stack/servers/embedded-database.js';
-import { isOurs, listenerOwners, refuseStranger } from '../../../../src/stack/servers/port-holder.js';
+import { isOurs, listenerUsers, refuseStranger } from '../../../../src/stack/servers/port-holder.js';
 import { type PostgresServer, postgresProcess } from '../../../../src/stack/servers/postgres-server.js';
 import { redisProcess } from '../../../../src/stack/servers/redis-server.js';
 import { StackHome } from '../../../../src/state/home.js';
@@ -34,7 +34,7 @@ test.each([
   ['0100007F:1538 0100007F:C350 01', []],
 ])('of %s port 5432 is held by %j', (row, owners) => {
   const table = `  sl  local_address rem_address   st …\n   0: ${row} 00000000:00000000 00:00000000 00000000  1001        0 145592 2 00000000 100 0`;
-  expect(listenerOwners(table, 5432)).toEqual(owners);
+  expect(listenerUsers(table, 5432)).toEqual(owners);
 });
 
 describe.skipIf(!canBeStranger)("another user's program on a port that the stack chose", () => {

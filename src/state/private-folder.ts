@@ -4,7 +4,7 @@ import { lstatSync } from 'node:fs';
  * Why a folder is not this user's to rely on: what others put there would be read, or written through. `closed` are the
  * rights that group and others must not have. Undefined when it is, and when there is none.
  */
-export function whyNotOwn(folder: string, closed: number): string | undefined {
+export function whyNotPrivate(folder: string, closed: number): string | undefined {
   const stats = lstatSync(folder, { throwIfNoEntry: false });
   if (stats === undefined) return undefined;
   if (!stats.isDirectory()) return 'is no folder';

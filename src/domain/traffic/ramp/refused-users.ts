@@ -12,21 +12,24 @@ import {
  * the same always-valid test as errors are: of the users who were refused there, the share on the cube. A stranger who is
  * refused again and again counts once an hour, and on the side that serves him; many of them fall on both sides.
  */
-export interface RouteRefusals {
+export interface RouteRefusedUsers {
   readonly test: ErrorTest;
   /** Users of the cube who were refused. */
   readonly users: number;
 }
 
 /** By route; plain data that a ramp carries along. */
-export type Refusals = Readonly<Record<string, RouteRefusals>>;
+export type RefusedUsersByRoute = Readonly<Record<string, RouteRefusedUsers>>;
 
 /** So many users must have been refused at one route: a few may be one stranger with some names. */
 const minUsers = 5;
 /** The mean of the tests of so many routes is a test of its own; a service has fewer. */
 const routesInMean = 10;
 
-export function addRefusals(before: Refusals, counts: Readonly<Record<string, UserCounts>>): Refusals {
+export function addRefusedUsers(
+  before: RefusedUsersByRoute,
+  counts: Readonly<Record<string, UserCounts>>,
+): RefusedUsersByRoute {
   const added = Object.entries(counts).map(([route, users]) => {
     const known = before[route] ?? { test: freshErrorTest, users: 0 };
     return [route, { test: addUsers(known.test, users), users: known.users + users.cubeFailedUsers }] as const;
@@ -35,15 +38,17 @@ export function addRefusals(before: Refusals, counts: Readonly<Record<string, Us
 }
 
 /** How much likelier what was seen is if the cube refuses more; the mean over routes, those unseen being at 1. */
-export function refusalRatio(refusals: Refusals): number {
+export function refusedUsersRatio(refusals: RefusedUsersByRoute): number {
   const ratios = Object.values(refusals).map(({ test }) => likelihoodRatio(test));
   const routes = Math.max(routesInMean, ratios.length);
   return (ratios.reduce((sum, ratio) => sum + ratio, 0) + routes - ratios.length) / routes;
 }
 
 /** The route at which the cube has been shown to refuse more; undefined while nowhere. */
-export function findRefusing(refusals: Refusals): { readonly route: string; readonly users: number } | undefined {
-  if (refusalRatio(refusals) <= 1 / falseStopShare) return undefined;
+export function findRefusing(
+  refusals: RefusedUsersByRoute,
+): { readonly route: string; readonly users: number } | undefined {
+  if (refusedUsersRatio(refusals) <= 1 / falseStopShare) return undefined;
   const [worst] = Object.entries(refusals)
     .filter(([, { users }]) => users >= minUsers)
     .map(([route, { test, users }]) => ({ route, users, ratio: likelihoodRatio(test) }))

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { addRefusals, findRefusing, type Refusals } from '../../../../../src/domain/traffic/ramp/refusals.js';
+import {
+  addRefusedUsers,
+  findRefusing,
+  type RefusedUsersByRoute,
+} from '../../../../../src/domain/traffic/ramp/refused-users.js';
 
 /** A generator of numbers in [0, 1) that gives the same ones each time. */
 function randomOf(seed: number): () => number {
@@ -11,7 +15,13 @@ function randomOf(seed: number): () => number {
 }
 
 /** Looks at a route at which `share` of users are on the cube, and these shares of either side's are refused. */
-function look(refusals: Refusals, random: () => number, cube: number, legacy: number, share = 0.05): Refusals {
+function look(
+  refusals: RefusedUsersByRoute,
+  random: () => number,
+  cube: number,
+  legacy: number,
+  share = 0.05,
+): RefusedUsersByRoute {
   const counts = { cubeUsers: 0, cubeFailedUsers: 0, legacyUsers: 0, legacyFailedUsers: 0 };
   for (let user = 0; user < 200; user++) {
     const onCube = random() < share;
@@ -21,7 +31,7 @@ function look(refusals: Refusals, random: () => number, cube: number, legacy: nu
     if (refused && onCube) counts.cubeFailedUsers++;
     if (refused && !onCube) counts.legacyFailedUsers++;
   }
-  return addRefusals(refusals, {
+  return addRefusedUsers(refusals, {
     'POST /api/saju/calculate': counts,
     'GET /api/saju/records/:id': { ...counts, cubeFailedUsers: 0, legacyFailedUsers: 0 },
   });
@@ -29,7 +39,7 @@ function look(refusals: Refusals, random: () => number, cube: number, legacy: nu
 
 function looksUntilFound(seed: number, cube: number, legacy: number): number | undefined {
   const random = randomOf(seed);
-  let refusals: Refusals = {};
+  let refusals: RefusedUsersByRoute = {};
   for (let count = 1; count <= 60; count++) {
     refusals = look(refusals, random, cube, legacy);
     if (findRefusing(refusals) !== undefined) return count;
@@ -39,7 +49,7 @@ function looksUntilFound(seed: number, cube: number, legacy: number): number | u
 
 test('a cube that refuses what legacy accepts is found within a few looks, by route', () => {
   for (let seed = 1; seed <= 20; seed++) expect(looksUntilFound(seed, 0.9, 0.001)).toBeLessThanOrEqual(3);
-  let refusals: Refusals = {};
+  let refusals: RefusedUsersByRoute = {};
   for (let count = 0; count < 3; count++) refusals = look(refusals, randomOf(count + 1), 0.9, 0);
   expect(findRefusing(refusals)?.route).toBe('POST /api/saju/calculate');
 });
@@ -53,13 +63,13 @@ test('users whom both sides refuse alike, however many, stop at most one ramp in
 
 test('fewer than five refused users of the cube, whatever legacy does, are no proof', () => {
   const one = { cubeUsers: 1, cubeFailedUsers: 1, legacyUsers: 1000, legacyFailedUsers: 0 };
-  let refusals: Refusals = {};
-  for (let count = 0; count < 4; count++) refusals = addRefusals(refusals, { route: one });
+  let refusals: RefusedUsersByRoute = {};
+  for (let count = 0; count < 4; count++) refusals = addRefusedUsers(refusals, { route: one });
   expect(findRefusing(refusals)).toBeUndefined();
-  expect(findRefusing(addRefusals(refusals, { route: one }))).toMatchObject({ route: 'route', users: 5 });
+  expect(findRefusing(addRefusedUsers(refusals, { route: one }))).toMatchObject({ route: 'route', users: 5 });
 });
 
 test('with no user on legacy to compare with nothing is shown', () => {
   const alone = { cubeUsers: 500, cubeFailedUsers: 500, legacyUsers: 0, legacyFailedUsers: 0 };
-  expect(findRefusing(addRefusals({}, { route: alone }))).toBeUndefined();
+  expect(findRefusing(addRefusedUsers({}, { route: alone }))).toBeUndefined();
 });

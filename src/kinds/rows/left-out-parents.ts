@@ -5,49 +5,49 @@ import type { Span } from '../../domain/migration/range-comparison.js';
 import { quoteIdentifier } from '../../postgres/connect.js';
 import type { CopyRow } from '../../postgres/copy-binary.js';
 import { atSide, type Databases } from '../../postgres/databases.js';
-import { type HeldRow, heldAmong, heldRows, type RejectRef } from '../../postgres/ledger/withheld.js';
+import { type LeftOutRow, leftOutAmong, leftOutRows, type RejectRef } from '../../postgres/ledger/withheld.js';
 import type { RowMapping } from './row-mapping.js';
 
 /** The rejects that keep parents out of the target, by the parents' ids. */
-export type HeldById = ReadonlyMap<bigint, RejectRef>;
+export type RejectByParent = ReadonlyMap<bigint, RejectRef>;
 
 /** So many are kept in memory; where there are more, the ledger is queried for those of a few hundred rows at a time. */
 const maxKept = 10_000;
 
 /**
- * Which parents of a child table's rows are not in the target: their children are not moved either. One look at the ledger
+ * Which parents of a child table's rows are not in the target: their children are not moved either. One read of the ledger
  * serves a whole range, since a child table's ranges begin when all of its parent table was moved or rejected.
  */
-export class HeldParents {
+export class LeftOutParents {
   private constructor(
     private readonly cube: pg.Pool,
     private readonly migrationId: string,
     private readonly parentTable: string,
     /** All of them; undefined where they are too many. */
-    private readonly all: HeldById | undefined,
+    private readonly all: RejectByParent | undefined,
   ) {}
 
-  /** Looks into the ledger; undefined for a table that has no parent. */
+  /** Reads the ledger; undefined for a table that has no parent. */
   static async load(
     { cube }: Pick<Databases, 'cube'>,
     migrationId: string,
     { parent }: RowMapping,
-  ): Promise<HeldParents | undefined> {
+  ): Promise<LeftOutParents | undefined> {
     if (parent === undefined) return undefined;
-    const found = await atSide('cube', () => heldRows(cube, migrationId, parent.table, minKey, maxKept + 1));
-    return new HeldParents(cube, migrationId, parent.table, found.length > maxKept ? undefined : byId(found));
+    const found = await atSide('cube', () => leftOutRows(cube, migrationId, parent.table, minKey, maxKept + 1));
+    return new LeftOutParents(cube, migrationId, parent.table, found.length > maxKept ? undefined : byId(found));
   }
 
-  /** Whether it is certain that no parent is held. */
+  /** Whether it is certain that no parent is left out. */
   get isEmpty(): boolean {
     return this.all?.size === 0;
   }
 
-  /** The held ones among some parents, and maybe others. */
-  async among(parents: () => Iterable<bigint>): Promise<HeldById> {
+  /** The left out ones among some parents, and maybe others. */
+  async among(parents: () => Iterable<bigint>): Promise<RejectByParent> {
     if (this.all !== undefined) return this.all;
     const ids = [...new Set(parents())];
-    return byId(await atSide('cube', () => heldAmong(this.cube, this.migrationId, this.parentTable, ids)));
+    return byId(await atSide('cube', () => leftOutAmong(this.cube, this.migrationId, this.parentTable, ids)));
   }
 
   /** Ids of the source's rows in a span that must not be in the target since their parents are not, ascending. */
@@ -57,7 +57,7 @@ export class HeldParents {
     return childrenOf(legacy, mapping, [...parents.keys()], span);
   }
 
-  private async amongParentsIn(legacy: pg.Pool, mapping: RowMapping, span: Span): Promise<HeldById> {
+  private async amongParentsIn(legacy: pg.Pool, mapping: RowMapping, span: Span): Promise<RejectByParent> {
     const { schema, table, key } = mapping.source;
     const parent = quoteIdentifier(parentColumn(mapping));
     const found = await atSide('legacy', () =>
@@ -71,7 +71,7 @@ export class HeldParents {
   }
 }
 
-function byId(rows: readonly HeldRow[]): HeldById {
+function byId(rows: readonly LeftOutRow[]): RejectByParent {
   return new Map(rows.map(({ id, reject }) => [id, reject]));
 }
 

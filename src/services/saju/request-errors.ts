@@ -3,7 +3,7 @@ import { Failure } from '../../base/failures.js';
 import { sendProblem } from '../../http/problem.js';
 
 /** A refusal of the saju service: 400 for a malformed request, 422 for an impossible one. */
-export class SajuRefusal extends Failure {
+export class SajuRequestError extends Failure {
   constructor(
     readonly status: number,
     field: string,
@@ -14,9 +14,9 @@ export class SajuRefusal extends Failure {
 }
 
 /** Answers refusals in the monolith's words; the host answers every other error. */
-export function registerRefusals(app: FastifyInstance): void {
+export function registerErrorHandler(app: FastifyInstance): void {
   app.setErrorHandler(async (error, request, reply) => {
-    const refusal = error instanceof SajuRefusal ? error : unreadable(error);
+    const refusal = error instanceof SajuRequestError ? error : unreadable(error);
     // The error handler of the enclosing app receives it.
     if (refusal === undefined) throw error;
     request.log.info({ field: refusal.details.field, status: refusal.status }, 'request refused');
@@ -31,11 +31,11 @@ const sentences: Readonly<Record<number, string>> = {
 const notJson = 'The request could not be read: its body is not valid JSON, or its headers contradict it.';
 
 /** Fastify's own errors of parsing. */
-function unreadable(error: unknown): SajuRefusal | undefined {
+function unreadable(error: unknown): SajuRequestError | undefined {
   if (error instanceof Failure || !(error instanceof Error) || !('statusCode' in error)) return undefined;
   const status = Number(error.statusCode);
   if (!(status >= 400 && status < 500)) return undefined;
-  return new SajuRefusal(status, 'body', sentences[status] ?? notJson);
+  return new SajuRequestError(status, 'body', sentences[status] ?? notJson);
 }
 
 /**
@@ -49,7 +49,7 @@ export function registerBodies(app: FastifyInstance): void {
     try {
       done(null, body === '' ? undefined : JSON.parse(String(body)));
     } catch {
-      done(new SajuRefusal(400, 'body', notJson));
+      done(new SajuRequestError(400, 'body', notJson));
     }
   });
 }

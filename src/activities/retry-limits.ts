@@ -21,7 +21,7 @@ export const neverGivesUp: GivesUp = () => undefined;
  * attempts for all others. Retries for a server that does not answer have no limit, and the hour begins anew after it.
  * A worker counts only what it sees: after its restart the hour begins anew, too.
  */
-export class Patience {
+export class RetryLimits {
   /** Since when an activity has failed by nothing else, by what Temporal calls it. */
   private readonly rows = new Map<string, { readonly since: number; last: number }>();
 

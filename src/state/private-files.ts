@@ -1,10 +1,10 @@
 import { closeSync, existsSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Failure } from '../base/failures.js';
-import { whyNotOwn } from './own-folder.js';
+import { whyNotPrivate } from './private-folder.js';
 
 /** JSON files of a folder that must be this user's own: they name programs to start, processes to end and folders to remove. */
-export class OwnFiles {
+export class PrivateFiles {
   readonly folder: string;
   private trusted = false;
 
@@ -18,14 +18,14 @@ export class OwnFiles {
 
   /** Of something in the folder. Throws `configuration_invalid` when others may have put there what it is. */
   path(...parts: readonly string[]): string {
-    this.checkOwner();
+    this.checkPrivate();
     return join(this.folder, ...parts);
   }
 
   /** Throws `configuration_invalid` for a folder that another user made or may write to. */
-  checkOwner(): void {
+  checkPrivate(): void {
     if (this.trusted || !this.exists) return;
-    const reason = whyNotOwn(this.folder, 0o022);
+    const reason = whyNotPrivate(this.folder, 0o022);
     if (reason !== undefined) {
       throw new Failure('configuration_invalid', `The state folder ${this.folder} ${reason}; nothing in it was used.`, {
         hint: 'See who made it and what is in it. Close your own with `chmod go-w`, or name another by CUBESHIFT_HOME.',

@@ -1,15 +1,11 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
+import type { RunStep } from '../../domain/migration/run-reference.js';
 
 /**
- * The state in which a plan started a step. An attempt may be frozen before its statement and act long after another
- * attempt has done the work and the plan has gone on: whatever it writes is conditional on no later state being on record.
+ * An attempt of a step may be frozen before its statement and act long after another attempt has done the work and the plan
+ * has gone on: whatever it writes is conditional on no later state being on record.
  */
-export interface RunStepFence {
-  readonly migrationId: string;
-  /** Number of the state. */
-  readonly sequence: number;
-}
 
 /**
  * SQL that gives the run's row, and holds it in its state until the transaction ends, if the run is at work and in no later
@@ -29,14 +25,14 @@ export function notVerifiedSql(id: string, sequence: string): string {
 }
 
 /** Values of $1 and $2. */
-export function fenceValues({ migrationId, sequence }: RunStepFence): [string, number] {
+export function runStepValues({ migrationId, sequence }: RunStep): [string, number] {
   return [migrationId, sequence];
 }
 
 /** The row of a statement that says in `is_current` whether its step is still current; throws `claim_lost` when it was not. */
 export function assertCurrent<Row extends { readonly is_current: boolean }>(
   found: pg.QueryResult<Row>,
-  { migrationId }: RunStepFence,
+  { migrationId }: RunStep,
 ): Row {
   const [row] = found.rows;
   if (row?.is_current === true) return row;
