@@ -1,14 +1,17 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils.js';
 import { describe, expect, test } from 'vitest';
 import { packageVersion } from '../../src/base/package-root.js';
+import { readConfiguration } from '../../src/config/configuration.js';
+import { temporalTarget, temporalVariables } from '../../src/config/temporal-address.js';
 import type { MigrationView } from '../../src/domain/migration/migration.js';
 import { CubeStack } from '../support/cube-stack.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine } from '../support/engine.js';
 import { fakeRelease } from '../support/fake-cube.js';
+import { NewKindStack } from '../support/new-kind-stack.js';
 import { historiesFolder, planVersion, toText } from './histories.js';
 import { rampScenarios, startRampWorld } from './ramp-scenarios.js';
 
@@ -78,7 +81,7 @@ describe.each(chosen)('%s', (name, play) => {
     const engine = await Engine.start({ ...databases, apart: ['worker-control', 'worker-bulk'] });
     try {
       await play(engine, databases, name);
-      await save(engine, name);
+      await save(serverOf(engine), name);
     } finally {
       await engine.stop();
       await databases.drop();
@@ -137,7 +140,7 @@ describe.each(chosenCubes)('%s', (name, { workflowId, play }) => {
     const stack = await CubeStack.start(fakeRelease(packageVersion()), { records: 0, apart: ['worker-control'] });
     try {
       await play(stack);
-      await save(stack.engine, name, workflowId);
+      await save(serverOf(stack.engine), name, workflowId);
     } finally {
       await stack.stop();
     }
@@ -156,11 +159,54 @@ describe.each(chosenRamps)('%s', (name, play) => {
     });
     try {
       await play(engine, world.gateway);
-      await save(engine, name, 'ramp/saju');
+      await save(serverOf(engine), name, 'ramp/saju');
     } finally {
       await engine.stop();
       await world.stop();
       await databases.drop();
+    }
+  });
+});
+
+/** What is done to a run of the kind that tests add, which has the plan for items, and the items whose histories are kept. */
+const itemScenarios: Readonly<
+  Record<
+    string,
+    {
+      readonly items: Readonly<Record<string, string>>;
+      readonly play: (stack: NewKindStack, id: string) => Promise<unknown>;
+    }
+  >
+> = {
+  'items-completed': {
+    // Moved; and one whose drawing is none.
+    items: { 'item-moved': '5', 'item-unfit': '11' },
+    play: async (stack, id) => {
+      await stack.rest('start', 'talismans', '--id', id);
+      await stack.rest('rejects', id, '--accept', '--by', 'recorder', '--why', 'foretold');
+      expect(await stack.rest('complete', id)).toMatchObject({ status: 'completed' });
+    },
+  },
+  'items-rolled-back': {
+    items: {},
+    play: async (stack, id) => {
+      await stack.rest('start', 'talismans', '--id', id);
+      expect(await stack.rest('rollback', id)).toMatchObject({ status: 'rolled_back' });
+    },
+  },
+};
+
+describe.each(Object.entries(itemScenarios).filter(isWanted))('%s', (name, { items, play }) => {
+  test('is recorded', { timeout: 600_000 }, async () => {
+    const stack = await NewKindStack.start(13);
+    try {
+      await play(stack, name);
+      const { TEMPORAL_NAMESPACE: namespace } = stack.env;
+      const server = { target: temporalTarget(readConfiguration(stack.env, temporalVariables)), namespace };
+      await save(server, name, `talismans/${name}`);
+      for (const [file, id] of Object.entries(items)) await save(server, file, `talismans/${name}/${id}`);
+    } finally {
+      await stack.stop();
     }
   });
 });
@@ -170,15 +216,19 @@ async function deployGood(stack: CubeStack): Promise<void> {
   expect(await stack.deploy('2.0')).toMatchObject({ status: 'done' });
 }
 
+function serverOf({ temporalAddress, namespace }: Engine) {
+  return { target: { address: temporalAddress }, namespace };
+}
+
 /** Keeps the history of every execution of the run; those before a continue-as-new carry a number. */
 async function save(
-  { temporalAddress, namespace }: Engine,
+  { target, namespace }: { readonly target: ConnectionOptions; readonly namespace: string | undefined },
   name: string,
   workflowId = `saju-records/${name}`,
 ): Promise<void> {
-  const connection = await Connection.connect({ address: temporalAddress });
+  const connection = await Connection.connect(target);
   try {
-    const { workflow } = new Client({ connection, namespace });
+    const { workflow } = new Client({ connection, ...(namespace === undefined ? {} : { namespace }) });
     await mkdir(historiesFolder(planVersion), { recursive: true });
     const runIds: string[] = [];
     let runId: string | null | undefined = (await workflow.getHandle(workflowId).describe()).runId;

@@ -1,12 +1,15 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { Runtime, Worker } from '@temporalio/worker';
+import { Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { describe, expect, test } from 'vitest';
 import { packageRoot } from '../../src/base/package-root.js';
 import { workflowBundlePath } from '../../src/workers/worker.js';
+import { bundleWithNewKind } from '../support/new-kind.js';
 import { quietRuntime } from '../support/quiet-runtime.js';
 import { fromText, historiesFolder, planVersion } from './histories.js';
+
+type WorkflowBundle = NonNullable<WorkerOptions['workflowBundle']>;
 
 Runtime.install(quietRuntime);
 
@@ -19,6 +22,8 @@ const histories = await Promise.all(
   saved.map(async (path) => ({
     scenario: path.split('/').slice(-2).join('/').replace('.json', ''),
     history: await load(path),
+    // Of the kind that tests add.
+    ofItems: basename(path).startsWith('item'),
   })),
 );
 
@@ -41,6 +46,10 @@ test('each scenario has a history of the version in the making', () => {
     'cube-rolled-back',
     'cube-taken-back',
     'happy-path',
+    'item-moved',
+    'item-unfit',
+    'items-completed',
+    'items-rolled-back',
     'mismatch-repaired',
     'paused-and-resumed',
     'ramp-completed',
@@ -51,9 +60,9 @@ test('each scenario has a history of the version in the making', () => {
   ]);
 });
 
-describe.each(histories)('$scenario', ({ history }) => {
+describe.each(histories)('$scenario', ({ history, ofItems }) => {
   test('replays against the plans as they are now', async () => {
-    await replay(history);
+    await replay(history, ofItems ? await bundleWithNewKind() : undefined);
   });
 
   test('holds neither record contents nor a payload over 64 kB', () => {
@@ -81,7 +90,7 @@ test('a plan that takes the same steps in another order does not replay', async 
     .replace(/await (steps[$\d]*)\.countRejects\(run\.reference\)/, 'await $1.countCopied(run.reference)')
     .replace(/await (steps[$\d]*)\.FIRST\(run\.reference\)/, 'await $1.countRejects(run.reference)');
   expect(swapped).not.toBe(code);
-  await expect(replay(history, swapped)).rejects.toThrow(DeterminismViolationError);
+  await expect(replay(history, { code: swapped })).rejects.toThrow(DeterminismViolationError);
 });
 
 test('a history in which two steps changed places does not replay', async () => {
@@ -99,7 +108,26 @@ test('a plan without the step that a history ends in does not replay', async () 
   const code = await readFile(workflowBundlePath, 'utf8');
   const without = code.replaceAll(/await run\.step\(["']done["'], \(\) => finalize[$\d]*\(run\.reference\)\);/g, '');
   expect(without).not.toBe(code);
-  await expect(replay(history, without)).rejects.toThrow(DeterminismViolationError);
+  await expect(replay(history, { code: without })).rejects.toThrow(DeterminismViolationError);
+});
+
+test('a plan that does not look for what a stopped round left of unfit items does not replay', async () => {
+  const history = await load(join(historiesFolder(planVersion), 'items-completed.json'));
+  const code = await codeWithNewKind();
+  const without = code.replace(/await run\.step\(stage, \(\) => rejectItems[$\d]*\(run\.reference, \[\]\)\);/, '');
+  expect(without).not.toBe(code);
+  await expect(replay(history, { code: without })).rejects.toThrow(DeterminismViolationError);
+});
+
+test('an item that is found unfit and not taken back does not replay', async () => {
+  const history = await load(join(historiesFolder(planVersion), 'item-unfit.json'));
+  const code = await codeWithNewKind();
+  const without = code.replace(
+    /await [\w$.]*CancellationScope[\w$.]*\.nonCancellable\(\(\) => undoItem[$\d]*\(run, item\)\);/,
+    '',
+  );
+  expect(without).not.toBe(code);
+  await expect(replay(history, { code: without })).rejects.toThrow(DeterminismViolationError);
 });
 
 test('a ramp that goes back without a word to the audit does not replay', async () => {
@@ -110,11 +138,15 @@ test('a ramp that goes back without a word to the audit does not replay', async 
     "((..._) => undefined)(ramp, { action: 'ramp.back'",
   );
   expect(without).not.toBe(code);
-  await expect(replay(history, without)).rejects.toThrow(DeterminismViolationError);
+  await expect(replay(history, { code: without })).rejects.toThrow(DeterminismViolationError);
 });
 
-function replay(history: string, code?: string): Promise<void> {
-  const workflowBundle = code === undefined ? { codePath: workflowBundlePath } : { code };
+async function codeWithNewKind(): Promise<string> {
+  const bundle = await bundleWithNewKind();
+  return 'code' in bundle ? bundle.code : readFile(bundle.codePath, 'utf8');
+}
+
+function replay(history: string, workflowBundle: WorkflowBundle = { codePath: workflowBundlePath }): Promise<void> {
   return Worker.runReplayHistory({ workflowBundle }, fromText(history), 'saju-records/replayed');
 }
 
