@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { MigrationAction } from '../domain/migration/migration.js';
-import { mainTableOf, parseRowName } from '../domain/migration/row-name.js';
+import { type RejectSelection, readSelection } from '../domain/migration/reject-selection.js';
+import { mainTableOf } from '../domain/migration/row-name.js';
 import type { RunReference } from '../domain/migration/run-reference.js';
 import { atSide } from '../postgres/databases.js';
 import { releaseRanges } from '../postgres/ledger/ranges.js';
@@ -71,11 +72,8 @@ export function createLedgerSteps({ databases, reach }: ActivityDependencies) {
 
     startVerification: (run: RunReference): Promise<string> => atCube(run, (cube) => startVerification(cube, run)),
 
-    acceptRejects: (run: RunReference, ids: 'all' | readonly string[], by: string, why: string): Promise<number> =>
-      atCube(run, (cube) => {
-        const rows = ids === 'all' ? ids : ids.map((id) => parseRowName(id, mainTableOf(run.kind)));
-        return acceptRejects(cube, run, rows, by, why);
-      }),
+    acceptRejects: (run: RunReference, selection: RejectSelection, by: string, why: string): Promise<number> =>
+      atCube(run, (cube) => acceptRejects(cube, run, readSelection(selection, mainTableOf(run.kind)), by, why)),
   };
 }
 

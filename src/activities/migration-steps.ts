@@ -1,5 +1,6 @@
 import type { MigrationKind } from '../domain/catalog.js';
 import type { MigrationOptions } from '../domain/migration/options.js';
+import type { RejectSelection } from '../domain/migration/reject-selection.js';
 import type { RunReference } from '../domain/migration/run-reference.js';
 import type { CopyLane, Finished, Kind, LaneRound, VerifyRound } from '../kinds/kind.js';
 import { atSide } from '../postgres/databases.js';
@@ -57,9 +58,9 @@ export function createMigrationSteps(deps: ActivityDependencies, registry: Reado
         return kind.repair(run, options, step);
       }),
 
-    /** Tries rejected rows again: all that are not in the target, or those named. */
-    retryRejects: (run: RunReference, options: MigrationOptions, ids: 'all' | readonly string[]): Promise<Finished> =>
-      byKind(run, (kind, step) => kind.retry(run, options, ids, step)),
+    /** Tries the selected rejects again that are not in the target. */
+    retryRejects: (run: RunReference, options: MigrationOptions, selection: RejectSelection): Promise<Finished> =>
+      byKind(run, (kind, step) => kind.retry(run, options, selection, step)),
 
     /** The undo of every move: removes what runs of the kind put there. */
     removeMovedRows: (run: RunReference): Promise<void> =>

@@ -1,4 +1,5 @@
 import { commonOptions, type MigrationOptions } from './migration/options.js';
+import type { SajuRejectReason } from './saju/convert-record.js';
 import { sajuSmokeCall } from './saju/smoke-call.js';
 import type { SmokeCall } from './smoke-call.js';
 
@@ -62,8 +63,8 @@ export interface KindEntry {
   readonly plan: Plan;
   /** Legacy's names of the tables. The first is the main one; parents come before their children. */
   readonly tables: readonly { readonly name: string; readonly parent?: string }[];
-  /** The reasons for which a row is not moved, in the order in which they are checked. */
-  readonly rejectReasons: readonly string[];
+  /** The reasons for which a row is not moved, in the order in which they are checked, each with what a person does about it. */
+  readonly rejectReasons: Readonly<Record<string, string>>;
   /** What a warning about a row that was moved means; evidence reports count such rows under this name. Left out: `warned`. */
   readonly warning?: string;
   /** Share of rows, in percent, past which rejects block a run. */
@@ -79,15 +80,20 @@ export const catalog = {
     cube: 'saju-cube',
     plan: 'rows',
     tables: [{ name: 'saju_records' }],
-    rejectReasons: [
-      'user_id_empty',
-      'calendar_missing',
-      'date_invalid',
-      'hour_invalid',
-      'pillar_invalid',
-      'timestamp_invalid',
-      'refused_by_target',
-    ],
+    rejectReasons: {
+      user_id_empty:
+        'Set user_id in legacy to the id of the owner, then retry; a record without an owner can only be accepted.',
+      calendar_missing: 'Set is_solar in legacy: true for a solar date, false for a lunar one; then retry.',
+      date_invalid:
+        'Correct the birth date in legacy: a part is missing, or the calendar that is_solar names has no such day or leap month; then retry.',
+      hour_invalid:
+        'Correct birth_hour (0 to 23, or null when it is unknown) and birth_minute (0 to 59) in legacy, then retry.',
+      pillar_invalid:
+        'Correct the pillars in legacy: each is one of the sixty, and hour_pillar is null where birth_hour is; then retry.',
+      timestamp_invalid: 'Set created_at and updated_at in legacy to times in the years 1 to 9999, then retry.',
+      refused_by_target:
+        'Look at the detail: it names the error code and the constraint with which the cube database refused the row. Change the row in legacy or the constraint, then retry.',
+    } satisfies Readonly<Record<SajuRejectReason | 'refused_by_target', string>>,
     warning: 'pillars_do_not_fit',
     rejectLimitPercent: 2,
     defaults: {},
@@ -111,6 +117,13 @@ export const contractKinds: readonly string[] = [
 
 export function kindEntry(kind: MigrationKind): KindEntry {
   return catalog[kind];
+}
+
+/** What a person does about rejects of a reason; a reason that only an older version knew has no text of its own. */
+export function rejectAdvice(kind: MigrationKind, reason: string): string {
+  const texts = kindEntry(kind).rejectReasons;
+  const known = Object.hasOwn(texts, reason) ? texts[reason] : undefined;
+  return known ?? 'Look at the detail of each, correct the rows in legacy, then retry; or accept them.';
 }
 
 /** The options of a run of the kind where nothing else is said. */

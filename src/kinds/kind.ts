@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { ReachCrashPoint } from '../base/crash-points.js';
 import type { ItemOutcome, ItemRef, RejectedItem } from '../domain/migration/items.js';
 import type { MigrationOptions } from '../domain/migration/options.js';
+import type { RejectSelection } from '../domain/migration/reject-selection.js';
 import type { RunReference } from '../domain/migration/run-reference.js';
 import type { Databases } from '../postgres/databases.js';
 import type { ItemClaim } from '../postgres/ledger/items.js';
@@ -69,13 +70,8 @@ export interface Kind {
   verify(run: RunReference, verificationId: string, step: StepContext): Promise<VerifyRound>;
   /** Makes the cube equal to legacy where the last verification found a difference. */
   repair(run: RunReference, options: MigrationOptions, step: StepContext): Promise<Finished>;
-  /** Tries rejects again: all that are not in the cube, or those named. */
-  retry(
-    run: RunReference,
-    options: MigrationOptions,
-    ids: 'all' | readonly string[],
-    step: StepContext,
-  ): Promise<Finished>;
+  /** Tries the selected rejects again that are not in the cube. */
+  retry(run: RunReference, options: MigrationOptions, selection: RejectSelection, step: StepContext): Promise<Finished>;
   /** The undo of every move: removes what runs of the kind own, children before their parents, and nothing else. */
   remove(run: RunReference, step: StepContext): Promise<void>;
   /**

@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { RejectItem } from '../../src/domain/migration/reject-item.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine } from '../support/engine.js';
 import { expectTargetEqualsSource } from '../support/equality.js';
+import { listed, summaryOf } from '../support/reject-pages.js';
 
 let databases: TestDatabases;
 let engine: Engine;
@@ -24,26 +26,9 @@ afterAll(async () => {
   await databases.drop();
 });
 
-interface Reject {
-  readonly id: string;
-  readonly reason: string;
-  readonly detail: string;
-  readonly attempts: number;
-  readonly payload: Readonly<Record<string, unknown>>;
-}
-
-/** Every reject of a run, read page by page. */
-async function rejectsOf(id: string): Promise<readonly Reject[]> {
-  const all: Reject[] = [];
-  let cursor: string | null = null;
-  do {
-    const query = cursor === null ? '' : `&cursor=${cursor}`;
-    const { body } = await engine.call('GET', `/v1/migrations/${id}/rejects?limit=7${query}`);
-    const page = body as { items: Reject[]; next_cursor: string | null };
-    all.push(...page.items);
-    cursor = page.next_cursor;
-  } while (cursor !== null);
-  return all;
+/** Those that are not in the target. */
+async function rejectsOf(id: string): Promise<readonly RejectItem[]> {
+  return (await listed(engine, id)).filter(({ resolution }) => resolution !== 'moved');
 }
 
 function topReasons(): string {
@@ -148,6 +133,18 @@ test('rows mended in legacy move with a retry, rows deleted there are gone, and 
   expect(new Map(ended.rows.map(({ id, resolution }) => [id, resolution]))).toEqual(
     new Map([...hours.map((id) => [id, 'migrated'] as const), ...deleted.map((id) => [id, 'gone'] as const)]),
   );
+  expect(await summaryOf(engine, 'retried')).toMatchObject({
+    open: rest.size,
+    accepted: 0,
+    moved: hours.length,
+    gone: deleted.length,
+    reasons: expect.arrayContaining([
+      expect.objectContaining({ reason: 'calendar_missing', open: 0, moved: 0, gone: deleted.length }),
+    ]),
+  });
+  const moved = await listed(engine, 'retried', '&resolution=moved');
+  expect(moved.map(({ id }) => id)).toEqual(hours.toSorted((a, b) => Number(a) - Number(b)));
+  for (const one of moved) expect(one).toMatchObject({ by: 'test', why: null, at: expect.stringMatching(/Z$/) });
   await expectTargetEqualsSource({ ...databases, rejected: rest });
   expect(view.progress).toMatchObject({
     migrated: 4950 + hours.length,

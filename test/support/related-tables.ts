@@ -12,7 +12,10 @@ const entry: KindEntry = {
   cube: 'paperwork-cube',
   plan: 'rows',
   tables: [{ name: 'shelves' }, { name: 'books', parent: 'shelves' }, { name: 'loans', parent: 'books' }],
-  rejectReasons: ['name_bad', 'refused_by_target'],
+  rejectReasons: {
+    name_bad: 'Change the name in legacy, then retry.',
+    refused_by_target: 'Look at the detail, then retry.',
+  },
   rejectLimitPercent: 2,
   defaults: {},
 };

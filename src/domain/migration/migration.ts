@@ -2,6 +2,7 @@ import type { MigrationKind } from '../catalog.js';
 import type { RequestProof } from '../plan-requests.js';
 import type { Side } from '../side.js';
 import type { MigrationOptions } from './options.js';
+import type { RejectSelection } from './reject-selection.js';
 
 /** The words of a migration's life: stages, states, actions. The control API and the workflows share them. */
 
@@ -146,7 +147,7 @@ export interface SteeringRequest {
   readonly by: string;
   readonly why?: string;
   /** For `rejects/accept` and `rejects/retry`: which ones; `all` unless given. */
-  readonly ids?: 'all' | readonly string[];
+  readonly ids?: RejectSelection;
   /** That the control API sent it. */
   readonly proof?: RequestProof;
 }

@@ -1,5 +1,5 @@
 import type { MigrationOptions } from '../../domain/migration/options.js';
-import { parseRowName } from '../../domain/migration/row-name.js';
+import { readSelection } from '../../domain/migration/reject-selection.js';
 import type { RunReference } from '../../domain/migration/run-reference.js';
 import { atSide } from '../../postgres/databases.js';
 import { meetsMovedRows } from '../../postgres/ledger/moved-rows.js';
@@ -95,10 +95,10 @@ export function createRowsKind(tables: RowTables): Kind {
         finished: await repairTables(repairContext(run, options, claim, step), writer),
       })),
 
-    retry: (run, options, ids, step) =>
+    retry: (run, options, selection, step) =>
       withClaimedWriter(step.databases, run, async (claim, writer) => {
-        const rows = ids === 'all' ? ids : ids.map((id) => parseRowName(id, main.table));
-        return { finished: await retryRejects(repairContext(run, options, claim, step), writer, rows) };
+        const selected = readSelection(selection, main.table);
+        return { finished: await retryRejects(repairContext(run, options, claim, step), writer, selected) };
       }),
 
     remove: async (run, { databases, reportProgress, reach }) => {

@@ -1,8 +1,9 @@
 import type pg from 'pg';
-import type { RowRef } from '../../domain/migration/row-name.js';
+import type { SelectedRejects } from '../../domain/migration/reject-selection.js';
 import type { RunStep } from '../../domain/migration/run-reference.js';
 import type { KindTable } from '../../domain/migration/table-rule.js';
 import { assertCurrent, currentStepSql, runStepValues } from './run-step.js';
+import { selectedSql, selectionValues } from './selected-rejects.js';
 
 /** A source item that could not be moved. `payload` is the item's content and stays in the ledger. */
 export interface RejectEntry {
@@ -67,14 +68,13 @@ export async function unresolvedRejectIds(
   table: string,
   after: bigint,
   upto: bigint,
-  limit?: number,
 ): Promise<bigint[]> {
   const found = await cube.query<{ source_id: string }>(
     `select source_id from ledger.rejects
       where migration_id = $1 and table_name = $2 and source_id > $3 and source_id <= $4
         and resolution in ('open', 'accepted')
-      order by source_id limit $5`,
-    [migrationId, table, after.toString(), upto.toString(), limit ?? null],
+      order by source_id`,
+    [migrationId, table, after.toString(), upto.toString()],
   );
   return found.rows.map((row) => BigInt(row.source_id));
 }
@@ -104,26 +104,21 @@ export async function formerRejectIds(
 export async function acceptRejects(
   cube: pg.Pool,
   fence: RunStep,
-  rows: 'all' | readonly RowRef[],
+  selection: SelectedRejects,
   by: string,
   why: string,
 ): Promise<number> {
   const found = await cube.query<{ is_current: boolean; accepted: string }>(
     `with fence as (${currentStepSql}),
      accepted as (
-       update ledger.rejects set resolution = 'accepted', accepted_by = $5, accepted_why = $6, accepted_at = now()
+       update ledger.rejects set resolution = 'accepted', accepted_by = $3, accepted_why = $4, accepted_at = now()
         where migration_id = $1 and resolution = 'open'
-          and ($3::text[] is null or (table_name, source_id) in (select * from unnest($3::text[], $4::bigint[])))
+          and ${selectedSql(5)}
           and exists (select from fence)
           and last_attempt_at <= (select coalesce(max(at), 'infinity') from ledger.events where migration_id = $1)
         returning 1)
      select exists (select from fence) as is_current, (select count(*) from accepted) as accepted`,
-    [
-      ...runStepValues(fence),
-      ...(rows === 'all' ? [null, null] : [rows.map(({ table }) => table), rows.map(({ id }) => id)]),
-      by,
-      why,
-    ],
+    [...runStepValues(fence), by, why, ...selectionValues(selection)],
   );
   return Number(assertCurrent(found, fence).accepted);
 }

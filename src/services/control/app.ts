@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { migrationSchema } from '../../api/migrations.js';
 import { problemResponses, problemSchema } from '../../api/problem.js';
-import { rejectPageSchema } from '../../api/rejects.js';
+import { rejectPageSchema, rejectSummarySchema } from '../../api/rejects.js';
 import { ledgerFailures } from '../../api/routes.js';
 import { Failure } from '../../base/failures.js';
 import { createAuthorization } from '../../http/authorization.js';
@@ -55,6 +55,7 @@ export async function buildControlApp(settings: ControlSettings): Promise<Fastif
   app.addSchema(problemSchema);
   app.addSchema(migrationSchema);
   app.addSchema(rejectPageSchema);
+  app.addSchema(rejectSummarySchema);
   await registerOpenapi(app);
   const weights = createLastWeights(settings.redis);
   const deps: ControlDependencies = {

@@ -8,6 +8,10 @@ const reject = {
   reason: 'name_empty',
   detail: { children: 3, text: 'name' },
   attempts: 2,
+  resolution: 'open' as const,
+  by: null,
+  why: null,
+  at: null,
 };
 const follower = { ...reject, table: 'talisman_orders', id: '8', detail: 'created_at' };
 

@@ -6,6 +6,7 @@ import {
   defaultOptionsOf,
   kindEntry,
   migrationKinds,
+  rejectAdvice,
   workflowTypeOf,
 } from '../../../src/domain/catalog.js';
 import { cubeIds, smokeCallsOf, trafficNameOfKind } from '../../../src/domain/cubes.js';
@@ -60,13 +61,24 @@ describe.each(migrationKinds)('%s', (kind) => {
     expect(trafficNameOfKind(kind)).toBeTruthy();
   });
 
+  test('says of every reason what to do about it: one sentence or two, and none twice', () => {
+    const texts = Object.keys(rejectReasons).map((reason) => rejectAdvice(kind, reason));
+    for (const text of texts) expect(text).toMatch(/^[A-Z].{30,220}\.$/);
+    expect(new Set(texts).size).toBe(texts.length);
+  });
+
   test('closes its reasons with what every kind has', () => {
-    expect(rejectReasons.slice(-2)).toEqual(['timestamp_invalid', 'refused_by_target']);
+    expect(Object.keys(rejectReasons).slice(-2)).toEqual(['timestamp_invalid', 'refused_by_target']);
   });
 });
 
 test('a saju record is rejected for the reasons of the catalogue', () => {
-  expect(kindEntry('saju-records').rejectReasons).toEqual([...sajuRejectReasons, 'refused_by_target']);
+  expect(Object.keys(kindEntry('saju-records').rejectReasons)).toEqual([...sajuRejectReasons, 'refused_by_target']);
+});
+
+test('an unknown reason has a text too, whatever its name', () => {
+  for (const reason of ['drawing_unreadable', 'toString', '__proto__', ''])
+    expect(rejectAdvice('saju-records', reason)).toMatch(/^Look at the detail of each/);
 });
 
 test('a saju record that is moved with a warning is reported under the name of its only warning', () => {

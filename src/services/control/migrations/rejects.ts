@@ -1,13 +1,16 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { problemResponses } from '../../../api/problem.js';
-import { acceptBody, rejectPageQuery, retryBody } from '../../../api/rejects.js';
+import { acceptBody, type RetryBody, rejectPageQuery, retryBody } from '../../../api/rejects.js';
 import { requesterHeaders } from '../../../api/requester-headers.js';
 import { idParameter, ledgerFailures, planProblems } from '../../../api/routes.js';
 import { Failure } from '../../../base/failures.js';
 import { kindEntry, type MigrationKind } from '../../../domain/catalog.js';
+import { isNamed, type RejectSelection, readSelection } from '../../../domain/migration/reject-selection.js';
 import { mainTableOf, parseRowName, type RowRef, rowName } from '../../../domain/migration/row-name.js';
-import { hasUnresolvedReject, readRejectPage } from '../../../postgres/ledger/reject-page.js';
+import { type RejectTable, readRejectPage } from '../../../postgres/ledger/reject-page.js';
+import { readRejectSummary } from '../../../postgres/ledger/reject-summary.js';
+import { hasUnresolvedReject } from '../../../postgres/ledger/selected-rejects.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { steer } from './steering.js';
 import { knownMigration } from './views.js';
@@ -21,16 +24,17 @@ const accepted = {
 export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependencies): void {
   const routes = app.withTypeProvider<TypeBoxTypeProvider>();
   const { cube, authorization } = deps;
+  const reads = authorization.require('migration:read');
   const writes = authorization.require('migration:write');
 
   routes.get(
     '/v1/migrations/:id/rejects',
     {
-      onRequest: authorization.require('records:read'),
+      onRequest: reads,
       schema: {
         operationId: 'listRejects',
         tags: ['rejects'],
-        summary: 'Rejected rows with their contents',
+        summary: 'Rejected rows, page by page; with their contents for a token that holds records:read',
         params: idParameter,
         querystring: rejectPageQuery,
         response: {
@@ -41,15 +45,33 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
     },
     async (request) => {
       const { kind } = await knownMigration(deps, request.params.id);
-      const tables = kindEntry(kind).tables;
-      const { cursor } = request.query;
-      const [after] = readRowNames('querystring.cursor', kind, cursor === undefined ? [] : [cursor]);
+      const { cursor, table, reason, resolution } = request.query;
+      checkTable('querystring.table', kind, table);
+      const row = namedRow('querystring.id', kind, inTable(request.query.id, table));
+      const after = namedRow('querystring.cursor', kind, cursor);
       const max = Number(request.query.limit ?? 100);
-      const listed = tables.map(({ name }) => ({ name, isParent: tables.some(({ parent }) => parent === name) }));
-      const items = await readRejectPage(cube, request.params.id, listed, after, max);
+      const listed = listedTables(kind, table, row?.table);
+      const contents = authorization.callerOf(request).permissions.includes('records:read');
+      const wanted = { id: row?.id, reason, resolution, contents };
+      const items = await readRejectPage(cube, request.params.id, listed, wanted, after, max);
       const last = items.length === max ? items.at(-1) : undefined;
       return { items, next_cursor: last === undefined ? null : rowName(last, mainTableOf(kind)) };
     },
+  );
+
+  routes.get(
+    '/v1/migrations/:id/rejects/summary',
+    {
+      onRequest: reads,
+      schema: {
+        operationId: 'summarizeRejects',
+        tags: ['rejects'],
+        summary: 'Rejected rows counted by table and reason, with what to do about each',
+        params: idParameter,
+        response: { 200: { $ref: 'RejectSummary#' }, ...problemResponses('not_found', ...ledgerFailures) },
+      },
+    },
+    async (request) => readRejectSummary(cube, await knownMigration(deps, request.params.id)),
   );
 
   routes.post(
@@ -67,10 +89,10 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
       },
     },
     async (request, reply) => {
-      const body = request.body as { ids?: string[] } | null;
-      await checkKnownIds(deps, request.params.id, body?.ids);
+      const selection = selectionOf((request.body as RetryBody | null) ?? {});
+      await checkSelection(deps, request.params.id, selection);
       const by = authorization.callerOf(request).cubeId;
-      const steering = { by, ...(body?.ids === undefined ? {} : { ids: body.ids }) };
+      const steering = { by, ...(selection === undefined ? {} : { ids: selection }) };
       return reply.code(202).send(await steer(deps, request, request.params.id, 'rejects/retry', steering));
     },
   );
@@ -90,24 +112,62 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
       },
     },
     async (request, reply) => {
-      const { ids, all, by, why } = request.body;
-      if ((ids === undefined) === (all === undefined))
-        throw new Failure('invalid_input', 'The body must have either ids or all.', { details: { field: 'body.ids' } });
-      await checkKnownIds(deps, request.params.id, ids);
-      const steering = { by, why, ids: ids ?? ('all' as const) };
+      const { all, by, why } = request.body;
+      const selection = selectionOf(request.body);
+      if ((selection === undefined) === (all === undefined))
+        throw new Failure('invalid_input', 'The body must have one of ids, all, and table or reason.', {
+          details: { field: 'body.ids' },
+        });
+      await checkSelection(deps, request.params.id, selection);
+      const steering = { by, why, ids: selection ?? ('all' as const) };
       return reply.code(202).send(await steer(deps, request, request.params.id, 'rejects/accept', steering));
     },
   );
 }
 
-/** Throws `not_found` where none of the ids is one of a reject that is not in the target: nothing would be done. */
-async function checkKnownIds(deps: ControlDependencies, id: string, ids: readonly string[] | undefined): Promise<void> {
+/** The selection of a body; undefined where it names nothing. */
+function selectionOf({ ids, table, reason }: RetryBody): Exclude<RejectSelection, 'all'> | undefined {
+  const filter = { ...(table === undefined ? {} : { table }), ...(reason === undefined ? {} : { reason }) };
+  const isFiltered = table !== undefined || reason !== undefined;
+  if (ids === undefined) return isFiltered ? filter : undefined;
+  if (!isFiltered) return ids;
+  throw new Failure('invalid_input', 'The body has ids and a table or a reason; it takes one or the other.', {
+    details: { field: 'body.ids' },
+  });
+}
+
+/** Throws `not_found` where no reject that is not in the target is selected: nothing would be done. */
+async function checkSelection(
+  deps: ControlDependencies,
+  id: string,
+  selection: RejectSelection | undefined,
+): Promise<void> {
   const { kind } = await knownMigration(deps, id);
-  const rows = readRowNames('body.ids', kind, ids ?? []);
-  if (ids === undefined || (await hasUnresolvedReject(deps.cube, id, rows))) return;
-  throw new Failure('not_found', `None of these ids is a reject of migration ${id}; nothing was done.`, {
+  if (selection === undefined || selection === 'all') return;
+  if (isNamed(selection)) readRowNames('body.ids', kind, selection);
+  else checkTable('body.table', kind, selection.table);
+  if (await hasUnresolvedReject(deps.cube, id, readSelection(selection, mainTableOf(kind)))) return;
+  const what = isNamed(selection) ? 'None of these ids is a reject' : 'There is no such reject';
+  throw new Failure('not_found', `${what} of migration ${id}; nothing was done.`, {
     hint: `List its rejects with \`cubeshift migrate rejects ${id}\`.`,
   });
+}
+
+/** The tables that a page lists, parents before their children: all of the kind but for those that a request excludes. */
+function listedTables(kind: MigrationKind, ...wanted: readonly (string | undefined)[]): readonly RejectTable[] {
+  const { tables } = kindEntry(kind);
+  return tables
+    .filter(({ name }) => wanted.every((one) => one === undefined || one === name))
+    .map(({ name }) => ({ name, isParent: tables.some(({ parent }) => parent === name) }));
+}
+
+/** The name of a row in a table: `5` is of the main table where no other one is named. */
+function inTable(name: string | undefined, table: string | undefined): string | undefined {
+  return name === undefined || table === undefined || name.includes(':') ? name : `${table}:${name}`;
+}
+
+function namedRow(field: string, kind: MigrationKind, name: string | undefined): RowRef | undefined {
+  return name === undefined ? undefined : readRowNames(field, kind, [name])[0];
 }
 
 /**
@@ -115,15 +175,17 @@ async function checkKnownIds(deps: ControlDependencies, id: string, ids: readonl
  * middle of a run, and so is a table that the kind does not have.
  */
 function readRowNames(field: string, kind: MigrationKind, names: readonly string[]): readonly RowRef[] {
-  const tables = kindEntry(kind).tables.map(({ name }) => name);
   const rows = names.map((name) => parseRowName(name, mainTableOf(kind)));
-  const strange = rows.find(({ table }) => !tables.includes(table));
-  if (strange !== undefined) {
-    throw new Failure('invalid_input', `${field} names a table ${strange.table}, which ${kind} does not have.`, {
-      hint: `Its tables are ${tables.join(', ')}.`,
-      details: { field },
-    });
-  }
+  for (const { table } of rows) checkTable(field, kind, table);
   if (rows.every(({ id }) => BigInt.asIntN(64, BigInt(id)) === BigInt(id))) return rows;
   throw new Failure('invalid_input', `${field} must hold ids of 64 bits.`, { details: { field } });
+}
+
+function checkTable(field: string, kind: MigrationKind, table: string | undefined): void {
+  const tables = kindEntry(kind).tables.map(({ name }) => name);
+  if (table === undefined || tables.includes(table)) return;
+  throw new Failure('invalid_input', `${field} names a table ${table}, which ${kind} does not have.`, {
+    hint: `Its tables are ${tables.join(', ')}.`,
+    details: { field },
+  });
 }

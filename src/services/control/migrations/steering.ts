@@ -8,6 +8,7 @@ import {
   type MigrationView,
   type SteeringRequest,
 } from '../../../domain/migration/migration.js';
+import { isNamed } from '../../../domain/migration/reject-selection.js';
 import { appendAudit } from '../../../postgres/audit.js';
 import { readStateSequence } from '../../../postgres/ledger/run-state.js';
 import { readStart } from '../../../postgres/ledger/runs.js';
@@ -84,6 +85,6 @@ function auditDetails(view: MigrationView, { ids, ...request }: SteeringRequest)
     kind: view.kind,
     stage: view.stage,
     ...request,
-    ...(ids === undefined ? {} : { rejects: ids === 'all' ? ids : ids.length }),
+    ...(ids === undefined ? {} : { rejects: isNamed(ids) ? ids.length : ids }),
   };
 }
