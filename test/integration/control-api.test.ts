@@ -115,7 +115,6 @@ function resolve(schema: unknown): unknown {
 /** The contract's rule. */
 function neededPermission(method: string, path: string): string | undefined {
   if (!path.startsWith('/v1/')) return undefined;
-  if (path.endsWith('/rejects')) return 'records:read';
   return method === 'get' ? 'migration:read' : 'migration:write';
 }
 
