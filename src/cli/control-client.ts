@@ -44,7 +44,10 @@ export function createControlClient(person: string | undefined): ControlClient {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(30_000),
       }).catch((error: unknown) => {
-        throw new Failure('control_unreachable', `The control API at ${url} cannot be reached.`, { cause: error });
+        throw new Failure('control_unreachable', `The control API at ${url} cannot be reached.`, {
+          ...(method === 'GET' ? { safe: 'Nothing was changed; migrations and ramps that have begun continue.' } : {}),
+          cause: error,
+        });
       });
       const answer: unknown = await response.json().catch(() => undefined);
       if (!response.ok) throw failureOf(answer, response.status);
@@ -106,11 +109,12 @@ function stackUnlessSet(name: 'CONTROL_URL' | 'CUBE_JWT_SECRET'): Readonly<Recor
 function failureOf(answer: unknown, status: number): Failure {
   if (typeof answer !== 'object' || answer === null)
     return new Failure('unexpected', `The control API answered ${status} without a word.`);
-  const { type, detail, hint } = answer as Record<string, unknown>;
+  const { type, detail, safe, hint } = answer as Record<string, unknown>;
   return new Failure(
     isFailureType(type) ? type : 'unexpected',
     String(detail ?? `The control API answered ${status}.`),
     {
+      ...(typeof safe === 'string' ? { safe } : {}),
       ...(typeof hint === 'string' ? { hint } : {}),
     },
   );

@@ -15,6 +15,7 @@ export function exitCodeOf(type: FailureType): ExitCode {
     case 'redis_unreachable':
     case 'metrics_unreachable':
     case 'control_unreachable':
+    case 'registry_unreachable':
       return exitCodes.unreachable;
     case 'not_at_this_stage':
     case 'conflict':

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { Failure } from '../base/failures.js';
 import { exitCodes } from './exit-codes.js';
+import { failureLines } from './failure-lines.js';
 import { output } from './output.js';
 import { createProgram } from './program.js';
 
@@ -17,7 +18,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   else if (error instanceof Failure) {
-    output.talk(error.message);
+    for (const line of failureLines(error)) output.talk(line);
     process.exitCode = exitCodes.usage;
   } else throw error;
 }

@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { MigrationList } from '../api/migrations.js';
 import type { RejectPage } from '../api/rejects.js';
-import { Failure } from '../base/failures.js';
+import { Failure, isFailureType } from '../base/failures.js';
 import { contractKinds, migrationKinds } from '../domain/catalog.js';
 import { endedStatuses, type MigrationAction, type MigrationView } from '../domain/migration/migration.js';
 import { type Connect, type ControlClient, readMigrationView } from './control-client.js';
 import { type ExitCode, exitCodeOf as exitCodeOfFailure, exitCodes } from './exit-codes.js';
+import { failureLines } from './failure-lines.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { conclude, type Output, table } from './output.js';
 import { isConfirmed } from './question.js';
@@ -280,11 +281,16 @@ function describe(view: MigrationView): string {
     `${view.kind} ${view.id}: ${view.status} at ${view.stage}`,
     progressLine(view),
     `verification ${view.verification.status}, ${view.verification.compared} rows compared`,
-    ...(view.error === null ? [] : [view.error.message, view.error.hint]),
+    ...(view.error === null ? [] : failureLines(failureOfView(view.error))),
     ...view.verification.mismatches.slice(0, 10).map((one) => differenceLine(view.kind, one)),
     endedStatuses.has(view.status) ? '' : `possible now: ${view.actions.join(', ')}`,
   ];
   return lines.filter((line) => line !== '').join('\n');
+}
+
+/** What stopped a run, as of any failure of its type. */
+function failureOfView({ type, message, hint }: NonNullable<MigrationView['error']>): Failure {
+  return new Failure(isFailureType(type) ? type : 'unexpected', message, { hint });
 }
 
 function progressLine({ stage, progress }: MigrationView): string {

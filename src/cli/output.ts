@@ -1,5 +1,6 @@
-import { failureRule, toFailure } from '../base/failures.js';
+import { toFailure } from '../base/failures.js';
 import { type ExitCode, exitCodeOf } from './exit-codes.js';
+import { failureLines } from './failure-lines.js';
 
 /** Where a command writes: results to stdout, talk to stderr. */
 export interface Output {
@@ -47,16 +48,15 @@ export function table(given: readonly (readonly string[])[]): string {
 }
 
 /**
- * Runs a command's work and sets the exit code: what it returns, or that of the failure it threw, printed in one sentence
- * with what to do next.
+ * Runs a command's work and sets the exit code: what it returns, or that of the failure it threw, which is printed as
+ * `failureLines` says.
  */
 export async function conclude(work: () => Promise<ExitCode>): Promise<void> {
   try {
     process.exitCode = await work();
   } catch (error) {
     const failure = toFailure(error);
-    output.talk(failure.message);
-    output.talk(failure.hint === '' ? failureRule(failure.type).hint : failure.hint);
+    for (const line of failureLines(failure)) output.talk(line);
     process.exitCode = exitCodeOf(failure.type);
   }
 }

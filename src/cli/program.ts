@@ -4,7 +4,8 @@ import { registerAuditCommands } from './audit.js';
 import { registerCheckCommand } from './check.js';
 import { createControlClient } from './control-client.js';
 import { registerCubeCommands } from './cubes.js';
-import { addExamples } from './examples.js';
+import { addExamples, wordsOf } from './examples.js';
+import { usageLines } from './failure-lines.js';
 import { registerMigrateCommands } from './migrate.js';
 import type { Output } from './output.js';
 import { personNamed } from './person.js';
@@ -39,6 +40,12 @@ export function createProgram(output: Output): Command {
   registerTrafficCommands(program, output, connect);
   const commands = allCommands(program);
   for (const command of commands) command.exitOverride().copyInheritedSettings(program);
+  for (const command of [program, ...commands])
+    command.configureOutput({
+      outputError: (text) => {
+        for (const line of usageLines(text, wordsOf(command))) output.talk(line);
+      },
+    });
   addExamples(program, commands);
   return program;
 }

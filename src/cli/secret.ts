@@ -53,6 +53,7 @@ async function changeCubeSecret(forgetFormer: boolean, output: Output, connect: 
   const environment = home.environment();
   if (environment === undefined)
     throw new Failure('control_unreachable', `There is no stack in ${home.folder}.`, {
+      safe: 'Nothing was changed.',
       hint: 'Bring it up with `cubeshift up`.',
     });
   const path = environment.TOKEN_SECRETS_FILE ?? '';

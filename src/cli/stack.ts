@@ -134,7 +134,9 @@ export function registerStackCommands(program: Command, output: Output): void {
 export function liveEnvironment(): Readonly<Record<string, string>> {
   const environment = currentHome().environment();
   if (environment === undefined) {
-    throw new Failure('control_unreachable', `There is no stack in ${currentHome().folder}.`);
+    throw new Failure('control_unreachable', `There is no stack in ${currentHome().folder}.`, {
+      safe: 'Nothing was changed.',
+    });
   }
   const changed = readSecretsFile(environment.TOKEN_SECRETS_FILE ?? '').cube;
   const live = {

@@ -9,6 +9,7 @@ export function problemOf(failure: Failure, status: number = failureRule(failure
     title: failure.type.replaceAll('_', ' '),
     status,
     detail: failure.message,
+    safe: failure.safe,
     hint: failure.hint,
     ...(typeof field === 'string' ? { field } : {}),
     ...(Array.isArray(actions) ? { actions: actions.map(String) } : {}),

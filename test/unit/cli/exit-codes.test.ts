@@ -12,6 +12,7 @@ test('every failure ends the command line as the contract says', () => {
     redis_unreachable: 3,
     metrics_unreachable: 3,
     control_unreachable: 3,
+    registry_unreachable: 3,
     not_at_this_stage: 4,
     conflict: 4,
     verification_mismatch: 5,

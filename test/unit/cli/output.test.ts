@@ -61,10 +61,11 @@ describe('a command', () => {
     expect(run('throw new Failure("control_unreachable", "It cannot be reached.", { hint: "Start it." });')).toEqual({
       status: 3,
       stdout: '',
-      stderr: 'It cannot be reached.\nStart it.\n',
+      stderr:
+        'It cannot be reached.\nMigrations and ramps that have begun continue; whether this request had an effect is unknown.\nStart it.\n',
     });
     expect(run('throw new Failure("conflict", "It exists.", { hint: "" });').stderr).toBe(
-      'It exists.\nLook at it with `cubeshift migrate status ID` first.\n',
+      'It exists.\nNothing was changed.\nLook at it with `cubeshift migrate status ID` first.\n',
     );
   });
 

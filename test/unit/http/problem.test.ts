@@ -109,6 +109,7 @@ describe('an error becomes a problem', () => {
         title: type.replaceAll('_', ' '),
         status: failureRule(type).httpStatus,
         detail: 'So it is.',
+        safe: failureRule(type).safe,
         hint: failureRule(type).hint,
       });
     }
