@@ -41,7 +41,7 @@ const description = [
   'Starts, follows and steers migrations, brings users over to cubes, and deploys versions of cubes.',
   '',
   'A call that is answered 202 is carried out or visibly refused. Every error is `application/problem+json`: `detail` says what',
-  'happened, `hint` what to do next, and a 409 of a migration lists in `actions` what is possible now.',
+  'happened, `safe` what did not, `hint` what to do next; a 409 of a migration lists in `actions` what is possible now.',
   'A request that is not HTTP, that has headers over 16 KiB, or that takes longer than 30 seconds to arrive is answered 400,',
   '431 or 408, whatever its path, and the connection is closed.',
   '',
