@@ -28,7 +28,7 @@ afterAll(async () => {
   await databases.drop();
 });
 
-test('lists every operation, without a token, and asks no other host for anything', async () => {
+test('lists every operation, without a token, and requests nothing of another host', async () => {
   await page.goto(`${engine.url}/docs`);
   await page.waitForSelector('.opblock');
   const shown = await page.locator('.opblock').evaluateAll((blocks) => blocks.map(({ id }) => id.split('-').at(-1)));

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type ApiDocument, operationsOf, type Response } from './finish-document.js';
 
-/** Moves what several operations have in common into `components`: schemas with a title, and problems that are told alike. */
+/** Moves what several operations have in common into `components`: schemas with a title, and problems with the same text. */
 export function shareParts(document: ApiDocument): void {
   shareProblems(document);
   const { schemas } = document.components;
