@@ -1,6 +1,7 @@
 import { toFailure } from '../base/failures.js';
 import { type ExitCode, exitCodeOf } from './exit-codes.js';
 import { failureLines } from './failure-lines.js';
+import { systemFailure } from './system-failure.js';
 
 /** Where a command writes: results to stdout, talk to stderr. */
 export interface Output {
@@ -55,7 +56,7 @@ export async function conclude(work: () => Promise<ExitCode>): Promise<void> {
   try {
     process.exitCode = await work();
   } catch (error) {
-    const failure = toFailure(error);
+    const failure = toFailure(error, systemFailure);
     for (const line of failureLines(failure)) output.talk(line);
     process.exitCode = exitCodeOf(failure.type);
   }

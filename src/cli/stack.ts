@@ -21,6 +21,7 @@ import { LogTail, openLog } from '../state/logs.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { conclude, type Output, table } from './output.js';
+import { fullStateFolder } from './system-failure.js';
 
 interface UpOptions {
   readonly records: number;
@@ -211,6 +212,9 @@ async function upDetached({ records, sharedMachine }: UpOptions, output: Output)
   });
   said.passOn();
   if (outcome === 'ended') {
+    // On a full disk its words are lost.
+    const full = fullStateFolder(home.folder);
+    if (full !== undefined) throw full;
     // It has said why, in one sentence, and its code says what kind of failure it was.
     const known = Object.values(exitCodes).find((one) => one === code && one !== exitCodes.done);
     if (known !== undefined && known !== exitCodes.failed) return known;

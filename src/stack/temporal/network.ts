@@ -94,7 +94,7 @@ export function inNetworkOf(
 /** How this machine gives a process a network of its own; the reason when it does not. Makes one and lets it go. */
 export async function findNetworkWay(
   env: Readonly<Record<string, string>>,
-): Promise<{ readonly way: NetworkWay } | { readonly reason: string }> {
+): Promise<{ readonly way: NetworkWay } | { readonly reason: string; readonly missing?: 'python3' }> {
   const ways: readonly NetworkWay[] = process.getuid?.() === 0 ? ['root', 'user'] : ['user'];
   let reason = '';
   for (const way of ways) {
@@ -103,6 +103,8 @@ export async function findNetworkWay(
       await promisify(execFile)(command, args, { env, cwd: '/', timeout: 10_000 });
       return { way };
     } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+        return { reason: 'there is no python3', missing: 'python3' };
       reason ||= reasonOf(error);
     }
   }
@@ -136,5 +138,5 @@ export function listensInNetworkOf(pid: number, ports: readonly number[]): boole
 function reasonOf(error: unknown): string {
   const written = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
   if (written !== '') return written.split('\n').at(-1) ?? '';
-  return error instanceof Error && 'code' in error ? `unshare: ${String(error.code)}` : 'unshare fails';
+  return 'unshare fails';
 }
