@@ -78,10 +78,16 @@ function requestFailure(error: unknown): Failure | undefined {
     ].join('.');
     return new Failure('invalid_input', `${field} ${first.message ?? 'is not valid'}.`, { details: { field } });
   }
-  const sentences: Readonly<Record<number, string>> = {
-    400: 'The request could not be read: its body is not valid JSON, or its headers contradict it.',
-    413: 'The body is larger than 1 MiB.',
-    415: 'The body must be application/json.',
-  };
-  return new Failure('invalid_input', sentences[known.statusCode] ?? 'The request could not be read.');
+  const [sentence, hint] = unread[known.statusCode] ?? ['The request could not be read.', 'Send it well-formed.'];
+  return new Failure('invalid_input', sentence, { hint });
 }
+
+/** Why a body was not read, and what to send instead. */
+const unread: Readonly<Record<number, readonly [string, string]>> = {
+  400: [
+    'The request could not be read: its body is not valid JSON, or its headers contradict it.',
+    'Send valid JSON, of the length that the headers name.',
+  ],
+  413: ['The body is larger than 1 MiB.', 'Send a smaller body.'],
+  415: ['The body must be application/json.', 'Send JSON, with `Content-Type: application/json`.'],
+};

@@ -28,6 +28,9 @@ export async function checkWarm({ keptVersions, warmVersionOf }: ControlDependen
 
 /** The view of a change, or 404 where there was none. */
 export function found<T>(view: T | undefined, what: string, cubeId: string): T {
-  if (view === undefined) throw new Failure('not_found', `There was no ${what} of ${cubeId}.`, { hint: '' });
+  if (view === undefined)
+    throw new Failure('not_found', `There was no ${what} of ${cubeId}.`, {
+      hint: `Look at the cube with \`cubeshift cubes list\`.`,
+    });
   return view;
 }

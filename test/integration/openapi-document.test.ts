@@ -1,0 +1,303 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { DeploymentView, RollbackView } from '../../src/domain/deployment/cube-changes.js';
+import { ApiCaller, type NamedOperation } from '../support/api-caller.js';
+import { ApiStack } from '../support/api-stack.js';
+import { until } from '../support/conditions.js';
+import { documentedAnswers, loggedAnswers } from '../support/documented-answers.js';
+import { testSecret } from '../support/engine.js';
+import { RecordedExamples } from '../support/recorded-examples.js';
+
+/**
+ * Every operation of the control API answers each status that its document names, and no other; the examples in the document
+ * are these answers. `node scripts/record-examples.mjs` records them anew.
+ */
+const examples = new RecordedExamples();
+let stack: ApiStack;
+let api: ApiCaller;
+/** Its servers are away: what it answers all the same is no example. */
+let spoiled: ApiCaller;
+
+beforeAll(async () => {
+  stack = await ApiStack.start({ records: 2000, versions: { '1.0.0': 'good', '1.1.0': 'good' } });
+  api = new ApiCaller(stack.engine, (...exchange) => examples.note(...exchange));
+  spoiled = new ApiCaller(stack.engine, (operation, request, answer) => {
+    if (answer.status >= 400) examples.note(operation, request, answer);
+  });
+});
+afterAll(() => stack.stop());
+
+/** Statuses that no call here can bring about, and why. */
+const justified: Readonly<Record<string, string>> = {
+  'cutoverMigration 202': 'only a migration of mode live can be cut over; this version has none',
+};
+
+const saju = { id: 'saju' };
+const cube = { id: 'saju-cube' };
+const kind = { id: 'saju-records' };
+const first = { id: 'saju-2026' };
+const cancelled = { id: 'cancelled' };
+
+test('before anything was done', async () => {
+  for (const operation of ['getHealth', 'getReadiness', 'getMetrics', 'listCubes', 'listKnownSecrets'])
+    await api.call(operation, 200);
+  await api.call('getCube', 200, cube);
+  await api.call('getTraffic', 200, saju);
+  await api.call('rollbackCube', 409, cube);
+  await api.call('acknowledgeRollback', 409, { ...cube, body: { why: 'looked at by hand' } });
+});
+
+test('migrations that are given up', async () => {
+  for (const [id, action] of [
+    ['cancelled', 'cancelMigration'],
+    ['rolled-back', 'rollbackMigration'],
+  ] as const) {
+    await api.call('startMigration', 202, { ...kind, body: { id } });
+    await stack.engine.waitFor(id, 'past its preflight', ({ stage }) => stage !== 'preflight');
+    await api.call(action, 202, { id });
+    await stack.engine.waitFor(id, 'ended', ({ finished_at }) => finished_at !== null);
+    await api.call(action, 409, { id });
+  }
+  for (const action of ['resumeMigration', 'verifyMigration', 'repairMigration', 'retryRejects'])
+    await api.call(action, 409, cancelled);
+  await api.call('acceptRejects', 409, { ...cancelled, body: { all: true, by: 'kim', why: 'too late' } });
+  await api.call('followMigration', 200, cancelled);
+});
+
+test('a migration from its start to the acceptance of its rejects', async () => {
+  const options = { rows_per_second: 1000, lanes: 1 };
+  await api.call('startMigration', 202, { ...kind, body: { id: first.id, mode: 'copy', options } });
+  await api.call('startMigration', 409, { ...kind, body: { id: 'another' } });
+  await stack.engine.waitFor(first.id, 'copying', ({ stage }) => stage === 'copying');
+  await api.call('completeMigration', 409, first);
+  await api.call('cutoverMigration', 409, { ...first, body: {} });
+  await api.call('pauseMigration', 202, first);
+  await stack.engine.waitFor(first.id, 'paused', ({ status }) => status === 'paused');
+  await api.call('pauseMigration', 409, first);
+  await api.call('resumeMigration', 202, first);
+  await api.call('getMigration', 200, first);
+  await stack.engine.waitFor(first.id, 'at rest', ({ status }) => status === 'waiting');
+  await api.call('listMigrations', 200);
+  await stack.databases.legacy.query(`update saju_records set interpretation = 'changed' where id = 1`);
+  await api.call('verifyMigration', 202, first);
+  await stack.engine.waitFor(first.id, 'blocked', ({ status }) => status === 'blocked');
+  await api.call('repairMigration', 202, first);
+  await stack.engine.waitFor(first.id, 'at rest', ({ status }) => status === 'waiting');
+  await api.call('listRejects', 200, { ...first, query: '?limit=3' });
+  const [id = ''] = stack.databases.rejected.keys();
+  await api.call('retryRejects', 202, { ...first, body: { ids: [id] } });
+  await stack.engine.waitFor(first.id, 'at rest', ({ status, pending }) => status === 'waiting' && pending === null);
+  await api.call('acceptRejects', 202, {
+    ...first,
+    body: { all: true, by: 'kim', why: 'wrong in legacy for years; the users were told' },
+  });
+  await stack.engine.waitFor(first.id, 'ready to be completed', ({ actions }) => actions.includes('complete'));
+  await api.call('getReport', 200, first);
+});
+
+test('versions of a cube', async () => {
+  const deployed = () =>
+    until('the change of the cube to end', async () => {
+      const view = (await api.call('getDeployment', 200, cube)) as DeploymentView;
+      return view.status !== 'running' && view;
+    });
+  await api.call('getDeployment', 404, cube);
+  await api.call('deployCube', 202, { ...cube, body: { version: '1.1.0', instances: 1, watch_seconds: 1 } });
+  for (const operation of ['deployCube', 'restartCube'])
+    await api.call(operation, 409, { ...cube, ...(operation === 'deployCube' ? { body: { version: '1.1.0' } } : {}) });
+  expect(await deployed()).toMatchObject({ status: 'done' });
+  await api.call('restartCube', 202, cube);
+  expect(await deployed()).toMatchObject({ status: 'done' });
+  await api.call('scaleCube', 409, { ...cube, body: { instances: 999 } });
+  await api.call('scaleCube', 202, { ...cube, body: { instances: 2 } });
+  expect(await deployed()).toMatchObject({ status: 'done' });
+  await api.call('listCubes', 200);
+  await api.call('getCube', 200, cube);
+});
+
+test('traffic by hand and by a ramp', async () => {
+  const change = { enabled: true, percentage: 1, why: 'the first users' };
+  await api.call('setTraffic', 200, { ...saju, body: change });
+  await api.call('setTraffic', 409, { ...saju, body: { percentage: 5, only_if_percentage: 3 } });
+  await api.call('getTraffic', 200, saju);
+  await api.call('getRamp', 404, saju);
+  const ramp = { steps: [10, 50, 100], interval_seconds: 600 };
+  await api.call('startRamp', 202, { ...saju, body: ramp });
+  await api.call('startRamp', 409, { ...saju, body: ramp });
+  await api.call('getRamp', 200, saju);
+  await api.call('pauseRamp', 202, saju);
+  await api.call('pauseRamp', 409, saju);
+  await api.call('resumeRamp', 202, saju);
+  await api.call('setRamp', 202, { ...saju, body: { percentage: 20, why: 'a day without complaints' } });
+  await api.call('alarmRamp', 202, { ...saju, body: { why: 'users call about wrong pillars' } });
+  await api.call('stopRamp', 202, saju);
+  await api.call('resumeRamp', 409, saju);
+  await api.call('setRamp', 409, { ...saju, body: { percentage: 30 } });
+  await api.call('alarmRamp', 409, { ...saju, body: { why: 'too late' } });
+  await api.call('stopRamp', 409, saju);
+});
+
+test('an emergency rollback that needs a person', async () => {
+  await api.call('rollbackCube', 202, { ...cube, body: { target_version: '1.0.0' } });
+  await until('the rollback to wait for a person', async () => {
+    const { status } = (await api.call('getRollback', 200, cube)) as RollbackView;
+    return status === 'escalated';
+  });
+  await api.call('acknowledgeRollback', 202, { ...cube, body: { why: 'the test cube has no records to compare' } });
+  await until('the rollback to be over', async () => {
+    const { status } = (await api.call('getRollback', 200, cube)) as RollbackView;
+    return status === 'acknowledged';
+  });
+});
+
+test('the audit of all that', async () => {
+  await api.call('listAudit', 200, { query: '?limit=2' });
+  await api.call('checkAudit', 200);
+});
+
+/** Bodies of operations that need one, as they are well-formed. */
+const bodies: Readonly<Record<string, unknown>> = {
+  startMigration: { id: 'another' },
+  acceptRejects: { all: true, by: 'kim', why: 'seen' },
+  setTraffic: { enabled: true },
+  setRamp: { percentage: 5 },
+  alarmRamp: { why: 'users call' },
+  deployCube: { version: '1.1.0' },
+  scaleCube: { instances: 2 },
+  acknowledgeRollback: { why: 'seen' },
+  rollbackCube: { target_version: '1.0.0' },
+};
+
+function requestOf({ operationId, path }: NamedOperation) {
+  return { ...placeOf(operationId, path), ...(operationId in bodies ? { body: bodies[operationId] } : {}) };
+}
+
+function placeOf(operationId: string, path: string) {
+  if (operationId === 'startMigration') return kind;
+  // The stream of a run that goes on does not end.
+  if (operationId === 'followMigration') return cancelled;
+  if (path.startsWith('/v1/cubes')) return cube;
+  return path.startsWith('/v1/traffic') ? saju : first;
+}
+
+test('requests that are refused before they do anything', async () => {
+  for (const operation of api.operations.values()) {
+    const { operationId, permission, method } = operation;
+    const request = requestOf(operation);
+    const isRead = method === 'get';
+    await api.call(
+      operationId,
+      401,
+      permission === undefined
+        ? { ...request, headers: { authorization: 'Bearer x' } }
+        : { ...request, permissions: null },
+    );
+    if (permission !== undefined) await api.call(operationId, 403, { ...request, permissions: [] });
+    await api.call(operationId, 414, { ...request, query: `?${'a'.repeat(8200)}` });
+    const headers = Object.fromEntries(Array.from({ length: 101 }, (_, place) => [`x-${place}`, 'a']));
+    await api.call(operationId, 431, { ...request, headers });
+    if (isRead) {
+      await spoiled.answer(operationId, { ...request, id: 'NOT_AN_ID', query: '?limit=0' });
+    } else {
+      const wrong = operationId === 'stopRamp' ? { headers: { 'x-os-user': '%' } } : { body: { wrong: true } };
+      await api.call(operationId, 400, { ...request, ...wrong });
+      await api.call(operationId, 413, { ...request, body: { why: 'a'.repeat(2 * 1024 * 1024) } });
+      await api.call(operationId, 415, { ...request, body: 'why', headers: { 'content-type': 'text/plain' } });
+    }
+    const unknown =
+      operationId === 'acknowledgeRollback'
+        ? { body: { why: 'x', retry: true, target_version: '9' } }
+        : { id: 'not-there' };
+    if (operation.path.includes('{')) await api.call(operationId, 404, { ...request, ...unknown });
+  }
+});
+
+/** Needs no database, and would be carried out. */
+const withoutDatabase = new Set(['rollbackCube']);
+
+test.each(['missing', 'failing', 'away'] as const)('while the cube database is %s', async (state) => {
+  const restore = await spoilDatabase(state);
+  try {
+    const called = [...api.operations.values()].filter(({ operationId }) => !withoutDatabase.has(operationId));
+    await Promise.all(called.map((operation) => spoiled.answer(operation.operationId, requestOf(operation))));
+  } finally {
+    await restore();
+  }
+  await until('the API to be ready again', async () => (await api.answer('getReadiness')).status === 200);
+});
+
+test('while Temporal is away', async () => {
+  stack.temporal.refuse();
+  try {
+    await Promise.all([...api.operations.values()].map((one) => spoiled.answer(one.operationId, requestOf(one))));
+  } finally {
+    stack.temporal.heal();
+  }
+});
+
+test('while Redis is away', async () => {
+  await stack.redis.kill();
+  for (const operation of ['listCubes', 'getCube', 'listKnownSecrets', 'getTraffic', 'setTraffic', 'startRamp'])
+    await spoiled.call(operation, 503, requestOf(api.operations.get(operation) ?? expect.fail(operation)));
+  await stack.redis.revive();
+});
+
+test('the migration is accepted at last', async () => {
+  await until('the plan to answer again', async () => (await api.answer('completeMigration', first)).status === 202);
+});
+
+test('each status of the document was answered, and no other', () => {
+  const documented = documentedAnswers(stack.engine.document);
+  const answered = loggedAnswers(stack.engine.document, stack.engine.logOf('control'));
+  expect([...answered].filter((one) => !documented.has(one)).sort()).toEqual([]);
+  expect([...documented].filter((one) => !answered.has(one)).sort()).toEqual(Object.keys(justified));
+});
+
+test('the examples of the document have the fields of these answers', () => {
+  if (process.env.CUBESHIFT_RECORD_EXAMPLES !== undefined) examples.write();
+  expect(examples.differences()).toEqual([]);
+});
+
+test('the document holds no token, no secret and no contents of records', async () => {
+  const text = JSON.stringify(stack.engine.document);
+  expect(text).toContain('"payload":{"id":"(left out)"');
+  expect(text).not.toContain('eyJ');
+  expect(text).not.toContain(testSecret);
+  const { rows } = await stack.databases.legacy.query<{ text: string }>(
+    'select user_id as text from saju_records union select interpretation from saju_records',
+  );
+  const contents = rows.map((row) => row.text).filter((one) => one !== null && one.length > 8);
+  expect(contents.filter((one) => text.includes(JSON.stringify(one).slice(1, -1)))).toEqual([]);
+});
+
+/** Takes ledger and audit away from the control API: as if they were not there, or behind a function that fails. */
+async function spoilDatabase(state: 'missing' | 'failing' | 'away'): Promise<() => Promise<void>> {
+  const { cubeDatabase, databases } = stack;
+  if (state === 'away') {
+    cubeDatabase.refuse();
+    return async () => cubeDatabase.heal();
+  }
+  const schemas = ['ledger', 'audit'];
+  for (const schema of schemas) {
+    await databases.cube.query(`alter schema ${schema} rename to ${schema}_away`);
+    if (state === 'failing') await putFailingViews(schema);
+  }
+  return async () => {
+    for (const schema of schemas) {
+      await databases.cube.query(`drop schema if exists ${schema} cascade`);
+      await databases.cube.query(`alter schema ${schema}_away rename to ${schema}`);
+    }
+  };
+}
+
+async function putFailingViews(schema: string): Promise<void> {
+  const { cube: pool } = stack.databases;
+  await pool.query(`create schema ${schema}`);
+  await pool.query(`create function ${schema}.fail() returns boolean stable language plpgsql as
+    $$ begin raise exception 'fails'; end $$`);
+  const { rows } = await pool.query<{ name: string }>(
+    'select table_name as name from information_schema.tables where table_schema = $1',
+    [`${schema}_away`],
+  );
+  for (const { name } of rows)
+    await pool.query(`create view ${schema}.${name} as select * from ${schema}_away.${name} where ${schema}.fail()`);
+}
