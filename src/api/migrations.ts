@@ -8,7 +8,9 @@ import {
   migrationStages,
   migrationStatuses,
 } from '../domain/migration/migration.js';
+import type { OperationView } from '../domain/migration/operation-view.js';
 import { unmappedColumnChoices } from '../domain/migration/options.js';
+import { operationSchema } from './operations.js';
 import { requesterHeaders } from './requester-headers.js';
 import { schemaOf } from './schema-of.js';
 import { emptyBody, nullable, oneOf } from './shapes.js';
@@ -101,6 +103,7 @@ export const migrationSchema = schemaOf<MigrationView>()(
       pending: nullable<MigrationAction>(
         Type.String({ description: 'an action that was accepted and is not carried out yet' }),
       ),
+      last_operation: nullable<OperationView>(operationSchema),
       started_at: Type.String(),
       finished_at: nullable<string>({ type: 'string' }),
     },

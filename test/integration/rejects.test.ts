@@ -151,6 +151,14 @@ test('rows mended in legacy move with a retry, rows deleted there are gone, and 
     rejected: rest.size,
     verified: 4950 + hours.length,
   });
+  expect(view.last_operation).toMatchObject({
+    action: 'rejects/retry',
+    by: 'test',
+    finished_at: expect.stringMatching(/Z$/),
+    retried: { tried: 50, moved: hours.length, gone: deleted.length, as_before: rest.size, other_reason: 0 },
+    repaired: null,
+    summary: `${hours.length} of 50 rejects went through, ${rest.size} as before, ${deleted.length} no longer in legacy.`,
+  });
 });
 
 async function idsOf(statement: string): Promise<readonly string[]> {

@@ -159,6 +159,13 @@ describe('children of a rejected parent', () => {
     expect(await rejects()).toEqual(['shelves 3 8', 'books 4 3', 'books 44 3', 'loans 9']);
     await run.retryRejects([{ table: 'shelves', id: '3' }]);
     expect(await rejects()).toEqual(['books 2 3', 'books 4 3', 'books 42 3', 'books 44 3', 'loans 9']);
+    // Shelf 4 has two books, each with three loans; of shelf 3 the two books are bad, and their loans follow them.
+    expect((await readMigration(databases.cube, run.id))?.last_operation?.retried).toMatchObject({
+      tried: 1,
+      moved: 2,
+      children_moved: 8,
+      children_rejected: 2,
+    });
     await expectCleanAndEqual();
     expect(await progress()).toMatchObject({ migrated: 360 - 17, rejected: 17 });
   });
@@ -224,6 +231,10 @@ test.each([
     await run.repair();
     await expectCleanAndEqual();
     expect(await rejects()).toEqual(['shelves 7 8']);
+    expect((await readMigration(databases.cube, run.id))?.last_operation).toMatchObject({
+      repaired: { different: 1, rejected: 1, children_withheld: 8, children_moved: 0, extra: 0 },
+      summary: 'Rows repaired: 1 different, 8 that follow a reject now. 1 of them cannot be moved and became rejects.',
+    });
     await legacy("update shelves set name = 'mended' where id = 7");
     await run.retryRejects();
     await expectCleanAndEqual();

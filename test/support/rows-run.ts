@@ -168,12 +168,15 @@ export class RowsRun {
     });
   }
 
-  async repair(): Promise<void> {
-    await this.withWriter((claim, writer) => repairTables(this.repairContext(claim), writer));
+  async repair(reach: ReachCrashPoint = () => undefined): Promise<void> {
+    await this.withWriter((claim, writer) => repairTables({ ...this.repairContext(claim), reach }, writer));
   }
 
-  async retryRejects(rows: Parameters<typeof retryRejects>[2] = 'all'): Promise<void> {
-    await this.withWriter((claim, writer) => retryRejects(this.repairContext(claim), writer, rows));
+  async retryRejects(
+    rows: Parameters<typeof retryRejects>[2] = 'all',
+    reach: ReachCrashPoint = () => undefined,
+  ): Promise<void> {
+    await this.withWriter((claim, writer) => retryRejects({ ...this.repairContext(claim), reach }, writer, rows));
   }
 
   /** Removes what runs of the kind put there and ends the run on record, so that another one may start. */

@@ -1,6 +1,7 @@
 import type { MigrationKind } from '../catalog.js';
 import type { RequestProof } from '../plan-requests.js';
 import type { Side } from '../side.js';
+import type { OperationView } from './operation-view.js';
 import type { MigrationOptions } from './options.js';
 import type { RejectSelection } from './reject-selection.js';
 
@@ -168,8 +169,10 @@ export interface MigrationView {
   readonly ownership: { readonly owner: Side; readonly epoch: number; readonly since: string | null };
   readonly error: { readonly type: string; readonly message: string; readonly hint: string } | null;
   readonly actions: readonly MigrationAction[];
-  /** A word that was accepted and is not carried out yet. */
+  /** An action that was accepted and is not carried out yet. */
   readonly pending: MigrationAction | null;
+  /** The last retry of rejects or repair; null while there was none. */
+  readonly last_operation: OperationView | null;
   readonly started_at: string;
   readonly finished_at: string | null;
 }

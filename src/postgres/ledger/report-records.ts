@@ -13,6 +13,8 @@ export interface ReportRecords {
   readonly withheld: unknown;
   readonly verifications: unknown;
   readonly set_aside: unknown;
+  /** What retries of rejects and repairs did, by table and outcome. */
+  readonly operations: unknown;
   readonly events: unknown;
   /** The kind's own evidence of the last verification that has ended; left out while none has. */
   readonly evidence?: unknown;
@@ -50,6 +52,12 @@ export async function readReport(
           from ledger.verifications where migration_id = $1 and evidence is not null order by id desc limit 1) as evidence,
        (select coalesce(json_agg(s), '[]') from (
           select table_name as table, source_id::text as id, set_aside_at, restored_at from ledger.set_aside where migration_id = $1 order by id limit 1000) s) as set_aside,
+       (select coalesce(json_agg(o), '[]') from (
+          select action, started_at, finished_at,
+                 (select coalesce(json_agg(c), '[]') from (
+                    select table_name as table, outcome, rows from ledger.operation_counts
+                     where operation_id = operations.id order by 1, 2) c) as counts
+            from ledger.operations where migration_id = $1 order by id) o) as operations,
        (select coalesce(json_agg(e), '[]') from (
           select at, what, by, detail from ledger.events where migration_id = $1 order by id) e) as events`,
     [migrationId],

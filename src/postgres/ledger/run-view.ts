@@ -9,6 +9,7 @@ import {
   type MigrationStatus,
   type MigrationView,
 } from '../../domain/migration/migration.js';
+import { type OperationView, type OutcomeCounts, operationView } from '../../domain/migration/operation-view.js';
 
 interface ViewRow {
   id: string;
@@ -34,6 +35,9 @@ interface ViewRow {
   compared: string | null;
   verified_at: Date | null;
   mismatches: MigrationView['verification']['mismatches'] | null;
+  operation:
+    | (Pick<OperationView, 'action' | 'by'> & { started_at: string; finished_at: string | null; counts: OutcomeCounts })
+    | null;
 }
 
 /** One statement for one run or all: everything is counted from the ledger, without a call to Temporal. */
@@ -41,7 +45,7 @@ const viewStatement = `
   select m.id, m.kind, m.mode, m.workflow_id, m.run_id, m.status, m.stage, m.blocked_by,
          coalesce(m.error, case when m.finished_at is null then m.retried_failure end) as error, m.pending, m.total, m.total_estimated,
          m.started_at, m.finished_at, moved.migrated, moved.recent, moved.recent_seconds, kept.rejected + followers.rows as rejected, kept.open_rejects,
-         v.status as verification_status, v.compared, v.finished_at as verified_at, differing.mismatches
+         v.status as verification_status, v.compared, v.finished_at as verified_at, differing.mismatches, done.operation
     from ledger.migrations m
     cross join lateral (
       -- The last half minute, of this stretch of work alone: the rate before a pause says nothing about the rate after it.
@@ -60,7 +64,14 @@ const viewStatement = `
        where migration_id = m.id and status <> 'abandoned' and m.status <> 'rolled_back' order by id desc limit 1) v on true
     left join lateral (
       select json_agg(json_build_object('table', table_name, 'id', source_id::text, 'field', field) order by table_name, source_id, field) as mismatches
-        from (select table_name, source_id, field from ledger.mismatches where verification_id = v.id order by table_name, source_id, field limit 100) first) differing on true`;
+        from (select table_name, source_id, field from ledger.mismatches where verification_id = v.id order by table_name, source_id, field limit 100) first) differing on true
+    left join lateral (
+      select json_build_object(
+               'action', action, 'by', coalesce((select by from ledger.events where id = event_id), 'engine'),
+               'started_at', started_at, 'finished_at', last.finished_at,
+               'counts', coalesce((select json_object_agg(outcome, rows) from (
+                 select outcome, sum(rows) as rows from ledger.operation_counts where operation_id = last.id group by 1) counted), '{}')) as operation
+        from (select * from ledger.operations where migration_id = m.id order by id desc limit 1) last) done on true`;
 
 /** A run as the ledger knows it: Redis holds the weights. */
 export type LedgerView = Omit<MigrationView, 'traffic'>;
@@ -81,6 +92,19 @@ export async function readMigrations(cube: pg.Pool, ids: readonly string[]): Pro
 export async function listMigrations(cube: pg.Pool): Promise<readonly LedgerView[]> {
   const found = await cube.query<ViewRow>(`${viewStatement} order by m.started_at desc, m.id`);
   return found.rows.map(toView);
+}
+
+function toOperation({
+  counts,
+  started_at,
+  finished_at,
+  ...operation
+}: NonNullable<ViewRow['operation']>): OperationView {
+  const times = {
+    started_at: new Date(started_at).toISOString(),
+    finished_at: finished_at === null ? null : new Date(finished_at).toISOString(),
+  };
+  return operationView({ ...operation, ...times }, counts);
 }
 
 function toView(row: ViewRow): LedgerView {
@@ -125,6 +149,7 @@ function toView(row: ViewRow): LedgerView {
       ...(row.open_rejects ? { openRejects: true as const } : {}),
     }),
     pending: row.pending,
+    last_operation: row.operation === null ? null : toOperation(row.operation),
     started_at: row.started_at.toISOString(),
     finished_at: row.finished_at?.toISOString() ?? null,
   };

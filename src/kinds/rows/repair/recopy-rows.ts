@@ -6,7 +6,7 @@ import { quoteIdentifier } from '../../../postgres/connect.js';
 import { type Databases, dropConnection } from '../../../postgres/databases.js';
 import { type BatchOrigin, IdRuns, logBatches, logRemovedIds } from '../../../postgres/ledger/batches.js';
 import { forgetMovedIds, movedIds } from '../../../postgres/ledger/moved-rows.js';
-import { recordRejects, resolveRejects } from '../../../postgres/ledger/rejects.js';
+import { type RejectEntry, recordRejects, resolveRejects } from '../../../postgres/ledger/rejects.js';
 import { recordWithheld, releaseWithheld } from '../../../postgres/ledger/withheld.js';
 import { BatchLog } from '../copy/batch-log.js';
 import { type CopySettings, payloadOf, refusedByTarget } from '../copy/copy-range.js';
@@ -26,7 +26,22 @@ export interface RecopyContext {
   readonly origin: BatchOrigin;
   /** Throws within the transaction when another worker took over the work. */
   readonly confirm: (client: pg.ClientBase) => Promise<void>;
+  /** Counts what a transaction does with its rows, within it, before their rejects are recorded; left out where nothing is counted. */
+  readonly count?: (client: pg.ClientBase, rows: RecopiedRows) => Promise<void>;
   readonly reach: ReachCrashPoint;
+}
+
+/** What became of the rows of one transaction. */
+export interface RecopiedRows {
+  readonly ids: readonly bigint[];
+  readonly moved: readonly bigint[];
+  readonly rejects: readonly RejectEntry[];
+  /** Ids of rows that follow a reject of their parent. */
+  readonly withheld: readonly bigint[];
+  /** Ids that the source no longer has. */
+  readonly gone: readonly bigint[];
+  /** How many rows of the target that no run had put there were set aside. */
+  readonly setAside: number;
 }
 
 export interface Recopied {
@@ -120,10 +135,10 @@ async function replaceRows(
   const found = new Set(rows.map((row) => row.id));
   const gone = ids.filter((id) => !found.has(id));
   const moved = rows.filter((row) => row.kind === 'row');
-  let taken = 0;
+  let cleared: Cleared = { owned: 0, setAside: 0 };
   const transaction = await TargetTransaction.begin(writer, mapping, async (client) => {
     await context.confirm(client);
-    taken = await clearTargetRows(client, mapping, migrationId, ids);
+    cleared = await clearTargetRows(client, mapping, migrationId, ids);
   });
   try {
     for (const row of rows) log.add(row);
@@ -141,9 +156,17 @@ async function replaceRows(
       };
       await logBatches(client, batchContext, log.batches);
       // Rows that a run moves again count once; those that it adopts were never counted as its own.
-      if (origin !== 'copied') await logRemovedIds(client, batchContext, ids, taken);
+      if (origin !== 'copied') await logRemovedIds(client, batchContext, ids, cleared.owned);
       const { table } = mapping;
       const movedIds = moved.map((row) => row.id);
+      await context.count?.(client, {
+        ids,
+        moved: movedIds,
+        rejects: log.rejects,
+        withheld: log.withheld.map(({ sourceId }) => sourceId),
+        gone,
+        setAside: cleared.setAside,
+      });
       await recordRejects(client, migrationId, table, log.rejects);
       await resolveRejects(client, migrationId, table, movedIds, 'migrated');
       await resolveRejects(client, migrationId, table, gone, 'gone');
@@ -167,9 +190,15 @@ async function replaceRows(
   return { ...log.totals, gone: gone.length };
 }
 
+/** What was taken out of the target. */
+export interface Cleared {
+  /** How many of the ids runs of the kind owned, whether the rows were still there or not. */
+  readonly owned: number;
+  readonly setAside: number;
+}
+
 /**
- * Takes rows out of the target, by ascending ids, and returns how many of the ids runs of the kind owned, whether the rows
- * were still there or not. Owned rows are deleted, others are set aside in the ledger first: as JSON to be read, and as
+ * Takes rows out of the target, by ascending ids. Owned rows are deleted, others are set aside in the ledger first: as JSON to be read, and as
  * PostgreSQL's own text of the row, since JSON has one form for a JSON null and a missing value.
  */
 export async function clearTargetRows(
@@ -177,14 +206,14 @@ export async function clearTargetRows(
   mapping: RowMapping,
   migrationId: string,
   ids: readonly bigint[],
-): Promise<number> {
+): Promise<Cleared> {
   const [min, greatest] = [ids[0], ids.at(-1)];
-  if (min === undefined || greatest === undefined) return 0;
+  if (min === undefined || greatest === undefined) return { owned: 0, setAside: 0 };
   const key = quoteIdentifier(mapping.target.key);
   const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
   // No run owns the least key there can be: preflight refuses a source that has it.
   const owned = await movedIds(client, mapping, min === minKey ? min : min - 1n, greatest);
-  await client.query(
+  const aside = await client.query(
     `insert into ledger.set_aside (migration_id, kind, table_name, source_id, payload)
      select $1, $2, $3, row.${key}, to_jsonb(row) || jsonb_build_object('exact', row::text, 'shape', ${rowShape(table)})
        from ${table} as row
@@ -197,7 +226,7 @@ export async function clearTargetRows(
     'select count(*) as owned from unnest($1::bigint[]) as wanted (id) where id <@ $2::int8multirange',
     [ids.map(String), owned],
   );
-  return Number(counted.rows[0]?.owned ?? 0);
+  return { owned: Number(counted.rows[0]?.owned ?? 0), setAside: aside.rowCount ?? 0 };
 }
 
 /** In the transaction that cleared them, at its end: throws when a trigger or rule kept rows, or has put them back. */

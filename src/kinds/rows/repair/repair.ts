@@ -4,14 +4,20 @@ import type { Span } from '../../../domain/migration/range-comparison.js';
 import { atSide } from '../../../postgres/databases.js';
 import { logBatches, logRemovedIds } from '../../../postgres/ledger/batches.js';
 import { forgetMovedIds, movedRowGaps } from '../../../postgres/ledger/moved-rows.js';
+import {
+  beginOperation,
+  countOutcomes,
+  finishOperation,
+  type OperationResult,
+} from '../../../postgres/ledger/operation-results.js';
 import { confirmOperation, type OperationClaim } from '../../../postgres/ledger/operations.js';
-import { rowsLeftOut } from '../compare/left-out.js';
-import { differingRows } from '../compare/range-comparison.js';
+import { type LeftOut, rowsLeftOut } from '../compare/left-out.js';
+import { differingRows, type RowDifference } from '../compare/range-comparison.js';
 import { LeftOutParents } from '../left-out-parents.js';
 import { rangeEnds } from '../range-ends.js';
-import type { RowTables } from '../row-mapping.js';
+import type { RowMapping, RowTables } from '../row-mapping.js';
 import { type FollowContext, moveReleasedRows, withholdChildren } from './follow-parents.js';
-import { clearTargetRows, expectCleared, type RecopyContext, recopyRows } from './recopy-rows.js';
+import { clearTargetRows, expectCleared, type RecopiedRows, type RecopyContext, recopyRows } from './recopy-rows.js';
 
 export interface RepairContext extends Omit<RecopyContext, 'confirm' | 'token' | 'origin' | 'mapping'> {
   readonly tables: RowTables;
@@ -28,6 +34,7 @@ export interface RepairContext extends Omit<RecopyContext, 'confirm' | 'token' |
  */
 export async function repairTables(context: RepairContext, writer: pg.Client): Promise<boolean> {
   const { databases, migrationId, claim } = context;
+  const result = await atSide('cube', () => beginOperation(writer, claim, 'repair'));
   const needsMovedRows = !(await atSide('cube', () => addsUp(databases.cube, migrationId)));
   for (const mapping of context.tables) {
     const recopy: FollowContext = {
@@ -38,17 +45,31 @@ export async function repairTables(context: RepairContext, writer: pg.Client): P
       confirm: (client) => confirmOperation(client, claim),
     };
     const finished =
-      (await moveReleasedRows(recopy, writer)) &&
-      (await withholdChildren(recopy, writer)) &&
-      (await repairRanges(recopy, claim, writer)) &&
-      (!needsMovedRows || (await repairMovedRows(recopy, claim, writer)));
+      (await moveReleasedRows({ ...recopy, ...countingChildren(recopy, result) }, writer)) &&
+      (await withholdChildren({ ...recopy, ...countingChildren(recopy, result) }, writer)) &&
+      (await repairRanges(recopy, result, writer)) &&
+      (!needsMovedRows || (await repairMovedRows(recopy, result, writer)));
     if (!finished) return false;
   }
+  await atSide('cube', () => finishOperation(writer, result));
   return true;
 }
 
-async function repairRanges(context: FollowContext, claim: OperationClaim, writer: pg.Client): Promise<boolean> {
+function countingChildren({ mapping: { table } }: FollowContext, result: OperationResult) {
+  return {
+    count: (client: pg.ClientBase, { moved, withheld, rejects, setAside }: RecopiedRows) =>
+      countOutcomes(client, result, table, {
+        children_moved: moved.length,
+        children_withheld: withheld.length,
+        rejected: rejects.length,
+        set_aside: setAside,
+      }),
+  };
+}
+
+async function repairRanges(context: FollowContext, result: OperationResult, writer: pg.Client): Promise<boolean> {
   const { databases, mapping, migrationId } = context;
+  const { claim } = result;
   const parents = await LeftOutParents.load(databases, migrationId, mapping);
   for (;;) {
     if (context.signal.aborted) return false;
@@ -59,13 +80,13 @@ async function repairRanges(context: FollowContext, claim: OperationClaim, write
     const wrong = differences.filter((row) => row.kind !== 'extra').map((row) => row.id);
     // Rows that are left out are checked too: one that vanished from the source no longer counts.
     const again = new Set([...wrong, ...leftOut.ids, ...leftOut.withheld]);
-    await recopyRows(context, writer, [...again]);
+    await recopyRows({ ...context, ...countingDifferences(mapping, result, differences, leftOut) }, writer, [...again]);
     // One of those that was in the target was just moved again, or taken out.
     const extra = differences.filter((row) => row.kind === 'extra' && !again.has(row.id)).map((row) => row.id);
     await atSide('cube', async () => {
       await writer.query('begin');
       await confirmOperation(writer, claim);
-      const taken = await clearTargetRows(writer, mapping, migrationId, extra);
+      const { owned, setAside } = await clearTargetRows(writer, mapping, migrationId, extra);
       await expectCleared(writer, mapping, extra);
       await logRemovedIds(
         writer,
@@ -79,8 +100,9 @@ async function repairRanges(context: FollowContext, claim: OperationClaim, write
           origin: 'repaired',
         },
         extra,
-        taken,
+        owned,
       );
+      await countOutcomes(writer, result, mapping.table, { extra: extra.length, set_aside: setAside });
       await writer.query(
         `update ledger.verified_ranges set repaired_at = now()
           where verification_id = $1 and table_name = $2 and after = $3`,
@@ -90,6 +112,34 @@ async function repairRanges(context: FollowContext, claim: OperationClaim, write
     });
     context.onRange({ position: span.upto, rows: differences.length });
   }
+}
+
+const outcomeOf = { missing: 'missing', changed: 'different', extra: 'extra', repeated: 'repeated' } as const;
+
+/** Counts rows of a span that are moved again by how they differed; those that did not are rejects and rows that follow one. */
+function countingDifferences(
+  { table }: RowMapping,
+  result: OperationResult,
+  differences: readonly RowDifference[],
+  leftOut: LeftOut,
+) {
+  const kinds = new Map(differences.map(({ id, kind }) => [id, kind]));
+  const rejected = new Set(leftOut.rejected);
+  return {
+    count: async (client: pg.ClientBase, { ids, moved, rejects, setAside }: RecopiedRows) => {
+      const counts = { missing: 0, different: 0, extra: 0, repeated: 0, rejects_moved: 0, children_moved: 0 };
+      for (const id of ids) {
+        const kind = kinds.get(id);
+        if (kind !== undefined) counts[outcomeOf[kind]]++;
+      }
+      for (const id of moved) {
+        if (!kinds.has(id)) counts[rejected.has(id) ? 'rejects_moved' : 'children_moved']++;
+      }
+      // One that is in the target although it is a reject is extra there.
+      const became = rejects.filter(({ sourceId }) => kinds.has(sourceId) && kinds.get(sourceId) !== 'extra');
+      await countOutcomes(client, result, table, { ...counts, rejected: became.length, set_aside: setAside });
+    },
+  };
 }
 
 /** Whether the latest verification found as many rows on both sides, and in the ledger. */
@@ -107,7 +157,8 @@ const rowsAtOnce = 25_000;
  * Rows that no run owns are moved again, or set aside where the source has none; ids whose rows are gone lose their owner.
  * Contents may be equal meanwhile, and a rollback would still leave the one and miss the other.
  */
-async function repairMovedRows(context: FollowContext, claim: OperationClaim, writer: pg.Client): Promise<boolean> {
+async function repairMovedRows(context: FollowContext, result: OperationResult, writer: pg.Client): Promise<boolean> {
+  const { claim } = result;
   const { databases, mapping, migrationId, worker } = context;
   const findRangeEnd = rangeEnds(databases, mapping, 'cube', rowsAtOnce);
   let after = minKey;
@@ -116,12 +167,13 @@ async function repairMovedRows(context: FollowContext, claim: OperationClaim, wr
     const upto: bigint = (await findRangeEnd(after)) ?? maxKey;
     const span: Span = { after, upto };
     const gaps = await atSide('cube', () => movedRowGaps(writer, mapping, span));
-    await recopyRows(context, writer, gaps.foreign);
+    await recopyRows({ ...context, ...countingUnrecorded(mapping, result) }, writer, gaps.foreign);
     if (gaps.absentIds > 0) {
       await atSide('cube', async () => {
         await writer.query('begin');
         await confirmOperation(writer, claim);
         await forgetMovedIds(writer, mapping, gaps.absent);
+        await countOutcomes(writer, result, mapping.table, { absent: gaps.absentIds });
         const batch = { ...span, migrated: -gaps.absentIds, rejected: 0, warned: 0, bytes: 0, ids: '{}' };
         const { kind, table } = mapping;
         const origin = { migrationId, kind, table, worker, token: claim.token, rangeId: null };
@@ -133,6 +185,17 @@ async function repairMovedRows(context: FollowContext, claim: OperationClaim, wr
     after = upto;
   }
   return true;
+}
+
+function countingUnrecorded({ table }: RowMapping, result: OperationResult) {
+  return {
+    count: (client: pg.ClientBase, { ids, rejects, setAside }: RecopiedRows) =>
+      countOutcomes(client, result, table, {
+        unrecorded: ids.length,
+        rejected: rejects.length,
+        set_aside: setAside,
+      }),
+  };
 }
 
 async function nextDamagedRange(

@@ -2,6 +2,13 @@ import type pg from 'pg';
 import { minKey } from '../../../domain/migration/key-range.js';
 import type { SelectedRejects } from '../../../domain/migration/reject-selection.js';
 import { atSide } from '../../../postgres/databases.js';
+import {
+  beginOperation,
+  countOtherReasons,
+  countOutcomes,
+  finishOperation,
+  type OperationResult,
+} from '../../../postgres/ledger/operation-results.js';
 import { confirmOperation } from '../../../postgres/ledger/operations.js';
 import { selectedRejectIds } from '../../../postgres/ledger/selected-rejects.js';
 import { type FollowContext, moveReleasedRows } from './follow-parents.js';
@@ -20,6 +27,7 @@ export async function retryRejects(
   selection: SelectedRejects,
 ): Promise<boolean> {
   const { claim } = context;
+  const result = await atSide('cube', () => beginOperation(writer, claim, 'rejects/retry', selection));
   for (const mapping of context.tables) {
     const recopy: FollowContext = {
       ...context,
@@ -28,9 +36,34 @@ export async function retryRejects(
       origin: 'retried',
       confirm: (client) => confirmOperation(client, claim),
     };
-    if (!(await retryTable(recopy, writer, selection)) || !(await moveReleasedRows(recopy, writer))) return false;
+    const finished =
+      (await retryTable({ ...recopy, ...countingRejects(recopy, result) }, writer, selection)) &&
+      (await moveReleasedRows({ ...recopy, ...countingChildren(recopy, result) }, writer));
+    if (!finished) return false;
   }
+  await atSide('cube', () => finishOperation(writer, result));
   return true;
+}
+
+type Counting = Required<Pick<FollowContext, 'count'>>;
+
+function countingRejects({ mapping: { table }, migrationId }: FollowContext, result: OperationResult): Counting {
+  return {
+    count: async (client, { moved, rejects, withheld, gone }) =>
+      countOutcomes(client, result, table, {
+        moved: moved.length,
+        gone: gone.length,
+        following: withheld.length,
+        other_reason: await countOtherReasons(client, migrationId, table, rejects),
+      }),
+  };
+}
+
+function countingChildren({ mapping: { table } }: FollowContext, result: OperationResult): Counting {
+  return {
+    count: (client, { moved, rejects }) =>
+      countOutcomes(client, result, table, { children_moved: moved.length, children_rejected: rejects.length }),
+  };
 }
 
 async function retryTable(context: FollowContext, writer: pg.Client, selection: SelectedRejects): Promise<boolean> {
