@@ -63,7 +63,7 @@ function byType(name, from, to) {
 }
 
 /** How any database is reached, for those who keep servers up or say what is wrong with one. */
-const databaseSessions = '^src/postgres/(connect|server-address|session|log-settings)\\.ts$';
+const databaseSessions = '^src/postgres/(connect|diagnosis|server-address|session|log-settings)\\.ts$';
 
 module.exports = {
   forbidden: [

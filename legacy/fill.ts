@@ -47,6 +47,18 @@ export async function fillLegacy({ url, records, seed, log }: FillSettings): Pro
   return { records, rejected };
 }
 
+/** Whether the monolith's tables are there. */
+export async function isFilled(url: string): Promise<boolean> {
+  const client = new pg.Client(connectionSettings(url, 'legacy stand-in'));
+  await client.connect();
+  try {
+    const found = await client.query("select to_regclass('public.saju_records') is not null as filled");
+    return found.rows[0]?.filled === true;
+  } finally {
+    await client.end();
+  }
+}
+
 async function copyRows(
   client: pg.Client,
   records: number,

@@ -1,13 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { fillLegacy } from './fill.js';
+import { fillLegacy, isFilled } from './fill.js';
 
-/** Fills LEGACY_DATABASE_URL: `node dist/legacy/main.js --records 100000 [--seed 7] [--answers FILE]`. */
+/** Fills LEGACY_DATABASE_URL: `node dist/legacy/main.js --records 100000 [--seed 7] [--answers FILE] [--if-empty]`. */
 const { values } = parseArgs({
   options: {
     records: { type: 'string', default: '100000' },
     seed: { type: 'string', default: '7' },
     answers: { type: 'string' },
+    'if-empty': { type: 'boolean', default: false },
   },
 });
 const url = process.env.LEGACY_DATABASE_URL;
@@ -16,11 +17,17 @@ const records = Number(values.records);
 if (!Number.isInteger(records) || records < 0) throw new Error('--records takes a whole number.');
 
 const log = (text: string) => process.stderr.write(`${text}\n`);
-const started = performance.now();
-const filled = await fillLegacy({ url, records, seed: Number(values.seed), log });
-if (values.answers !== undefined) {
-  const lines = [...filled.rejected].map(([id, reason]) => JSON.stringify({ id, reason }));
-  writeFileSync(values.answers, `${lines.join('\n')}\n`);
+if (values['if-empty'] && (await isFilled(url)))
+  log('legacy stand-in: its tables are there already; nothing was changed');
+else await fill(url);
+
+async function fill(url: string): Promise<void> {
+  const started = performance.now();
+  const filled = await fillLegacy({ url, records, seed: Number(values.seed), log });
+  if (values.answers !== undefined) {
+    const lines = [...filled.rejected].map(([id, reason]) => JSON.stringify({ id, reason }));
+    writeFileSync(values.answers, `${lines.join('\n')}\n`);
+  }
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  log(`legacy stand-in: ${filled.records} saju records in ${seconds} s, ${filled.rejected.size} of them wrong`);
 }
-const seconds = ((performance.now() - started) / 1000).toFixed(1);
-log(`legacy stand-in: ${filled.records} saju records in ${seconds} s, ${filled.rejected.size} of them wrong`);

@@ -40,6 +40,7 @@ const groups = [
       'src/workers/control',
       'src/workers/bulk',
       'src/stack/temporal/front',
+      'src/stack/database-setup',
       ...servicePrograms(),
       ...parts,
     ],

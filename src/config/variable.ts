@@ -9,6 +9,7 @@ export type Reader =
   | 'bulk-worker'
   | 'control-api'
   | ServedCube['standIn']
+  | 'database-setup'
   | 'command-line';
 
 /**

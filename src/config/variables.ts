@@ -16,7 +16,14 @@ import {
   parsePostgresUrl,
   parseRedisUrl,
 } from './parsers/addresses.js';
-import { parseBearerToken, parseCertificateFile, parseKeyFile, parseSecret, parseTls } from './parsers/credentials.js';
+import {
+  parseBearerToken,
+  parseCertificateFile,
+  parseKeyFile,
+  parsePasswords,
+  parseSecret,
+  parseTls,
+} from './parsers/credentials.js';
 import { parseCount, parseDays, parseInstances, parseRate, parseSeconds, parseUserId } from './parsers/numbers.js';
 import { parseCrashPoint, parseLogLevel, parseName, parsePath, parseSwitch } from './parsers/words.js';
 import { type Reader, type Source, type Variable, variable } from './variable.js';
@@ -115,6 +122,18 @@ const variables = {
     parsePostgresUrl,
     ['security-cube'],
     { fallback: '', secret: true, note: '`up` sets it' },
+  ),
+  CUBE_ADMINISTRATOR_URL: variable(
+    "PostgreSQL URL of a superuser of the cubes' server, who creates the roles of the programs there",
+    parsePostgresUrl,
+    ['database-setup'],
+    { secret: true, note: '[in containers](docs/containers.md)' },
+  ),
+  CUBE_ROLE_PASSWORDS: variable(
+    'passwords of the roles in the cube database, as role=password, separated by commas',
+    parsePasswords,
+    ['database-setup'],
+    { secret: true },
   ),
   REDIS_URL: variable('Redis URL', parseRedisUrl, traffic, {
     sources: either,

@@ -13,6 +13,14 @@ export function parseBearerToken(value: string): string {
   return value;
 }
 
+/** Passwords by role. A password goes into URLs as it is. */
+export function parsePasswords(value: string): ReadonlyMap<string, string> {
+  const pairs = value.split(',').map((pair) => /^([a-z_]+)=([\w-]+)$/.exec(pair)?.slice(1, 3) ?? []);
+  if (pairs.some(([role]) => role === undefined))
+    throw new Error('must be role=password, separated by commas; a password is letters, digits, - and _');
+  return new Map(pairs.map(([role = '', password = '']) => [role, password]));
+}
+
 export function parseTls(value: string): string {
   if (value === 'on' || value === 'off') return value;
   if (fileMatches(value, certificate)) return value;

@@ -14,7 +14,7 @@ const user = 'cubeshift';
  * scripts of the server's own, users, replication or shutdown, and not all data gone by one word. INFO and KEYS, which
  * Redis counts among the dangerous, only read. A script comes with the call that runs it (EVAL): none is kept for others.
  */
-const rights = '~* &* +@all -@admin -@dangerous +info +keys -function -script';
+export const redisRights = '~* &* +@all -@admin -@dangerous +info +keys -function -script';
 
 export interface RedisServer {
   readonly program: string;
@@ -33,7 +33,7 @@ export function redisUrl({ port, password }: Omit<RedisServer, 'program'>): stri
 export function redisProcess(home: StackHome, server: RedisServer): ProcessSpec {
   const [configuration, users] = [home.fileOf('redisConfiguration'), home.fileOf('redisUsers')];
   const digest = createHash('sha256').update(server.password).digest('hex');
-  rewritePrivately(users, textOf(['user default reset off', `user ${user} reset on #${digest} ${rights}`]));
+  rewritePrivately(users, textOf(['user default reset off', `user ${user} reset on #${digest} ${redisRights}`]));
   rewritePrivately(
     configuration,
     textOf([

@@ -1,0 +1,43 @@
+#!/bin/sh
+# Writes .env for docker compose: .env.example with a new secret for each empty one, readable by its user alone. A .env
+# that is there already stays as it is. With --stand-in the monolith is the stand-in.
+set -eu
+cd "$(dirname "$0")/.."
+umask 077
+case "${1-}" in
+  '' | --stand-in) ;;
+  *) echo 'usage: sh deploy/new-env.sh [--stand-in]' >&2; exit 2 ;;
+esac
+
+if [ -e .env ]; then
+  echo '.env is there already; it was not changed.' >&2
+  exit 1
+fi
+
+secret() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
+
+# For the stand-in; docker compose puts the passwords in.
+stand_in() {
+  case "$1" in
+    COMPOSE_PROFILES) echo stand-in ;;
+    LEGACY_DATABASE_URL) echo 'postgres://engine_reader:${LEGACY_ENGINE_PASSWORD}@legacy-postgres:5432/heal7' ;;
+    SAJU_CUBE_LEGACY_URL) echo 'postgres://saju_cube:${LEGACY_SAJU_CUBE_PASSWORD}@legacy-postgres:5432/heal7' ;;
+    LEGACY_SAJU_URL) echo http://legacy-saju:8011 ;;
+  esac
+}
+
+new=".env.new.$$"
+trap 'rm -f "$new"' EXIT
+while IFS= read -r line; do
+  case "$line" in
+    *_PASSWORD= | *_SECRET=) echo "$line$(secret)" ;;
+    [A-Z]*=) if [ "${1-}" = --stand-in ]; then echo "$line$(stand_in "${line%=}")"; else echo "$line"; fi ;;
+    *) echo "$line" ;;
+  esac
+done <.env.example >"$new"
+# Unlike a rename, a link never replaces a file.
+ln "$new" .env
+echo '.env was written; only you can read it.' >&2
+if [ -z "${1-}" ]; then
+  echo 'Fill in LEGACY_DATABASE_URL, SAJU_CUBE_LEGACY_URL and LEGACY_SAJU_URL there.' >&2
+fi
