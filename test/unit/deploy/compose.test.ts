@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
@@ -16,31 +15,30 @@ import {
   readComposeFile,
 } from '../../support/compose/compose-file.js';
 import { MissingVariable, parseEnvFile } from '../../support/compose/interpolation.js';
+import { newEnvironment } from '../../support/compose/new-environment.js';
 import { brokenRules } from '../../support/compose/rules.js';
 
 /** docker-compose.yml, by the rules of Compose and by this project's own. */
 const root = packageRoot();
 const path = join(root, 'docker-compose.yml');
 const folder = mkdtempSync(join(tmpdir(), 'cubeshift-compose-'));
-const variables = newEnvironment('--stand-in');
+const variables = newEnvironment(mkdtempSync(join(folder, 'checkout-')), '--stand-in');
 const file = readComposeFile(path, variables);
 const services = Object.entries(file.services);
 const engineServices = services.filter(([, { image }]) => image.startsWith('cubeshift/'));
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** What `deploy/new-env.sh` writes into a checkout that has no `.env`. */
-function newEnvironment(...args: readonly string[]) {
+test('the new .env is readable by its user alone, and a second call leaves it as it is', () => {
   const checkout = mkdtempSync(join(folder, 'checkout-'));
-  mkdirSync(join(checkout, 'deploy'));
-  for (const name of ['.env.example', 'deploy/new-env.sh']) copyFileSync(join(root, name), join(checkout, name));
-  execFileSync('sh', [join(checkout, 'deploy/new-env.sh'), ...args], { stdio: 'pipe' });
-  expect(statSync(join(checkout, '.env')).mode & 0o777).toBe(0o600);
-  const before = readFileSync(join(checkout, '.env'), 'utf8');
-  expect(() => execFileSync('sh', [join(checkout, 'deploy/new-env.sh')], { stdio: 'pipe' })).toThrow();
-  expect(readFileSync(join(checkout, '.env'), 'utf8')).toBe(before);
-  return parseEnvFile(before);
-}
+  newEnvironment(checkout);
+  const file = join(checkout, '.env');
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  const written = readFileSync(file, 'utf8');
+  expect(() => newEnvironment(checkout)).toThrow('.env is there already; it was not changed.');
+  expect(readFileSync(file, 'utf8')).toBe(written);
+  expect(readdirSync(checkout).sort()).toEqual(['.env', '.env.example', 'deploy']);
+});
 
 describe('by the rules of Compose', () => {
   const schema = JSON.parse(readFileSync(join(root, 'test/data/compose-spec/compose-spec.json'), 'utf8'));
@@ -101,7 +99,9 @@ describe('by the rules of Compose', () => {
   });
 
   test('without the stand-in the addresses of the monolith are the only ones to fill in', () => {
-    const empty = Object.entries(newEnvironment()).flatMap(([name, value]) => (value === '' ? [name] : []));
+    const empty = Object.entries(newEnvironment(mkdtempSync(join(folder, 'checkout-')))).flatMap(([name, value]) =>
+      value === '' ? [name] : [],
+    );
     expect(empty).toEqual([
       'COMPOSE_PROFILES',
       'LEGACY_DATABASE_URL',

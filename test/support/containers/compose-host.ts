@@ -1,0 +1,219 @@
+import { existsSync, lstatSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { packageRoot } from '../../../src/base/package-root.js';
+import type { Said } from '../command-line.js';
+import { activeServices, type ComposeFile, readComposeFile, type Service } from '../compose/compose-file.js';
+import type { Variables } from '../compose/interpolation.js';
+import { until } from '../conditions.js';
+import { type Image, userNamed } from './base-image.js';
+import { Builder } from './build.js';
+import { give } from './files.js';
+import { type Bind, ContainerHost, type Started } from './host.js';
+import { makeServerImage } from './server-images.js';
+
+/**
+ * What `docker compose` does with the project's file, without Docker: builds the images, starts services as their
+ * dependencies allow, runs commands in new containers and in those that run. Commands, variables, users, volumes and
+ * ports are those of the file; health checks are repeated faster than it says.
+ */
+export class ComposeHost {
+  private readonly images = new Map<string, Promise<Image | null>>();
+  private readonly running = new Map<string, Started>();
+  private readonly addresses: ReadonlyMap<string, string>;
+  private readonly hosts: string;
+  private readonly builders = new Map<string, Builder>();
+  private readonly ready = new Map<string, Promise<void>>();
+  private oneOff = 0;
+
+  private constructor(
+    private readonly host: ContainerHost,
+    readonly file: ComposeFile,
+    private readonly profiles: readonly string[],
+  ) {
+    this.addresses = new Map(Object.keys(file.services).map((name, place) => [name, `172.18.1.${place + 1}`]));
+    const lines = [...this.addresses].map(([name, address]) => `${address} ${name}\n`);
+    this.hosts = `127.0.0.1 localhost\n${lines.join('')}`;
+  }
+
+  static async start(variables: Variables): Promise<ComposeHost> {
+    const file = readComposeFile(join(packageRoot(), 'docker-compose.yml'), variables);
+    const profiles = (variables.COMPOSE_PROFILES ?? '').split(',');
+    return new ComposeHost(await ContainerHost.start(), file, profiles);
+  }
+
+  /** `docker compose up --detach --wait`: returns when everything is healthy, or has ended as it should. */
+  async up(): Promise<void> {
+    await Promise.all([...activeServices(this.file, this.profiles).keys()].map((name) => this.bring(name)));
+  }
+
+  /** `docker compose run --rm SERVICE …`: brings up what the service waits for; the words take the place of its command. */
+  async run(name: string, ...words: readonly string[]): Promise<Said> {
+    const service = this.service(name);
+    const image = await this.imageOf(name);
+    if (image === null) throw new Error(`${name} has no image here`);
+    await this.bringDependencies(service);
+    const oneOff = `${name}-run-${++this.oneOff}`;
+    const command = words.length === 0 ? undefined : words;
+    return this.startContainer(oneOff, service, image, command, `172.18.2.${this.oneOff}`).said;
+  }
+
+  /** `docker compose exec SERVICE …`. */
+  async exec(name: string, ...command: readonly string[]): Promise<Said> {
+    const image = await this.imageOf(name);
+    if (image === null) throw new Error(`${name} has no image here`);
+    return this.host.runInside(name, this.processOf(name, this.service(name), image, command)).said;
+  }
+
+  /** A command on the host itself, which reaches published ports on its loopback address. */
+  onHost(
+    command: readonly string[],
+    environment: Readonly<Record<string, string>>,
+    folder = packageRoot(),
+  ): Promise<Said> {
+    return this.host.runOutside({ command, environment, folder, uid: 0, gid: 0 }).said;
+  }
+
+  /** Where the roots of images are. */
+  get imagesFolder(): string {
+    return join(this.host.folder, 'images');
+  }
+
+  /** What a service wrote: `docker compose logs`. */
+  logs(name: string): string {
+    return this.running.get(name)?.output() ?? '';
+  }
+
+  /** `docker compose stop SERVICE`, and its volumes stay. */
+  async stopService(name: string): Promise<Said | undefined> {
+    this.host.signal(name, this.service(name).stop_signal === 'SIGINT' ? 2 : 15);
+    return this.running.get(name)?.said;
+  }
+
+  stop(): Promise<void> {
+    return this.host.stop();
+  }
+
+  private bring(name: string): Promise<void> {
+    const bringing = this.ready.get(name) ?? this.bringOnce(name);
+    this.ready.set(name, bringing);
+    return bringing;
+  }
+
+  private async bringDependencies(service: Service): Promise<void> {
+    const active = activeServices(this.file, this.profiles);
+    const dependencies = Object.entries(service.depends_on ?? {});
+    const waitedFor = dependencies.filter(([name, { required }]) => required || active.has(name));
+    await Promise.all(waitedFor.map(([name]) => this.bring(name)));
+  }
+
+  private async bringOnce(name: string): Promise<void> {
+    const service = this.service(name);
+    const image = this.imageOf(name);
+    await this.bringDependencies(service);
+    const built = await image;
+    if (built === null) return;
+    const address = this.addresses.get(name) ?? '';
+    const started = this.startContainer(name, service, built, undefined, address);
+    this.running.set(name, started);
+    this.host.publish((service.ports ?? []).map((port) => published(port, address)));
+    await this.untilReady(name, service, started);
+  }
+
+  private async untilReady(name: string, service: Service, started: Started): Promise<void> {
+    const ended = started.said.then(({ code, stdout, stderr }) => {
+      if (code !== 0 || service.restart === 'unless-stopped')
+        throw new Error(`${name} ended with ${code}:\n${stdout}${stderr}`);
+    });
+    const [kind, ...test] = service.healthcheck?.test ?? [];
+    if (kind === undefined) return ended;
+    ended.catch(() => undefined);
+    const command = kind === 'CMD-SHELL' ? ['/bin/sh', '-c', ...test] : test;
+    const healthy = until(`${name} to be healthy`, async () => (await this.exec(name, ...command)).code === 0);
+    await Promise.race([healthy, ended]);
+  }
+
+  private startContainer(
+    name: string,
+    service: Service,
+    image: Image,
+    words: readonly string[] | undefined,
+    address: string,
+  ): Started {
+    const command = words ?? service.command ?? (service.entrypoint === undefined ? image.command : []);
+    const entrypoint = service.entrypoint ?? image.entrypoint;
+    return this.host.run({
+      ...this.processOf(name, service, image, [...entrypoint, ...command]),
+      name,
+      address,
+      root: image.root,
+      binds: [...image.binds, ...(service.volumes ?? []).map((volume) => this.bindOf(volume, image))],
+      tmpfs: service.tmpfs ?? [],
+      readOnly: service.read_only ?? false,
+      init: service.init ?? false,
+    });
+  }
+
+  private processOf(name: string, service: Service, image: Image, command: readonly string[]) {
+    return {
+      ...userNamed(service.user ?? image.user),
+      command,
+      environment: { ...image.environment, HOSTNAME: name, ...stringsOf(service.environment ?? {}) },
+      folder: image.folder,
+      dropsCapabilities: service.cap_drop?.includes('ALL') ?? false,
+      noNewPrivileges: service.security_opt?.includes('no-new-privileges:true') ?? false,
+    };
+  }
+
+  /** A named volume begins as its folder of the image is; a path is the file of the checkout. */
+  private bindOf(volume: string, image: Image): Bind {
+    const [source = '', target = '', mode] = volume.split(':');
+    const inImage = join(image.root, target);
+    if (/^[./]/.test(source)) {
+      const file = resolve(packageRoot(), source);
+      if (!existsSync(inImage))
+        statSync(file).isDirectory() ? mkdirSync(inImage, { recursive: true }) : writeFileSync(inImage, '');
+      return { source: file, target, readOnly: mode === 'ro' };
+    }
+    const folder = join(this.host.folder, 'volumes', source);
+    if (!existsSync(folder)) {
+      if (!existsSync(inImage) || readdirSync(inImage).length > 0)
+        throw new Error(`${target} is no empty folder of the image`);
+      const { mode: rights, uid, gid } = lstatSync(inImage);
+      mkdirSync(folder, { recursive: true, mode: rights & 0o777 });
+      give(folder, { uid, gid });
+    }
+    return { source: folder, target, readOnly: mode === 'ro' };
+  }
+
+  private imageOf(name: string): Promise<Image | null> {
+    const { image } = this.service(name);
+    const build = Object.values(this.file.services).find((other) => other.image === image && other.build)?.build;
+    // Other people's programs write into their roots: each service has one of its own.
+    const key = build === undefined ? name : image;
+    const making = this.images.get(key) ?? this.makeImage(image, build, join(this.host.folder, 'images', name));
+    this.images.set(key, making);
+    return making;
+  }
+
+  private makeImage(image: string, build: Service['build'], root: string): Promise<Image | null> {
+    if (build === undefined) return makeServerImage(image, root, this.hosts);
+    const builder = this.builders.get(build.dockerfile) ?? new Builder(this.host, this.hosts, build.dockerfile);
+    this.builders.set(build.dockerfile, builder);
+    return builder.image(build.target);
+  }
+
+  private service(name: string): Service {
+    const service = this.file.services[name];
+    if (service === undefined) throw new Error(`there is no service ${name}`);
+    return service;
+  }
+}
+
+function published(port: string, address: string): readonly [string, number, string, number] {
+  const [host = '', outer, inner] = port.split(':');
+  return [host, Number(outer), address, Number(inner)];
+}
+
+function stringsOf(environment: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, String(value)]));
+}
