@@ -18,6 +18,8 @@ const right = {
   SAJU_CUBE_LEGACY_URL: 'postgres://user:word@127.0.0.1:5432/heal7',
   CUBE_DATABASE_URL: 'postgresql://user:word@127.0.0.1:5433/cubes?sslmode=disable',
   AUDIT_DATABASE_URL: '',
+  CUBE_ADMINISTRATOR_URL: 'postgres://administrator:word@127.0.0.1:5433/postgres',
+  CUBE_ROLE_PASSWORDS: 'cubes=one-1,control_api=two_2',
   REDIS_URL: 'redis://127.0.0.1:6379',
   REDIS_SERVER_UID: '1000',
   CUBE_JWT_SECRET: 'thirty-two bytes or more, that is',
@@ -65,6 +67,10 @@ const right = {
 
 const read = {
   ...right,
+  CUBE_ROLE_PASSWORDS: new Map([
+    ['cubes', 'one-1'],
+    ['control_api', 'two_2'],
+  ]),
   REDIS_SERVER_UID: 1000,
   TRUSTED_EDGES: ['127.0.0.0/8', '::1/128'],
   INSTANCE_NETWORKS: [],
@@ -103,7 +109,9 @@ describe('a right environment', () => {
 
   test('may leave out what has a default', () => {
     const { TEMPORAL_ADDRESS, LEGACY_DATABASE_URL, CUBE_DATABASE_URL, REDIS_URL, CUBE_JWT_SECRET } = right;
-    const needed = { TEMPORAL_ADDRESS, LEGACY_DATABASE_URL, CUBE_DATABASE_URL, REDIS_URL, CUBE_JWT_SECRET };
+    const { CUBE_ADMINISTRATOR_URL, CUBE_ROLE_PASSWORDS } = right;
+    const servers = { TEMPORAL_ADDRESS, LEGACY_DATABASE_URL, CUBE_DATABASE_URL, REDIS_URL };
+    const needed = { ...servers, CUBE_JWT_SECRET, CUBE_ADMINISTRATOR_URL, CUBE_ROLE_PASSWORDS };
     expect(readConfiguration(needed, names)).toEqual({ ...read, REDIS_SERVER_UID: null });
     expect(readConfiguration({ ...needed, CONTROL_PORT: '', LOG_LEVEL: '' }, names)).toMatchObject({
       CONTROL_PORT: 8090,
@@ -212,6 +220,8 @@ describe('a wrong value', () => {
     ['TOKEN_SECRETS_FILE', 'zanzibar\0'],
     ['CUBE_VERSION', '../zanzibar'],
     ['LEGACY_SAJU_URL', 'zanzibar:8011'],
+    ['CUBE_ROLE_PASSWORDS', 'zanzibar'],
+    ['CUBE_ROLE_PASSWORDS', 'cubes=zanzibar:1'],
     ['CONTROL_HOST', 'zanzi bar'],
     ['CONTROL_HOST', 'http://zanzibar'],
     ['CONTROL_PORT', 'zanzibar'],
@@ -273,6 +283,8 @@ test('what holds a password or key is marked secret', () => {
     'SAJU_CUBE_LEGACY_URL',
     'CUBE_DATABASE_URL',
     'AUDIT_DATABASE_URL',
+    'CUBE_ADMINISTRATOR_URL',
+    'CUBE_ROLE_PASSWORDS',
     'REDIS_URL',
     'CUBE_JWT_SECRET',
     'CUBE_JWT_SECRET_PREVIOUS',

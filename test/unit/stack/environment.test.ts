@@ -21,7 +21,10 @@ function stackEnvironment(given: StackSettings, environment: NodeJS.ProcessEnv):
 }
 
 test('everything that the programs read is there, and right', () => {
-  const names = variableNames.filter((name) => variableTable[name].readers.length > 0);
+  // A stack sets up its databases by itself.
+  const names = variableNames.filter((name) =>
+    variableTable[name].readers.some((reader) => reader !== 'database-setup'),
+  );
   expect(readConfiguration(stackEnvironment(settings, {}), names)).toMatchObject({
     TEMPORAL_ADDRESS: '127.0.0.1:7233',
     LEGACY_DATABASE_URL: expect.stringMatching(/^postgres:\/\/heal7:[\w-]{43}@127\.0\.0\.1:5432\/heal7$/),
