@@ -19,11 +19,12 @@ import { tokenOf } from '../support/gateway.js';
 const checkout = mkdtempSync(join(tmpdir(), 'cubeshift-containers-'));
 const variables = newEnvironment(checkout, ...documentedWords('sh deploy/new-env.sh').slice(2));
 const secrets = Object.entries(variables).flatMap(([name, value]) => (/_(PASSWORD|SECRET)$/.test(name) ? [value] : []));
+const commit = '0123456789abcdef0123456789abcdef01234567';
 let compose: ComposeHost;
 let filled: Said;
 
 beforeAll(async () => {
-  compose = await ComposeHost.start(variables);
+  compose = await ComposeHost.start({ ...variables, CUBESHIFT_COMMIT: commit });
   filled = await run('docker compose run --rm stand-in', (word) => word.replace('20000', '2000'));
   await compose.up();
 }, 240_000);
@@ -44,6 +45,10 @@ test('a migration comes to `verified` by the command line in a container', async
   expect(stdout).toContain('saju-records first: waiting at verified');
   expect(stdout).toContain('verification clean, 1980 rows compared');
   expect(ok(await run('docker compose run --rm cubeshift migrate rejects'))).toContain('possible now: complete');
+});
+
+test('the image names the commit that it was built with', async () => {
+  expect(ok(await compose.run('cubeshift', '--version'))).toContain(commit.slice(0, 7));
 });
 
 test('the command line of the host reaches the control API with the secret of .env', async () => {

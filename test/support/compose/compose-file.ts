@@ -16,7 +16,7 @@ export interface Service {
     readonly context: string;
     readonly dockerfile: string;
     readonly target: string;
-    readonly args?: unknown;
+    readonly args?: Readonly<Record<string, string>>;
   };
   readonly pull_policy?: string;
   readonly profiles?: readonly string[];

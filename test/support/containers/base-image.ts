@@ -17,6 +17,8 @@ export interface Image {
   readonly root: string;
   readonly binds: readonly Bind[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Variables of the steps that are to come. */
+  readonly arguments: Readonly<Record<string, string>>;
   readonly folder: string;
   readonly user: string;
   readonly entrypoint: readonly string[];
@@ -90,6 +92,7 @@ export function makeBaseImage(root: string, hosts: string, owner: 'node' | 'post
     root,
     binds: [...libraries.map((folder) => ({ source: folder, target: folder, readOnly: true })), node],
     environment: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: home },
+    arguments: {},
     folder: '/',
     user: 'root',
     entrypoint: [],

@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { packageRoot } from '../../../src/base/package-root.js';
 import { type Image, makeBaseImage, userNamed } from './base-image.js';
 import { parseDockerfile, type Stage } from './dockerfile.js';
@@ -19,6 +19,7 @@ export class Builder {
     private readonly host: ContainerHost,
     private readonly hosts: string,
     dockerfile: string,
+    private readonly given: Readonly<Record<string, string>>,
   ) {
     this.stages = parseDockerfile(readFileSync(join(project, dockerfile), 'utf8'));
     const [everything, ...others] = readFileSync(join(project, `${dockerfile}.dockerignore`), 'utf8')
@@ -47,6 +48,7 @@ export class Builder {
         image = { ...image, folder: rest };
       } else if (word === 'COPY') image = { ...image, binds: [...image.binds, ...(await this.copy(rest, root, path))] };
       else if (word === 'RUN') image = await this.run(rest, image);
+      else if (word === 'ARG') image = { ...image, arguments: { ...image.arguments, ...this.argument(rest) } };
       else if (word === 'ENV') image = { ...image, environment: { ...image.environment, ...pairs(rest) } };
       else if (word === 'USER') image = { ...image, user: rest };
       else if (word === 'ENTRYPOINT') image = { ...image, entrypoint: JSON.parse(rest), command: [] };
@@ -56,11 +58,17 @@ export class Builder {
     return image;
   }
 
+  /** A value that is given to the build, else that of the file. */
+  private argument(rest: string): Readonly<Record<string, string>> {
+    const [, name = '', value = ''] = /^(\w+)="?([^"]*)"?$/.exec(rest) ?? [];
+    return { [name]: this.given[name] ?? value };
+  }
+
   private async begin(stage: Stage, root: string): Promise<Image> {
     if (/^node:\d+-bookworm-slim$/.test(stage.from)) return makeBaseImage(root, this.hosts, 'node');
     const from = await this.image(stage.from);
     copyTree(from.root, root, 'link');
-    return { ...from, root };
+    return { ...from, root, arguments: {} };
   }
 
   /** Files are copied; a folder of an earlier stage is bound read-only instead, which its containers see no difference in. */
@@ -73,7 +81,7 @@ export class Builder {
       if (stage === undefined && !this.included.some((path) => part === path || part.startsWith(`${path}/`)))
         throw new Error(`${part} is not in the context of the build`);
       const source = join(from, part);
-      const to = target.endsWith('/') ? join(folder, target, part) : join(folder, target);
+      const to = target.endsWith('/') ? join(folder, target, basename(part)) : join(folder, target);
       if (stage !== undefined && statSync(source).isDirectory()) {
         mkdirSync(join(root, to), { recursive: true, mode: 0o755 });
         return [{ source, target: to, readOnly: true }];
@@ -91,6 +99,7 @@ export class Builder {
       ...userNamed(image.user),
       name: `build-${image.root.split('/').at(-1)}`,
       address: `172.18.9.${++this.runs}`,
+      environment: { ...image.environment, ...image.arguments },
       command: ['/bin/sh', '-c', command],
       tmpfs: [],
       readOnly: false,

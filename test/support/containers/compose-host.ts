@@ -197,8 +197,10 @@ export class ComposeHost {
 
   private makeImage(image: string, build: Service['build'], root: string): Promise<Image | null> {
     if (build === undefined) return makeServerImage(image, root, this.hosts);
-    const builder = this.builders.get(build.dockerfile) ?? new Builder(this.host, this.hosts, build.dockerfile);
-    this.builders.set(build.dockerfile, builder);
+    const { dockerfile, args = {} } = build;
+    const key = JSON.stringify([dockerfile, args]);
+    const builder = this.builders.get(key) ?? new Builder(this.host, this.hosts, dockerfile, args);
+    this.builders.set(key, builder);
     return builder.image(build.target);
   }
 

@@ -128,7 +128,9 @@ describe('images', () => {
   );
 
   test('no value of .env is an argument of a build', () => {
-    for (const [, { build }] of engineServices) expect(build?.args).toBeUndefined();
+    const args = engineServices.flatMap(([, { build }]) => Object.keys(build?.args ?? {}));
+    expect(new Set(args)).toEqual(new Set(['CUBESHIFT_COMMIT']));
+    expect(Object.keys(variables)).not.toContain('CUBESHIFT_COMMIT');
     expect(readFileSync(join(root, 'deploy/Dockerfile.dockerignore'), 'utf8').split('\n')[0]).toBe('*');
   });
 });
