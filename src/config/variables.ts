@@ -283,7 +283,7 @@ const variables = {
   CONTROL_PORT: variable('port of the control API', parsePort, ['control-api', 'command-line'], {
     fallback: 8090,
     sources: stack,
-    note: '`up` chooses another port when that one is taken',
+    note: '`up` uses another port, and says so, when the default is taken',
   }),
   CONTROL_URL: variable('URL of the control API, for the command line', parseHttpUrl, ['command-line'], {
     fallback: 'http://127.0.0.1:8090',

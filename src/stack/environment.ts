@@ -18,7 +18,7 @@ export function ownServers(environment: NodeJS.ProcessEnv): OwnServers {
 }
 
 /** Variables that set the port of a program. */
-const portVariables: Readonly<Partial<Record<VariableName, PortName>>> = {
+export const portVariables: Readonly<Partial<Record<VariableName, PortName>>> = {
   CONTROL_PORT: 'control',
   GATEWAY_PORT: 'gateway',
   SECURITY_CUBE_PORT: 'security',
@@ -30,11 +30,11 @@ const portVariables: Readonly<Partial<Record<VariableName, PortName>>> = {
   ...byServedCube(({ legacyPortVariable }) => legacyPortVariable, legacyPortOf),
 };
 
-/** The ports that the environment sets. */
+/** The ports that the environment sets; 0 leaves the choice to the stack. */
 export function requestedPorts(environment: NodeJS.ProcessEnv): Partial<Record<PortName, number>> {
   return Object.fromEntries(
     Object.entries(portVariables).flatMap(([name, port]) =>
-      environment[name] ? [[port, Number(environment[name])]] : [],
+      Number(environment[name] || 0) === 0 ? [] : [[port, Number(environment[name])]],
     ),
   );
 }

@@ -27,6 +27,7 @@ import {
   postgresProcess,
 } from './servers/postgres-server.js';
 import { redisProcess } from './servers/redis-server.js';
+import { checkRequestedPorts, movedPorts } from './stack-ports.js';
 import { embeddedTemporal, type TemporalAccess } from './temporal/embedded.js';
 
 export interface StackOptions {
@@ -65,11 +66,13 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
   const supervisor = new Supervisor(home);
   try {
     const alive = home.processes().filter(isAlive);
-    const settings = await home.settings(
-      new Set(alive.flatMap((entry) => entry.port ?? [])),
-      requestedPorts(options.environment),
-    );
+    const inUse = new Set(alive.flatMap((entry) => entry.port ?? []));
+    await checkRequestedPorts(options.environment, inUse);
+    const formerPorts = home.ports;
+    const requested = requestedPorts(options.environment);
+    const settings = await home.settings(inUse, requested);
     const own = ownServers(options.environment);
+    for (const sentence of movedPorts(formerPorts, settings, requested, own)) log(sentence);
     if (Object.keys(own).length > 0) await (await import('../diagnosis/servers.js')).checkServers(options.environment);
     const temporal =
       own.TEMPORAL_ADDRESS === undefined

@@ -120,6 +120,11 @@ export class StackHome {
     return this.fileOf('tokenSecrets');
   }
 
+  /** The ports of the last start; undefined before the first. */
+  get ports(): StackSettings['ports'] | undefined {
+    return this.files.read<Partial<StackSettings> | null>(stateFiles.settings)?.ports;
+  }
+
   /** The secret that was made for this stack; undefined before its first start. */
   get madeCubeSecret(): string | undefined {
     return this.files.read<StackSettings>(stateFiles.settings)?.cubeJwtSecret;

@@ -51,7 +51,7 @@ export function passwordFrom({ passwordSecret }: Pick<StackSettings, 'passwordSe
 
 /**
  * The settings of a stack: those that are kept, new ones where there are none. Ports that others took meanwhile are chosen
- * anew; those that are `requested` are taken as they are.
+ * anew; those that are `requested` are taken as they are, and by no other part.
  */
 export async function chooseSettings(
   kept: StackSettings | undefined,
@@ -59,7 +59,7 @@ export async function chooseSettings(
   requested: Readonly<Partial<Record<PortName, number>>>,
 ): Promise<StackSettings> {
   const ports: Partial<Record<PortName, number>> = {};
-  const taken = new Set<number>();
+  const taken = new Set(Object.values(requested));
   for (const [name, usual] of Object.entries(usualPorts) as [PortName, number][]) {
     const wanted = kept?.ports[name] ?? usual;
     // Temporal's two ports belong together, whichever of its processes lives.

@@ -94,7 +94,10 @@ function fetchAlone(name: string, environment: Environment, cache = fresh(), bef
 }
 
 /** Three sentences: what happened, what is safe, what to type. */
-function expectSentences({ code, stdout, stderr }: Said, expected: { code: 1 | 3; what: RegExp; next: RegExp }): void {
+function expectSentences(
+  { code, stdout, stderr }: Said,
+  expected: { code: 1 | 2 | 3; what: RegExp; next: RegExp },
+): void {
   expect({ code, stdout, stderr }).toEqual({ code: expected.code, stdout: '', stderr: expect.any(String) });
   expect(stderr).not.toMatch(/\bat .*:\d+:\d+|Traceback|Error:|user:word/);
   const [what, safe, next, ...more] = stderr.trimEnd().split('\n').slice(-3);
@@ -165,6 +168,15 @@ describe('behind a proxy', () => {
     const said = await up({ HTTPS_PROXY: `http://${dead}`, CUBESHIFT_HOME }, [], '--detach');
     expectSentences(said, { code: 3, what: /through the proxy/, next: /^Correct HTTPS_PROXY/ });
     expect((await run([...cli, 'ps', '--json'], { CUBESHIFT_HOME })).stdout).toBe('[]\n');
+  });
+});
+
+test('a port that a person has set and that is taken is refused, not replaced', async () => {
+  const [, port = ''] = demanding.split(':');
+  expectSentences(await up({ GATEWAY_PORT: port }, [], '--detach'), {
+    code: 2,
+    what: new RegExp(`^Port ${port}, which GATEWAY_PORT names, is taken by another program\\.$`),
+    next: /^Name another port in GATEWAY_PORT, or leave it out: then `cubeshift up` finds a free one\.$/,
   });
 });
 

@@ -168,8 +168,20 @@ describe('one stack, then two', () => {
   test(
     'two stacks in two folders, brought up at once, have each their own servers, ports and secrets',
     async () => {
-      for (const { code, stderr } of await Promise.all([up(first), up(second)])) expect(code, stderr).toBe(0);
+      const saids = await Promise.all([up(first), up(second)]);
+      for (const { code, stderr } of saids) expect(code, stderr).toBe(0);
       const [one, two] = await Promise.all([ps(first), ps(second)]);
+      // The usual port is free for one of the two at most.
+      const moved = saids.flatMap(({ stderr }, index) =>
+        [...stderr.matchAll(/^port (\d+) is taken: (\S+) uses (\d+)$/gm)].map(([, , name, port]) => ({
+          name,
+          said: Number(port),
+          listed: [one, two][index]?.find((entry) => entry.name === name)?.port,
+        })),
+      );
+      const ofGateways = moved.filter(({ name }) => name === 'api-gateway-cube');
+      expect(ofGateways).not.toEqual([]);
+      for (const { said, listed } of ofGateways) expect(listed).toBe(said);
       for (const list of [one, two]) {
         expect(list.map(({ name }) => name).sort()).toEqual([...servers, ...programs].sort());
         expect(list.every(({ state, pid, version }) => state === 'ready' && isThere(pid) && version !== '')).toBe(true);
