@@ -1,5 +1,6 @@
-// Records the examples of the OpenAPI document anew: real answers of the control API, of each operation and status one. To be
-// called when the fields of an answer change; test/integration/openapi-document.test.ts fails until then.
+// Records the examples of the OpenAPI document: real answers of the control API, of each operation and status one. To be called
+// when the fields of an answer change: test/integration/openapi-document.test.ts fails until then. An example with the same
+// fields as before stays; `{}` in the file of examples records all anew.
 import { spawnSync } from 'node:child_process';
 import { prepare } from './prepare.mjs';
 

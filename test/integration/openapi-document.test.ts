@@ -82,6 +82,7 @@ test('a migration from its start to the acceptance of its rejects', async () => 
   await stack.engine.waitFor(first.id, 'blocked', ({ status }) => status === 'blocked');
   await api.call('repairMigration', 202, first);
   await stack.engine.waitFor(first.id, 'at rest', ({ status }) => status === 'waiting');
+  await api.call('summarizeRejects', 200, first);
   await api.call('listRejects', 200, { ...first, query: '?limit=3' });
   const [id = ''] = stack.databases.rejected.keys();
   await api.call('retryRejects', 202, { ...first, body: { ids: [id] } });

@@ -28,12 +28,27 @@ export class RecordedExamples {
 
   /** What is in the document, and what these answers would put there, where the fields differ. */
   differences(): readonly string[] {
-    return differencesOf(JSON.parse(readFileSync(file, 'utf8')), this.live, '');
+    return differencesOf(read(), this.live, '');
   }
 
+  /** Writes what is new or has other fields than before, and forgets what was not answered. */
   write(): void {
-    writeFileSync(file, `${JSON.stringify(sorted(this.live), null, 2)}\n`);
+    const before = read();
+    const operations = Object.entries(this.live).map(([operation, answers]) => {
+      const kept = Object.entries(answers).map(([status, answer]) => {
+        const known = before[operation]?.[status];
+        const isSame = known !== undefined && differencesOf(known, answer, '').length === 0;
+        return [status, isSame ? known : answer] as const;
+      });
+      return [operation, Object.fromEntries(kept)] as const;
+    });
+    operations.sort(([one], [other]) => (one < other ? -1 : 1));
+    writeFileSync(file, `${JSON.stringify(Object.fromEntries(operations), null, 2)}\n`);
   }
+}
+
+function read(): Examples {
+  return JSON.parse(readFileSync(file, 'utf8')) as Examples;
 }
 
 /** Contents of records do not belong into a document: of a reject's payload only the names of its fields. */
@@ -77,8 +92,4 @@ function differencesOf(recorded: unknown, live: unknown, path: string): readonly
 function merged(items: readonly unknown[]): unknown {
   const [first] = items;
   return typeof first === 'object' && first !== null ? Object.assign({}, ...items) : first;
-}
-
-function sorted(examples: Examples): Examples {
-  return Object.fromEntries(Object.entries(examples).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
