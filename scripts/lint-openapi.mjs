@@ -7,7 +7,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { prepare } from './prepare.mjs';
 
+prepare();
 const folder = mkdtempSync(join(tmpdir(), 'cubeshift-openapi-'));
 const [port, closedPort] = [await freePort(), await freePort()];
 const control = spawn(process.execPath, [join('dist', 'src', 'services', 'control', 'main.js')], {
@@ -28,7 +30,13 @@ try {
   writeFileSync(file, JSON.stringify(JSON.parse(await document()), null, 2));
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [join('node_modules', '@redocly', 'cli', 'bin', 'cli.js'), 'lint', '--config=redocly.yaml', file],
+    [
+      join('node_modules', '@redocly', 'cli', 'bin', 'cli.js'),
+      'lint',
+      '--config=redocly.yaml',
+      '--max-problems=10',
+      file,
+    ],
     {
       env: { PATH: process.env.PATH, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
       encoding: 'utf8',

@@ -52,7 +52,7 @@ function sourcesFingerprint() {
     'scripts/build.mjs',
     'scripts/built-from.mjs',
     'tsconfig.client.json',
-    ...files.filter((file) => file.endsWith('.ts')).sort(),
+    ...files.filter((file) => /\.(ts|json)$/.test(file)).sort(),
   ]);
 }
 
