@@ -1,15 +1,15 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { packageRoot } from '../../src/base/package-root.js';
 import { connectRedis } from '../../src/redis/connection.js';
-import { defaultCacheFolder } from '../../src/stack/downloads/fetch.js';
 import { until } from '../support/conditions.js';
 import { cubeSecret, TestUpstream, userSecret } from '../support/gateway.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { pythonPackages } from '../support/python-packages.js';
 import { registerInstance } from '../support/registry.js';
 import { ServiceProcess } from '../support/service-process.js';
 
@@ -46,7 +46,7 @@ beforeAll(async () => {
   environment = {
     ...secrets,
     PATH: process.env.PATH,
-    PYTHONPATH: await libraries(),
+    PYTHONPATH: await pythonPackages('outside-client-2', 'requirements.txt'),
     GATEWAY_URL: gateway.url,
     SECURITY_URL: security.url,
   };
@@ -55,16 +55,6 @@ afterAll(async () => {
   for (const stop of stops.reverse()) await stop();
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** Where the outside program's libraries are: fetched once, by the checksums that stand beside it. */
-async function libraries(): Promise<string> {
-  const home = join(defaultCacheFolder(process.env), 'outside-client-2');
-  if (existsSync(join(home, 'jwt')) && existsSync(join(home, 'redis'))) return home;
-  const wanted = join(packageRoot(), 'test', 'outside', 'requirements.txt');
-  const options = ['--quiet', '--disable-pip-version-check', '--no-deps', '--require-hashes', '--only-binary=:all:'];
-  await run('python3', ['-m', 'pip', 'install', ...options, '--upgrade', '--target', home, '-r', wanted]);
-  return home;
-}
 
 test('tokens of PyJWT, flags of redis-py and buckets of hashlib agree with ours, user by user', async () => {
   const program = join(packageRoot(), 'test', 'outside', 'client.py');
