@@ -8,10 +8,14 @@ import type { Output } from './output.js';
 import { callerHeaders } from './person.js';
 import { currentHome, liveEnvironment, ownEnvironment } from './stack.js';
 
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
 /** The control API as the command line uses it. */
 export interface ControlClient {
-  /** What is undefined in `body` is left out. */
-  call<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T>;
+  /** What is undefined in `body` is left out. Waits half a minute for an answer unless `maxMillis` says less. */
+  call<T>(method: Method, path: string, body?: unknown, maxMillis?: number): Promise<T>;
+  /** Opens a stream of events; ends with the connection. */
+  stream(path: string): Promise<ReadableStream<Uint8Array>>;
   /** Reads what is waited for: again for a minute while a server, or the worker, is away, and says so. */
   readWithRetries<T>(path: string, output: Output): Promise<T>;
 }
@@ -22,6 +26,7 @@ export type Connect = () => ControlClient;
 /** A worker that was killed may leave a query unanswered for ten seconds; its successor answers the next. */
 const retryMillis = 60_000;
 const againAfterMillis = 500;
+const answerMillis = 30_000;
 
 /**
  * A client of the control API that CONTROL_URL names, or of the stack in the state folder. Its token holds what the
@@ -30,28 +35,37 @@ const againAfterMillis = 500;
 export function createControlClient(person: string | undefined): ControlClient {
   const url = controlUrl();
   const permissions = ['migration:read', 'migration:write', 'records:read'];
-  const client: ControlClient = {
-    call: async <T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown) => {
-      // Asked each time: it may be changed while a command waits.
-      const { token } = issueCubeToken(cubeSecret(), { cubeId: 'command-line', permissions }, new Date());
-      const response = await fetch(`${url}${path}`, {
-        method,
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...callerHeaders(person),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(30_000),
-      }).catch((error: unknown) => {
-        throw new Failure('control_unreachable', `The control API at ${url} cannot be reached.`, {
-          ...(method === 'GET' ? { safe: 'Nothing was changed; migrations and ramps that have begun continue.' } : {}),
-          cause: error,
-        });
+  const send = async (method: Method, path: string, body: unknown, signal: AbortSignal): Promise<Response> => {
+    // Made for each call: the secret may change while a command waits.
+    const { token } = issueCubeToken(cubeSecret(), { cubeId: 'command-line', permissions }, new Date());
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...callerHeaders(person),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal,
+    }).catch((error: unknown) => {
+      throw new Failure('control_unreachable', `The control API at ${url} cannot be reached.`, {
+        ...(method === 'GET' ? { safe: 'Nothing was changed; migrations and ramps that have begun continue.' } : {}),
+        cause: error,
       });
-      const answer: unknown = await response.json().catch(() => undefined);
-      if (!response.ok) throw failureOf(answer, response.status);
-      return answer as T;
+    });
+    if (!response.ok) throw failureOf(await response.json().catch(() => undefined), response.status);
+    return response;
+  };
+  const client: ControlClient = {
+    call: async <T>(method: Method, path: string, body?: unknown, maxMillis: number = answerMillis) => {
+      const response = await send(method, path, body, AbortSignal.timeout(maxMillis));
+      return (await response.json().catch(() => undefined)) as T;
+    },
+    stream: async (path) => {
+      const opening = new AbortController();
+      const timer = setTimeout(() => opening.abort(), answerMillis);
+      const { body } = await send('GET', path, undefined, opening.signal).finally(() => clearTimeout(timer));
+      return body ?? new ReadableStream();
     },
     readWithRetries: async <T>(path: string, output: Output) => {
       const deadline = Date.now() + retryMillis;

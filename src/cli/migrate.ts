@@ -9,6 +9,7 @@ import { type Connect, type ControlClient, readMigrationView } from './control-c
 import { type ExitCode, exitCodeOf as exitCodeOfFailure, exitCodes } from './exit-codes.js';
 import { failureLines } from './failure-lines.js';
 import { awaitInterruptibly } from './interrupt.js';
+import { followEvents } from './migration-events.js';
 import { conclude, type Output, table } from './output.js';
 import { isConfirmed } from './question.js';
 import { differenceLine, rejectListing } from './reject-listing.js';
@@ -112,6 +113,18 @@ export function registerMigrateCommands(program: Command, output: Output, connec
         if (options.json) output.json(view);
         else output.print(describe(view));
         return exitCodeOf(view);
+      }),
+    );
+
+  migrate
+    .command('events <id>')
+    .description('print each of its events as it happens, until it ends')
+    .option('--json', 'as JSON, a line an event')
+    .action((id: string, options: OutputOptions) =>
+      conclude(async () => {
+        const client = connect();
+        const stillRuns = `${id} continues. Follow it again with \`cubeshift migrate events ${id}\`.`;
+        return awaitInterruptibly(stillRuns, output, () => printEvents(client, id, options, output));
       }),
     );
 
@@ -248,6 +261,21 @@ async function pollAgain(client: ControlClient, id: string, output: Output): Pro
       await sleep(pollMillis);
     }
   }
+}
+
+async function printEvents(
+  client: ControlClient,
+  id: string,
+  { json }: OutputOptions,
+  output: Output,
+): Promise<ExitCode> {
+  let code: ExitCode = exitCodes.done;
+  for await (const { name, view } of followEvents(client, id, output)) {
+    if (json) output.line({ event: name, ...view });
+    else output.print(`${new Date().toISOString()} ${name.padEnd(8)} ${view.status}, ${progressLine(view)}`);
+    code = exitCodeOf(view);
+  }
+  return code;
 }
 
 async function listRejects(

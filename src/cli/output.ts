@@ -7,6 +7,8 @@ import { systemFailure } from './system-failure.js';
 export interface Output {
   /** The one document of a reading command. */
   json(document: unknown): void;
+  /** One document of many, on a line of its own. */
+  line(document: unknown): void;
   print(text: string): void;
   talk(text: string): void;
 }
@@ -14,6 +16,7 @@ export interface Output {
 /** Everything that is shown goes through one of these: what it shows may come from a database, a server or a cube. */
 export const output: Output = {
   json: (document) => void process.stdout.write(`${escaped(JSON.stringify(document, null, 2))}\n`),
+  line: (document) => void process.stdout.write(`${escaped(JSON.stringify(document))}\n`),
   print: (text) => void process.stdout.write(`${plain(text)}\n`),
   talk: (text) => void process.stderr.write(`${plain(text)}\n`),
 };

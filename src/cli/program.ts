@@ -6,6 +6,7 @@ import { createControlClient } from './control-client.js';
 import { registerCubeCommands } from './cubes.js';
 import { addExamples, wordsOf } from './examples.js';
 import { usageLines } from './failure-lines.js';
+import { registerLogsCommand } from './logs.js';
 import { registerMigrateCommands } from './migrate.js';
 import type { Output } from './output.js';
 import { personNamed } from './person.js';
@@ -13,6 +14,7 @@ import { registerReleaseCommands } from './release.js';
 import { registerReportCommand } from './report.js';
 import { registerSecretCommand } from './secret.js';
 import { registerStackCommands } from './stack.js';
+import { registerStatusCommand } from './status.js';
 import { registerTokenCommand } from './token.js';
 import { registerTrafficCommands } from './traffic.js';
 
@@ -29,6 +31,8 @@ export function createProgram(output: Output): Command {
   const connect = () => createControlClient(program.opts<{ as?: string }>().as);
   program.exitOverride().configureOutput({ writeOut: output.print, writeErr: (text) => output.talk(text.trimEnd()) });
   registerStackCommands(program, output);
+  registerStatusCommand(program, output, connect);
+  registerLogsCommand(program, output);
   registerCheckCommand(program, output);
   registerMigrateCommands(program, output, connect);
   registerTokenCommand(program, output);

@@ -1,21 +1,12 @@
-import {
-  appendFileSync,
-  closeSync,
-  existsSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  statSync,
-} from 'node:fs';
+import { appendFileSync, closeSync, existsSync, openSync, readdirSync, readSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What programs write to their logs: `logs/<program>.log`, and one file before it, `.log.1`. */
 
 const maxLogBytes = 10 * 1024 * 1024;
-const maxTailBytes = 4096;
+const minTailBytes = 4096;
+/** More than a line of a program has as a rule. */
+const bytesPerLine = 1024;
 const ending = '.log';
 
 /** The name of a program's log in the folder of logs. */
@@ -43,22 +34,30 @@ export function programsLoggingSince(folder: string, since: number): readonly st
     .map((name) => name.slice(0, -ending.length));
 }
 
-/** The last lines of a log, ten at most; none when it is not there. */
-export function lastLines(file: string, count = 10): readonly string[] {
-  let opened: number;
+/** The last lines of a log, or of its first `upTo` bytes; none when it is not there. */
+export function lastLines(file: string, count = 10, upTo = Number.MAX_SAFE_INTEGER): readonly string[] {
+  const size = Math.min(upTo, sizeOf(file));
+  const tailBytes = Math.max(minTailBytes, count * bytesPerLine);
+  const lines = readRange(file, Math.max(0, size - tailBytes), size)
+    .toString('utf8')
+    .trimEnd()
+    .split('\n');
+  // The first may have lost its beginning.
+  const whole = size > tailBytes ? lines.slice(1) : lines;
+  return whole.filter((line) => line !== '').slice(-count);
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** The bytes of a log from `start` to `end`; fewer, or none, when they are not there. */
+function readRange(file: string, start: number, end: number): Buffer {
+  if (end <= start) return Buffer.alloc(0);
+  const opened = openSync(file, 'r');
   try {
-    opened = openSync(file, 'r');
-  } catch {
-    return [];
-  }
-  try {
-    const { size } = fstatSync(opened);
-    const bytes = Buffer.alloc(Math.min(size, maxTailBytes));
-    readSync(opened, bytes, 0, bytes.length, size - bytes.length);
-    const lines = bytes.toString('utf8').trimEnd().split('\n');
-    // The first may have lost its beginning.
-    const whole = size > maxTailBytes ? lines.slice(1) : lines;
-    return whole.filter((line) => line !== '').slice(-count);
+    const bytes = Buffer.alloc(end - start);
+    return bytes.subarray(0, readSync(opened, bytes, 0, bytes.length, start));
   } finally {
     closeSync(opened);
   }
@@ -67,17 +66,23 @@ export function lastLines(file: string, count = 10): readonly string[] {
 /** Passes on what is written to a log from now on, in whole lines. */
 export class LogTail {
   private position: number;
+  /** The size of the log when this was made. */
+  readonly start: number;
 
   constructor(
     private readonly file: string,
     private readonly receive: (lines: string) => void,
   ) {
-    this.position = statSync(file).size;
+    this.start = sizeOf(file);
+    this.position = this.start;
   }
 
   /** Passes on the lines that came since the last call. */
   passOn(): void {
-    const fresh = readFileSync(this.file).subarray(this.position);
+    const size = sizeOf(this.file);
+    // A long log was put aside, and a new one begun.
+    if (size < this.position) this.position = 0;
+    const fresh = readRange(this.file, this.position, size);
     const end = fresh.lastIndexOf('\n');
     if (end < 0) return;
     this.position += end + 1;

@@ -257,8 +257,41 @@ test('complete prompts at a terminal, and does nothing without a yes', async () 
   expect((await cubeshift('migrate', 'status', 'one')).stdout).toContain('waiting at verified');
 });
 
-test('complete ends it; a later action is exit code 4, an unknown id 1', async () => {
+test('status shows each run with what it waits for, on one screen and as one document', async () => {
+  const { stdout } = await cubeshift('status');
+  expect(stdout).toMatch(
+    /saju-records one: waiting at verified\n.*verification clean\n +waits for a command: .*complete/,
+  );
+  const { stdout: json, code } = await cubeshift('status', '--json');
+  const { problems, stack, control, migrations } = JSON.parse(json);
+  expect({ stack, control: control.dependencies }).toEqual({
+    stack: null,
+    control: { cube_database: 'ok', temporal: 'ok', redis: 'ok' },
+  });
+  expect(migrations[0]).toMatchObject({ id: 'one', status: 'waiting' });
+  expect(code).toBe(problems.length === 0 ? 0 : 1);
+});
+
+test('a person can follow the events of a run over a restart of the control API, to its end', async () => {
+  const { child, said } = startCommand(['migrate', 'events', 'one'], variables);
+  await once(child.stdout as NonNullable<typeof child.stdout>, 'data');
+  await engine.kill('control');
+  engine.startProgram('control');
+  await until('the control API to be back', async () => (await cubeshift('migrate', 'list')).code === 0);
+  const { said: documents } = startCommand(['migrate', 'events', 'one', '--json'], variables);
   expect(await cubeshift('migrate', 'complete', 'one', '--wait', '--json')).toMatchObject({ code: 0 });
+  const { code, stdout, stderr } = await said;
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('connecting again for 60 s') });
+  expect(stdout).toMatch(/^\S+Z rest +waiting, verified: [^]*\n\S+Z end +completed, done: .*\n$/);
+  const events = (await documents).stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(events.at(-1)).toMatchObject({ event: 'end', id: 'one', status: 'completed' });
+  expect(await cubeshift('migrate', 'events', 'unknown')).toMatchObject({ code: 1, stdout: '' });
+});
+
+test('after complete a later action is exit code 4, an unknown id 1', async () => {
   expect(await cubeshift('migrate', 'rollback', 'one')).toMatchObject({ code: 4 });
   expect(await cubeshift('migrate', 'status', 'unknown')).toMatchObject({ code: 1, stdout: '' });
 });

@@ -81,7 +81,7 @@ test.each([
 ])('a wrong command line, %j, is said in the same form, with the near word', (args, expected) => {
   const said: string[] = [];
   const say = (text: string) => void said.push(text);
-  const program = createProgram({ json: () => undefined, print: say, talk: say });
+  const program = createProgram({ json: () => undefined, line: () => undefined, print: say, talk: say });
   expect(() => program.parse(args, { from: 'user' })).toThrow();
   expect(said.join('\n')).toBe(expected);
 });

@@ -5,7 +5,12 @@ import { failureRule, failureTypes } from '../../../src/base/failures.js';
 import { packageRoot } from '../../../src/base/package-root.js';
 import { allCommands, createProgram } from '../../../src/cli/program.js';
 
-const program = createProgram({ json: () => undefined, print: () => undefined, talk: () => undefined });
+const program = createProgram({
+  json: () => undefined,
+  line: () => undefined,
+  print: () => undefined,
+  talk: () => undefined,
+});
 const commands = allCommands(program);
 const pathOf = (command: (typeof commands)[number]): string =>
   command.parent === null || command.parent === program

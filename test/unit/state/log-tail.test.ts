@@ -1,8 +1,8 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { LogTail } from '../../../src/state/logs.js';
+import { LogTail, lastLines } from '../../../src/state/logs.js';
 
 let folder: string;
 let file: string;
@@ -50,4 +50,23 @@ test('the line after a whole one waits for its end', () => {
   appendFileSync(file, ' line\n');
   tail.passOn();
   expect(told).toEqual(['one', 'half a line']);
+});
+
+test('a log that was put aside is followed at its beginning', () => {
+  renameSync(file, `${file}.1`);
+  tail.passOn();
+  writeFileSync(file, 'a new log\n');
+  tail.passOn();
+  expect(told).toEqual(['a new log']);
+});
+
+test('the last lines are as many as are wanted, and end where the tail begins', () => {
+  const lines = Array.from({ length: 500 }, (_, n) => `${n} ${'가'.repeat(100)}`);
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  const later = new LogTail(file, (text) => void told.push(text));
+  appendFileSync(file, 'later\n');
+  expect(lastLines(file, 60, later.start)).toEqual(lines.slice(-60));
+  later.passOn();
+  expect(told).toEqual(['later']);
+  expect(lastLines(join(folder, 'missing.log'))).toEqual([]);
 });

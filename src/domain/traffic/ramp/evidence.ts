@@ -10,8 +10,13 @@ import { addShadow, freshShadowEvidence, type ShadowEvidence } from './shadow-li
 export interface Evidence {
   /** The ramp's clock: time that it watched. A jump of the clock, or hours without a worker, do not count. */
   readonly watchedMillis: number;
-  /** Since the weight was set. */
-  readonly step: { readonly watchedMillis: number; readonly requests: number; readonly failed: number };
+  /** Since the weight was set: time, requests of the cube and how many of them failed, requests of legacy. */
+  readonly step: {
+    readonly watchedMillis: number;
+    readonly requests: number;
+    readonly failed: number;
+    readonly legacyRequests: number;
+  };
   readonly errors: ErrorTest;
   /** Users whom the cube refused, by route. */
   readonly refusals: RefusedUsersByRoute;
@@ -29,7 +34,7 @@ export interface Evidence {
 
 export const freshEvidence: Evidence = {
   watchedMillis: 0,
-  step: { watchedMillis: 0, requests: 0, failed: 0 },
+  step: { watchedMillis: 0, requests: 0, failed: 0, legacyRequests: 0 },
   errors: freshErrorTest,
   refusals: {},
   recent: [],
@@ -65,6 +70,7 @@ export function addSeen(
       watchedMillis: evidence.step.watchedMillis + elapsedMillis,
       requests: evidence.step.requests + windows.cube.requests,
       failed: evidence.step.failed + windows.cube.failed,
+      legacyRequests: evidence.step.legacyRequests + windows.legacy.requests,
     },
     errors: addUsers(evidence.errors, increment.users),
     refusals: addRefusedUsers(evidence.refusals, increment.refused),

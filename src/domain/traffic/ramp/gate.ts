@@ -27,6 +27,8 @@ export type Reason =
   | 'metrics_missing'
   | 'burn_rate'
   | 'time_not_passed'
+  /** In the time of a step, or half a minute of it, the cube got no request of a user. */
+  | 'no_users'
   | 'few_requests'
   | 'few_users'
   /** All else is well: the latencies of the step are to be compared now. */
@@ -43,6 +45,8 @@ export interface Decision {
 const maxMissingMillis = 5 * 60_000;
 /** After this many checks in a row without metrics, the ramp reports that. */
 const missingTimes = 4;
+/** Longer than the gateways take to close a window of users. */
+const noUsersMillis = 30_000;
 /** A registry that was emptied has its instances again before the second observation. */
 const unreadyTimes = 2;
 
@@ -137,12 +141,20 @@ function lackOfEvidence(
 ): Decision | undefined {
   const { step } = evidence;
   const { minimums, interval_seconds } = settings;
-  const leftMillis = interval_seconds * 1000 - step.watchedMillis;
+  const leftMillis = Math.max(0, interval_seconds * 1000 - step.watchedMillis);
+  const leftRequests = Math.max(0, minimums.requests - step.requests);
+  const needs = neededText(leftMillis, leftRequests);
+  if (step.requests === 0 && (leftMillis === 0 || step.watchedMillis >= noUsersMillis))
+    return {
+      verdict: leftMillis > 0 ? 'hold' : 'not_enough_evidence',
+      reason: 'no_users',
+      sentence: `${noUsersText(step, percentage)} ${needs}`,
+    };
   if (leftMillis > 0)
     return {
       verdict: 'hold',
       reason: 'time_not_passed',
-      sentence: `At ${percentage} % for ${secondsText(step.watchedMillis)} with ${step.requests} requests of the cube; ${secondsText(leftMillis)} more to go.`,
+      sentence: `At ${percentage} % for ${secondsText(step.watchedMillis)} with ${step.requests} requests of the cube. ${needs}`,
     };
   const few = (reason: Reason, have: number, need: number, what: string): Decision => ({
     verdict: 'not_enough_evidence',
@@ -169,6 +181,21 @@ function lackOfEvidence(
       sentence: `The cube is slower: the median user waits ${millisText(latencies.cubeMillis)} there and ${millisText(latencies.legacyMillis)} at legacy (p = ${latencies.pValue.toPrecision(1)}); it is compared again after another ${interval_seconds} s.`,
     };
   return undefined;
+}
+
+function neededText(leftMillis: number, leftRequests: number): string {
+  const parts = [
+    ...(leftMillis > 0 ? [secondsText(leftMillis)] : []),
+    ...(leftRequests > 0 ? [`${leftRequests} requests of the cube`] : []),
+  ];
+  return `The step still needs ${parts.join(' and ')}.`;
+}
+
+function noUsersText({ watchedMillis, legacyRequests }: Evidence['step'], percentage: number): string {
+  const time = `in ${secondsText(watchedMillis)} at ${percentage} %`;
+  return legacyRequests === 0
+    ? `No users are coming: ${time} the gateways counted no request of a user.`
+    : `No users of the cube are coming: ${time} legacy got ${legacyRequests} requests of users, and the cube none.`;
 }
 
 /** Undefined while no user got, or would have got, the answer of another. */

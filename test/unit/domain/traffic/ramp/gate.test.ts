@@ -58,6 +58,42 @@ describe('the gate', () => {
     });
   });
 
+  test('says in numbers what a step still needs', () => {
+    const settings = { ...usualSettings, interval_seconds: 300, minimums: { requests: 1000, users: 20 } };
+    expect(judge(evidenceOf([{}, {}]), 5, settings)).toEqual({
+      verdict: 'hold',
+      reason: 'time_not_passed',
+      sentence:
+        'At 5 % for 2 min with 200 requests of the cube. The step still needs 3 min and 800 requests of the cube.',
+    });
+    expect(judge(evidenceOf([{ requests: 1000 }]), 5, settings).sentence).toMatch(/ The step still needs 4 min\.$/);
+    const waited = evidenceOf(Array.from({ length: 5 }, () => ({})));
+    expect(judge(waited, 5, settings).sentence).toBe(
+      'Not enough evidence at 5 %: 500 requests of the cube, about 500 more are needed.',
+    );
+  });
+
+  test('says that no users are coming, to the cube or at all, before and after the time of the step', () => {
+    const settings = { ...usualSettings, interval_seconds: 120, minimums: { requests: 100, users: 20 } };
+    const none = evidenceOf([{ requests: 0 }]);
+    const silent = { ...none, step: { ...none.step, legacyRequests: 0 } };
+    expect(judge(none, 5, settings)).toEqual({
+      verdict: 'hold',
+      reason: 'no_users',
+      sentence:
+        'No users of the cube are coming: in 60 s at 5 % legacy got 1000 requests of users, and the cube none. The step still needs 60 s and 100 requests of the cube.',
+    });
+    const late = { ...silent, step: { ...silent.step, watchedMillis: 121_000 } };
+    expect(judge(late, 5, settings)).toEqual({
+      verdict: 'not_enough_evidence',
+      reason: 'no_users',
+      sentence:
+        'No users are coming: in 2 min at 5 % the gateways counted no request of a user. The step still needs 100 requests of the cube.',
+    });
+    const early = { ...silent, step: { ...silent.step, watchedMillis: 29_000 } };
+    expect(judge(early, 5, settings).reason).toBe('time_not_passed');
+  });
+
   test('holds on a burn rate, and goes back where no user is left on legacy', () => {
     const burning = evidenceOf(Array.from({ length: 10 }, () => ({ requests: 200, failed: 6 })));
     expect(judge(burning, 50, usualSettings)).toMatchObject({ verdict: 'hold', reason: 'burn_rate' });

@@ -1,0 +1,99 @@
+import { endedStatuses, type MigrationView } from '../../domain/migration/migration.js';
+import { table } from '../output.js';
+import type { Problem } from './problems.js';
+import type { SystemStatus } from './system-status.js';
+
+const maxEnded = 3;
+
+/** The system on one screen: what is wrong, servers, cubes with their users, and runs with what each waits for. */
+export function statusScreen(status: SystemStatus, problems: readonly Problem[]): string {
+  const sections = [problemLines(problems), serverLines(status), cubeLines(status), runLines(status)];
+  return sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n');
+}
+
+function problemLines(problems: readonly Problem[]): readonly string[] {
+  if (problems.length === 0) return ['Nothing is wrong.'];
+  return [
+    `WRONG: ${problems.length}`,
+    ...problems.flatMap(({ what, next }) => [`! ${what}`, ...next.map((command) => `    ${command}`)]),
+  ];
+}
+
+function serverLines({ stack, control }: SystemStatus): readonly string[] {
+  const rows =
+    stack === null
+      ? Object.entries(control?.dependencies ?? {}).map(([name, state]) => [name.replaceAll('_', ' '), state, '–'])
+      : stack.processes.map(({ name, state, port }) => [name, state, String(port ?? '–')]);
+  return rows.length === 0 ? [] : [table([['SERVER', 'STATE', 'PORT'], ...rows])];
+}
+
+function cubeLines({ cubes, traffic }: SystemStatus): readonly string[] {
+  // One that answers lists every cube there can be.
+  if (cubes.length === 0) return ['CUBES: not known'];
+  const shown = cubes.filter(({ instances }) => instances.length > 0);
+  if (shown.length === 0) return ['CUBES: none runs'];
+  const users = (cubeId: string) => {
+    const weight = traffic.find(({ cube_id }) => cube_id === cubeId);
+    if (weight === undefined) return '–';
+    if (!weight.enabled) return 'closed';
+    return weight.percentage === null ? 'invalid' : `${weight.percentage} %`;
+  };
+  const instances = (all: (typeof cubes)[number]['instances']) =>
+    `${all.filter(({ state }) => state === 'ready').length} of ${all.length} ready`;
+  return [
+    table([
+      ['CUBE', 'VERSION', 'INSTANCES', 'HEALTH', 'USERS'],
+      ...shown.map((cube) => [
+        cube.cube_id,
+        cube.active_version ?? cube.versions.join(', '),
+        instances(cube.instances),
+        cube.health,
+        users(cube.cube_id),
+      ]),
+    ]),
+  ];
+}
+
+function runLines({ control, migrations, ramps, deployments, rollbacks }: SystemStatus): readonly string[] {
+  if (control === null) return ['RUNS: not known; migrations and ramps that were running continue with their workers'];
+  const open = migrations.filter(({ status }) => !endedStatuses.has(status));
+  const ended = migrations.filter(({ status }) => endedStatuses.has(status)).slice(0, maxEnded);
+  const runs = [
+    ...[...open, ...ended].flatMap(migrationLines),
+    ...ramps.flatMap((ramp) => [
+      `ramp of ${ramp.cube}: ${ramp.status} at ${ramp.percentage} % of ${ramp.target_percentage} %`,
+      `    ${ramp.sentence}`,
+    ]),
+    ...rollbacks
+      .filter(({ status }) => status === 'running' || status === 'escalated')
+      .flatMap((one) => [`rollback of ${one.cube_id}: ${one.status} at ${one.step}`, `    ${one.sentence}`]),
+    ...deployments
+      .filter(({ status }) => status === 'running')
+      .flatMap((one) => [`${one.change} of ${one.cube_id}: running at ${one.step}`, `    ${one.sentence}`]),
+  ];
+  return runs.length === 0 ? ['RUNS: none'] : ['RUNS', ...runs];
+}
+
+function migrationLines(view: MigrationView): readonly string[] {
+  const { migrated, rejected, total, total_estimated, rate_per_second, eta_seconds } = view.progress;
+  const share = total > 0 ? ` (${Math.min(100, Math.floor(((migrated + rejected) / total) * 100))} %)` : '';
+  const left =
+    eta_seconds === null || rate_per_second === 0 ? '' : `, ${rate_per_second} rows/s, ${eta_seconds} s left`;
+  const wait = waitOf(view);
+  return [
+    `${view.kind} ${view.id}: ${view.status} at ${view.stage}`,
+    `    ${migrated} moved, ${rejected} rejected of ${total_estimated ? 'about ' : ''}${total}${share}${left}; verification ${view.verification.status}`,
+    ...(wait === '' ? [] : [`    ${wait}`]),
+  ];
+}
+
+/** What a run waits for; empty for one that goes on by itself or has ended. */
+function waitOf({ status, actions, pending, error }: MigrationView): string {
+  if (endedStatuses.has(status)) return '';
+  if (pending !== undefined && pending !== null) return `${pending} was accepted and is carried out next`;
+  if (status === 'running') return error === null ? '' : `it retries: ${error.message}`;
+  return `waits for a command: ${actions.join(', ')}`;
+}

@@ -1,0 +1,44 @@
+import { namesOfEveryStack } from '../../stack/programs/programs.js';
+import { listProcesses } from '../../stack/stack.js';
+import type { StackHome } from '../../state/home.js';
+
+/** The programs of the stack in the state folder, as this machine shows them. */
+export interface StackState {
+  readonly folder: string;
+  /** Whether `up` keeps the programs running. */
+  readonly supervised: boolean;
+  readonly processes: readonly {
+    readonly name: string;
+    readonly pid: number;
+    readonly port: number | null;
+    readonly version: string;
+    readonly state: string;
+  }[];
+  /** Programs of every stack that do not run. */
+  readonly absent: readonly string[];
+  /** Instances of cubes that ended and were not started again yet. */
+  readonly ended: readonly { readonly instance: string; readonly how: string }[];
+}
+
+/** Null where no stack was brought up. */
+export function readStackState(home: StackHome): StackState | null {
+  if (!home.exists || home.environment() === undefined) return null;
+  const processes = listProcesses(home).map(({ name, pid, port, version, state }) => ({
+    name,
+    pid,
+    port,
+    version,
+    state,
+  }));
+  const running = new Set(processes.map(({ name }) => name));
+  return {
+    folder: home.folder,
+    supervised: home.supervisor() !== undefined,
+    processes,
+    absent: namesOfEveryStack().filter((name) => !running.has(name)),
+    ended: home
+      .instances()
+      .filter(({ state }) => state === 'ended')
+      .map(({ instanceId, lastEnd }) => ({ instance: instanceId, how: lastEnd ?? 'ended' })),
+  };
+}

@@ -1,0 +1,224 @@
+import { expect, test } from 'vitest';
+import type { CubeView } from '../../../../src/api/cubes.js';
+import type { TrafficView } from '../../../../src/api/traffic.js';
+import { findProblems } from '../../../../src/cli/status/problems.js';
+import { statusScreen } from '../../../../src/cli/status/screen.js';
+import type { StackState } from '../../../../src/cli/status/stack-state.js';
+import type { SystemStatus } from '../../../../src/cli/status/system-status.js';
+import type { MigrationStatus, MigrationView } from '../../../../src/domain/migration/migration.js';
+import { migrationStatuses } from '../../../../src/domain/migration/migration.js';
+import type { RampAnswer } from '../../../../src/domain/traffic/ramp/ramp.js';
+
+const stack: StackState = {
+  folder: '/home/kim/.cubeshift',
+  supervised: true,
+  processes: [{ name: 'redis', pid: 1, port: 6379, version: '8', state: 'ready' }],
+  absent: [],
+  ended: [],
+};
+
+const instance = {
+  instance_id: 'saju-cube-1.0-1',
+  url: 'http://127.0.0.1:8001',
+  version: '1.0',
+  state: 'ready',
+  started_at: '',
+  heartbeat_at: '',
+  health: 'ok',
+  dependencies: {},
+};
+const cube: CubeView = {
+  cube_id: 'saju-cube',
+  type: 'core_service',
+  port: 8001,
+  prefix: '/api/saju/',
+  traffic_name: 'saju',
+  health: 'ok',
+  active_version: '1.0',
+  versions: ['1.0'],
+  instances: [instance],
+};
+const traffic: TrafficView = {
+  cube: 'saju',
+  cube_id: 'saju-cube',
+  enabled: true,
+  percentage: 50,
+  allow: [],
+  deny: [],
+  revision: 1,
+  changed: null,
+  problems: [],
+};
+const healthy: SystemStatus = {
+  stack,
+  control: { status: 'ok', version: '1', dependencies: { redis: 'ok' } },
+  cubes: [cube],
+  traffic: [traffic],
+  migrations: [],
+  ramps: [],
+  deployments: [],
+  rollbacks: [],
+  unread: [],
+};
+
+function migration(id: string, status: MigrationStatus, error: MigrationView['error'] = null): MigrationView {
+  const progress = { total: 100, migrated: 60, rejected: 3, verified: 0, rate_per_second: 0, eta_seconds: null };
+  return {
+    id,
+    kind: 'saju-records',
+    stage: 'copying',
+    status,
+    progress,
+    verification: { status: 'none', compared: 0, mismatches: [], finished_at: null },
+    error,
+    actions: ['resume', 'cancel'],
+  } as unknown as MigrationView;
+}
+
+test('a healthy system has no problem, and the screen says so first', () => {
+  const problems = findProblems(healthy);
+  expect(problems).toEqual([]);
+  const screen = statusScreen(healthy, problems);
+  expect(screen.split('\n')[0]).toBe('Nothing is wrong.');
+  expect(screen).toMatch(/saju-cube +1\.0 +1 of 1 ready +ok +50 %/);
+});
+
+const blocked = { type: 'too_many_rejects', message: 'Too many.', hint: 'Look at them.' } as MigrationView['error'];
+const mismatch = { type: 'verification_mismatch', message: 'Differs.', hint: '' } as MigrationView['error'];
+const fault = { type: 'legacy_unreachable', message: 'Away.', hint: '' } as MigrationView['error'];
+
+test.each<[string, Partial<SystemStatus>, RegExp, string]>([
+  [
+    'a program that does not run',
+    { stack: { ...stack, absent: ['worker-control'] } },
+    /worker-control does not run/,
+    'cubeshift logs worker-control',
+  ],
+  [
+    'a program that is not ready',
+    { stack: { ...stack, processes: [{ name: 'temporal', pid: 1, port: 1, version: '1', state: 'starting' }] } },
+    /temporal is starting/,
+    'cubeshift logs temporal',
+  ],
+  [
+    'a lost supervisor',
+    { stack: { ...stack, supervised: false } },
+    /starts them again has ended/,
+    'cubeshift up --detach',
+  ],
+  ['a stopped stack', { stack: { ...stack, processes: [] } }, /is stopped; its data is kept/, 'cubeshift up --detach'],
+  [
+    'an instance that ended',
+    { stack: { ...stack, ended: [{ instance: 'saju-cube-1.0-2', how: 'exited with code 1' }] } },
+    /saju-cube-1.0-2 does not run: exited with code 1/,
+    'cubeshift logs saju-cube-1.0-2',
+  ],
+  [
+    'a server that the control API cannot reach',
+    { control: { status: 'degraded', version: '1', dependencies: { cube_database: 'unreachable' } } },
+    /cannot reach cube database; running migrations continue/,
+    'cubeshift doctor',
+  ],
+  [
+    'users on a cube without an instance',
+    { cubes: [{ ...cube, health: 'absent', instances: [] }] },
+    /No instance of saju-cube runs, and 50 % of its users/,
+    "cubeshift traffic set saju 0 --why 'no instance'",
+  ],
+  [
+    'an unhealthy instance',
+    {
+      cubes: [
+        {
+          ...cube,
+          health: 'degraded',
+          instances: [{ ...instance, health: 'degraded', dependencies: { redis: 'unreachable' } }],
+        },
+      ],
+    },
+    /saju-cube is degraded: saju-cube-1.0-1 is ready, health degraded, it cannot reach redis/,
+    'cubeshift logs saju-cube-1.0-1',
+  ],
+  [
+    'an invalid weight',
+    { traffic: [{ ...traffic, problems: ['The percentage is no number.'] }] },
+    /no number/,
+    'cubeshift traffic get saju',
+  ],
+  [
+    'too many rejects',
+    { migrations: [migration('one', 'blocked', blocked)] },
+    /one is blocked: Too many. Look at them./,
+    'cubeshift migrate rejects one',
+  ],
+  [
+    'a mismatch',
+    { migrations: [migration('one', 'blocked', mismatch)] },
+    /one is blocked: Differs./,
+    'cubeshift migrate status one',
+  ],
+  [
+    'any other block',
+    { migrations: [migration('one', 'blocked', fault)] },
+    /one is blocked: Away./,
+    'cubeshift migrate status one',
+  ],
+  [
+    'a run that failed',
+    { migrations: [migration('one', 'failed', fault)] },
+    /one is failed: Away./,
+    'cubeshift migrate status one',
+  ],
+  [
+    'a ramp that waits for a person',
+    {
+      ramps: [
+        {
+          cube: 'saju',
+          status: 'waiting',
+          sentence: 'It went back.',
+          next: [{ command: 'cubeshift traffic stop saju', what: '' }],
+        } as unknown as RampAnswer,
+      ],
+    },
+    /ramp of saju waits for a person: It went back/,
+    'cubeshift traffic stop saju',
+  ],
+  [
+    'what could not be read, once a reason',
+    {
+      unread: [
+        { part: 'cubes', message: 'Redis is away.', hint: 'Bring it back.' },
+        { part: 'traffic of saju', message: 'Redis is away.', hint: 'Bring it back.' },
+      ],
+    },
+    /^Not known: cubes, traffic of saju. Redis is away. Bring it back.$/,
+    'cubeshift doctor',
+  ],
+])('%s is one problem, with the command to type', (_, part, what, command) => {
+  const problems = findProblems({ ...healthy, ...part });
+  expect(problems).toHaveLength(1);
+  expect(problems[0]?.what).toMatch(what);
+  expect(problems[0]?.next[0]).toBe(command);
+  const screen = statusScreen({ ...healthy, ...part }, problems);
+  expect(screen.split('\n').slice(0, 3)).toEqual(['WRONG: 1', `! ${problems[0]?.what}`, `    ${command}`]);
+});
+
+test('an earlier failed run of a kind is no problem once a newer one is there', () => {
+  const migrations = [migration('two', 'running'), migration('one', 'failed', fault)];
+  expect(findProblems({ ...healthy, migrations })).toEqual([]);
+});
+
+test.each(migrationStatuses)('a run that is %s is on the screen with what it waits for, if for anything', (status) => {
+  const screen = statusScreen({ ...healthy, migrations: [migration('one', status)] }, []);
+  expect(screen).toContain(`saju-records one: ${status} at copying`);
+  expect(screen).toContain('60 moved, 3 rejected of 100 (63 %)');
+  const waits = ['waiting', 'paused', 'blocked'].includes(status);
+  expect(screen.includes('waits for a command: resume, cancel')).toBe(waits);
+});
+
+test('where the control API does not answer, nothing is said to be absent', () => {
+  const screen = statusScreen({ ...healthy, control: null, cubes: [], traffic: [] }, []);
+  expect(screen).toContain('CUBES: not known');
+  expect(screen).toContain('RUNS: not known');
+});
