@@ -23,12 +23,14 @@ export function prepare() {
     }
     if (!isBuilt()) {
       say('building');
+      // Of the sources that are built, whatever is edited meanwhile.
+      const built = sourcesFingerprint();
       // A build that is killed half way is none, whatever stood there before.
       rmSync(buildStamp, { force: true });
       run(process.execPath, [join('scripts', 'build.mjs')]);
       // Declarations of what the package publishes, by a browser's library alone: Node's types must not creep in.
       run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.client.json']);
-      writeFileSync(buildStamp, sourcesFingerprint());
+      writeFileSync(buildStamp, built);
     }
   });
 }

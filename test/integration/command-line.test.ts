@@ -282,7 +282,7 @@ test('a person can follow the events of a run over a restart of the control API,
   expect(await cubeshift('migrate', 'complete', 'one', '--wait', '--json')).toMatchObject({ code: 0 });
   const { code, stdout, stderr } = await said;
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('connecting again for 60 s') });
-  expect(stdout).toMatch(/^\S+Z rest +waiting, verified: [^]*\n\S+Z end +completed, done: .*\n$/);
+  expect(stdout).toMatch(/^\S+Z rest +waiting, verified: .*\n\S+Z end +completed, done: .*\n$/s);
   const events = (await documents).stdout
     .trimEnd()
     .split('\n')
