@@ -9,6 +9,6 @@ try {
   process.stderr.write('cube database: roles, ledger and rights are in place\n');
 } catch (error) {
   const failure = toFailure(error);
-  process.stderr.write(`${failure.message}\n${failure.hint}\n`);
+  process.stderr.write(`${[failure.message, failure.safe, failure.hint].join('\n')}\n`);
   process.exitCode = 1;
 }

@@ -12,6 +12,7 @@ const longest = [
   'test/chaos/crash-points.test.ts',
   'test/integration/command-line.test.ts',
   'test/integration/a-new-kind.test.ts',
+  'test/integration/containers.test.ts',
   'test/integration/preflight.test.ts',
   'test/integration/steering.test.ts',
   'test/integration/cube-deployments.test.ts',

@@ -14,6 +14,7 @@ NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x4000000, 0x8000000, 
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 SET_ADDRESS, SET_NETMASK, SET_FLAGS, INDEX, ADD_BRIDGE, ADD_TO_BRIDGE = 0x8916, 0x891C, 0x8914, 0x8933, 0x89A0, 0x89A2
 DROP_FROM_BOUNDING_SET, NO_NEW_PRIVILEGES = 24, 38
+PIVOT_ROOT, DETACH = 155, 2
 BRIDGE, UP_AND_RUNNING = b'containers', 0x41
 
 
@@ -149,7 +150,10 @@ def make_root(spec):
     mount('proc', root + '/proc', 'proc', NOSUID | NODEV | NOEXEC)
     if spec['readOnly']:
         mount(None, root, None, BIND | REMOUNT | RDONLY | NOSUID | NODEV)
-    os.chroot(root)
+    # Not chroot, in which no user namespace can be made.
+    os.chdir(root)
+    check(libc.syscall(PIVOT_ROOT, b'.', b'.'))
+    check(libc.umount2(b'.', DETACH))
     os.chdir('/')
 
 
@@ -186,12 +190,9 @@ def run_container(spec, report):
 def run_inside(spec, first):
     """A further process of a container."""
     spaces = [os.open('/proc/%d/ns/%s' % (first, name), os.O_RDONLY) for name in ('net', 'uts', 'ipc', 'pid', 'mnt')]
-    root = os.open('/proc/%d/root' % first, os.O_RDONLY)
     output_to(spec)
     for space in spaces:
         check(libc.setns(space, 0))
-    os.fchdir(root)
-    os.chroot('.')
     only = os.fork()
     if only == 0:
         execute(spec)
@@ -251,8 +252,7 @@ def start(request, containers):
             asyncio.run(publish(spec['ports']))
         execute(spec)
     except BaseException as error:
-        with open(spec['stderr'], 'a') as opened:
-            opened.write('the host of containers: %r\n' % error)
+        os.write(2, b'the host of containers: %s\n' % repr(error).encode())
     finally:
         os._exit(125)
 
