@@ -2,17 +2,11 @@ import { Failure, toFailure } from '../base/failures.js';
 import type { MigrationKind } from '../domain/catalog.js';
 import { type ItemOutcome, type ItemRef, itemName, itemSteps, type RejectedItem } from '../domain/migration/items.js';
 import type { RunReference } from '../domain/migration/run-reference.js';
-import type { Kind, KindItems, StepContext } from '../kinds/kind.js';
+import type { Kind, KindItems } from '../kinds/kind.js';
 import { atSide } from '../postgres/databases.js';
-import {
-  beginItemStep,
-  claimItemUndo,
-  endItemStep,
-  finishedItems,
-  itemsToUndo,
-  type UndoScope,
-} from '../postgres/ledger/items.js';
+import { beginItemStep, endItemStep, finishedItems, itemsToUndo, type UndoScope } from '../postgres/ledger/items.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { undoItemSteps } from './items-of-rows.js';
 import { createKindDispatch } from './kind-dispatch.js';
 import { type GivesUp, isPassing } from './retry-limits.js';
 
@@ -66,7 +60,7 @@ export function createItemSteps(deps: ActivityDependencies, registry: Readonly<R
 
     /** The undo of one item: its steps in reverse order, those that were begun alone. */
     undoItem: (run: RunReference, item: ItemRef): Promise<void> =>
-      byKind(run, (kind, step) => undoSteps(run, kind, item, step), overtakenOr(retryLimits.undo)),
+      byKind(run, (kind, step) => undoItemSteps(run, itemsOf(run, kind), item, step), overtakenOr(retryLimits.undo)),
 
     /** The rows of items that a step found unfit leave the cube and become rejects. */
     rejectItems: (run: RunReference, rejected: readonly RejectedItem[]): Promise<void> =>
@@ -90,7 +84,7 @@ export function createItemSteps(deps: ActivityDependencies, registry: Readonly<R
               itemsToUndo(cube, run, scope, itemSteps(run.kind), from, itemsOfPage),
             );
             for (const item of page) {
-              await undoSteps(run, kind, item, step).catch((error: unknown) => {
+              await undoItemSteps(run, itemsOf(run, kind), item, step).catch((error: unknown) => {
                 if (step.signal.aborted) throw error;
                 const failure = toFailure(error);
                 if (isPassing(failure)) passing = failure;
@@ -107,15 +101,6 @@ export function createItemSteps(deps: ActivityDependencies, registry: Readonly<R
         retryLimits.undo,
       ),
   };
-
-  async function undoSteps(run: RunReference, kind: Kind, item: ItemRef, step: StepContext): Promise<void> {
-    const { cube } = step.databases;
-    const claims = await atSide('cube', () => claimItemUndo(cube, run, item));
-    for (const claim of claims) {
-      await itemsOf(run, kind).undo(claim, step);
-      await atSide('cube', () => endItemStep(cube, claim, 'undone'));
-    }
-  }
 }
 
 /** An item's workflow knows the run in one state only: once the run has gone on, its plan starts the item again in the present one. */

@@ -6,6 +6,7 @@ import { createLedgerCheck } from '../postgres/ledger/schema.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
 import { heartbeating } from './heartbeat.js';
+import { createItemsOfRows } from './items-of-rows.js';
 import { recordingRetries } from './record-retried-failure.js';
 import { type GivesUp, RetryLimits } from './retry-limits.js';
 
@@ -30,7 +31,10 @@ export function createKindDispatch(
             databases,
             async ({ databases, reportProgress, signal }) => {
               if (checksLedger) await atSide('cube', checkLedger);
-              return work(registry[run.kind], { databases, worker, signal, reach, reportProgress });
+              const kind = registry[run.kind];
+              const itemsOfRows = createItemsOfRows(run, kind.items, () => step);
+              const step: StepContext = { databases, worker, signal, reach, reportProgress, itemsOfRows };
+              return work(kind, step);
             },
             { isShort },
           ),

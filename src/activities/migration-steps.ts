@@ -4,7 +4,6 @@ import type { RejectSelection } from '../domain/migration/reject-selection.js';
 import type { RunReference } from '../domain/migration/run-reference.js';
 import type { CopyLane, Finished, Kind, LaneRound, VerifyRound } from '../kinds/kind.js';
 import { atSide } from '../postgres/databases.js';
-import { reopenMismatchedItems } from '../postgres/ledger/items.js';
 import { recordEstimate, recordUnmapped } from '../postgres/ledger/run-state.js';
 import { recordEvidence } from '../postgres/ledger/verifications.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -52,11 +51,7 @@ export function createMigrationSteps(deps: ActivityDependencies, registry: Reado
 
     /** Makes the target equal to the source where the last verification found it different. */
     repairRows: (run: RunReference, options: MigrationOptions): Promise<Finished> =>
-      byKind(run, async (kind, step) => {
-        const { cube } = step.databases;
-        if (kind.items !== undefined) await atSide('cube', () => reopenMismatchedItems(cube, run));
-        return kind.repair(run, options, step);
-      }),
+      byKind(run, (kind, step) => kind.repair(run, options, step)),
 
     /** Tries the selected rejects again that are not in the target. */
     retryRejects: (run: RunReference, options: MigrationOptions, selection: RejectSelection): Promise<Finished> =>

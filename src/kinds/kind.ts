@@ -7,6 +7,7 @@ import type { RunReference } from '../domain/migration/run-reference.js';
 import type { Databases } from '../postgres/databases.js';
 import type { ItemClaim } from '../postgres/ledger/items.js';
 import type { VerificationVerdict } from '../postgres/ledger/verifications.js';
+import type { ItemsOfRows } from './items-of-rows.js';
 
 /** What a step gets of the world. */
 export interface StepContext {
@@ -19,6 +20,8 @@ export interface StepContext {
   /** Call it after each commit or comparison: a step without progress is given up and run again. */
   readonly reportProgress: (position: unknown) => void;
   readonly reach: ReachCrashPoint;
+  /** Of the plan `items`: what a step on rows calls before it changes rows that are items. */
+  readonly itemsOfRows: ItemsOfRows;
 }
 
 export interface Estimate {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { endsRun, migrationActions } from '../../src/domain/migration/migration.js';
 import { inTransaction } from '../../src/postgres/connect.js';
-import { reopenMismatchedItems } from '../../src/postgres/ledger/items.js';
+import { reopenItems } from '../../src/postgres/ledger/items.js';
 import { claimOperation } from '../../src/postgres/ledger/operations.js';
 import { claimRange, releaseRanges } from '../../src/postgres/ledger/ranges.js';
 import { acceptRejects, recordRejects } from '../../src/postgres/ledger/rejects.js';
@@ -72,9 +72,10 @@ test('a repair or a retry that wakes up after a verification was begun in its st
   const id = await startVerification(databases.cube, current);
   const before = await onRecord();
   await expect(claimOperation(databases.cube, current, 'change')).rejects.toMatchObject({ type: 'claim_lost' });
-  await expect(reopenMismatchedItems(databases.cube, { ...current, kind: 'saju-records' })).rejects.toMatchObject({
-    type: 'claim_lost',
-  });
+  const reopening = inTransaction(databases.cube, (client) =>
+    reopenItems(client, { ...current, kind: 'saju-records' }, 'saju_records', [1n]),
+  );
+  await expect(reopening).rejects.toMatchObject({ type: 'claim_lost' });
   expect(await onRecord()).toEqual(before);
   expect(await startVerification(databases.cube, current)).toBe(id);
   await claimOperation(databases.cube, current);

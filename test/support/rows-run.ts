@@ -1,6 +1,7 @@
 import type { ReachCrashPoint } from '../../src/base/crash-points.js';
 import { defaultOptionsOf, type MigrationKind } from '../../src/domain/catalog.js';
 import { isMigrationId } from '../../src/domain/migration/migration.js';
+import { noItems } from '../../src/kinds/items-of-rows.js';
 import { concludeVerification } from '../../src/kinds/rows/compare/conclude.js';
 import { type VerifyOutcome, verifyTables } from '../../src/kinds/rows/compare/verify.js';
 import { runCopyLane } from '../../src/kinds/rows/copy/copy-lane.js';
@@ -87,6 +88,7 @@ export class RowsRun {
           moved.rejected += rejected;
         },
         reach,
+        itemsOfRows: noItems,
       },
       {
         lane,
@@ -208,6 +210,7 @@ export class RowsRun {
       signal: new AbortController().signal,
       onRange: () => undefined,
       reach,
+      itemsOfRows: noItems,
     };
   }
 

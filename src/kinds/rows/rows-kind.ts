@@ -40,7 +40,7 @@ export function createRowsKind(tables: RowTables): Kind {
     preflight: (run, { databases, signal, reportProgress }) =>
       preflightTables(databases, tables, run.migrationId, { signal, onRange: positions(reportProgress) }),
 
-    copy: async (assignment, { databases, worker, signal, reportProgress, reach }) => {
+    copy: async (assignment, { databases, worker, signal, reportProgress, reach, itemsOfRows }) => {
       const { migrationId, kind, lane, sequence, options } = assignment;
       const done = { migrated: 0, rejected: 0 };
       const limits = {
@@ -55,6 +55,7 @@ export function createRowsKind(tables: RowTables): Kind {
         worker,
         signal,
         reach,
+        itemsOfRows,
         pace: createPace(databases.legacy, main.source, limits, signal, () => reportProgress(done)),
         onWait: () => reportProgress(done),
         onCommit: (committed) => {
@@ -138,11 +139,11 @@ export function createRowsKind(tables: RowTables): Kind {
     { migrationId }: RunReference,
     options: MigrationOptions,
     claim: OperationClaim,
-    { databases, worker, signal, reportProgress, reach }: StepContext,
+    { databases, worker, signal, reportProgress, reach, itemsOfRows }: StepContext,
   ): RepairContext {
     const settings = copySettings(options);
     const onRange = positions(reportProgress);
-    return { databases, tables, settings, migrationId, worker, claim, signal, onRange, reach };
+    return { databases, tables, settings, migrationId, worker, claim, signal, onRange, reach, itemsOfRows };
   }
 }
 

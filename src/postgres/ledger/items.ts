@@ -113,13 +113,18 @@ export async function itemsToUndo(
 
 /**
  * Claims the steps of an item that were begun, whichever run began them, the last first: from now on no earlier attempt changes
- * anything. Throws `claim_lost` when the run has gone on.
+ * anything. None of them counts as done any more, though its undo be never made: a plan that keeps the item makes it again, and takes the
+ * claim over. Throws `claim_lost` when the run has gone on.
  */
-export async function claimItemUndo(cube: pg.Pool, run: RunReference, item: ItemRef): Promise<readonly ItemClaim[]> {
-  const claimed = await cube.query<{ is_current: boolean; steps: { step: string; token: string }[] }>(
+export async function claimItemUndo(
+  client: pg.ClientBase,
+  run: RunReference,
+  item: ItemRef,
+): Promise<readonly ItemClaim[]> {
+  const claimed = await client.query<{ is_current: boolean; steps: { step: string; token: string }[] }>(
     `with current as (${currentStepSql}),
      claimed as (
-       update ledger.items set token = nextval('ledger.claim_tokens') from current
+       update ledger.items set state = 'begun', token = nextval('ledger.claim_tokens') from current
         where items.kind = current.kind and table_name = $3 and item_id = $4 and state in ('begun', 'done')
        returning step, token::text, place)
      select exists (select from current) as is_current,
@@ -136,22 +141,43 @@ export async function claimItemUndo(cube: pg.Pool, run: RunReference, item: Item
   }));
 }
 
+/** Of the items with these ids, the text of an int8multirange, up to `max` behind `after` of which some step is to be undone. */
+export async function itemsAmong(
+  cube: pg.Pool,
+  { kind }: RunReference,
+  table: string,
+  ids: string,
+  after: string | undefined,
+  max: number,
+): Promise<readonly string[]> {
+  const found = await cube.query<{ id: string }>(
+    `select distinct item_id::text as id, item_id from ledger.items
+      where kind = $1 and table_name = $2 and state in ('begun', 'done') and ($4::bigint is null or item_id > $4)
+        and item_id >= lower($3::int8multirange) and (upper_inf($3::int8multirange) or item_id < upper($3::int8multirange))
+        and item_id <@ $3::int8multirange
+      order by item_id limit $5`,
+    [kind, table, ids, after ?? null, max],
+  );
+  return found.rows.map(({ id }) => id);
+}
+
 /**
- * Has the items made their steps once more that the last verification of the run found to differ: what is done to an item is
- * part of what is compared.
+ * Makes the steps of these items count as not done, so that the plan carries them out again: what is done to an item is part of
+ * what is compared. Throws `claim_lost` when the run has gone on, or was compared meanwhile.
  */
-export async function reopenMismatchedItems(cube: pg.Pool, run: RunReference): Promise<void> {
-  const reopened = await cube.query<{ is_current: boolean }>(
+export async function reopenItems(
+  client: pg.ClientBase,
+  run: RunReference,
+  table: string,
+  ids: readonly bigint[],
+): Promise<void> {
+  const reopened = await client.query<{ is_current: boolean }>(
     `with current as (select * from (${currentStepSql}) as run where ${notVerifiedSql('$1', '$2')}),
-     differing as (
-       select distinct table_name, source_id from ledger.mismatches
-        where verification_id = (select max(id) from ledger.verifications where migration_id = $1)),
      reopened as (
-       update ledger.items set state = 'begun', token = nextval('ledger.claim_tokens'), changed_at = clock_timestamp()
-         from current, differing
-        where items.kind = current.kind and items.table_name = differing.table_name and item_id = source_id and state = 'done')
+       update ledger.items set state = 'begun', token = nextval('ledger.claim_tokens'), changed_at = clock_timestamp() from current
+        where items.kind = current.kind and table_name = $3 and item_id = any ($4::bigint[]) and state = 'done')
      select exists (select from current) as is_current`,
-    runStepValues(run),
+    [...runStepValues(run), table, ids.map(String)],
   );
   assertCurrent(reopened, run);
 }

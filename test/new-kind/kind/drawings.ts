@@ -10,7 +10,7 @@ export const drawings: KindItems = {
   list: async (_run, after, max, { databases }) => {
     const found = await atSide('cube', () =>
       databases.cube.query<{ id: string }>(
-        'select id::text from paperwork.talismans where ($1::bigint is null or id > $1) order by id limit $2',
+        'select id::text from paperwork.talismans as row where ($1::bigint is null or id > $1) order by row.id limit $2',
         [after, max],
       ),
     );

@@ -13,6 +13,7 @@ import {
 import { advanceRange, type ClaimedRange } from '../../../postgres/ledger/ranges.js';
 import { formerRejectIds } from '../../../postgres/ledger/rejects.js';
 import { formerWithheldIds } from '../../../postgres/ledger/withheld.js';
+import type { ConfirmClaim } from '../../items-of-rows.js';
 import { compareRange, differingRows } from '../compare/range-comparison.js';
 import type { CopyContext } from '../copy/copy-range.js';
 import { LeftOutParents } from '../left-out-parents.js';
@@ -49,20 +50,16 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
   const deleted = await atSide('cube', () => movedAmong(databases.cube, mapping, extra));
   const again = [...new Set([...wrong, ...rejected, ...deleted])].sort((a, b) => (a < b ? -1 : 1));
   const recopied = await recopyRows(
-    {
-      ...context,
-      token: range.token,
-      origin: 'copied',
-      confirm: (client) => advanceRange(client, range, range.position),
-    },
+    { ...context, token: range.token, origin: 'copied', confirm: holds(range) },
     writer,
     again,
   );
+  // Rows that an earlier run moved and neither side has any more lose their owner.
+  const { absent } = await atSide('cube', () => movedRowGaps(writer, mapping, rest));
+  await context.itemsOfRows.undo(mapping.table, absent, holds(range));
   const adopted = await atSide('cube', async () => {
     await writer.query('begin');
     await advanceRange(writer, range, range.upto);
-    // Rows that an earlier run moved and neither side has any more lose their owner.
-    const { absent } = await movedRowGaps(writer, mapping, rest);
     await forgetMovedIds(writer, mapping, absent);
     const { ids, rows } = await adoptableRows(writer, mapping, migrationId, rest);
     const batch = { ...rest, migrated: rows, rejected: 0, warned: 0, bytes: 0, ids };
@@ -81,6 +78,11 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
   });
   context.onCommit({ position: range.upto, migrated: adopted + recopied.migrated, rejected: recopied.rejected });
   return true;
+}
+
+/** Moves nothing: confirms the claim of the range within a transaction. */
+function holds(range: ClaimedRange): ConfirmClaim {
+  return (client) => advanceRange(client, range, range.position);
 }
 
 /**
@@ -108,10 +110,10 @@ async function removeOwned(
   const { target } = context.mapping;
   const key = quoteIdentifier(target.key);
   const table = quoteIdentifier(target.schema, target.table);
+  await context.itemsOfRows.undo(context.mapping.table, owned, holds(range));
   await atSide('cube', async () => {
     await writer.query('begin');
-    // Moves nothing; checks the claim within this transaction.
-    await advanceRange(writer, range, range.position);
+    await holds(range)(writer);
     const condition = `${key} > $1::bigint and ${key} <= $2::bigint and ${key}::bigint <@ $3::int8multirange`;
     await writer.query(`delete from ${table} where ${condition}`, [span.after.toString(), span.upto.toString(), owned]);
     await expectGone(writer, target, span, owned);

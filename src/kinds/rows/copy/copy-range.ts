@@ -5,6 +5,7 @@ import { type BatchOrigin, logBatches } from '../../../postgres/ledger/batches.j
 import { advanceRange, type ClaimedRange } from '../../../postgres/ledger/ranges.js';
 import { recordRejects } from '../../../postgres/ledger/rejects.js';
 import { recordWithheld, releaseWithheldBetween } from '../../../postgres/ledger/withheld.js';
+import type { ItemsOfRows } from '../../items-of-rows.js';
 import { LeftOutParents } from '../left-out-parents.js';
 import type { ConvertedRow, RowMapping, WithheldRow } from '../row-mapping.js';
 import { BatchLog } from './batch-log.js';
@@ -40,6 +41,7 @@ export interface CopyContext {
   readonly pace: (rows: number) => Promise<void>;
   readonly onCommit: (committed: Committed) => void;
   readonly reach: ReachCrashPoint;
+  readonly itemsOfRows: ItemsOfRows;
 }
 
 /**

@@ -8,6 +8,7 @@ import { type BatchOrigin, IdRuns, logBatches, logRemovedIds } from '../../../po
 import { forgetMovedIds, movedIds } from '../../../postgres/ledger/moved-rows.js';
 import { type RejectEntry, recordRejects, resolveRejects } from '../../../postgres/ledger/rejects.js';
 import { recordWithheld, releaseWithheld } from '../../../postgres/ledger/withheld.js';
+import type { ConfirmClaim, ItemsOfRows } from '../../items-of-rows.js';
 import { BatchLog } from '../copy/batch-log.js';
 import { type CopySettings, payloadOf, refusedByTarget } from '../copy/copy-range.js';
 import { RowDataError, readConverted, TargetTransaction, timeOfMove } from '../copy/transfer.js';
@@ -25,10 +26,11 @@ export interface RecopyContext {
   readonly token: FencingToken;
   readonly origin: BatchOrigin;
   /** Throws within the transaction when another worker took over the work. */
-  readonly confirm: (client: pg.ClientBase) => Promise<void>;
+  readonly confirm: ConfirmClaim;
   /** Counts what a transaction does with its rows, within it, before their rejects are recorded; left out where nothing is counted. */
   readonly count?: (client: pg.ClientBase, rows: RecopiedRows) => Promise<void>;
   readonly reach: ReachCrashPoint;
+  readonly itemsOfRows: ItemsOfRows;
 }
 
 /** What became of the rows of one transaction. */
@@ -135,6 +137,10 @@ async function replaceRows(
   const found = new Set(rows.map((row) => row.id));
   const gone = ids.filter((id) => !found.has(id));
   const moved = rows.filter((row) => row.kind === 'row');
+  const movedIds = moved.map((row) => row.id);
+  const stays = new Set(movedIds);
+  const leaving = ids.filter((id) => !stays.has(id));
+  await context.itemsOfRows.undo(mapping.table, multirangeOf(leaving), context.confirm);
   let cleared: Cleared = { owned: 0, setAside: 0 };
   const transaction = await TargetTransaction.begin(writer, mapping, async (client) => {
     await context.confirm(client);
@@ -158,7 +164,6 @@ async function replaceRows(
       // Rows that a run moves again count once; those that it adopts were never counted as its own.
       if (origin !== 'copied') await logRemovedIds(client, batchContext, ids, cleared.owned);
       const { table } = mapping;
-      const movedIds = moved.map((row) => row.id);
       await context.count?.(client, {
         ids,
         moved: movedIds,
@@ -174,12 +179,7 @@ async function replaceRows(
         await releaseWithheld(client, migrationId, table, ids);
         await recordWithheld(client, migrationId, table, log.withheld);
       }
-      const there = new Set(movedIds);
-      await expectCleared(
-        client,
-        mapping,
-        ids.filter((id) => !there.has(id)),
-      );
+      await expectCleared(client, mapping, leaving);
       context.reach('before-repair-commit');
     });
     context.reach('after-repair-commit');
@@ -237,7 +237,8 @@ export async function expectCleared(client: pg.ClientBase, mapping: RowMapping, 
   await expectGone(client, mapping.target, span, multirangeOf(ids));
 }
 
-function multirangeOf(ids: readonly bigint[]): string {
+/** The text of an int8multirange. */
+export function multirangeOf(ids: readonly bigint[]): string {
   const runs = new IdRuns();
   for (const id of ids) runs.add(id);
   return runs.take();

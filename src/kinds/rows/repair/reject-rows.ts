@@ -13,7 +13,7 @@ export async function rejectRows(
   tables: RowTables,
   run: RunReference,
   rejected: readonly RejectedItem[],
-  { databases, worker, signal, reportProgress, reach }: StepContext,
+  { databases, worker, signal, reportProgress, reach, itemsOfRows }: StepContext,
 ): Promise<void> {
   await withClaimedWriter(databases, run, async (claim, writer) => {
     for (const mapping of tables) {
@@ -28,6 +28,7 @@ export async function rejectRows(
         confirm: (client) => confirmOperation(client, claim),
         reach,
         signal,
+        itemsOfRows,
         onRange: ({ position }) => reportProgress({ position: position.toString() }),
       };
       for (const one of rejected.filter(({ item }) => item.table === mapping.table)) {

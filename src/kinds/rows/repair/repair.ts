@@ -17,7 +17,14 @@ import { LeftOutParents } from '../left-out-parents.js';
 import { rangeEnds } from '../range-ends.js';
 import type { RowMapping, RowTables } from '../row-mapping.js';
 import { type FollowContext, moveReleasedRows, withholdChildren } from './follow-parents.js';
-import { clearTargetRows, expectCleared, type RecopiedRows, type RecopyContext, recopyRows } from './recopy-rows.js';
+import {
+  clearTargetRows,
+  expectCleared,
+  multirangeOf,
+  type RecopiedRows,
+  type RecopyContext,
+  recopyRows,
+} from './recopy-rows.js';
 
 export interface RepairContext extends Omit<RecopyContext, 'confirm' | 'token' | 'origin' | 'mapping'> {
   readonly tables: RowTables;
@@ -78,11 +85,17 @@ async function repairRanges(context: FollowContext, result: OperationResult, wri
     const leftOut = await rowsLeftOut(databases, migrationId, mapping, span, parents);
     const differences = await differingRows(databases, mapping, span, leftOut.ids);
     const wrong = differences.filter((row) => row.kind !== 'extra').map((row) => row.id);
+    await context.itemsOfRows.reopen(
+      mapping.table,
+      differences.map(({ id }) => id),
+      context.confirm,
+    );
     // Rows that are left out are checked too: one that vanished from the source no longer counts.
     const again = new Set([...wrong, ...leftOut.ids, ...leftOut.withheld]);
     await recopyRows({ ...context, ...countingDifferences(mapping, result, differences, leftOut) }, writer, [...again]);
     // One of those that was in the target was just moved again, or taken out.
     const extra = differences.filter((row) => row.kind === 'extra' && !again.has(row.id)).map((row) => row.id);
+    await context.itemsOfRows.undo(mapping.table, multirangeOf(extra), context.confirm);
     await atSide('cube', async () => {
       await writer.query('begin');
       await confirmOperation(writer, claim);
@@ -167,8 +180,10 @@ async function repairMovedRows(context: FollowContext, result: OperationResult, 
     const upto: bigint = (await findRangeEnd(after)) ?? maxKey;
     const span: Span = { after, upto };
     const gaps = await atSide('cube', () => movedRowGaps(writer, mapping, span));
+    await context.itemsOfRows.reopen(mapping.table, gaps.foreign, context.confirm);
     await recopyRows({ ...context, ...countingUnrecorded(mapping, result) }, writer, gaps.foreign);
     if (gaps.absentIds > 0) {
+      await context.itemsOfRows.undo(mapping.table, gaps.absent, context.confirm);
       await atSide('cube', async () => {
         await writer.query('begin');
         await confirmOperation(writer, claim);
