@@ -122,10 +122,7 @@ test('a plan that does not look for what a stopped round left of unfit items doe
 test('an item that is found unfit and not taken back does not replay', async () => {
   const history = await load(join(historiesFolder(planVersion), 'item-unfit.json'));
   const code = await codeWithNewKind();
-  const without = code.replace(
-    /await [\w$.]*CancellationScope[\w$.]*\.nonCancellable\(\(\) => undoItem[$\d]*\(run, item\)\);/,
-    '',
-  );
+  const without = code.replace(/await undoItem[$\d]*\(run, item\);/, '');
   expect(without).not.toBe(code);
   await expect(replay(history, { code: without })).rejects.toThrow(DeterminismViolationError);
 });

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RunReference } from '../../src/domain/migration/run-reference.js';
 import { taskQueues } from '../../src/domain/task-queues.js';
 import { until } from '../support/conditions.js';
 import { addNewKind, bundleWithNewKind, newKind, removeNewKind } from '../support/new-kind.js';
 import { itemSteps, itemsOf, withItems } from './fake-items.js';
-import { clean, failing, mismatch, workUntilStopped } from './fake-ledger.js';
+import { type ActivityName, clean, failing, mismatch, workUntilStopped } from './fake-ledger.js';
 import { PlanServer } from './plan-server.js';
 
 let server: PlanServer;
@@ -108,6 +109,84 @@ test('too many unfit items block the run before it verifies anything', async () 
   expect(run.ledger.count('verifyRows')).toBe(0);
   await run.steer('rejects/accept');
   expect(await run.accept()).toBe('completed');
+});
+
+test.each(['copying', 'verifying'] as const)(
+  'a verify of a run that too many unfit items block at %s compares both sides, and a change that follows has a state of its own',
+  async (stage) => {
+    let isFit = stage === 'verifying';
+    const run = await server.begin(`verify-${stage}`, (ledger) => {
+      const { done } = withItems(ledger, 2);
+      const move = async (_run: unknown, { id }: { readonly id: string }, step: string) => {
+        if (!isFit) return { kind: 'unfit', reason: 'drawing_unreadable', detail: 'torn' } as const;
+        if (step === 'publish') done.add(id);
+        return { kind: 'done' } as const;
+      };
+      ledger.answer('runItemStep', move);
+      ledger.answer('countRejects', async () => ({
+        open: isFit ? 0 : 1000,
+        unresolved: 0,
+        topReasons: [],
+      }));
+      ledger.answer('retryRejects', async () => {
+        isFit = true;
+        return { finished: true };
+      });
+      if (stage === 'copying') return;
+      ledger.next('verifyRows', async () => {
+        isFit = false;
+        done.clear();
+        return mismatch;
+      });
+    });
+    if (stage === 'verifying') {
+      await run.ledger.untilState('blocked', 'verifying');
+      await run.steer('repair');
+    }
+    const blocked = async (after: number) => {
+      const state = await run.ledger.untilState('blocked', stage === 'copying' ? stage : 'verifying', after);
+      expect(state).toMatchObject({ blockedBy: 'too_many_rejects' });
+      return state.sequence;
+    };
+    const before = run.ledger.state?.sequence ?? 0;
+    const first = await blocked(before);
+    const compared = run.ledger.count('verifyRows');
+    await run.steer('verify');
+    await blocked(first);
+    expect(run.ledger.count('verifyRows')).toBe(compared + 1);
+    const sequenceOf = (name: ActivityName) =>
+      (run.ledger.calls.findLast((call) => call.name === name)?.args[0] as RunReference).sequence;
+    const verified = sequenceOf('startVerification');
+    await run.steer('rejects/retry');
+    expect(await run.accept()).toBe('completed');
+    expect(sequenceOf('retryRejects')).toBeGreaterThan(verified);
+    const checks = run.ledger.calls.filter(({ name }) => name === 'startVerification' || name === 'rejectItems');
+    const begun = new Set<number>();
+    for (const { name, args } of checks) {
+      const { sequence } = args[0] as RunReference;
+      if (name === 'rejectItems') expect(begun).not.toContain(sequence);
+      else begun.add(sequence);
+    }
+  },
+);
+
+test('a pause is not kept waiting by the undo of an unfit item, and resume makes up for it', async () => {
+  const run = await server.begin('paused-undo', (ledger) => {
+    const { done } = withItems(ledger, 1);
+    ledger.answer('runItemStep', async () => ({ kind: 'unfit', reason: 'drawing_unreadable', detail: 'torn' }));
+    ledger.answer('rejectItems', async (_run, rejected) => {
+      for (const { item } of rejected) done.add(item.id);
+    });
+    ledger.answer('undoItem', failing('cube_unreachable'));
+  });
+  await run.ledger.untilCalled('undoItem', 2);
+  await run.steer('pause');
+  await run.ledger.untilState('paused', 'copying', 0, 5000);
+  run.ledger.mend('undoItem');
+  const undone = run.ledger.count('undoItem');
+  await run.steer('resume');
+  expect(await run.accept()).toBe('completed');
+  expect(run.ledger.count('undoItem')).toBeGreaterThan(undone);
 });
 
 test('a pause stops every item that is at work, and resume goes on with those', async () => {

@@ -161,6 +161,11 @@ export class MigrationRun {
     }
   }
 
+  /** Gives what follows a state of its own, at the same stage. */
+  async beginNextState(): Promise<void> {
+    await this.enter(this.state.stage, 'running', 'step', 'engine');
+  }
+
   /**
    * At rest with nothing wrong, until a command other than a pause comes. With `openRejects`, rejects that no person has
    * accepted, `complete` does not fit.

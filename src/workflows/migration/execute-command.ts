@@ -15,14 +15,21 @@ const { repairRows, retryRejects } = proxyActivities<Pick<MigrationSteps, 'repai
 /** Stages at which rows and items are moved: at first, or after a repair or a retry. */
 export type MovingStage = 'copying' | 'verifying';
 
-/** Carries out the command of a person, at the stage at which the run rested. */
+/**
+ * Carries out the command of a person, at the stage at which the run rested. A `verify` is a check in the middle of the copy or
+ * the items, which continue afterwards: where a verification follows anyway, the plan does not have it carried out.
+ */
 export function executeCommand(run: MigrationRun, command: SteeringCommand): Promise<void> {
   return run.carryCommand(command, async () => {
-    if (run.hasCompleted('copy')) await runAction(run, command, 'verifying');
-    // A check in the middle of the copy, which continues afterwards.
-    else if (command.action === 'verify') await compareEverything(run, async () => undefined);
-    else await runAction(run, command, 'copying');
+    if (command.action === 'verify') await checkMeanwhile(run);
+    else await runAction(run, command, run.hasCompleted('copy') ? 'verifying' : 'copying');
   });
+}
+
+async function checkMeanwhile(run: MigrationRun): Promise<void> {
+  await compareEverything(run, async () => undefined);
+  // A change is refused in a state in which a verification was begun. The copy has a stage, and so a state, of its own.
+  if (run.hasCompleted('copy')) await run.beginNextState();
 }
 
 async function runAction(run: MigrationRun, { action, request }: SteeringCommand, stage: MovingStage): Promise<void> {

@@ -42,7 +42,8 @@ export async function itemMigration(run: RunReference, item: ItemRef): Promise<I
     for (const step of itemSteps(run.kind)) {
       const outcome = await runItemStep(run, item, step);
       if (outcome.kind === 'done') continue;
-      await CancellationScope.nonCancellable(() => undoItem(run, item));
+      // Stopped in its middle, it is finished by the step that finds the item unfit again.
+      await undoItem(run, item);
       return outcome;
     }
     return { kind: 'done' };

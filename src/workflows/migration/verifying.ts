@@ -21,7 +21,7 @@ export async function restUntilComplete(
     const command = await run.rest('verified', await hasOpenRejects(run));
     if (command.action === 'complete') return;
     if (command.action !== 'rejects/accept') run.redo('verify');
-    await executeCommand(run, command);
+    if (command.action !== 'verify') await executeCommand(run, command);
     await run.renewHistory();
   }
 }
@@ -33,7 +33,7 @@ async function verifyUntilClean(run: MigrationRun, prepare: () => Promise<void>)
     const verdict = await compareEverything(run, () => run.renewHistory());
     if (verdict.clean) return;
     const command = await run.block('verification_mismatch', describeMismatch(verdict));
-    await executeCommand(run, command);
+    if (command.action !== 'verify') await executeCommand(run, command);
     await run.renewHistory();
   }
 }
