@@ -16,7 +16,7 @@ export interface ControlClient {
   call<T>(method: Method, path: string, body?: unknown, maxMillis?: number): Promise<T>;
   /** Opens a stream of events; ends with the connection. */
   stream(path: string): Promise<ReadableStream<Uint8Array>>;
-  /** Reads what is waited for: again for a minute while a server, or the worker, is away, and says so. */
+  /** Reads what a command waits for: again for a minute after a failure that may pass by itself, and says so. */
   readWithRetries<T>(path: string, output: Output): Promise<T>;
 }
 
@@ -84,7 +84,11 @@ export function createControlClient(person: string | undefined): ControlClient {
 }
 
 export function readMigrationView(client: ControlClient, id: string): Promise<MigrationView> {
-  return client.call('GET', `/v1/migrations/${encodeURIComponent(id)}`);
+  return client.call('GET', migrationPath(id));
+}
+
+export function migrationPath(id: string): string {
+  return `/v1/migrations/${encodeURIComponent(id)}`;
 }
 
 /** The secret that cube tokens are made with: of the environment, else of the stack. */

@@ -5,8 +5,8 @@ import type { RejectPage } from '../api/rejects.js';
 import { Failure, isFailureType } from '../base/failures.js';
 import { contractKinds, migrationKinds } from '../domain/catalog.js';
 import { endedStatuses, type MigrationAction, type MigrationView } from '../domain/migration/migration.js';
-import { type Connect, type ControlClient, readMigrationView } from './control-client.js';
-import { type ExitCode, exitCodeOf as exitCodeOfFailure, exitCodes } from './exit-codes.js';
+import { type Connect, type ControlClient, migrationPath, readMigrationView } from './control-client.js';
+import { type ExitCode, exitCodes } from './exit-codes.js';
 import { failureLines } from './failure-lines.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { followEvents } from './migration-events.js';
@@ -238,7 +238,7 @@ async function followUntilRest(
     if (line !== shown) output.talk(line);
     shown = line;
     await sleep(pollMillis);
-    view = await pollAgain(client, view.id, output);
+    view = await client.readWithRetries<MigrationView>(migrationPath(view.id), output);
   }
   if (options.json) output.json(view);
   else output.print(describe(view));
@@ -246,22 +246,6 @@ async function followUntilRest(
 }
 
 const pollMillis = 500;
-const retryMillis = 60_000;
-
-/** Reads a run; a command that waits for one retries for a minute while the control API or a database is away. */
-async function pollAgain(client: ControlClient, id: string, output: Output): Promise<MigrationView> {
-  const deadline = Date.now() + retryMillis;
-  for (let reported = false; ; reported = true) {
-    try {
-      return await readMigrationView(client, id);
-    } catch (error) {
-      const away = error instanceof Failure && exitCodeOfFailure(error.type) === exitCodes.unreachable;
-      if (!away || Date.now() > deadline) throw error;
-      if (!reported) output.talk(`${error.message} Trying again for ${retryMillis / 1000} s.`);
-      await sleep(pollMillis);
-    }
-  }
-}
 
 async function printEvents(
   client: ControlClient,

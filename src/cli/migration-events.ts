@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { Failure } from '../base/failures.js';
 import type { MigrationView } from '../domain/migration/migration.js';
-import type { ControlClient } from './control-client.js';
+import { type ControlClient, migrationPath } from './control-client.js';
 import type { Output } from './output.js';
 
 /** An event of a migration, with how the migration is then. */
@@ -22,7 +22,7 @@ export async function* followEvents(client: ControlClient, id: string, output: O
   let lostAt: number | undefined;
   for (;;) {
     try {
-      const body = await client.stream(`/v1/migrations/${encodeURIComponent(id)}/events`);
+      const body = await client.stream(`${migrationPath(id)}/events`);
       const messages = body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
       for await (const { event, data } of messages) {
         lostAt = undefined;

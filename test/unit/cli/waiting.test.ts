@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Command } from 'commander';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type FailureType, failureRule } from '../../../src/base/failures.js';
+import { createControlClient } from '../../../src/cli/control-client.js';
+import { registerMigrateCommands } from '../../../src/cli/migrate.js';
+import type { Output } from '../../../src/cli/output.js';
+
+/** A control API that answers a run as running, then with a failure, then as at rest. */
+let server: Server;
+let failure: FailureType = 'control_unreachable';
+let looks = 0;
+const former = { ...process.env };
+
+beforeEach(async () => {
+  looks = 0;
+  server = createServer((_request, response) => {
+    looks++;
+    const fails = looks === 2;
+    response.writeHead(fails ? failureRule(failure).httpStatus : 200, { 'content-type': 'application/json' });
+    const view = { id: 'one', status: looks < 3 ? 'running' : 'waiting', verification: {}, progress: {} };
+    response.end(JSON.stringify(fails ? { type: failure, detail: 'Something is away.', hint: '' } : view));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  process.env.CONTROL_URL = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  process.env.CUBE_JWT_SECRET = 'a secret of the tests that is long enough';
+});
+afterEach(() => {
+  server.close();
+  process.env = { ...former };
+  process.exitCode = undefined;
+});
+
+async function watch(): Promise<{ readonly talked: string; readonly shown: string }> {
+  let talked = '';
+  let shown = '';
+  const output: Output = {
+    print: (text) => (shown += text),
+    json: (value) => (shown += JSON.stringify(value)),
+    talk: (text) => (talked += `${text}\n`),
+    line: (value) => (shown += JSON.stringify(value)),
+  };
+  const program = new Command().exitOverride();
+  registerMigrateCommands(program, output, () => createControlClient(undefined));
+  await program.parseAsync(['migrate', 'watch', 'one', '--json'], { from: 'user' });
+  return { talked, shown };
+}
+
+test.each<FailureType>(['cube_unreachable', 'temporal_unreachable', 'database_overloaded', 'disk_full'])(
+  'a command that follows a run bears with a failure that may pass: %s',
+  async (type) => {
+    failure = type;
+    const { talked, shown } = await watch();
+    expect(talked).toContain('Something is away. Trying again for 60 s.');
+    expect(JSON.parse(shown)).toMatchObject({ status: 'waiting' });
+  },
+);
+
+test('a failure that does not pass ends it at once', async () => {
+  failure = 'forbidden';
+  await watch();
+  expect(looks).toBe(2);
+  expect(process.exitCode).toBe(1);
+});
