@@ -134,6 +134,79 @@ test('a way out that was accepted before the plan was lost is the only one left'
   await expectNoRows();
 });
 
+test('a cancel that the plan has accepted, and was lost before it applied it, is carried out by the plan that is started again', async () => {
+  await startSlowly('lost-at-once');
+  // The plan cannot record a state, and applies nothing.
+  const release = await holdRun('lost-at-once');
+  try {
+    const answer = engine.call('POST', '/v1/migrations/lost-at-once/cancel');
+    await untilAccepted('lost-at-once');
+    await terminate('lost-at-once');
+    await release();
+    expect((await answer).status).toBe(202);
+  } finally {
+    await release();
+  }
+  await engine.waitFor('lost-at-once', 'cancelled', (view) => view.status === 'cancelled');
+});
+
+test('a cancel is not answered as accepted while no record names it', async () => {
+  await startSlowly('unnamed');
+  const release = await holdRun('unnamed');
+  try {
+    expect(await engine.call('POST', '/v1/migrations/unnamed/cancel')).toMatchObject({
+      status: 503,
+      body: { detail: expect.stringContaining('may still be carried out') },
+    });
+  } finally {
+    await release();
+  }
+  await engine.waitFor('unnamed', 'cancelled', (view) => view.status === 'cancelled');
+});
+
+test('a cancel that was answered as accepted is pending after the plan was lost, however soon', async () => {
+  await startSlowly('named');
+  const release = await holdRun('named');
+  const answer = engine.call('POST', '/v1/migrations/named/cancel');
+  await untilAccepted('named');
+  // The control API waits no longer for the plan, and notes the command itself; what the plan has begun to write is lost with it.
+  await new Promise((resolve) => setTimeout(resolve, 2800));
+  await terminate('named');
+  await databases.cube.query(`
+    select pg_terminate_backend(pid) from pg_stat_activity
+     where wait_event_type = 'Lock' and datname = current_database()
+       and pid <> (select pid from pg_stat_activity where query like '%set pending%' and wait_event_type = 'Lock' order by query_start desc limit 1)`);
+  await release();
+  expect((await answer).status).toBe(202);
+  const view = await engine.view('named');
+  expect(view.pending ?? view.status).toMatch(/^cancel/);
+  await engine.steer('named', 'cancel');
+  await engine.waitFor('named', 'cancelled', ({ status }) => status === 'cancelled');
+});
+
+/** Keeps everybody else from the ledger's row of a run. */
+async function holdRun(id: string): Promise<() => Promise<void>> {
+  const client = await databases.cube.connect();
+  await client.query('begin');
+  await client.query('select from ledger.migrations where id = $1 for update', [id]);
+  let isHeld = true;
+  return async () => {
+    if (!isHeld) return;
+    isHeld = false;
+    await client.query('rollback');
+    client.release();
+  };
+}
+
+/** Until the plan has accepted an update that it has not answered. */
+async function untilAccepted(id: string): Promise<void> {
+  const { workflow } = new Client({ connection: temporal, namespace: engine.namespace });
+  await until('the plan to accept the command', async () => {
+    const { events } = await workflow.getHandle(`saju-records/${id}`).fetchHistory();
+    return events?.some((event) => event.workflowExecutionUpdateAcceptedEventAttributes) === true;
+  });
+}
+
 test('what reaches a plan past the control API is carried out and recorded in the audit; what comes through it is not', async () => {
   await startSlowly('outside');
   const { workflow } = new Client({ connection: temporal, namespace: engine.namespace });

@@ -70,6 +70,31 @@ export async function recordPending(cube: pg.Pool, fence: RunStep, action: Migra
   );
 }
 
+/** The number of the last event of a run on record, as text; `isCommandOnRecord` looks behind it. */
+export async function readLastEvent(cube: pg.Pool, migrationId: string): Promise<string> {
+  const found = await cube.query<{ id: string }>(
+    'select coalesce(max(id), 0) as id from ledger.events where migration_id = $1',
+    [migrationId],
+  );
+  return found.rows[0]?.id ?? '0';
+}
+
+/** Whether the ledger shows a command: as pending, or as what brought a state after the event `after`. */
+export async function isCommandOnRecord(
+  cube: pg.Pool,
+  migrationId: string,
+  action: MigrationAction,
+  after: string,
+): Promise<boolean> {
+  const found = await cube.query<{ shown: boolean }>(
+    `select pending is not distinct from $2
+            or exists (select from ledger.events where migration_id = $1 and id > $3 and what = $2) as shown
+       from ledger.migrations where id = $1`,
+    [migrationId, action, after],
+  );
+  return found.rows[0]?.shown ?? false;
+}
+
 /** The sequence of the last state on record, as text; empty for a run that the ledger does not know. */
 export async function readStateSequence(cube: pg.Pool, migrationId: string): Promise<string> {
   const found = await cube.query<{ state_sequence: string }>(

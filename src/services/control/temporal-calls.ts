@@ -16,8 +16,11 @@ import { ApplicationFailure, type Workflow } from '@temporalio/common';
 import { Failure } from '../../base/failures.js';
 import type { TemporalTarget } from '../../config/temporal-address.js';
 
-/** A plan's answer to an update; undefined where the plan accepted the update, and did not apply it in the time of a call. */
+/** What came of an update that a plan accepted. */
 export interface UpdateAnswer<T> {
+  /** False where the plan did not apply it in the time of a call. */
+  readonly isApplied: boolean;
+  /** The plan's answer; undefined while there is none. */
   readonly answer: T | undefined;
 }
 
@@ -33,12 +36,15 @@ export interface TemporalCalls {
    * `temporal_unreachable` when no answer comes in time. `no_plan`: none runs.
    */
   update<T>(workflowId: string, update: string, request: object): Promise<{ readonly answer: T } | 'no_plan'>;
-  /** As `update`, but an update that the plan accepted in time and has not applied yet is no error. */
+  /**
+   * As `update`, but an update that the plan accepted in time and has not applied yet is no error. `no_plan` also where the plan
+   * was ended by force before it applied the update.
+   */
   submit<T>(workflowId: string, update: string, request: object): Promise<UpdateAnswer<T> | 'no_plan'>;
   /**
    * As `submit`, and starts the plan in the same step where none runs: of two callers at the same time both reach the same
-   * plan. `started`: this call started the plan, and no worker accepted the update in time. `already_started`: the plan runs or
-   * has ended, and its policies do not allow the call.
+   * plan. `started`: this call started the plan, which did not accept the update in time, or ended before. `already_started`: a
+   * plan that another call started runs or has ended, and its policies do not allow the call.
    */
   submitWithStart<T>(
     plan: StartedPlan,
@@ -85,18 +91,19 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
     );
   const answerOf = async <T>(handle: WorkflowUpdateHandle<T>): Promise<UpdateAnswer<T>> => {
     try {
-      return { answer: await within(appliedMillis, () => handle.result()) };
+      return { isApplied: true, answer: await within(appliedMillis, () => handle.result()) };
     } catch (error) {
+      if (wasLost(error)) throw new PlanHasEnded();
       throwRejectedUpdate(error);
       // The plan has the update: whatever keeps its answer away changes nothing about that.
-      return { answer: undefined };
+      return { isApplied: false, answer: undefined };
     }
   };
-  /** Whether the plan that runs was started by the call with this id. */
-  const wasStartedBy = (workflowId: string, callId: string) =>
+  /** What became of the plan that the call with this id started; `other`: the newest plan is of another call, or there is none. */
+  const planOfCall = (workflowId: string, callId: string): Promise<'running' | 'ended' | 'other'> =>
     within(2000, () => workflow.getHandle(workflowId).describe()).then(
-      ({ status, memo }) => status.name === 'RUNNING' && memo?.[callMemo] === callId,
-      () => false,
+      ({ status, memo }) => (memo?.[callMemo] !== callId ? 'other' : status.name === 'RUNNING' ? 'running' : 'ended'),
+      () => 'other',
     );
   const submit = async <T>(workflowId: string, update: string, request: object) => {
     const accepted = await toPlan(() =>
@@ -104,7 +111,11 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
         workflow.getHandle(workflowId).startUpdate<T, [object]>(update, { ...options, waitForStage: 'ACCEPTED' }),
       ),
     );
-    return accepted === 'no_plan' ? accepted : answerOf(accepted);
+    if (accepted === 'no_plan') return accepted;
+    return answerOf(accepted).catch((error: unknown) => {
+      if (error instanceof PlanHasEnded) return 'no_plan' as const;
+      throw error;
+    });
   };
   return {
     workflow,
@@ -125,19 +136,27 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
     submitWithStart: async <T>(plan: StartedPlan, update: string, request: object) => {
       const { workflowId } = plan;
       const callId = randomUUID();
-      const start = (options: UpdateOptions) =>
-        workflow.startUpdateWithStart<Workflow, T, [object]>(update, {
-          ...options,
-          waitForStage: 'ACCEPTED',
-          startWorkflowOperation: startOperation(plan, callId),
-        });
+      let attempts = 0;
+      // Temporal may have started the plan of an attempt whose update it dropped: a repetition must neither meet that plan as
+      // another's nor, once it has ended, start it again.
+      const start = async (options: UpdateOptions) => {
+        const own = attempts++ === 0 ? 'other' : await planOfCall(workflowId, callId);
+        if (own === 'ended') throw new PlanHasEnded();
+        return own === 'running'
+          ? workflow.getHandle(workflowId).startUpdate<T, [object]>(update, { ...options, waitForStage: 'ACCEPTED' })
+          : workflow.startUpdateWithStart<Workflow, T, [object]>(update, {
+              ...options,
+              waitForStage: 'ACCEPTED',
+              startWorkflowOperation: startOperation(plan, callId),
+            });
+      };
       try {
         return await answerOf(await within(callMillis, () => untilAccepted(request, start)));
       } catch (error) {
         if (error instanceof Failure) throw error;
-        if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already_started' as const;
         // Temporal starts a plan also where no worker is there to accept the update.
-        if (await wasStartedBy(workflowId, callId)) return 'started' as const;
+        if ((await planOfCall(workflowId, callId)) !== 'other') return 'started' as const;
+        if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already_started' as const;
         throw temporalAway(error);
       }
     },
@@ -152,6 +171,15 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
       }),
     close: () => connection.close(),
   };
+}
+
+/** A plan that ended, or was ended by force, before it accepted or applied an update. */
+class PlanHasEnded extends Error {}
+
+/** Whether the plan accepted an update and was terminated before it answered it: no plan applies the update any more. */
+function wasLost(error: unknown): boolean {
+  const cause = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
+  return cause instanceof ApplicationFailure && cause.type === 'AcceptedUpdateCompletedWorkflow';
 }
 
 /** The memo of a plan that names the call that started it. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import { Failure } from '../../../base/failures.js';
 import {
@@ -10,7 +11,12 @@ import {
 } from '../../../domain/migration/migration.js';
 import { isNamed } from '../../../domain/migration/reject-selection.js';
 import { appendAudit } from '../../../postgres/audit.js';
-import { readStateSequence } from '../../../postgres/ledger/run-state.js';
+import {
+  isCommandOnRecord,
+  readLastEvent,
+  readStateSequence,
+  recordPending,
+} from '../../../postgres/ledger/run-state.js';
 import { readStart } from '../../../postgres/ledger/runs.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
@@ -34,10 +40,47 @@ export async function steer(
   if (!isMigrationId(id)) throw new Failure('not_found', `There is no migration ${id.slice(0, 80)}.`);
   const act = { action: `migration.${action}`, subject: id, details: auditDetails(view, request) };
   await audited(deps, call, act, async () => {
+    const lastEvent = await readLastEvent(deps.cube, id);
     const answer = await deps.workflows.steer(view.kind, id, action, request);
-    if (answer === 'no_plan') await startAgain(deps, id, action, request);
+    const progress = answer === 'no_plan' ? await startAgain(deps, id, action, request) : answer;
+    if (progress === 'accepted') await putOnRecord(deps, id, action, lastEvent);
   });
   return knownMigration(deps, id);
+}
+
+const recordMillis = 3000;
+const recordAgainMillis = 100;
+
+/**
+ * Makes the ledger show a command that the plan accepted and has not applied yet: the plan notes it itself, but may be lost before,
+ * and its caller must not take for accepted what no record names. Throws where the ledger cannot be written soon.
+ */
+async function putOnRecord(
+  { cube }: ControlDependencies,
+  id: string,
+  action: MigrationAction,
+  lastEvent: string,
+): Promise<void> {
+  const deadline = Date.now() + recordMillis;
+  const attempt = async (): Promise<boolean> => {
+    // Read first: a state that applies the command in the meantime has a later number, and the note changes nothing.
+    const sequence = Number(await readStateSequence(cube, id));
+    if (await isCommandOnRecord(cube, id, action, lastEvent)) return true;
+    await recordPending(cube, { migrationId: id, sequence }, action);
+    return false;
+  };
+  while (Date.now() < deadline) {
+    const late = sleep(deadline - Date.now(), 'late' as const, { ref: false });
+    if ((await Promise.race([attempt(), late])) === true) return;
+    await sleep(recordAgainMillis);
+  }
+  throw new Failure(
+    'temporal_unreachable',
+    `The plan accepted ${action}, but the ledger could not be written in time; it may still be carried out.`,
+    {
+      hint: `Look at the migration with \`cubeshift migrate status ${id}\`, and repeat ${action} where it is not pending.`,
+    },
+  );
 }
 
 /**
@@ -49,7 +92,7 @@ async function startAgain(
   id: string,
   action: MigrationAction,
   request: SteeringRequest,
-): Promise<void> {
+): Promise<'applied' | 'accepted'> {
   // Read after Temporal's answer: a plan that ended in good order recorded its end before.
   const view = await knownMigration(deps, id);
   if (view.finished_at !== null) throw ended(view, action);
@@ -71,6 +114,7 @@ async function startAgain(
   });
   const answer = await deps.workflows.startAgain(await readStart(deps.cube, id), from, action, request);
   if (answer === 'ended') throw ended(await knownMigration(deps, id), action);
+  return answer;
 }
 
 function ended(view: MigrationView, action: MigrationAction) {

@@ -11,22 +11,23 @@ import {
 } from '../../../domain/migration/migration.js';
 import { taskQueues } from '../../../domain/task-queues.js';
 import type { CarriedRun } from '../../../workflows/lib/carried-run.js';
-import { createTemporalCalls, temporalAway } from '../temporal-calls.js';
+import { createTemporalCalls, temporalAway, type UpdateAnswer } from '../temporal-calls.js';
 
 /** The plans, as the control API starts and steers them. */
 export interface MigrationWorkflows {
   /** Starts the plan of a run; a run that was started before answers with its run id. */
   start(input: MigrationInput): Promise<{ runId: string }>;
   /**
-   * Sends a command to the plan, which accepts it, and returns once the ledger holds the state that it brings, or after 2.5
-   * seconds. Throws `not_at_this_stage` when it does not fit. `no_plan`: Temporal runs no plan of this migration.
+   * Sends a command to the plan, which accepts it, and returns once the ledger holds the state that it brings (`applied`), or
+   * after 2.5 seconds (`accepted`). Throws `not_at_this_stage` when it does not fit. `no_plan`: Temporal runs no plan of this
+   * migration, or its plan was lost before it applied the command.
    */
   steer(
     kind: MigrationKind,
     id: MigrationId,
     action: MigrationAction,
     request: SteeringRequest,
-  ): Promise<'accepted' | 'no_plan'>;
+  ): Promise<'applied' | 'accepted' | 'no_plan'>;
   /**
    * As `steer`, for an unfinished run whose plan Temporal has lost or ended by force: starts the plan again. A plan that
    * refuses the command rests blocked. `ended`: the run has ended in good order after all.
@@ -36,7 +37,7 @@ export interface MigrationWorkflows {
     from: Pick<CarriedRun, 'stage' | 'sequence'>,
     action: MigrationAction,
     request: SteeringRequest,
-  ): Promise<'accepted' | 'ended'>;
+  ): Promise<'applied' | 'accepted' | 'ended'>;
   reachable(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -80,7 +81,7 @@ export function createMigrationWorkflows(
     steer: async (kind, id, action, request) => {
       const workflowId = workflowIdOf(kind, id);
       const submitted = await submit(workflowId, action, proven(workflowId, action, request));
-      return submitted === 'no_plan' ? submitted : 'accepted';
+      return submitted === 'no_plan' ? submitted : progressOf(submitted);
     },
     startAgain: async (input, from, action, request) => {
       const carried: CarriedRun = {
@@ -103,9 +104,14 @@ export function createMigrationWorkflows(
       } as const;
       const submitted = await submitWithStart(plan, action, proven(workflowId, action, request));
       if (submitted === 'started') throw temporalAway(undefined);
-      return submitted === 'already_started' ? 'ended' : 'accepted';
+      return submitted === 'already_started' ? 'ended' : progressOf(submitted);
     },
     reachable,
     close,
   };
+}
+
+/** An update of a migration's plan has no answer of its own: any is that of a plan which has applied the command. */
+function progressOf({ isApplied }: UpdateAnswer<unknown>): 'applied' | 'accepted' {
+  return isApplied ? 'applied' : 'accepted';
 }
