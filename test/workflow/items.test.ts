@@ -155,7 +155,7 @@ test.each(['copying', 'verifying'] as const)(
     await blocked(first);
     expect(run.ledger.count('verifyRows')).toBe(compared + 1);
     const sequenceOf = (name: ActivityName) =>
-      (run.ledger.calls.findLast((call) => call.name === name)?.args[0] as RunReference).sequence;
+      (run.ledger.calls.findLast((call) => call.name === name)?.args[0] as RunReference | undefined)?.sequence ?? 0;
     const verified = sequenceOf('startVerification');
     await run.steer('rejects/retry');
     expect(await run.accept()).toBe('completed');
