@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
+import { misspelledVariables } from './known-words.js';
 import { conclude, type Output, table } from './output.js';
 import { ownEnvironment } from './stack.js';
 
@@ -14,6 +15,7 @@ export function registerCheckCommand(program: Command, output: Output): void {
         // Loaded here: no other command needs what speaks to every kind of server.
         const { inspectConfiguration, worst } = await import('../diagnosis/servers.js');
         const findings = await inspectConfiguration(ownEnvironment());
+        for (const sentence of misspelledVariables(process.env)) output.talk(sentence);
         if (options.json) output.json(findings);
         else
           output.print(

@@ -49,6 +49,8 @@ const examples: Readonly<Record<string, string>> = {
   'traffic set': "cubeshift traffic set saju 0 --why 'errors at the cube'",
   'traffic ramp': 'cubeshift traffic ramp saju --steps 1,5,10,25,50,100',
   'traffic stop': 'cubeshift traffic stop saju',
+  completion: 'eval "$(cubeshift completion bash)"',
+  __complete: 'cubeshift __complete -- migrate st',
 };
 
 /** Ends the help of every command below `program`, and its own, with an example. */

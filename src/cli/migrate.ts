@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import type { MigrationList } from '../api/migrations.js';
 import type { RejectPage } from '../api/rejects.js';
 import { Failure, isFailureType } from '../base/failures.js';
-import { contractKinds, migrationKinds } from '../domain/catalog.js';
+import { migrationKinds } from '../domain/catalog.js';
 import { endedStatuses, type MigrationAction, type MigrationView } from '../domain/migration/migration.js';
 import { type Connect, type ControlClient, migrationPath, readMigrationView } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
@@ -62,10 +62,6 @@ export function registerMigrateCommands(program: Command, output: Output, connec
     .option('--json', 'as JSON')
     .action((kind: string, options: OutputOptions & { id?: string; mode: string; option?: string[] }) =>
       conclude(async () => {
-        if (!contractKinds.some((known) => known === kind))
-          throw new Failure('invalid_input', `There is no kind ${kind}.`, {
-            hint: `Kinds are ${contractKinds.join(', ')}.`,
-          });
         const client = connect();
         const body = {
           id: options.id,

@@ -2,10 +2,12 @@ import { Command } from 'commander';
 import { describeVersion } from '../base/build.js';
 import { registerAuditCommands } from './audit.js';
 import { registerCheckCommand } from './check.js';
+import { registerCompletionCommand } from './completion/completion.js';
 import { createControlClient } from './control-client.js';
 import { registerCubeCommands } from './cubes.js';
 import { addExamples, wordsOf } from './examples.js';
 import { usageLines } from './failure-lines.js';
+import { checkKnownWords } from './known-words.js';
 import { registerLogsCommand } from './logs.js';
 import { registerMigrateCommands } from './migrate.js';
 import type { Output } from './output.js';
@@ -42,7 +44,9 @@ export function createProgram(output: Output): Command {
   registerReleaseCommands(program, output);
   registerAuditCommands(program, output, connect);
   registerTrafficCommands(program, output, connect);
+  registerCompletionCommand(program, output);
   const commands = allCommands(program);
+  checkKnownWords(commands);
   for (const command of commands) command.exitOverride().copyInheritedSettings(program);
   for (const command of [program, ...commands])
     command.configureOutput({

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { Failure } from '../base/failures.js';
-import { findCube } from '../domain/cubes.js';
 import { isVersion } from '../domain/deployment/releases.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output, table } from './output.js';
@@ -20,7 +19,6 @@ export function registerReleaseCommands(program: Command, output: Output): void 
     .option('--env <pair...>', 'a variable of this version, as NAME=value; secrets come from the stack', [])
     .action((cube: string, version: string, command: string, args: string[], options: { env: string[] }) =>
       conclude(async () => {
-        if (findCube(cube) === undefined) throw new Failure('invalid_input', `There is no cube ${cube}.`);
         if (!isVersion(version))
           throw new Failure('invalid_input', 'A version is letters, digits, dots, dashes and underscores, 63 at most.');
         const home = currentHome();

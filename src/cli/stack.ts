@@ -20,6 +20,7 @@ import { StackHome } from '../state/home.js';
 import { LogTail, openLog } from '../state/logs.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
+import { misspelledVariables } from './known-words.js';
 import { conclude, type Output, table } from './output.js';
 import { fullStateFolder } from './system-failure.js';
 
@@ -50,6 +51,7 @@ export function registerStackCommands(program: Command, output: Output): void {
       conclude(async () => {
         checkNotOfRemovedStack(currentHome(), process.env);
         checkVariables(ownEnvironment());
+        for (const sentence of misspelledVariables(process.env)) output.talk(sentence);
         return options.detach ? upDetached(options, output) : upInForeground(options, output);
       }),
     );

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { issueCubeToken } from '../auth/tokens.js';
 import { Failure } from '../base/failures.js';
+import { nearWord } from '../base/near-word.js';
+import { knownPermissions } from '../domain/permissions.js';
 import { isTokenHolder } from '../domain/token-holder.js';
 import { cubeSecret } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
@@ -20,6 +22,10 @@ export function registerTokenCommand(program: Command, output: Output): void {
             'invalid_input',
             'A cube id is letters, digits, dots, dashes and underscores; no permission is empty.',
           );
+        for (const permission of permissions) {
+          const near = knownPermissions.includes(permission) ? undefined : nearWord(permission, knownPermissions);
+          if (near !== undefined) output.talk(`no program asks for ${permission}; did you mean ${near}?`);
+        }
         const { token } = issueCubeToken(cubeSecret(), { cubeId: options.cubeId, permissions }, new Date());
         output.print(token);
         return exitCodes.done;

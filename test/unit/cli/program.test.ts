@@ -30,7 +30,8 @@ test('no help offers a mode that does not exist', () => {
   const offered = commands.filter(
     (command) => command.parent?.createHelp().visibleCommands(command.parent).includes(command) ?? false,
   );
-  expect(offered.length).toBe(commands.length - 1);
+  // `migrate cutover`, and what the scripts of `completion` call.
+  expect(offered.length).toBe(commands.length - 2);
   for (const command of offered)
     expect(command.helpInformation()).not.toMatch(/or live|mode live|cutover|rehearse|dry-run/);
 });

@@ -1,0 +1,59 @@
+import type { Command } from 'commander';
+import type { MigrationList } from '../../api/migrations.js';
+import { endedStatuses } from '../../domain/migration/migration.js';
+import { knownPermissions } from '../../domain/permissions.js';
+import { programsLoggingSince } from '../../state/logs.js';
+import { createControlClient } from '../control-client.js';
+import { offeredWords } from '../known-words.js';
+import { currentHome } from '../stack.js';
+import type { Candidate, Fitting } from './candidates.js';
+
+/** How long the control API may take: a person who presses a key waits for it. */
+const answerMillis = 400;
+
+/** These only look: a migration that has ended is as good. */
+const looking: readonly string[] = ['status', 'watch', 'report', 'rejects', 'events'];
+
+/** Values that are known only now, or to the catalogue. Throws where what would know them is away. */
+export async function liveValues(command: Command, name: string, before: readonly string[]): Promise<Fitting> {
+  const words = offeredWords(command, name);
+  if (words !== undefined) return plainWords(words);
+  switch (name) {
+    case 'id':
+      return migrationIds(looking.includes(command.name()));
+    case 'version':
+      return plainWords(
+        currentHome()
+          .releases(before[0])
+          .map(({ version }) => version),
+      );
+    case 'name':
+      return plainWords([...programsLoggingSince(currentHome().fileOf('logs'), 0)].sort());
+    case '--permissions':
+      return plainWords(knownPermissions);
+    case '--enabled':
+      return plainWords(['true', 'false']);
+    case 'file':
+    case 'command':
+    case 'args':
+      return 'files';
+    default:
+      return [];
+  }
+}
+
+async function migrationIds(endedToo: boolean): Promise<readonly Candidate[]> {
+  const { items } = await createControlClient(undefined).call<MigrationList>(
+    'GET',
+    '/v1/migrations',
+    undefined,
+    answerMillis,
+  );
+  return items
+    .filter(({ status }) => endedToo || !endedStatuses.has(status))
+    .map(({ id, kind, status, stage }) => ({ word: id, text: `${kind}, ${status} at ${stage}` }));
+}
+
+function plainWords(words: readonly string[]): readonly Candidate[] {
+  return words.map((word) => ({ word, text: '' }));
+}

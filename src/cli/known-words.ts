@@ -1,0 +1,49 @@
+import type { Command } from 'commander';
+import { Failure } from '../base/failures.js';
+import { nearWord } from '../base/near-word.js';
+import { setVariables } from '../config/configuration.js';
+import { variableNames } from '../config/variables.js';
+import { contractKinds, migrationKinds } from '../domain/catalog.js';
+import { cubeIds, trafficNames } from '../domain/cubes.js';
+
+/** The words that an argument of a command takes, where the catalogue knows them all. */
+export function knownWords(command: Command, argument: string): readonly string[] | undefined {
+  if (argument === 'kind') return contractKinds;
+  if (argument === 'cube') return command.parent?.name() === 'traffic' ? trafficNames : cubeIds;
+  return undefined;
+}
+
+/** Of those, the ones that this version can do something with. */
+export function offeredWords(command: Command, argument: string): readonly string[] | undefined {
+  return argument === 'kind' ? migrationKinds : knownWords(command, argument);
+}
+
+/** Lets the commands refuse kinds and cubes that do not exist, with the near one, before they call anything. */
+export function checkKnownWords(commands: readonly Command[]): void {
+  for (const command of commands)
+    for (const argument of command.registeredArguments) {
+      const words = knownWords(command, argument.name());
+      if (words === undefined) continue;
+      argument.argParser((word) => {
+        if (words.includes(word)) return word;
+        const near = nearWord(word, words);
+        throw new Failure('invalid_input', `There is no ${argument.name()} ${word}.`, {
+          hint: `${near === undefined ? '' : `Did you mean ${near}? `}The ${argument.name()}s are ${words.join(', ')}.`,
+        });
+      });
+    }
+}
+
+/** A sentence for each variable that is set under a name which no program reads, and which is nearly that of one. */
+export function misspelledVariables(environment: NodeJS.ProcessEnv): readonly string[] {
+  const set: readonly string[] = setVariables(environment);
+  const unset = variableNames.filter((name) => !set.includes(name) && environment[name] === undefined);
+  return Object.keys(environment).flatMap((name) => {
+    if (name.length < 8 || variableNames.some((known) => known === name)) return [];
+    const near = nearWord(
+      name,
+      unset.filter((known) => Math.abs(known.length - name.length) < 2),
+    );
+    return near === undefined ? [] : [`${name} is set, and no program reads it; did you mean ${near}?`];
+  });
+}
