@@ -41,8 +41,9 @@ early = complete_migration.sync("from-python", client=client, body=EmptyRequest(
 got["early"] = [isinstance(early, Problem), early.status, "rejects/accept" in early.actions]
 got["rejects"] = len(list_rejects.sync("from-python", client=client, limit="1000").items)
 accept_rejects.sync("from-python", client=client, body=AcceptRequest(all_=True, by="python", why="wrong in legacy"))
-until_at_rest()
-complete_migration.sync("from-python", client=client, body=EmptyRequest())
+while "complete" not in [action.value for action in until_at_rest().actions]:
+    time.sleep(0.1)
+got["accepted"] = complete_migration.sync_detailed("from-python", client=client, body=EmptyRequest()).status_code
 following.join()
 blocks = [dict(line.split(": ", 1) for line in block.split("\n")) for block in events[0].strip().split("\n\n")]
 got["events"] = [[block["event"], json.loads(block["data"])["status"]] for block in blocks if "event" in block]
