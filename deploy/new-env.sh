@@ -35,6 +35,8 @@ while IFS= read -r line; do
     *) echo "$line" ;;
   esac
 done <.env.example >"$new"
+# The user of the stand-in's database runs these; a checkout may be closed to other users.
+chmod a+rx deploy/postgres/*.sh
 # Unlike a rename, a link never replaces a file.
 ln "$new" .env
 echo '.env was written; only you can read it.' >&2

@@ -1,4 +1,5 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { packageRoot } from '../../../src/base/package-root.js';
 import type { Said } from '../command-line.js';
@@ -23,22 +24,25 @@ export class ComposeHost {
   private readonly hosts: string;
   private readonly builders = new Map<string, Builder>();
   private readonly ready = new Map<string, Promise<void>>();
+  private readonly published = new Set<string>();
   private oneOff = 0;
 
   private constructor(
     private readonly host: ContainerHost,
     readonly file: ComposeFile,
     private readonly profiles: readonly string[],
+    private readonly checkout: string,
   ) {
     this.addresses = new Map(Object.keys(file.services).map((name, place) => [name, `172.18.1.${place + 1}`]));
     const lines = [...this.addresses].map(([name, address]) => `${address} ${name}\n`);
     this.hosts = `127.0.0.1 localhost\n${lines.join('')}`;
   }
 
-  static async start(variables: Variables): Promise<ComposeHost> {
+  /** `checkout` has the files that are mounted into containers. */
+  static async start(variables: Variables, checkout: string): Promise<ComposeHost> {
     const file = readComposeFile(join(packageRoot(), 'docker-compose.yml'), variables);
     const profiles = (variables.COMPOSE_PROFILES ?? '').split(',');
-    return new ComposeHost(await ContainerHost.start(), file, profiles);
+    return new ComposeHost(await ContainerHost.start(), file, profiles, checkout);
   }
 
   /** `docker compose up --detach --wait`: returns when everything is healthy, or has ended as it should. */
@@ -83,10 +87,27 @@ export class ComposeHost {
     return this.running.get(name)?.output() ?? '';
   }
 
-  /** `docker compose stop SERVICE`, and its volumes stay. */
-  async stopService(name: string): Promise<Said | undefined> {
-    this.host.signal(name, this.service(name).stop_signal === 'SIGINT' ? 2 : 15);
-    return this.running.get(name)?.said;
+  /** `docker compose stop`: ends each service after those that depend on it. Returns the exit codes by service. */
+  async down(): Promise<Readonly<Record<string, number | null>>> {
+    const ending = new Map<string, Promise<number | null>>();
+    const end = (name: string): Promise<number | null> => {
+      const dependents = [...this.running.keys()].filter((other) => name in (this.service(other).depends_on ?? {}));
+      const ended = ending.get(name) ?? Promise.all(dependents.map(end)).then(() => this.end(name));
+      ending.set(name, ended);
+      return ended;
+    };
+    const codes = await Promise.all([...this.running.keys()].map(async (name) => [name, await end(name)] as const));
+    this.running.clear();
+    this.ready.clear();
+    return Object.fromEntries(codes);
+  }
+
+  private async end(name: string): Promise<number | null> {
+    this.host.signal(
+      name,
+      this.service(name).stop_signal === 'SIGINT' ? constants.signals.SIGINT : constants.signals.SIGTERM,
+    );
+    return (await this.running.get(name)?.said)?.code ?? null;
   }
 
   stop(): Promise<void> {
@@ -115,7 +136,9 @@ export class ComposeHost {
     const address = this.addresses.get(name) ?? '';
     const started = this.startContainer(name, service, built, undefined, address);
     this.running.set(name, started);
-    this.host.publish((service.ports ?? []).map((port) => published(port, address)));
+    // Ports lead to an address, whichever container has it.
+    if (!this.published.has(name)) this.host.publish((service.ports ?? []).map((port) => published(port, address)));
+    this.published.add(name);
     await this.untilReady(name, service, started);
   }
 
@@ -169,7 +192,7 @@ export class ComposeHost {
     const [source = '', target = '', mode] = volume.split(':');
     const inImage = join(image.root, target);
     if (/^[./]/.test(source)) {
-      const file = resolve(packageRoot(), source);
+      const file = resolve(this.checkout, source);
       if (!existsSync(inImage))
         statSync(file).isDirectory() ? mkdirSync(inImage, { recursive: true }) : writeFileSync(inImage, '');
       return { source: file, target, readOnly: mode === 'ro' };
