@@ -140,7 +140,7 @@ test('what is stopped and brought up again is as it was', async () => {
   expect(Object.keys(codes)).toEqual(expect.arrayContaining(['worker-bulk', 'cube-postgres', 'redis', 'temporal']));
   await compose.up();
   expect(ok(await compose.run('cubeshift', 'migrate', 'status', 'first'))).toBe(before);
-}, 120_000);
+}, 240_000);
 
 /** Runs the command of the page that begins so. */
 function run(beginning: string, change = (word: string) => word): Promise<Said> {

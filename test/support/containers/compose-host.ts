@@ -1,16 +1,19 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { packageRoot } from '../../../src/base/package-root.js';
 import type { Said } from '../command-line.js';
 import { activeServices, type ComposeFile, readComposeFile, type Service } from '../compose/compose-file.js';
 import type { Variables } from '../compose/interpolation.js';
-import { until } from '../conditions.js';
 import { type Image, userNamed } from './base-image.js';
 import { Builder } from './build.js';
 import { give } from './files.js';
 import { type Bind, ContainerHost, type Started } from './host.js';
 import { makeServerImage } from './server-images.js';
+
+const betweenChecksMillis = 600;
+const healthMillis = 120_000;
 
 /**
  * What `docker compose` does with the project's file, without Docker: builds the images, starts services as their
@@ -151,8 +154,16 @@ export class ComposeHost {
     if (kind === undefined) return ended;
     ended.catch(() => undefined);
     const command = kind === 'CMD-SHELL' ? ['/bin/sh', '-c', ...test] : test;
-    const healthy = until(`${name} to be healthy`, async () => (await this.exec(name, ...command)).code === 0);
-    await Promise.race([healthy, ended]);
+    await Promise.race([this.untilHealthy(name, command), ended]);
+  }
+
+  /** A check is a program that starts: more of them at a time take the processor from what they wait for. */
+  private async untilHealthy(name: string, command: readonly string[]): Promise<void> {
+    const start = performance.now();
+    do {
+      if (performance.now() - start > healthMillis) throw new Error(`${name} is not healthy:\n${this.logs(name)}`);
+      await sleep(betweenChecksMillis);
+    } while ((await this.exec(name, ...command)).code !== 0);
   }
 
   private startContainer(
