@@ -20,8 +20,9 @@ export interface ControlClient {
   readWithRetries<T>(path: string, output: Output): Promise<T>;
 }
 
-/** Makes a client for the command that runs; throws `configuration_invalid` when its variables are wrong. */
-export type Connect = () => ControlClient;
+/**
+ * Makes a client for the command that runs, which may see contents of records only where it says so; throws `configuration_invalid` when its variables are wrong. */
+export type Connect = (contents?: 'with contents') => ControlClient;
 
 /** A worker that was killed may leave a query unanswered for ten seconds; its successor answers the next. */
 const retryMillis = 60_000;
@@ -30,11 +31,11 @@ const answerMillis = 30_000;
 
 /**
  * A client of the control API that CONTROL_URL names, or of the stack in the state folder. Its token holds what the
- * command line needs, and lives an hour. `person` is who types, by `--as`.
+ * command line needs, and lives an hour; it may see contents of records only `with contents`. `person` is who types, by `--as`.
  */
-export function createControlClient(person: string | undefined): ControlClient {
+export function createControlClient(person: string | undefined, contents?: 'with contents'): ControlClient {
   const url = controlUrl();
-  const permissions = ['migration:read', 'migration:write', 'records:read'];
+  const permissions = ['migration:read', 'migration:write', ...(contents === undefined ? [] : ['records:read'])];
   const send = async (method: Method, path: string, body: unknown, signal: AbortSignal): Promise<Response> => {
     // Made for each call: the secret may change while a command waits.
     const { token } = issueCubeToken(cubeSecret(), { cubeId: 'command-line', permissions }, new Date());

@@ -25,7 +25,7 @@ const examples: Readonly<Record<string, string>> = {
   'migrate cutover': 'cubeshift migrate cutover first --dry-run',
   'migrate rollback': 'cubeshift migrate rollback first --wait',
   'migrate complete': 'cubeshift migrate complete first --wait',
-  'migrate rejects': "cubeshift migrate rejects first --accept --by kim --why 'test accounts' --wait",
+  'migrate rejects': 'cubeshift migrate rejects first --reason date_invalid --export dates.csv --show-contents',
   'migrate report': 'cubeshift migrate report first > report.json',
   token: 'cubeshift token --cube-id saju-cube --permissions migration:read,saju:call',
   report: 'cubeshift report verify report.json',

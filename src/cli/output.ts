@@ -2,6 +2,7 @@ import { toFailure } from '../base/failures.js';
 import { type ExitCode, exitCodeOf } from './exit-codes.js';
 import { failureLines } from './failure-lines.js';
 import { systemFailure } from './system-failure.js';
+import { padded, widthOf, wrapped } from './text-width.js';
 
 /** Where a command writes: results to stdout, talk to stderr. */
 export interface Output {
@@ -11,6 +12,8 @@ export interface Output {
   line(document: unknown): void;
   print(text: string): void;
   talk(text: string): void;
+  /** Columns of the terminal that results go to; undefined where they go elsewhere. */
+  readonly columns?: number | undefined;
 }
 
 /** Everything that is shown goes through one of these: what it shows may come from a database, a server or a cube. */
@@ -19,6 +22,9 @@ export const output: Output = {
   line: (document) => void process.stdout.write(`${escaped(JSON.stringify(document))}\n`),
   print: (text) => void process.stdout.write(`${plain(text)}\n`),
   talk: (text) => void process.stderr.write(`${plain(text)}\n`),
+  get columns() {
+    return process.stdout.isTTY ? process.stdout.columns : undefined;
+  },
 };
 
 /**
@@ -29,25 +35,41 @@ export function plain(text: string): string {
   return text.replaceAll(commands, '');
 }
 
+/** A value as JSON on one line, which shows every character and loses none. */
+export function jsonLine(value: unknown): string {
+  return escaped(JSON.stringify(value));
+}
+
 /** The same of JSON, where nothing may be lost: JSON itself escapes C0. */
 function escaped(json: string): string {
   return json.replaceAll(commands, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+const gap = '  ';
+/** A last column with less room than this is not wrapped: it would be a tower of syllables. */
+const minWrapped = 20;
+
 const commands = /(?![\n\t])[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
-/** A table with aligned columns, the first row its head. */
-export function table(given: readonly (readonly string[])[]): string {
+/**
+ * A table with aligned columns, the first row its head. Where it is wider than `columns` of a terminal, the texts of the last
+ * column go on below themselves.
+ */
+export function table(given: readonly (readonly string[])[], columns?: number): string {
   // A cell that held the end of a line could show a row that there is not.
   const rows = given.map((row) => row.map((cell) => plain(cell.replaceAll(/[\n\t]/g, ' '))));
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  const widths =
+    rows[0]?.map((_, column) => rows.reduce((max, row) => Math.max(max, widthOf(row[column] ?? '')), 0)) ?? [];
+  const indent = widths.slice(0, -1).reduce((sum, width) => sum + width + gap.length, 0);
+  const room = columns === undefined || columns - indent < minWrapped ? Number.POSITIVE_INFINITY : columns - indent;
   return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
+    .flatMap((row) => {
+      const lines = wrapped(row.at(-1) ?? '', room);
+      const first = row.slice(0, -1).map((cell, column) => padded(cell, widths[column] ?? 0));
+      return lines.map((line, place) =>
+        (place === 0 ? [...first, line].join(gap) : ' '.repeat(indent) + line).trimEnd(),
+      );
+    })
     .join('\n');
 }
 

@@ -3,7 +3,7 @@ import { describeVersion } from '../base/build.js';
 import { registerAuditCommands } from './audit.js';
 import { registerCheckCommand } from './check.js';
 import { registerCompletionCommand } from './completion/completion.js';
-import { createControlClient } from './control-client.js';
+import { type Connect, createControlClient } from './control-client.js';
 import { registerCubeCommands } from './cubes.js';
 import { addExamples, wordsOf } from './examples.js';
 import { usageLines } from './failure-lines.js';
@@ -30,7 +30,7 @@ export function createProgram(output: Output): Command {
       'print the version, the commit it was built from, and the version of Node.js',
     )
     .option('--as <name>', 'who you are, for the audit; any command that changes something takes it', personNamed);
-  const connect = () => createControlClient(program.opts<{ as?: string }>().as);
+  const connect: Connect = (contents) => createControlClient(program.opts<{ as?: string }>().as, contents);
   program.exitOverride().configureOutput({ writeOut: output.print, writeErr: (text) => output.talk(text.trimEnd()) });
   registerStackCommands(program, output);
   registerStatusCommand(program, output, connect);

@@ -48,6 +48,13 @@ test.each([
   ['a token without permissions', ['token', '--cube-id', 'x']],
   ['a count that is none', ['up', '--records', 'many']],
   ['rejects accepted by nobody', ['migrate', 'rejects', 'one', '--accept']],
+  ['rejects retried and accepted', ['migrate', 'rejects', 'one', '--retry', '--accept']],
+  ['a retry with options of listing', ['migrate', 'rejects', 'one', '--retry', '--export', 'x.csv']],
+  ['a retry of a row and a reason', ['migrate', 'rejects', 'one', '--retry', '--id', '1', '--reason', 'date_invalid']],
+  ['a format without an export', ['migrate', 'rejects', 'one', '--format', 'csv']],
+  ['an export whose name says no format', ['migrate', 'rejects', 'one', '--export', 'rejects.xlsx']],
+  ['a resolution that is none', ['migrate', 'rejects', 'one', '--resolution', 'gone']],
+  ['a limit that is none', ['migrate', 'rejects', 'one', '--limit', '0']],
   ['an option where a user is missing', ['traffic', 'set', 'saju', '--allow', '--deny']],
   ['an option behind a user list without users', ['traffic', 'set', 'saju', '--deny', '--json']],
   ['a percentage that is none', ['traffic', 'set', 'saju', '101']],
@@ -182,7 +189,7 @@ test('reading commands give one document on stdout', async () => {
   const status = await cubeshift('migrate', 'status', 'one', '--json');
   expect(JSON.parse(status.stdout)).toMatchObject({ id: 'one', stage: 'verified' } satisfies Partial<MigrationView>);
   const rejects = await cubeshift('migrate', 'rejects', 'one', '--json');
-  expect(JSON.parse(rejects.stdout)).toHaveLength(databases.rejected.size);
+  expect(JSON.parse(rejects.stdout).items).toHaveLength(databases.rejected.size);
   expect([list, status, rejects].map(({ code, stderr }) => ({ code, stderr }))).toEqual(
     Array.from({ length: 3 }, () => ({ code: 0, stderr: '' })),
   );
@@ -196,7 +203,7 @@ test('for a person they give text without colours', async () => {
   ];
   expect(said[0]?.stdout).toMatch(/^ID +KIND +STAGE +STATUS/);
   expect(said[1]?.stdout).toContain('saju-records one: waiting at verified');
-  expect(said[2]?.stdout).toMatch(/^ID +REASON/);
+  expect(said[2]?.stdout).toMatch(/^REASON +OPEN +ACCEPTED +MOVED +EXAMPLE$/m);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is looked for
   for (const { stdout, stderr } of said) expect(stdout + stderr).not.toMatch(/\u001b/);
 });

@@ -7,7 +7,7 @@ type SummaryRow = { readonly table: string; readonly reason: string; readonly ex
   readonly [Name in keyof RejectTotals]: string;
 };
 
-/** Counts the rejects of a run by table and reason; reads an index alone, a million of them in half a second. */
+/** Counts the rejects of a run by table and reason; reads an index alone. */
 export async function readRejectSummary(
   cube: pg.Pool,
   { id: migrationId, kind }: { readonly id: string; readonly kind: MigrationKind },
@@ -21,18 +21,19 @@ export async function readRejectSummary(
         cross join lateral (
           select table_name, reason from ledger.rejects
            where migration_id = $1 and table_name = reject_table and source_id = reject_id limit 1) as own
+        group by 1, 2),
+     counted as (
+       select table_name, reason,
+              coalesce(min(source_id) filter (where resolution = 'open'),
+                       min(source_id) filter (where resolution <> 'gone'), min(source_id))::text as example,
+              count(*) filter (where resolution = 'open') as open,
+              count(*) filter (where resolution = 'accepted') as accepted,
+              count(*) filter (where resolution = 'migrated') as moved,
+              count(*) filter (where resolution = 'gone') as gone
+         from ledger.rejects where migration_id = $1 and resolution <> 'withheld'
         group by 1, 2)
-     select table_name as table, reason,
-            coalesce(min(source_id) filter (where resolution = 'open'),
-                     min(source_id) filter (where resolution <> 'gone'), min(source_id))::text as example,
-            count(*) filter (where resolution = 'open') as open,
-            count(*) filter (where resolution = 'accepted') as accepted,
-            count(*) filter (where resolution = 'migrated') as moved,
-            count(*) filter (where resolution = 'gone') as gone,
-            coalesce(max(followers.rows), 0) as children
-       from ledger.rejects left join followers using (table_name, reason)
-      where migration_id = $1 and resolution <> 'withheld'
-      group by 1, 2`,
+     select table_name as table, reason, example, open, accepted, moved, gone, coalesce(followers.rows, 0) as children
+       from counted left join followers using (table_name, reason)`,
     [migrationId],
   );
   const places = new Map(kindEntry(kind).tables.map(({ name }, place) => [name, place]));

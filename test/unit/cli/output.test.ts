@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
+import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
 import { packageRoot } from '../../../src/base/package-root.js';
 import { plain, table } from '../../../src/cli/output.js';
@@ -15,6 +16,32 @@ describe('a table', () => {
       ['a', 'x', 'verified'],
     ];
     expect(table(rows)).toBe('ID         STATUS   STAGE\nsaju-2026  waiting\na          x        verified');
+  });
+
+  test('of Hangul has its columns where a terminal shows them', () => {
+    const rows = [
+      ['BY', 'WHY'],
+      ['김철수', '시험 계정'],
+      ['e\u0301va', 'known'],
+    ];
+    expect(table(rows)).toBe('BY      WHY\n김철수  시험 계정\ne\u0301va     known');
+  });
+
+  test('goes on below its last column where a terminal is narrower', () => {
+    const rows = [
+      ['REASON', 'WHAT TO DO'],
+      ['hour', 'Correct the hour in legacy, 사주의 시각을 고치고 retry.'],
+    ];
+    const lines = table(rows, 32).split('\n');
+    for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(32);
+    expect(lines.slice(2).every((line) => line.startsWith(' '.repeat(8)))).toBe(true);
+    expect(
+      lines
+        .slice(1)
+        .map((line) => line.slice(8))
+        .join(' '),
+    ).toBe(rows[1]?.[1]);
+    expect(table(rows, 12)).toBe(table(rows));
   });
 
   test('of nothing is nothing', () => {

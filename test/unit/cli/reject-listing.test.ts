@@ -20,9 +20,9 @@ beforeAll(addNewKind);
 test('rejects and differences of a kind with several tables are named with their table', () => {
   const lines = rejectListing(newKind, [reject, follower]).split('\n');
   expect(lines.map((line) => line.split(/\s{2,}/).filter((word) => word !== ''))).toEqual([
-    ['TABLE', 'ID', 'REASON', 'ATTEMPTS', 'DETAIL'],
-    ['talismans', '7', 'name_empty', '2', 'name, 3 rows follow it'],
-    ['talisman_orders', '8', 'name_empty', '2', 'created_at'],
+    ['TABLE', 'ID', 'REASON', 'ATTEMPTS', 'RESOLUTION', 'DETAIL'],
+    ['talismans', '7', 'name_empty', '2', 'open', 'name, 3 rows follow it'],
+    ['talisman_orders', '8', 'name_empty', '2', 'open', 'created_at'],
   ]);
   const difference = { table: 'talisman_orders', id: '8', field: 'buyer' };
   expect(differenceLine(newKind, difference)).toBe('  differs: talisman_orders id 8, buyer');

@@ -10,10 +10,10 @@ import { isNamed, type RejectSelection, readSelection } from '../../../domain/mi
 import { mainTableOf, parseRowName, type RowRef, rowName } from '../../../domain/migration/row-name.js';
 import { type RejectTable, readRejectPage } from '../../../postgres/ledger/reject-page.js';
 import { readRejectSummary } from '../../../postgres/ledger/reject-summary.js';
+import { readStart } from '../../../postgres/ledger/runs.js';
 import { hasUnresolvedReject } from '../../../postgres/ledger/selected-rejects.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { steer } from './steering.js';
-import { knownMigration } from './views.js';
 
 const accepted = {
   202: { $ref: 'Migration#' },
@@ -44,7 +44,8 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
       },
     },
     async (request) => {
-      const { kind } = await knownMigration(deps, request.params.id);
+      // The view of a run counts all its rejects; a page of them must not.
+      const { kind } = await readStart(cube, request.params.id);
       const { cursor, table, reason, resolution } = request.query;
       checkTable('querystring.table', kind, table);
       const row = namedRow('querystring.id', kind, inTable(request.query.id, table));
@@ -71,7 +72,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
         response: { 200: { $ref: 'RejectSummary#' }, ...problemResponses('not_found', ...ledgerFailures) },
       },
     },
-    async (request) => readRejectSummary(cube, await knownMigration(deps, request.params.id)),
+    async (request) => readRejectSummary(cube, await readStart(cube, request.params.id)),
   );
 
   routes.post(
@@ -142,7 +143,7 @@ async function checkSelection(
   id: string,
   selection: RejectSelection | undefined,
 ): Promise<void> {
-  const { kind } = await knownMigration(deps, id);
+  const { kind } = await readStart(deps.cube, id);
   if (selection === undefined || selection === 'all') return;
   if (isNamed(selection)) readRowNames('body.ids', kind, selection);
   else checkTable('body.table', kind, selection.table);

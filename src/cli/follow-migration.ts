@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure, isFailureType } from '../base/failures.js';
+import { endedStatuses, type MigrationAction, type MigrationView } from '../domain/migration/migration.js';
+import type { OperationView } from '../domain/migration/operation-view.js';
+import { type ControlClient, migrationPath } from './control-client.js';
+import { type ExitCode, exitCodes } from './exit-codes.js';
+import { failureLines } from './failure-lines.js';
+import { awaitInterruptibly } from './interrupt.js';
+import { followEvents } from './migration-events.js';
+import type { Output } from './output.js';
+import { differenceLine } from './reject-listing.js';
+
+export interface FollowOptions {
+  readonly wait?: boolean;
+  readonly json?: boolean;
+}
+
+/** Sends a command to a migration, and shows what it brought; with `wait`, once the migration waits or ends. */
+export async function sendCommand(
+  client: ControlClient,
+  id: string,
+  action: MigrationAction,
+  body: unknown,
+  options: FollowOptions,
+  output: Output,
+): Promise<ExitCode> {
+  const view = await client.call<MigrationView>('POST', `/v1/migrations/${encodeURIComponent(id)}/${action}`, body);
+  return show(client, view, options, output);
+}
+
+/** Shows a migration; with `wait`, once it waits or ends. */
+export async function show(
+  client: ControlClient,
+  first: MigrationView,
+  options: FollowOptions,
+  output: Output,
+): Promise<ExitCode> {
+  const stillRuns = `${first.id} continues. Watch it with \`cubeshift migrate watch ${first.id}\`, stop it with \`cubeshift migrate pause ${first.id}\`.`;
+  return awaitInterruptibly(stillRuns, output, () => followUntilRest(client, first, options, output));
+}
+
+async function followUntilRest(
+  client: ControlClient,
+  first: MigrationView,
+  options: FollowOptions,
+  output: Output,
+): Promise<ExitCode> {
+  let view = first;
+  let shown = '';
+  while (options.wait && view.status === 'running') {
+    const line = progressLine(view);
+    if (line !== shown) output.talk(line);
+    shown = line;
+    await sleep(pollMillis);
+    view = await client.readWithRetries<MigrationView>(migrationPath(view.id), output);
+  }
+  if (options.json) output.json(view);
+  else output.print(describe(view));
+  return options.wait ? exitCodeOf(view) : exitCodes.done;
+}
+
+const pollMillis = 500;
+
+/** Prints each event of a migration until it ends; returns the exit code of its last state. */
+export async function printEvents(
+  client: ControlClient,
+  id: string,
+  { json }: FollowOptions,
+  output: Output,
+): Promise<ExitCode> {
+  let code: ExitCode = exitCodes.done;
+  for await (const { name, view } of followEvents(client, id, output)) {
+    if (json) output.line({ event: name, ...view });
+    else output.print(`${new Date().toISOString()} ${name.padEnd(8)} ${view.status}, ${progressLine(view)}`);
+    code = exitCodeOf(view);
+  }
+  return code;
+}
+
+export function exitCodeOf(view: MigrationView): ExitCode {
+  if (view.verification.status === 'mismatch' && view.status === 'blocked') return exitCodes.mismatch;
+  return view.status === 'blocked' || view.status === 'failed' ? exitCodes.failed : exitCodes.done;
+}
+
+export function describe(view: MigrationView): string {
+  const lines = [
+    `${view.kind} ${view.id}: ${view.status} at ${view.stage}`,
+    progressLine(view),
+    `verification ${view.verification.status}, ${view.verification.compared} rows compared`,
+    ...(view.error === null ? [] : failureLines(failureOfView(view.error))),
+    ...(view.last_operation === null ? [] : [operationLine(view.last_operation)]),
+    ...view.verification.mismatches.slice(0, 10).map((one) => differenceLine(view.kind, one)),
+    endedStatuses.has(view.status) ? '' : `possible now: ${view.actions.join(', ')}`,
+  ];
+  return lines.filter((line) => line !== '').join('\n');
+}
+
+function operationLine({ action, summary }: OperationView): string {
+  return `last ${action === 'repair' ? 'repair' : 'retry of rejects'}: ${summary}`;
+}
+
+/** What stopped a run, as of any failure of its type. */
+function failureOfView({ type, message, hint }: NonNullable<MigrationView['error']>): Failure {
+  return new Failure(isFailureType(type) ? type : 'unexpected', message, { hint });
+}
+
+function progressLine({ stage, progress }: MigrationView): string {
+  const { migrated, rejected, total, total_estimated, verified, rate_per_second, eta_seconds } = progress;
+  const expected = `${total_estimated ? 'about ' : ''}${total}`;
+  const pace =
+    rate_per_second > 0 ? `, ${rate_per_second} rows/s${eta_seconds === null ? '' : `, ${eta_seconds} s left`}` : '';
+  return `${stage}: ${migrated} moved, ${rejected} rejected of ${expected}, ${verified} verified${pace}`;
+}
