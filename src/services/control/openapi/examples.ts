@@ -1,4 +1,4 @@
-import type { Operation } from './finish-document.js';
+import type { Operation } from './api-document.js';
 import recorded from './recorded-examples.json' with { type: 'json' };
 
 /**

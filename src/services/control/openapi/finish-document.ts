@@ -1,36 +1,7 @@
 import type { SwaggerTransformObject } from '@fastify/swagger';
+import { type ApiDocument, type Body, type Operation, operationsOf } from './api-document.js';
 import { addExamples } from './examples.js';
 import { shareParts } from './share-parts.js';
-
-/** The part of a document that is changed here. */
-export interface ApiDocument {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: {
-    readonly schemas: Record<string, object>;
-    responses?: Record<string, object>;
-  };
-}
-
-export interface Operation {
-  readonly operationId: string;
-  readonly requestBody?: Body;
-  readonly responses: Record<string, Response>;
-}
-
-interface Body {
-  required?: boolean;
-  readonly content: Record<string, MediaType>;
-}
-
-export interface Response {
-  description: string;
-  readonly content?: Record<string, MediaType>;
-}
-
-export interface MediaType {
-  schema: object;
-  example?: unknown;
-}
 
 /** What OpenAPI needs and the schemas of single routes do not say. */
 export const finishDocument: SwaggerTransformObject = (given) => {
@@ -44,10 +15,6 @@ export const finishDocument: SwaggerTransformObject = (given) => {
   shareParts(document);
   return given.openapiObject;
 };
-
-export function operationsOf({ paths }: ApiDocument): readonly Operation[] {
-  return Object.values(paths).flatMap((path) => Object.values(path));
-}
 
 /**
  * Marks an optional request body as not required: Fastify treats an absent body as null, so these are the bodies whose

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type ApiDocument, operationsOf, type Response } from './finish-document.js';
+import { type ApiDocument, operationsOf, type Response } from './api-document.js';
 
 /** Moves what several operations have in common into `components`: schemas with a title, and problems with the same text. */
 export function shareParts(document: ApiDocument): void {
