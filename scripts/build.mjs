@@ -52,7 +52,8 @@ const groups = [
 /** A browser's, and the plans': nothing of Node's may be in them. */
 const pure = [
   { folder: 'src', programs: ['src/client/index'] },
-  { folder: 'src', programs: ['src/workflows/index'] },
+  // Together: what both import is in the bundle of the plans once.
+  { folder: 'src', programs: ['src/workflows/index', 'src/workflows/interceptors'], shared: 'src/workflows/shared' },
 ];
 
 const quiet = Object.fromEntries(['log', 'trace', 'debug', 'info', 'warn'].map((level) => [level, () => undefined]));
@@ -69,7 +70,7 @@ async function build(only) {
   }
 }
 
-async function bundle({ folder, programs }, platform) {
+async function bundle({ folder, programs, shared = `${folder}/shared` }, platform) {
   const made = await rolldown({
     cwd: root,
     input: Object.fromEntries(programs.map((program) => [program, `${program}.ts`])),
@@ -85,7 +86,7 @@ async function bundle({ folder, programs }, platform) {
     format: 'esm',
     sourcemap: true,
     entryFileNames: '[name].js',
-    chunkFileNames: `${folder}/shared/[name].js`,
+    chunkFileNames: `${shared}/[name].js`,
   });
   await made.close();
 }
@@ -93,6 +94,7 @@ async function bundle({ folder, programs }, platform) {
 async function bundleWorkflows() {
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(dist, 'src', 'workflows', 'index.js'),
+    workflowInterceptorModules: [join(dist, 'src', 'workflows', 'interceptors.js')],
     logger: { ...quiet, error: (message) => process.stderr.write(`${message}\n`) },
   });
   await writeFile(join(dist, 'workflow-bundle.js'), code);

@@ -113,6 +113,11 @@ export function isTrafficName(name: string): name is TrafficName {
   return trafficNames.some((known) => known === name);
 }
 
+/** The cube whose traffic flags have this name. */
+export function cubeIdOf(name: TrafficName): CubeId {
+  return cubeIds.find((cubeId) => cubeEntry(cubeId).trafficName === name) as CubeId;
+}
+
 /** Whose weight decides where the users of a kind are served. */
 export function trafficNameOfKind(kind: MigrationKind): TrafficName {
   return cubes[catalog[kind].cube].trafficName;

@@ -1,15 +1,13 @@
 import proto from '@temporalio/proto';
 import type { NativeConnection } from '@temporalio/worker';
 import { Failure } from '../base/failures.js';
-
-/** By these the Web UI and `temporal workflow list` filter migrations. The plans upsert them. */
-const keywords = ['MigrationKind', 'MigrationStage', 'MigrationStatus'] as const;
+import { searchAttributeNames } from '../domain/search-attributes.js';
 
 /** Makes sure the namespace knows the attributes; a plan that upserts an unknown one would never get on. */
 export async function registerSearchAttributes(connection: NativeConnection, namespace: string): Promise<void> {
   try {
     const known = await connection.operatorService.listSearchAttributes({ namespace });
-    const missing = keywords.filter((name) => !Object.hasOwn(known.customAttributes ?? {}, name));
+    const missing = searchAttributeNames.filter((name) => !Object.hasOwn(known.customAttributes ?? {}, name));
     if (missing.length === 0) return;
     const keyword = proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
     await connection.operatorService.addSearchAttributes({
@@ -19,9 +17,9 @@ export async function registerSearchAttributes(connection: NativeConnection, nam
   } catch (error) {
     throw new Failure(
       'temporal_unreachable',
-      `The Temporal server did not take the search attributes ${keywords.join(', ')}.`,
+      `The Temporal server did not take the search attributes ${searchAttributeNames.join(', ')}.`,
       {
-        hint: 'Add them by hand as keywords with `temporal operator search-attribute create`, or give the worker that right.',
+        hint: 'Add them by hand as searchAttributeNames with `temporal operator search-attribute create`, or give the worker that right.',
         cause: error,
       },
     );

@@ -16,6 +16,7 @@ const roundOver = async () => ({ outcome: { kind: 'round_over' as const }, migra
 
 test('a long copy is continued as new with everything it knows, and ends as any other', async () => {
   let rounds = 0;
+  let reported: string | undefined;
   const run = await server.begin(
     'long-copy',
     (ledger) => {
@@ -25,12 +26,17 @@ test('a long copy is continued as new with everything it knows, and ends as any 
         expect(assignment.estimatedRows).toBe(1000);
         return { outcome: { kind: 'source_exhausted' }, migrated: 1, rejected: 0 };
       });
+      ledger.answer('countCopied', async () => {
+        reported = (await run.details()).split('\n')[2];
+        return { migrated: 20 * 60, rejected: 0, warned: 0 };
+      });
     },
     manyLanes,
   );
   await run.ledger.untilState('waiting', 'verified');
   expect(await run.carried()).toMatchObject({ completed: ['preflight'], undos: ['removeMovedRows'], stage: 'copying' });
   expect(await run.status()).toMatchObject({ migrated: 20 * 60, stage: 'verified' });
+  expect(reported).toBe('**1200** rows moved, **0** rejected, of about 1000');
   expect((await run.events()).length).toBeLessThan(2000);
   expect(run.ledger.count('preflight')).toBe(1);
   expect(run.ledger.sequences).toEqual(run.ledger.sequences.map((_, place) => place + 1));
@@ -54,6 +60,11 @@ test('a long verification is continued as new under its own id, and copies nothi
   expect(ids).toHaveLength(300);
   expect(new Set(ids)).toEqual(new Set(['verification-1']));
   expect(run.ledger.count('copyLane')).toBe(2);
+  // Counted before the run was continued as new; what its start said is no longer on its page otherwise.
+  expect(await run.details()).toContain('**1000** rows moved, **0** rejected, of about 1000');
+  expect(await run.details()).toContain(
+    '\nMigration long-verification: saju-records from legacy to saju-cube, mode copy\n',
+  );
   expect(await run.accept()).toBe('completed');
 });
 

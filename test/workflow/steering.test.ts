@@ -208,20 +208,32 @@ test('status has stage, status and what was moved, also after the end', async ()
   expect(await run.status()).toEqual({ ...state, stage: 'done', status: 'completed' });
 });
 
-test('the Web UI finds the run by kind, stage and status, and reads what is wrong and what is possible', async () => {
+test('the Web UI finds the run by kind, cube, stage and status, and reads what is wrong and what is possible', async () => {
   const run = await server.begin('web-ui', (ledger) => ledger.answer('verifyRows', async () => mismatch));
   const { error } = await run.ledger.untilState('blocked', 'verifying');
   const { searchAttributes } = await run.handle.describe();
   expect(searchAttributes).toMatchObject({
     MigrationKind: ['saju-records'],
+    CubeId: ['saju-cube'],
     MigrationStage: ['verifying'],
     MigrationStatus: ['blocked'],
   });
-  expect((await run.details()).split('\n\n')).toEqual([
-    '**blocked** at stage **verifying**',
-    '1000 rows moved, 0 rejected, about 1000 expected',
-    `${error?.message} ${error?.hint}`,
-    'Possible now: repair, verify, rejects/retry, rejects/accept, cancel, rollback',
+  expect((await run.details()).split('\n')).toEqual([
+    '**blocked** at **verifying**: it stopped by itself and waits for a person.',
+    error?.message,
+    '',
+    '**1000** rows moved, **0** rejected, of about 1000',
+    'Last verification: **1000** rows compared, **4** different',
+    'No reject is open',
+    '',
+    'What to type now:',
+    '- `cubeshift migrate status web-ui`: list what differs',
+    '- `cubeshift migrate repair web-ui --wait`: move again what differs, then verify',
+    '- `cubeshift migrate verify web-ui --wait`: compare every row of both databases again',
+    '- `cubeshift migrate cancel web-ui`: end the migration; its rows stay, and the next migration of the kind adopts them',
+    '- `cubeshift migrate rollback web-ui`: remove from the cube every row that migrations of the kind put there',
+    '',
+    'As it is now: `cubeshift migrate status web-ui`',
   ]);
   await run.steer('cancel');
 });

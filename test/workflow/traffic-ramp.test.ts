@@ -335,7 +335,8 @@ test('the Web UI shows status, sentence, what was lowered and what is possible',
   const metadata = await ramp.handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
   expect(metadata.currentDetails).toContain('**ramping** at **10 %** of 100 %');
   expect(metadata.currentDetails).toContain('Less proof than usual is required: requests at a step 10');
-  expect(metadata.currentDetails).toContain('Possible now: pause, set, stop, alarm');
+  expect(metadata.currentDetails).toContain('- `cubeshift traffic ramp saju --pause`: keep the weight');
+  expect(metadata.currentDetails).toContain('- `cubeshift traffic set saju 0`: send everybody to legacy, now');
   await ramp.stop();
   for (const action of rampActions) await expect(ramp.ask(action, { percentage: 1 })).rejects.toThrow();
 });

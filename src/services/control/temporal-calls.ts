@@ -15,6 +15,7 @@ import {
 import { ApplicationFailure, type Workflow } from '@temporalio/common';
 import { Failure } from '../../base/failures.js';
 import type { TemporalTarget } from '../../config/temporal-address.js';
+import type { PlanDescription } from '../../domain/plan-descriptions.js';
 
 /** What came of an update that a plan accepted. */
 export interface UpdateAnswer<T> {
@@ -63,6 +64,7 @@ export interface StartedPlan {
   readonly workflowId: string;
   readonly taskQueue: string;
   readonly args: readonly unknown[];
+  readonly description: PlanDescription;
   /** What a call does when a plan of this id runs. */
   readonly whenRunning: 'join' | 'refuse';
   /** Whether a plan that ended in good order starts again. */
@@ -185,9 +187,10 @@ function wasLost(error: unknown): boolean {
 /** The memo of a plan that names the call that started it. */
 const callMemo = 'started_by_call';
 
-function startOperation({ type, whenRunning, whenCompleted, args, ...plan }: StartedPlan, callId: string) {
+function startOperation({ type, whenRunning, whenCompleted, args, description, ...plan }: StartedPlan, callId: string) {
   return new WithStartWorkflowOperation<Workflow>(type, {
     ...plan,
+    ...description,
     args: [...args],
     memo: { [callMemo]: callId },
     workflowIdConflictPolicy: whenRunning === 'join' ? 'USE_EXISTING' : 'FAIL',

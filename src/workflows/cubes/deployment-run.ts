@@ -6,6 +6,8 @@ import type {
   DeploymentView,
 } from '../../domain/deployment/cube-changes.js';
 import type { DesiredCube } from '../../domain/deployment/desired-cubes.js';
+import { describeDeployment } from '../../domain/plan-descriptions.js';
+import { cubeChangeDetails } from '../lib/cube-change-details.js';
 import { CubeChangeRun } from '../lib/cube-change-run.js';
 import { beginUpdate, deploymentQuery } from '../lib/messages.js';
 import type { ReceivedRequests } from '../lib/received-requests.js';
@@ -25,19 +27,21 @@ const refusingSteps: readonly string[] = ['begin', 'take', 'start', 'take_back']
 export class DeploymentRun extends CubeChangeRun {
   before: DesiredCube | undefined;
   private ending: DeploymentEnding | undefined;
-  private readonly status = new PlanStatus('deployment');
+  private readonly planStatus: PlanStatus;
 
   constructor(
     readonly input: DeploymentInput,
     readonly received: ReceivedRequests,
   ) {
     super(input.cubeId);
+    this.planStatus = new PlanStatus('deployment', input.cubeId, describeDeployment(input));
     setHandler(deploymentQuery, () => this.view);
     setHandler(beginUpdate, async (call: DeploymentCall) => {
       this.received.receiveUpdate('begin', call);
       await CancellationScope.nonCancellable(() => condition(() => this.isBegun));
       return this.view;
     });
+    this.show();
   }
 
   newVersionCheck(version: string) {
@@ -48,14 +52,17 @@ export class DeploymentRun extends CubeChangeRun {
     return { change: this.change, version, seconds: this.input.watchSeconds };
   }
 
-  protected override show(step: string, sentence: string): void {
-    this.status.show(step, 'running', [`**${step}**: ${sentence}`]);
+  protected override show(): void {
+    const { currentStep, ending, goal, steps } = this;
+    const status = ending?.status ?? 'running';
+    const sentence = ending?.sentence ?? `${currentStep}: ${goal}`;
+    const look = 'cubeshift cubes list';
+    this.planStatus.show(currentStep, status, cubeChangeDetails({ status, sentence, steps, next: [], look }));
   }
 
   /** Ends the change, after every update has been answered. */
   async end(ending: DeploymentEnding): Promise<void> {
     this.ending = ending;
-    this.status.show(this.currentStep, ending.status, [`**${ending.status}**: ${ending.sentence}`]);
     this.recordStep(ending.status, ending.sentence);
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   }

@@ -21,6 +21,7 @@ import {
   rollbackAnswers,
   type TrafficBefore,
 } from '../../domain/deployment/cube-changes.js';
+import { cubeChangeDetails } from '../lib/cube-change-details.js';
 import { CubeChangeRun } from '../lib/cube-change-run.js';
 import { acknowledgeUpdate, joinUpdate, rollbackQuery } from '../lib/messages.js';
 import { notAtThisStage, PendingCommand } from '../lib/pending-command.js';
@@ -57,6 +58,7 @@ export class RollbackRun extends CubeChangeRun {
     super(input.cubeId);
     this.named = input.targetVersion;
     this.listen();
+    this.show();
   }
 
   get sentence(): string {
@@ -103,8 +105,13 @@ export class RollbackRun extends CubeChangeRun {
     this.status = status;
     this.statusSentence = sentence;
     this.recordStep(status, sentence);
-    const next = this.next.map(({ command, what }) => `- \`${command}\`: ${what}`);
-    setCurrentDetails([`**${status}**: ${sentence}`, ...(next.length === 0 ? [] : [next.join('\n')])].join('\n\n'));
+  }
+
+  protected override show(): void {
+    const { status, currentStep, goal, statusSentence, steps, next, input } = this;
+    const sentence = status === 'running' ? `${currentStep}: ${goal}` : statusSentence;
+    const look = `cubeshift cubes rollback ${input.cubeId} --status`;
+    setCurrentDetails(cubeChangeDetails({ status, sentence, steps, next, look }));
   }
 
   /** Waits for a person's answer to the escalation, and goes by it. */

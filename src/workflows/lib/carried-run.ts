@@ -1,4 +1,5 @@
 import type { MigrationAction, MigrationStage, SteeringRequest } from '../../domain/migration/migration.js';
+import type { Comparison, RejectCounts } from './migration-details.js';
 import type { Command } from './pending-command.js';
 
 export type SteeringCommand = Command<MigrationAction, SteeringRequest>;
@@ -13,6 +14,8 @@ export interface CarriedRun {
   readonly estimatedRows: number;
   readonly migrated: number;
   readonly rejected: number;
+  readonly rejects?: RejectCounts;
+  readonly comparison?: Comparison;
   readonly verificationId?: string;
   /** The command that the plan has begun and not completed. */
   readonly commandInProgress?: SteeringCommand;

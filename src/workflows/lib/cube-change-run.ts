@@ -1,4 +1,4 @@
-import { ActivityFailure, ApplicationFailure, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import type { ChangeReference, CheckResult, RecordedStep } from '../../domain/deployment/cube-changes.js';
 import { failureOf } from './activity-failure.js';
 
@@ -11,10 +11,12 @@ export class CheckFailed extends Error {
 }
 
 /** A change of a cube that records what it does, step by step. */
-export class CubeChangeRun {
+export abstract class CubeChangeRun {
   readonly steps: RecordedStep[] = [];
   readonly change: ChangeReference;
   currentStep = 'begin';
+  /** What the step under way is to bring about. */
+  protected goal = 'it has just begun';
 
   constructor(cubeId: string) {
     const { workflowId, runId } = workflowInfo();
@@ -24,7 +26,8 @@ export class CubeChangeRun {
   /** Runs one step and records it; `outcome` gives the sentence where it depends on the step's result. */
   async step<T>(step: string, sentence: string, work: () => Promise<T>, outcome = (_: T) => sentence): Promise<T> {
     this.currentStep = step;
-    this.show(step, sentence);
+    this.goal = sentence;
+    this.show();
     const result = await work();
     this.recordStep(step, outcome(result));
     return result;
@@ -48,13 +51,12 @@ export class CubeChangeRun {
     );
   }
 
-  /** Shows the step that begins to people who look at Temporal. */
-  protected show(step: string, sentence: string): void {
-    setCurrentDetails(`**${step}**: ${sentence}`);
-  }
+  /** Shows where the change is to people who look at Temporal. */
+  protected abstract show(): void;
 
   recordStep(step: string, sentence: string): void {
     this.steps.push({ step, at: this.now, sentence });
+    this.show();
   }
 
   /** ISO 8601, UTC. */

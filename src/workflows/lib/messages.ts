@@ -9,6 +9,7 @@ import type {
   RollbackView,
 } from '../../domain/deployment/cube-changes.js';
 import type { MigrationAction, MigrationState, SteeringRequest } from '../../domain/migration/migration.js';
+import type { SearchAttributeName } from '../../domain/search-attributes.js';
 import type { RampAction, RampRequest, RampView } from '../../domain/traffic/ramp/ramp.js';
 
 /**
@@ -44,6 +45,11 @@ export const acknowledgeUpdate = defineUpdate<RollbackView, [Acknowledgement]>('
 /** A call for the rollback under way, which may have been started for it: joins it, or resolves an escalation with the version that it names. */
 export const joinUpdate = defineUpdate<RollbackView, [RollbackCall]>('join');
 
-export const kindAttribute = defineSearchAttributeKey('MigrationKind', SearchAttributeType.KEYWORD);
-export const stageAttribute = defineSearchAttributeKey('MigrationStage', SearchAttributeType.KEYWORD);
-export const statusAttribute = defineSearchAttributeKey('MigrationStatus', SearchAttributeType.KEYWORD);
+export const kindAttribute = keyword('MigrationKind');
+export const stageAttribute = keyword('MigrationStage');
+export const statusAttribute = keyword('MigrationStatus');
+export const cubeAttribute = keyword('CubeId');
+
+function keyword(name: SearchAttributeName) {
+  return defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
+}

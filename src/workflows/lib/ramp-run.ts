@@ -8,6 +8,8 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import { cubeIdOf } from '../../domain/cubes.js';
+import { describeRamp } from '../../domain/plan-descriptions.js';
 import type { StepFence } from '../../domain/step-fence.js';
 import { atNewStep, freshEvidence } from '../../domain/traffic/ramp/evidence.js';
 import {
@@ -24,6 +26,7 @@ import { BackgroundWork } from './background-work.js';
 import { renewHistory } from './history.js';
 import { rampQuery, rampUpdate } from './messages.js';
 import { type Command, notAtThisStage, PendingCommand } from './pending-command.js';
+import { rampDetails } from './ramp-details.js';
 import { newRampState, type RampReason, type RampState, rampView } from './ramp-state.js';
 import type { ReceivedRequests } from './received-requests.js';
 import { PlanStatus } from './status.js';
@@ -35,7 +38,7 @@ export class RampRun {
   readonly state: RampState;
   private fenceSequence = 0;
   private readonly background = new BackgroundWork();
-  private readonly planStatus = new PlanStatus('ramp');
+  private readonly planStatus: PlanStatus;
   private readonly commands = new PendingCommand<RampAction, RampRequest>((pending) =>
     allowedRampActionsWhilePending(pending, allowedRampActions(this.state.status)),
   );
@@ -46,6 +49,7 @@ export class RampRun {
     private readonly received: ReceivedRequests,
   ) {
     this.state = carried === undefined ? newRampState(Date.now()) : { ...carried };
+    this.planStatus = new PlanStatus('ramp', cubeIdOf(input.cube), describeRamp(input));
     this.listen();
     this.show();
   }
@@ -118,7 +122,7 @@ export class RampRun {
 
   /** Waits until a command comes, and no longer than `millis`. */
   async rest(millis: number): Promise<void> {
-    await condition(() => this.isInterrupted, Math.max(1, millis));
+    await condition(() => this.isInterrupted, Math.max(1, millis), { summary: 'Wait until the next look' });
   }
 
   /** Between two observations: begins a new history where this one has grown long. */
@@ -179,14 +183,6 @@ export class RampRun {
 
   private show(): void {
     const { view } = this;
-    this.planStatus.show(`${view.percentage} %`, view.status, [
-      `**${view.status}** at **${view.percentage} %** of ${view.target_percentage} %`,
-      view.sentence,
-      ...view.rollbacks.map(
-        ({ at, from_percentage, sentence }) => `Went back from ${from_percentage} % at ${at}: ${sentence}`,
-      ),
-      ...(view.lowered.length === 0 ? [] : [`Less proof than usual is required: ${view.lowered.join('; ')}`]),
-      `Possible now: ${view.actions.join(', ') || 'nothing'}`,
-    ]);
+    this.planStatus.show(`${view.percentage} %`, view.status, rampDetails(view));
   }
 }

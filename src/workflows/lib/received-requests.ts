@@ -9,6 +9,7 @@ import {
 } from '@temporalio/workflow';
 import type { OutsideRequests } from '../../activities/outside-requests.js';
 import type { ReceivedRequest, RequestProof } from '../../domain/plan-requests.js';
+import { summaryLine } from '../../domain/summary-line.js';
 import { profiles } from './retry-profiles.js';
 
 const outside = proxyActivities<Pick<OutsideRequests, 'recordOutsideRequest'>>(profiles.ledgerWrite);
@@ -53,6 +54,7 @@ export class ReceivedRequests {
         workflowId: `outside/${received.runId}/${received.count}`,
         args: [received],
         parentClosePolicy: ParentClosePolicy.ABANDON,
+        staticSummary: summaryLine(`Audit: ${received.word} of ${received.workflowId} past the control API`),
       });
   }
 

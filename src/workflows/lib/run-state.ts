@@ -1,8 +1,8 @@
 import { proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import type { FailureReport } from '../../base/failures.js';
+import { kindEntry } from '../../domain/catalog.js';
 import {
-  allowedActions,
   type BlockReason,
   endsRun,
   type MigrationInput,
@@ -12,8 +12,10 @@ import {
   migrationActions,
 } from '../../domain/migration/migration.js';
 import type { RunReference } from '../../domain/migration/run-reference.js';
+import { describeMigration } from '../../domain/plan-descriptions.js';
 import type { CarriedRun } from './carried-run.js';
 import type { RunStatus } from './messages.js';
+import { type Comparison, migrationDetails, type RejectCounts } from './migration-details.js';
 import { profiles } from './retry-profiles.js';
 import { PlanStatus } from './status.js';
 
@@ -36,6 +38,10 @@ export class RunState {
   private currentStage: MigrationStage;
   private currentStatus: MigrationStatus;
   private details: StateDetails = {};
+  private rejects: RejectCounts | undefined;
+  private comparison: Comparison | undefined;
+  /** False for a plan that starts again from the ledger, until it has counted. */
+  private isCounted: boolean;
   private readonly planStatus: PlanStatus;
 
   constructor(
@@ -48,7 +54,12 @@ export class RunState {
     this.number = carried?.sequence ?? 0;
     this.currentStage = carried?.stage ?? 'preflight';
     this.currentStatus = carried?.startedAgain ? 'blocked' : 'running';
-    this.planStatus = new PlanStatus(input.kind);
+    this.rejects = carried?.rejects;
+    this.comparison = carried?.comparison;
+    this.isCounted = carried?.startedAgain !== true;
+    this.planStatus = new PlanStatus(input.kind, kindEntry(input.kind).cube, describeMigration(input));
+    // A new history begins without a text.
+    this.show();
   }
 
   get stage(): MigrationStage {
@@ -105,14 +116,48 @@ export class RunState {
     await recordState(this.reference, { sequence, stage, status, runId, what, by, settles, ...details });
   }
 
-  show(): void {
-    const { error } = this.details;
-    this.planStatus.show(this.stage, this.status, [
-      `**${this.status}** at stage **${this.stage}**`,
-      `${this.migrated} rows moved, ${this.rejected} rejected, about ${this.estimatedRows} expected`,
-      ...(error === undefined ? [] : [`${error.message} ${error.hint}`]),
-      `Possible now: ${allowedActions(this.current).join(', ') || 'nothing'}`,
-    ]);
+  /** What crosses a continue-as-new of what was counted. */
+  get counted(): Pick<CarriedRun, 'migrated' | 'rejected' | 'estimatedRows' | 'rejects' | 'comparison'> {
+    const { migrated, rejected, estimatedRows, rejects, comparison } = this;
+    return {
+      ...{ migrated, rejected, estimatedRows },
+      ...(rejects === undefined ? {} : { rejects }),
+      ...(comparison === undefined ? {} : { comparison }),
+    };
+  }
+
+  /** Shows what the ledger says, in place of what the lanes reported. */
+  showCounts(counts: { readonly migrated: number; readonly rejected: number }): void {
+    this.migrated = counts.migrated;
+    this.rejected = counts.rejected;
+    this.isCounted = true;
+    this.show();
+  }
+
+  showRejects(rejects: RejectCounts): void {
+    this.rejects = rejects;
+    this.rejected = rejects.unresolved;
+    this.show();
+  }
+
+  showComparison({ compared, mismatched }: Comparison): void {
+    this.comparison = { compared, mismatched };
+    this.show();
+  }
+
+  /** Adds what a round of lanes moved. */
+  addProgress({ migrated, rejected }: { readonly migrated: number; readonly rejected: number }): void {
+    this.migrated += migrated;
+    this.rejected += rejected;
+    this.show();
+  }
+
+  private show(): void {
+    const { isCounted, rejects, comparison } = this;
+    const { migrated, rejected, estimatedRows } = this;
+    const figures = { rows: isCounted ? { migrated, rejected, estimatedRows } : undefined, rejects, comparison };
+    const text = migrationDetails(this.input, this.current, figures, this.details.error);
+    this.planStatus.show(this.stage, this.status, text);
   }
 }
 

@@ -98,11 +98,9 @@ export class MigrationRun {
     this.state.estimatedRows = rows;
   }
 
-  /** Adds what a round of lanes moved, for the Web UI. */
-  addProgress(progress: { readonly migrated: number; readonly rejected: number }): void {
-    this.state.migrated += progress.migrated;
-    this.state.rejected += progress.rejected;
-    this.state.show();
+  /** What the plan counts and finds is shown to who looks at Temporal. */
+  get display(): Pick<RunState, 'addProgress' | 'showCounts' | 'showRejects' | 'showComparison'> {
+    return this.state;
   }
 
   /** Runs `work` once, through any number of continue-as-news, until `redo` makes it run again. */
@@ -219,9 +217,7 @@ export class MigrationRun {
           undos: [...this.saga.undos],
           sequence: state.sequence,
           stage: state.stage,
-          estimatedRows: state.estimatedRows,
-          migrated: state.migrated,
-          rejected: state.rejected,
+          ...state.counted,
           ...(verificationId === undefined ? {} : { verificationId }),
           ...(currentCommand === undefined ? {} : { commandInProgress: currentCommand }),
         } satisfies CarriedRun),

@@ -21,6 +21,7 @@ export async function compareEverything(
     const round = await run.step('verifying', () => verifyRows(run.reference, verificationId));
     if (round.kind === 'concluded') {
       run.verificationId = undefined;
+      run.display.showComparison(round.verdict);
       return round.verdict;
     }
     await betweenRounds();

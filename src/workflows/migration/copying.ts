@@ -29,16 +29,22 @@ async function copyRound(run: MigrationRun): Promise<'exhausted' | 'more' | 'too
     (_, lane) => () => copyLane({ ...run.reference, lane, options, estimatedRows: run.estimatedRows }),
   );
   const rounds = await taskGroup(lanes);
-  for (const round of rounds) run.addProgress(round);
+  for (const round of rounds) run.display.addProgress(round);
   if (rounds.some(({ outcome }) => outcome.kind === 'too_many_rejects')) return 'too_many_rejects';
-  if (!rounds.every(({ outcome }) => outcome.kind === 'source_exhausted')) return 'more';
+  if (!rounds.every(({ outcome }) => outcome.kind === 'source_exhausted')) {
+    if (rounds.some(({ rejected }) => rejected > 0)) run.display.showRejects(await steps.countRejects(run.reference));
+    return 'more';
+  }
   return (await hasTooManyRejects(run)) ? 'too_many_rejects' : 'exhausted';
 }
 
 /** Of a run whose source is exhausted: the limit is of what was counted. */
 export async function hasTooManyRejects(run: MigrationRun): Promise<boolean> {
   const { migrated, rejected } = await steps.countCopied(run.reference);
-  const { open } = await steps.countRejects(run.reference);
+  run.display.showCounts({ migrated, rejected });
+  const rejects = await steps.countRejects(run.reference);
+  run.display.showRejects(rejects);
+  const { open } = rejects;
   const processed = migrated + rejected;
   return passesRejectLimit({ open, processed, estimated: 0 }, run.input.options.reject_limit_percent);
 }

@@ -63,7 +63,9 @@ export async function handleRejects(run: MigrationRun, stage: MovingStage): Prom
 }
 
 async function describeRejects(run: MigrationRun): Promise<FailureReport> {
-  const { open, topReasons } = await steps.countRejects(run.reference);
+  const rejects = await steps.countRejects(run.reference);
+  run.display.showRejects(rejects);
+  const { open, topReasons } = rejects;
   const reasons = topReasons.map(({ reason, count }) => `${reason} ${count}`).join(', ');
   const message = `${open} rows were rejected, more than the limit of ${run.input.options.reject_limit_percent} %: ${reasons}.`;
   return { type: 'too_many_rejects', message, hint: failureRule('too_many_rejects').hint };

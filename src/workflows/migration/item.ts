@@ -13,15 +13,18 @@ import {
   isCancellation,
   ParentClosePolicy,
   proxyActivities,
+  setCurrentDetails,
   sleep,
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ItemSteps } from '../../activities/item-steps.js';
+import { kindEntry } from '../../domain/catalog.js';
 import { type ItemOutcome, type ItemRef, itemName, itemSteps } from '../../domain/migration/items.js';
 import { workflowIdOf } from '../../domain/migration/migration.js';
 import type { RunReference } from '../../domain/migration/run-reference.js';
-import { kindAttribute } from '../lib/messages.js';
+import { summaryLine } from '../../domain/summary-line.js';
+import { cubeAttribute, kindAttribute } from '../lib/messages.js';
 import { profiles } from '../lib/retry-profiles.js';
 
 const { runItemStep } = proxyActivities<Pick<ItemSteps, 'runItemStep'>>(profiles.stream);
@@ -38,19 +41,34 @@ export async function itemMigration(run: RunReference, item: ItemRef): Promise<I
   // The audit records the requests that a plan receives: a part of a plan is started by the plan alone.
   if (workflowInfo().parent?.workflowId !== workflowIdOf(run.kind, run.migrationId))
     throw ApplicationFailure.nonRetryable('An item is moved by the plan of its migration alone.', 'invalid_input');
+  const steps = itemSteps(run.kind);
+  const show = (status: string, sentence: string) => setCurrentDetails(itemDetails(run, steps, status, sentence));
   try {
-    for (const step of itemSteps(run.kind)) {
+    for (const step of steps) {
+      show('running', `at \`${step}\`.`);
       const outcome = await runItemStep(run, item, step);
       if (outcome.kind === 'done') continue;
+      show('unfit', `at \`${step}\`: \`${outcome.reason}\`; its steps are undone, and it becomes a reject.`);
       // Stopped in its middle, it is finished by the step that finds the item unfit again.
       await undoItem(run, item);
       return outcome;
     }
+    show('done', 'every step was made.');
     return { kind: 'done' };
   } catch (error) {
-    if (isCancellation(error)) return { kind: 'stopped' };
-    throw error;
+    if (!isCancellation(error)) throw error;
+    show('stopped', 'with its run; when that continues, it is started again from where it is.');
+    return { kind: 'stopped' };
   }
+}
+
+/** An item as an operator reads it in Temporal, in Markdown. */
+function itemDetails(run: RunReference, steps: readonly string[], status: string, sentence: string): string {
+  return [
+    `**${status}**: ${sentence}`,
+    `Steps: ${steps.join(', ')}`,
+    `Its migration: \`cubeshift migrate status ${run.migrationId}\``,
+  ].join('\n\n');
 }
 
 /**
@@ -70,7 +88,7 @@ export async function moveItem(run: RunReference, item: ItemRef): Promise<ItemOu
       if (error instanceof WorkflowExecutionAlreadyStartedError) await cancelItem(workflowId);
       else if (!(error instanceof ChildWorkflowFailure)) throw error;
       else if (!isOvertaken(error.cause)) throw error.cause ?? error;
-      await sleep(Math.min(1000 * 2 ** attempt, maxWaitMillis));
+      await sleep(Math.min(1000 * 2 ** attempt, maxWaitMillis), { summary: 'Wait before the item is started again' });
     }
   }
 }
@@ -98,7 +116,12 @@ async function endOfItem(workflowId: string, run: RunReference, item: ItemRef): 
       // A plan that is terminated leaves no step in its middle: the item comes to its own end.
       parentClosePolicy: ParentClosePolicy.ABANDON,
       workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-      typedSearchAttributes: [{ key: kindAttribute, value: run.kind }],
+      typedSearchAttributes: [
+        { key: kindAttribute, value: run.kind },
+        { key: cubeAttribute, value: kindEntry(run.kind).cube },
+      ],
+      staticSummary: summaryLine(`Item ${itemName(run.kind, item)} of ${run.kind} ${run.migrationId}`),
+      staticDetails: `Takes one item through its steps: ${itemSteps(run.kind).join(', ')}. Steer its migration, not the item: \`cubeshift migrate status ${run.migrationId}\``,
     });
     return { end: child.result() };
   });

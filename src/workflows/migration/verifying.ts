@@ -39,8 +39,9 @@ async function verifyUntilClean(run: MigrationRun, prepare: () => Promise<void>)
 }
 
 async function hasOpenRejects(run: MigrationRun): Promise<boolean> {
-  const { open } = await run.step('verifying', () => countRejects(run.reference));
-  return open > 0;
+  const rejects = await run.step('verifying', () => countRejects(run.reference));
+  run.display.showRejects(rejects);
+  return rejects.open > 0;
 }
 
 function describeMismatch({ mismatched, compared, examples, disagreement }: VerificationVerdict): FailureReport {

@@ -17,6 +17,12 @@ import {
   type RollbackView,
   rollbackIdOf,
 } from '../../../domain/deployment/cube-changes.js';
+import {
+  describeAuditRecord,
+  describeDeployment,
+  describeRollback,
+  type PlanDescription,
+} from '../../../domain/plan-descriptions.js';
 import { taskQueues } from '../../../domain/task-queues.js';
 import { createTemporalCalls, notPossible, type StartedPlan } from '../temporal-calls.js';
 
@@ -51,9 +57,16 @@ const recordMillis = 2000;
 export function createCubeWorkflows(target: TemporalTarget, namespace: string, prove: ProveRequest): CubeWorkflows {
   const calls = createTemporalCalls(target, namespace, callMillis);
   const { workflow, bounded, within, update, submitWithStart, query, close } = calls;
-  const planOf = (type: string, workflowId: string, input: object, whenRunning: 'join' | 'refuse'): StartedPlan => ({
+  const planOf = (
+    type: string,
+    workflowId: string,
+    input: object,
+    description: PlanDescription,
+    whenRunning: 'join' | 'refuse',
+  ): StartedPlan => ({
     type,
     workflowId,
+    description,
     taskQueue: taskQueues.control,
     args: [input, prove(workflowId, 'start', input)],
     whenRunning,
@@ -80,7 +93,7 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
           hint: `Look at it with \`cubeshift cubes rollback ${cubeId} --status\`: where it waits for a person it says what to type.`,
         });
       const workflowId = deploymentIdOf(cubeId);
-      const plan = planOf('cubeDeployment', workflowId, input, 'refuse');
+      const plan = planOf('cubeDeployment', workflowId, input, describeDeployment(input), 'refuse');
       const begun = await submitWithStart<DeploymentView>(
         plan,
         'begin',
@@ -97,7 +110,7 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
     rollBack: async (input) => {
       const { cubeId, by, targetVersion } = input;
       const workflowId = rollbackIdOf(cubeId);
-      const plan = planOf('emergencyRollback', workflowId, input, 'join');
+      const plan = planOf('emergencyRollback', workflowId, input, describeRollback(input), 'join');
       const call = proven<RollbackCall>(workflowId, 'join', { by, targetVersion });
       const joined = await submitWithStart<RollbackView>(plan, 'join', call);
       return joined === 'started' || joined === 'already_started'
@@ -108,7 +121,7 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
       const workflowId = `audit/${randomUUID()}`;
       const args = [act, prove(workflowId, 'start', act)];
       const handle = await bounded(() =>
-        workflow.start('auditRecord', { workflowId, taskQueue: taskQueues.control, args }),
+        workflow.start('auditRecord', { workflowId, taskQueue: taskQueues.control, args, ...describeAuditRecord(act) }),
       );
       await within(recordMillis, () => handle.result()).catch(() => undefined);
     },

@@ -9,6 +9,7 @@ import {
   type SteeringRequest,
   workflowIdOf,
 } from '../../../domain/migration/migration.js';
+import { describeMigration } from '../../../domain/plan-descriptions.js';
 import { taskQueues } from '../../../domain/task-queues.js';
 import type { CarriedRun } from '../../../workflows/lib/carried-run.js';
 import { createTemporalCalls, temporalAway, type UpdateAnswer } from '../temporal-calls.js';
@@ -71,6 +72,7 @@ export function createMigrationWorkflows(
             taskQueue: taskQueues.control,
             args: startArgs(workflowId, input, null),
             workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            ...describeMigration(input),
           });
           return { runId: handle.firstExecutionRunId };
         } catch (error) {
@@ -99,6 +101,7 @@ export function createMigrationWorkflows(
         workflowId,
         taskQueue: taskQueues.control,
         args: startArgs(workflowId, input, carried),
+        description: describeMigration(input),
         whenRunning: 'join',
         whenCompleted: 'refuse',
       } as const;

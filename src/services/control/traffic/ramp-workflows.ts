@@ -3,6 +3,7 @@ import type { ProveRequest } from '../../../auth/request-proofs.js';
 import { Failure } from '../../../base/failures.js';
 import type { TemporalTarget } from '../../../config/temporal-address.js';
 import type { TrafficName } from '../../../domain/cubes.js';
+import { describeRamp } from '../../../domain/plan-descriptions.js';
 import { taskQueues } from '../../../domain/task-queues.js';
 import {
   type RampAction,
@@ -38,6 +39,7 @@ export function createRampWorkflows(target: TemporalTarget, namespace: string, p
             workflowId,
             taskQueue: taskQueues.control,
             args: [input, null, prove(workflowId, 'start', [input, null])],
+            ...describeRamp(input),
           })
           .catch((error: unknown) => {
             if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
