@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { DeploymentAnswer, RollbackAnswer } from '../api/deployments.js';
 import { Failure } from '../base/failures.js';
-import type { RecordedStep } from '../domain/deployment/cube-changes.js';
+import { deploymentIdOf, type RecordedStep, rollbackIdOf } from '../domain/deployment/cube-changes.js';
 import type { StackHome } from '../state/home.js';
 import { lastLines, programsLoggingSince } from '../state/logs.js';
 import type { Connect, ControlClient } from './control-client.js';
@@ -11,6 +11,7 @@ import { awaitInterruptibly } from './interrupt.js';
 import { nextLines } from './next-lines.js';
 import { conclude, type Output, table } from './output.js';
 import { currentHome } from './stack.js';
+import { showTemporalPage } from './temporal-page.js';
 
 interface Following {
   readonly wait?: boolean;
@@ -91,6 +92,7 @@ export function registerCubeCommands(program: Command, output: Output, connect: 
         const client = connect();
         const path = `/v1/cubes/${encodeURIComponent(cube)}/rollback`;
         const first = await requestRollback(client, path, version, options);
+        if (!options.status) showTemporalPage(rollbackIdOf(first.cube_id), null, output);
         const view = await follow(client, path, first, options, output);
         if (!options.json) for (const line of nextLines(view.next)) output.print(line);
         return view.status === 'escalated' ? exitCodes.failed : exitCodes.done;
@@ -129,6 +131,7 @@ function change(
     const client = connect();
     const path = `/v1/cubes/${encodeURIComponent(cube)}`;
     const first = await client.call<DeploymentAnswer>('POST', `${path}/${verb}`, body);
+    showTemporalPage(deploymentIdOf(first.cube_id), null, output);
     const began = Date.now();
     const view = await follow(client, `${path}/deployment`, first, options, output);
     if (options.wait && view.status !== 'done') printLogs(cube, began, output);

@@ -10,6 +10,7 @@ import { awaitInterruptibly } from './interrupt.js';
 import { conclude, type Output, table } from './output.js';
 import { isConfirmed } from './question.js';
 import { registerRejectsCommand } from './rejects.js';
+import { showTemporalPage } from './temporal-page.js';
 
 interface SteeringVerb {
   readonly word: Exclude<MigrationAction, 'rejects/retry' | 'rejects/accept'>;
@@ -61,6 +62,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
           options: parseOptions(options.option ?? []),
         };
         const started = await client.call<MigrationView>('POST', `/v1/migrations/${encodeURIComponent(kind)}`, body);
+        showTemporalPage(started.workflow_id, started.run_id, output);
         return show(client, started, options, output);
       }),
     );

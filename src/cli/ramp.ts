@@ -6,6 +6,7 @@ import { type ExitCode, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { nextLines } from './next-lines.js';
 import { conclude, type Output } from './output.js';
+import { showTemporalPage } from './temporal-page.js';
 
 interface RampOptions {
   readonly target?: number;
@@ -45,7 +46,9 @@ export function registerRampCommands(traffic: Command, output: Output, connect: 
     .action((cube: string, options: RampOptions) =>
       conclude(async () => {
         const client = connect();
-        return show(client, await sendCommand(client, cube, options), options, output);
+        const view = await sendCommand(client, cube, options);
+        if (!options.status) showTemporalPage(view.workflow_id, null, output);
+        return show(client, view, options, output);
       }),
     );
 

@@ -321,10 +321,17 @@ const variables = {
   SECURITY_CUBE_URL: variable('URL of the security cube of a stack', parseHttpUrl, [], { sources: stack }),
   MONITORING_CUBE_URL: variable('URL of the monitoring cube of a stack', parseHttpUrl, [], { sources: stack }),
   ...cubeUrlVariables,
-  TEMPORAL_UI_URL: variable('link that opens the Temporal Web UI of a stack', parseHttpUrl, [], {
-    sources: stack,
-    secret: true,
-  }),
+  TEMPORAL_UI_URL: variable(
+    "URL of Temporal's Web UI, for links to the pages of runs",
+    parseHttpUrl,
+    ['command-line'],
+    {
+      fallback: '',
+      sources: either,
+      of: 'TEMPORAL_ADDRESS',
+      secret: true,
+    },
+  ),
 } as const satisfies Readonly<Record<CubeVariable, Variable> & Record<string, Variable>>;
 
 export type VariableName = keyof typeof variables;

@@ -145,7 +145,8 @@ test('--wait bears with a control API that dies and comes back, and returns when
     '--wait',
     '--json',
   ];
-  const { said } = startCommand(args, variables);
+  const ui = { TEMPORAL_UI_URL: 'http://temporal.example/ui/', TEMPORAL_NAMESPACE: 'heal7' };
+  const { said } = startCommand(args, { ...variables, ...ui });
   await until('the run to be on record', async () => {
     const found = await databases.cube.query("select 1 from ledger.batches where migration_id = 'one'");
     return found.rowCount !== 0;
@@ -165,6 +166,9 @@ test('--wait bears with a control API that dies and comes back, and returns when
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ id: 'one', status: 'waiting', stage: 'verified' });
   expect(stderr).toContain('cannot be reached. Trying again for 60 s.');
+  expect(stderr).toMatch(
+    /^Temporal Web UI {2}http:\/\/temporal\.example\/ui\/namespaces\/heal7\/workflows\/saju-records%2Fone\/[\da-f-]+\/user-metadata$/m,
+  );
 }, 120_000);
 
 test('the same start again is the same run; another one meanwhile is exit code 4', async () => {

@@ -9,6 +9,11 @@ export function uiLink(port: number, secret: string): string {
   return `http://127.0.0.1:${port}${openPath}${secret}`;
 }
 
+/** The address behind such a link: it opens the Web UI in a browser that has a session. Another address stays as it is. */
+export function withoutLogin(link: string): string {
+  return link.replace(/\/open\/[^/]+$/, '');
+}
+
 /** Sessions of the Web UI: each begins with the secret link and is valid for twelve hours. */
 export class UiLogin {
   constructor(

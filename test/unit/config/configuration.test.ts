@@ -13,6 +13,7 @@ const right = {
   TEMPORAL_TLS_CA: '',
   TEMPORAL_TLS_CERT: '',
   TEMPORAL_TLS_KEY: '',
+  TEMPORAL_UI_URL: '',
   TEMPORAL_API_KEY: '',
   LEGACY_DATABASE_URL: 'postgres://user:word@127.0.0.1:5432/heal7',
   SAJU_CUBE_LEGACY_URL: 'postgres://user:word@127.0.0.1:5432/heal7',
