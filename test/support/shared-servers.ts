@@ -14,6 +14,7 @@ declare module 'vitest' {
       readonly legacyUrl: string;
       readonly cubeUrl: string;
       readonly temporalAddress: string;
+      readonly temporalUiUrl: string;
       readonly redisUrl: string;
       /** What each program of a stack is told of the databases, by its name and by variable. */
       readonly programDatabases: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -44,6 +45,7 @@ export async function setup(project: TestProject): Promise<void> {
     legacyUrl: stack.administratorUrls.legacy ?? '',
     cubeUrl: stack.administratorUrls.cube ?? '',
     temporalAddress: stack.env.TEMPORAL_ADDRESS ?? '',
+    temporalUiUrl: stack.env.TEMPORAL_UI_URL ?? '',
     redisUrl: stack.env.REDIS_URL ?? '',
     programDatabases: Object.fromEntries(
       [...programs, ...runCubes.map(byCube)].map((program) => [program.name, stack?.databasesOf(program) ?? {}]),
