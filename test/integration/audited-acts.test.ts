@@ -14,6 +14,7 @@ import { buildControlApp } from '../../src/services/control/app.js';
 import type { ControlSettings } from '../../src/services/control/dependencies.js';
 import { runCommand } from '../support/command-line.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
+import { watchAnswers } from '../support/documented-answers.js';
 import { testSecret } from '../support/engine.js';
 import { OwnRedis } from '../support/own-redis.js';
 
@@ -26,6 +27,7 @@ let server: OwnRedis;
 let redis: RedisConnection;
 let app: FastifyInstance;
 let url: string;
+let undocumented: ReturnType<typeof watchAnswers>;
 let plans: () => Promise<void>;
 const token = issueCubeToken(
   testSecret,
@@ -121,10 +123,12 @@ beforeAll(async () => {
     logger: false,
   };
   app = await buildControlApp(settings);
+  undocumented = watchAnswers(app);
   url = await app.listen({ host: '127.0.0.1', port: 0 });
 });
 afterAll(async () => {
   await app.close();
+  expect(undocumented()).toEqual([]);
   redis.disconnect();
   await server.stop();
   await databases.drop();

@@ -14,6 +14,7 @@ import { createRampWorkflows, type RampWorkflows } from '../../src/services/cont
 import { runCommand } from '../support/command-line.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
+import { watchAnswers } from '../support/documented-answers.js';
 import { prove, testSecret } from '../support/engine.js';
 import { OwnRedis } from '../support/own-redis.js';
 
@@ -26,6 +27,7 @@ let cubeWorkflows: CubeWorkflows;
 let ramps: RampWorkflows;
 let app: Awaited<ReturnType<typeof buildControlApp>>;
 let url: string;
+let undocumented: ReturnType<typeof watchAnswers>;
 const tokens = createTokenVerifier({ current: testSecret }, () => new Date());
 
 beforeAll(async () => {
@@ -54,6 +56,7 @@ beforeAll(async () => {
     clock,
     logger: false,
   });
+  undocumented = watchAnswers(app);
   url = await app.listen({ host: '127.0.0.1', port: 0 });
 });
 beforeEach(async () => {
@@ -62,6 +65,7 @@ beforeEach(async () => {
 });
 afterAll(async () => {
   await app.close();
+  expect(undocumented()).toEqual([]);
   await workflows.close();
   await cubeWorkflows.close();
   await ramps.close();

@@ -1,3 +1,5 @@
+import type { FastifyInstance } from 'fastify';
+
 /** The part of an OpenAPI document that says what may be answered. */
 export interface DocumentedPaths {
   readonly paths: Readonly<Record<string, Readonly<Record<string, DocumentedOperation>>>>;
@@ -47,6 +49,16 @@ export function loggedAnswers({ paths }: DocumentedPaths, log: string): Readonly
 export function undocumentedAnswers(document: DocumentedPaths, log: string): readonly OperationAnswer[] {
   const documented = documentedAnswers(document);
   return [...loggedAnswers(document, log)].filter((answer) => !documented.has(answer)).sort();
+}
+
+/** As `undocumentedAnswers`, of an app in the test's own process; to be called before it listens. */
+export function watchAnswers(app: FastifyInstance): () => readonly OperationAnswer[] {
+  const lines: string[] = [];
+  app.addHook('onResponse', async ({ id, method, routeOptions }, { statusCode }) => {
+    const endpoint = routeOptions.url ?? 'unknown';
+    lines.push(JSON.stringify({ request_id: id, req: { method, endpoint }, res: { statusCode } }));
+  });
+  return () => undocumentedAnswers(app.swagger() as unknown as DocumentedPaths, lines.join('\n'));
 }
 
 interface LogLine {
