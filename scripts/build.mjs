@@ -28,6 +28,7 @@ const parts = [
   'src/cli/output',
   'src/base/failures',
   'src/config/variables',
+  'src/config/variables-in-korean',
   'src/stack/downloads/fetch',
 ];
 

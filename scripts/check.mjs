@@ -1,5 +1,5 @@
 // The house's own rules, one after the other: format and lint, types, expressions, import directions, dead code, the table of
-// variables, the OpenAPI document.
+// variables, README in Korean, the OpenAPI document.
 import { spawnSync } from 'node:child_process';
 import { prepare } from './prepare.mjs';
 
@@ -20,6 +20,7 @@ const checks = [
   ],
   ['dead code', 'knip/bin/knip.js', []],
   ['variables in README', '../scripts/variables.mjs', ['--check']],
+  ['README in Korean', '../scripts/translation.mjs', []],
   ['OpenAPI document', '../scripts/lint-openapi.mjs', []],
 ];
 const failed = checks.filter(([name, program, args]) => {

@@ -46,7 +46,7 @@ const either = [...caller, ...stack] as const satisfies readonly Source[];
 
 /**
  * Every environment variable, once. The programs, the environment that a stack gives each of them, `cubeshift env` and the
- * table in README follow from it; `node scripts/variables.mjs` writes README anew.
+ * table in README follow from it; `node scripts/variables.mjs` writes README anew, in English and, with `variables-in-korean.ts`, in Korean.
  */
 const variables = {
   CUBESHIFT_HOME: variable('state folder of a stack', parsePath, ['command-line'], { fallback: '.cubeshift' }),
