@@ -7,7 +7,8 @@ import { Commands } from './commands.js';
 import { findUsers } from './demo-users.js';
 import { describeReport, farewell } from './report.js';
 import { SteadyUsers } from './steady-users.js';
-import { showSwitching } from './switching.js';
+import { Steps } from './steps.js';
+import { showSwitching, switchingSteps } from './switching.js';
 import { describeSwitching } from './switching-report.js';
 
 /**
@@ -21,22 +22,28 @@ const { records, sharedMachine } = optionsAsked();
 /** Users are counted once a second instead of once in ten: the demo's ramps take seconds. */
 const cubeshift = new Commands(folder, { GATEWAY_WINDOW_SECONDS: '1' }, sharedMachine);
 const requestsPerSecond = 200;
+const steps = new Steps(4 + switchingSteps, (text) => void process.stderr.write(`${text}\n`));
 
+steps.begin('start the servers, a stand-in of legacy, workers, control API, cubes and gateway');
 const begun = beginning();
 if (begun !== undefined && (begun.finished || begun.records !== records)) await cubeshift.run('down', '--purge');
 remember({ records, finished: false });
 
 await cubeshift.run('up', '--detach', '--records', String(records), ...(sharedMachine ? ['--shared-machine'] : []));
+steps.begin(`move ${records} saju records to the cube, and compare every field`);
 await cubeshift.run('migrate', 'start', 'saju-records', '--id', migrationId, '--wait');
+steps.begin('accept the rows that were rejected, and complete the migration');
 if (!(await isCompleted())) {
   const accept = ['--accept', '--by', 'demo', '--why', 'the stand-in plants a wrong row in a hundred'];
   await cubeshift.run('migrate', 'rejects', migrationId, ...accept, '--wait');
   await cubeshift.run('migrate', 'complete', migrationId, '--wait');
 }
+steps.begin('read the signed report');
 const env = (await cubeshift.read('env', '--json')) as Readonly<Record<string, string>>;
 const report = await cubeshift.read('migrate', 'report', migrationId);
 process.stdout.write(`\n${describeReport(report, env)}\n`);
 const switching = await switchUsers(env);
+steps.finish();
 const planted = await plantedAt(env.LEGACY_SAJU_URL ?? '');
 process.stdout.write(`\n${describeSwitching(switching, planted)}\n\n${farewell}\n`);
 remember({ records, finished: true });
@@ -45,7 +52,7 @@ async function switchUsers({ GATEWAY_URL = '', LEGACY_DATABASE_URL = '' }: Reado
   const found = await findUsers(LEGACY_DATABASE_URL);
   const users = new SteadyUsers(GATEWAY_URL, found, requestsPerSecond);
   try {
-    return await showSwitching(cubeshift, users, packageVersion());
+    return await showSwitching(cubeshift, users, packageVersion(), steps);
   } finally {
     await users.stop();
   }

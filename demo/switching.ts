@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageRoot } from '../src/base/package-root.js';
 import type { Commands } from './commands.js';
-import { faultNames } from './faults.js';
+import { faultNames, faults } from './faults.js';
 import type { Phase, SteadyUsers } from './steady-users.js';
+import type { Steps } from './steps.js';
 
 /** The parts of a ramp that the demo looks at. */
 interface Ramp {
@@ -49,12 +50,20 @@ const quick = [
   '3',
 ];
 const patienceMillis = 90_000;
+/** How many steps `showSwitching` has. */
+export const switchingSteps = faultNames.length + 3;
 
 /**
  * Users go over to the cube and come back: a good version to 100 %, three bad ones that the gate sends back by itself, the
  * good one again, and a bad deployment that an emergency rollback undoes.
  */
-export async function showSwitching(cubeshift: Commands, users: SteadyUsers, good: string): Promise<Switching> {
+export async function showSwitching(
+  cubeshift: Commands,
+  users: SteadyUsers,
+  good: string,
+  steps: Steps,
+): Promise<Switching> {
+  steps.begin('bring the users over to the cube, step by step, and take them back');
   await settle(cubeshift, good);
   users.nextPhase();
   await cubeshift.run('traffic', 'ramp', 'saju', '--steps', '5,25,50,100', ...quick, '--wait');
@@ -63,13 +72,18 @@ export async function showSwitching(cubeshift: Commands, users: SteadyUsers, goo
   await cubeshift.run('traffic', 'set', 'saju', '0');
 
   const wentBack: WentBack[] = [];
-  for (const fault of faultNames) wentBack.push(await meetBadVersion(cubeshift, users, fault));
+  for (const fault of faultNames) {
+    steps.begin(`deploy a bad version, with ${faults[fault].text}; the ramp takes the users back by itself`);
+    wentBack.push(await meetBadVersion(cubeshift, users, fault));
+  }
 
+  steps.begin('deploy the good version again, and bring all users over');
   await cubeshift.run('cubes', 'deploy', cube, good, '--wait');
   users.nextPhase();
   await cubeshift.run('traffic', 'ramp', 'saju', '--steps', '25,100', ...quick, '--wait');
   const again = users.nextPhase();
 
+  steps.begin('deploy a bad version while all users are on the cube, and roll it back by hand');
   await cubeshift.run('cubes', 'deploy', cube, versionOf('errors'), '--wait');
   await untilTrue(() => users.current.failures > 20);
   const asked = Date.now();

@@ -16,13 +16,16 @@ export function prepare() {
   withLock(() => {
     if (!isInstalled()) {
       say('installing packages (about a minute the first time)');
+      const began = performance.now();
       // Not `npm ci`: it refuses a lock that does not list the optional packages of every other platform,
       // and a registry mirror may carry only some of them. `--no-save` takes versions and checksums from the lock too.
       run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
       writeFileSync(installStamp, fingerprint(['package-lock.json']));
+      say(`installed in ${secondsSince(began)}`);
     }
     if (!isBuilt()) {
       say('building');
+      const began = performance.now();
       // Of the sources that are built, whatever is edited meanwhile.
       const built = sourcesFingerprint();
       // A build that is killed half way is none, whatever stood there before.
@@ -31,6 +34,7 @@ export function prepare() {
       // Declarations of what the package publishes, by a browser's library alone: Node's types must not creep in.
       run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.client.json']);
       writeFileSync(buildStamp, built);
+      say(`built in ${secondsSince(began)}`);
     }
   });
 }
@@ -72,7 +76,16 @@ function run(command, args) {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] });
   if (status === 0) return;
   rmSync(lock, { force: true });
-  say(`${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}`);
+  const [first = ''] = args;
+  say(
+    `\`${command === process.execPath ? 'node' : command} ${first}\` failed${error ? `: ${error.message}` : '; the lines above say why'}.`,
+  );
+  say('Nothing was started.');
+  say(
+    command === 'npm'
+      ? 'Correct what they name, such as the network, HTTPS_PROXY or the disk, then type the same again.'
+      : 'Correct what they name, then type the same again.',
+  );
   process.exit(1);
 }
 
@@ -105,6 +118,10 @@ function isAlive(pid) {
   } catch (error) {
     return error.code === 'EPERM';
   }
+}
+
+function secondsSince(began) {
+  return `${((performance.now() - began) / 1000).toFixed(1)} s`;
 }
 
 function say(text) {

@@ -31,7 +31,10 @@ export function createProgram(output: Output): Command {
     )
     .option('--as <name>', 'who you are, for the audit; any command that changes something takes it', personNamed);
   const connect: Connect = (contents) => createControlClient(program.opts<{ as?: string }>().as, contents);
-  program.exitOverride().configureOutput({ writeOut: output.print, writeErr: (text) => output.talk(text.trimEnd()) });
+  program.exitOverride().configureOutput({
+    writeOut: (text) => output.print(text.trimEnd()),
+    writeErr: (text) => output.talk(text.trimEnd()),
+  });
   registerStackCommands(program, output);
   registerStatusCommand(program, output, connect);
   registerLogsCommand(program, output);
