@@ -9,11 +9,18 @@ export function failureLines({ message, safe, hint }: Pick<Failure, 'message' | 
  * What commander says of a wrong command line, in the same form. `words` name the command that refused it.
  */
 export function usageLines(text: string, words: readonly string[]): readonly string[] {
-  const [, sentence = text, near] = /^(?:error: )?(.*?)\s*(?:\(Did you mean (.*)\?\))?\s*$/s.exec(text) ?? [];
+  const [said = '', near] = text
+    .replace(/^error: /, '')
+    .trim()
+    .split(didYouMean, 2);
+  const sentence = said.trimEnd();
   const help = `\`${['cubeshift', ...words, '--help'].join(' ')}\` shows an example.`;
   return failureLines({
     message: `${sentence.charAt(0).toUpperCase()}${sentence.slice(1).replace(/\.?$/, '.')}`,
     safe: 'Nothing was done.',
-    hint: near === undefined ? help : `Did you mean ${near}? ${help}`,
+    hint: near === undefined ? help : `Did you mean ${near.replace(/\?\)$/, '')}? ${help}`,
   });
 }
+
+/** How commander names the near word. */
+const didYouMean = '(Did you mean ';
