@@ -228,7 +228,9 @@ const maxPauseMillis = 1000;
 const failedPrecondition = 9;
 
 function isDropped(error: unknown): boolean {
-  return error instanceof ServiceError && isGrpcServiceError(error.cause) && error.cause.code === failedPrecondition;
+  // The client wraps what comes of an update alone, and not what comes of one that starts its plan.
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) && cause.code === failedPrecondition;
 }
 
 /** Throws a plan's own refusal of a request, with the actions that fit now where the plan named them. */

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import {
+  createTemporalCalls,
+  type StartedPlan,
+  type TemporalCalls,
+} from '../../src/services/control/temporal-calls.js';
+import { until } from '../support/conditions.js';
+import { createNamespace } from '../support/engine.js';
+import { quietRuntime } from '../support/quiet-runtime.js';
+import { StallingProxy } from '../support/stalling-proxy.js';
+
+/** An update that starts its plan, on a real server which drops the update, so that the client repeats the call. */
+const taskQueue = 'brief-plans';
+let calls: TemporalCalls;
+let way: StallingProxy;
+let connection: NativeConnection;
+let worker: Worker;
+let working: Promise<void>;
+
+beforeAll(async () => {
+  Runtime.install(quietRuntime);
+  const address = inject('servers').temporalAddress;
+  const namespace = await createNamespace(address);
+  way = await StallingProxy.before(`tcp://${address}`);
+  connection = await NativeConnection.connect({
+    address: new URL(way.url).host,
+    // What the worker answers can then be read on its way.
+    grpcCompression: { codec: 'none' },
+  });
+  const workflowsPath = fileURLToPath(new URL('../support/brief-plan.ts', import.meta.url));
+  worker = await until('the namespace to be known', () =>
+    Worker.create({ connection, namespace, taskQueue, workflowsPath }).catch(() => undefined),
+  );
+  working = worker.run();
+  calls = createTemporalCalls({ address }, namespace, 15_000);
+}, 120_000);
+afterAll(async () => {
+  worker.shutdown();
+  await working;
+  await Promise.all([calls.close(), connection.close()]);
+  await way.close();
+});
+
+function plan(whenRunning: 'join' | 'refuse'): StartedPlan {
+  const workflowId = `brief/${randomUUID()}`;
+  return {
+    type: 'briefPlan',
+    description: { staticSummary: 'A plan of the tests', staticDetails: '' },
+    workflowId,
+    taskQueue,
+    args: [],
+    whenRunning,
+    whenCompleted: 'start',
+  };
+}
+
+/** Calls, and holds the worker's answer to the task that the call has brought. */
+async function callAndHold(started: StartedPlan) {
+  const answer = way.stall('it has begun');
+  const called = calls.submitWithStart(started, 'begin', {});
+  const held = await Promise.race([answer, called]);
+  if (typeof held !== 'object' || !('letGo' in held)) throw new Error('the answer of the worker was not held');
+  return { called, held, handle: calls.workflow.getHandle(started.workflowId) };
+}
+
+test.each(['join', 'refuse'] as const)(
+  'a call that is repeated is answered by the plan that it has started itself: %s',
+  async (whenRunning) => {
+    const { called, held, handle } = await callAndHold(plan(whenRunning));
+    await handle.signal('whatever');
+    await held.letGo();
+    expect(await called).toEqual({ isApplied: true, answer: 'it has begun' });
+    const { events } = await handle.fetchHistory();
+    expect(events?.filter((event) => event.workflowTaskFailedEventAttributes)).toHaveLength(1);
+    expect(events?.filter((event) => event.workflowExecutionUpdateAcceptedEventAttributes)).toHaveLength(1);
+  },
+  30_000,
+);
+
+test('a call whose plan was ended by force says that it has started it, and does not start it again', async () => {
+  const { called, held, handle } = await callAndHold(plan('join'));
+  const { runId } = await handle.describe();
+  await handle.terminate('test');
+  await held.letGo();
+  expect(await called).toBe('started');
+  expect((await handle.describe()).runId).toBe(runId);
+}, 30_000);
+
+test('a call that meets the plan of another call says so', async () => {
+  const { called, held, handle } = await callAndHold(plan('refuse'));
+  const other = { ...plan('refuse'), workflowId: handle.workflowId };
+  expect(await calls.submitWithStart(other, 'begin', {})).toBe('already_started');
+  await held.letGo();
+  expect(await called).toMatchObject({ answer: 'it has begun' });
+}, 30_000);
