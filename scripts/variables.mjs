@@ -18,10 +18,10 @@ const languages = [
   },
   {
     file: 'README.ko.md',
-    head: ['변수', '설명', '기본값', '스택에서 설정하는 주체', '읽는 프로그램'],
+    head: ['변수', '설명', '기본값', '스택에서의 설정', '읽는 프로그램'],
     textOf: (name) => `${koreanTexts[name]}${variableTable[name].secret ? ' (비밀 값)' : ''}`,
-    caller: '사용자',
-    both: '사용자, 없으면 `up`',
+    caller: '직접',
+    both: '직접, 없으면 `up`',
   },
 ];
 
