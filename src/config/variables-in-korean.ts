@@ -46,9 +46,9 @@ export const koreanTexts: Readonly<Record<VariableName, string>> = {
   INSTANCE_NETWORKS:
     '큐브 인스턴스 호출을 허용할 네트워크. 쉼표로 구분하며, 비워 두면 제한하지 않음. [제한하는 이유](docs/traffic.md#entries-of-the-registry)',
   ...legacyUrls(),
-  PROMETHEUS_URL: '게이트웨이 메트릭을 수집하는 Prometheus의 URL. 없으면 점진 전환이 게이트웨이에서 직접 읽음',
-  CUBE_HOST: '큐브가 수신할 주소',
-  CUBE_PORT: '큐브가 수신할 포트. 0이면 비어 있는 포트를 자동으로 선택',
+  PROMETHEUS_URL: '게이트웨이 메트릭을 수집하는 Prometheus의 URL. 없으면 점진 전환 중에 게이트웨이에서 직접 읽음',
+  CUBE_HOST: '큐브의 수신 주소',
+  CUBE_PORT: '큐브의 수신 포트. 0이면 비어 있는 포트를 자동으로 선택',
   CUBE_URL: '다른 프로그램이 이 큐브에 접속할 URL. 수신 주소와 다를 때만 지정',
   CUBE_VERSION: '이 큐브가 보고하는 버전. 기본값은 패키지 버전',
   INSTANCE_ID: '이 큐브 인스턴스의 이름. 기본값은 무작위로 생성',
@@ -71,7 +71,7 @@ export const koreanTexts: Readonly<Record<VariableName, string>> = {
   GATEWAY_TUNNELS_PER_CLIENT:
     '게이트웨이 한 대에서 사용자 한 명이 열 수 있는 WebSocket 수. 사용자를 알 수 없으면 주소별로 셈. 0이면 제한 없음',
   ESCALATION_WEBHOOK_URL: '긴급 롤백 중 사람의 판단이 필요할 때 호출할 URL',
-  CONTROL_HOST: '제어 API가 수신할 주소',
+  CONTROL_HOST: '제어 API의 수신 주소',
   CONTROL_PORT: '제어 API의 포트. 기본 포트를 이미 쓰고 있으면 `up`이 다른 포트를 골라 알려 줌',
   CONTROL_URL: '명령줄 도구가 사용할 제어 API의 URL',
   WORKER_METRICS_ADDRESS:
@@ -79,7 +79,7 @@ export const koreanTexts: Readonly<Record<VariableName, string>> = {
   LEDGER_RETENTION_DAYS: '마이그레이션이 끝난 뒤 원장에서 레코드 내용을 삭제하기까지의 일수',
   MAX_INSTANCES_PER_CUBE: '한 큐브가 동시에 실행할 수 있는 인스턴스 수의 상한. 모든 버전을 합산',
   LOG_LEVEL: '기록할 최소 로그 레벨',
-  CUBESHIFT_CRASH_POINT: '복구 테스트용. 프로그램이 스스로를 강제 종료할 지점의 이름',
+  CUBESHIFT_CRASH_POINT: '복구 테스트용. 프로그램을 강제 종료할 지점의 이름',
   GATEWAY_URL: '스택의 게이트웨이 URL',
   SECURITY_CUBE_URL: '스택의 보안 큐브 URL',
   MONITORING_CUBE_URL: '스택의 모니터링 큐브 URL',
