@@ -110,7 +110,10 @@ export interface KindItems {
    * `confirmItem(client, claim)` in the same transaction: otherwise a later attempt, or an undo, has taken the step over.
    */
   do(claim: ItemClaim, step: StepContext): Promise<ItemOutcome>;
-  /** Undoes one step as far as it was carried out, with the same condition. */
+  /**
+   * Undoes one step as far as it was carried out, with the same condition. Repairs and rollbacks undo an item before its row leaves; the
+   * row may still be gone, since a rollback whose undo failed removes the rows, names the item, and leaves its undo to the next.
+   */
   undo(claim: ItemClaim, step: StepContext): Promise<void>;
   /** Takes the rows of unfit items out of the cube, and keeps them as rejects; those that are rejects stay rejects. */
   reject(run: RunReference, rejected: readonly RejectedItem[], step: StepContext): Promise<void>;

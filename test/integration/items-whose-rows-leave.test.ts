@@ -182,3 +182,26 @@ test('a repair has every item made again that differs, though the verification k
     { state: 'begun', min: 1001, items: 1100 },
   ]);
 });
+
+test.each([
+  ['no step of one', 'delete from ledger.items where item_id = 27'],
+  ['not the last step of one', "delete from ledger.items where item_id = 27 and step = 'publish'"],
+  ['an item undone, and not made again', "update ledger.items set state = 'undone' where item_id = 27"],
+])('a run is not completed while an item in the cube lacks a step: the ledger has %s', async (_, damage) => {
+  const run = await start();
+  await run.move();
+  expect(await run.verify()).toMatchObject({ clean: true });
+  await addresses.cube.query(damage);
+  await expect(run.complete()).rejects.toMatchObject({ message: expect.stringContaining('[27,28)') });
+  const kept = await addresses.cube.query(
+    `select (select status from ledger.migrations where id = $1) as status,
+            (select count(*)::int from ledger.batches where state = 'final' and migration_id = $1) as batches,
+            (select count(*)::int from ledger.items where state = 'final') as items`,
+    [run.id],
+  );
+  expect(kept.rows).toEqual([{ status: 'running', batches: 0, items: 0 }]);
+  await run.moveItems();
+  await run.complete();
+  const items = await addresses.cube.query("select from ledger.items where state = 'final'");
+  expect(items.rowCount).toBe(2 * count);
+});

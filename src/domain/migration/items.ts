@@ -27,6 +27,12 @@ export function itemName(kind: MigrationKind, { table, id }: ItemRef): string {
   return table === kindEntry(kind).tables[0]?.name ? id : `${table}:${id}`;
 }
 
+/** Legacy's name of the table whose rows are items; undefined for a kind of rows alone. */
+export function itemTable(kind: MigrationKind): string | undefined {
+  const { item, tables } = kindEntry(kind);
+  return item && tables[0]?.name;
+}
+
 /** The steps of an item, in order; none for a kind of rows alone. */
 export function itemSteps(kind: MigrationKind): readonly string[] {
   return kindEntry(kind).item?.steps ?? [];

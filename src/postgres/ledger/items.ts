@@ -1,8 +1,9 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
 import { type FencingToken, fencingToken } from '../../domain/migration/fencing-token.js';
-import type { ItemRef } from '../../domain/migration/items.js';
+import { type ItemRef, itemSteps, itemTable } from '../../domain/migration/items.js';
 import type { RunReference } from '../../domain/migration/run-reference.js';
+import { idRange } from './moved-rows.js';
 import { assertCurrent, currentStepSql, notVerifiedSql, runStepValues } from './run-step.js';
 
 /**
@@ -183,28 +184,58 @@ export async function reopenItems(
 }
 
 /**
- * Within the transaction that hands rows over: what was done to items is final, and no later rollback undoes it. Throws
- * `undo_incomplete` while there is a step that this run has not made: of an item that left the cube after its steps were begun.
+ * Within the transaction that hands rows over: what was done to items is final, and no later rollback undoes it. `ids`, the text of
+ * an int8multirange, are the items whose rows are handed over. Throws `undo_incomplete` while there is a step that this run has not
+ * made: of an item that left the cube after its steps were begun; and `unexpected` when one of `ids` lacks a step.
  */
-export async function finalizeItems(client: pg.ClientBase, migrationId: string): Promise<void> {
+export async function finalizeItems(client: pg.ClientBase, run: RunReference, ids: string): Promise<void> {
+  const { migrationId, kind } = run;
   const left = await client.query<{ name: string }>(
     `select table_name || ' ' || item_id as name from ledger.items
-      where kind = (select kind from ledger.migrations where id = $1)
-        and (state = 'begun' or (state = 'done' and migration_id <> $1))
+      where kind = $2 and (state = 'begun' or (state = 'done' and migration_id <> $1))
       group by table_name, item_id order by table_name, item_id limit 3`,
-    [migrationId],
+    [migrationId, kind],
   );
   if (left.rows.length > 0)
     throw new Failure(
       'undo_incomplete',
       `Items that left the cube still have steps that were not undone: ${left.rows.map(({ name }) => name).join(', ')}.`,
-      { hint: 'Nothing was handed over: roll the migration back, which undoes them, and move the kind again.' },
+      { hint: rollBackHint },
     );
+  const table = itemTable(kind);
+  if (table === undefined) return;
+  const lacking = await idsLackingSteps(client, run, table, ids);
+  if (lacking !== '{}')
+    throw new Failure('unexpected', `Not every item of ${table} was taken through all of its steps: ids ${lacking}.`, {
+      hint: rollBackHint,
+    });
   await client.query(
-    `update ledger.items set state = 'final', changed_at = clock_timestamp()
-      where kind = (select kind from ledger.migrations where id = $1) and state = 'done'`,
-    [migrationId],
+    `update ledger.items set state = 'final', changed_at = clock_timestamp() where kind = $1 and state = 'done'`,
+    [kind],
   );
+}
+
+const rollBackHint =
+  'Nothing was handed over: roll the migration back, which undoes what was done to items, and move the kind again.';
+
+/** Of these items, the first whose steps this run has not all made, as the text of an int8multirange. */
+async function idsLackingSteps(
+  client: pg.ClientBase,
+  { migrationId, kind }: RunReference,
+  table: string,
+  ids: string,
+): Promise<string> {
+  const lacking = await client.query<{ ids: string }>(
+    `with finished as (
+       select item_id from ledger.items
+        where kind = $1 and table_name = $2 and migration_id = $3 and state = 'done' and step = any ($4)
+        group by item_id having count(*) = cardinality($4::text[])),
+     lacking as (
+       select $5::int8multirange - coalesce(range_agg(${idRange('item_id')}), '{}') as ids from finished)
+     select coalesce(range_agg(part), '{}')::text as ids from (select unnest(ids) as part from lacking limit 3) as parts`,
+    [kind, table, migrationId, itemSteps(kind), ids],
+  );
+  return lacking.rows[0]?.ids ?? '{}';
 }
 
 function claimValues({ migrationId, kind, item, step, token }: ItemClaim): string[] {

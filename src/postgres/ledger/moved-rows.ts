@@ -129,7 +129,7 @@ export async function forgetMovedIds(client: pg.ClientBase, { kind, table }: Kin
 }
 
 /** SQL of the int8range that holds one id. */
-function idRange(id: string): string {
+export function idRange(id: string): string {
   return `int8range(${id}, nullif(${id}::bigint, ${maxKey}), '[]')`;
 }
 

@@ -1,5 +1,7 @@
 import type pg from 'pg';
 import { Failure, type FailureReport } from '../../base/failures.js';
+import type { MigrationKind } from '../../domain/catalog.js';
+import { itemTable } from '../../domain/migration/items.js';
 import type {
   BlockReason,
   MigrationAction,
@@ -133,20 +135,24 @@ export async function recordUnmapped(cube: pg.Pool, fence: RunStep, columns: rea
 export async function finalizeBatches(cube: pg.Pool, fence: RunStep): Promise<void> {
   await inTransaction(cube, async (client) => {
     await client.query("set local idle_in_transaction_session_timeout = '15s'");
-    const done = await client.query("select from ledger.migrations where id = $1 and status = 'completed'", [
-      fence.migrationId,
-    ]);
-    if (done.rowCount === 1) return;
-    const handed = await client.query<{ is_current: boolean }>(
+    const run = await client.query<{ kind: MigrationKind; is_completed: boolean }>(
+      "select kind, status = 'completed' as is_completed from ledger.migrations where id = $1",
+      [fence.migrationId],
+    );
+    const [known] = run.rows;
+    if (known?.is_completed) return;
+    const handed = await client.query<{ is_current: boolean; items: string }>(
       `with fence as (${currentStepSql}),
        handed as (
          update ledger.batches set state = 'final' from fence
-          where batches.kind = fence.kind and state = 'owned')
-       select exists (select from fence) as is_current`,
-      runStepValues(fence),
+          where batches.kind = fence.kind and state = 'owned'
+         returning table_name, ids)
+       select exists (select from fence) as is_current,
+              (select coalesce(range_agg(ids), '{}')::text from handed where table_name = $3) as items`,
+      [...runStepValues(fence), known && itemTable(known.kind)],
     );
-    assertCurrent(handed, fence);
-    await finalizeItems(client, fence.migrationId);
+    const { items } = assertCurrent(handed, fence);
+    if (known !== undefined) await finalizeItems(client, { ...fence, kind: known.kind }, items);
     await client.query('set constraints all immediate');
     // Still owned, they would be removed by the next rollback of the kind.
     const owned = await client.query<{ ids: string }>(
