@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Failure } from '../../src/base/failures.js';
 import type { RunReference } from '../../src/domain/migration/run-reference.js';
 import { taskQueues } from '../../src/domain/task-queues.js';
 import { until } from '../support/conditions.js';
@@ -260,6 +261,30 @@ test('many items are moved in more than one history, and no child is left behind
     id = events[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
     if (!id) break;
   }
+});
+
+test('a long verification is continued as new, and changes no item in a state in which it compares', {
+  timeout: 120_000,
+}, async () => {
+  let rounds = 0;
+  const run = await server.begin('long-verification', (ledger) => {
+    withItems(ledger, 2);
+    const begunIn = new Set<number>();
+    ledger.answer('startVerification', async ({ sequence }) => {
+      begunIn.add(sequence);
+      return 'verification-1';
+    });
+    // As the ledger does, after which the step would be retried for ever.
+    ledger.answer('rejectItems', async ({ sequence }) => {
+      if (begunIn.has(sequence)) throw new Failure('claim_lost', 'A verification was begun in this state.');
+    });
+    ledger.answer('verifyRows', async () => (++rounds < 300 ? { kind: 'round_over' } : clean));
+  });
+  await run.ledger.untilState('waiting', 'verified', 0, 90_000);
+  expect(await run.carried()).toMatchObject({ stage: 'verifying', verificationId: 'verification-1' });
+  expect(run.ledger.count('startVerification')).toBe(1);
+  expect(rounds).toBe(300);
+  expect(await run.accept()).toBe('completed');
 });
 
 test('items that a repair or a retry left to do are done before the next verification', async () => {

@@ -29,7 +29,8 @@ export async function restUntilComplete(
 /** Compares every row; a mismatch blocks until a repair, a retry or another comparison finds both sides equal. */
 async function verifyUntilClean(run: MigrationRun, prepare: () => Promise<void>): Promise<void> {
   for (;;) {
-    await prepare();
+    // In the middle of a verification, as after a continue-as-new, nothing is left to prepare, and the ledger refuses changes.
+    if (run.verificationId === undefined) await prepare();
     const verdict = await compareEverything(run, () => run.renewHistory());
     if (verdict.clean) return;
     const command = await run.block('verification_mismatch', describeMismatch(verdict));
