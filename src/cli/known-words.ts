@@ -4,18 +4,29 @@ import { nearWord } from '../base/near-word.js';
 import { setVariables } from '../config/configuration.js';
 import { variableNames } from '../config/variables.js';
 import { contractKinds, migrationKinds } from '../domain/catalog.js';
-import { cubeIds, trafficNames } from '../domain/cubes.js';
+import { cubeDefinitions, cubeIds, trafficNames } from '../domain/cubes.js';
+
+/** As the control API takes them: the name of the flags, or the id of a cube that has one. */
+const trafficCubes: readonly string[] = [
+  ...trafficNames,
+  ...cubeDefinitions.flatMap(({ cubeId, trafficName }) => (trafficName === null ? [] : [cubeId])),
+];
 
 /** The words that an argument of a command takes, where the catalogue knows them all. */
 export function knownWords(command: Command, argument: string): readonly string[] | undefined {
   if (argument === 'kind') return contractKinds;
-  if (argument === 'cube') return command.parent?.name() === 'traffic' ? trafficNames : cubeIds;
+  if (argument === 'cube') return ofTraffic(command) ? trafficCubes : cubeIds;
   return undefined;
 }
 
-/** Of those, the ones that this version can do something with. */
+/** Of those, the ones that this version can do something with, each once. */
 export function offeredWords(command: Command, argument: string): readonly string[] | undefined {
-  return argument === 'kind' ? migrationKinds : knownWords(command, argument);
+  if (argument === 'kind') return migrationKinds;
+  return argument === 'cube' && ofTraffic(command) ? trafficNames : knownWords(command, argument);
+}
+
+function ofTraffic(command: Command): boolean {
+  return command.parent?.name() === 'traffic';
 }
 
 /** Lets the commands refuse kinds and cubes that do not exist, with the near one, before they call anything. */

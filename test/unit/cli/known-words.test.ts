@@ -4,16 +4,20 @@ import { expect, test } from 'vitest';
 import { Failure } from '../../../src/base/failures.js';
 import { packageRoot } from '../../../src/base/package-root.js';
 import { misspelledVariables } from '../../../src/cli/known-words.js';
-import { createProgram } from '../../../src/cli/program.js';
+import { allCommands, createProgram } from '../../../src/cli/program.js';
 import { knownPermissions } from '../../../src/domain/permissions.js';
 
-function failureOf(...words: readonly string[]): Failure {
-  const program = createProgram({
+function silentProgram() {
+  return createProgram({
     json: () => undefined,
     line: () => undefined,
     print: () => undefined,
     talk: () => undefined,
   });
+}
+
+function failureOf(...words: readonly string[]): Failure {
+  const program = silentProgram();
   try {
     program.parse(words, { from: 'user' });
   } catch (error) {
@@ -31,11 +35,22 @@ test.each([
   ],
   [['migrate', 'start', 'users'], 'There is no kind users.', /^The kinds are saju-records, /],
   [['traffic', 'get', 'sajy'], 'There is no cube sajy.', /^Did you mean saju\? The cubes are saju, /],
-  [['traffic', 'ramp', 'saju-cube'], 'There is no cube saju-cube.', /^The cubes are saju, ai, /],
+  [['traffic', 'ramp', 'saju-cub'], 'There is no cube saju-cub.', /^Did you mean saju-cube\? The cubes are saju, ai, /],
+  [['traffic', 'get', 'frontend-cube'], 'There is no cube frontend-cube.', /^The cubes are saju, ai, /],
   [['cubes', 'deploy', 'saju-cub', '1'], 'There is no cube saju-cub.', /^Did you mean saju-cube\? The cubes are api-/],
   [['release', 'list', 'sauj-cube'], 'There is no cube sauj-cube.', /^Did you mean saju-cube\? /],
 ])('%j is refused with the near word before anything is called', (words, message, hint) => {
   expect(failureOf(...words)).toMatchObject({ type: 'invalid_input', message, hint: expect.stringMatching(hint) });
+});
+
+test.each(['get', 'set', 'ramp', 'stop'])('`traffic %s` takes the name of a cube and its id', (name) => {
+  for (const cube of ['saju', 'saju-cube', 'ai', 'ai-cube']) {
+    const program = silentProgram();
+    const command = allCommands(program).find((known) => known.parent?.name() === 'traffic' && known.name() === name);
+    command?.action(() => undefined);
+    program.parse(['traffic', name, cube], { from: 'user' });
+    expect(command?.args).toEqual([cube]);
+  }
 });
 
 test.each([
