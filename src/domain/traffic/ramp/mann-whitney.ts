@@ -27,10 +27,14 @@ export function compareLatencies(cube: readonly number[], legacy: readonly numbe
 
 const maxPValue = 0.01;
 const minEffect = 1.1;
+/** A user does not feel less; between programs on one machine it is more than a tenth of the whole. */
+const minDifferenceMillis = 1;
 
 /** Whether the cube is slower beyond chance and by enough to matter. */
 export function showsSlower({ cubeMillis, legacyMillis, pValue }: LatencyComparison): boolean {
-  return cubeMillis !== null && legacyMillis !== null && pValue < maxPValue && cubeMillis >= minEffect * legacyMillis;
+  if (cubeMillis === null || legacyMillis === null) return false;
+  const isFelt = cubeMillis >= minEffect * legacyMillis && cubeMillis - legacyMillis >= minDifferenceMillis;
+  return isFelt && pValue < maxPValue;
 }
 
 function greaterBy(cube: readonly number[], legacy: readonly number[]): number {

@@ -141,6 +141,10 @@ test('Mann-Whitney agrees with a table, and ignores what is too small to matter'
   expect(showsSlower(compareLatencies(times(1.5), legacy))).toBe(true);
   expect(showsSlower(compareLatencies(times(1.05), legacy))).toBe(false);
   expect(showsSlower(compareLatencies(legacy, times(1.5)))).toBe(false);
+  const local = legacy.map((millis) => millis / 100);
+  const later = (added: number) => local.map((millis) => millis + added);
+  expect(showsSlower(compareLatencies(later(0.5), local))).toBe(false);
+  expect(showsSlower(compareLatencies(later(1.1), local))).toBe(true);
 });
 
 test('the hold-off doubles within a day, and the third time a person decides', () => {
