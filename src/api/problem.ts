@@ -8,7 +8,9 @@ export const problemSchema = Type.Object(
     title: Type.String(),
     status: Type.Integer(),
     detail: Type.String({ description: 'one sentence: what is wrong' }),
-    safe: Type.String({ description: 'one sentence: what did not happen, or is not lost' }),
+    safe: Type.Optional(
+      Type.String({ description: 'one sentence: what did not happen, or is not lost; left out by cubes' }),
+    ),
     hint: Type.String({ description: 'what to do next' }),
     field: Type.Optional(Type.String({ description: 'the part of the request that is wrong' })),
     actions: Type.Optional(Type.Array(Type.String(), { description: 'what is possible instead' })),

@@ -2,6 +2,12 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Problem } from '../api/problem.js';
 import { Failure, failureRule, kindAndPlace, toFailure } from '../base/failures.js';
 
+/**
+ * The decorator of an app whose problems say what is safe, too. Cubes leave that out: their answers are those of the legacy
+ * service, member by member.
+ */
+export const withSafe = 'withSafe';
+
 export function problemOf(failure: Failure, status: number = failureRule(failure.type).httpStatus): Problem {
   const { field, actions } = failure.details;
   return {
@@ -9,7 +15,6 @@ export function problemOf(failure: Failure, status: number = failureRule(failure
     title: failure.type.replaceAll('_', ' '),
     status,
     detail: failure.message,
-    safe: failure.safe,
     hint: failure.hint,
     ...(typeof field === 'string' ? { field } : {}),
     ...(Array.isArray(actions) ? { actions: actions.map(String) } : {}),
@@ -17,7 +22,8 @@ export function problemOf(failure: Failure, status: number = failureRule(failure
 }
 
 export async function sendProblem(reply: FastifyReply, failure: Failure, status?: number): Promise<void> {
-  const problem = problemOf(failure, status);
+  const { safe } = failure;
+  const problem = { ...problemOf(failure, status), ...(reply.server.hasDecorator(withSafe) ? { safe } : {}) };
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
   await reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }

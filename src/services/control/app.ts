@@ -7,7 +7,7 @@ import { Failure } from '../../base/failures.js';
 import { createAuthorization } from '../../http/authorization.js';
 import { limitOptions, registerLimits } from '../../http/limits.js';
 import { registerMetrics } from '../../http/metrics.js';
-import { registerProblems } from '../../http/problem.js';
+import { registerProblems, withSafe } from '../../http/problem.js';
 import { createRequestContexts } from '../../http/request-context.js';
 import { registerNotFound } from '../../http/route-methods.js';
 import { postgresFailure } from '../../postgres/errors.js';
@@ -51,6 +51,7 @@ export async function buildControlApp(settings: ControlSettings): Promise<Fastif
   contexts.register(app);
   registerLimits(app);
   const methods = registerNotFound(app);
+  app.decorate(withSafe, true);
   registerProblems(app, postgresFailure('cube'));
   app.addSchema(problemSchema);
   app.addSchema(migrationSchema);

@@ -20,7 +20,7 @@ const home = mkdtempSync(join(tmpdir(), 'cubeshift-failure-lines-'));
 
 beforeAll(async () => {
   api = createServer((_, response) => {
-    const problem = problemOf(failure);
+    const problem = { ...problemOf(failure), safe: failure.safe };
     response.writeHead(problem.status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem));
   });
   await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));

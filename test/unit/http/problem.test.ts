@@ -5,7 +5,7 @@ import { problemResponses, problemSchema } from '../../../src/api/problem.js';
 import { createTokenVerifier, issueCubeToken } from '../../../src/auth/tokens.js';
 import { Failure, failureRule, failureTypes } from '../../../src/base/failures.js';
 import { createAuthorization } from '../../../src/http/authorization.js';
-import { problemOf, registerProblems } from '../../../src/http/problem.js';
+import { problemOf, registerProblems, withSafe } from '../../../src/http/problem.js';
 import { registerNotFound } from '../../../src/http/route-methods.js';
 
 const jwtSecret = 'a secret of the tests, thirty-two bytes or more';
@@ -109,11 +109,22 @@ describe('an error becomes a problem', () => {
         title: type.replaceAll('_', ' '),
         status: failureRule(type).httpStatus,
         detail: 'So it is.',
-        safe: failureRule(type).safe,
         hint: failureRule(type).hint,
       });
     }
     expect(problemOf(new Failure('invalid_input', 'So it is.'), 422).status).toBe(422);
+  });
+
+  test('with what is safe from the control API, and without it from a cube, as legacy answers', async () => {
+    expect(await problem('/translated')).not.toHaveProperty('safe');
+    const control = fastify();
+    control.decorate(withSafe, true);
+    registerProblems(control, () => undefined);
+    control.get('/', () => {
+      throw new Failure('conflict', 'So it is.');
+    });
+    expect((await control.inject('/')).json()).toMatchObject({ safe: failureRule('conflict').safe });
+    await control.close();
   });
 });
 
