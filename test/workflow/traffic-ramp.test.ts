@@ -243,13 +243,13 @@ test('two ramps of one cube cannot run', async () => {
 
 test('without metrics it never starts, says so, and goes back when they stay away', async () => {
   const traffic = new FakeTraffic();
-  traffic.missing = 'Gateway one does not tell its metrics.';
+  traffic.missing = 'Gateway one does not report its metrics.';
   const ramp = await server.begin(traffic);
   const told = await ramp.fly('clear about it', ({ sentence }) => sentence.includes('time in a row'));
   expect(told).toMatchObject({ verdict: 'hold', reason: 'metrics_missing', percentage: 0 });
   traffic.missing = null;
   await ramp.fly('at 10 %', ({ percentage }) => percentage === 10);
-  traffic.missing = 'Gateway one does not tell its metrics.';
+  traffic.missing = 'Gateway one does not report its metrics.';
   const back = await ramp.flyTo('holding_off');
   expect(back).toMatchObject({ reason: 'metrics_missing', percentage: 0 });
   await ramp.stop();

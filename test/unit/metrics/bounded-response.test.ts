@@ -43,7 +43,7 @@ test('metrics without an end are missing, and are not read to their end', async 
   const begun = performance.now();
   expect(await readSignals(sources, 'saju', gateway(url))).toEqual({
     snapshot: {},
-    missing: 'Gateway one does not tell its metrics.',
+    missing: 'Gateway one does not report its metrics.',
   });
   expect(performance.now() - begun).toBeLessThan(1900);
   expect(sent()).toBeLessThan(64 * mebibyte);
@@ -52,7 +52,7 @@ test('metrics without an end are missing, and are not read to their end', async 
 test('latencies without an end are none', async () => {
   const { url, sent } = await endless('{"cube":[1],"legacy":[');
   await expect(readLatencies(sources, 'saju', gateway(url))).rejects.toThrow(
-    'Gateway one does not tell its latencies.',
+    'Gateway one does not report its latencies.',
   );
   expect(sent()).toBeLessThan(64 * mebibyte);
 });
@@ -86,7 +86,7 @@ test('no other server gets the request: a redirect is not followed', async () =>
     response.writeHead(302, { location: '/elsewhere' }).end();
   });
   expect((await readSignals(sources, 'saju', gateway(url))).missing).not.toBeNull();
-  await expect(readLatencies(sources, 'saju', gateway(url))).rejects.toThrow('does not tell');
+  await expect(readLatencies(sources, 'saju', gateway(url))).rejects.toThrow('does not report');
   expect(paths).toEqual(['/metrics', '/_gateway/latencies?cube=saju']);
 });
 
