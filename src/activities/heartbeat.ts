@@ -10,8 +10,10 @@ export type ReportProgress = (position: unknown) => void;
 const beatEveryMillis = 400;
 const firstGraceMillis = 30_000;
 const maxGraceMillis = 10 * 60_000;
-/** Of a statement or two: past the ten seconds a connection may take, and before the server gives the attempt up unheard. */
+/** Of a statement or two: past the ten seconds a connection may take. */
 const shortGraceMillis = 13_000;
+/** An attempt is given up here this long before the server gives it up, which does not know why. */
+const earlierMillis = 2000;
 
 const locksHint =
   "See who holds locks in the cube database: select pid, pg_blocking_pids(pid), query from pg_stat_activity where wait_event_type = 'Lock'; the run continues by itself once they are released.";
@@ -28,9 +30,9 @@ export async function heartbeating<T>(
   { isShort = false } = {},
 ): Promise<T> {
   const context = Context.current();
-  const grace = isShort
-    ? shortGraceMillis
-    : Math.min(maxGraceMillis, firstGraceMillis * 2 ** (context.info.attempt - 1));
+  const { attempt, startToCloseTimeoutMs } = context.info;
+  const firstMillis = isShort ? shortGraceMillis : firstGraceMillis;
+  const grace = Math.min(maxGraceMillis, startToCloseTimeoutMs - earlierMillis, firstMillis * 2 ** (attempt - 1));
   const givenUp = new AbortController();
   let position: unknown;
   let lastProgressAt = performance.now();

@@ -18,30 +18,35 @@ import { createLedgerCheck } from '../postgres/ledger/schema.js';
 import { startVerification } from '../postgres/ledger/verifications.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { guarded } from './guard.js';
-import { heartbeating } from './heartbeat.js';
+import { heartbeating, type ReportProgress } from './heartbeat.js';
 import { recordingRetries } from './record-retried-failure.js';
 import { RetryLimits } from './retry-limits.js';
+
+type LedgerWork<T> = (
+  cube: pg.Pool,
+  progress: { readonly reportProgress: ReportProgress; readonly signal: AbortSignal },
+) => Promise<T>;
 
 /** Steps of a run that are the same for every kind: a statement or two on the ledger, all safe to repeat. */
 export function createLedgerSteps({ databases, reach }: ActivityDependencies) {
   const checkLedger = createLedgerCheck(databases.cube);
   const retryLimits = new RetryLimits();
   // A step that a pause can stop gives up what it waits for.
-  const atLedger = <T>(work: (cube: pg.Pool) => Promise<T>) =>
+  const atLedger = <T>(work: LedgerWork<T>) =>
     heartbeating(
       databases,
-      ({ databases: { cube } }) =>
+      ({ databases: { cube }, ...progress }) =>
         atSide('cube', async () => {
           await checkLedger();
-          return work(cube);
+          return work(cube, progress);
         }),
       { isShort: true },
     );
-  const atCube = <T>(run: RunReference, work: (cube: pg.Pool) => Promise<T>) =>
+  const atCube = <T>(run: RunReference, work: LedgerWork<T>) =>
     guarded(() => recordingRetries(databases, run, () => atLedger(work)), {
       givesUp: retryLimits.step(run.migrationId),
     });
-  const atCubeUntilDone = <T>(run: RunReference, work: (cube: pg.Pool) => Promise<T>) =>
+  const atCubeUntilDone = <T>(run: RunReference, work: LedgerWork<T>) =>
     guarded(() => recordingRetries(databases, run, () => atLedger(work)), { untilDone: true });
   return {
     /** Records the state of the run. */
@@ -72,8 +77,12 @@ export function createLedgerSteps({ databases, reach }: ActivityDependencies) {
 
     startVerification: (run: RunReference): Promise<string> => atCube(run, (cube) => startVerification(cube, run)),
 
+    /** Accepts the selected rejects page by page, however many they are. */
     acceptRejects: (run: RunReference, selection: RejectSelection, by: string, why: string): Promise<number> =>
-      atCube(run, (cube) => acceptRejects(cube, run, readSelection(selection, mainTableOf(run.kind)), by, why)),
+      atCube(run, (cube, { reportProgress, signal }) => {
+        const selected = readSelection(selection, mainTableOf(run.kind));
+        return acceptRejects(cube, run, selected, by, why, { onPage: reportProgress, signal });
+      }),
   };
 }
 

@@ -1,5 +1,7 @@
 import type pg from 'pg';
+import { minKey } from '../../domain/migration/key-range.js';
 import type { SelectedRejects } from '../../domain/migration/reject-selection.js';
+import type { RowRef } from '../../domain/migration/row-name.js';
 import type { RunStep } from '../../domain/migration/run-reference.js';
 import type { KindTable } from '../../domain/migration/table-rule.js';
 import { assertCurrent, currentStepSql, runStepValues } from './run-step.js';
@@ -99,7 +101,9 @@ export async function formerRejectIds(
 
 /**
  * A person takes rejects as they are; they stay out of the target and no longer count against the limit. What was rejected
- * after the run came to the state it was fence in is not what the person saw, and stays open.
+ * after the run came to the state of this step is not what the person saw, and stays open. Commits page by page, each
+ * on condition that the step is still current, and calls `onPage` after each; the next attempt accepts what is left. Throws when
+ * `signal` is aborted before the last page.
  */
 export async function acceptRejects(
   cube: pg.Pool,
@@ -107,21 +111,53 @@ export async function acceptRejects(
   selection: SelectedRejects,
   by: string,
   why: string,
+  { pageRows = acceptedAtOnce, onPage = () => undefined, signal }: AcceptPaging = {},
 ): Promise<number> {
-  const found = await cube.query<{ is_current: boolean; accepted: string }>(
-    `with fence as (${currentStepSql}),
-     accepted as (
-       update ledger.rejects set resolution = 'accepted', accepted_by = $3, accepted_why = $4, accepted_at = now()
-        where migration_id = $1 and resolution = 'open'
-          and ${selectedSql(5)}
-          and exists (select from fence)
-          and last_attempt_at <= (select coalesce(max(at), 'infinity') from ledger.events where migration_id = $1)
-        returning 1)
-     select exists (select from fence) as is_current, (select count(*) from accepted) as accepted`,
-    [...runStepValues(fence), by, why, ...selectionValues(selection)],
+  const bound = await cube.query<{ seen: string }>(
+    `select coalesce(max(at), 'infinity')::text as seen from ledger.events where migration_id = $1`,
+    [fence.migrationId],
   );
-  return Number(assertCurrent(found, fence).accepted);
+  const seen = bound.rows[0]?.seen ?? 'infinity';
+  let [accepted, after]: [number, RowRef] = [0, { table: '', id: minKey.toString() }];
+  for (;;) {
+    const found = await cube.query<RowRef>(
+      `select table_name as table, source_id as id from ledger.rejects
+        where migration_id = $1 and resolution = 'open' and (table_name, source_id) > ($2, $3::bigint)
+          and last_attempt_at <= $4::timestamptz and ${selectedSql(6)}
+        order by table_name, source_id limit $5`,
+      [fence.migrationId, after.table, after.id, seen, pageRows, ...selectionValues(selection)],
+    );
+    const { table = '' } = found.rows[0] ?? {};
+    const page = found.rows.filter((row) => row.table === table);
+    // By key: without statistics yet, a join would compare each with each.
+    const done = await cube.query<{ is_current: boolean; accepted: string }>(
+      `with fence as (${currentStepSql}),
+       accepted as (
+         update ledger.rejects set resolution = 'accepted', accepted_by = $3, accepted_why = $4, accepted_at = now()
+          where migration_id = $1 and table_name = $5 and source_id = any ($6::bigint[]) and resolution = 'open'
+            and last_attempt_at <= $7::timestamptz and exists (select from fence)
+          returning 1)
+       select exists (select from fence) as is_current, (select count(*) from accepted) as accepted`,
+      [...runStepValues(fence), by, why, table, page.map(({ id }) => id), seen],
+    );
+    accepted += Number(assertCurrent(done, fence).accepted);
+    const last = page.at(-1);
+    if (last === undefined) return accepted;
+    after = last;
+    onPage(last);
+    signal?.throwIfAborted();
+  }
 }
+
+interface AcceptPaging {
+  readonly pageRows?: number;
+  /** Called with the last row of each page that was committed. */
+  readonly onPage?: (last: RowRef) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Less than a second's work of a loaded server: a page is what an attempt that is cancelled does again. */
+const acceptedAtOnce = 5000;
 
 /** Rows that follow a reject count as it does. */
 export interface RejectCounts {

@@ -37,7 +37,7 @@ export const profiles = {
   /** The ledger and the audit: what a plan cannot continue without, however long a person takes to fix a database. */
   ledgerWrite: shortStep,
 
-  /** A scan of whole tables, however large they are. */
+  /** A scan or a change of whole tables, of the ledger too, however large they are. */
   tableScan: { ...longStep, taskQueue: taskQueues.control },
 
   /** Rows and files on their way. */

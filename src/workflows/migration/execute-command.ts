@@ -7,7 +7,9 @@ import { profiles } from '../lib/retry-profiles.js';
 import type { MigrationRun } from '../lib/run.js';
 import { compareEverything } from './comparing.js';
 
-const steps = proxyActivities<Pick<LedgerSteps, 'acceptRejects' | 'countRejects'>>(profiles.ledgerWrite);
+const { countRejects } = proxyActivities<Pick<LedgerSteps, 'countRejects'>>(profiles.ledgerWrite);
+// Of as many rows as there are.
+const { acceptRejects } = proxyActivities<Pick<LedgerSteps, 'acceptRejects'>>(profiles.tableScan);
 const { repairRows, retryRejects } = proxyActivities<Pick<MigrationSteps, 'repairRows' | 'retryRejects'>>(
   profiles.stream,
 );
@@ -39,7 +41,7 @@ async function runAction(run: MigrationRun, { action, request }: SteeringCommand
     case 'rejects/retry':
       return untilFinished(() => run.step(stage, () => retryRejects(run.reference, options, ids)));
     case 'rejects/accept':
-      await run.step(stage, () => steps.acceptRejects(run.reference, ids, request.by, request.why ?? ''));
+      await run.step(stage, () => acceptRejects(run.reference, ids, request.by, request.why ?? ''));
       return;
     case 'repair':
       return untilFinished(() => run.step(stage, () => repairRows(run.reference, options)));
@@ -63,7 +65,7 @@ export async function handleRejects(run: MigrationRun, stage: MovingStage): Prom
 }
 
 async function describeRejects(run: MigrationRun): Promise<FailureReport> {
-  const rejects = await steps.countRejects(run.reference);
+  const rejects = await countRejects(run.reference);
   run.display.showRejects(rejects);
   const { open, topReasons } = rejects;
   const reasons = topReasons.map(({ reason, count }) => `${reason} ${count}`).join(', ');

@@ -14,9 +14,9 @@ import { executeCommand, handleRejects, type MovingStage } from './execute-comma
 import { moveItem } from './item.js';
 import { restUntilComplete } from './verifying.js';
 
-const { preflight } = proxyActivities<Pick<MigrationSteps, 'preflight'>>(profiles.tableScan);
+// `finalize` is one transaction over all batches.
+const { preflight, finalize } = proxyActivities<Pick<MigrationSteps, 'preflight' | 'finalize'>>(profiles.tableScan);
 const { listItems, rejectItems } = proxyActivities<Pick<ItemSteps, 'listItems' | 'rejectItems'>>(profiles.stream);
-const { finalize } = proxyActivities<Pick<MigrationSteps, 'finalize'>>(profiles.ledgerWrite);
 
 /** Items of one round: few enough that its children are soon drained, before a new history or at a pause. */
 const itemsOfRound = 100;

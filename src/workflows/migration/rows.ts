@@ -9,8 +9,8 @@ import { copyEverything } from './copying.js';
 import { executeCommand } from './execute-command.js';
 import { restUntilComplete } from './verifying.js';
 
-const { preflight } = proxyActivities<Pick<MigrationSteps, 'preflight'>>(profiles.tableScan);
-const { finalize } = proxyActivities<Pick<MigrationSteps, 'finalize'>>(profiles.ledgerWrite);
+// `finalize` is one transaction over all batches.
+const { preflight, finalize } = proxyActivities<Pick<MigrationSteps, 'preflight' | 'finalize'>>(profiles.tableScan);
 
 /** Moves a kind that consists of rows from legacy into its cube: the plan, from top to bottom. */
 export async function rowsMigration(
