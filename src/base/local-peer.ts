@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Socket } from 'node:net';
+import { isIPv6, type Socket } from 'node:net';
 import { endianness } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from './failures.js';
@@ -66,15 +66,29 @@ export function takersOf(tables: string, [server, client]: readonly [End, End]):
 /** The prefix of an IPv4 address in IPv6. */
 const mapped = endianness() === 'LE' ? '0000000000000000FFFF0000' : '00000000000000000000FFFF';
 
-/** As the kernel writes an end: the address as a number of this processor's. IPv6 loopback serves no server of the stack. */
+/** As the kernel writes an end: the address in numbers of four bytes, each as this processor has it. */
 function hexEnd([address, port]: End): string {
-  const bytes = address
+  const bytes = isIPv6(address) && !address.startsWith('::ffff:') ? bytesOfIPv6(address) : bytesOfIPv4(address);
+  const words = Array.from({ length: bytes.length / 4 }, (_, at) => bytes.slice(at * 4, at * 4 + 4));
+  const hex = (value: readonly number[]) => Buffer.from(value).toString('hex').toUpperCase();
+  const host = words.map((word) => hex(endianness() === 'LE' ? word.reverse() : word)).join('');
+  return `${host}:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
+function bytesOfIPv4(address: string): readonly number[] {
+  return address
     .replace(/^::ffff:/, '')
     .split('.')
     .map(Number);
-  const number = Buffer.from(endianness() === 'LE' ? bytes.reverse() : bytes);
-  const hex = (value: Buffer) => value.toString('hex').toUpperCase();
-  return `${hex(number)}:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
+function bytesOfIPv6(address: string): readonly number[] {
+  const [head = [], tail = []] = address
+    .replace(/%.*$/, '')
+    .split('::')
+    .map((part) => part.split(':').filter((group) => group !== ''));
+  const groups = [...head, ...Array(8 - head.length - tail.length).fill('0'), ...tail];
+  return groups.map((group) => Number.parseInt(group, 16)).flatMap((group) => [group >> 8, group & 255]);
 }
 
 async function readTables(): Promise<string> {

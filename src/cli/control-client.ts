@@ -7,6 +7,7 @@ import type { MigrationView } from '../domain/migration/migration.js';
 import type { Output } from './output.js';
 import { callerHeaders } from './person.js';
 import { currentHome, liveEnvironment, ownEnvironment } from './stack.js';
+import { type ControlRequest, type ControlResponse, fetchFromStack } from './stack-fetch.js';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
@@ -28,27 +29,37 @@ export type Connect = (contents?: 'with contents') => ControlClient;
 const retryMillis = 60_000;
 const againAfterMillis = 500;
 const answerMillis = 30_000;
+const healthPath = '/health';
 
 /**
- * A client of the control API that CONTROL_URL names, or of the stack in the state folder. Its token holds what the
- * command line needs, and lives an hour; it may see contents of records only `with contents`. `person` is who types, by `--as`.
+ * A client of the control API that CONTROL_URL names, or of the stack in the state folder. Its tokens live an hour, and
+ * allow what one request needs: only to read, where it reads. They may see contents of records only `with contents`.
+ * `person` is who types, by `--as`.
  */
 export function createControlClient(person: string | undefined, contents?: 'with contents'): ControlClient {
-  const url = controlUrl();
-  const permissions = ['migration:read', 'migration:write', ...(contents === undefined ? [] : ['records:read'])];
-  const send = async (method: Method, path: string, body: unknown, signal: AbortSignal): Promise<Response> => {
+  const { url, fetch } = controlApi();
+  const headersOf = (method: Method, path: string): Readonly<Record<string, string>> => {
+    // It answers everyone, also where the secret is not known.
+    if (path === healthPath) return {};
+    const permissions = [
+      'migration:read',
+      ...(method === 'GET' ? [] : ['migration:write']),
+      ...(contents === undefined ? [] : ['records:read']),
+    ];
     // Made for each call: the secret may change while a command waits.
     const { token } = issueCubeToken(cubeSecret(), { cubeId: 'command-line', permissions }, new Date());
+    return { authorization: `Bearer ${token}`, ...callerHeaders(person) };
+  };
+  const send = async (method: Method, path: string, body: unknown, signal: AbortSignal): Promise<ControlResponse> => {
+    const headers = headersOf(method, path);
     const response = await fetch(`${url}${path}`, {
       method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...callerHeaders(person),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal,
+      ...(body === undefined
+        ? { headers }
+        : { headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     }).catch((error: unknown) => {
+      if (error instanceof Failure) throw error;
       throw new Failure('control_unreachable', `The control API at ${url} cannot be reached.`, {
         ...(method === 'GET' ? { safe: 'Nothing was changed; migrations and ramps that have begun continue.' } : {}),
         cause: error,
@@ -113,11 +124,14 @@ function secretsFileOf(environment: NodeJS.ProcessEnv): SecretsFile {
   return readSecretsFile(readConfiguration(environment, ['TOKEN_SECRETS_FILE']).TOKEN_SECRETS_FILE);
 }
 
-function controlUrl(): string {
-  const { CONTROL_URL: url } = readConfiguration({ ...stackUnlessSet('CONTROL_URL'), ...ownEnvironment() }, [
-    'CONTROL_URL',
-  ]);
-  return url;
+/** Where the control API is, and how it is reached: an address that the caller names is the caller's to trust. */
+function controlApi(): {
+  readonly url: string;
+  readonly fetch: (url: string, request: ControlRequest) => Promise<ControlResponse>;
+} {
+  const own = ownEnvironment();
+  const { CONTROL_URL: url } = readConfiguration({ ...stackUnlessSet('CONTROL_URL'), ...own }, ['CONTROL_URL']);
+  return { url, fetch: own.CONTROL_URL ? fetch : fetchFromStack };
 }
 
 /** The stack's variables, where the environment does not name the one that is needed. */

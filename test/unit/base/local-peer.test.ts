@@ -26,3 +26,14 @@ test.each([
 ])('who took a connection, of a row that is %s', (_, table, owners) => {
   expect(takersOf(`  sl  local_address rem_address   st …\n${table}\n`, ends)).toEqual(owners);
 });
+
+test.each([
+  ['::1', '00000000000000000000000001000000'],
+  ['2001:db8::2:1', 'B80D0120000000000000000001000200'],
+])('who took a connection over IPv6: %s', (address, hex) => {
+  const ownEnds = [
+    [address, 6379],
+    [address, 50_000],
+  ] as const;
+  expect(takersOf(row(`${hex}:18EB ${hex}:C350`, '01', 1001, 4711), ownEnds)).toEqual([1001]);
+});
