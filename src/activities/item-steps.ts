@@ -4,7 +4,7 @@ import { type ItemOutcome, type ItemRef, itemName, itemSteps, type RejectedItem 
 import type { RunReference } from '../domain/migration/run-reference.js';
 import type { Kind, KindItems } from '../kinds/kind.js';
 import { atSide } from '../postgres/databases.js';
-import { beginItemStep, endItemStep, finishedItems, itemsToUndo, type UndoScope } from '../postgres/ledger/items.js';
+import { beginItemStep, endItemStep, itemsToUndo, type UndoScope, unfinishedItems } from '../postgres/ledger/items.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { undoItemSteps } from './items-of-rows.js';
 import { createKindDispatch } from './kind-dispatch.js';
@@ -22,7 +22,7 @@ const itemsOfPage = 1000;
 export function createItemSteps(deps: ActivityDependencies, registry: Readonly<Record<MigrationKind, Kind>>) {
   const { byKind, retryLimits } = createKindDispatch(deps, registry);
   return {
-    /** Up to `max` items behind `after` that this run has not taken through all their steps. */
+    /** Up to `max` items behind `after` whose rows are the kind's and that this run has not taken through all their steps. */
     listItems: (run: RunReference, after: string | null, max: number): Promise<ItemPage> =>
       byKind(run, async (kind, step) => {
         const { list } = itemsOf(run, kind);
@@ -30,8 +30,7 @@ export function createItemSteps(deps: ActivityDependencies, registry: Readonly<R
         for (;;) {
           const page = await list(run, from, itemsOfPage, step);
           const { cube } = step.databases;
-          const finished = await atSide('cube', () => finishedItems(cube, run, page, itemSteps(run.kind)));
-          const left = page.filter(({ table, id }) => !finished.has(`${table}:${id}`));
+          const left = await atSide('cube', () => unfinishedItems(cube, run, page, itemSteps(run.kind)));
           const items = left.slice(0, max);
           if (left.length > max) return { items, next: items.at(-1)?.id ?? null };
           const last = page.at(-1)?.id ?? null;

@@ -4,7 +4,7 @@ import { type ConfirmClaim, type ItemsOfRows, noItems } from '../kinds/items-of-
 import type { KindItems, StepContext } from '../kinds/kind.js';
 import { inTransaction } from '../postgres/connect.js';
 import { atSide } from '../postgres/databases.js';
-import { claimItemUndo, endItemStep, itemsAmong, reopenItems } from '../postgres/ledger/items.js';
+import { claimItemUndo, endItemStep, itemsAmong, notUndoneAmong, reopenItems } from '../postgres/ledger/items.js';
 
 /** `step` gives the context that the undo of a step gets. */
 export function createItemsOfRows(
@@ -27,6 +27,7 @@ export function createItemsOfRows(
         if (after === undefined) return;
       }
     },
+    notUndone: (client, table, ids) => notUndoneAmong(client, run, table, ids),
     reopen: (table, ids, confirm) =>
       atSide('cube', () =>
         inTransaction(step().databases.cube, async (client) => {

@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { KindItems } from '../../src/kinds/kind.js';
 import { type Databases, openDatabases } from '../../src/postgres/databases.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
+import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { addNewKind, removeNewKind } from '../support/new-kind.js';
 import { newKindPart, TalismanRun } from '../support/talisman-run.js';
@@ -155,6 +157,63 @@ test('a repair whose undo fails leaves row and steps, and its next attempt goes 
   expect(states.rowCount).toBe(2);
 });
 
+describe('an attempt of a step that was frozen while its item was found unfit, and wakes up', () => {
+  async function unfit(id: number): Promise<TalismanRun> {
+    const run = await start();
+    await run.copy();
+    await addresses.legacy.query("update talismans set drawing = 'torn' where id = $1", [id]);
+    expect(await run.makeStep(id, 'store')).toMatchObject({ kind: 'unfit' });
+    await run.undoItem(id);
+    return run;
+  }
+
+  async function expectRejectedAlone(run: TalismanRun, id: number): Promise<void> {
+    const steps = await addresses.cube.query('select state from ledger.items where item_id = $1', [id]);
+    expect(steps.rows).toEqual([{ state: 'undone' }]);
+    const row = await addresses.cube.query('select from paperwork.talismans where id = $1', [id]);
+    expect(row.rowCount).toBe(0);
+    await run.moveItems();
+    expect(await run.verify()).toMatchObject({ clean: true });
+    await run.complete();
+  }
+
+  test('once the row has left begins nothing', async () => {
+    const run = await unfit(30);
+    await run.rejectItem(30);
+    await expect(run.makeStep(30, 'store')).rejects.toMatchObject({ type: 'claim_lost' });
+    await expectRejectedAlone(run, 30);
+  });
+
+  test('while the row leaves waits for that, and begins nothing', async () => {
+    const run = await unfit(31);
+    const rejects = await HeldLock.take('lock table ledger.rejects in share mode');
+    const leaving = run.rejectItem(31);
+    await rejects.untilMet(1);
+    const late = run.makeStep(31, 'store');
+    late.catch(() => undefined);
+    await rejects.untilMet(2);
+    await rejects.release();
+    await leaving;
+    await expect(late).rejects.toMatchObject({ type: 'claim_lost' });
+    await expectRejectedAlone(run, 31);
+  });
+
+  test('just before the row leaves keeps it until its step is undone too', async () => {
+    const run = await unfit(32);
+    const row = await HeldLock.take('select from paperwork.talismans where id = 32 for update');
+    const leaving = run.rejectItem(32);
+    leaving.catch(() => undefined);
+    await row.untilMet(1);
+    expect(await run.makeStep(32, 'store')).toMatchObject({ kind: 'unfit' });
+    await row.release();
+    await expect(leaving).rejects.toMatchObject({ type: 'claim_lost' });
+    const kept = await addresses.cube.query('select from paperwork.talismans where id = 32');
+    expect(kept.rowCount).toBe(1);
+    await run.rejectItem(32);
+    await expectRejectedAlone(run, 32);
+  });
+});
+
 test('a repair has every item made again that differs, though the verification kept the fields of a thousand rows only', async () => {
   const run = await start();
   await addresses.legacy.query(
@@ -205,3 +264,30 @@ test.each([
   const items = await addresses.cube.query("select from ledger.items where state = 'final'");
   expect(items.rowCount).toBe(2 * count);
 });
+
+/** Locks of the cube that are held until they are released. */
+class HeldLock {
+  private constructor(private readonly client: pg.PoolClient) {}
+
+  static async take(sql: string): Promise<HeldLock> {
+    const client = await addresses.cube.connect();
+    await client.query('begin');
+    await client.query(sql);
+    return new HeldLock(client);
+  }
+
+  /** Until so many sessions wait for a lock. */
+  async untilMet(sessions: number): Promise<void> {
+    await until(`${sessions} sessions to wait`, async () => {
+      const waiting = await addresses.cube.query(
+        "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+      );
+      return waiting.rowCount === sessions;
+    });
+  }
+
+  async release(): Promise<void> {
+    await this.client.query('rollback');
+    this.client.release();
+  }
+}

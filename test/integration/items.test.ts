@@ -49,11 +49,12 @@ afterAll(async () => {
 beforeEach(async () => {
   await addresses.cube.query(`
     truncate paperwork.talismans, paperwork.drawings, ledger.items;
+    update ledger.batches set state = 'removed';
     update ledger.migrations set status = 'cancelled', finished_at = now() where finished_at is null;
     insert into paperwork.talismans (id, name) select n, 't' || n from generate_series(1, 5) as n`);
 });
 
-/** A run that is at work. */
+/** A run that is at work, and owns the rows. */
 async function startRun(id: string): Promise<RunReference> {
   const options = defaultOptionsOf(newKind);
   const start = {
@@ -65,6 +66,11 @@ async function startRun(id: string): Promise<RunReference> {
     by: 'test',
   } as const;
   await recordStart(databases.cube, start);
+  await databases.cube.query(
+    `insert into ledger.batches (migration_id, kind, table_name, token, worker, origin, after, upto, migrated, rejected, bytes, ids)
+     values ($1, $2, 'talismans', 0, 'test/0', 'copied', 0, 5, 5, 0, 0, '{[1,5]}')`,
+    [id, newKind],
+  );
   return goOn({ migrationId: id, kind: newKind, sequence: 0 });
 }
 
@@ -270,7 +276,9 @@ describe('an undo', () => {
     await makeAll(last, 1);
     // An item that left the cube in the middle of its steps: nothing is handed over before it is undone.
     await steps().make(last, item(2), 'store');
-    await addresses.cube.query("update ledger.items set state = 'begun' where item_id = 2");
+    await addresses.cube.query(`
+      update ledger.items set state = 'begun' where item_id = 2;
+      update ledger.batches set ids = '{[1,1]}' where state = 'owned'`);
     await expect(steps().finalize(last)).rejects.toMatchObject({ type: 'undo_incomplete' });
     expect(await onRecord()).toEqual(['1 store done', '1 publish done', '2 store begun']);
     await steps().undoAll(last, 'unfinished');
@@ -289,4 +297,14 @@ test('items are listed page by page, those left out that the run has taken throu
   await makeAll(run, 1, 3);
   await steps().make(run, item(2), 'store');
   expect((await steps().list(run)).items).toEqual([item(2), item(4), item(5)]);
+});
+
+test('a row that no run owns is no item: it is not listed, and no step of it begins', async () => {
+  const run = await startRun('not-owned');
+  await addresses.cube.query(
+    "update ledger.batches set ids = ids - '{[2,2],[5,5]}'::int8multirange where state = 'owned'",
+  );
+  expect((await steps().list(run)).items).toEqual([item(1), item(3), item(4)]);
+  await expect(steps().make(run, item(2), 'store')).rejects.toMatchObject({ type: 'claim_lost' });
+  expect(await onRecord()).toEqual([]);
 });

@@ -6,7 +6,7 @@ import { createItemSteps, type ItemPage } from '../../src/activities/item-steps.
 import { createLedgerSteps } from '../../src/activities/ledger-steps.js';
 import { createMigrationSteps } from '../../src/activities/migration-steps.js';
 import { defaultOptionsOf } from '../../src/domain/catalog.js';
-import { itemSteps } from '../../src/domain/migration/items.js';
+import { type ItemOutcome, type ItemRef, itemSteps } from '../../src/domain/migration/items.js';
 import type { MigrationId, MigrationStage, MigrationStatus } from '../../src/domain/migration/migration.js';
 import type { RunReference } from '../../src/domain/migration/run-reference.js';
 import type { Kind, KindItems, VerifyRound } from '../../src/kinds/kind.js';
@@ -15,6 +15,10 @@ import type { Databases } from '../../src/postgres/databases.js';
 import { recordRunState } from '../../src/postgres/ledger/run-state.js';
 import { recordStart } from '../../src/postgres/ledger/runs.js';
 import { newKind } from './new-kind.js';
+
+function talisman(id: number): ItemRef {
+  return { table: 'talismans', id: String(id) };
+}
 
 const parts = join(import.meta.dirname, '..', 'new-kind');
 
@@ -75,6 +79,21 @@ export class TalismanRun {
     }
   }
 
+  /** Makes one step of an item in the run's present state. */
+  makeStep(id: number, step: string): Promise<ItemOutcome> {
+    return this.perform(this.items.runItemStep, this.reference, talisman(id), step);
+  }
+
+  undoItem(id: number): Promise<void> {
+    return this.perform(this.items.undoItem, this.reference, talisman(id));
+  }
+
+  /** Takes the row of an unfit item out, in the run's present state. */
+  rejectItem(id: number): Promise<void> {
+    const unfit = { item: talisman(id), kind: 'unfit' as const, reason: 'drawing_unreadable', detail: 'torn' };
+    return this.perform(this.items.rejectItems, this.reference, [unfit]);
+  }
+
   async verify(): Promise<Extract<VerifyRound, { kind: 'concluded' }>['verdict']> {
     const run = await this.enter('verifying');
     const id = await this.perform(this.ledger.startVerification, run);
@@ -109,7 +128,11 @@ export class TalismanRun {
     const sequence = ++this.sequence;
     const state = { stage, status, runId: 'r', by: 'test', what: 'step', settles: false, sequence };
     await recordRunState(this.databases.cube, this.id, state);
-    return { migrationId: this.id, kind: newKind, sequence };
+    return this.reference;
+  }
+
+  private get reference(): RunReference {
+    return { migrationId: this.id, kind: newKind, sequence: this.sequence };
   }
 
   private get deps(): ActivityDependencies {

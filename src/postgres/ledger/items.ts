@@ -3,7 +3,7 @@ import { Failure } from '../../base/failures.js';
 import { type FencingToken, fencingToken } from '../../domain/migration/fencing-token.js';
 import { type ItemRef, itemSteps, itemTable } from '../../domain/migration/items.js';
 import type { RunReference } from '../../domain/migration/run-reference.js';
-import { idRange } from './moved-rows.js';
+import { idRange, ownsSql } from './moved-rows.js';
 import { assertCurrent, currentStepSql, notVerifiedSql, runStepValues } from './run-step.js';
 
 /**
@@ -20,7 +20,8 @@ export interface ItemClaim {
 
 /**
  * Registers a step for undo, before it runs, and claims it; undefined when this run has made it already. Throws `claim_lost` when
- * the run has gone on.
+ * the run has gone on, or when the row of the item has left: it holds the batch that owns the row, so that a transaction that takes the row
+ * out either finds the step, or comes first.
  */
 export async function beginItemStep(
   cube: pg.Pool,
@@ -29,20 +30,29 @@ export async function beginItemStep(
   step: string,
   place: number,
 ): Promise<ItemClaim | undefined> {
-  const begun = await cube.query<{ is_current: boolean; token: string | null }>(
+  const begun = await cube.query<{ is_current: boolean; is_owned: boolean; token: string | null }>(
     `with current as (${currentStepSql}),
+     owner as (
+       select from ledger.batches join current on batches.kind = current.kind
+        where table_name = $3 and ${ownsSql('batches', '$4::bigint')} for share of batches),
      begun as (
        insert into ledger.items as known (kind, table_name, item_id, step, place, migration_id, state, token)
        select kind, $3, $4, $5, $6, id, 'begun', nextval('ledger.claim_tokens') from current
+        where exists (select from owner)
        on conflict (kind, table_name, item_id, step) do update
           set place = excluded.place, migration_id = excluded.migration_id, state = 'begun', token = excluded.token,
               changed_at = clock_timestamp()
         where not (known.migration_id = excluded.migration_id and known.state = 'done')
        returning token)
-     select exists (select from current) as is_current, (select token from begun) as token`,
+     select exists (select from current) as is_current, exists (select from owner) as is_owned, (select token from begun) as token`,
     [...runStepValues(run), item.table, item.id, step, place],
   );
-  const { token } = assertCurrent(begun, run);
+  const { is_owned, token } = assertCurrent(begun, run);
+  if (!is_owned)
+    throw new Failure(
+      'claim_lost',
+      `Step ${step} of ${run.kind} ${item.table} ${item.id} came late: its row has left.`,
+    );
   if (token === null) return undefined;
   const { migrationId, kind } = run;
   return { migrationId, kind, item, step, token: fencingToken(token) };
@@ -69,20 +79,25 @@ export async function endItemStep(cube: pg.Pool, claim: ItemClaim, state: 'done'
   if (ended.rowCount !== 1) throw claimLost(claim);
 }
 
-/** Of these items, the ids of those that this run has taken through all of `steps`. */
-export async function finishedItems(
+/** Of these items, in their order, those whose rows runs of the kind own and that this run has not taken through all of `steps`. */
+export async function unfinishedItems(
   cube: pg.Pool,
   { migrationId, kind }: RunReference,
   items: readonly ItemRef[],
   steps: readonly string[],
-): Promise<ReadonlySet<string>> {
-  const found = await cube.query<{ name: string }>(
-    `select table_name || ':' || item_id as name from ledger.items
-      where kind = $1 and migration_id = $2 and state = 'done' and step = any ($3) and table_name = any ($4) and item_id = any ($5::bigint[])
-      group by table_name, item_id having count(*) = $6`,
-    [kind, migrationId, steps, [...new Set(items.map(({ table }) => table))], items.map(({ id }) => id), steps.length],
+): Promise<readonly ItemRef[]> {
+  const found = await cube.query<ItemRef>(
+    `select item.table_name as table, item.id::text as id
+       from unnest($3::text[], $4::bigint[]) with ordinality as item (table_name, id, place)
+      where exists (select from ledger.batches
+                     where kind = $1 and batches.table_name = item.table_name and ${ownsSql('batches', 'item.id')})
+        and (select count(*) from ledger.items as made
+              where kind = $1 and made.table_name = item.table_name and item_id = item.id
+                and migration_id = $2 and state = 'done' and step = any ($5)) < cardinality($5::text[])
+      order by place`,
+    [kind, migrationId, items.map(({ table }) => table), items.map(({ id }) => id), steps],
   );
-  return new Set(found.rows.map(({ name }) => name));
+  return found.rows;
 }
 
 /**
@@ -153,14 +168,31 @@ export async function itemsAmong(
 ): Promise<readonly string[]> {
   const found = await cube.query<{ id: string }>(
     `select distinct item_id::text as id, item_id from ledger.items
-      where kind = $1 and table_name = $2 and state in ('begun', 'done') and ($4::bigint is null or item_id > $4)
-        and item_id >= lower($3::int8multirange) and (upper_inf($3::int8multirange) or item_id < upper($3::int8multirange))
-        and item_id <@ $3::int8multirange
+      where ${notUndoneSql} and ($4::bigint is null or item_id > $4)
       order by item_id limit $5`,
     [kind, table, ids, after ?? null, max],
   );
   return found.rows.map(({ id }) => id);
 }
+
+/** Of the items with these ids, the text of an int8multirange, those of which some step is to be undone, as another. */
+export async function notUndoneAmong(
+  client: pg.ClientBase,
+  { kind }: RunReference,
+  table: string,
+  ids: string,
+): Promise<string> {
+  const found = await client.query<{ ids: string }>(
+    `select coalesce(range_agg(${idRange('item_id')}), '{}')::text as ids from ledger.items where ${notUndoneSql}`,
+    [kind, table, ids],
+  );
+  return found.rows[0]?.ids ?? '{}';
+}
+
+/** SQL of the steps that are to be undone of the items of kind $1 and table $2 with ids $3; its bounds are for the index. */
+const notUndoneSql = `kind = $1 and table_name = $2 and state in ('begun', 'done')
+   and item_id >= lower($3::int8multirange) and (upper_inf($3::int8multirange) or item_id < upper($3::int8multirange))
+   and item_id <@ $3::int8multirange`;
 
 /**
  * Makes the steps of these items count as not done, so that the plan carries them out again: what is done to an item is part of

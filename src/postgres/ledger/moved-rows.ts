@@ -108,8 +108,7 @@ export async function movedAmong(cube: pg.Pool, { kind, table }: KindTable, ids:
   const found = await cube.query<{ id: string }>(
     `select wanted.id from unnest($3::bigint[]) as wanted (id)
       where exists (select 1 from ledger.batches
-                     where kind = $1 and table_name = $2 and state = 'owned' and wanted.id <@ ids
-                       and upto >= wanted.id and after < wanted.id)`,
+                     where kind = $1 and table_name = $2 and ${ownsSql('batches', 'wanted.id')})`,
     [kind, table, ids.map(String)],
   );
   return found.rows.map((row) => BigInt(row.id));
@@ -126,6 +125,11 @@ export async function forgetMovedIds(client: pg.ClientBase, { kind, table }: Kin
         and (upper_inf($3::int8multirange) or after < upper($3::int8multirange)) and upto >= lower($3::int8multirange)`,
     [kind, table, ids],
   );
+}
+
+/** SQL of the condition that a batch owns an id, with bounds for the index. */
+export function ownsSql(batches: string, id: string): string {
+  return `${batches}.state = 'owned' and ${batches}.upto >= ${id} and ${batches}.after < ${id} and ${batches}.ids @> ${id}`;
 }
 
 /** SQL of the int8range that holds one id. */

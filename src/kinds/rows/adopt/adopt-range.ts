@@ -13,7 +13,7 @@ import {
 import { advanceRange, type ClaimedRange } from '../../../postgres/ledger/ranges.js';
 import { formerRejectIds } from '../../../postgres/ledger/rejects.js';
 import { formerWithheldIds } from '../../../postgres/ledger/withheld.js';
-import type { ConfirmClaim } from '../../items-of-rows.js';
+import { type ConfirmClaim, expectUndone } from '../../items-of-rows.js';
 import { compareRange, differingRows } from '../compare/range-comparison.js';
 import type { CopyContext } from '../copy/copy-range.js';
 import { LeftOutParents } from '../left-out-parents.js';
@@ -61,6 +61,7 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
     await writer.query('begin');
     await advanceRange(writer, range, range.upto);
     await forgetMovedIds(writer, mapping, absent);
+    await expectUndone(context.itemsOfRows, writer, mapping.table, absent);
     const { ids, rows } = await adoptableRows(writer, mapping, migrationId, rest);
     const batch = { ...rest, migrated: rows, rejected: 0, warned: 0, bytes: 0, ids };
     const origin = {
@@ -118,6 +119,7 @@ async function removeOwned(
     await writer.query(`delete from ${table} where ${condition}`, [span.after.toString(), span.upto.toString(), owned]);
     await expectGone(writer, target, span, owned);
     await forgetMovedIds(writer, context.mapping, owned);
+    await expectUndone(context.itemsOfRows, writer, context.mapping.table, owned);
     await writer.query('commit');
   });
 }

@@ -8,7 +8,7 @@ import { type BatchOrigin, IdRuns, logBatches, logRemovedIds } from '../../../po
 import { forgetMovedIds, movedIds } from '../../../postgres/ledger/moved-rows.js';
 import { type RejectEntry, recordRejects, resolveRejects } from '../../../postgres/ledger/rejects.js';
 import { recordWithheld, releaseWithheld } from '../../../postgres/ledger/withheld.js';
-import type { ConfirmClaim, ItemsOfRows } from '../../items-of-rows.js';
+import { type ConfirmClaim, expectUndone, type ItemsOfRows } from '../../items-of-rows.js';
 import { BatchLog } from '../copy/batch-log.js';
 import { type CopySettings, payloadOf, refusedByTarget } from '../copy/copy-range.js';
 import { RowDataError, readConverted, TargetTransaction, timeOfMove } from '../copy/transfer.js';
@@ -140,11 +140,13 @@ async function replaceRows(
   const movedIds = moved.map((row) => row.id);
   const stays = new Set(movedIds);
   const leaving = ids.filter((id) => !stays.has(id));
-  await context.itemsOfRows.undo(mapping.table, multirangeOf(leaving), context.confirm);
+  const leavingIds = multirangeOf(leaving);
+  await context.itemsOfRows.undo(mapping.table, leavingIds, context.confirm);
   let cleared: Cleared = { owned: 0, setAside: 0 };
   const transaction = await TargetTransaction.begin(writer, mapping, async (client) => {
     await context.confirm(client);
     cleared = await clearTargetRows(client, mapping, migrationId, ids);
+    await expectUndone(context.itemsOfRows, client, mapping.table, leavingIds);
   });
   try {
     for (const row of rows) log.add(row);

@@ -11,6 +11,7 @@ import {
   type OperationResult,
 } from '../../../postgres/ledger/operation-results.js';
 import { confirmOperation, type OperationClaim } from '../../../postgres/ledger/operations.js';
+import { expectUndone } from '../../items-of-rows.js';
 import { type LeftOut, rowsLeftOut } from '../compare/left-out.js';
 import { differingRows, type RowDifference } from '../compare/range-comparison.js';
 import { LeftOutParents } from '../left-out-parents.js';
@@ -95,11 +96,13 @@ async function repairRanges(context: FollowContext, result: OperationResult, wri
     await recopyRows({ ...context, ...countingDifferences(mapping, result, differences, leftOut) }, writer, [...again]);
     // One of those that was in the target was just moved again, or taken out.
     const extra = differences.filter((row) => row.kind === 'extra' && !again.has(row.id)).map((row) => row.id);
-    await context.itemsOfRows.undo(mapping.table, multirangeOf(extra), context.confirm);
+    const extraIds = multirangeOf(extra);
+    await context.itemsOfRows.undo(mapping.table, extraIds, context.confirm);
     await atSide('cube', async () => {
       await writer.query('begin');
       await confirmOperation(writer, claim);
       const { owned, setAside } = await clearTargetRows(writer, mapping, migrationId, extra);
+      await expectUndone(context.itemsOfRows, writer, mapping.table, extraIds);
       await expectCleared(writer, mapping, extra);
       await logRemovedIds(
         writer,
@@ -188,6 +191,7 @@ async function repairMovedRows(context: FollowContext, result: OperationResult, 
         await writer.query('begin');
         await confirmOperation(writer, claim);
         await forgetMovedIds(writer, mapping, gaps.absent);
+        await expectUndone(context.itemsOfRows, writer, mapping.table, gaps.absent);
         await countOutcomes(writer, result, mapping.table, { absent: gaps.absentIds });
         const batch = { ...span, migrated: -gaps.absentIds, rejected: 0, warned: 0, bytes: 0, ids: '{}' };
         const { kind, table } = mapping;
