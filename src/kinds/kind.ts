@@ -111,8 +111,8 @@ export interface KindItems {
    */
   do(claim: ItemClaim, step: StepContext): Promise<ItemOutcome>;
   /**
-   * Undoes one step as far as it was carried out, with the same condition. Repairs and rollbacks undo an item before its row leaves; the
-   * row may still be gone, since a rollback whose undo failed removes the rows, names the item, and leaves its undo to the next.
+   * Undoes one step as far as it was carried out, with the same condition. An item is undone before its row leaves; a rollback whose undo
+   * failed names the item and keeps its row, not those of child tables, for the undo of the next. A person may still have deleted the row.
    */
   undo(claim: ItemClaim, step: StepContext): Promise<void>;
   /** Takes the rows of unfit items out of the cube, and keeps them as rejects; those that are rejects stay rejects. */

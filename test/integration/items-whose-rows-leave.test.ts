@@ -272,6 +272,31 @@ class HeldLock {
   static async take(sql: string): Promise<HeldLock> {
     const client = await addresses.cube.connect();
     await client.query('begin');
+test('a rollback keeps the row of an item that it cannot undo, and the next rollback removes both', async () => {
+  const run = await start();
+  await run.move();
+  const stuck = run.with({
+    undo: async (claim, step) => {
+      if (claim.item.id === '33') throw new Error('no');
+      await drawings.undo(claim, step);
+    },
+  });
+  expect(await stuck.rollBack()).toEqual([
+    expect.stringMatching(/^1 items were not undone: 33 \(/),
+    '1 rows of paperwork.talismans stay, since what was done to their items was not undone: id 33.',
+  ]);
+  const left = `
+    select (select array_agg(id::int) from paperwork.talismans) as rows,
+           (select count(*)::int from paperwork.talisman_orders) as orders,
+           (select array_agg(talisman_id::int) from paperwork.drawings) as drawings,
+           (select range_agg(ids)::text from ledger.batches where state = 'owned') as owned`;
+  const kept = await addresses.cube.query(left);
+  expect(kept.rows).toEqual([{ rows: [33], orders: 0, drawings: [33], owned: '{[33,34)}' }]);
+  expect(await (await start()).rollBack()).toEqual([]);
+  const gone = await addresses.cube.query(left);
+  expect(gone.rows).toEqual([{ rows: null, orders: 0, drawings: null, owned: null }]);
+});
+
     await client.query(sql);
     return new HeldLock(client);
   }

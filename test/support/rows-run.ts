@@ -185,7 +185,14 @@ export class RowsRun {
   async rollBack(reach: ReachCrashPoint = () => undefined): Promise<void> {
     await this.withWriter((claim, writer) =>
       removeMovedRows(
-        { databases: this.databases, tables: this.tables, claim, onBatch: () => undefined, reach },
+        {
+          databases: this.databases,
+          tables: this.tables,
+          claim,
+          onBatch: () => undefined,
+          reach,
+          itemsOfRows: noItems,
+        },
         writer,
       ),
     );

@@ -116,11 +116,16 @@ export class TalismanRun {
     await this.enter('done', 'cancelled');
   }
 
-  async rollBack(): Promise<void> {
+  /** Returns what could not be undone; one undo that fails does not stop the other. */
+  async rollBack(): Promise<readonly string[]> {
     const run = await this.enter('rolling_back');
-    await this.perform(this.items.undoItems, run, 'all');
-    await this.perform(this.steps.removeMovedRows, run);
-    await this.enter('done', 'rolled_back');
+    const left: string[] = [];
+    const collect = (error: Error) => void left.push(error.message);
+    await this.perform(this.items.undoItems, run, 'all').catch(collect);
+    await this.perform(this.steps.removeMovedRows, run).catch(collect);
+    if (left.length > 0) await this.enter('rolling_back', 'failed');
+    else await this.enter('done', 'rolled_back');
+    return left;
   }
 
   /** The run in its next state. */

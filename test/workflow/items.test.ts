@@ -228,10 +228,11 @@ test('a rollback undoes items before their rows', async () => {
   expect(run.ledger.calls.find(({ name }) => name === 'undoItems')?.args[1]).toBe('all');
 });
 
-test('items that could not be undone do not keep the rows, and are named', async () => {
+test('items that could not be undone keep no row but their own, and are named', async () => {
   const run = await server.begin('undo-left', (ledger) => {
     withItems(ledger, 1);
     ledger.answer('undoItems', failing('undo_incomplete'));
+    ledger.answer('removeMovedRows', failing('undo_incomplete'));
   });
   await run.ledger.untilState('waiting', 'verified');
   await run.steer('rollback');
@@ -239,7 +240,8 @@ test('items that could not be undone do not keep the rows, and are named', async
   expect(run.ledger.count('removeMovedRows')).toBe(1);
   expect(run.ledger.state?.error).toMatchObject({
     type: 'undo_incomplete',
-    message: 'Not undone: undoItems (A sentence about undo_incomplete.)',
+    message:
+      'Not undone: undoItems (A sentence about undo_incomplete.), removeMovedRows (A sentence about undo_incomplete.)',
   });
 });
 

@@ -45,14 +45,22 @@ export async function findRemainingRows(
   return { ids: row?.ids ?? '{}', count: Number(row?.count ?? 0), first: row?.first ?? [] };
 }
 
-/** The ids of a table that runs of the kind own. */
-export async function movedByKind(client: pg.ClientBase, { kind, table }: KindTable): Promise<SomeIds> {
-  const found = await client.query<{ count: string; first: string[] }>(
-    `with owned as materialized (
-       select part from unnest((select range_agg(ids) from ledger.batches where kind = $1 and table_name = $2 and state = 'owned')) as part)
-     select coalesce((select sum(${spanLength('part')}) from owned), 0) as count,
-            array(select lower(part)::text from owned order by part limit ${maxNamed}) as first`,
+/** The ids of a table that runs of the kind own, as the text of an int8multirange. */
+export async function movedByKind(client: pg.ClientBase, { kind, table }: KindTable): Promise<string> {
+  const found = await client.query<{ ids: string }>(
+    `select coalesce(range_agg(ids), '{}')::text as ids from ledger.batches where kind = $1 and table_name = $2 and state = 'owned'`,
     [kind, table],
+  );
+  return found.rows[0]?.ids ?? '{}';
+}
+
+/** Of `ids` those that are not among `others`, both the text of an int8multirange. */
+export async function idsWithout(client: pg.ClientBase, ids: string, others: string): Promise<SomeIds> {
+  const found = await client.query<{ count: string; first: string[] }>(
+    `with parts as materialized (select part from unnest($1::int8multirange - $2::int8multirange) as part)
+     select coalesce((select sum(${spanLength('part')}) from parts), 0) as count,
+            array(select lower(part)::text from parts order by part limit ${maxNamed}) as first`,
+    [ids, others],
   );
   const [row] = found.rows;
   return { count: Number(row?.count ?? 0), first: row?.first ?? [] };

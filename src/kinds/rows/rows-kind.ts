@@ -102,9 +102,9 @@ export function createRowsKind(tables: RowTables): Kind {
         return { finished: await retryRejects(repairContext(run, options, claim, step), writer, selected) };
       }),
 
-    remove: async (run, { databases, reportProgress, reach }) => {
+    remove: async (run, { databases, reportProgress, reach, itemsOfRows }) => {
       await atSide('cube', () => releaseRanges(databases.cube, run));
-      const context = { databases, tables, onBatch: reportProgress, reach };
+      const context = { databases, tables, onBatch: reportProgress, reach, itemsOfRows };
       await withClaimedWriter(
         databases,
         run,

@@ -6,7 +6,15 @@ import { quoteIdentifier } from '../../../postgres/connect.js';
 import { atSide, type Databases } from '../../../postgres/databases.js';
 import { spanLength } from '../../../postgres/ledger/moved-rows.js';
 import { confirmOperation, type OperationClaim } from '../../../postgres/ledger/operations.js';
-import { describeRemaining, findRemainingRows, movedByKind, nameIds } from '../remaining-rows.js';
+import type { ItemsOfRows } from '../../items-of-rows.js';
+import {
+  describeRemaining,
+  findRemainingRows,
+  idsWithout,
+  movedByKind,
+  nameIds,
+  type SomeIds,
+} from '../remaining-rows.js';
 import { restoreSetAside } from '../repair/set-aside.js';
 import type { RowMapping, RowTables } from '../row-mapping.js';
 
@@ -16,15 +24,16 @@ export interface RemoveContext {
   readonly claim: OperationClaim;
   readonly onBatch: (removed: { rows: number }) => void;
   readonly reach: ReachCrashPoint;
+  readonly itemsOfRows: ItemsOfRows;
 }
 
 const batchesAtOnce = 20;
 
 /**
  * Takes out of the target, children before their parents, every row that runs of the kind put there since the last rollback or complete, a few batches
- * a transaction, and puts back what repairs had set aside. Rows that no run owns stay. Goes on where it stopped when
- * called again; once all is gone it does nothing. Throws `undo_incomplete` when all was tried and something remains: the
- * runs go on to own what is still there.
+ * a transaction, and puts back what repairs had set aside. Rows that no run owns stay, and so does the row of an item of which a step
+ * could not be undone: its undo may need the row. Goes on where it stopped when called again; once all is gone it does nothing.
+ * Throws `undo_incomplete` when all was tried and something remains: the runs go on to own what is still there.
  */
 export async function removeMovedRows(context: RemoveContext, writer: pg.Client): Promise<void> {
   for (const mapping of context.tables.toReversed()) {
@@ -49,7 +58,7 @@ async function removeSome(
   writer: pg.Client,
   after: Position,
 ): Promise<Position | undefined> {
-  const { claim, reach } = context;
+  const { claim, reach, itemsOfRows } = context;
   const key = quoteIdentifier(mapping.target.key);
   const table = quoteIdentifier(mapping.target.schema, mapping.target.table);
   await writer.query('begin');
@@ -73,11 +82,12 @@ async function removeSome(
   );
   const ids = owned.rows[0]?.ids ?? '{}';
   const span = { after: BigInt(owned.rows[0]?.after ?? last.after), upto: BigInt(last.upto) };
+  const kept = await itemsOfRows.notUndone(writer, mapping.table, ids);
   // Bounds for the index; then the exact ids, since other hands may have put rows into the gaps.
   const deleted = await writer.query(
     `delete from ${table}
-      where ${key} > $1::bigint and ${key} <= $2::bigint and ${key}::bigint <@ $3::int8multirange`,
-    [span.after.toString(), span.upto.toString(), ids],
+      where ${key} > $1::bigint and ${key} <= $2::bigint and ${key}::bigint <@ ($3::int8multirange - $4::int8multirange)`,
+    [span.after.toString(), span.upto.toString(), ids, kept],
   );
   const left = await findRemainingRows(writer, mapping.target, span, ids);
   // What is still there stays owned; what is gone has no owner, and neither has a row that comes there later.
@@ -103,13 +113,17 @@ async function handedOverBy(writer: pg.Client, migrationId: string): Promise<num
   return Number(found.rows[0]?.rows);
 }
 
-async function finishRemoval({ tables, claim }: RemoveContext, writer: pg.Client): Promise<void> {
+async function finishRemoval({ tables, claim, itemsOfRows }: RemoveContext, writer: pg.Client): Promise<void> {
   await writer.query('begin');
   await confirmOperation(writer, claim);
   const incomplete: string[] = [];
   for (const mapping of tables) {
     const notRestored = await restoreSetAside(writer, mapping);
-    const left = await movedByKind(writer, mapping);
+    const owned = await movedByKind(writer, mapping);
+    const ofItems = await itemsOfRows.notUndone(writer, mapping.table, owned);
+    const kept = await idsWithout(writer, ofItems, '{}');
+    const left = await idsWithout(writer, owned, ofItems);
+    if (kept.count > 0) incomplete.push(describeKept(mapping, kept));
     if (left.count > 0) incomplete.push(describeRemaining(mapping.target, left));
     if (notRestored.count > 0) {
       const of = tables.length > 1 ? ` of ${mapping.target.schema}.${mapping.target.table}` : '';
@@ -128,4 +142,8 @@ async function finishRemoval({ tables, claim }: RemoveContext, writer: pg.Client
   throw new Failure('undo_incomplete', `${sentences.join('; ')}.`, {
     hint: 'Look for triggers, rules and rows of other hands on the table; then delete or put back by hand what is named.',
   });
+}
+
+function describeKept({ target: { schema, table } }: RowMapping, kept: SomeIds): string {
+  return `${kept.count} rows of ${schema}.${table} stay, since what was done to their items was not undone: ${nameIds(kept)}`;
 }
