@@ -246,12 +246,19 @@ test.each([
   ['no step of one', 'delete from ledger.items where item_id = 27'],
   ['not the last step of one', "delete from ledger.items where item_id = 27 and step = 'publish'"],
   ['an item undone, and not made again', "update ledger.items set state = 'undone' where item_id = 27"],
+  [
+    'a step begun again, and not made',
+    "update ledger.items set state = 'begun' where item_id = 27 and step = 'publish'",
+  ],
 ])('a run is not completed while an item in the cube lacks a step: the ledger has %s', async (_, damage) => {
   const run = await start();
   await run.move();
   expect(await run.verify()).toMatchObject({ clean: true });
   await addresses.cube.query(damage);
-  await expect(run.complete()).rejects.toMatchObject({ message: expect.stringContaining('[27,28)') });
+  await expect(run.complete()).rejects.toMatchObject({
+    message: expect.stringContaining('[27,28)'),
+    details: [{ hint: expect.stringContaining('cancel the migration') }],
+  });
   const kept = await addresses.cube.query(
     `select (select status from ledger.migrations where id = $1) as status,
             (select count(*)::int from ledger.batches where state = 'final' and migration_id = $1) as batches,
@@ -265,13 +272,6 @@ test.each([
   expect(items.rowCount).toBe(2 * count);
 });
 
-/** Locks of the cube that are held until they are released. */
-class HeldLock {
-  private constructor(private readonly client: pg.PoolClient) {}
-
-  static async take(sql: string): Promise<HeldLock> {
-    const client = await addresses.cube.connect();
-    await client.query('begin');
 test('a rollback keeps the row of an item that it cannot undo, and the next rollback removes both', async () => {
   const run = await start();
   await run.move();
@@ -297,6 +297,13 @@ test('a rollback keeps the row of an item that it cannot undo, and the next roll
   expect(gone.rows).toEqual([{ rows: null, orders: 0, drawings: null, owned: null }]);
 });
 
+/** Locks of the cube that are held until they are released. */
+class HeldLock {
+  private constructor(private readonly client: pg.PoolClient) {}
+
+  static async take(sql: string): Promise<HeldLock> {
+    const client = await addresses.cube.connect();
+    await client.query('begin');
     await client.query(sql);
     return new HeldLock(client);
   }

@@ -310,6 +310,38 @@ test('items that a repair or a retry left to do are done before the next verific
   expect(names.lastIndexOf('runItemStep')).toBeLessThan(names.lastIndexOf('verifyRows'));
 });
 
+test('items that a retry in the middle of the items left to do are done before the next verification', async () => {
+  let open = 0;
+  const run = await server.begin('reopened', (ledger) => {
+    const { done } = withItems(ledger, 2);
+    ledger.answer('countRejects', async () => ({ open, unresolved: open, topReasons: [] }));
+    ledger.next(
+      'verifyRows',
+      async () => mismatch,
+      async () => clean,
+    );
+    ledger.answer('repairRows', async () => {
+      done.delete('2');
+      open = 1000;
+      return { finished: true };
+    });
+    ledger.answer('retryRejects', async () => {
+      done.delete('1');
+      open = 0;
+      return { finished: true };
+    });
+  });
+  const { sequence } = await run.ledger.untilState('blocked', 'verifying');
+  await run.steer('repair');
+  const blocked = await run.ledger.untilState('blocked', 'verifying', sequence);
+  expect(blocked.error?.type).toBe('too_many_rejects');
+  await run.steer('rejects/retry');
+  await run.ledger.untilState('waiting', 'verified');
+  expect(itemSteps(run).slice(-4)).toEqual(['2 store', '2 publish', '1 store', '1 publish']);
+  const names = run.ledger.calls.map(({ name }) => name);
+  expect(names.lastIndexOf('runItemStep')).toBeLessThan(names.lastIndexOf('verifyRows'));
+});
+
 test('an item is started by its plan alone', async () => {
   const handle = await server.environment.client.workflow.start('itemMigration', {
     workflowId: `${newKind}/alone/1`,

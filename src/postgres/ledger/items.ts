@@ -217,38 +217,37 @@ export async function reopenItems(
 
 /**
  * Within the transaction that hands rows over: what was done to items is final, and no later rollback undoes it. `ids`, the text of
- * an int8multirange, are the items whose rows are handed over. Throws `undo_incomplete` while there is a step that this run has not
- * made: of an item that left the cube after its steps were begun; and `unexpected` when one of `ids` lacks a step.
+ * an int8multirange, are the items whose rows are handed over. Throws `undo_incomplete` while a step of another item is not undone, which
+ * left the cube after its steps were begun; and `unexpected` when one of `ids` lacks a step.
  */
 export async function finalizeItems(client: pg.ClientBase, run: RunReference, ids: string): Promise<void> {
-  const { migrationId, kind } = run;
+  const { kind } = run;
+  const table = itemTable(kind);
+  if (table === undefined) return;
   const left = await client.query<{ name: string }>(
     `select table_name || ' ' || item_id as name from ledger.items
-      where kind = $2 and (state = 'begun' or (state = 'done' and migration_id <> $1))
+      where kind = $1 and state in ('begun', 'done') and not (table_name = $2 and item_id <@ $3::int8multirange)
       group by table_name, item_id order by table_name, item_id limit 3`,
-    [migrationId, kind],
+    [kind, table, ids],
   );
   if (left.rows.length > 0)
     throw new Failure(
       'undo_incomplete',
       `Items that left the cube still have steps that were not undone: ${left.rows.map(({ name }) => name).join(', ')}.`,
-      { hint: rollBackHint },
+      {
+        hint: 'Nothing was handed over: roll the migration back, which undoes what was done to items, and move the kind again.',
+      },
     );
-  const table = itemTable(kind);
-  if (table === undefined) return;
   const lacking = await idsLackingSteps(client, run, table, ids);
   if (lacking !== '{}')
     throw new Failure('unexpected', `Not every item of ${table} was taken through all of its steps: ids ${lacking}.`, {
-      hint: rollBackHint,
+      hint: 'Nothing was handed over: cancel the migration and start another, which takes over what is in the cube and makes the steps.',
     });
   await client.query(
     `update ledger.items set state = 'final', changed_at = clock_timestamp() where kind = $1 and state = 'done'`,
     [kind],
   );
 }
-
-const rollBackHint =
-  'Nothing was handed over: roll the migration back, which undoes what was done to items, and move the kind again.';
 
 /** Of these items, the first whose steps this run has not all made, as the text of an int8multirange. */
 async function idsLackingSteps(

@@ -2,6 +2,7 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { LedgerSteps } from '../../activities/ledger-steps.js';
 import type { MigrationSteps } from '../../activities/migration-steps.js';
 import { type FailureReport, failureRule } from '../../base/failures.js';
+import type { MigrationAction } from '../../domain/migration/migration.js';
 import type { SteeringCommand } from '../lib/carried-run.js';
 import { profiles } from '../lib/retry-profiles.js';
 import type { MigrationRun } from '../lib/run.js';
@@ -58,10 +59,11 @@ async function untilFinished(work: () => Promise<{ finished: boolean }>): Promis
   }
 }
 
-/** Blocked by rejects: a person accepts them, or fixes the source and retries; then the plan counts again. */
-export async function handleRejects(run: MigrationRun, stage: MovingStage): Promise<void> {
+/** Blocked by rejects: a person accepts them, or fixes the source and retries; then the plan counts again. Returns what the person chose. */
+export async function handleRejects(run: MigrationRun, stage: MovingStage): Promise<MigrationAction> {
   const command = await run.block('too_many_rejects', await run.step(stage, () => describeRejects(run)));
   await executeCommand(run, command);
+  return command.action;
 }
 
 async function describeRejects(run: MigrationRun): Promise<FailureReport> {

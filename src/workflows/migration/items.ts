@@ -47,16 +47,24 @@ export async function itemsMigration(
   });
 }
 
-/** Takes every item through the steps that it has not made, some at the same time, round after round. */
+/**
+ * Takes every item through the steps that it has not made, some at the same time, round after round. A retry or a repair in the middle may
+ * leave earlier items to be moved, and the rounds begin again.
+ */
 async function moveItems(run: MigrationRun, stage: MovingStage): Promise<void> {
-  let after: string | null = null;
-  do {
+  for (let after: string | null = null; ; ) {
     const from: string | null = after;
     after = await run.step(stage, () => moveRound(run, from));
-    while (await run.step(stage, () => hasTooManyRejects(run))) await handleRejects(run, stage);
+    let beginsAgain = false;
+    while (await run.step(stage, () => hasTooManyRejects(run))) {
+      const action = await handleRejects(run, stage);
+      if (action === 'rejects/retry' || action === 'repair') beginsAgain = true;
+    }
     // No child is at work here: each round waits for its own.
     await run.renewHistory();
-  } while (after !== null);
+    if (beginsAgain) after = null;
+    else if (after === null) break;
+  }
   // A round that was stopped between an unfit item and its children has left these in the cube.
   await run.step(stage, () => rejectItems(run.reference, []));
 }
