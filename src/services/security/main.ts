@@ -23,7 +23,7 @@ await runCubeProgram('security-cube', async (program) => {
     secret,
     reloadSecrets,
     record: audit.record,
-    limiter: createRateLimiter({ redis: counters, name: 'security', clock: basics.clock }),
+    limiter: createRateLimiter({ redis: counters, name: 'security' }),
     dependencies: {},
     // Validation needs neither; issuing needs the audit.
     optionalDependencies: { redis: () => redis.ping(), ...audit.dependency },
