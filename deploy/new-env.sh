@@ -28,6 +28,11 @@ stand_in() {
 
 new=".env.new.$$"
 trap 'rm -f "$new"' EXIT
+# A shell that a signal ends runs no EXIT trap by itself.
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+# A file that is there already is not written into.
+set -C
 while IFS= read -r line; do
   case "$line" in
     *_PASSWORD= | *_SECRET=) echo "$line$(secret)" ;;

@@ -1,4 +1,6 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
@@ -17,6 +19,7 @@ import {
 import { MissingVariable, parseEnvFile } from '../../support/compose/interpolation.js';
 import { newEnvironment } from '../../support/compose/new-environment.js';
 import { brokenRules } from '../../support/compose/rules.js';
+import { until } from '../../support/conditions.js';
 
 /** docker-compose.yml, by the rules of Compose and by this project's own. */
 const root = packageRoot();
@@ -38,6 +41,37 @@ test('the new .env is readable by its user alone, and a second call leaves it as
   expect(() => newEnvironment(checkout)).toThrow('.env is there already; it was not changed.');
   expect(readFileSync(file, 'utf8')).toBe(written);
   expect(readdirSync(checkout).sort()).toEqual(['.env', '.env.example', 'deploy']);
+});
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 143],
+] as const)('the script that %s ends while it writes .env leaves no file with secrets', async (signal, code) => {
+  const checkout = mkdtempSync(join(folder, 'checkout-'));
+  cpSync(join(root, 'deploy/new-env.sh'), join(checkout, 'deploy/new-env.sh'));
+  // The script reads on until it is ended.
+  execFileSync('mkfifo', [join(checkout, '.env.example')]);
+  const script = spawn('sh', ['deploy/new-env.sh'], { cwd: checkout, stdio: 'ignore' });
+  const writer = spawn('sh', ['-c', "exec >.env.example; echo 'CUBE_JWT_SECRET='; exec sleep 60"], { cwd: checkout });
+  const parts = () => readdirSync(checkout).filter((name) => name.startsWith('.env.new.'));
+  await until('the secret', async () => parts().some((name) => statSync(join(checkout, name)).size > 40));
+  script.kill(signal);
+  writer.kill();
+  expect(await once(script, 'exit')).toEqual([code, null]);
+  expect(readdirSync(checkout).sort()).toEqual(['.env.example', 'deploy']);
+});
+
+test('git keeps no .env and no part of one, but the example', () => {
+  const checkout = mkdtempSync(join(folder, 'checkout-'));
+  execFileSync('git', ['init', '-q'], { cwd: checkout });
+  cpSync(join(root, '.gitignore'), join(checkout, '.gitignore'));
+  for (const name of ['.env', '.env.new.1', '.env.example']) writeFileSync(join(checkout, name), '');
+  const listed = execFileSync('git', ['ls-files', '--others', '--exclude-standard'], {
+    cwd: checkout,
+    encoding: 'utf8',
+  });
+  expect(listed.trim().split('\n')).toEqual(['.env.example', '.gitignore']);
 });
 
 describe('by the rules of Compose', () => {
