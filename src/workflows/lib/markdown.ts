@@ -23,9 +23,16 @@ export function listBlock(title: string, items: readonly string[]): string {
   return block([title, ...items.map((item) => `- ${item}`)]);
 }
 
-/** Text of a server or a person as it is: on one line, without a link, an image or an element. Code in backticks stays. */
+/**
+ * Text of a server or a person as it is: on one line, without a link, an image or an element. Code in backticks stays. An
+ * address has a space where the Web UI would make a link of it, which no escape prevents.
+ */
 export function plainText(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').replaceAll(/[<>[\]|*]/g, (character) => `\\${character}`);
+  return text
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll('://', ': //')
+    .replaceAll(/\bwww\./gi, (start) => `${start.slice(0, -1)} .`)
+    .replaceAll(/[\\<>[\]()|*&!]/g, (character) => `\\${character}`);
 }
 
 /** The blocks as one text, without empty ones; what is too long for the Web UI is cut at the end. */
