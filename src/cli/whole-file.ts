@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { link, lstat, open, rename, rm } from 'node:fs/promises';
+import { link, lstat, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -9,9 +9,13 @@ import { Failure, toFailure } from '../base/failures.js';
 
 const interruptions = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+/** A partial file that is older belongs to no export that still runs: one that does changes its file all the time. */
+const maxPartialAgeMillis = 60 * 60 * 1000;
+
 /**
  * Writes a file that its owner alone can read, with all of `content` or not at all: a name that exists keeps its file unless
- * `overwrite` says otherwise, and what was written until an error or an interruption is removed.
+ * `overwrite` says otherwise, and what was written until an error or an interruption is removed. A process that was killed
+ * leaves it: the next call that writes into the same folder removes it.
  */
 export async function writeWholeFile(file: string, content: Readable, overwrite: boolean): Promise<void> {
   const partial = join(dirname(file), `.${basename(file)}.${randomUUID()}.partial`);
@@ -24,6 +28,7 @@ export async function writeWholeFile(file: string, content: Readable, overwrite:
   for (const signal of interruptions) process.once(signal, interrupted);
   try {
     await refuseExisting(file, overwrite);
+    await removeLeftovers(dirname(file));
     const handle = await open(partial, 'wx', 0o600);
     // It closes the handle too; what it wrote is on the disk before the file gets its name.
     await pipeline(content, handle.createWriteStream({ flush: true }));
@@ -34,6 +39,19 @@ export async function writeWholeFile(file: string, content: Readable, overwrite:
   } finally {
     await rm(partial, { force: true }).catch(() => undefined);
     for (const signal of interruptions) process.off(signal, interrupted);
+  }
+}
+
+const partialName = /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.partial$/;
+
+/** Removes what exports of this user that were killed left in a folder. */
+async function removeLeftovers(folder: string): Promise<void> {
+  // A folder that may be written to but not listed keeps them.
+  const names = await readdir(folder).catch((): string[] => []);
+  for (const path of names.filter((name) => partialName.test(name)).map((name) => join(folder, name))) {
+    const found = await lstat(path).catch(() => undefined);
+    const own = found?.isFile() === true && found.uid === process.geteuid?.();
+    if (own && Date.now() - found.mtimeMs > maxPartialAgeMillis) await rm(path, { force: true }).catch(() => undefined);
   }
 }
 
