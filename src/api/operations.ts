@@ -29,8 +29,11 @@ const repaired = schemaOf<RepairCounts>()(
     set_aside: rows('of all these, rows that no run had put there: kept in the ledger'),
     rejected: rows('of all these, rows of legacy that cannot be moved'),
     rejects_moved: rows('rejects that could be moved after all'),
+    rejects_gone: rows('rejects of which legacy no longer has the row'),
     children_moved: rows('rows of child tables that follow no reject any more'),
     children_withheld: rows('rows of child tables that follow a reject now'),
+    children_rejected: rows('rows of child tables that had followed a reject and became rejects themselves'),
+    children_gone: rows('rows of child tables that had followed a reject and that legacy no longer has'),
   }),
 );
 

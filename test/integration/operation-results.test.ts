@@ -117,3 +117,15 @@ test.each([undefined, 'before-repair-commit', 'after-repair-commit'])(
     expect((await run.verify()).clean).toBe(true);
   },
 );
+
+test('a repair of nothing but rejects whose rows legacy deleted says so', async () => {
+  const [deleted, also] = await rejectThousand();
+  await databases.legacy.query('delete from saju_records where id in ($1, $2)', [deleted, also]);
+  expect((await run.verify()).clean).toBe(false);
+  await run.repair();
+  expect(await lastOperation()).toMatchObject({
+    repaired: { rejects_gone: 2, extra: 0, rejected: 0 },
+    summary: 'Rows repaired: 2 that had been rejected and that legacy no longer has.',
+  });
+  expect((await run.verify()).clean).toBe(true);
+});

@@ -190,6 +190,10 @@ describe('children of a rejected parent', () => {
     });
     await run.repair();
     await expectCleanAndEqual();
+    expect((await readMigration(databases.cube, run.id))?.last_operation).toMatchObject({
+      repaired: { children_withheld: 2, children_gone: 1, children_moved: 0, children_rejected: 0 },
+      summary: 'Rows repaired: 2 that follow a reject now, 1 that had followed a reject and that legacy no longer has.',
+    });
     expect(await rejects()).toEqual(['shelves 3 8', 'shelves 4 9', 'books 4 3', 'books 44 3', 'loans 9']);
   });
 

@@ -38,10 +38,16 @@ export interface RepairCounts {
   readonly rejected: number;
   /** Rejects that could be moved after all. */
   readonly rejects_moved: number;
+  /** Rejects of which legacy no longer has the row. */
+  readonly rejects_gone: number;
   /** Rows of child tables that were moved, since what they followed is no reject any more. */
   readonly children_moved: number;
   /** Rows of child tables that were taken out, since their parent is a reject now. */
   readonly children_withheld: number;
+  /** Rows of child tables that became rejects themselves, since what they followed is no reject any more. */
+  readonly children_rejected: number;
+  /** Rows of child tables that had followed a reject and that legacy no longer has. */
+  readonly children_gone: number;
 }
 
 /** The last retry or repair of a run. */
@@ -102,8 +108,11 @@ function repairCounts(counts: OutcomeCounts): RepairCounts {
     set_aside: counts.set_aside ?? 0,
     rejected: counts.rejected ?? 0,
     rejects_moved: counts.rejects_moved ?? 0,
+    rejects_gone: counts.rejects_gone ?? 0,
     children_moved: counts.children_moved ?? 0,
     children_withheld: counts.children_withheld ?? 0,
+    children_rejected: counts.children_rejected ?? 0,
+    children_gone: counts.children_gone ?? 0,
   };
 }
 
@@ -132,8 +141,11 @@ function describeRepair(counts: RepairCounts, isFinished: boolean): string {
     ...some(counts.unrecorded, 'that the ledger did not know'),
     ...some(counts.absent, 'that the ledger knew and the cube did not have'),
     ...some(counts.rejects_moved, 'that had been rejected'),
+    ...some(counts.rejects_gone, 'that had been rejected and that legacy no longer has'),
     ...some(counts.children_moved, 'that had followed a reject'),
     ...some(counts.children_withheld, 'that follow a reject now'),
+    ...some(counts.children_rejected, 'that had followed a reject and became rejects'),
+    ...some(counts.children_gone, 'that had followed a reject and that legacy no longer has'),
   ];
   const end = isFinished ? '' : ' so far';
   if (parts.length === 0) return `No row was repaired${end}.`;

@@ -65,11 +65,12 @@ export async function repairTables(context: RepairContext, writer: pg.Client): P
 
 function countingChildren({ mapping: { table } }: FollowContext, result: OperationResult) {
   return {
-    count: (client: pg.ClientBase, { moved, withheld, rejects, setAside }: RecopiedRows) =>
+    count: (client: pg.ClientBase, { moved, withheld, rejects, gone, setAside }: RecopiedRows) =>
       countOutcomes(client, result, table, {
         children_moved: moved.length,
         children_withheld: withheld.length,
-        rejected: rejects.length,
+        children_rejected: rejects.length,
+        children_gone: gone.length,
         set_aside: setAside,
       }),
   };
@@ -141,19 +142,34 @@ function countingDifferences(
 ) {
   const kinds = new Map(differences.map(({ id, kind }) => [id, kind]));
   const rejected = new Set(leftOut.rejected);
+  const withheld = new Set(leftOut.withheld);
   return {
-    count: async (client: pg.ClientBase, { ids, moved, rejects, setAside }: RecopiedRows) => {
-      const counts = { missing: 0, different: 0, extra: 0, repeated: 0, rejects_moved: 0, children_moved: 0 };
+    count: async (client: pg.ClientBase, { ids, moved, rejects, gone, setAside }: RecopiedRows) => {
+      const differing = { missing: 0, different: 0, extra: 0, repeated: 0 };
+      const leftOutRows = {
+        rejects_moved: 0,
+        rejects_gone: 0,
+        children_moved: 0,
+        children_rejected: 0,
+        children_gone: 0,
+      };
       for (const id of ids) {
         const kind = kinds.get(id);
-        if (kind !== undefined) counts[outcomeOf[kind]]++;
+        if (kind !== undefined) differing[outcomeOf[kind]]++;
       }
       for (const id of moved) {
-        if (!kinds.has(id)) counts[rejected.has(id) ? 'rejects_moved' : 'children_moved']++;
+        if (!kinds.has(id)) leftOutRows[rejected.has(id) ? 'rejects_moved' : 'children_moved']++;
+      }
+      for (const id of gone) {
+        if (!kinds.has(id)) leftOutRows[rejected.has(id) ? 'rejects_gone' : 'children_gone']++;
+      }
+      for (const { sourceId } of rejects) {
+        if (!kinds.has(sourceId) && withheld.has(sourceId)) leftOutRows.children_rejected++;
       }
       // One that is in the target although it is a reject is extra there.
       const became = rejects.filter(({ sourceId }) => kinds.has(sourceId) && kinds.get(sourceId) !== 'extra');
-      await countOutcomes(client, result, table, { ...counts, rejected: became.length, set_aside: setAside });
+      const rows = { ...differing, ...leftOutRows };
+      await countOutcomes(client, result, table, { ...rows, rejected: became.length, set_aside: setAside });
     },
   };
 }
