@@ -103,7 +103,10 @@ export interface Kind {
 }
 
 export interface KindItems {
-  /** Items in the cube behind the id `after`, in the order of their ids; fewer than `max` only at the end. */
+  /**
+   * Items in the cube behind the id `after`, in the order of their ids; fewer than `max` only at the end. The engine skips rows that no
+   * run owns.
+   */
   list(run: RunReference, after: string | null, max: number, step: StepContext): Promise<readonly ItemRef[]>;
   /**
    * Carries one step out (`claim.step` of `claim.item`), or finds it carried out. What it writes into the cube database is conditional on
