@@ -58,7 +58,7 @@ const columns = [
 
 /**
  * RFC 4180 with a byte order mark, without which spreadsheets do not read Hangul. A text that a spreadsheet would take for a
- * formula begins with an apostrophe.
+ * formula begins with an apostrophe, also where the spreadsheet ends a cell at a semicolon, as in some countries.
  */
 function csvOf(rejects: AsyncIterable<ListedReject>): Readable {
   const csv = stringify({
@@ -67,6 +67,7 @@ function csvOf(rejects: AsyncIterable<ListedReject>): Readable {
     columns: [...columns],
     record_delimiter: 'windows',
     escape_formulas: true,
+    quoted_string: true,
   });
   // An error of either ends both, and reaches whatever reads them.
   return pipeline(Readable.from(recordsOf(rejects)), csv, () => undefined);
@@ -83,14 +84,21 @@ async function* recordsOf(
       // A number, so that one below zero is not taken for a formula.
       id: BigInt(id),
       reason,
-      detail: plain(text),
+      detail: cellText(text),
       children,
       attempts,
       resolution,
-      by: by === null ? null : plain(by),
-      why: why === null ? null : plain(why),
+      by: by === null ? null : cellText(by),
+      why: why === null ? null : cellText(why),
       at,
-      contents: 'payload' in reject ? jsonLine(reject.payload) : null,
+      // In JSON a semicolon is always inside a text, where it may be an escape.
+      contents: 'payload' in reject ? jsonLine(reject.payload).replaceAll(';', '\\u003b') : null,
     };
   }
+}
+
+/** On one line and without white space at its ends, so that no part of it begins a row or hides how it begins. */
+function cellText(text: string): string {
+  const line = plain(text.replaceAll(/[\s\u0085]+/g, ' ')).trim();
+  return line.replaceAll(/;[\s"]*(?=[=+\-@＝＋－＠])/g, "$&'");
 }

@@ -146,16 +146,35 @@ test('an export replaces a file only where that is said', async () => {
 });
 
 test('a cell that a spreadsheet would take for a formula begins with an apostrophe', async () => {
-  const whys = ['=cmd()', '+1', '-1', '@sum', '\t=x', 'plain, with "quotes"\nand a second line'];
+  const whys = [
+    ['=cmd()', "'=cmd()"],
+    ['+1', "'+1"],
+    ['-1', "'-1"],
+    ['@sum', "'@sum"],
+    ['\t=x', "'=x"],
+    ['plain, with "quotes"\nand a second line', 'plain, with "quotes" and a second line'],
+    ["ok\n=cmd|'/C calc'!A0", "ok =cmd|'/C calc'!A0"],
+    ["ok;=cmd|'/C calc'!A0", "ok;'=cmd|'/C calc'!A0"],
+    ['ok; "=cmd"', `ok; "'=cmd"`],
+  ] as const;
   const ids = [...databases.rejected.keys()].slice(0, whys.length);
   await databases.cube.query(
     `update ledger.rejects set resolution = 'accepted', accepted_by = '=kim', accepted_why = why, accepted_at = now()
        from unnest($1::bigint[], $2::text[]) as given (id, why) where source_id = given.id`,
-    [ids, whys],
+    [ids, whys.map(([why]) => why)],
   );
-  await rejects('--export', file('formulas.csv'), '--resolution', 'accepted');
+  await databases.cube.query(
+    `update ledger.rejects set payload = payload || jsonb_build_object('interpretation', $2::text) where source_id = $1`,
+    [ids[0], "ok;=cmd|'/C calc'!A0"],
+  );
+  await rejects('--export', file('formulas.csv'), '--resolution', 'accepted', '--show-contents');
+  const rows = readFileSync(file('formulas.csv'), 'utf8').trimEnd().split('\r\n').slice(1);
+  expect(rows).toHaveLength(whys.length);
+  for (const row of rows) expect(row).toMatch(/^"saju_records",\d+,"[^\n]*$/);
+  expect(rows.join('')).not.toMatch(/;[\s"]*=/);
   const read = new Map(readExport(file('formulas.csv')).map((row) => [row.id, row]));
-  expect(ids.map((id) => read.get(id)?.why)).toEqual(["'=cmd()", "'+1", "'-1", "'@sum", "'\t=x", whys[5]]);
+  expect(ids.map((id) => read.get(id)?.why)).toEqual(whys.map(([, cell]) => cell));
+  expect(read.get(ids[0] ?? '')?.contents).toMatchObject({ interpretation: "ok;=cmd|'/C calc'!A0" });
   expect(read.get(ids[0] ?? '')?.by).toBe("'=kim");
   await databases.cube.query("update ledger.rejects set resolution = 'open' where source_id = any ($1)", [ids]);
 });
