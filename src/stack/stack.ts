@@ -124,8 +124,13 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
     }
     if (temporal !== undefined) {
       log(`starting temporal on port ${settings.ports.temporal}, its Web UI on ${settings.ports.temporalUi}`);
-      for (const process of temporal.processes(await fetch('temporal')))
-        await supervisor.bringUp([{ ...process, check: check('temporal') }]);
+      for (const process of temporal.processes(await fetch('temporal'))) {
+        const checkServer = async () => {
+          await process.check?.();
+          await check('temporal')();
+        };
+        await supervisor.bringUp([{ ...process, check: checkServer }]);
+      }
     }
     const databasesOf = ({ readers, roles }: Pick<StackProgram, 'readers' | 'roles'>) =>
       databaseVariables(variablesOf(...readers), roles, settings, own);

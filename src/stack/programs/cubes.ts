@@ -12,6 +12,7 @@ import type { Release } from '../../domain/deployment/releases.js';
 import type { StackHome } from '../../state/home.js';
 import { choosePort } from '../../state/ports.js';
 import { isAlive } from '../../state/process-identity.js';
+import { refuseStranger } from '../servers/port-holder.js';
 import { ManagedProcess, type ProcessSpec } from './managed-process.js';
 import { isReady, programFile } from './program-process.js';
 import type { RunCube } from './programs.js';
@@ -171,6 +172,7 @@ export class CubeSupervisor {
       version: wanted.version,
       stopSignal: 'SIGTERM',
       ready: () => isReady(`http://127.0.0.1:${port}`),
+      check: () => refuseStranger(port),
     };
   }
 }

@@ -17,6 +17,7 @@ export interface ProcessSpec {
   readonly folder?: string;
   readonly port: number | null;
   readonly version: string;
+  /** Whether it serves; throws `conflict` when another user's program answers in its place. */
   readonly ready: (pid: number) => Promise<boolean>;
   readonly stopSignal: NodeJS.Signals;
   /** Throws when the program is not what it should be: then it is not started. */
@@ -35,6 +36,7 @@ export class ManagedProcess {
   private started = 0;
   private ended: string | null = null;
   private refused = false;
+  private conflict: Failure | undefined;
 
   constructor(
     readonly spec: ProcessSpec,
@@ -45,7 +47,7 @@ export class ManagedProcess {
   async adopt(left: ProcessIdentity | undefined): Promise<void> {
     if (left === undefined || !isAlive(left)) return;
     this.identity = left;
-    if (await this.spec.ready(left.pid).catch(() => false)) this.state = 'ready';
+    if (await this.looksReady(left.pid)) this.state = 'ready';
     else await this.stop(5000);
   }
 
@@ -53,7 +55,7 @@ export class ManagedProcess {
   async attend(): Promise<boolean> {
     if (this.identity !== undefined && isAlive(this.identity)) {
       if (this.state === 'ready') return false;
-      if (!(await this.spec.ready(this.identity.pid).catch(() => false))) return false;
+      if (!(await this.looksReady(this.identity.pid))) return false;
       this.state = 'ready';
       this.backOff = firstBackOff;
       return true;
@@ -65,12 +67,13 @@ export class ManagedProcess {
     return true;
   }
 
-  /** Waits until it is ready; throws when that takes longer than `millis`. */
+  /** Waits until it is ready; throws when that takes longer than `millis`, or another user's program has its port. */
   async awaitReady(millis: number, onChange: () => void): Promise<void> {
     const deadline = Date.now() + millis;
     while (!this.isReady) {
       if (await this.attend()) onChange();
       if (this.isReady) return;
+      this.refuseConflict();
       if (this.refused) throw this.notReady(`${this.spec.name} refused to start.`);
       if (Date.now() > deadline) {
         const ended =
@@ -102,6 +105,23 @@ export class ManagedProcess {
     });
   }
 
+  /** Throws when another user's program has its port. */
+  refuseConflict(): void {
+    if (this.conflict !== undefined) throw this.conflict;
+  }
+
+  private async looksReady(pid: number): Promise<boolean> {
+    this.conflict = undefined;
+    return this.spec.ready(pid).catch((error: unknown) => {
+      this.noteConflict(error);
+      return false;
+    });
+  }
+
+  private noteConflict(error: unknown): void {
+    if (error instanceof Failure && error.type === 'conflict') this.conflict = error;
+  }
+
   private get isReady(): boolean {
     return this.state === 'ready';
   }
@@ -127,10 +147,12 @@ export class ManagedProcess {
 
   /** A reason why not goes to the log of the program, whose own words are missing there. */
   private async mayStart(): Promise<boolean> {
+    this.conflict = undefined;
     try {
       await this.spec.check?.();
       return true;
     } catch (error) {
+      this.noteConflict(error);
       const { message } = toFailure(error);
       this.ended = `was not started: ${message}`;
       appendLine(this.logFile, message);

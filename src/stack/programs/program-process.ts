@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { packageRoot, packageVersion } from '../../base/package-root.js';
+import { answersAsOurs, refuseStranger } from '../servers/port-holder.js';
 import type { ProcessSpec } from './managed-process.js';
 import { programEnvironment } from './program-environment.js';
 import type { StackProgram } from './programs.js';
@@ -20,10 +21,13 @@ export function programProcess(
       ...programEnvironment(program.readers, env, databases),
       ...listens?.environment(env),
     },
-    port: url === undefined ? null : Number(new URL(url).port),
+    port: url === undefined ? null : portOf(url),
     version: packageVersion(),
     stopSignal: 'SIGTERM',
     ready: async () => url === undefined || (await isReady(url, listens?.path)),
+    check: async () => {
+      if (url !== undefined) await refuseStranger(portOf(url));
+    },
   };
 }
 
@@ -32,9 +36,15 @@ export function programFile(entry: string): string {
   return join(packageRoot(), 'dist', entry);
 }
 
-/** Whether a program says that it can serve. */
-export async function isReady(url: string, path = '/ready'): Promise<boolean> {
-  const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(2000) });
-  await response.body?.cancel();
-  return response.ok;
+/** Whether a program of ours on this machine says that it can serve. Throws `conflict` when another user's program has its port. */
+export function isReady(url: string, path = '/ready'): Promise<boolean> {
+  return answersAsOurs(portOf(url), async () => {
+    const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(2000) });
+    await response.body?.cancel();
+    return response.ok;
+  });
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
 }

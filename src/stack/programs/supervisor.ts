@@ -43,6 +43,7 @@ export class Supervisor {
       await cubes.attend();
       this.record();
       if (cubes.isServing) return;
+      for (const process of cubes.processes) process.refuseConflict();
       if (Date.now() > deadline)
         throw new Failure('unexpected', `Not every cube became ready within ${millis / 1000} s.`, {
           hint: `Their logs are in ${this.home.fileOf('logs')}.`,

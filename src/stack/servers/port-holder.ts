@@ -24,6 +24,14 @@ export async function refuseStranger(port: number, account: number | null = null
   if (!(await isPortFree(port))) isOurs(port, account);
 }
 
+/**
+ * Whether what answers `look` listens on `port` and is ours. Throws when another user's program listens there: before `look`
+ * sends anything, or after it, when the port changed hands meanwhile.
+ */
+export async function answersAsOurs(port: number, look: () => Promise<boolean>): Promise<boolean> {
+  return isOurs(port) && (await look()) && isOurs(port);
+}
+
 /** 127.0.0.1 and the addresses that take it in, in IPv4 and IPv6, as the kernel writes them on this processor. */
 const addresses: ReadonlySet<string> = new Set([
   '0100007F',

@@ -4,6 +4,7 @@ import { readKey, temporalKeys } from '../../state/temporal-keys.js';
 import { artifacts } from '../downloads/artifacts.js';
 import type { ProcessSpec } from '../programs/managed-process.js';
 import { isReady, programFile } from '../programs/program-process.js';
+import { answersAsOurs, refuseStranger } from '../servers/port-holder.js';
 import { listens } from '../servers/reachable.js';
 import { serverEnvironment } from '../servers/server-environment.js';
 import { innerPorts } from './inner-ports.js';
@@ -25,7 +26,10 @@ export function openTemporal(home: StackHome, program: string, ports: Ports): re
       command,
       args,
       ready: async (pid) =>
-        !isInOtherNetwork(pid) && (await listens(ports.temporal)) && (await listens(ports.temporalUi)),
+        !isInOtherNetwork(pid) &&
+        (await answersAsOurs(ports.temporal, () => listens(ports.temporal))) &&
+        (await answersAsOurs(ports.temporalUi, () => listens(ports.temporalUi))),
+      check: () => refuseStrangers(ports),
     },
   ];
 }
@@ -68,9 +72,15 @@ export function closedTemporal(
       port: ports.temporalUi,
       version: packageVersion(),
       stopSignal: 'SIGTERM',
-      ready: () => isReady(`http://127.0.0.1:${ports.temporalUi}`, readyPath),
+      ready: () => answersAsOurs(ports.temporal, () => isReady(`http://127.0.0.1:${ports.temporalUi}`, readyPath)),
+      check: () => refuseStrangers(ports),
     },
   ];
+}
+
+async function refuseStrangers(ports: Ports): Promise<void> {
+  await refuseStranger(ports.temporal);
+  await refuseStranger(ports.temporalUi);
 }
 
 /** Where the keys of a stack's closed Temporal are. */

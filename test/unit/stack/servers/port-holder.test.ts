@@ -4,10 +4,14 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { programProcess } from '../../../../src/stack/programs/program-process.js';
+import { programs, type StackProgram } from '../../../../src/stack/programs/programs.js';
+import { Supervisor } from '../../../../src/stack/programs/supervisor.js';
 import { prepareDatabase } from '../../../../src/stack/servers/embedded-database.js';
 import { isOurs, listenerUsers, refuseStranger } from '../../../../src/stack/servers/port-holder.js';
 import { type PostgresServer, postgresProcess } from '../../../../src/stack/servers/postgres-server.js';
 import { redisProcess } from '../../../../src/stack/servers/redis-server.js';
+import { closedTemporal, openTemporal } from '../../../../src/stack/temporal/server.js';
 import { StackHome } from '../../../../src/state/home.js';
 import { canBeStranger, listeningStranger } from '../../../support/stranger.js';
 
@@ -44,16 +48,56 @@ describe.skipIf(!canBeStranger)("another user's program on a port that the stack
   const settings = () => new StackHome(folder).settings(new Set());
   const redis = (port: number) => redisProcess(new StackHome(folder), { program: 'redis', port, password: 'secret' });
 
+  const gateway = (port: number) => {
+    const program = programs.find(({ name }) => name === 'api-gateway-cube') as StackProgram;
+    return programProcess(program, { GATEWAY_URL: `http://127.0.0.1:${port}` }, {});
+  };
+  const temporal = (ports: { temporal: number; temporalUi: number }) =>
+    openTemporal(new StackHome(folder), 'temporal', ports)[0];
+  const front = (ports: { temporal: number; temporalUi: number }) =>
+    closedTemporal(new StackHome(folder), 'temporal', ports, 'root')[1];
+
   test.each([
     ['PostgreSQL that gets ready', (port: number) => postgresProcess(server(port)).ready(1)],
     ['a server that is to start', (port: number) => refuseStranger(port, account)],
     ['PostgreSQL that is prepared', async (port: number) => prepareDatabase(server(port), await settings(), 'cube')],
     ['Redis that gets ready', (port: number) => redis(port).ready(1)],
+    ['a program that gets ready', (port: number) => gateway(port).ready(1)],
+    ['a program that is to start', async (port: number) => gateway(port).check?.()],
+    [
+      'an open Temporal that gets ready',
+      async (port: number) => temporal({ temporal: port, temporalUi: 1 })?.ready(process.pid),
+    ],
+    [
+      'an open Temporal that is to start',
+      async (port: number) => temporal({ temporal: 1, temporalUi: port })?.check?.(),
+    ],
+    ['a front that gets ready', async (port: number) => front({ temporal: port, temporalUi: 1 })?.ready(1)],
+    ['a front that is to start', async (port: number) => front({ temporal: 1, temporalUi: port })?.check?.()],
   ])('is not taken for %s, and gets nothing', async (_, look) => {
     const stranger = await listeningStranger();
     await expect(look(stranger.port)).rejects.toThrow(
       `Port ${stranger.port} is held by another user's program (user id 65534).`,
     );
+    expect(await stranger.told()).toBe('');
+  });
+
+  test.each([
+    ['before a program is started', gateway],
+    // As when the port is taken while the program loads.
+    ['after it was started', (port: number) => ({ ...gateway(port), check: async () => undefined })],
+  ])('stops the start of the stack at once when it took the port %s', async (_, specOf) => {
+    const stranger = await listeningStranger();
+    const home = new StackHome(mkdtempSync(join(folder, 'home-')));
+    home.prepare();
+    const supervisor = new Supervisor(home);
+    const spec = { ...specOf(stranger.port), args: ['-e', 'setTimeout(() => undefined, 60_000)'] };
+    const before = Date.now();
+    await expect(supervisor.bringUp([spec])).rejects.toThrow(
+      `Port ${stranger.port} is held by another user's program (user id 65534).`,
+    );
+    expect(Date.now() - before).toBeLessThan(10_000);
+    await supervisor.stop();
     expect(await stranger.told()).toBe('');
   });
 });
