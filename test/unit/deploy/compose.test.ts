@@ -51,7 +51,7 @@ test.each([
   const checkout = mkdtempSync(join(folder, 'checkout-'));
   cpSync(join(root, 'deploy/new-env.sh'), join(checkout, 'deploy/new-env.sh'));
   // The script reads on until it is ended.
-  execFileSync('mkfifo', [join(checkout, '.env.example')]);
+  execFileSync('sh', ['-c', 'mkfifo .env.example'], { cwd: checkout });
   const script = spawn('sh', ['deploy/new-env.sh'], { cwd: checkout, stdio: 'ignore' });
   const writer = spawn('sh', ['-c', "exec >.env.example; echo 'CUBE_JWT_SECRET='; exec sleep 60"], { cwd: checkout });
   const parts = () => readdirSync(checkout).filter((name) => name.startsWith('.env.new.'));
