@@ -75,6 +75,23 @@ test.each(['before-repair-commit', 'after-repair-commit'])(
   },
 );
 
+test('a retry that dies counts a reject that got another reason once, and one that has finished does nothing more', async () => {
+  const [other] = await rejectThousand();
+  await databases.legacy.query("update saju_records set user_id = 'mended', birth_hour = 25 where id = $1", [other]);
+  await expect(run.retryRejects('all', crashAt('after-repair-commit'))).rejects.toThrow();
+  await run.retryRejects();
+  const counts = { tried: 1000, moved: 0, as_before: 999, other_reason: 1 };
+  expect(await lastOperation()).toMatchObject({ finished_at: expect.any(String), retried: counts });
+  const attempts = async () =>
+    (await databases.cube.query('select sum(attempts) as attempts from ledger.rejects')).rows[0]?.attempts;
+  const before = await attempts();
+  expect(Number(before)).toBe(2000);
+  await databases.legacy.query("update saju_records set user_id = 'mended', birth_hour = 1 where id = $1", [other]);
+  await run.retryAgain();
+  expect(await lastOperation()).toMatchObject({ retried: counts });
+  expect(await attempts()).toBe(before);
+});
+
 test('a retry of some ids or of one reason counts those alone', async () => {
   const [first, second] = await rejectThousand();
   await run.retryRejects([first, second].map((id) => ({ table: 'saju_records', id: id ?? '' })));

@@ -171,6 +171,7 @@ export class RowsRun {
   }
 
   async repair(reach: ReachCrashPoint = () => undefined): Promise<void> {
+    await this.recordCommand('repair');
     await this.withWriter((claim, writer) => repairTables({ ...this.repairContext(claim), reach }, writer));
   }
 
@@ -178,7 +179,13 @@ export class RowsRun {
     rows: Parameters<typeof retryRejects>[2] = 'all',
     reach: ReachCrashPoint = () => undefined,
   ): Promise<void> {
+    await this.recordCommand('rejects/retry');
     await this.withWriter((claim, writer) => retryRejects({ ...this.repairContext(claim), reach }, writer, rows));
+  }
+
+  /** Another attempt at the last retry, as one whose worker was lost after the last commit. */
+  async retryAgain(): Promise<void> {
+    await this.withWriter((claim, writer) => retryRejects(this.repairContext(claim), writer, 'all'));
   }
 
   /** Removes what runs of the kind put there and ends the run on record, so that another one may start. */
@@ -219,6 +226,19 @@ export class RowsRun {
       reach,
       itemsOfRows: noItems,
     };
+  }
+
+  /** Gives each retry or repair a command of its own, but for what an attempt that died has left of one. */
+  private async recordCommand(action: 'repair' | 'rejects/retry'): Promise<void> {
+    await this.databases.cube.query(
+      `insert into ledger.events (migration_id, what, by)
+       select $1, $2, 'test' where not exists (
+         select from ledger.operations where migration_id = $1 and action = $2 and finished_at is null)
+         and not exists (
+           select from ledger.events where migration_id = $1 and what = $2
+              and id > (select coalesce(max(event_id), 0) from ledger.operations where migration_id = $1 and action = $2))`,
+      [this.id, action],
+    );
   }
 
   private claim(): Promise<OperationClaim> {

@@ -8,6 +8,8 @@ import { selectedSql, selectionValues } from './selected-rejects.js';
 export interface OperationResult {
   readonly id: string;
   readonly claim: OperationClaim;
+  /** Whether an earlier attempt has done all of it. */
+  readonly isFinished: boolean;
 }
 
 /**
@@ -38,13 +40,14 @@ export async function beginOperation(
         group by table_name`,
       [claim.migrationId, started.id, ...selectionValues(retried)],
     );
-  const known = await writer.query<{ id: string }>(
-    `select id from ledger.operations where migration_id = $1 and action = $2
+  const known = await writer.query<{ id: string; is_finished: boolean }>(
+    `select id, finished_at is not null as is_finished from ledger.operations where migration_id = $1 and action = $2
         and event_id = (select coalesce(max(id), 0) from ledger.events where migration_id = $1 and what = $2)`,
     [claim.migrationId, action],
   );
   await writer.query('commit');
-  return { id: started?.id ?? known.rows[0]?.id ?? '', claim };
+  const [operation] = known.rows;
+  return { id: operation?.id ?? '', claim, isFinished: operation?.is_finished ?? false };
 }
 
 /** Adds to the counts of an operation, in the transaction that did what is counted. */

@@ -56,7 +56,9 @@ const viewStatement = `
              greatest(1, extract(epoch from now() - stretch.since))::text as recent_seconds
         from ledger.batches where migration_id = m.id and state <> 'removed') moved
     cross join lateral (
-      select count(*) as rejected, coalesce(bool_or(resolution = 'open'), false) as open_rejects from ledger.rejects where migration_id = m.id and resolution in ('open', 'accepted')) kept
+      -- Each from an index alone, however many there are.
+      select (select count(*) from ledger.rejects where migration_id = m.id and resolution in ('open', 'accepted')) as rejected,
+             exists (select from ledger.rejects where migration_id = m.id and resolution = 'open') as open_rejects) kept
     cross join lateral (
       select count(*) as rows from ledger.withheld where migration_id = m.id and released_at is null) followers
     left join lateral (

@@ -31,21 +31,25 @@ export async function hasUnresolvedReject(
   return found.rowCount === 1;
 }
 
-/** Ids of a table's selected rejects that are not in the target: the first `max` of them behind an id, ascending. */
+/**
+ * Ids of a table's selected rejects that are not in the target and that the operation has not tried yet: the first `max` of them
+ * behind an id, ascending.
+ */
 export async function selectedRejectIds(
   cube: pg.Pool,
   migrationId: string,
   table: string,
   selection: SelectedRejects,
+  operationId: string,
   after: bigint,
   max: number,
 ): Promise<bigint[]> {
   const found = await cube.query<{ source_id: string }>(
     `select source_id from ledger.rejects
       where migration_id = $1 and table_name = $2 and source_id > $3 and resolution in ('open', 'accepted')
-        and ${selectedSql(5)}
+        and last_attempt_at < (select started_at from ledger.operations where id = $5) and ${selectedSql(6)}
       order by source_id limit $4`,
-    [migrationId, table, after.toString(), max, ...selectionValues(selection)],
+    [migrationId, table, after.toString(), max, operationId, ...selectionValues(selection)],
   );
   return found.rows.map((row) => BigInt(row.source_id));
 }

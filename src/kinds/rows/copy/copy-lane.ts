@@ -3,7 +3,7 @@ import { Failure } from '../../../base/failures.js';
 import { passesRejectLimit } from '../../../domain/migration/reject-limit.js';
 import { atSide, dropConnection } from '../../../postgres/databases.js';
 import { type ClaimableTable, claimRange, claimSessionName } from '../../../postgres/ledger/ranges.js';
-import { countRejects, type RejectCounts } from '../../../postgres/ledger/rejects.js';
+import { countOpenRejects, countRejects, type RejectCounts } from '../../../postgres/ledger/rejects.js';
 import { checkLedgerVersion } from '../../../postgres/ledger/schema.js';
 import { adoptRange } from '../adopt/adopt-range.js';
 import { nearerRangeEnds, rangeEnds } from '../range-ends.js';
@@ -96,8 +96,9 @@ function mappingOf(tables: RowTables, table: string): RowMapping {
 
 async function rejectExcess(context: LaneContext, percent: number): Promise<LaneOutcome | undefined> {
   const { databases, migrationId } = context;
-  const rejects = await countRejects(databases.cube, migrationId);
-  if (rejects.open === 0) return undefined;
+  // Before each range, of as many rejects as there are: their reasons are counted once they are too many.
+  const open = await countOpenRejects(databases.cube, migrationId);
+  if (open === 0) return undefined;
   const counts = await databases.cube.query<{ processed: string; estimated: string }>(
     `select coalesce((select sum(migrated + rejected) from ledger.batches where migration_id = $1), 0) as processed,
             (select total from ledger.migrations where id = $1) as estimated`,
@@ -105,7 +106,6 @@ async function rejectExcess(context: LaneContext, percent: number): Promise<Lane
   );
   const processed = Number(counts.rows[0]?.processed ?? 0);
   const estimated = Number(counts.rows[0]?.estimated ?? 0);
-  return passesRejectLimit({ open: rejects.open, processed, estimated }, percent)
-    ? { kind: 'too_many_rejects', rejects, processed }
-    : undefined;
+  if (!passesRejectLimit({ open, processed, estimated }, percent)) return undefined;
+  return { kind: 'too_many_rejects', rejects: await countRejects(databases.cube, migrationId), processed };
 }

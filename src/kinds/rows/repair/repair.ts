@@ -43,6 +43,7 @@ export interface RepairContext extends Omit<RecopyContext, 'confirm' | 'token' |
 export async function repairTables(context: RepairContext, writer: pg.Client): Promise<boolean> {
   const { databases, migrationId, claim } = context;
   const result = await atSide('cube', () => beginOperation(writer, claim, 'repair'));
+  if (result.isFinished) return true;
   const needsMovedRows = !(await atSide('cube', () => addsUp(databases.cube, migrationId)));
   for (const mapping of context.tables) {
     const recopy: FollowContext = {

@@ -28,6 +28,7 @@ export async function retryRejects(
 ): Promise<boolean> {
   const { claim } = context;
   const result = await atSide('cube', () => beginOperation(writer, claim, 'rejects/retry', selection));
+  if (result.isFinished) return true;
   for (const mapping of context.tables) {
     const recopy: FollowContext = {
       ...context,
@@ -37,7 +38,7 @@ export async function retryRejects(
       confirm: (client) => confirmOperation(client, claim),
     };
     const finished =
-      (await retryTable({ ...recopy, ...countingRejects(recopy, result) }, writer, selection)) &&
+      (await retryTable({ ...recopy, ...countingRejects(recopy, result) }, writer, selection, result)) &&
       (await moveReleasedRows({ ...recopy, ...countingChildren(recopy, result) }, writer));
     if (!finished) return false;
   }
@@ -66,11 +67,16 @@ function countingChildren({ mapping: { table } }: FollowContext, result: Operati
   };
 }
 
-async function retryTable(context: FollowContext, writer: pg.Client, selection: SelectedRejects): Promise<boolean> {
+async function retryTable(
+  context: FollowContext,
+  writer: pg.Client,
+  selection: SelectedRejects,
+  { id }: OperationResult,
+): Promise<boolean> {
   const { databases, mapping, migrationId } = context;
   for (let after = minKey; ; ) {
     const page = await atSide('cube', () =>
-      selectedRejectIds(databases.cube, migrationId, mapping.table, selection, after, rejectsAtOnce),
+      selectedRejectIds(databases.cube, migrationId, mapping.table, selection, id, after, rejectsAtOnce),
     );
     const last = page.at(-1);
     if (last === undefined) return true;

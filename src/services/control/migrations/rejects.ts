@@ -52,6 +52,15 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
       const after = namedRow('querystring.cursor', kind, cursor);
       const max = Number(request.query.limit ?? 100);
       const listed = listedTables(kind, table, row?.table);
+      if (after !== undefined && !listed.some(({ name }) => name === after.table))
+        throw new Failure(
+          'invalid_input',
+          `querystring.cursor is of a page of ${after.table}, which is not listed here.`,
+          {
+            hint: 'Take the cursor that the page before gave, with the same table and id.',
+            details: { field: 'querystring.cursor' },
+          },
+        );
       const contents = authorization.callerOf(request).permissions.includes('records:read');
       const wanted = { id: row?.id, reason, resolution, contents };
       const items = await readRejectPage(cube, request.params.id, listed, wanted, after, max);
