@@ -87,10 +87,12 @@ beforeAll(async () => {
     redis,
     workflows: {
       start: async () => plans().then(() => ({ runId: 'run' })),
-      steer: async (_kind, id) => {
+      steer: async (_kind, id, action) => {
         await plans();
-        await databases.cube.query('update ledger.migrations set state_sequence = state_sequence + 1 where id = $1', [
+        // A plan puts on record what it accepts.
+        await databases.cube.query("insert into ledger.events (migration_id, what, by) values ($1, $2, 'plan')", [
           id,
+          action,
         ]);
         return 'accepted';
       },

@@ -5,7 +5,14 @@ import { reopenItems } from '../../src/postgres/ledger/items.js';
 import { claimOperation } from '../../src/postgres/ledger/operations.js';
 import { claimRange, releaseRanges } from '../../src/postgres/ledger/ranges.js';
 import { acceptRejects, recordRejects } from '../../src/postgres/ledger/rejects.js';
-import { finalizeBatches, recordEstimate, recordPending, recordRunState } from '../../src/postgres/ledger/run-state.js';
+import {
+  finalizeBatches,
+  readStateSequence,
+  recordEstimate,
+  recordPending,
+  recordRunState,
+  supersedeLostPlan,
+} from '../../src/postgres/ledger/run-state.js';
 import { startVerification } from '../../src/postgres/ledger/verifications.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { RowsRun } from '../support/rows-run.js';
@@ -147,4 +154,41 @@ test('a handing over completes the run with it, and says so once however often i
   const events = await databases.cube.query("select by from ledger.events where what = 'complete'");
   expect(events.rows).toEqual([{ by: 'engine' }]);
   await expect(claimOperation(databases.cube, current, 'undo')).rejects.toMatchObject({ type: 'claim_lost' });
+});
+
+test('a way out stays pending until the run has ended, whichever state is recorded after it, and a step of the way sets it', async () => {
+  const next = await RowsRun.open({ ...databases }, 'way-out');
+  const { cube } = databases;
+  const pending = async () =>
+    (await cube.query<{ pending: string }>("select pending from ledger.migrations where id = 'way-out'")).rows[0]
+      ?.pending;
+  await recordPending(cube, { migrationId: 'way-out', sequence: 1 }, 'cancel');
+  // Its plan had begun to record this state before it accepted the cancel.
+  await recordRunState(cube, 'way-out', { ...verifying, status: 'waiting', what: 'rest', settles: true, sequence: 1 });
+  expect(await pending()).toBe('cancel');
+  await cube.query("update ledger.migrations set pending = null where id = 'way-out'");
+  await recordRunState(cube, 'way-out', { ...verifying, stage: 'done', what: 'cancel', sequence: 2 });
+  expect(await pending()).toBe('cancel');
+  await recordRunState(cube, 'way-out', {
+    ...verifying,
+    stage: 'done',
+    status: 'cancelled',
+    settles: true,
+    sequence: 3,
+  });
+  expect(await pending()).toBeNull();
+  await next.close();
+});
+
+test('a state that a lost plan had begun to record comes too late once another plan replaces it, which one request does', async () => {
+  const next = await RowsRun.open({ ...databases }, 'replaced');
+  const { cube } = databases;
+  await recordRunState(cube, 'replaced', { ...verifying, sequence: 7 });
+  await supersedeLostPlan(cube, 'replaced', '7');
+  await supersedeLostPlan(cube, 'replaced', '7');
+  expect(await readStateSequence(cube, 'replaced')).toBe('8');
+  await recordRunState(cube, 'replaced', { ...verifying, status: 'paused', what: 'pause', sequence: 8 });
+  const found = await cube.query("select status from ledger.migrations where id = 'replaced'");
+  expect(found.rows).toEqual([{ status: 'running' }]);
+  await next.close();
 });

@@ -8,7 +8,7 @@ import type {
   MigrationStage,
   MigrationStatus,
 } from '../../domain/migration/migration.js';
-import { endedStatuses } from '../../domain/migration/migration.js';
+import { endedStatuses, endsRun } from '../../domain/migration/migration.js';
 import type { RunStep } from '../../domain/migration/run-reference.js';
 import { inTransaction } from '../connect.js';
 import { finalizeItems } from './items.js';
@@ -29,7 +29,10 @@ export interface RecordedState {
   readonly settles: boolean;
 }
 
-/** Records the state and the event that brought it, once, however often it is called; a run that has ended stays ended. */
+/**
+ * Records the state and the event that brought it, once, however often it is called; a run that has ended stays ended. A cancel
+ * or rollback that was accepted is pending until the run has ended: no state that was on its way clears it.
+ */
 export async function recordRunState(cube: pg.Pool, migrationId: string, state: RecordedState): Promise<void> {
   const ended = endedStatuses.has(state.status);
   await cube.query(
@@ -38,7 +41,10 @@ export async function recordRunState(cube: pg.Pool, migrationId: string, state: 
           set stage = $2, status = $3, blocked_by = $4, error = $5, retried_failure = null,
               state_sequence = $6, run_id = $7,
               finished_at = case when $8 then coalesce(finished_at, now()) end,
-              pending = case when $11 or $8 then null else pending end
+              pending = case when $8 then null
+                             when $9 in ('cancel', 'rollback') then $9
+                             when pending in ('cancel', 'rollback') and $2 <> 'rolling_back' then pending
+                             when $11 then null else pending end
         where id = $1 and state_sequence < $6 and finished_at is null
         returning id)
      insert into ledger.events (migration_id, what, by, detail)
@@ -81,20 +87,37 @@ export async function readLastEvent(cube: pg.Pool, migrationId: string): Promise
   return found.rows[0]?.id ?? '0';
 }
 
-/** Whether the ledger shows a command: as pending, or as what brought a state after the event `after`. */
-export async function isCommandOnRecord(
+/**
+ * Whether the ledger shows a command: as pending, or as what brought a state after the event `after`. If not, `wayOut` names the
+ * cancel or rollback that is pending in its place.
+ */
+export async function findCommand(
   cube: pg.Pool,
   migrationId: string,
   action: MigrationAction,
   after: string,
-): Promise<boolean> {
-  const found = await cube.query<{ shown: boolean }>(
-    `select pending is not distinct from $2
-            or exists (select from ledger.events where migration_id = $1 and id > $3 and what = $2) as shown
+): Promise<{ readonly isShown: boolean; readonly wayOut: 'cancel' | 'rollback' | null }> {
+  const found = await cube.query<{ is_shown: boolean; pending: MigrationAction | null }>(
+    `select pending, pending is not distinct from $2
+            or exists (select from ledger.events where migration_id = $1 and id > $3 and what = $2) as is_shown
        from ledger.migrations where id = $1`,
     [migrationId, action, after],
   );
-  return found.rows[0]?.shown ?? false;
+  const { is_shown: isShown = false, pending = null } = found.rows[0] ?? {};
+  return { isShown, wayOut: pending !== null && endsRun(pending) && !endsRun(action) ? pending : null };
+}
+
+/**
+ * Before another plan replaces a lost one: gives the run the next number, so that a state which the lost plan has begun to
+ * record comes too late. `seen` is the number that was on record before the plan was found lost: where it is not any more,
+ * another request has done this, or the plan has recorded a state since, and nothing changes.
+ */
+export async function supersedeLostPlan(cube: pg.Pool, migrationId: string, seen: string): Promise<void> {
+  await cube.query(
+    `update ledger.migrations set state_sequence = state_sequence + 1
+      where id = $1 and finished_at is null and state_sequence::text = $2`,
+    [migrationId, seen],
+  );
 }
 
 /** The sequence of the last state on record, as text; empty for a run that the ledger does not know. */

@@ -12,10 +12,11 @@ import {
 import { isNamed } from '../../../domain/migration/reject-selection.js';
 import { appendAudit } from '../../../postgres/audit.js';
 import {
-  isCommandOnRecord,
+  findCommand,
   readLastEvent,
   readStateSequence,
   recordPending,
+  supersedeLostPlan,
 } from '../../../postgres/ledger/run-state.js';
 import { readStart } from '../../../postgres/ledger/runs.js';
 import { audited } from '../audit/audited.js';
@@ -41,8 +42,9 @@ export async function steer(
   const act = { action: `migration.${action}`, subject: id, details: auditDetails(view, request) };
   await audited(deps, call, act, async () => {
     const lastEvent = await readLastEvent(deps.cube, id);
+    const sequence = await readStateSequence(deps.cube, id);
     const answer = await deps.workflows.steer(view.kind, id, action, request);
-    const progress = answer === 'no_plan' ? await startAgain(deps, id, action, request) : answer;
+    const progress = answer === 'no_plan' ? await startAgain(deps, id, action, request, sequence) : answer;
     if (progress === 'accepted') await putOnRecord(deps, id, action, lastEvent);
   });
   return knownMigration(deps, id);
@@ -53,7 +55,8 @@ const recordAgainMillis = 100;
 
 /**
  * Makes the ledger show a command that the plan accepted and has not applied yet: the plan notes it itself, but may be lost before,
- * and its caller must not take for accepted what no record names. Throws where the ledger cannot be written soon.
+ * and its caller must not take for accepted what no record names. Throws where another command took its place, and where the
+ * ledger cannot be written soon.
  */
 async function putOnRecord(
   { cube }: ControlDependencies,
@@ -65,7 +68,9 @@ async function putOnRecord(
   const attempt = async (): Promise<boolean> => {
     // Read first: a state that applies the command in the meantime has a later number, and the note changes nothing.
     const sequence = Number(await readStateSequence(cube, id));
-    if (await isCommandOnRecord(cube, id, action, lastEvent)) return true;
+    const { isShown, wayOut } = await findCommand(cube, id, action, lastEvent);
+    if (isShown) return true;
+    if (wayOut !== null) throw notPossible(`${action} is not possible: the migration is about to ${wayOut}.`, []);
     await recordPending(cube, { migrationId: id, sequence }, action);
     return false;
   };
@@ -83,6 +88,8 @@ async function putOnRecord(
   );
 }
 
+const numbersLeftFree = 100;
+
 /**
  * The ledger has an unfinished run and Temporal no plan for it: an operator terminated it there, or Temporal lost its data.
  * The ledger is enough to go on from. The plan starts again only at a person's command, since it may have been terminated on purpose.
@@ -92,6 +99,7 @@ async function startAgain(
   id: string,
   action: MigrationAction,
   request: SteeringRequest,
+  seen: string,
 ): Promise<'applied' | 'accepted'> {
   // Read after Temporal's answer: a plan that ended in good order recorded its end before.
   const view = await knownMigration(deps, id);
@@ -104,13 +112,15 @@ async function startAgain(
   // Its caller knows that it was accepted.
   if (pending !== null && endsRun(pending) && action !== pending)
     throw notPossible(`The plan of this migration was lost when it was about to ${pending}.`, [pending]);
-  const from = { stage: view.stage, sequence: Number(await readStateSequence(deps.cube, id)) };
+  await supersedeLostPlan(deps.cube, id, seen);
+  // Of requests at once each may have given the run a number before the plan records its first.
+  const from = { stage: view.stage, sequence: Number(await readStateSequence(deps.cube, id)) + numbersLeftFree };
   // The control API did not end it; the audit records that once, however often a request finds no plan.
   await appendAudit(deps.cube, {
     actor: 'temporal',
     action: 'plan.lost.outside',
     subject: view.workflow_id,
-    details: { kind: view.kind, ...from, once: `${id}/${from.sequence}` },
+    details: { kind: view.kind, ...from, once: `${id}/after-event-${await readLastEvent(deps.cube, id)}` },
   });
   const answer = await deps.workflows.startAgain(await readStart(deps.cube, id), from, action, request);
   if (answer === 'ended') throw ended(await knownMigration(deps, id), action);
