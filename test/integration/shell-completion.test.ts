@@ -20,8 +20,12 @@ let api: Server;
 let silent: Server;
 let variables: Variables;
 
+/** One who answers in the control API's place names ids that a shell would run, or that forge a candidate. */
+const planted = ['b;touch planted;:', 'b$(touch planted)', 'b`touch planted`', 'b\nbforged', '--bforged'];
 const migrations = [
+  ...planted.map((id) => ({ id, kind: 'saju-records', status: 'waiting', stage: 'verified' })),
   { id: 'first', kind: 'saju-records', status: 'waiting', stage: 'verified' },
+  { id: 'shown', kind: 'saju-records', status: 'waiting', stage: 'verified\nforged' },
   { id: 'former', kind: 'saju-records', status: 'completed', stage: 'done' },
 ];
 
@@ -39,7 +43,7 @@ beforeAll(async () => {
   };
   Object.assign(process.env, variables);
   mkdirSync(join(folder, 'logs'));
-  writeFileSync(join(folder, 'logs', 'control.log'), 'a line');
+  for (const name of ['control', 'con;touch planted;:']) writeFileSync(join(folder, 'logs', `${name}.log`), 'a line');
 });
 afterAll(() => {
   for (const server of [api, silent]) {
@@ -79,9 +83,9 @@ describe('what may come next', () => {
     ['migrate start saju-records --mode ', ['copy']],
     ['migrate start saju-records --mode=', ['--mode=copy']],
     ['migrate start saju-records --id ', []],
-    ['migrate pause ', ['first']],
-    ['migrate status ', ['first', 'former']],
-    ['logs con', ['control']],
+    ['migrate pause ', ['first', 'shown']],
+    ['migrate pause b', []],
+    ['migrate status ', ['first', 'shown', 'former']],
     ['migrate status fo', ['former']],
     ['migrate status first --j', ['--json']],
     ['traffic set sa', ['saju']],
@@ -110,6 +114,15 @@ describe('what may come next', () => {
       const options = command.options.filter(({ hidden, long }) => !hidden && long !== '--version');
       expect(await wordsFor(`${own}--`)).toEqual(expect.arrayContaining(options.map(({ long }) => long)));
     }
+  });
+});
+
+describe('a word that a shell could run', () => {
+  test.each([
+    [['logs', 'con'], 'control\t\n'],
+    [['migrate', 'pause', 's'], 'shown\tsaju-records, waiting at verified forged\n'],
+  ])('is not offered after %j', async (words, stdout) => {
+    expect(await runCommand(['__complete', '--', ...words], variables)).toEqual({ code: 0, stdout, stderr: '' });
   });
 });
 
@@ -213,6 +226,19 @@ describe.each(['bash', 'zsh'] as const)('%s', (shell) => {
   );
 
   test.skipIf(!isThere(shell))(
+    'inserts no word that would run',
+    async () => {
+      const file = join(folder, `planted.${shell}`);
+      writeFileSync(file, (await runCommand(['completion', shell], variables)).stdout);
+      const showing = `source ${file}; cubeshift() { printf '<%s>' "$@"; }`;
+      const screen = await typeAt(interactive[shell], [showing, 'cubeshift migrate pause b\t\r'], '<pause><b>');
+      expect(screen).toContain('<pause><b>');
+      expect(existsSync(join(folder, 'planted'))).toBe(false);
+    },
+    60_000,
+  );
+
+  test.skipIf(!isThere(shell))(
     'never runs what was typed',
     async () => {
       const file = join(folder, `safe.${shell}`);
@@ -236,7 +262,7 @@ test.skipIf(!isThere('fish'))(
       return (await promisify(execFile)('fish', args, surroundings())).stdout;
     };
     expect(await completed('cubeshift migrate st')).toMatch(/^start\t.*\nstatus\t.*\n$/);
-    expect(await completed('cubeshift migrate pause ')).toBe('first\tsaju-records, waiting at verified\n');
+    expect(await completed('cubeshift migrate pause ')).toContain('first\tsaju-records, waiting at verified\n');
     expect(await completed('cubeshift migrate start saju-records --mo')).toMatch(/^--mode\t/);
     expect(await completed('cubeshift report verify script.f')).toContain('script.fish');
   },

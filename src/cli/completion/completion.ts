@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { packageRoot } from '../../base/package-root.js';
 import { exitCodes } from '../exit-codes.js';
+import { oneLine } from '../one-line.js';
 import { conclude, type Output } from '../output.js';
 import { candidatesFor } from './candidates.js';
 import { completionScript, type Shell, shells } from './scripts.js';
@@ -9,6 +10,9 @@ import { liveValues } from './values.js';
 
 /** What the scripts call. */
 const asked = '__complete';
+
+/** A shell inserts a word as it is: one with another character could be a command once the line is entered. */
+const plainWord = /^[\w.:=,@/-]+$/;
 
 /** `cubeshift completion SHELL`: completes commands, options, kinds, cubes, and ids of migrations. */
 export function registerCompletionCommand(program: Command, output: Output): void {
@@ -31,6 +35,6 @@ export function registerCompletionCommand(program: Command, output: Output): voi
       // A person is typing: what cannot be known now is left out, without a word.
       const fitting = await candidatesFor(program, words, liveValues).catch(() => []);
       if (fitting === 'files') output.print(':files');
-      else for (const { word, text } of fitting) output.print(`${word}\t${text}`);
+      else for (const { word, text } of fitting) if (plainWord.test(word)) output.print(`${word}\t${oneLine(text)}`);
     });
 }

@@ -14,6 +14,9 @@ const answerMillis = 400;
 /** These only look: a migration that has ended is as good. */
 const looking: readonly string[] = ['status', 'watch', 'report', 'rejects', 'events'];
 
+/** What the control API takes for an id: what answers at its place may name anything. */
+const migrationId = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
 /** Values that are known only now, or to the catalogue. Throws where what would know them is away. */
 export async function liveValues(command: Command, name: string, before: readonly string[]): Promise<Fitting> {
   const words = offeredWords(command, name);
@@ -50,7 +53,7 @@ async function migrationIds(endedToo: boolean): Promise<readonly Candidate[]> {
     answerMillis,
   );
   return items
-    .filter(({ status }) => endedToo || !endedStatuses.has(status))
+    .filter(({ id, status }) => migrationId.test(id) && (endedToo || !endedStatuses.has(status)))
     .map(({ id, kind, status, stage }) => ({ word: id, text: `${kind}, ${status} at ${stage}` }));
 }
 
