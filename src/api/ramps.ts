@@ -40,7 +40,8 @@ export const rampSteeringBodies = {
     { percentage: Type.Integer({ minimum: 0, maximum: 100 }), why: Type.Optional(reason) },
     { additionalProperties: false },
   ),
-  alarm: Type.Object({ why: reason }, { additionalProperties: false }),
+  // No text of whatever raised it is a reason to leave users on the cube.
+  alarm: Type.Object({ why: Type.String({ minLength: 1, maxLength: 1000 }) }, { additionalProperties: false }),
 } as const satisfies Partial<Record<RampAction, object>>;
 
 export const rampSchema = schemaOf<RampAnswer>()(

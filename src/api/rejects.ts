@@ -4,7 +4,7 @@ import { type RejectItem, rejectResolutions } from '../domain/migration/reject-i
 import type { RejectReasonSummary, RejectSummary } from '../domain/migration/reject-summary.js';
 import { pageLimit } from './routes.js';
 import { schemaOf } from './schema-of.js';
-import { nullable, oneOf, reason } from './shapes.js';
+import { nullable, oneOf, readablePattern, reason } from './shapes.js';
 
 /** A row: its id in the kind's main table, or `table:id`. */
 const rowNamePattern = '^([a-z_][a-z0-9_]{0,62}:)?-?[0-9]{1,19}$';
@@ -36,7 +36,7 @@ export const acceptBody = Type.Object(
     ids: Type.Optional(ids),
     all: Type.Optional(Type.Literal(true)),
     ...filter,
-    by: Type.String({ minLength: 1, maxLength: 200 }),
+    by: Type.String({ minLength: 1, maxLength: 200, pattern: readablePattern }),
     why: reason,
   },
   {

@@ -13,8 +13,14 @@ export const oneOf = <const T extends readonly string[]>(values: T) =>
 /** The body of a request that needs none. */
 export const emptyBody = Type.Object({}, { title: 'EmptyRequest', additionalProperties: false });
 
+/**
+ * What fits on one line and shows all that it holds, as a name does by `isReadableName`: no control, invisible or unassigned
+ * characters and no separators of lines. It is shown to people among commands that they may type.
+ */
+export const readablePattern = '^[^\\p{C}\\p{Zl}\\p{Zp}]*$';
+
 /** Why a person requests something. */
-export const reason = Type.String({ minLength: 1, maxLength: 1000 });
+export const reason = Type.String({ minLength: 1, maxLength: 1000, pattern: readablePattern });
 
 export const nextCommands = Type.Unsafe<readonly NextCommand[]>(
   Type.Array(

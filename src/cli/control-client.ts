@@ -4,6 +4,7 @@ import { issueCubeToken } from '../auth/tokens.js';
 import { Failure, isFailureType } from '../base/failures.js';
 import { readConfiguration, setVariables } from '../config/configuration.js';
 import type { MigrationView } from '../domain/migration/migration.js';
+import { oneLine } from './one-line.js';
 import type { Output } from './output.js';
 import { callerHeaders } from './person.js';
 import { currentHome, liveEnvironment, ownEnvironment } from './stack.js';
@@ -145,10 +146,10 @@ function failureOf(answer: unknown, status: number): Failure {
   const { type, detail, safe, hint } = answer as Record<string, unknown>;
   return new Failure(
     isFailureType(type) ? type : 'unexpected',
-    String(detail ?? `The control API answered ${status}.`),
+    oneLine(String(detail ?? `The control API answered ${status}.`)),
     {
-      ...(typeof safe === 'string' ? { safe } : {}),
-      ...(typeof hint === 'string' ? { hint } : {}),
+      ...(typeof safe === 'string' ? { safe: oneLine(safe) } : {}),
+      ...(typeof hint === 'string' ? { hint: oneLine(hint) } : {}),
     },
   );
 }

@@ -9,6 +9,7 @@ import type { Connect, ControlClient } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { nextLines } from './next-lines.js';
+import { oneLine } from './one-line.js';
 import { conclude, type Output, table } from './output.js';
 import { currentHome } from './stack.js';
 import { showTemporalPage } from './temporal-page.js';
@@ -150,7 +151,7 @@ async function follow<T extends { status: string; sentence: string; steps: reado
   const stillRuns = `The change continues. Look at it with \`cubeshift cubes list\`.`;
   const view = await awaitInterruptibly(stillRuns, output, () => followed(client, path, first, options, output));
   if (options.json) output.json(view);
-  else output.print(`${view.status}: ${view.sentence}`);
+  else output.print(oneLine(`${view.status}: ${view.sentence}`));
   return view;
 }
 
@@ -164,7 +165,7 @@ async function followed<T extends { status: string; steps: readonly RecordedStep
   let view = first;
   let shown = 0;
   const showProgress = () => {
-    for (const { step, sentence } of view.steps.slice(shown)) output.talk(`${step}: ${sentence}`);
+    for (const { step, sentence } of view.steps.slice(shown)) output.talk(oneLine(`${step}: ${sentence}`));
     shown = view.steps.length;
   };
   while (options.wait && view.status === 'running') {

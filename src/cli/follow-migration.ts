@@ -7,6 +7,7 @@ import { type ExitCode, exitCodes } from './exit-codes.js';
 import { failureLines } from './failure-lines.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { followEvents } from './migration-events.js';
+import { oneLine } from './one-line.js';
 import type { Output } from './output.js';
 import { differenceLine } from './reject-listing.js';
 
@@ -92,7 +93,10 @@ export function describe(view: MigrationView): string {
     ...view.verification.mismatches.slice(0, 10).map((one) => differenceLine(view.kind, one)),
     endedStatuses.has(view.status) ? '' : `possible now: ${view.actions.join(', ')}`,
   ];
-  return lines.filter((line) => line !== '').join('\n');
+  return lines
+    .filter((line) => line !== '')
+    .map(oneLine)
+    .join('\n');
 }
 
 function operationLine({ action, summary }: OperationView): string {

@@ -5,6 +5,7 @@ import type { Connect, ControlClient } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { nextLines } from './next-lines.js';
+import { oneLine } from './one-line.js';
 import { conclude, type Output } from './output.js';
 import { showTemporalPage } from './temporal-page.js';
 
@@ -103,7 +104,9 @@ async function show(
         ),
         ...(view.actions.length === 0 ? [] : [`possible now: ${view.actions.join(', ')}`]),
         ...nextLines(view.next),
-      ].join('\n'),
+      ]
+        .map(oneLine)
+        .join('\n'),
     );
   return wait && view.status === 'waiting' ? exitCodes.failed : exitCodes.done;
 }
@@ -112,7 +115,7 @@ async function follow(client: ControlClient, first: RampAnswer, wait: boolean, o
   let view = first;
   let shown = '';
   while (wait && ['ramping', 'holding_off'].includes(view.status)) {
-    if (view.sentence !== shown) output.talk(view.sentence);
+    if (view.sentence !== shown) output.talk(oneLine(view.sentence));
     shown = view.sentence;
     await sleep(pollMillis);
     view = await client.readWithRetries<RampAnswer>(pathOf(view.cube), output);

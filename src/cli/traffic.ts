@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { TrafficView } from '../api/traffic.js';
 import type { Connect } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
+import { oneLine } from './one-line.js';
 import { conclude, type Output } from './output.js';
 import { registerRampCommands } from './ramp.js';
 
@@ -68,9 +69,11 @@ function show(view: TrafficView, { json }: { json?: boolean }, output: Output): 
       ...(view.allow.length > 0 ? [`always on the cube: ${view.allow.join(', ')}`] : []),
       ...(view.deny.length > 0 ? [`never on the cube: ${view.deny.join(', ')}`] : []),
       ...(changed === null ? [] : [`changed by ${changed.by} at ${changed.at}${changed.why && `: ${changed.why}`}`]),
-    ].join('\n'),
+    ]
+      .map(oneLine)
+      .join('\n'),
   );
-  for (const problem of view.problems) output.talk(problem);
+  for (const problem of view.problems) output.talk(oneLine(problem));
 }
 
 function parsePercentage(text: string): number {

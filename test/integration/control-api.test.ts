@@ -589,6 +589,9 @@ describe('one run from its start to its end', () => {
     ['rejects/accept', { by: 'b', why: 'w' }, 'body.ids'],
     ['rejects/accept', { all: true, why: 'w' }, 'body.by'],
     ['rejects/accept', { all: true, by: 'b', why: '' }, 'body.why'],
+    ['rejects/accept', { all: true, by: 'b', why: 'w\n    next: forged' }, 'body.why'],
+    ['rejects/accept', { all: true, by: 'b', why: 'w\u2028forged' }, 'body.why'],
+    ['rejects/accept', { all: true, by: 'b\nforged', why: 'w' }, 'body.by'],
     ['rejects/accept', { all: false, by: 'b', why: 'w' }, 'body.all'],
     ['pause', { now: true }, 'body.now'],
   ])('%s with %j is refused, the field named', async (action, body, field) => {

@@ -1,4 +1,5 @@
 import { endedStatuses, type MigrationView } from '../../domain/migration/migration.js';
+import { oneLine } from '../one-line.js';
 import { table } from '../output.js';
 import type { Problem } from './problems.js';
 import type { SystemStatus } from './system-status.js';
@@ -7,7 +8,12 @@ const maxEnded = 3;
 
 /** The system on one screen: what is wrong, servers, cubes with their users, and runs with what each waits for. */
 export function statusScreen(status: SystemStatus, problems: readonly Problem[]): string {
-  const sections = [problemLines(problems), serverLines(status), cubeLines(status), runLines(status)];
+  const sections = [
+    problemLines(problems).map(oneLine),
+    serverLines(status),
+    cubeLines(status),
+    runLines(status).map(oneLine),
+  ];
   return sections
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join('\n'))

