@@ -83,10 +83,8 @@ function bytesOfIPv4(address: string): readonly number[] {
 }
 
 function bytesOfIPv6(address: string): readonly number[] {
-  const [head = [], tail = []] = address
-    .replace(/%.*$/, '')
-    .split('::')
-    .map((part) => part.split(':').filter((group) => group !== ''));
+  const [withoutZone = ''] = address.split('%');
+  const [head = [], tail = []] = withoutZone.split('::').map((part) => part.split(':').filter((group) => group !== ''));
   const groups = [...head, ...Array(8 - head.length - tail.length).fill('0'), ...tail];
   return groups.map((group) => Number.parseInt(group, 16)).flatMap((group) => [group >> 8, group & 255]);
 }
