@@ -111,6 +111,7 @@ beforeAll(async () => {
     },
     ramps: {
       start: () => plans(),
+      isKnown: async () => true,
       view: async () => ramp,
       steer: async () => plans().then(() => ramp),
       close: nothing,

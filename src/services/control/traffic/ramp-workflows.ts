@@ -1,4 +1,4 @@
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { ProveRequest } from '../../../auth/request-proofs.js';
 import { Failure } from '../../../base/failures.js';
 import type { TemporalTarget } from '../../../config/temporal-address.js';
@@ -20,6 +20,8 @@ export interface RampWorkflows {
   start(input: RampInput): Promise<void>;
   /** The last ramp of a cube; undefined when there was none, or none that is remembered. */
   view(cube: TrafficName): Promise<RampView | undefined>;
+  /** Whether there was a ramp of the cube that is remembered. Puts no question to its plan. */
+  isKnown(cube: TrafficName): Promise<boolean>;
   /** Returns the ramp once the request was carried out; throws `not_at_this_stage` when it does not fit. */
   steer(cube: TrafficName, action: RampAction, request: RampRequest): Promise<RampView>;
   close(): Promise<void>;
@@ -48,6 +50,19 @@ export function createRampWorkflows(target: TemporalTarget, namespace: string, p
             });
           });
       }),
+    isKnown: (cube) =>
+      bounded(() =>
+        workflow
+          .getHandle(rampWorkflowId(cube))
+          .describe()
+          .then(
+            () => true,
+            (error: unknown) => {
+              if (error instanceof WorkflowNotFoundError) return false;
+              throw error;
+            },
+          ),
+      ),
     view: (cube) => query<RampView>(rampWorkflowId(cube), 'ramp'),
     steer: async (cube, action, request) => {
       const workflowId = rampWorkflowId(cube);

@@ -47,16 +47,14 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
   const readRamp = async (cube: string): Promise<RampView> => {
     const name = trafficNameOf(cube);
     const view = await ramps.view(name);
-    if (view === undefined)
-      throw new Failure('not_found', `There was no ramp of ${name}.`, {
-        hint: `Start one with \`cubeshift traffic ramp ${name}\`.`,
-      });
+    if (view === undefined) throw noRamp(name);
     return view;
   };
   const steer = async (call: FastifyRequest, cube: string, action: RampAction, request: RampRequest) => {
-    // Whether there was one; which actions fit the plan itself knows best.
-    await readRamp(cube);
     const name = trafficNameOf(cube);
+    // Without a query: a worker that starts with one, and then gets an update, may order a plan's steps in a way that cannot be
+    // replayed. Which actions fit, the plan itself knows best.
+    if (!(await ramps.isKnown(name))) throw noRamp(name);
     const { by: _by, ...details } = request;
     const act = { action: `ramp.${action}`, subject: name, details };
     return answerOf(await audited(deps, call, act, () => ramps.steer(name, action, request)));
@@ -155,6 +153,12 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
       },
     );
   }
+}
+
+function noRamp(name: string): Failure {
+  return new Failure('not_found', `There was no ramp of ${name}.`, {
+    hint: `Start one with \`cubeshift traffic ramp ${name}\`.`,
+  });
 }
 
 const summaries = {
