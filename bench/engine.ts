@@ -72,7 +72,7 @@ class Programs {
 
   /** Starts a migration and waits until it rests, verified; then accepts it, so that nothing of it stays behind. */
   async migrate(id: string): Promise<EngineParts> {
-    const asked = Date.now();
+    const requestedAt = Date.now();
     await this.call('POST', '/v1/migrations/saju-records', { id, mode: 'copy' });
     const rested = await this.untilView(id, (view) => view.status !== 'running');
     if (rested.status !== 'waiting' || rested.stage !== 'verified')
@@ -86,7 +86,7 @@ class Programs {
       ),
     );
     const at = new Map(entered.rows.map(({ stage, at }) => [stage, Number(at)]));
-    const seconds = (stage: string) => ((at.get(stage) ?? Number.NaN) - asked) / 1000;
+    const seconds = (stage: string) => ((at.get(stage) ?? Number.NaN) - requestedAt) / 1000;
     if (!rested.actions.includes('complete')) {
       const accept = { all: true, by: 'bench', why: 'planted by the generator' };
       await this.call('POST', `/v1/migrations/${id}/rejects/accept`, accept);

@@ -7,7 +7,7 @@ import {
   showsMoreErrors,
 } from '../src/domain/traffic/ramp/always-valid.js';
 
-/** The error test as a ramp meets it: users in buckets, steps, looks. Every figure is told with its seed. */
+/** The error test as a ramp meets it: users in buckets, steps, observations. Every figure names its seed. */
 const steps = [1, 5, 10, 25, 50, 100];
 const users = 1000;
 const looksAtAStep = 10;

@@ -9,7 +9,7 @@ import { type RunningStack, startServers, stopStack } from '../src/stack/stack.j
 import { StackHome } from '../src/state/home.js';
 import { prepareTransform, type RejectedIds } from './transform.js';
 
-/** A legacy database with its rows, ready to be moved by anyone. */
+/** A legacy database with its rows, ready to be moved by any tool. */
 export interface Source {
   readonly name: string;
   readonly records: number;
@@ -24,12 +24,12 @@ export interface Target {
   readonly url: string;
 }
 
-/** Columns that must be equal; `migrated_at` tells when, not what. */
+/** Columns that must be equal; `migrated_at` says when, not what. */
 const chartsDigest = `select count(*)::text || ' rows, ' || coalesce(md5(string_agg(md5(charts::text), '' order by id)), '') as digest
   from (select id, user_id, birth_info, saju_chart, convention, interpretation, created_at, updated_at from saju.charts) as charts`;
 
 /** Rows past which a source is made by repeating a smaller one: writing five million by the generator takes minutes. */
-const mostGenerated = 1_000_000;
+const maxGenerated = 1_000_000;
 
 /** The servers of a benchmark, in a folder of their own, and the databases on them. */
 export class Lab {
@@ -72,7 +72,7 @@ export class Lab {
     if (known !== undefined) return known;
     this.log(`making a legacy database of ${records} saju records`);
     const name = `legacy_${records}`;
-    if (records > mostGenerated && records % mostGenerated === 0) await this.repeatSource(name, records);
+    if (records > maxGenerated && records % maxGenerated === 0) await this.repeatSource(name, records);
     else await this.generateSource(name, records);
     const url = databaseUrl(this.legacyUrl, name);
     const source = { name, records, url, digest: await digestOf(url) };
@@ -113,13 +113,13 @@ export class Lab {
 
   /** The million again and again, each time under higher ids; its holes, oddities and rejects come along. */
   private async repeatSource(name: string, records: number): Promise<void> {
-    const million = await this.source(mostGenerated);
+    const million = await this.source(maxGenerated);
     await onServer(this.legacyUrl, `create database ${name} template ${million.name}`);
     await withClient(databaseUrl(this.legacyUrl, name), async (client) => {
       const ids = await client.query<{ id: string }>('select id from saju.rejected order by id');
       const top = await client.query<{ top: string }>('select max(id) as top from saju_records');
       const step = Number(top.rows[0]?.top ?? 0);
-      const shifts = Array.from({ length: records / mostGenerated - 1 }, (_, place) => step * (place + 1));
+      const shifts = Array.from({ length: records / maxGenerated - 1 }, (_, place) => step * (place + 1));
       await client.query('drop index saju_records_user');
       const columns = await client.query<{ list: string }>(
         `select string_agg(attname, ', ' order by attnum) as list from pg_attribute

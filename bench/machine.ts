@@ -4,7 +4,7 @@ import { packageVersion } from '../src/base/package-root.js';
 import { type Lab, withClient } from './lab.js';
 import { type PeerProgram, versionOf } from './programs.js';
 
-/** What a figure depends on beside the code, as lines of a list. */
+/** What a figure depends on in addition to the code, as lines of a list. */
 export async function describeGround(lab: Lab, peers: readonly PeerProgram[]): Promise<readonly string[]> {
   return [
     ...describeMachine(peers.map(versionOf)),

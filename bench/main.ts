@@ -19,13 +19,13 @@ import { measureTraffic } from './traffic/measure.js';
 import { renderTraffic } from './traffic/table.js';
 
 /**
- * Measures the engine beside its peers, in one run and on the same servers:
- * `npm run bench [-- --rounds N --records N --sizes N,N --skip-pgloader --out FILE]`; the gateway beside its own by
+ * Measures the engine and its peers, in one run and on the same servers:
+ * `npm run bench [-- --rounds N --records N --sizes N,N --skip-pgloader --out FILE]`; the gateway and its peers by
  * `npm run bench -- gateway [--rounds N --seconds N]`; routing, tokens, charts and rollbacks by
  * `npm run bench -- traffic [--trials N]`. A run without options replaces its part of bench/RESULTS.md.
  */
 /** The row-by-row peer's pages by offset cost the more the farther they are: a million rows took it more than nine minutes. */
-const mostRowByRow = 100_000;
+const maxRowByRow = 100_000;
 const log = (text: string) => void process.stderr.write(`${text}\n`);
 let interrupted = false;
 
@@ -96,7 +96,7 @@ async function measureAll(lab: Lab, options: BenchOptions, peers: readonly PeerP
   const contenders = [one, psql, psqlPipe('binary'), ...(loader === undefined ? [] : [loader])];
 
   const rounds = await runRounds(lab, contenders, options.records, options.rounds);
-  const few = Math.min(options.records, mostRowByRow);
+  const few = Math.min(options.records, maxRowByRow);
   const slow = await runRounds(lab, [one, psql, rowByRow], few, Math.min(2, options.rounds));
   const compared = await runRounds(lab, [one, two], options.records, Math.min(2, options.rounds));
   const sizes: { records: number; runs: Measured[] }[] = [];

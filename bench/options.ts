@@ -11,7 +11,7 @@ export interface BenchOptions {
 
 const full = { rounds: 5, records: 1_000_000, sizes: [10_000, 100_000, 1_000_000, 5_000_000] } as const;
 
-/** What the command line asks for. Any option makes the run a trial: its figures do not replace those of a full run. */
+/** What the command line requests. Any option makes the run a trial: its figures do not replace those of a full run. */
 export function readOptions(args: readonly string[], fullResults: string): BenchOptions {
   const { values } = parseArgs({
     args: [...args],
@@ -32,7 +32,7 @@ export function readOptions(args: readonly string[], fullResults: string): Bench
   };
 }
 
-/** The options of the part about the gateway; no word at all asks for the full run. */
+/** The options of the part about the gateway; no word at all means the full run. */
 export function readGatewayOptions(args: readonly string[]): { rounds: number; seconds: number; connections: number } {
   const { values } = parseArgs({
     args: [...args],
@@ -45,7 +45,7 @@ export function readGatewayOptions(args: readonly string[]): { rounds: number; s
   };
 }
 
-/** The options of the part about traffic; no word at all asks for the full run. */
+/** The options of the part about traffic; no word at all means the full run. */
 export function readTrafficOptions(args: readonly string[]): { trials: number } {
   const { values } = parseArgs({ args: [...args], options: { trials: { type: 'string', default: '50' } } });
   return { trials: countOf('--trials', values.trials) };

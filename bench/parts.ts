@@ -1,4 +1,4 @@
-/** The parts of `bench/RESULTS.md`, in the order they stand there; each is written by a run of its own. */
+/** The parts of `bench/RESULTS.md`, in their order there; each is written by a run of its own. */
 export const parts = ['rows', 'gateway', 'traffic'] as const;
 export type Part = (typeof parts)[number];
 

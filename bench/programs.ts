@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 
-/** What must be installed beside the project's own packages, and where Debian has it. */
+/** What must be installed in addition to the project's own packages, and where Debian has it. */
 export const peerPrograms = { psql: 'postgresql-client', pgloader: 'pgloader' } as const;
 export type PeerProgram = keyof typeof peerPrograms;
 

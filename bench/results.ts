@@ -3,7 +3,7 @@ import { median, quotients, spread } from './statistics.js';
 
 type Rounds = ReadonlyMap<string, readonly Measured[]>;
 
-/** What was measured, as `bench/RESULTS.md` tells it. */
+/** What was measured, as `bench/RESULTS.md` reports it. */
 export interface Results {
   readonly ground: readonly string[];
   readonly records: number;
@@ -77,7 +77,7 @@ const method = [
   '- The peers get the transform as a view in legacy, and the rules of what is rejected as a table of ids made beforehand:',
   '  a hash lookup a row. They do less than the engine, which judges every row by the rules, looks whether pillars fit',
   '  their date, keeps the rejects with their payload, writes a log of batches and can be killed at any instant.',
-  '- The engine runs as in operation: a control worker, a bulk worker and the control API as processes, Temporal beside',
+  '- The engine runs as in operation: a control worker, a bulk worker and the control API as processes, Temporal next to',
   '  them on the same machine. `copy` is from the request until the comparison begins, preflight and all the engine’s own',
   '  bookkeeping included; `copy and verification` until the migration rests at `verified`. Processes are up before; those',
   '  of psql and pgloader start within their time, which is a tenth of a second and about one.',

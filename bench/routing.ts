@@ -18,7 +18,7 @@ export function measureRouting({ users = 10_000, turns = 100, rounds = 7 } = {})
   const ids = Array.from({ length: users }, (_, place) => bytesOfText(`user-${place}`));
   const flags = { ...initialFlags, percentage: 37 };
   const buckets = createBuckets(users);
-  // The question is its asker's; asked again and again in one object it shows what answering it allocates.
+  // One object holds the request of every call, so that only what the decision allocates is measured.
   const question = {
     bucket: 0,
     userId: bytesOfText(''),
@@ -33,7 +33,7 @@ export function measureRouting({ users = 10_000, turns = 100, rounds = 7 } = {})
     return chooseSide(question) === 'cube';
   };
   let onCube = 0;
-  // Two loops, not one that is told what to call: the compiler then knows what it calls, as in the gateway.
+  // Two loops, not one with a parameter for what to call: the compiler then knows what it calls, as in the gateway.
   const decide = () => {
     let count = 0;
     for (let place = 0; place < ids.length; place++) {
@@ -65,7 +65,7 @@ export function measureRouting({ users = 10_000, turns = 100, rounds = 7 } = {})
     freshNanos.push(slow);
     bytes.push(left);
   }
-  if (onCube === 0) throw new Error('nobody was sent to the cube: nothing was measured');
+  if (onCube === 0) throw new Error('no user was sent to the cube: nothing was measured');
   return {
     decisions: users * turns,
     memoisedNanos: median(memoisedNanos),

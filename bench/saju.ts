@@ -12,13 +12,13 @@ export interface SajuFigures {
   readonly ratio: Readonly<Record<Clock, number>>;
 }
 
-/** The project's charts beside bare calls of the library for the same births, turn by turn, the median of `rounds`. */
+/** The project's charts and bare calls of the library for the same births, turn by turn, the median of `rounds`. */
 export function measureSajuCharts({ charts = 20_000, rounds = 5 } = {}): SajuFigures {
   const births = Array.from({ length: charts }, (_, place) => birthAt(place));
   const library = () => births.forEach(askLibrary);
   const ours = clocks.map((clock) => {
-    const asked = births.map((birth) => ({ ...birth, clock }));
-    return { clock, work: () => asked.forEach(calculateChart) };
+    const given = births.map((birth) => ({ ...birth, clock }));
+    return { clock, work: () => given.forEach(calculateChart) };
   });
   const seconds = new Map<Clock | 'library', number[]>();
   // The first round fills the library's own cache of terms and is not counted.

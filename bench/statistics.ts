@@ -1,4 +1,4 @@
-/** The figures of one contender over all rounds, and how they are told. */
+/** The figures of one contender over all rounds, and how they are written. */
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

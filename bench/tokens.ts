@@ -13,7 +13,7 @@ export interface TokenFigures {
   readonly jose: number;
 }
 
-/** The checks of gateway and cubes beside jose's, for the same tokens, turn by turn. */
+/** The checks of gateway and cubes and jose's, for the same tokens, turn by turn. */
 export async function measureTokenChecks({ tokens = 5000, rounds = 5 } = {}): Promise<TokenFigures> {
   const secret = 'a secret of the benchmark, thirty-two bytes or more';
   const now = new Date();

@@ -5,7 +5,7 @@ import { packageRoot } from '../src/base/package-root.js';
 const cli = join(packageRoot(), 'dist', 'src', 'cli', 'main.js');
 const serverAway = 3;
 const notNow = 4;
-const mostTries = 10;
+const maxTries = 10;
 
 /** Runs `cubeshift` commands on the stack of one folder, and shows each as it would be typed. */
 export class Commands {
@@ -23,7 +23,7 @@ export class Commands {
     for (let tries = 1; ; tries++) {
       const { code } = await this.spawn(args, 'inherit');
       if (code === 0) return;
-      if (code !== serverAway || tries === mostTries || args[0] === 'up' || args[0] === 'down') this.giveUp(args, code);
+      if (code !== serverAway || tries === maxTries || args[0] === 'up' || args[0] === 'down') this.giveUp(args, code);
       const up = ['up', '--detach', ...(this.sharedMachine ? ['--shared-machine'] : [])];
       process.stderr.write(`\n$ cubeshift ${up.join(' ')}\n`);
       await this.spawn(up, 'inherit');

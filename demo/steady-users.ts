@@ -80,13 +80,13 @@ export class SteadyUsers {
       const turn = Math.floor(this.sent / this.users.length) + this.sent;
       this.sent++;
       if (user === undefined) return;
-      const request = this.ask(user, turn % 5, this.phase);
+      const request = this.send(user, turn % 5, this.phase);
       this.underWay.add(request);
       void request.finally(() => this.underWay.delete(request));
     }
   }
 
-  private async ask(user: DemoUser, kind: number, phase: Phase): Promise<void> {
+  private async send(user: DemoUser, kind: number, phase: Phase): Promise<void> {
     const begun = performance.now();
     phase.requests++;
     try {

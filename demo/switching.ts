@@ -36,7 +36,7 @@ export interface Switching {
 }
 
 const cube = 'saju-cube';
-/** Seconds instead of hours: what this lowers of the proof stands in the report. */
+/** Seconds instead of hours: the report says what this lowers of the proof. */
 const quick = [
   '--interval',
   '2',
@@ -86,9 +86,9 @@ export async function showSwitching(
   steps.begin('deploy a bad version while all users are on the cube, and roll it back by hand');
   await cubeshift.run('cubes', 'deploy', cube, versionOf('errors'), '--wait');
   await untilTrue(() => users.current.failures > 20);
-  const asked = Date.now();
+  const typedAt = Date.now();
   await cubeshift.run('cubes', 'rollback', cube, good, '--wait');
-  const commandMillis = Date.now() - asked;
+  const commandMillis = Date.now() - typedAt;
   await sleep(2000);
   const phase = users.nextPhase();
   return {
@@ -97,7 +97,7 @@ export async function showSwitching(
     lowered,
     wentBack,
     again,
-    emergency: { phase, commandMillis, lastBadMillis: Math.max(0, (phase.lastBadAt ?? asked) - asked) },
+    emergency: { phase, commandMillis, lastBadMillis: Math.max(0, (phase.lastBadAt ?? typedAt) - typedAt) },
   };
 }
 

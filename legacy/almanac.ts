@@ -17,7 +17,7 @@ export interface Pillars {
 }
 
 /**
- * Pillars and calendar conversions from well-kept libraries, each asked once a date: the day's three pillars by date,
+ * Pillars and calendar conversions from well-kept libraries, each called once a date: the day's three pillars by date,
  * the hour's by day pillar and hour.
  */
 export class Almanac {

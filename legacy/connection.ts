@@ -4,7 +4,7 @@ import { parse } from 'pg-connection-string';
 
 /**
  * How the stand-in connects: where the URL says, and with a session of its own making. Nothing is left to the shell's PG
- * variables or ~/.pgpass, which the driver asks for whatever is not named.
+ * variables or ~/.pgpass, from which the driver takes whatever is not named.
  */
 export function connectionSettings(url: string, applicationName: string): pg.ClientConfig {
   const { user, password, host, port, database, ssl = false } = parse(url);

@@ -109,7 +109,7 @@ const otherAssets = `
     values ('horoscopes', '{http://127.0.0.1/a}', '0 3 * * *', '{"title": "h1"}', '[]', 30, 2, 'json', 'active', now());
   insert into crawler_results (job_id, url, content, crawled_at) values (1, 'http://127.0.0.1/a', '{}', now());`;
 
-/** The schema stands beside the sources, in some folder above a compiled program. */
+/** The schema is next to the sources, in some folder above a compiled program. */
 function schemaFile(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'legacy', 'schema.sql'))) folder = dirname(folder);

@@ -13,7 +13,7 @@ const app = buildSajuService(pool, new Faults(faultsFromEnvironment(process.env)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
 process.stderr.write(`legacy saju service: ${await app.listen({ host: HOST, port: Number(PORT) })}\n`);
 
-/** Answers what was asked already; a planted hang does not keep the program alive. */
+/** Answers the requests that it has received; a planted hang does not keep the program alive. */
 async function stop(): Promise<void> {
   const late = setTimeout(() => process.exit(0), 5000);
   late.unref();

@@ -32,7 +32,7 @@ const parts = [
   'src/stack/downloads/fetch',
 ];
 
-/** What the programs of a folder have in common is in `shared` beside them; folders share nothing. */
+/** What the programs of a folder have in common is in `shared` next to them; folders share nothing. */
 const groups = [
   {
     folder: 'src',

@@ -8,7 +8,7 @@ const terms = rows
   .map((row) => row.split(','))
   .map(([year, index, , seconds]) => ({ year: Number(year), index: Number(index), seconds: Number(seconds) }))
   .filter(({ index }) => index % 2 === 0);
-// Rounded up: births are told to the minute, and one at the rounded instant is at the term or after it.
+// Rounded up: births are given to the minute, and one at the rounded instant is at the term or after it.
 const corrections = terms.map(({ year, index, seconds }) =>
   Math.ceil(seconds - getSolarTerm(year, index).date.getTime() / 1000),
 );

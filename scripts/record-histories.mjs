@@ -1,5 +1,5 @@
 // Records the histories that test/replay replays, anew: real servers, the engine's own programs, one run a scenario.
-// `node scripts/record-histories.mjs [scenario…]`; what it does and when to call it stands in test/replay/README.md.
+// `node scripts/record-histories.mjs [scenario…]`; test/replay/README.md says what it does and when to call it.
 import { spawnSync } from 'node:child_process';
 import { prepare } from './prepare.mjs';
 

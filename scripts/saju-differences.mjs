@@ -1,4 +1,4 @@
-// Counts where the ways of making a chart differ, over the reference and in the minutes beside terms; the counts of
+// Counts where the ways of making a chart differ, over the reference and in the minutes around terms; the counts of
 // docs/saju-differences.md: node scripts/saju-differences.mjs (after a build).
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
@@ -20,21 +20,23 @@ say(`cube and legacy, other warnings: ${rows.filter((row) => unlike(row, warning
 const dates = [...new Map(plain.map((row) => [row.text.slice(0, 10), row])).values()];
 say(`dates with another lunar date in tyme4ts: ${dates.filter(isOtherLunarDate).length} of ${dates.length}`);
 
-const beside = readTable('solar-terms-kst.csv.gz').flatMap(birthsBesideTerm);
-const split = beside.filter((row) => unlike(row, pillarsOf));
-say(`births in the minutes beside a 절, other pillars: ${split.length} of ${beside.length}`);
+const aroundTerms = readTable('solar-terms-kst.csv.gz').flatMap(birthsAroundTerm);
+const split = aroundTerms.filter((row) => unlike(row, pillarsOf));
+say(`births in the minutes around a 절, other pillars: ${split.length} of ${aroundTerms.length}`);
 for (const { text } of split) say(`  ${text}`);
 
-say(`births in the minutes beside a 절, other warnings: ${beside.filter((row) => unlike(row, warningsOf)).length}`);
+say(
+  `births in the minutes around a 절, other warnings: ${aroundTerms.filter((row) => unlike(row, warningsOf)).length}`,
+);
 
-function report(name, asked, way) {
-  const wrong = asked.map((row) => ({ row, fields: differing(row.pillars, way(row)) }));
+function report(name, rows, way) {
+  const wrong = rows.map((row) => ({ row, fields: differing(row.pillars, way(row)) }));
   const reasons = new Map();
   for (const { row, fields } of wrong) {
     for (const reason of fields.map((field) => reasonOf(row, field)))
       reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   }
-  say(`${name}: ${wrong.filter(({ fields }) => fields.length > 0).length} of ${asked.length} rows differ`);
+  say(`${name}: ${wrong.filter(({ fields }) => fields.length > 0).length} of ${rows.length} rows differ`);
   for (const [reason, pillars] of reasons) say(`  ${reason}: ${pillars} pillars`);
 }
 
@@ -65,7 +67,7 @@ function readRow(text) {
 }
 
 /** The last minute before a 절 and the first at it or after it, in UTC+9 by the clock std135, where that was the wall's. */
-function birthsBesideTerm(line) {
+function birthsAroundTerm(line) {
   const [year, index, name, seconds] = line.split(',');
   if (Number(index) % 2 === 1 || Number(year) < 1962 || [1987, 1988].includes(Number(year))) return [];
   const after = Math.ceil(Number(seconds) / 60) * 60;

@@ -66,7 +66,7 @@ export interface GatewayFigures {
 const users = 1000;
 const path = '/api/saju/records/1';
 
-/** The gateway beside its peers, before the same upstream and with the same requests: tokens of a thousand users. */
+/** The gateway and its peers, before the same upstream and with the same requests: tokens of a thousand users. */
 export async function measureGateway(options: GatewayOptions, log: (text: string) => void): Promise<GatewayFigures> {
   const started = performance.now();
   const folder = mkdtempSync(join(tmpdir(), 'cubeshift-bench-gateway-'));
@@ -132,8 +132,8 @@ export async function measureGateway(options: GatewayOptions, log: (text: string
         // As many connections in both cases, from as many programs.
         const ports = count === 'one' ? [gateway.peer, gateway.peer] : [gateway.peer, second];
         const half = { ...run, connections: options.connections / 2 };
-        const asked = await Promise.all(ports.map((peer) => runWrk(peer.port, half)));
-        const perSecond = asked.reduce((sum, { requests }) => sum + requests, 0) / options.seconds;
+        const measured = await Promise.all(ports.map((peer) => runWrk(peer.port, half)));
+        const perSecond = measured.reduce((sum, { requests }) => sum + requests, 0) / options.seconds;
         processes[count].push(perSecond);
         log(`  ${count} process(es): ${perSecond.toFixed(0)} a second`);
       }

@@ -134,7 +134,7 @@ async function startNginx(name: string, folder: string, port: number, server: st
   writeFileSync(
     join(place, 'nginx.conf'),
     [
-      // Started by root its workers would be somebody else, who may not read in this folder.
+      // Started by root its workers would run as another user, who may not read in this folder.
       process.getuid?.() === 0 ? 'user root;' : '',
       `worker_processes 1; daemon off; pid ${place}/pid; error_log ${place}/error.log;`,
       'events { worker_connections 4096; }',

@@ -26,7 +26,7 @@ export class RawConnection {
   }
 
   /** `onAnswer` gets the status of the answer; 0 when the connection broke, or had broken before. */
-  ask(request: string, onAnswer: (status: number) => void): void {
+  send(request: string, onAnswer: (status: number) => void): void {
     this.onAnswer = onAnswer;
     if (this.socket.destroyed) setImmediate(() => this.end(0));
     else this.socket.write(request, 'latin1');
@@ -45,7 +45,7 @@ export class RawConnection {
       const length = Number(/\r\ncontent-length: *(\d+)/i.exec(this.received.slice(0, head))?.[1]);
       this.expected = head + 4 + length;
     }
-    // Without a length nobody could say where the answer ends.
+    // Without a length the end of the answer is unknown.
     if (Number.isNaN(this.expected)) this.socket.destroy();
     else if (this.received.length >= this.expected) this.end(Number(this.received.slice(9, 12)));
   }

@@ -8,8 +8,8 @@ const everyMillis = 2000;
 export const stallMillis = 200;
 
 /**
- * What the generator tells of a server that answers nothing for 200 ms in every two seconds: a generator that waits for
- * answers before it asks on would hardly notice.
+ * What the generator reports of a server that answers nothing for 200 ms in every two seconds: a generator that waits for
+ * answers before it sends on would hardly notice.
  */
 export async function lookAtStalls(seconds: number): Promise<LatencyFigures> {
   const server = createServer(async (_, res) => {

@@ -36,21 +36,21 @@ export async function steadyLoad({
   const idle = await Promise.all(Array.from({ length: connections }, () => RawConnection.open(port)));
   const all = [...idle];
   const begun = performance.now();
-  let asked = 0;
+  let sent = 0;
   let due = 0;
   /** Sends what is due as far as connections are free. */
   const sendDue = () => {
-    while (asked < due) {
+    while (sent < due) {
       const connection = idle.pop();
       if (connection === undefined) return;
-      const wasDue = begun + (asked * 1000) / rate;
-      connection.ask(texts[asked % texts.length] ?? '', (status) => {
+      const wasDue = begun + (sent * 1000) / rate;
+      connection.send(texts[sent % texts.length] ?? '', (status) => {
         if (status !== 200) errors++;
         millis.push(performance.now() - wasDue);
         idle.push(connection);
         sendDue();
       });
-      asked++;
+      sent++;
     }
   };
   while (due < total) {
@@ -58,7 +58,7 @@ export async function steadyLoad({
     sendDue();
     await sleep(1);
   }
-  const deadline = performance.now() + longestWaitMillis;
+  const deadline = performance.now() + maxWaitMillis;
   while (millis.length < total && performance.now() < deadline) await sleep(1);
   for (const connection of all) connection.close();
   errors += total - millis.length;
@@ -69,4 +69,4 @@ export async function steadyLoad({
 }
 
 /** An answer that has not come by then is an error. */
-const longestWaitMillis = 10_000;
+const maxWaitMillis = 10_000;

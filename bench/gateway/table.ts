@@ -20,7 +20,7 @@ export function renderGateway(figures: GatewayFigures, ground: readonly string[]
     ...renderGoalTable(goalsOf(figures)),
     '',
     'The gateway with weights (50 %), token checks of a thousand users and metrics, shadow off, one process; the others forward',
-    'and nothing else. All stand before the same nginx, are asked in turns (every other round backwards), and a round counts',
+    'and nothing else. All run before the same nginx, are measured in turns (every other round backwards), and a round counts',
     'what the upstream saw: what it saw beyond the answers was under way when the round ended, or a retry.',
     '',
     '| | requests a second | a CPU-second | the gateway against it, round by round | memory, MB | errors | most seen beyond answered |',

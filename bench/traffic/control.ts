@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { issueCubeToken } from '../../src/auth/tokens.js';
 
-/** The control API of a stack, asked as its operators ask it. */
+/** The control API of a stack, called as its operators call it. */
 export class Control {
   constructor(
     private readonly url: string,
@@ -9,7 +9,7 @@ export class Control {
   ) {}
 
   /** Throws with the answer when it is not a success. */
-  async ask<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: object): Promise<T> {
+  async call<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: object): Promise<T> {
     const identity = { cubeId: 'benchmark', permissions: ['migration:read', 'migration:write'] };
     const { token } = issueCubeToken(this.secret, identity, new Date());
     const answer = await fetch(`${this.url}${path}`, {
@@ -30,7 +30,7 @@ export class Control {
     let last: T | undefined;
     await untilTrue(
       async () => {
-        last = await this.ask<T>('GET', path);
+        last = await this.call<T>('GET', path);
         return fits(last);
       },
       () => `${what}: ${JSON.stringify(last)}`,

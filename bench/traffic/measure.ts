@@ -37,7 +37,7 @@ export interface TrafficFigures {
   readonly gate: GateFigures;
   /** With looks and windows a tenth as long as usual, so that there can be many. */
   readonly automatic: readonly Trial[];
-  /** With every setting of ramp and gateway as it is when nobody says otherwise. */
+  /** With every setting of ramp and gateway as it is by default. */
   readonly usual: readonly Trial[];
   readonly emergency: readonly Trial[];
   /** What legacy said was planted in it after the trials. */
@@ -48,7 +48,7 @@ export interface TrafficFigures {
 /** No trial of a kind begins later than this after the start of the part. */
 const latestMillis = { automatic: 5.5 * 60_000, emergency: 11 * 60_000, usual: 20 * 60_000 } as const;
 /** Each takes a minute. */
-const mostUsual = 10;
+const maxUsual = 10;
 
 /** What decisions, tokens and charts cost, then rollbacks on a whole stack. */
 export async function measureTraffic(options: TrafficOptions, log: (text: string) => void): Promise<TrafficFigures> {
@@ -99,7 +99,7 @@ export async function measureTraffic(options: TrafficOptions, log: (text: string
       }
     });
     const usual = await onStack(log, {}, async (stack) => {
-      const most = Math.min(mostUsual, options.trials);
+      const most = Math.min(maxUsual, options.trials);
       const population = await stack.users(usersAtOnce * most);
       await setWeight(stack, 0);
       await deploy(stack, badVersion);
@@ -125,7 +125,7 @@ function simulateGate(): GateFigures {
   };
 }
 
-/** The users of one trial, who are nobody else's. */
+/** The users of one trial; no other trial has them. */
 function crowd(population: readonly DemoUser[], number: number): readonly DemoUser[] {
   return population.slice(number * usersAtOnce, (number + 1) * usersAtOnce);
 }

@@ -4,7 +4,7 @@ import { percentile } from '../statistics.js';
 import type { TrafficFigures } from './measure.js';
 import { requestsPerSecond, type Trial, usersAtOnce } from './trials.js';
 
-const longestEmergencyMillis = 5000;
+const maxEmergencyMillis = 5000;
 
 /** The part of the results about routing and rollbacks; `ground` says when, where and with which versions. */
 export function renderTraffic(figures: TrafficFigures, ground: readonly string[]): string {
@@ -22,7 +22,7 @@ export function renderTraffic(figures: TrafficFigures, ground: readonly string[]
     `A first token check takes ${tokens.jose.toFixed(1)} µs with jose for the same tokens. A bare call of the library makes`,
     `${saju.libraryPerSecond.toFixed(0)} charts a second and core; the cube, by clock: ${clocks.map((clock) => `${clock} ${saju.perSecond[clock].toFixed(0)} (${saju.ratio[clock].toFixed(2)} ×)`).join(', ')}.`,
     '',
-    `### Rollbacks (${usersAtOnce} users, ${requestsPerSecond} requests a second; ${options.trials} trials of each were asked for)`,
+    `### Rollbacks (${usersAtOnce} users, ${requestsPerSecond} requests a second; ${options.trials} trials of each were planned)`,
     '',
     '| | trials | p50, s | p99, s | most, s | failed requests a trial, p50 | most | in all | requests |',
     '|---|---|---|---|---|---|---|---|---|',
@@ -52,13 +52,13 @@ export function renderTraffic(figures: TrafficFigures, ground: readonly string[]
     `  or in a listing; its health and smoke test are fine. In legacy, as it said after the trials: ${figures.plantedInLegacy}. No speed-up`,
     '  is claimed against a planted delay.',
     '- The real gateway, Redis, Temporal, control API, worker, legacy service and saju cube on one stack and one machine, with',
-    '  the users’ generator beside them.',
+    '  the users’ generator on the same machine.',
     '- Automatic: a new ramp in each trial, to 5 % and then on. Looked at every second, users counted by windows of 1 s; in the',
     '  line below as usual, every 15 s and by 10 s, which is why it takes longer. All else of the gate is as usual in both. No memory of a day is left from the trial before: the ramp that went back is',
     '  stopped and hold-off and count of rollbacks end with it. Each trial has users of its own.',
     '  Failed requests are those of the whole trial.',
-    '- Shadow comparison is off: on, as in operation, it asks the bad version from 0 % on, and sent trial ramps back at their first',
-    '  look after the step, after 0.1 to 2.4 s. Timed here is the rest of the gate: the reasons above tell which part.',
+    '- Shadow comparison is off: on, as in operation, it queries the bad version from 0 % on, and sent trial ramps back at their first',
+    '  observation after the step, after 0.1 to 2.4 s. Timed here is the rest of the gate: the reasons above show which part.',
     '- Emergency: everybody is on the bad version when `POST /v1/cubes/saju-cube/rollback` is called with the good one, which is',
     '  still warm. Users are served by legacy until it has its traffic again. Failed requests are those answered after the call.',
   ].join('\n');
@@ -105,7 +105,7 @@ function goalsOf({
       why: 'the worst of three worlds',
     },
     {
-      name: 'accuracy ≥ 99.95 % of the reference (strategy), 100 % asked',
+      name: 'accuracy ≥ 99.95 % of the reference (strategy), 100 % required',
       measured: `${((100 * accuracy.right) / accuracy.rows).toFixed(2)} %`,
       reached: accuracy.right === accuracy.rows,
       why: `${accuracy.right} of ${accuracy.rows} rows, ${accuracy.conventions} conventions`,
@@ -113,7 +113,7 @@ function goalsOf({
     {
       name: 'emergency rollback < 5 s (p99)',
       measured: `${(worst / 1000).toFixed(2)} s`,
-      reached: worst < longestEmergencyMillis,
+      reached: worst < maxEmergencyMillis,
       why: few,
     },
     {

@@ -30,7 +30,7 @@ const rampPath = '/v1/traffic/saju/ramp';
 
 /** Makes a version the one that takes traffic. */
 export async function deploy({ control }: TrafficStack, version: string): Promise<void> {
-  await control.ask('POST', `/v1/cubes/${cubeId}/deploy`, { version, watch_seconds: 1 });
+  await control.call('POST', `/v1/cubes/${cubeId}/deploy`, { version, watch_seconds: 1 });
   await control.askUntil<{ status: string }>(
     `/v1/cubes/${cubeId}/deployment`,
     ({ status }) => status === 'done',
@@ -39,7 +39,7 @@ export async function deploy({ control }: TrafficStack, version: string): Promis
 }
 
 export async function setWeight({ control }: TrafficStack, percentage: number): Promise<void> {
-  await control.ask('PUT', '/v1/traffic/saju', { percentage });
+  await control.call('PUT', '/v1/traffic/saju', { percentage });
 }
 
 /**
@@ -57,7 +57,7 @@ export async function automaticTrial(
     // The new users' first answers are legacy's.
     await sleep(500);
     const phase = users.beginPhase();
-    await control.ask('POST', rampPath, { steps: [5, 100], interval_seconds: 600, ...settings });
+    await control.call('POST', rampPath, { steps: [5, 100], interval_seconds: 600, ...settings });
     const ramp = await control.askUntil<Ramp>(rampPath, ({ rollbacks }) => rollbacks.length > 0, 'a rollback');
     await untilTrue(
       () => Date.now() - (phase.lastFromCubeAt ?? 0) > quietMillis,
@@ -73,7 +73,7 @@ export async function automaticTrial(
     };
   } finally {
     await users.stop();
-    await control.ask('DELETE', rampPath);
+    await control.call('DELETE', rampPath);
     await control.askUntil<Ramp>(rampPath, ({ status }) => status === 'stopped', 'the end of the ramp');
   }
 }
@@ -89,9 +89,9 @@ export async function emergencyTrial(stack: TrafficStack, users: SteadyUsers): P
     () => 'bad answers',
   );
   const phase = users.beginPhase();
-  const [failed, asked] = [before.failures, Date.now()];
+  const [failed, requestedAt] = [before.failures, Date.now()];
   const path = `/v1/cubes/${cubeId}/rollback`;
-  await control.ask('POST', path, { target_version: packageVersion(), watch_seconds: 1 });
+  await control.call('POST', path, { target_version: packageVersion(), watch_seconds: 1 });
   const view = await control.askUntil<{ status: string; traffic_restored_at: string | null }>(
     path,
     ({ status }) => status !== 'running',
@@ -100,10 +100,10 @@ export async function emergencyTrial(stack: TrafficStack, users: SteadyUsers): P
   if (view.status !== 'completed' || view.traffic_restored_at === null)
     throw new Error(`the rollback ended as ${view.status}`);
   // What was under way at the call belongs to the phase before.
-  const lastBad = Math.max(asked, before.lastBadAt ?? 0, phase.lastBadAt ?? 0);
+  const lastBad = Math.max(requestedAt, before.lastBadAt ?? 0, phase.lastBadAt ?? 0);
   return {
-    millis: lastBad - asked,
-    restoredMillis: Date.parse(view.traffic_restored_at) - asked,
+    millis: lastBad - requestedAt,
+    restoredMillis: Date.parse(view.traffic_restored_at) - requestedAt,
     failures: phase.failures + before.failures - failed,
     requests: phase.requests,
     reason: null,

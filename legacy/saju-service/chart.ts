@@ -21,7 +21,7 @@ export interface Chart {
   readonly warnings: readonly string[];
 }
 
-/** A chart by tyme4ts, which reckons in the time of Beijing: it is told UTC+8 for the terms and the clock for the rest. */
+/** A chart by tyme4ts, which reckons in the time of Beijing: it gets UTC+8 for the terms and the clock for the rest. */
 export function chartOf(birth: Birth): Chart {
   const { birth_hour, day_boundary } = birth;
   const seconds = birth_hour === null ? 43_200 : birth_hour * 3600 + birth.birth_minute * 60;
@@ -47,7 +47,7 @@ function clockOf({ clock, longitude }: Birth, wall: Seconds, instant: Seconds): 
   return instant + longitude * 240 + (clock === 'true' ? equationOfTime(instant) : 0);
 }
 
-/** The library's calendar is Julian until 1582; before 1600 it is asked by Julian day, half a second late lest it round down. */
+/** The library's calendar is Julian until 1582; before 1600 it gets a Julian day, half a second late so that it does not round down. */
 function timeOf(clock: Seconds): SolarTime {
   const date = new Date(clock * 1000);
   if (date.getUTCFullYear() < 1600) {
@@ -63,7 +63,7 @@ function timeOf(clock: Seconds): SolarTime {
   );
 }
 
-/** The library has no year 0, whose terms it asks for in year 1: sixty turns of the sun later the pillars are the same. */
+/** The library has no year 0, whose terms it needs in year 1: sixty turns of the sun later the pillars are the same. */
 function onKnownYear(instant: Seconds): Seconds {
   return new Date(instant * 1000).getUTCFullYear() < 2 ? instant + 60 * 365.2422 * 86_400 : instant;
 }

@@ -16,7 +16,7 @@ export interface PlantedFaults {
 }
 
 const none: PlantedFaults = { slow_ms: 0, fail_share: 0, hang: false, wrong_field: null };
-const mostMillis = 600_000;
+const maxMillis = 600_000;
 
 /** Faults planted at start by LEGACY_FAULT_SLOW_MS, LEGACY_FAULT_FAIL_SHARE, LEGACY_FAULT_HANG, LEGACY_FAULT_WRONG_FIELD. */
 export function faultsFromEnvironment(environment: Readonly<Record<string, string | undefined>>): PlantedFaults {
@@ -99,17 +99,17 @@ function readFaults(body: unknown): PlantedFaults {
   if (typeof body !== 'object' || body === null) throw malformed('body', 'The body is not a JSON object.');
   const unknown = Object.keys(body).find((name) => !(name in none));
   if (unknown !== undefined) throw malformed(unknown, 'There is no such fault.');
-  const asked: PlantedFaults = { ...none, ...body };
-  if (!(Number.isInteger(asked.slow_ms) && asked.slow_ms >= 0 && asked.slow_ms <= mostMillis))
-    throw impossible('slow_ms', `slow_ms is not a whole number, 0 to ${mostMillis}.`);
-  if (!(typeof asked.fail_share === 'number' && asked.fail_share >= 0 && asked.fail_share <= 1))
+  const wanted: PlantedFaults = { ...none, ...body };
+  if (!(Number.isInteger(wanted.slow_ms) && wanted.slow_ms >= 0 && wanted.slow_ms <= maxMillis))
+    throw impossible('slow_ms', `slow_ms is not a whole number, 0 to ${maxMillis}.`);
+  if (!(typeof wanted.fail_share === 'number' && wanted.fail_share >= 0 && wanted.fail_share <= 1))
     throw impossible('fail_share', 'fail_share is not 0 to 1.');
-  if (typeof asked.hang !== 'boolean') throw malformed('hang', 'hang is not true or false.');
-  if (asked.wrong_field !== null && typeof asked.wrong_field !== 'string')
+  if (typeof wanted.hang !== 'boolean') throw malformed('hang', 'hang is not true or false.');
+  if (wanted.wrong_field !== null && typeof wanted.wrong_field !== 'string')
     throw malformed('wrong_field', 'wrong_field is not a text or null.');
-  if (asked.wrong_field !== null && ![...sajuColumns, 'warnings'].some((column) => column === asked.wrong_field))
+  if (wanted.wrong_field !== null && ![...sajuColumns, 'warnings'].some((column) => column === wanted.wrong_field))
     throw impossible('wrong_field', 'wrong_field is no field of a record.');
-  return asked;
+  return wanted;
 }
 
 /** Another value of the same kind; of a pillar another pillar. */

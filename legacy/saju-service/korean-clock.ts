@@ -32,7 +32,7 @@ const format = new Intl.DateTimeFormat('en-US', {
   second: 'numeric',
 });
 
-/** Before 1908 there is one offset, and for years ahead of us one more; between, the runtime is asked. */
+/** Before 1908 there is one offset, and for years ahead of us one more; between, the runtime's time zone data decides. */
 function offsetInSeoul(instant: Seconds): number {
   if (instant < -2_000_000_000) return 8 * 3600 + 27 * 60 + 52;
   if (instant > 4_000_000_000) return 9 * 3600;

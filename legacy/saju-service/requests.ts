@@ -85,7 +85,7 @@ export function isStorable(text: string): boolean {
 
 const unstorable = 'The text holds U+0000 or half a surrogate pair, which the database cannot.';
 
-/** The members of a body, each asked for once; null is as absent where something stands in for it. */
+/** The members of a body, each read once; null counts as absent where there is a default. */
 class Fields {
   private readonly left: Map<string, unknown>;
 
