@@ -32,7 +32,10 @@ export async function heartbeating<T>(
   const context = Context.current();
   const { attempt, startToCloseTimeoutMs } = context.info;
   const firstMillis = isShort ? shortGraceMillis : firstGraceMillis;
-  const grace = Math.min(maxGraceMillis, startToCloseTimeoutMs - earlierMillis, firstMillis * 2 ** (attempt - 1));
+  // Of a shorter attempt too little would be left: the server gives it up.
+  const isLong = startToCloseTimeoutMs > 2 * earlierMillis;
+  const attemptMillis = isLong ? startToCloseTimeoutMs - earlierMillis : maxGraceMillis;
+  const grace = Math.min(maxGraceMillis, attemptMillis, firstMillis * 2 ** (attempt - 1));
   const givenUp = new AbortController();
   let position: unknown;
   let lastProgressAt = performance.now();
