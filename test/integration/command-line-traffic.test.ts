@@ -101,8 +101,8 @@ test('a ramp below where the users are, beyond its target, or of what has no use
   for (const [args, code] of [
     [['saju', '--target', '10'], 4],
     [['saju', '--target', '90', '--steps', '95'], 2],
-    [['nothing'], 1],
-    [['security-cube'], 1],
+    [['nothing'], 2],
+    [['security-cube'], 2],
   ] as const) {
     const said = await cubeshift('ramp', ...args);
     expect([args, said.code, said.stdout]).toEqual([args, code, '']);
