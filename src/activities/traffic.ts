@@ -1,6 +1,6 @@
 import { Failure } from '../base/failures.js';
 import type { AuditOutcome } from '../domain/audit.js';
-import { cubeDefinitions, type TrafficName } from '../domain/cubes.js';
+import { cubeIdOf, type TrafficName } from '../domain/cubes.js';
 import type { CheckResult } from '../domain/deployment/cube-changes.js';
 import type { StepFence } from '../domain/step-fence.js';
 import type { CounterSnapshot } from '../domain/traffic/ramp/counters.js';
@@ -166,7 +166,7 @@ function readableWeight({ enabled, percentage }: StoredFlags): { before?: number
 export type WeightSteps = ReturnType<typeof createWeightSteps>;
 
 async function readState(redis: RedisConnection, admits: InstanceFilter, cube: TrafficName) {
-  const cubeId = cubeDefinitions.find(({ trafficName }) => trafficName === cube)?.cubeId ?? '';
+  const cubeId = cubeIdOf(cube);
   const [flags, gateways, instances, version] = await Promise.all([
     readFlags(redis, cube),
     gatewaysOf(redis, admits),

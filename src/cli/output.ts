@@ -19,7 +19,7 @@ export interface Output {
 /** Everything that is shown goes through one of these: what it shows may come from a database, a server or a cube. */
 export const output: Output = {
   json: (document) => void process.stdout.write(`${escaped(JSON.stringify(document, null, 2))}\n`),
-  line: (document) => void process.stdout.write(`${escaped(JSON.stringify(document))}\n`),
+  line: (document) => void process.stdout.write(`${jsonLine(document)}\n`),
   print: (text) => void process.stdout.write(`${plain(text)}\n`),
   talk: (text) => void process.stderr.write(`${plain(text)}\n`),
   get columns() {

@@ -22,6 +22,7 @@ import { type ExitCode, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { misspelledVariables } from './known-words.js';
 import { conclude, type Output, table } from './output.js';
+import { shownProcesses } from './status/stack-state.js';
 import { fullStateFolder } from './system-failure.js';
 
 interface UpOptions {
@@ -91,13 +92,7 @@ export function registerStackCommands(program: Command, output: Output): void {
     .option('--json', 'as JSON')
     .action((options: { json?: boolean }) =>
       conclude(async () => {
-        const processes = listProcesses(currentHome()).map(({ name, pid, port, version, state }) => ({
-          name,
-          pid,
-          port,
-          version,
-          state,
-        }));
+        const processes = shownProcesses(currentHome());
         if (options.json) output.json(processes);
         else
           output.print(

@@ -1,4 +1,4 @@
-import { cubeDefinitions, type TrafficName } from '../domain/cubes.js';
+import { cubeIdOf, type TrafficName } from '../domain/cubes.js';
 import type { CheckResult } from '../domain/deployment/cube-changes.js';
 import { parseWriteCheck, writeCheckPath, writeCheckPermission } from '../domain/traffic/write-check.js';
 import type { RedisConnection } from '../redis/connection.js';
@@ -21,7 +21,7 @@ export async function checkWrites(
   { redis, admits, calls }: WriteCheckSources,
   cube: TrafficName,
 ): Promise<CheckResult> {
-  const cubeId = cubeDefinitions.find(({ trafficName }) => trafficName === cube)?.cubeId ?? '';
+  const cubeId = cubeIdOf(cube);
   const [instances, version] = await Promise.all([
     readInstances(redis, cubeId, admits),
     readActiveVersion(redis, cubeId),

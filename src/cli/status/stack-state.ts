@@ -2,18 +2,26 @@ import { namesOfEveryStack } from '../../stack/programs/programs.js';
 import { listProcesses } from '../../stack/stack.js';
 import type { StackHome } from '../../state/home.js';
 
+/** A process of the stack, as `ps` and `status` show it. */
+export interface ShownProcess {
+  readonly name: string;
+  readonly pid: number;
+  readonly port: number | null;
+  readonly version: string;
+  readonly state: string;
+}
+
+/** Every process of the stack that runs. */
+export function shownProcesses(home: StackHome): readonly ShownProcess[] {
+  return listProcesses(home).map(({ name, pid, port, version, state }) => ({ name, pid, port, version, state }));
+}
+
 /** The programs of the stack in the state folder, as this machine shows them. */
 export interface StackState {
   readonly folder: string;
   /** Whether `up` keeps the programs running. */
   readonly supervised: boolean;
-  readonly processes: readonly {
-    readonly name: string;
-    readonly pid: number;
-    readonly port: number | null;
-    readonly version: string;
-    readonly state: string;
-  }[];
+  readonly processes: readonly ShownProcess[];
   /** Programs of every stack that do not run. */
   readonly absent: readonly string[];
   /** Instances of cubes that ended and were not started again yet. */
@@ -23,13 +31,7 @@ export interface StackState {
 /** Null where no stack was brought up. */
 export function readStackState(home: StackHome): StackState | null {
   if (!home.exists || home.environment() === undefined) return null;
-  const processes = listProcesses(home).map(({ name, pid, port, version, state }) => ({
-    name,
-    pid,
-    port,
-    version,
-    state,
-  }));
+  const processes = shownProcesses(home);
   const running = new Set(processes.map(({ name }) => name));
   return {
     folder: home.folder,

@@ -2,7 +2,7 @@ import type { CubeView } from '../../api/cubes.js';
 import type { DeploymentAnswer, RollbackAnswer } from '../../api/deployments.js';
 import type { MigrationList } from '../../api/migrations.js';
 import type { TrafficView } from '../../api/traffic.js';
-import { type Failure, failureRule, toFailure } from '../../base/failures.js';
+import { toFailure } from '../../base/failures.js';
 import type { MigrationView } from '../../domain/migration/migration.js';
 import type { RampAnswer } from '../../domain/traffic/ramp/ramp.js';
 import type { Connect } from '../control-client.js';
@@ -51,7 +51,7 @@ export async function readSystemStatus(connect: Connect, stack: StackState | nul
     } catch (error) {
       const failure = toFailure(error);
       // A ramp, a deployment or a rollback that there never was.
-      if (failure.type !== 'not_found') unread.push({ part, ...sentencesOf(failure) });
+      if (failure.type !== 'not_found') unread.push({ part, message: failure.message, hint: failure.hint });
       return [];
     }
   };
@@ -106,7 +106,3 @@ const nothingRead = {
   deployments: [],
   rollbacks: [],
 } as const;
-
-function sentencesOf({ message, hint, type }: Failure): { message: string; hint: string } {
-  return { message, hint: hint === '' ? failureRule(type).hint : hint };
-}

@@ -6,7 +6,7 @@ import { ledgerFailures } from '../../../api/routes.js';
 
 import { cubeParameter, type TrafficView, trafficChangeBody, trafficSchema } from '../../../api/traffic.js';
 import { Failure } from '../../../base/failures.js';
-import { cubeDefinitions, findCube, isTrafficName, type TrafficName, trafficNames } from '../../../domain/cubes.js';
+import { cubeIdOf, findCube, isTrafficName, type TrafficName, trafficNames } from '../../../domain/cubes.js';
 import type { StoredFlags } from '../../../traffic/flag-texts.js';
 import { type FlagsChange, type FlagsRecord, readFlags, writeFlags } from '../../../traffic/flags.js';
 import { audited } from '../audit/audited.js';
@@ -103,7 +103,7 @@ function viewOf(name: TrafficName, { enabled, percentage, lists, revision, chang
   const { by, why, at } = changed ?? {};
   return {
     cube: name,
-    cube_id: cubeDefinitions.find(({ trafficName }) => trafficName === name)?.cubeId ?? '',
+    cube_id: cubeIdOf(name),
     enabled,
     percentage,
     allow: [...(lists?.allow ?? [])],
