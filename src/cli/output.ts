@@ -1,6 +1,7 @@
 import { toFailure } from '../base/failures.js';
 import { type ExitCode, exitCodeOf } from './exit-codes.js';
 import { failureLines } from './failure-lines.js';
+import { oneLine } from './one-line.js';
 import { systemFailure } from './system-failure.js';
 import { padded, widthOf, wrapped } from './text-width.js';
 
@@ -57,7 +58,7 @@ const commands = /(?![\n\t])[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]
  */
 export function table(given: readonly (readonly string[])[], columns?: number): string {
   // A cell that held the end of a line could show a row that there is not.
-  const rows = given.map((row) => row.map((cell) => plain(cell.replaceAll(/[\n\t]/g, ' '))));
+  const rows = given.map((row) => row.map((cell) => plain(oneLine(cell))));
   const widths =
     rows[0]?.map((_, column) => rows.reduce((max, row) => Math.max(max, widthOf(row[column] ?? '')), 0)) ?? [];
   const indent = widths.slice(0, -1).reduce((sum, width) => sum + width + gap.length, 0);

@@ -12,15 +12,7 @@ beforeAll(async () => {
   databases = await createDatabases(5000);
   engine = await Engine.start(databases);
 });
-afterEach(async () => {
-  const { items } = (await engine.call('GET', '/v1/migrations')).body as {
-    items: { id: string; finished_at: string }[];
-  };
-  for (const { id } of items.filter((run) => run.finished_at === null)) {
-    await engine.steer(id, 'rollback');
-    await engine.waitFor(id, 'rolled back', (view) => view.status === 'rolled_back');
-  }
-});
+afterEach(() => engine.rollBackUnfinished());
 afterAll(async () => {
   await engine.stop();
   await databases.drop();

