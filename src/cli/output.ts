@@ -4,6 +4,7 @@ import { failureLines } from './failure-lines.js';
 import { oneLine } from './one-line.js';
 import { systemFailure } from './system-failure.js';
 import { padded, widthOf, wrapped } from './text-width.js';
+import { asTyped } from './typed-command.js';
 
 /** Where a command writes: results to stdout, talk to stderr. */
 export interface Output {
@@ -12,17 +13,23 @@ export interface Output {
   /** One document of many, on a line of its own. */
   line(document: unknown): void;
   print(text: string): void;
+  /** What another program reads or wrote: no word of it is changed. */
+  copy(text: string): void;
   talk(text: string): void;
   /** Columns of the terminal that results go to; undefined where they go elsewhere. */
   readonly columns?: number | undefined;
 }
 
-/** Everything that is shown goes through one of these: what it shows may come from a database, a server or a cube. */
+/**
+ * Everything that is shown goes through one of these: what it shows may come from a database, a server or a cube. What a person
+ * reads names commands as they are typed here; documents are as they are.
+ */
 export const output: Output = {
   json: (document) => void process.stdout.write(`${escaped(JSON.stringify(document, null, 2))}\n`),
   line: (document) => void process.stdout.write(`${jsonLine(document)}\n`),
-  print: (text) => void process.stdout.write(`${plain(text)}\n`),
-  talk: (text) => void process.stderr.write(`${plain(text)}\n`),
+  print: (text) => void process.stdout.write(`${plain(asTyped(text))}\n`),
+  copy: (text) => void process.stdout.write(`${plain(text)}\n`),
+  talk: (text) => void process.stderr.write(`${plain(asTyped(text))}\n`),
   get columns() {
     return process.stdout.isTTY ? process.stdout.columns : undefined;
   },

@@ -27,7 +27,7 @@ export function registerTokenCommand(program: Command, output: Output): void {
           if (near !== undefined) output.talk(`no program asks for ${permission}; did you mean ${near}?`);
         }
         const { token } = issueCubeToken(cubeSecret(), { cubeId: options.cubeId, permissions }, new Date());
-        output.print(token);
+        output.copy(token);
         return exitCodes.done;
       }),
     );

@@ -64,6 +64,7 @@ const program = createProgram({
   json: () => undefined,
   line: () => undefined,
   print: () => undefined,
+  copy: () => undefined,
   talk: () => undefined,
 });
 

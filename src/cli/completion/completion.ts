@@ -23,7 +23,7 @@ export function registerCompletionCommand(program: Command, output: Output): voi
     .action((shell: Shell) =>
       conclude(async () => {
         const main = join(packageRoot(), 'dist', 'src', 'cli', 'main.js');
-        output.print(completionScript(shell, [process.execPath, main, asked, '--']));
+        output.copy(completionScript(shell, [process.execPath, main, asked, '--']));
         return exitCodes.done;
       }),
     );
@@ -34,7 +34,7 @@ export function registerCompletionCommand(program: Command, output: Output): voi
     .action(async (words: readonly string[]) => {
       // A person is typing: what cannot be known now is left out, without a word.
       const fitting = await candidatesFor(program, words, liveValues).catch(() => []);
-      if (fitting === 'files') output.print(':files');
-      else for (const { word, text } of fitting) if (plainWord.test(word)) output.print(`${word}\t${oneLine(text)}`);
+      if (fitting === 'files') output.copy(':files');
+      else for (const { word, text } of fitting) if (plainWord.test(word)) output.copy(`${word}\t${oneLine(text)}`);
     });
 }

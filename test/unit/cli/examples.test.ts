@@ -10,7 +10,7 @@ function listening(): { readonly program: Command; readonly said: string[]; read
   const said: string[] = [];
   const called: Command[] = [];
   const say = (text: string) => void said.push(text);
-  const program = createProgram({ json: () => undefined, line: () => undefined, print: say, talk: say });
+  const program = createProgram({ json: () => undefined, line: () => undefined, print: say, copy: say, talk: say });
   for (const command of allCommands(program))
     if (command.commands.length === 0) command.action(() => void called.push(command));
   return { program, said, called };

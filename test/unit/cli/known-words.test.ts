@@ -12,6 +12,7 @@ function silentProgram() {
     json: () => undefined,
     line: () => undefined,
     print: () => undefined,
+    copy: () => undefined,
     talk: () => undefined,
   });
 }

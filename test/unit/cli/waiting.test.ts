@@ -34,6 +34,7 @@ async function watch(): Promise<{ readonly talked: string; readonly shown: strin
   const output: Output = {
     print: (text) => (shown += text),
     json: (value) => (shown += JSON.stringify(value)),
+    copy: () => undefined,
     talk: (text) => (talked += `${text}\n`),
     line: (value) => (shown += JSON.stringify(value)),
   };
