@@ -56,7 +56,13 @@ const examples: Readonly<Record<string, string>> = {
 /** Ends the help of every command below `program`, and its own, with an example. */
 export function addExamples(program: Command, commands: readonly Command[]): void {
   for (const command of [program, ...commands])
-    command.addHelpText('after', () => `\nExample:\n  ${examples[wordsOf(command).join(' ')] ?? ''}`);
+    command.addHelpText('after', () => `\nExample:\n  ${exampleOf(command)}`);
+}
+
+function exampleOf(command: Command): string {
+  const words = wordsOf(command);
+  if (command.name() !== 'help') return examples[words.join(' ')] ?? '';
+  return ['cubeshift', ...words, command.parent?.commands[0]?.name()].join(' ');
 }
 
 /** The words that name a command, without the program's own. */

@@ -7,6 +7,7 @@ import { type Connect, createControlClient } from './control-client.js';
 import { registerCubeCommands } from './cubes.js';
 import { addExamples, wordsOf } from './examples.js';
 import { usageLines } from './failure-lines.js';
+import { registerHelpCommands } from './help.js';
 import { checkKnownWords } from './known-words.js';
 import { registerLogsCommand } from './logs.js';
 import { registerMigrateCommands } from './migrate.js';
@@ -48,6 +49,7 @@ export function createProgram(output: Output): Command {
   registerAuditCommands(program, output, connect);
   registerTrafficCommands(program, output, connect);
   registerCompletionCommand(program, output);
+  registerHelpCommands(program);
   const commands = allCommands(program);
   checkKnownWords(commands);
   for (const command of commands) command.exitOverride().copyInheritedSettings(program);

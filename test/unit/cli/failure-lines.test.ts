@@ -71,6 +71,18 @@ test.each([
     "Unknown option '--wiat'.\nNothing was done.\nDid you mean --wait? `cubeshift migrate start --help` shows an example.",
   ],
   [
+    ['help', 'trafic'],
+    "Unknown command 'trafic'.\nNothing was done.\nDid you mean traffic? `cubeshift --help` shows an example.",
+  ],
+  [
+    ['help', 'migrate', 'xyz'],
+    "Unknown command 'xyz'.\nNothing was done.\n`cubeshift migrate --help` shows an example.",
+  ],
+  [
+    ['migrate', 'help', 'statsu'],
+    "Unknown command 'statsu'.\nNothing was done.\nDid you mean status? `cubeshift migrate --help` shows an example.",
+  ],
+  [
     ['migrate', 'status'],
     "Missing required argument 'id'.\nNothing was done.\n`cubeshift migrate status --help` shows an example.",
   ],
@@ -81,7 +93,7 @@ test.each([
 ])('a wrong command line, %j, is said in the same form, with the near word', (args, expected) => {
   const said: string[] = [];
   const say = (text: string) => void said.push(text);
-  const program = createProgram({ json: () => undefined, line: () => undefined, print: say, talk: say });
+  const program = createProgram({ json: () => undefined, line: () => undefined, print: say, copy: say, talk: say });
   expect(() => program.parse(args, { from: 'user' })).toThrow();
   expect(said.join('\n')).toBe(expected);
 });
