@@ -12,7 +12,12 @@ import { connectClient } from '../postgres/connect.js';
 import { diagnose } from '../stack/doctor.js';
 import { defaultCacheFolder } from '../stack/downloads/fetch.js';
 import { ignoredVariables } from '../stack/environment.js';
-import { checkNotOfRemovedStack, withoutOwnValues } from '../stack/own-environment.js';
+import {
+  checkNotOfRemovedStack,
+  hasVariablesOf,
+  unsetOwnVariables,
+  withoutOwnValues,
+} from '../stack/own-environment.js';
 import { servingCubeUrls } from '../stack/programs/cubes.js';
 import { namesOfEveryStack, runCubes } from '../stack/programs/programs.js';
 import { listProcesses, startServers, stopStack } from '../stack/stack.js';
@@ -21,6 +26,7 @@ import { LogTail, openLog } from '../state/logs.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { misspelledVariables } from './known-words.js';
+import { nextLines } from './next-lines.js';
 import { conclude, type Output, table } from './output.js';
 import { shownProcesses } from './status/stack-state.js';
 import { fullStateFolder } from './system-failure.js';
@@ -36,9 +42,14 @@ export function currentHome(): StackHome {
   return new StackHome(readConfiguration(process.env, ['CUBESHIFT_HOME']).CUBESHIFT_HOME);
 }
 
-/** What the caller has set, without what this stack's own `env` has put into the shell. */
+/**
+ * What the caller has set, without what this stack's own `env` has put into the shell. Throws `configuration_invalid` where that
+ * is of a stack which was removed.
+ */
 export function ownEnvironment(): NodeJS.ProcessEnv {
-  return withoutOwnValues(currentHome(), process.env);
+  const home = currentHome();
+  checkNotOfRemovedStack(home, process.env);
+  return withoutOwnValues(home, process.env);
 }
 
 export function registerStackCommands(program: Command, output: Output): void {
@@ -50,7 +61,6 @@ export function registerStackCommands(program: Command, output: Output): void {
     .option('--shared-machine', 'start even where Temporal cannot be closed to other users of this machine')
     .action((options: UpOptions) =>
       conclude(async () => {
-        checkNotOfRemovedStack(currentHome(), process.env);
         checkVariables(ownEnvironment());
         for (const sentence of misspelledVariables(process.env)) output.talk(sentence);
         return options.detach ? upDetached(options, output) : upInForeground(options, output);
@@ -69,6 +79,8 @@ export function registerStackCommands(program: Command, output: Output): void {
         const lived = await stopStack(home, { purge: options.purge ?? false });
         const stopped = lived ? 'stopped' : `there was no stack running in ${home.folder}`;
         output.talk(options.purge && there ? `${stopped}; all its data was removed` : stopped);
+        if (options.purge && hasVariablesOf(home.folder, process.env))
+          output.talk(`this shell still has its variables; type \`${unsetOwnVariables(process.env)}\``);
         return exitCodes.done;
       }),
     );
@@ -82,7 +94,7 @@ export function registerStackCommands(program: Command, output: Output): void {
         if (options.json) output.json(env);
         else
           for (const [name, value] of Object.entries(env))
-            output.print(`export ${name}='${value.replaceAll("'", "'\\''")}'`);
+            output.copy(`export ${name}='${value.replaceAll("'", "'\\''")}'`);
         return exitCodes.done;
       }),
     );
@@ -94,6 +106,8 @@ export function registerStackCommands(program: Command, output: Output): void {
       conclude(async () => {
         const processes = shownProcesses(currentHome());
         if (options.json) output.json(processes);
+        else if (processes.length === 0)
+          output.talk(`no process of a stack in ${currentHome().folder} runs; \`cubeshift up --detach\` starts one`);
         else
           output.print(
             table([
@@ -164,7 +178,8 @@ async function upInForeground({ records, sharedMachine }: UpOptions, output: Out
     if (!stop.signal.aborted) await stack.startPrograms();
     if (process.send === undefined) {
       showStack(stack.env, output);
-      output.talk('everything is up; Ctrl-C stops it');
+      output.talk('The stack is up; Ctrl-C stops it.');
+      showNext(output);
     } else process.send('up');
     await stack.watch(stop.signal);
   } finally {
@@ -221,6 +236,8 @@ async function upDetached({ records, sharedMachine }: UpOptions, output: Output)
   child.unref();
   // Not through the log: the link to the Web UI is a secret.
   showStack(liveEnvironment(), output);
+  output.talk('The stack is up.');
+  showNext(output);
   return exitCodes.done;
 }
 
@@ -239,6 +256,8 @@ async function awaitOtherSupervisor(home: StackHome, output: Output): Promise<Ex
   }
   const live = liveEnvironment();
   showStack(live, output);
+  output.talk('The stack is up.');
+  showNext(output);
   const ignored = ignoredVariables(ownEnvironment(), live);
   if (ignored.length > 0)
     output.talk(
@@ -298,6 +317,14 @@ function showStack(env: Readonly<Record<string, string>>, output: Output): void 
   output.talk(`control API      ${env.CONTROL_URL}`);
   if (env.TEMPORAL_UI_URL !== undefined) output.talk(`Temporal Web UI  ${env.TEMPORAL_UI_URL}`);
   output.talk('variables        cubeshift env');
+}
+
+function showNext(output: Output): void {
+  const next = {
+    command: 'cubeshift status',
+    what: 'everything on one screen, with what to type where something is wrong',
+  };
+  for (const line of nextLines([next])) output.talk(line);
 }
 
 function parseCount(text: string): number {

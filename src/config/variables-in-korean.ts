@@ -11,6 +11,7 @@ export const koreanTexts: Readonly<Record<VariableName, string>> = {
     '내려받은 서버를 보관하는 디렉터리. 비워 두면 `XDG_CACHE_HOME` 아래, 이 변수도 없으면 `~/.cache` 아래의 `cubeshift`를 사용',
   CUBESHIFT_DATABASES: 'root로 실행할 때 내장 데이터베이스의 데이터를 두는 디렉터리',
   STATE_DIR: '스냅샷과 릴리스를 두는 디렉터리',
+  STACK_ID: '셸의 변수가 `STATE_DIR`의 어느 스택에서 나온 것인지 나타내는 값. 삭제된 스택의 것이면 명령을 거부',
   TEMPORAL_ADDRESS: 'Temporal 서버 주소(host:port)',
   TEMPORAL_NAMESPACE:
     'Temporal 네임스페이스. 미리 만들어 두어야 하며 **큐브 데이터베이스마다 하나씩** 사용. 네임스페이스가 같은 워커끼리는 작업을 나눠 가짐',

@@ -66,6 +66,12 @@ const variables = {
       sources: stack,
     },
   ),
+  STACK_ID: variable(
+    'which stack of `STATE_DIR` the variables of a shell are of: those of a removed one are refused',
+    parseName,
+    ['command-line'],
+    { fallback: '', sources: stack },
+  ),
   TEMPORAL_ADDRESS: variable('host:port of the Temporal server', parseHostPort, temporal, {
     sources: either,
     server: true,

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { type VariableName, variableNames, variablesFrom, variableTable } from '../config/variables.js';
 import { byServedCube, type ServedCube, servedCubes } from '../domain/cubes.js';
 import { pathOf } from '../state/files.js';
-import { legacyPortOf, type PortName, passwordFrom, type StackSettings } from '../state/settings.js';
+import { legacyPortOf, type PortName, passwordFrom, type StackSettings, stackIdOf } from '../state/settings.js';
 import { databaseVariables } from './programs/program-databases.js';
 import { redisUrl } from './servers/redis-server.js';
 
@@ -67,6 +67,7 @@ export function stackEnvironment(
     databases([legacyDatabaseVariable], { legacy: role });
   const chosen: Readonly<Partial<Record<VariableName, string>>> = {
     STATE_DIR: stateFolder,
+    STACK_ID: stackIdOf(settings),
     TEMPORAL_ADDRESS: `127.0.0.1:${ports.temporal}`,
     TEMPORAL_NAMESPACE: 'default',
     ...databases(['LEGACY_DATABASE_URL', 'CUBE_DATABASE_URL'], { legacy: 'heal7', cube: 'cubes' }),

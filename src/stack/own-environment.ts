@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Failure } from '../base/failures.js';
 import { variablesFrom, variableTable } from '../config/variables.js';
-import type { StackHome } from '../state/home.js';
+import { StackHome } from '../state/home.js';
 
 /**
  * The caller's environment without what `cubeshift env` of this stack has put there: a shell that took those variables over
@@ -18,18 +18,33 @@ export function withoutOwnValues(home: StackHome, environment: NodeJS.ProcessEnv
 }
 
 /**
- * Throws `configuration_invalid` when the caller's variables are of a stack whose folder was removed meanwhile: no
- * record is left of which of them the stack chose.
+ * Throws `configuration_invalid` when the caller's variables are of a stack that was removed, whether another one is in its
+ * place or not: no record is left of which of them the stack chose, and its servers, passwords and secrets are gone.
  */
 export function checkNotOfRemovedStack(home: StackHome, environment: NodeJS.ProcessEnv): void {
-  if (!environment.STATE_DIR || resolve(environment.STATE_DIR) !== home.folder) return;
-  if (Object.keys(home.embeddedValues()).length > 0) return;
-  const names = ownNames.filter((name) => environment[name]);
+  const { STATE_DIR: folder = '', STACK_ID: id } = environment;
+  if (!hasVariablesOf(folder, environment) || new StackHome(folder).stackId === id) return;
+  const unset = unsetOwnVariables(environment);
   throw new Failure(
     'configuration_invalid',
-    `This shell has the variables of a stack in ${home.folder} that is no longer there.`,
-    { hint: `Open a new shell, or type: unset ${names.join(' ')}` },
+    `This shell has the variables of a stack in ${resolve(folder)} that was removed.`,
+    {
+      hint:
+        home.environment() === undefined
+          ? `Type \`${unset}\`, or open a new shell.`
+          : `Type \`eval "$(cubeshift env)"\` for those of the stack that is in ${home.folder} now, or \`${unset}\`.`,
+    },
   );
+}
+
+/** Whether a shell has taken over what `env` printed of a stack in this folder, then or now. */
+export function hasVariablesOf(folder: string, { STATE_DIR: named, STACK_ID: id }: NodeJS.ProcessEnv): boolean {
+  return Boolean(named && id) && resolve(named ?? '') === resolve(folder);
+}
+
+/** What a shell types to get rid of the variables that `env` has put there and a program would read. */
+export function unsetOwnVariables(environment: NodeJS.ProcessEnv): string {
+  return `unset ${ownNames.filter((name) => environment[name]).join(' ')}`;
 }
 
 /** Keeps in mind what the stack chose by itself: `env` prints it from now on. */

@@ -14,7 +14,7 @@ import { logName } from './logs.js';
 import { PrivateFiles } from './private-files.js';
 import type { ProcessIdentity } from './process-identity.js';
 import { Releases } from './releases.js';
-import { areWhole, chooseSettings, type PortName, type StackSettings } from './settings.js';
+import { areWhole, chooseSettings, type PortName, type StackSettings, stackIdOf } from './settings.js';
 
 const supervisorLock = 'supervisor';
 
@@ -123,6 +123,12 @@ export class StackHome {
   /** The ports of the last start; undefined before the first. */
   get ports(): StackSettings['ports'] | undefined {
     return this.files.read<Partial<StackSettings> | null>(stateFiles.settings)?.ports;
+  }
+
+  /** Undefined before the first start. */
+  get stackId(): string | undefined {
+    const kept = this.files.read<Partial<StackSettings> | null>(stateFiles.settings);
+    return kept?.passwordSecret === undefined ? undefined : stackIdOf({ passwordSecret: kept.passwordSecret });
   }
 
   /** The secret that was made for this stack; undefined before its first start. */

@@ -49,6 +49,11 @@ export function passwordFrom({ passwordSecret }: Pick<StackSettings, 'passwordSe
   return createHmac('sha256', passwordSecret).update(name).digest('base64url');
 }
 
+/** Names one stack and no later one in the same folder. */
+export function stackIdOf(settings: Pick<StackSettings, 'passwordSecret'>): string {
+  return passwordFrom(settings, 'id of the stack').slice(0, 16);
+}
+
 /**
  * The settings of a stack: those that are kept, new ones where there are none. Ports that others took meanwhile are chosen
  * anew; those that are `requested` are taken as they are, and by no other part.

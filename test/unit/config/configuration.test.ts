@@ -7,6 +7,7 @@ import { type VariableName, variableNames, variableTable } from '../../../src/co
 /** Those that some program reads. */
 const names = variableNames.filter((name) => variableTable[name].readers.length > 0);
 const right = {
+  STACK_ID: '',
   TEMPORAL_ADDRESS: '127.0.0.1:7233',
   TEMPORAL_NAMESPACE: 'default',
   TEMPORAL_TLS: 'off',

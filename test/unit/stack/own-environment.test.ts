@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Failure } from '../../../src/base/failures.js';
 import { stackEnvironment } from '../../../src/stack/environment.js';
 import { checkNotOfRemovedStack, recordOwnValues, withoutOwnValues } from '../../../src/stack/own-environment.js';
 import { StackHome } from '../../../src/state/home.js';
@@ -45,13 +46,33 @@ test('a secret that was changed is the stack’s own, before and after', async (
 
 test('variables of a stack that is gone are refused, with what to type', async () => {
   const env = await started({});
-  const purged = new StackHome(home.folder);
+  const named = { STATE_DIR: env.STATE_DIR, STACK_ID: env.STACK_ID, REDIS_URL: env.REDIS_URL };
+  expect(() => checkNotOfRemovedStack(home, named)).not.toThrow();
   rmSync(home.folder, { recursive: true });
-  expect(() => checkNotOfRemovedStack(purged, { STATE_DIR: env.STATE_DIR, REDIS_URL: env.REDIS_URL })).toThrow(
+  const purged = new StackHome(home.folder);
+  expect(() => checkNotOfRemovedStack(purged, named)).toThrow(
     expect.objectContaining({
       type: 'configuration_invalid',
-      hint: 'Open a new shell, or type: unset STATE_DIR REDIS_URL',
+      message: `This shell has the variables of a stack in ${home.folder} that was removed.`,
+      hint: 'Type `unset STATE_DIR STACK_ID REDIS_URL`, or open a new shell.',
     }),
   );
   expect(() => checkNotOfRemovedStack(purged, { REDIS_URL: env.REDIS_URL })).not.toThrow();
+  // From another folder, too: the state folder of a command depends on where it is typed.
+  const elsewhere = new StackHome(join(tmpdir(), 'cubeshift-elsewhere'));
+  expect(() => checkNotOfRemovedStack(elsewhere, named)).toThrow(Failure);
+});
+
+test('variables of a stack that was removed are refused where a new one is in its place, whose own come from `env`', async () => {
+  const { STATE_DIR, STACK_ID } = await started({});
+  rmSync(home.folder, { recursive: true });
+  home.prepare();
+  const env = await started({});
+  home.recordEnvironment(env);
+  expect(() => checkNotOfRemovedStack(home, env)).not.toThrow();
+  expect(() => checkNotOfRemovedStack(home, { STATE_DIR, STACK_ID })).toThrow(
+    expect.objectContaining({
+      hint: `Type \`eval "$(cubeshift env)"\` for those of the stack that is in ${home.folder} now, or \`unset STATE_DIR STACK_ID\`.`,
+    }),
+  );
 });
