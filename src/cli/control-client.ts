@@ -112,13 +112,25 @@ export function cubeSecret(): string {
     .CUBE_JWT_SECRET;
 }
 
-/** Every secret that a report may have been signed with: the one in use, the one named by the environment, and the former one. */
+/**
+ * Every secret that a report may have been signed with: the one in use, the one that the environment names, that of the stack, and
+ * the former one. The environment's may be of a stack that was removed: its reports remain. Throws `configuration_invalid` where
+ * none is known.
+ */
 export function knownCubeSecrets(): readonly string[] {
-  const former = secretsFileOf({ ...currentHome().environment(), ...process.env }).cube?.previous;
-  const named = setVariables(process.env).includes('CUBE_JWT_SECRET')
-    ? readConfiguration(process.env, ['CUBE_JWT_SECRET']).CUBE_JWT_SECRET
-    : undefined;
-  return [cubeSecret(), named, former].filter((secret) => secret !== undefined);
+  const stack = currentHome().environment();
+  const changed = secretsFileOf({ ...stack, ...process.env }).cube;
+  const secretOf = (environment: NodeJS.ProcessEnv) =>
+    setVariables(environment).includes('CUBE_JWT_SECRET')
+      ? readConfiguration(environment, ['CUBE_JWT_SECRET']).CUBE_JWT_SECRET
+      : undefined;
+  const known = [changed?.current, secretOf(process.env), secretOf({ ...stack }), changed?.previous];
+  const secrets = known.filter((secret) => secret !== undefined);
+  if (secrets.length === 0)
+    throw new Failure('configuration_invalid', 'No secret is known that the report may be signed with.', {
+      hint: `Set CUBE_JWT_SECRET to the secret of the stack that signed it; there is no stack in ${currentHome().folder}.`,
+    });
+  return secrets;
 }
 
 function secretsFileOf(environment: NodeJS.ProcessEnv): SecretsFile {

@@ -248,7 +248,11 @@ test('report verify accepts a report as it was signed and refuses one that was c
   const { code, stdout } = await cubeshift('migrate', 'report', 'one');
   expect(code).toBe(0);
   writeFileSync(file, stdout);
-  expect(await cubeshift('report', 'verify', file)).toMatchObject({ code: 0 });
+  expect(await cubeshift('report', 'verify', file)).toEqual({
+    code: 0,
+    stdout: `${file} is as it was signed: no number and no word in it was changed.\n`,
+    stderr: '',
+  });
   const other = { ...variables, CUBE_JWT_SECRET: 'another secret of thirty-two bytes or more' };
   expect(await runCommand(['report', 'verify', file], other)).toMatchObject({ code: 1 });
   const changed = readFileSync(file, 'utf8').replace(
@@ -257,8 +261,51 @@ test('report verify accepts a report as it was signed and refuses one that was c
   );
   expect(changed).not.toBe(stdout);
   writeFileSync(file, changed);
-  expect(await cubeshift('report', 'verify', file)).toMatchObject({ code: 1 });
+  const refused = await cubeshift('report', 'verify', file);
+  expect(refused).toMatchObject({ code: 1, stdout: '' });
+  expect(refused.stderr).toMatch(
+    /is not as it was signed: .*\nThe verification has only read.*\nCompare it with .*\n$/,
+  );
 });
+
+test.each([
+  ['is not there', 'missing.json', undefined, /^There is no file \S+missing\.json\.\n/],
+  ['is no JSON', 'text.json', 'a text', /is not JSON\.\n/],
+  ['is no report', 'other.json', '{"report": {}}', /is not an evidence report: it has no signature\.\n/],
+])('a report that %s is said so in three parts', async (_, name, content, sentence) => {
+  const file = join(folder, name);
+  if (content !== undefined) writeFileSync(file, content);
+  const { code, stderr } = await cubeshift('report', 'verify', file);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(sentence);
+  expect(stderr.split('\n').slice(1)).toEqual([
+    'Nothing was changed.',
+    'Name a file that `cubeshift migrate report ID > report.json` wrote.',
+    '',
+  ]);
+});
+
+test('a report whose secret is not known says which variable to set', async () => {
+  const file = join(folder, 'unknown.json');
+  writeFileSync(file, '{"report": {}, "signature": {}}');
+  const { code, stderr } = await runCommand(['report', 'verify', file], { CUBESHIFT_HOME: join(folder, 'none') });
+  expect(code).toBe(2);
+  expect(stderr).toMatch(
+    /^No secret is known .*\nNothing was changed\.\nSet CUBE_JWT_SECRET to the secret of the stack/,
+  );
+});
+
+test.each([['status'], ['report'], ['rejects'], ['events'], ['pause']])(
+  'a mistyped id is answered with the near one: migrate %s',
+  async (verb) => {
+    expect(await cubeshift('migrate', verb, 'oen')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'There is no migration oen.\nNothing was changed.\nDid you mean one? List them with `cubeshift migrate list`.\n',
+    });
+  },
+);
 
 test('complete prompts at a terminal, and does nothing without a yes', async () => {
   const { code, stdout } = runAtTerminal(['migrate', 'complete', 'one', '--wait'], variables, 'no\n');

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
+import { nearWord } from '../../base/near-word.js';
 import type { MigrationKind } from '../../domain/catalog.js';
 import type { MigrationId, MigrationInput, MigrationMode } from '../../domain/migration/migration.js';
 import { workflowIdOf } from '../../domain/migration/migration.js';
@@ -88,9 +89,29 @@ export async function readStart(cube: pg.Pool, id: string): Promise<MigrationInp
     [id],
   );
   const [row] = found.rows;
-  if (row === undefined) throw new Failure('not_found', `There is no migration ${id}.`);
+  if (row === undefined) throw await unknownMigration(cube, id);
   return row;
 }
+
+/** The failure of an id that no migration has; its hint names the near one. */
+export async function unknownMigration(cube: pg.Pool, id: string): Promise<Failure> {
+  const shown = id.slice(0, 80);
+  const message = `There is no migration ${shown}.`;
+  const found = await cube.query<{ id: string }>('select id from ledger.migrations order by started_at desc limit $1', [
+    maxNear,
+  ]);
+  const near = nearWord(
+    shown,
+    found.rows.map((row) => row.id),
+  );
+  if (near === undefined) return new Failure('not_found', message);
+  return new Failure('not_found', message, {
+    hint: `Did you mean ${near}? List them with \`cubeshift migrate list\`.`,
+  });
+}
+
+/** Who mistypes an id means one of the latest. */
+const maxNear = 200;
 
 /** Runs that are on record without a workflow, for longer than a start takes. */
 export async function findOrphans(cube: pg.Pool): Promise<readonly MigrationInput[]> {

@@ -1,7 +1,7 @@
-import { Failure } from '../../../base/failures.js';
 import { trafficNameOfKind } from '../../../domain/cubes.js';
 import type { MigrationView } from '../../../domain/migration/migration.js';
 import { type LedgerView, listMigrations, readMigration, readMigrations } from '../../../postgres/ledger/run-view.js';
+import { unknownMigration } from '../../../postgres/ledger/runs.js';
 import type { ControlDependencies } from '../dependencies.js';
 
 /** Views of migrations: what the ledger holds, with the weight of the kind's cube. */
@@ -10,7 +10,7 @@ type ViewSources = Pick<ControlDependencies, 'cube' | 'weights'>;
 /** A migration, or 404. */
 export async function knownMigration(sources: ViewSources, id: string): Promise<MigrationView> {
   const view = await readMigration(sources.cube, id);
-  if (view === undefined) throw new Failure('not_found', `There is no migration ${id.slice(0, 80)}.`);
+  if (view === undefined) throw await unknownMigration(sources.cube, id);
   return withTraffic(sources, view);
 }
 
