@@ -32,7 +32,7 @@ export function registerAuditCommands(program: Command, output: Output, connect:
             entry.action,
             entry.subject,
             outcomeOf(entry),
-            JSON.stringify(entry.details),
+            describeDetails(entry.details),
           ]);
           output.print(table([['SEQ', 'AT', 'WHO', 'WHAT', 'OF', 'OUTCOME', 'DETAILS'], ...rows]));
         }
@@ -60,6 +60,37 @@ export function registerAuditCommands(program: Command, output: Output, connect:
 function who({ actor, details: { claimed_by: claimed, os_user: osUser } }: AuditEntry): string {
   const says = [claimed, osUser === undefined ? undefined : `${osUser}@`].filter((one) => one !== undefined);
   return says.length === 0 ? actor : `${actor} (says: ${says.join(', ')})`;
+}
+
+/** Shown in a column of their own, or of use to a program alone: `--json` has them. */
+const shownElsewhere: readonly string[] = ['claimed_by', 'os_user', 'token_sha256'];
+
+/** What was changed, as `percentage 10 (was 0), why "a try"`: each setting with its value, and with the former one where it differs. */
+export function describeDetails({ was, ...details }: Readonly<Record<string, unknown>>): string {
+  const former = Object.entries(Object(was) as Record<string, unknown>).flatMap(([name, value]) =>
+    settings(name, value),
+  );
+  return Object.entries(details)
+    .filter(([name]) => !shownElsewhere.includes(name))
+    .flatMap(([name, value]) => settings(name, value))
+    .map(([path, value]) => {
+      const [, before = value] = former.find(([other]) => other === path) ?? [];
+      return `${path} ${value}${before === value ? '' : ` (was ${before})`}`;
+    })
+    .join(', ');
+}
+
+/** Each setting below a path, by its own path; none for a value that is empty. */
+function settings(path: string, value: unknown): readonly (readonly [path: string, value: string])[] {
+  if (value === null || value === '') return [];
+  if (typeof value !== 'object') return [[path, shortWord(value)]];
+  if (Array.isArray(value)) return value.length === 0 ? [] : [[path, value.map(shortWord).join(' ')]];
+  return Object.entries(value).flatMap(([name, one]) => settings(`${path}.${name}`, one));
+}
+
+/** A text of several words is in quotes, so that it is seen where it ends. */
+function shortWord(value: unknown): string {
+  return typeof value === 'string' && /^[\w./:@%+-]+$/.test(value) ? value : JSON.stringify(value);
 }
 
 /** Plans record what they did or received themselves; where any other act has no recorded outcome, the outcome is unknown. */
