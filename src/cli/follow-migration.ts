@@ -109,9 +109,17 @@ function failureOfView({ type, message, hint }: NonNullable<MigrationView['error
 }
 
 function progressLine({ stage, progress }: MigrationView): string {
-  const { migrated, rejected, total, total_estimated, verified, rate_per_second, eta_seconds } = progress;
-  const expected = `${total_estimated ? 'about ' : ''}${total}`;
+  const { migrated, rejected, verified, rate_per_second, eta_seconds } = progress;
   const pace =
     rate_per_second > 0 ? `, ${rate_per_second} rows/s${eta_seconds === null ? '' : `, ${eta_seconds} s left`}` : '';
-  return `${stage}: ${migrated} moved, ${rejected} rejected of ${expected}, ${verified} verified${pace}`;
+  return `${stage}: ${migrated} moved, ${rejected} rejected of ${expectedRows(progress)}, ${verified} verified${pace}`;
+}
+
+/** How many rows a run has to do with: an estimate until all were read, and no number before there is an estimate. */
+export function expectedRows({
+  total,
+  total_estimated,
+}: Pick<MigrationView['progress'], 'total' | 'total_estimated'>): string {
+  if (!total_estimated) return String(total);
+  return total === 0 ? 'a number that is not known yet' : `about ${total}`;
 }

@@ -1,10 +1,13 @@
+import { migrationKinds } from '../../domain/catalog.js';
 import { endedStatuses, type MigrationView } from '../../domain/migration/migration.js';
+import { expectedRows } from '../follow-migration.js';
 import { oneLine } from '../one-line.js';
 import { table } from '../output.js';
 import type { Problem } from './problems.js';
 import type { SystemStatus } from './system-status.js';
 
 const maxEnded = 3;
+const firstStart = `cubeshift migrate start ${migrationKinds[0]} --id first --wait`;
 
 /** The system on one screen: what is wrong, servers, cubes with their users, and runs with what each waits for. */
 export function statusScreen(status: SystemStatus, problems: readonly Problem[]): string {
@@ -80,18 +83,19 @@ function runLines({ control, migrations, ramps, deployments, rollbacks }: System
       .filter(({ status }) => status === 'running')
       .flatMap((one) => [`${one.change} of ${one.cube_id}: running at ${one.step}`, `    ${one.sentence}`]),
   ];
-  return runs.length === 0 ? ['RUNS: none'] : ['RUNS', ...runs];
+  return runs.length === 0 ? [`RUNS: none; \`${firstStart}\` starts one`] : ['RUNS', ...runs];
 }
 
 function migrationLines(view: MigrationView): readonly string[] {
-  const { migrated, rejected, total, total_estimated, rate_per_second, eta_seconds } = view.progress;
-  const share = total > 0 ? ` (${Math.min(100, Math.floor(((migrated + rejected) / total) * 100))} %)` : '';
+  const { migrated, rejected, total, rate_per_second, eta_seconds } = view.progress;
+  const share =
+    total > 0 ? `; ${Math.min(100, Math.floor(((migrated + rejected) / total) * 100))} % of the rows handled` : '';
   const left =
     eta_seconds === null || rate_per_second === 0 ? '' : `, ${rate_per_second} rows/s, ${eta_seconds} s left`;
   const wait = waitOf(view);
   return [
     `${view.kind} ${view.id}: ${view.status} at ${view.stage}`,
-    `    ${migrated} moved, ${rejected} rejected of ${total_estimated ? 'about ' : ''}${total}${share}${left}; verification ${view.verification.status}`,
+    `    ${migrated} moved, ${rejected} rejected of ${expectedRows(view.progress)}${share}${left}; verification ${view.verification.status}`,
     ...(wait === '' ? [] : [`    ${wait}`]),
   ];
 }

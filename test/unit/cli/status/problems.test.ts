@@ -212,7 +212,7 @@ test('an earlier failed run of a kind is no problem once a newer one is there', 
 test.each(migrationStatuses)('a run that is %s is on the screen with what it waits for, if for anything', (status) => {
   const screen = statusScreen({ ...healthy, migrations: [migration('one', status)] }, []);
   expect(screen).toContain(`saju-records one: ${status} at copying`);
-  expect(screen).toContain('60 moved, 3 rejected of 100 (63 %)');
+  expect(screen).toContain('60 moved, 3 rejected of 100; 63 % of the rows handled;');
   const waits = ['waiting', 'paused', 'blocked'].includes(status);
   expect(screen.includes('waits for a command: resume, cancel')).toBe(waits);
 });
