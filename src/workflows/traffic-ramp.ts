@@ -7,9 +7,9 @@ import { addSeen, watchedBetween } from '../domain/traffic/ramp/evidence.js';
 import { type Decision, judge } from '../domain/traffic/ramp/gate.js';
 import { holdOffAfter } from '../domain/traffic/ramp/hold-off.js';
 import type { RampInput, RampView } from '../domain/traffic/ramp/ramp.js';
+import type { RampState } from '../domain/traffic/ramp/state.js';
 import { nextStep } from '../domain/traffic/ramp/steps.js';
 import { type RampCommand, RampRun } from './lib/ramp-run.js';
-import type { RampState } from './lib/ramp-state.js';
 import { ReceivedRequests } from './lib/received-requests.js';
 import { profiles } from './lib/retry-profiles.js';
 

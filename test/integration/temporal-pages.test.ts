@@ -1,6 +1,7 @@
 import { Client } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { packageVersion } from '../../src/base/package-root.js';
+import type { RampView } from '../../src/domain/traffic/ramp/ramp.js';
 import { until } from '../support/conditions.js';
 import { CubeStack } from '../support/cube-stack.js';
 import { fakeRelease } from '../support/fake-cube.js';
@@ -51,6 +52,10 @@ test('a migration that rejects block says what it is, what it counted and what t
 
 test('a ramp says what it has seen and what to type', async () => {
   await stack.engine.call('POST', '/v1/traffic/saju/ramp', { steps: [10, 50] });
+  await until('a first look', async () => {
+    const { body } = await stack.engine.call('GET', '/v1/traffic/saju/ramp');
+    return (body as RampView).checks > 0;
+  });
   const page = await read('ramp/saju');
   expect(page.summary).toBe('Ramp: users of saju from legacy to the cube, up to 50 %');
   expect(page.details).toContain('(10 %, 50 %)');

@@ -1,5 +1,6 @@
+import { Client } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { RampView } from '../../src/domain/traffic/ramp/ramp.js';
+import { type RampView, rampWorkflowId } from '../../src/domain/traffic/ramp/ramp.js';
 import { readAudit } from '../../src/postgres/audit.js';
 import type { RedisConnection } from '../../src/redis/connection.js';
 import type { Registration } from '../../src/registry/instances.js';
@@ -168,6 +169,21 @@ test('a worker killed in the middle goes on where it was, and time without it do
   const again = await waitFor('looking again', (view) => view.checks > checks);
   expect(again.evidence.step_watched_seconds).toBeLessThan(9);
   expect((await waitFor('completed', ({ status }) => status === 'completed')).rollbacks).toEqual([]);
+});
+
+test('a ramp is shown from its start on, and as stopped once a person has ended its plan in Temporal', async () => {
+  await engine.kill('worker-control');
+  try {
+    await begin();
+    expect(await look()).toMatchObject({ status: 'ramping', checks: 0 });
+  } finally {
+    engine.startProgram('worker-control');
+  }
+  await waitFor('at its first step', ({ checks }) => checks > 0);
+  const { workflow } = new Client({ connection: await engine.temporal(), namespace: engine.namespace });
+  await workflow.getHandle(rampWorkflowId('saju')).terminate();
+  expect(await look()).toMatchObject({ status: 'stopped', reason: 'ended_in_temporal', actions: [] });
+  expect((await call('POST', '/ramp/pause')).status).toBe(409);
 });
 
 test('of two control workers that share a ramp one is killed: the other goes on, and each step is made once', async () => {

@@ -22,6 +22,7 @@ import { taskQueues } from '../../src/domain/task-queues.js';
 import { createWorker, workflowBundlePath } from '../../src/workers/worker.js';
 import { until } from '../support/conditions.js';
 import { quietRuntime } from '../support/quiet-runtime.js';
+import { publishedView } from './published-view.js';
 import { addSearchAttributes } from './search-attributes.js';
 
 export type CubeActivities = CubeVersions & CubeHealth & CubeTraffic & CubeConsistency & EscalationSteps;
@@ -160,7 +161,7 @@ export class CubeServer {
       'emergencyRollback',
       { workflowId: `rollback/${cubeId}`, taskQueue: taskQueues.control, args: [input] },
     );
-    const view = () => handle.query<RollbackView>('rollback');
+    const view = () => publishedView<RollbackView>(handle);
     return {
       handle,
       view,

@@ -6,10 +6,11 @@ import type { RampAction, RampInput, RampRequest, RampStatus, RampView } from '.
 import { rampWorkflowId } from '../../src/domain/traffic/ramp/ramp.js';
 import { usualSettings } from '../../src/domain/traffic/ramp/settings.js';
 import { createWorker, workflowBundlePath } from '../../src/workers/worker.js';
-import { rampQuery, rampUpdate } from '../../src/workflows/lib/messages.js';
+import { rampUpdate } from '../../src/workflows/lib/messages.js';
 import { until } from '../support/conditions.js';
 import { quietRuntime } from '../support/quiet-runtime.js';
 import type { FakeTraffic } from './fake-traffic.js';
+import { publishedView } from './published-view.js';
 import { addSearchAttributes } from './search-attributes.js';
 
 /** The compiled plan of a ramp on Temporal's time-skipping server; one world of traffic a test. */
@@ -95,7 +96,7 @@ export class Ramp {
   }
 
   view(): Promise<RampView> {
-    return this.handle.query(rampQuery);
+    return publishedView(this.handle);
   }
 
   /** Asks, and waits for the look that follows: the time-skipping server stands still once one outlives its plan. */

@@ -164,6 +164,23 @@ export function begunRollback({ cubeId, targetVersion, by }: RollbackInput): Rol
   };
 }
 
+/** The last view of a deployment whose plan runs no more: one that had not ended was ended by force. */
+export function endedDeployment(view: DeploymentView): DeploymentView {
+  if (view.status !== 'running') return view;
+  return { ...view, status: 'undo_incomplete', failure: 'unexpected', sentence: endedByForce(view.step) };
+}
+
+/** The same of an emergency rollback. */
+export function endedRollback(view: RollbackView): RollbackView {
+  if (view.status !== 'running' && view.status !== 'escalated') return view;
+  const again = { command: `cubeshift cubes rollback ${view.cube_id} --wait`, what: 'start it again' };
+  return { ...view, status: 'escalated', sentence: endedByForce(view.step), next: [again] };
+}
+
+function endedByForce(step: string): string {
+  return `Its plan was ended in Temporal, at the step ${step}; what it had changed stays as it is.`;
+}
+
 /** What a person answers to an escalated rollback: `retry` has the steps tried again, else it ends there. */
 export interface Acknowledgement {
   readonly by: string;

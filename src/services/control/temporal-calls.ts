@@ -8,14 +8,17 @@ import {
   WithStartWorkflowOperation,
   type WorkflowClient,
   WorkflowExecutionAlreadyStartedError,
+  type WorkflowExecutionDescription,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
   type WorkflowUpdateHandle,
 } from '@temporalio/client';
 import { ApplicationFailure, type Workflow } from '@temporalio/common';
+import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import { Failure } from '../../base/failures.js';
 import type { TemporalTarget } from '../../config/temporal-address.js';
 import type { PlanDescription } from '../../domain/plan-descriptions.js';
+import { viewMemo } from '../../domain/plan-view.js';
 
 /** What came of an update that a plan accepted. */
 export interface UpdateAnswer<T> {
@@ -23,6 +26,12 @@ export interface UpdateAnswer<T> {
   readonly isApplied: boolean;
   /** The plan's answer; undefined while there is none. */
   readonly answer: T | undefined;
+}
+
+/** A plan's own view of itself, and whether the plan still runs: one that was ended by force says so nowhere else. */
+export interface PublishedPlan<T> {
+  readonly view: T;
+  readonly isRunning: boolean;
 }
 
 /** Temporal's client as the control API reaches plans with it. */
@@ -52,8 +61,11 @@ export interface TemporalCalls {
     update: string,
     request: object,
   ): Promise<UpdateAnswer<T> | 'started' | 'already_started'>;
-  /** What a plan answers to a query; undefined when there was none, or Temporal has forgotten it. */
-  query<T>(workflowId: string, query: string): Promise<T | undefined>;
+  /**
+   * What the newest plan of this id published last; undefined when there was none, or Temporal has forgotten it. Throws
+   * `temporal_unreachable` where something happened to the plan and no worker has handled it for as long as a call takes.
+   */
+  view<T>(workflowId: string): Promise<PublishedPlan<T> | undefined>;
   /** Whether the server answers within two seconds. */
   reachable(): Promise<boolean>;
   close(): Promise<void>;
@@ -65,6 +77,8 @@ export interface StartedPlan {
   readonly taskQueue: string;
   readonly args: readonly unknown[];
   readonly description: PlanDescription;
+  /** What the plan would publish before it has done anything. */
+  readonly view?: object;
   /** What a call does when a plan of this id runs. */
   readonly whenRunning: 'join' | 'refuse';
   /** Whether a plan that ended in good order starts again. */
@@ -162,14 +176,20 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
         throw temporalAway(error);
       }
     },
-    query: (workflowId, query) =>
+    view: <T>(workflowId: string) =>
       bounded(async () => {
-        try {
-          return await workflow.getHandle(workflowId).query(query);
-        } catch (error) {
-          if (error instanceof WorkflowNotFoundError) return undefined;
-          throw error;
-        }
+        const plan = await workflow
+          .getHandle(workflowId)
+          .describe()
+          .catch((error: unknown) => {
+            if (error instanceof WorkflowNotFoundError) return undefined;
+            throw error;
+          });
+        if (plan === undefined) return undefined;
+        const view = plan.memo?.[viewMemo];
+        // A plan that was started past the control API has no view before a worker has begun it.
+        if (view === undefined || unhandledMillis(plan) > callMillis) throw temporalAway(undefined);
+        return { view: view as T, isRunning: plan.status.name === 'RUNNING' };
       }),
     close: () => connection.close(),
   };
@@ -184,15 +204,24 @@ function wasLost(error: unknown): boolean {
   return cause instanceof ApplicationFailure && cause.type === 'AcceptedUpdateCompletedWorkflow';
 }
 
+/** For how long something that happened to a plan has waited for a worker; 0 where nothing waits. */
+function unhandledMillis({ raw }: WorkflowExecutionDescription): number {
+  const since = optionalTsToMs(raw.pendingWorkflowTask?.originalScheduledTime);
+  return since === undefined ? 0 : Date.now() - since;
+}
+
 /** The memo of a plan that names the call that started it. */
 const callMemo = 'started_by_call';
 
-function startOperation({ type, whenRunning, whenCompleted, args, description, ...plan }: StartedPlan, callId: string) {
+function startOperation(
+  { type, whenRunning, whenCompleted, args, description, view, ...plan }: StartedPlan,
+  callId: string,
+) {
   return new WithStartWorkflowOperation<Workflow>(type, {
     ...plan,
     ...description,
     args: [...args],
-    memo: { [callMemo]: callId },
+    memo: { [callMemo]: callId, [viewMemo]: view },
     workflowIdConflictPolicy: whenRunning === 'join' ? 'USE_EXISTING' : 'FAIL',
     workflowIdReusePolicy: whenCompleted === 'start' ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
   });

@@ -9,7 +9,8 @@ import type { DesiredCube } from '../../domain/deployment/desired-cubes.js';
 import { describeDeployment } from '../../domain/plan-descriptions.js';
 import { cubeChangeDetails } from '../lib/cube-change-details.js';
 import { CubeChangeRun } from '../lib/cube-change-run.js';
-import { beginUpdate, deploymentQuery } from '../lib/messages.js';
+import { beginUpdate } from '../lib/messages.js';
+import { PublishedView } from '../lib/published-view.js';
 import type { ReceivedRequests } from '../lib/received-requests.js';
 import { PlanStatus } from '../lib/status.js';
 
@@ -28,6 +29,7 @@ export class DeploymentRun extends CubeChangeRun {
   before: DesiredCube | undefined;
   private ending: DeploymentEnding | undefined;
   private readonly planStatus: PlanStatus;
+  private readonly published = new PublishedView<DeploymentView>();
 
   constructor(
     readonly input: DeploymentInput,
@@ -35,7 +37,6 @@ export class DeploymentRun extends CubeChangeRun {
   ) {
     super(input.cubeId);
     this.planStatus = new PlanStatus('deployment', input.cubeId, describeDeployment(input));
-    setHandler(deploymentQuery, () => this.view);
     setHandler(beginUpdate, async (call: DeploymentCall) => {
       this.received.receiveUpdate('begin', call);
       await CancellationScope.nonCancellable(() => condition(() => this.isBegun));
@@ -58,6 +59,7 @@ export class DeploymentRun extends CubeChangeRun {
     const sentence = ending?.sentence ?? `${currentStep}: ${goal}`;
     const look = 'cubeshift cubes list';
     this.planStatus.show(currentStep, status, cubeChangeDetails({ status, sentence, steps, next: [], look }));
+    this.published.publish(this.view);
   }
 
   /** Ends the change, after every update has been answered. */

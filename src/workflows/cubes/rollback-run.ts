@@ -23,8 +23,9 @@ import {
 } from '../../domain/deployment/cube-changes.js';
 import { cubeChangeDetails } from '../lib/cube-change-details.js';
 import { CubeChangeRun } from '../lib/cube-change-run.js';
-import { acknowledgeUpdate, joinUpdate, rollbackQuery } from '../lib/messages.js';
+import { acknowledgeUpdate, joinUpdate } from '../lib/messages.js';
 import { notAtThisStage, PendingCommand } from '../lib/pending-command.js';
+import { PublishedView } from '../lib/published-view.js';
 import type { ReceivedRequests } from '../lib/received-requests.js';
 import { profiles } from '../lib/retry-profiles.js';
 
@@ -45,6 +46,7 @@ export class RollbackRun extends CubeChangeRun {
   private statusSentence = 'It has just begun.';
   private acknowledgedBy: string | null = null;
   private trafficSteps = 0;
+  private readonly published = new PublishedView<RollbackView>();
   private waiting: CancellationScope | undefined;
   private waited = Promise.resolve();
   private readonly answers = new PendingCommand<'answer', Acknowledgement>((pending) =>
@@ -112,6 +114,7 @@ export class RollbackRun extends CubeChangeRun {
     const sentence = status === 'running' ? `${currentStep}: ${goal}` : statusSentence;
     const look = `cubeshift cubes rollback ${input.cubeId} --status`;
     setCurrentDetails(cubeChangeDetails({ status, sentence, steps, next, look }));
+    this.published.publish(this.view);
   }
 
   /** Waits for a person's answer to the escalation, and goes by it. */
@@ -163,7 +166,6 @@ export class RollbackRun extends CubeChangeRun {
   }
 
   private listen(): void {
-    setHandler(rollbackQuery, () => this.view);
     setHandler(
       acknowledgeUpdate,
       async (answer: Acknowledgement) => {

@@ -25,8 +25,6 @@ export function rampUpdate(action: RampAction) {
   return defineUpdate<RampView, [RampRequest]>(action);
 }
 
-export const rampQuery = defineQuery<RampView>('ramp');
-
 /** The state of a migration, as the workflow itself sees it. */
 export interface RunStatus extends MigrationState {
   readonly migrated: number;
@@ -36,8 +34,6 @@ export interface RunStatus extends MigrationState {
 
 export const statusQuery = defineQuery<RunStatus>('status');
 
-export const deploymentQuery = defineQuery<DeploymentView>('deployment');
-export const rollbackQuery = defineQuery<RollbackView>('rollback');
 /** Answered once the deployment is past the steps that may refuse it at once. */
 export const beginUpdate = defineUpdate<DeploymentView, [DeploymentCall]>('begin');
 /** A person takes an escalated rollback over, or makes it retry; answered once the rollback continues or ends. */

@@ -22,12 +22,13 @@ import {
   type RampView,
   rampActions,
 } from '../../domain/traffic/ramp/ramp.js';
+import { newRampState, type RampReason, type RampState, rampView } from '../../domain/traffic/ramp/state.js';
 import { BackgroundWork } from './background-work.js';
 import { renewHistory } from './history.js';
-import { rampQuery, rampUpdate } from './messages.js';
+import { rampUpdate } from './messages.js';
 import { type Command, notAtThisStage, PendingCommand } from './pending-command.js';
+import { PublishedView } from './published-view.js';
 import { rampDetails } from './ramp-details.js';
-import { newRampState, type RampReason, type RampState, rampView } from './ramp-state.js';
 import type { ReceivedRequests } from './received-requests.js';
 import { PlanStatus } from './status.js';
 
@@ -39,6 +40,7 @@ export class RampRun {
   private fenceSequence = 0;
   private readonly background = new BackgroundWork();
   private readonly planStatus: PlanStatus;
+  private readonly published = new PublishedView<RampView>();
   private readonly commands = new PendingCommand<RampAction, RampRequest>((pending) =>
     allowedRampActionsWhilePending(pending, allowedRampActions(this.state.status)),
   );
@@ -122,6 +124,7 @@ export class RampRun {
 
   /** Waits until a command comes, and no longer than `millis`. */
   async rest(millis: number): Promise<void> {
+    this.show();
     await condition(() => this.isInterrupted, Math.max(1, millis), { summary: 'Wait until the next look' });
   }
 
@@ -162,7 +165,6 @@ export class RampRun {
       };
       setHandler(rampUpdate(action), handle, { validator: (request) => this.validate(action, request) });
     }
-    setHandler(rampQuery, () => this.view);
   }
 
   private validate(action: RampAction, { percentage }: RampRequest): void {
@@ -184,5 +186,6 @@ export class RampRun {
   private show(): void {
     const { view } = this;
     this.planStatus.show(`${view.percentage} %`, view.status, rampDetails(view));
+    this.published.publish(view);
   }
 }

@@ -80,6 +80,13 @@ export interface RampView {
   readonly actions: readonly RampAction[];
 }
 
+/** The last view of a ramp whose plan runs no more: one that had not ended was ended by force. */
+export function endedRamp(view: RampView): RampView {
+  if (view.status === 'completed' || view.status === 'stopped') return view;
+  const sentence = 'Its plan was ended in Temporal; the weight stays.';
+  return { ...view, status: 'stopped', reason: 'ended_in_temporal', sentence, hold_off_until: null, actions: [] };
+}
+
 /** The flags of a ramp's cube at this moment. */
 export interface CurrentWeight {
   readonly enabled: boolean;

@@ -12,6 +12,8 @@ import {
   type DeploymentInput,
   type DeploymentView,
   deploymentIdOf,
+  endedDeployment,
+  endedRollback,
   type RollbackCall,
   type RollbackInput,
   type RollbackView,
@@ -56,17 +58,19 @@ const recordMillis = 2000;
 
 export function createCubeWorkflows(target: TemporalTarget, namespace: string, prove: ProveRequest): CubeWorkflows {
   const calls = createTemporalCalls(target, namespace, callMillis);
-  const { workflow, bounded, within, update, submitWithStart, query, close } = calls;
+  const { workflow, bounded, within, update, submitWithStart, view, close } = calls;
   const planOf = (
     type: string,
     workflowId: string,
     input: object,
+    view: object,
     description: PlanDescription,
     whenRunning: 'join' | 'refuse',
   ): StartedPlan => ({
     type,
     workflowId,
     description,
+    view,
     taskQueue: taskQueues.control,
     args: [input, prove(workflowId, 'start', input)],
     whenRunning,
@@ -76,7 +80,14 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
     ...request,
     proof: prove(workflowId, update, request),
   });
-  const deployment = (cubeId: string) => query<DeploymentView>(deploymentIdOf(cubeId), 'deployment');
+  const deployment = async (cubeId: string) => {
+    const plan = await view<DeploymentView>(deploymentIdOf(cubeId));
+    return plan === undefined || plan.isRunning ? plan?.view : endedDeployment(plan.view);
+  };
+  const rollback = async (cubeId: string) => {
+    const plan = await view<RollbackView>(rollbackIdOf(cubeId));
+    return plan === undefined || plan.isRunning ? plan?.view : endedRollback(plan.view);
+  };
   const isRunning = async (workflowId: string) => {
     try {
       return (await workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
@@ -93,7 +104,14 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
           hint: `Look at it with \`cubeshift cubes rollback ${cubeId} --status\`: where it waits for a person it says what to type.`,
         });
       const workflowId = deploymentIdOf(cubeId);
-      const plan = planOf('cubeDeployment', workflowId, input, describeDeployment(input), 'refuse');
+      const plan = planOf(
+        'cubeDeployment',
+        workflowId,
+        input,
+        begunDeployment(input),
+        describeDeployment(input),
+        'refuse',
+      );
       const begun = await submitWithStart<DeploymentView>(
         plan,
         'begin',
@@ -103,14 +121,21 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
         throw new Failure('conflict', `Another change of ${cubeId} is under way.`, {
           hint: 'Look at it with `cubeshift cubes list`.',
         });
-      const view =
+      const begunView =
         begun === 'started' ? undefined : (begun.answer ?? (await deployment(cubeId).catch(() => undefined)));
-      return view ?? begunDeployment(input);
+      return begunView ?? begunDeployment(input);
     },
     rollBack: async (input) => {
       const { cubeId, by, targetVersion } = input;
       const workflowId = rollbackIdOf(cubeId);
-      const plan = planOf('emergencyRollback', workflowId, input, describeRollback(input), 'join');
+      const plan = planOf(
+        'emergencyRollback',
+        workflowId,
+        input,
+        begunRollback(input),
+        describeRollback(input),
+        'join',
+      );
       const call = proven<RollbackCall>(workflowId, 'join', { by, targetVersion });
       const joined = await submitWithStart<RollbackView>(plan, 'join', call);
       return joined === 'started' || joined === 'already_started'
@@ -132,7 +157,7 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
       return taken.answer;
     },
     deployment,
-    rollback: (cubeId) => query<RollbackView>(rollbackIdOf(cubeId), 'rollback'),
+    rollback,
     close,
   };
 }

@@ -4,14 +4,17 @@ import { Failure } from '../../../base/failures.js';
 import type { TemporalTarget } from '../../../config/temporal-address.js';
 import type { TrafficName } from '../../../domain/cubes.js';
 import { describeRamp } from '../../../domain/plan-descriptions.js';
+import { viewMemo } from '../../../domain/plan-view.js';
 import { taskQueues } from '../../../domain/task-queues.js';
 import {
+  endedRamp,
   type RampAction,
   type RampInput,
   type RampRequest,
   type RampView,
   rampWorkflowId,
 } from '../../../domain/traffic/ramp/ramp.js';
+import { newRampState, rampView } from '../../../domain/traffic/ramp/state.js';
 import { createTemporalCalls, notPossible } from '../temporal-calls.js';
 
 /** Ramps, as the control API starts, reads and steers them. All throw `temporal_unreachable`. */
@@ -31,7 +34,7 @@ export interface RampWorkflows {
 const callMillis = 8000;
 
 export function createRampWorkflows(target: TemporalTarget, namespace: string, prove: ProveRequest): RampWorkflows {
-  const { workflow, bounded, update, query, close } = createTemporalCalls(target, namespace, callMillis);
+  const { workflow, bounded, update, view, close } = createTemporalCalls(target, namespace, callMillis);
   return {
     start: (input) =>
       bounded(async () => {
@@ -42,6 +45,7 @@ export function createRampWorkflows(target: TemporalTarget, namespace: string, p
             taskQueue: taskQueues.control,
             args: [input, null, prove(workflowId, 'start', [input, null])],
             ...describeRamp(input),
+            memo: { [viewMemo]: rampView(input, newRampState(Date.now())) },
           })
           .catch((error: unknown) => {
             if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
@@ -63,7 +67,10 @@ export function createRampWorkflows(target: TemporalTarget, namespace: string, p
             },
           ),
       ),
-    view: (cube) => query<RampView>(rampWorkflowId(cube), 'ramp'),
+    view: async (cube) => {
+      const plan = await view<RampView>(rampWorkflowId(cube));
+      return plan === undefined || plan.isRunning ? plan?.view : endedRamp(plan.view);
+    },
     steer: async (cube, action, request) => {
       const workflowId = rampWorkflowId(cube);
       const proof = prove(workflowId, action, request);

@@ -52,8 +52,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
   };
   const steer = async (call: FastifyRequest, cube: string, action: RampAction, request: RampRequest) => {
     const name = trafficNameOf(cube);
-    // Without a query: a worker that starts with one, and then gets an update, may order a plan's steps in a way that cannot be
-    // replayed. Which actions fit, the plan itself knows best.
+    // Which actions fit, the plan itself knows best.
     if (!(await ramps.isKnown(name))) throw noRamp(name);
     const { by: _by, ...details } = request;
     const act = { action: `ramp.${action}`, subject: name, details };

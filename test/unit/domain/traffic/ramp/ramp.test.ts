@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { type RampView, rampStatuses, withCurrentWeight } from '../../../../../src/domain/traffic/ramp/ramp.js';
+import {
+  endedRamp,
+  type RampView,
+  rampStatuses,
+  withCurrentWeight,
+} from '../../../../../src/domain/traffic/ramp/ramp.js';
 
 const view = (status: RampView['status'], percentage = 10) =>
   ({ cube: 'saju', status, percentage, sentence: 'So it is.' }) as RampView;
@@ -10,6 +15,13 @@ const standing = (percentage: number | null, enabled = true, changedBy: string |
 });
 
 describe.each(rampStatuses)('a ramp that is %s', (status) => {
+  test('is never shown as going on where its plan no longer runs', () => {
+    const ended = endedRamp(view(status));
+    expect(ended.status).toBe(status === 'completed' ? 'completed' : 'stopped');
+    if (status !== 'completed' && status !== 'stopped')
+      expect(ended).toMatchObject({ actions: [], sentence: 'Its plan was ended in Temporal; the weight stays.' });
+  });
+
   test('has the current weight, and says so where it remembers another', () => {
     expect(withCurrentWeight(view(status), standing(60))).toMatchObject({
       percentage: 60,

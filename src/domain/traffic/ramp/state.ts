@@ -1,7 +1,7 @@
-import { likelihoodRatio } from '../../domain/traffic/ramp/always-valid.js';
-import type { CounterSnapshot } from '../../domain/traffic/ramp/counters.js';
-import { type Evidence, freshEvidence } from '../../domain/traffic/ramp/evidence.js';
-import type { RampVerdict } from '../../domain/traffic/ramp/gate.js';
+import { likelihoodRatio } from './always-valid.js';
+import type { CounterSnapshot } from './counters.js';
+import { type Evidence, freshEvidence } from './evidence.js';
+import type { RampVerdict } from './gate.js';
 import {
   allowedRampActions,
   type RampInput,
@@ -9,8 +9,8 @@ import {
   type RampView,
   rampWorkflowId,
   type WeightReset,
-} from '../../domain/traffic/ramp/ramp.js';
-import { loweredSettings } from '../../domain/traffic/ramp/settings.js';
+} from './ramp.js';
+import { loweredSettings } from './settings.js';
 
 /** Why a ramp has its status. */
 export interface RampReason {
