@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { MigrationAction } from '../domain/migration/migration.js';
+import type { MigrationAction, SteeringRequest } from '../domain/migration/migration.js';
 import { type RejectSelection, readSelection } from '../domain/migration/reject-selection.js';
 import { mainTableOf } from '../domain/migration/row-name.js';
 import type { RunReference } from '../domain/migration/run-reference.js';
@@ -58,8 +58,8 @@ export function createLedgerSteps({ databases, reach }: ActivityDependencies) {
       }),
 
     /** Records a command that the plan accepted, until a state is recorded in which it is carried out. */
-    recordPending: (run: RunReference, action: MigrationAction): Promise<void> =>
-      atCubeUntilDone(run, (cube) => recordPending(cube, run, action)),
+    recordPending: (run: RunReference, action: MigrationAction, request?: SteeringRequest): Promise<void> =>
+      atCubeUntilDone(run, (cube) => recordPending(cube, run, action, request)),
 
     /** Releases every claimed range, so that a new round of lanes can share them. */
     releaseRanges: (run: RunReference): Promise<void> => atCubeUntilDone(run, (cube) => releaseRanges(cube, run)),

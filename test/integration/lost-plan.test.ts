@@ -1,5 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { finalizeBatches, readStateSequence, recordRunState } from '../../src/postgres/ledger/run-state.js';
 import { readStart } from '../../src/postgres/ledger/runs.js';
 import { createMigrationWorkflows } from '../../src/services/control/migrations/workflows.js';
@@ -166,22 +166,141 @@ test('a cancel is not answered as accepted while no record names it', async () =
 
 test('a cancel that was answered as accepted is pending after the plan was lost, however soon', async () => {
   await startSlowly('named');
-  const release = await holdRun('named');
-  const answer = engine.call('POST', '/v1/migrations/named/cancel');
-  await untilAccepted('named');
-  // The control API waits no longer for the plan, and notes the command itself; what the plan has begun to write is lost with it.
-  await new Promise((resolve) => setTimeout(resolve, 2800));
-  await terminate('named');
-  await databases.cube.query(`
-    select pg_terminate_backend(pid) from pg_stat_activity
-     where wait_event_type = 'Lock' and datname = current_database()
-       and pid <> (select pid from pg_stat_activity where query like '%set pending%' and wait_event_type = 'Lock' order by query_start desc limit 1)`);
-  await release();
-  expect((await answer).status).toBe(202);
+  await loseOnceAccepted('named', 'cancel');
   const view = await engine.view('named');
   expect(view.pending ?? view.status).toMatch(/^cancel/);
   await engine.steer('named', 'cancel');
   await engine.waitFor('named', 'cancelled', ({ status }) => status === 'cancelled');
+});
+
+/** Sends a command that is answered as accepted, of a plan that is lost before it begins it. */
+async function loseOnceAccepted(id: string, action: string, body?: object): Promise<void> {
+  const before = await acceptedUpdates(id);
+  const release = await holdRun(id);
+  try {
+    const answer = engine.call('POST', `/v1/migrations/${id}/${action}`, body);
+    await untilAccepted(id, before);
+    // The control API waits no longer for the plan, and notes the command itself; what the plan has begun to write is lost with it.
+    await new Promise((resolve) => setTimeout(resolve, 2800));
+    await terminate(id);
+    await databases.cube.query(`
+      select pg_terminate_backend(pid) from pg_stat_activity
+       where wait_event_type = 'Lock' and datname = current_database()
+         and pid <> (select pid from pg_stat_activity where query like '%set pending%' and wait_event_type = 'Lock' order by query_start desc limit 1)`);
+    await release();
+    expect((await answer).status).toBe(202);
+  } finally {
+    await release();
+  }
+}
+
+describe('a command that was accepted before the plan was lost', () => {
+  async function restAgain(id: string): Promise<void> {
+    await engine.steer(id, 'resume');
+    await engine.waitFor(id, 'at rest', ({ stage, status }) => stage === 'verified' && status === 'waiting');
+  }
+
+  beforeAll(() => engine.rollBackUnfinished());
+  afterEach(() => engine.rollBackUnfinished());
+
+  test('an acceptance of rejects is carried out after resume, with the words of the person', async () => {
+    await engine.startMigration('acceptance');
+    await engine.waitForRest('acceptance');
+    const [one] = databases.rejected.keys();
+    await loseOnceAccepted('acceptance', 'rejects/accept', { ids: [one], by: 'kim', why: 'seen' });
+    await restAgain('acceptance');
+    const accepted = await databases.cube.query(
+      `select source_id::text as id, accepted_by, accepted_why from ledger.rejects
+        where migration_id = 'acceptance' and resolution = 'accepted'`,
+    );
+    expect(accepted.rows).toEqual([{ id: one, accepted_by: 'kim', accepted_why: 'seen' }]);
+    expect(await events('acceptance', 'rejects/accept')).toEqual(['kim']);
+    expect(await kept('acceptance')).toBeNull();
+  });
+
+  test('a retry is carried out after resume, though an earlier one was finished', async () => {
+    await engine.startMigration('retry');
+    await engine.waitForRest('retry');
+    await engine.steer('retry', 'rejects/retry');
+    await engine.waitFor('retry', 'tried again', ({ last_operation: done, status }) => {
+      return status === 'waiting' && done?.finished_at != null;
+    });
+    expect(await kept('retry')).toBeNull();
+    const [one, other] = databases.rejected.keys();
+    await loseOnceAccepted('retry', 'rejects/retry', { ids: [other] });
+    await restAgain('retry');
+    const attempts = await databases.cube.query<{ id: string; attempts: number }>(
+      `select source_id::text as id, attempts from ledger.rejects
+        where migration_id = 'retry' and source_id = any ($1) order by attempts`,
+      [[one, other]],
+    );
+    expect(attempts.rows).toEqual([
+      { id: one, attempts: 2 },
+      { id: other, attempts: 3 },
+    ]);
+    expect(await kept('retry')).toBeNull();
+  });
+
+  test('a repair that had begun is carried out after resume', async () => {
+    await engine.startMigration('repair');
+    await engine.waitForRest('repair');
+    await databases.cube.query(
+      'update saju.charts set user_id = user_id || $1 where id = (select max(id) from saju.charts)',
+      [' changed'],
+    );
+    await engine.steer('repair', 'verify');
+    await engine.waitFor('repair', 'blocked', ({ status }) => status === 'blocked');
+    // The repair waits for a row that another session holds.
+    const holder = await databases.cube.connect();
+    await holder.query('begin');
+    await holder.query('select from saju.charts where id = (select max(id) from saju.charts) for update');
+    await engine.steer('repair', 'repair');
+    await engine.waitFor('repair', 'at work', (view) => view.last_operation?.action === 'repair');
+    expect(await engine.view('repair')).toMatchObject({ pending: null });
+    await terminate('repair');
+    await holder.query('rollback');
+    holder.release();
+    await restAgain('repair');
+    expect((await engine.view('repair')).last_operation).toMatchObject({
+      action: 'repair',
+      finished_at: expect.any(String),
+    });
+    expect(await kept('repair')).toBeNull();
+    await expectTargetEqualsSource(databases);
+  });
+
+  test('a completion is not carried out, which the first resume says', async () => {
+    await engine.startMigration('completion');
+    await engine.waitForRest('completion');
+    await engine.accept('completion');
+    await loseOnceAccepted('completion', 'complete');
+    const refused = await engine.call('POST', '/v1/migrations/completion/resume');
+    expect(refused).toMatchObject({
+      status: 409,
+      body: {
+        detail: expect.stringContaining('before it carried out complete, which is not carried out any more'),
+        actions: ['resume', 'cancel', 'rollback'],
+      },
+    });
+    expect(await engine.view('completion')).toMatchObject({ pending: null });
+    await restAgain('completion');
+  });
+
+  async function kept(id: string): Promise<unknown> {
+    const found = await databases.cube.query<{ command: unknown }>(
+      'select command from ledger.migrations where id = $1',
+      [id],
+    );
+    return found.rows[0]?.command;
+  }
+
+  async function events(id: string, what: string): Promise<readonly string[]> {
+    const found = await databases.cube.query<{ by: string }>(
+      'select by from ledger.events where migration_id = $1 and what = $2 order by id',
+      [id, what],
+    );
+    return found.rows.map(({ by }) => by);
+  }
 });
 
 /** Keeps everybody else from the ledger's row of a run. */
@@ -198,13 +317,16 @@ async function holdRun(id: string): Promise<() => Promise<void>> {
   };
 }
 
-/** Until the plan has accepted an update that it has not answered. */
-async function untilAccepted(id: string): Promise<void> {
+/** Until the plan has accepted another update than the first `before`. */
+async function untilAccepted(id: string, before = 0): Promise<void> {
+  await until('the plan to accept the command', async () => (await acceptedUpdates(id)) > before);
+}
+
+/** How many updates the plan has accepted. */
+async function acceptedUpdates(id: string): Promise<number> {
   const { workflow } = new Client({ connection: temporal, namespace: engine.namespace });
-  await until('the plan to accept the command', async () => {
-    const { events } = await workflow.getHandle(`saju-records/${id}`).fetchHistory();
-    return events?.some((event) => event.workflowExecutionUpdateAcceptedEventAttributes) === true;
-  });
+  const { events } = await workflow.getHandle(`saju-records/${id}`).fetchHistory();
+  return events?.filter((event) => event.workflowExecutionUpdateAcceptedEventAttributes).length ?? 0;
 }
 
 test('what reaches a plan past the control API is carried out and recorded in the audit; what comes through it is not', async () => {

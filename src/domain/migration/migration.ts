@@ -121,6 +121,20 @@ export function endsRun(action: MigrationAction): action is 'cancel' | 'rollback
   return action === 'cancel' || action === 'rollback';
 }
 
+/** A command that is kept until it was carried out to its end: a plan that replaces a lost one carries it out. */
+export interface KeptCommand {
+  readonly action: MigrationAction;
+  readonly request: SteeringRequest;
+}
+
+/**
+ * Whether a command is kept. A plan that starts again compares anyway, as `verify` requests, and comes to rest: nothing is completed
+ * on a comparison that a person has not seen.
+ */
+export function isKept(action: MigrationAction): boolean {
+  return action === 'rejects/retry' || action === 'rejects/accept' || action === 'repair';
+}
+
 function allowedWhenBlocked(reason: BlockReason): readonly MigrationAction[] {
   switch (reason) {
     case 'too_many_rejects':

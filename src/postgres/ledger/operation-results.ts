@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { OperationView, OutcomeCounts } from '../../domain/migration/operation-view.js';
 import type { SelectedRejects } from '../../domain/migration/reject-selection.js';
 import { confirmOperation, type OperationClaim } from './operations.js';
+import { forgetKeptCommand } from './run-state.js';
 import { selectedSql, selectionValues } from './selected-rejects.js';
 
 /** The record of what one command did, over all attempts to carry it out. */
@@ -75,6 +76,8 @@ export async function finishOperation(writer: pg.Client, { id, claim }: Operatio
     'update ledger.operations set finished_at = coalesce(finished_at, clock_timestamp()) where id = $1',
     [id],
   );
+  // The claim holds the run: no other command began since.
+  await forgetKeptCommand(writer, { migrationId: claim.migrationId });
   await writer.query('commit');
 }
 

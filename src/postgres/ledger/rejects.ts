@@ -4,6 +4,7 @@ import type { SelectedRejects } from '../../domain/migration/reject-selection.js
 import type { RowRef } from '../../domain/migration/row-name.js';
 import type { RunStep } from '../../domain/migration/run-reference.js';
 import type { KindTable } from '../../domain/migration/table-rule.js';
+import { forgetKeptCommand } from './run-state.js';
 import { assertCurrent, currentStepSql, runStepValues } from './run-step.js';
 import { selectedSql, selectionValues } from './selected-rejects.js';
 
@@ -142,7 +143,10 @@ export async function acceptRejects(
     );
     accepted += Number(assertCurrent(done, fence).accepted);
     const last = page.at(-1);
-    if (last === undefined) return accepted;
+    if (last === undefined) {
+      await forgetKeptCommand(cube, fence);
+      return accepted;
+    }
     after = last;
     onPage(last);
     signal?.throwIfAborted();

@@ -4,11 +4,13 @@ import type { MigrationKind } from '../../domain/catalog.js';
 import { itemTable } from '../../domain/migration/items.js';
 import type {
   BlockReason,
+  KeptCommand,
   MigrationAction,
   MigrationStage,
   MigrationStatus,
+  SteeringRequest,
 } from '../../domain/migration/migration.js';
-import { endedStatuses, endsRun } from '../../domain/migration/migration.js';
+import { endedStatuses, endsRun, isKept } from '../../domain/migration/migration.js';
 import type { RunStep } from '../../domain/migration/run-reference.js';
 import { inTransaction } from '../connect.js';
 import { finalizeItems } from './items.js';
@@ -27,6 +29,8 @@ export interface RecordedState {
   readonly what: string;
   /** Whether no word that was accepted before waits to be carried out any more. */
   readonly settles: boolean;
+  /** The command that the run begins with this state, to be kept until it was carried out. */
+  readonly command?: KeptCommand;
 }
 
 /**
@@ -44,7 +48,8 @@ export async function recordRunState(cube: pg.Pool, migrationId: string, state: 
               pending = case when $8 then null
                              when $9 in ('cancel', 'rollback') then $9
                              when pending in ('cancel', 'rollback') and $2 <> 'rolling_back' then pending
-                             when $11 then null else pending end
+                             when $11 then null else pending end,
+              command = case when $8 then null else coalesce($12::jsonb, command) end
         where id = $1 and state_sequence < $6 and finished_at is null
         returning id)
      insert into ledger.events (migration_id, what, by, detail)
@@ -61,21 +66,59 @@ export async function recordRunState(cube: pg.Pool, migrationId: string, state: 
       state.what,
       state.by,
       state.settles,
+      state.command === undefined ? null : JSON.stringify(state.command),
     ],
   );
 }
 
 /**
  * Notes a command that the plan accepted in the state fence in; a late note, when the run is in another state already, changes
- * nothing.
+ * nothing. With `request` a command about rejects or a repair is kept until it was carried out to its end.
  */
-export async function recordPending(cube: pg.Pool, fence: RunStep, action: MigrationAction): Promise<void> {
+export async function recordPending(
+  cube: pg.Pool,
+  fence: RunStep,
+  action: MigrationAction,
+  request?: SteeringRequest,
+): Promise<void> {
+  const kept = request === undefined || !isKept(action) ? null : ({ action, request } satisfies KeptCommand);
   await cube.query(
     // A note that is repeated may come after that of a later word; no other word is taken after a way out.
-    `update ledger.migrations set pending = case when pending in ('cancel', 'rollback') and $3 not in ('cancel', 'rollback') then pending else $3 end
+    `update ledger.migrations set pending = case when pending in ('cancel', 'rollback') and $3 not in ('cancel', 'rollback') then pending else $3 end,
+            command = coalesce($4::jsonb, command)
       where id = $1 and finished_at is null and ${notLaterSql('$2')}`,
-    [...runStepValues(fence), action],
+    [...runStepValues(fence), action, kept && JSON.stringify(kept)],
   );
+}
+
+/** The kept command of a run, which it has not carried out to its end; undefined where there is none. */
+export async function readKeptCommand(cube: pg.Pool, migrationId: string): Promise<KeptCommand | undefined> {
+  const found = await cube.query<{ command: KeptCommand | null }>(
+    'select command from ledger.migrations where id = $1',
+    [migrationId],
+  );
+  return found.rows[0]?.command ?? undefined;
+}
+
+/** Notes that the kept command of a run was carried out to its end. A step that comes late does not forget the next command. */
+export async function forgetKeptCommand(
+  writer: pg.Pool | pg.ClientBase,
+  { migrationId, sequence }: { readonly migrationId: string; readonly sequence?: number },
+): Promise<void> {
+  await writer.query(
+    `update ledger.migrations set command = null
+      where id = $1 and command is not null and ($2::bigint is null or ${notLaterSql('$2')})`,
+    [migrationId, sequence ?? null],
+  );
+}
+
+/** Gives up a command that a lost plan accepted and that no other plan carries out. False where another one is pending by now. */
+export async function dropPending(cube: pg.Pool, migrationId: string, action: MigrationAction): Promise<boolean> {
+  const dropped = await cube.query(
+    'update ledger.migrations set pending = null where id = $1 and pending = $2 and finished_at is null',
+    [migrationId, action],
+  );
+  return dropped.rowCount === 1;
 }
 
 /** The number of the last event of a run on record, as text; `isCommandOnRecord` looks behind it. */

@@ -1,8 +1,7 @@
-import type { MigrationAction, MigrationStage, SteeringRequest } from '../../domain/migration/migration.js';
+import type { KeptCommand, MigrationStage } from '../../domain/migration/migration.js';
 import type { Comparison, RejectCounts } from './migration-details.js';
-import type { Command } from './pending-command.js';
 
-export type SteeringCommand = Command<MigrationAction, SteeringRequest>;
+export type SteeringCommand = KeptCommand;
 
 /** All that a migration remembers across a continue-as-new; plain data. */
 export interface CarriedRun {

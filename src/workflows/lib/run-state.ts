@@ -5,6 +5,7 @@ import { kindEntry } from '../../domain/catalog.js';
 import {
   type BlockReason,
   endsRun,
+  type KeptCommand,
   type MigrationInput,
   type MigrationStage,
   type MigrationState,
@@ -27,6 +28,8 @@ export interface StateDetails {
   readonly error?: FailureReport;
   /** Of a run at rest: whether there are rejects that no person has accepted. */
   readonly openRejects?: boolean;
+  /** The command that the run begins with this state, where the ledger keeps it until it was carried out. */
+  readonly command?: KeptCommand;
 }
 
 /** Stage and status of a migration: what queries and validators see at once, and the ledger soon after. */

@@ -16,6 +16,7 @@ import {
   type BlockReason,
   endedStatuses,
   endsRun,
+  isKept,
   type MigrationAction,
   type MigrationInput,
   type MigrationStage,
@@ -70,7 +71,7 @@ export class MigrationRun {
     this.listen();
   }
 
-  /** Of a plan that replaces a lost one: waits for a command. */
+  /** Of a plan that replaces a lost one: waits for a command, and begins the one again that the lost plan had not carried out. */
   async begin(): Promise<void> {
     if (!this.startedAgain) return;
     this.startedAgain = false;
@@ -78,6 +79,10 @@ export class MigrationRun {
     if (this.commands.action === undefined)
       await this.enter(this.state.stage, 'blocked', 'blocked', 'engine', { blockedBy: 'other', error: planWasLost });
     await this.nextCommand();
+    const { currentCommand: command } = this;
+    // The record of what a retry or repair did goes by the event of its command.
+    if (command !== undefined)
+      await this.enter(this.state.stage, 'running', command.action, command.request.by, { command });
   }
 
   /** The run in its present state, as its steps need it. */
@@ -253,14 +258,15 @@ export class MigrationRun {
     const command = await this.commands.next();
     const { action, request } = command;
     if (endsRun(action)) throw new StopRequested(action, request.by);
-    await this.enter(this.state.stage, 'running', action, request.by);
+    await this.enter(this.state.stage, 'running', action, request.by, isKept(action) ? { command } : {});
     return command;
   }
 
   private listen(): void {
     for (const action of migrationActions) {
-      const handle = async (request: SteeringRequest) => {
-        this.received.receiveUpdate(action, request);
+      const handle = async (received: SteeringRequest) => {
+        this.received.receiveUpdate(action, received);
+        const { proof: _, ...request } = received;
         await this.accept({ action, request });
       };
       const validator = (_request: SteeringRequest) => this.commands.check(action, () => this.refusalOf(action));
@@ -274,7 +280,9 @@ export class MigrationRun {
     const applied = this.commands.submit(command);
     const { reference } = this;
     this.background.start(() =>
-      CancellationScope.nonCancellable(() => recordPending(reference, command.action)).catch(() => undefined),
+      CancellationScope.nonCancellable(() => recordPending(reference, command.action, command.request)).catch(
+        () => undefined,
+      ),
     );
     // A command that another one replaced, or that the run's end outran, is refused: its caller must not take it for done.
     if ((await applied) === 'overtaken')

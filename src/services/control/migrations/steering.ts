@@ -4,7 +4,9 @@ import { Failure } from '../../../base/failures.js';
 import {
   allowedActions,
   endsRun,
+  isKept,
   isMigrationId,
+  type KeptCommand,
   type MigrationAction,
   type MigrationView,
   type SteeringRequest,
@@ -12,7 +14,9 @@ import {
 import { isNamed } from '../../../domain/migration/reject-selection.js';
 import { appendAudit } from '../../../postgres/audit.js';
 import {
+  dropPending,
   findCommand,
+  readKeptCommand,
   readLastEvent,
   readStateSequence,
   recordPending,
@@ -45,7 +49,7 @@ export async function steer(
     const sequence = await readStateSequence(deps.cube, id);
     const answer = await deps.workflows.steer(view.kind, id, action, request);
     const progress = answer === 'no_plan' ? await startAgain(deps, id, action, request, sequence) : answer;
-    if (progress === 'accepted') await putOnRecord(deps, id, action, lastEvent);
+    if (progress === 'accepted') await putOnRecord(deps, id, action, request, lastEvent);
   });
   return knownMigration(deps, id);
 }
@@ -62,6 +66,7 @@ async function putOnRecord(
   { cube }: ControlDependencies,
   id: string,
   action: MigrationAction,
+  request: SteeringRequest,
   lastEvent: string,
 ): Promise<void> {
   const deadline = Date.now() + recordMillis;
@@ -71,7 +76,7 @@ async function putOnRecord(
     const { isShown, wayOut } = await findCommand(cube, id, action, lastEvent);
     if (isShown) return true;
     if (wayOut !== null) throw notPossible(`${action} is not possible: the migration is about to ${wayOut}.`, []);
-    await recordPending(cube, { migrationId: id, sequence }, action);
+    await recordPending(cube, { migrationId: id, sequence }, action, request);
     return false;
   };
   while (Date.now() < deadline) {
@@ -112,6 +117,8 @@ async function startAgain(
   // Its caller knows that it was accepted.
   if (pending !== null && endsRun(pending) && action !== pending)
     throw notPossible(`The plan of this migration was lost when it was about to ${pending}.`, [pending]);
+  const command = await readKeptCommand(deps.cube, id);
+  if (action === 'resume') await refuseOnceWhereLost(deps, view, command, ways);
   await supersedeLostPlan(deps.cube, id, seen);
   // Of requests at once each may have given the run a number before the plan records its first.
   const from = { stage: view.stage, sequence: Number(await readStateSequence(deps.cube, id)) + numbersLeftFree };
@@ -122,9 +129,32 @@ async function startAgain(
     subject: view.workflow_id,
     details: { kind: view.kind, ...from, once: `${id}/after-event-${await readLastEvent(deps.cube, id)}` },
   });
-  const answer = await deps.workflows.startAgain(await readStart(deps.cube, id), from, action, request);
+  const answer = await deps.workflows.startAgain(
+    await readStart(deps.cube, id),
+    command === undefined ? from : { ...from, commandInProgress: command },
+    action,
+    request,
+  );
   if (answer === 'ended') throw ended(await knownMigration(deps, id), action);
   return answer;
+}
+
+/**
+ * A `complete` that the lost plan had accepted is not carried out by the plan that is started again: that compares both sides first, and a
+ * person decides on what it finds. The first `resume` is refused with this, and removes the note that it is pending.
+ */
+async function refuseOnceWhereLost(
+  { cube }: ControlDependencies,
+  { id, pending }: MigrationView,
+  command: KeptCommand | undefined,
+  ways: readonly MigrationAction[],
+): Promise<void> {
+  if (pending === null || pending === command?.action || !(pending === 'complete' || isKept(pending))) return;
+  if (await dropPending(cube, id, pending))
+    throw notPossible(
+      `The plan of this migration was lost before it carried out ${pending}, which is not carried out any more: resume again, and repeat ${pending} once the migration rests.`,
+      ways,
+    );
 }
 
 function ended(view: MigrationView, action: MigrationAction) {

@@ -30,12 +30,12 @@ export interface MigrationWorkflows {
     request: SteeringRequest,
   ): Promise<'applied' | 'accepted' | 'no_plan'>;
   /**
-   * As `steer`, for an unfinished run whose plan Temporal has lost or ended by force: starts the plan again. A plan that
-   * refuses the command rests blocked. `ended`: the run has ended in good order after all.
+   * As `steer`, for an unfinished run whose plan Temporal has lost or ended by force: starts the plan again, which carries out
+   * `commandInProgress` after a `resume`. A plan that refuses the command rests blocked. `ended`: the run has ended in good order after all.
    */
   startAgain(
     input: MigrationInput,
-    from: Pick<CarriedRun, 'stage' | 'sequence'>,
+    from: Pick<CarriedRun, 'stage' | 'sequence' | 'commandInProgress'>,
     action: MigrationAction,
     request: SteeringRequest,
   ): Promise<'applied' | 'accepted' | 'ended'>;
