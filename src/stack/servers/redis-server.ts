@@ -16,6 +16,12 @@ const user = 'cubeshift';
  */
 export const redisRights = '~* &* +@all -@admin -@dangerous +info +keys -function -script';
 
+/**
+ * No client can log in as the default user, which is off. It keeps the rights, since Redis replays its append-only file as this user:
+ * without them it drops every transaction at a restart, and every write of a script that made several.
+ */
+export const defaultUser = `user default reset off ${redisRights}`;
+
 export interface RedisServer {
   readonly program: string;
   readonly port: number;
@@ -33,7 +39,7 @@ export function redisUrl({ port, password }: Omit<RedisServer, 'program'>): stri
 export function redisProcess(home: StackHome, server: RedisServer): ProcessSpec {
   const [configuration, users] = [home.fileOf('redisConfiguration'), home.fileOf('redisUsers')];
   const digest = createHash('sha256').update(server.password).digest('hex');
-  rewritePrivately(users, textOf(['user default reset off', `user ${user} reset on #${digest} ${redisRights}`]));
+  rewritePrivately(users, textOf([defaultUser, `user ${user} reset on #${digest} ${redisRights}`]));
   rewritePrivately(
     configuration,
     textOf([

@@ -9,7 +9,7 @@ import { packageRoot } from '../../../src/base/package-root.js';
 import type { Reader } from '../../../src/config/variable.js';
 import { variablesOf } from '../../../src/config/variables.js';
 import { programs, runCubes } from '../../../src/stack/programs/programs.js';
-import { redisRights } from '../../../src/stack/servers/redis-server.js';
+import { defaultUser, redisRights } from '../../../src/stack/servers/redis-server.js';
 import {
   activeServices,
   type ComposeFile,
@@ -202,8 +202,11 @@ describe('secrets', () => {
     }
   });
 
-  test('the user of Redis has the rights that it has in the embedded stack', () => {
-    expect(file.services.redis?.command?.join(' ')).toContain(` ${redisRights}"`);
+  test('the users of Redis have the rights that they have in the embedded stack', () => {
+    const command = file.services.redis?.command?.join(' ');
+    expect(command).toContain(`"${defaultUser}"`);
+    expect(command).toMatch(/"user cubeshift reset on >\$\$?REDIS_PASSWORD (.*)"/);
+    expect(command).toContain(`REDIS_PASSWORD ${redisRights}"`);
   });
 
   test('every port is open on the loopback address of the host alone', () => {
