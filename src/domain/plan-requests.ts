@@ -28,3 +28,6 @@ export interface ReceivedRequest {
 }
 
 export const proofMillis = 60_000;
+
+/** The type of a plan's refusal of an update that comes at its very end: sent again it finds no plan, or the next one. */
+export const planIsEndingType = 'plan_is_ending';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 import {
   createTemporalCalls,
   type StartedPlan,
@@ -57,6 +57,23 @@ function plan(whenRunning: 'join' | 'refuse'): StartedPlan {
   };
 }
 
+/** The next descriptions of plans fail as those of a server that is away. */
+function breakDescriptions(count: number, before: () => Promise<unknown> = async () => undefined) {
+  const { workflow } = calls;
+  const real = workflow.getHandle.bind(workflow);
+  let left = count;
+  return vi.spyOn(workflow, 'getHandle').mockImplementation((...args: Parameters<typeof real>) => {
+    const handle = real(...args);
+    return Object.assign(handle, {
+      describe: async () => {
+        if (left-- <= 0) return real(...args).describe();
+        await before();
+        throw new Error('14 UNAVAILABLE');
+      },
+    });
+  });
+}
+
 /** Calls, and holds the worker's answer to the task that the call has brought. */
 async function callAndHold(started: StartedPlan) {
   const answer = way.stall('it has begun');
@@ -87,6 +104,38 @@ test('a call whose plan was ended by force says that it has started it, and does
   await held.letGo();
   expect(await called).toBe('started');
   expect((await handle.describe()).runId).toBe(runId);
+}, 30_000);
+
+test('a call that is repeated does not start its plan again where Temporal cannot say that it was ended by force', async () => {
+  const { called, held, handle } = await callAndHold(plan('join'));
+  const { runId } = await handle.describe();
+  const away = breakDescriptions(1, () => handle.terminate('test'));
+  await handle.signal('whatever');
+  await held.letGo();
+  // The second description says that the plan is of this call, and has ended.
+  expect(await called).toBe('started');
+  away.mockRestore();
+  expect(await handle.describe()).toMatchObject({ runId, status: { name: 'TERMINATED' } });
+}, 30_000);
+
+test('a call that meets a plan, where Temporal cannot say whose it is, names neither outcome', async () => {
+  const { called, held, handle } = await callAndHold(plan('refuse'));
+  const away = breakDescriptions(100);
+  const other = { ...plan('refuse'), workflowId: handle.workflowId };
+  await expect(calls.submitWithStart(other, 'begin', {})).rejects.toMatchObject({ type: 'temporal_unreachable' });
+  away.mockRestore();
+  await held.letGo();
+  await called;
+}, 30_000);
+
+test('a call that a plan refuses at its very end is answered by the next one', async () => {
+  const next = { ...plan('join'), type: 'endingPlan', args: [false] };
+  const { workflowId } = next;
+  const ending = await calls.workflow.start('endingPlan', { workflowId, taskQueue, args: [true] });
+  const called = calls.submitWithStart(next, 'begin', {});
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await ending.signal('end');
+  expect(await called).toEqual({ isApplied: true, answer: 'it has begun' });
 }, 30_000);
 
 test('a call that meets the plan of another call says so', async () => {

@@ -18,6 +18,7 @@ import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import { Failure } from '../../base/failures.js';
 import type { TemporalTarget } from '../../config/temporal-address.js';
 import type { PlanDescription } from '../../domain/plan-descriptions.js';
+import { planIsEndingType } from '../../domain/plan-requests.js';
 import { viewMemo } from '../../domain/plan-view.js';
 
 /** What came of an update that a plan accepted. */
@@ -53,7 +54,7 @@ export interface TemporalCalls {
   submit<T>(workflowId: string, update: string, request: object): Promise<UpdateAnswer<T> | 'no_plan'>;
   /**
    * As `submit`, and starts the plan in the same step where none runs: of two callers at the same time both reach the same
-   * plan. `started`: this call started the plan, which did not accept the update in time, or ended before. `already_started`: a
+   * plan. A plan that is about to end is waited for. `started`: this call started the plan, which did not accept the update in time, or ended before. `already_started`: a
    * plan that another call started runs or has ended, and its policies do not allow the call.
    */
   submitWithStart<T>(
@@ -110,16 +111,23 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
       return { isApplied: true, answer: await within(appliedMillis, () => handle.result()) };
     } catch (error) {
       if (wasLost(error)) throw new PlanHasEnded();
+      if (isFromEndingPlan(error)) throw new PlanIsEnding();
       throwRejectedUpdate(error);
       // The plan has the update: whatever keeps its answer away changes nothing about that.
       return { isApplied: false, answer: undefined };
     }
   };
-  /** What became of the plan that the call with this id started; `other`: the newest plan is of another call, or there is none. */
+  /**
+   * What became of the plan that the call with this id started; `other`: the newest plan is of another call, or there is none.
+   * Throws where Temporal cannot say.
+   */
   const planOfCall = (workflowId: string, callId: string): Promise<'running' | 'ended' | 'other'> =>
     within(2000, () => workflow.getHandle(workflowId).describe()).then(
       ({ status, memo }) => (memo?.[callMemo] !== callId ? 'other' : status.name === 'RUNNING' ? 'running' : 'ended'),
-      () => 'other',
+      (error: unknown) => {
+        if (error instanceof WorkflowNotFoundError) return 'other';
+        throw error;
+      },
     );
   const submit = async <T>(workflowId: string, update: string, request: object) => {
     const accepted = await toPlan(() =>
@@ -166,12 +174,26 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
               startWorkflowOperation: startOperation(plan, callId),
             });
       };
+      const deadline = Date.now() + callMillis;
+      const submitted = async (): Promise<UpdateAnswer<T>> => {
+        for (;;) {
+          try {
+            return await answerOf(await within(deadline - Date.now(), () => untilAccepted(request, start)));
+          } catch (error) {
+            if (!(error instanceof PlanIsEnding) || Date.now() > deadline) throw error;
+          }
+          await sleep(firstPauseMillis);
+        }
+      };
       try {
-        return await answerOf(await within(callMillis, () => untilAccepted(request, start)));
+        return await submitted();
       } catch (error) {
         if (error instanceof Failure) throw error;
         // Temporal starts a plan also where no worker is there to accept the update.
-        if ((await planOfCall(workflowId, callId)) !== 'other') return 'started' as const;
+        const own = await planOfCall(workflowId, callId).catch((unknown: unknown) => {
+          throw temporalAway(unknown);
+        });
+        if (own !== 'other') return 'started' as const;
         if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already_started' as const;
         throw temporalAway(error);
       }
@@ -197,6 +219,9 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
 
 /** A plan that ended, or was ended by force, before it accepted or applied an update. */
 class PlanHasEnded extends Error {}
+
+/** A plan that refused an update because it is about to end. */
+class PlanIsEnding extends Error {}
 
 /** Whether the plan accepted an update and was terminated before it answered it: no plan applies the update any more. */
 function wasLost(error: unknown): boolean {
@@ -260,6 +285,11 @@ function isDropped(error: unknown): boolean {
   // The client wraps what comes of an update alone, and not what comes of one that starts its plan.
   const cause = error instanceof ServiceError ? error.cause : error;
   return isGrpcServiceError(cause) && cause.code === failedPrecondition;
+}
+
+function isFromEndingPlan(error: unknown): boolean {
+  const cause = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
+  return cause instanceof ApplicationFailure && cause.type === planIsEndingType;
 }
 
 /** Throws a plan's own refusal of a request, with the actions that fit now where the plan named them. */

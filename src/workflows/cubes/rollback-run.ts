@@ -21,10 +21,11 @@ import {
   rollbackAnswers,
   type TrafficBefore,
 } from '../../domain/deployment/cube-changes.js';
+import { joinedAs } from '../../domain/deployment/joined-rollback.js';
 import { cubeChangeDetails } from '../lib/cube-change-details.js';
 import { CubeChangeRun } from '../lib/cube-change-run.js';
 import { acknowledgeUpdate, joinUpdate } from '../lib/messages.js';
-import { notAtThisStage, PendingCommand } from '../lib/pending-command.js';
+import { notAtThisStage, PendingCommand, planIsEnding } from '../lib/pending-command.js';
 import { PublishedView } from '../lib/published-view.js';
 import type { ReceivedRequests } from '../lib/received-requests.js';
 import { profiles } from '../lib/retry-profiles.js';
@@ -197,18 +198,23 @@ export class RollbackRun extends CubeChangeRun {
 
   /** Refuses a call that the rollback does not go by. */
   private checkJoined({ targetVersion }: RollbackCall): void {
-    if (this.status === 'escalated') {
-      if (targetVersion === null) throw rejectedUpdate(`The rollback waits for a person: ${this.sentence}`, this.next);
-      this.checkEscalated();
-      return;
-    }
+    const { status } = this;
     const goesTo = this.target ?? this.named;
-    if (this.status === 'running' && (targetVersion === null || targetVersion === goesTo)) return;
-    const to = goesTo === null ? '' : ` to ${goesTo}`;
-    throw rejectedUpdate(
-      `A rollback${to} is ${this.status}; it does not go to ${targetVersion ?? 'another version'}.`,
-      [],
-    );
+    switch (joinedAs({ status, goesTo }, targetVersion)) {
+      case 'joins':
+        return;
+      case 'answers':
+        this.checkEscalated();
+        return;
+      case 'needs_person':
+        throw rejectedUpdate(`The rollback waits for a person: ${this.sentence}`, this.next);
+      case 'is_ending':
+        throw planIsEnding(`A rollback is ${status}, and about to end.`);
+      case 'is_other': {
+        const to = goesTo === null ? '' : ` to ${goesTo}`;
+        throw rejectedUpdate(`A rollback${to} is ${status}; it does not go to ${targetVersion}.`, []);
+      }
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import { ApplicationFailure, CancellationScope, condition } from '@temporalio/workflow';
+import { planIsEndingType } from '../../domain/plan-requests.js';
 
 /** What an update requests of a plan. */
 export interface Command<Action extends string, Request> {
@@ -96,4 +97,9 @@ export class PendingCommand<Action extends string, Request> {
 export function notAtThisStage(message: string, actions: readonly string[]): ApplicationFailure {
   const details = [{ actions: [...actions] }];
   return ApplicationFailure.create({ type: 'not_at_this_stage', message, nonRetryable: true, details });
+}
+
+/** A plan's refusal of an update that comes when the plan has done its work: the control API sends the update again. */
+export function planIsEnding(message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type: planIsEndingType, message, nonRetryable: true });
 }
