@@ -104,7 +104,8 @@ export async function showSwitching(
 /** A demo that was killed leaves a ramp under way, or a bad version in its place. */
 async function settle(cubeshift: Commands, good: string): Promise<void> {
   await cubeshift.run('traffic', 'set', 'saju', '0');
-  await cubeshift.attempt('traffic', 'stop', 'saju');
+  if ((await cubeshift.find('traffic', 'ramp', 'saju', '--status', '--json')) !== undefined)
+    await cubeshift.attempt('traffic', 'stop', 'saju');
   const running = (await cubeshift.read('cubes', 'list', '--json')) as readonly {
     version: string;
     takes_traffic: boolean;

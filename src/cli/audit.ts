@@ -63,7 +63,7 @@ function who({ actor, details: { claimed_by: claimed, os_user: osUser } }: Audit
 }
 
 /** Shown in a column of their own, or of use to a program alone: `--json` has them. */
-const shownElsewhere: readonly string[] = ['claimed_by', 'os_user', 'token_sha256'];
+const shownElsewhere: readonly string[] = ['claimed_by', 'os_user', 'outcome', 'once', 'token_sha256'];
 
 /** What was changed, as `percentage 10 (was 0), why "a try"`: each setting with its value, and with the former one where it differs. */
 export function describeDetails({ was, ...details }: Readonly<Record<string, unknown>>): string {

@@ -155,7 +155,7 @@ async function follow<T extends { status: string; sentence: string; steps: reado
   return view;
 }
 
-async function followed<T extends { status: string; steps: readonly RecordedStep[] }>(
+async function followed<T extends { status: string; sentence: string; steps: readonly RecordedStep[] }>(
   client: ControlClient,
   path: string,
   first: T,
@@ -165,7 +165,11 @@ async function followed<T extends { status: string; steps: readonly RecordedStep
   let view = first;
   let shown = 0;
   const showProgress = () => {
-    for (const { step, sentence } of view.steps.slice(shown)) output.talk(oneLine(`${step}: ${sentence}`));
+    for (const step of view.steps.slice(shown)) {
+      const isResult = !options.json && step.step === view.status && step.sentence === view.sentence;
+      // Printed once, by `follow`.
+      if (!isResult) output.talk(oneLine(`${step.step}: ${step.sentence}`));
+    }
     shown = view.steps.length;
   };
   while (options.wait && view.status === 'running') {

@@ -109,17 +109,19 @@ function failureOfView({ type, message, hint }: NonNullable<MigrationView['error
 }
 
 function progressLine({ stage, progress }: MigrationView): string {
-  const { migrated, rejected, verified, rate_per_second, eta_seconds } = progress;
+  const { verified, rate_per_second, eta_seconds } = progress;
   const pace =
     rate_per_second > 0 ? `, ${rate_per_second} rows/s${eta_seconds === null ? '' : `, ${eta_seconds} s left`}` : '';
-  return `${stage}: ${migrated} moved, ${rejected} rejected of ${expectedRows(progress)}, ${verified} verified${pace}`;
+  return `${stage}: ${movedRows(progress)}, ${verified} verified${pace}`;
 }
 
-/** How many rows a run has to do with: an estimate until all were read, and no number before there is an estimate. */
-export function expectedRows({
+/** What was moved, of how many: of an estimate until all rows were read, and of no number before there is an estimate. */
+export function movedRows({
+  migrated,
+  rejected,
   total,
   total_estimated,
-}: Pick<MigrationView['progress'], 'total' | 'total_estimated'>): string {
-  if (!total_estimated) return String(total);
-  return total === 0 ? 'a number that is not known yet' : `about ${total}`;
+}: Pick<MigrationView['progress'], 'migrated' | 'rejected' | 'total' | 'total_estimated'>): string {
+  if (total_estimated && total === 0) return 'no row moved yet';
+  return `${migrated} moved, ${rejected} rejected of ${total_estimated ? 'about ' : ''}${total}`;
 }

@@ -9,8 +9,8 @@ export const readableLine: (line: string) => string = ofLine(
   pretty.prettyFactory({
     colorize: false,
     singleLine: true,
-    // Whose log it is, the command line says; instances tell themselves apart by `instance_id`.
-    ignore: 'pid,hostname,name',
+    // Whose log it is, the command line says; of what names a request, `request_id` is enough to find its lines.
+    ignore: 'pid,hostname,name,trace_id,span_id',
     translateTime: "UTC:yyyy-mm-dd'T'HH:MM:ss.l'Z'",
     // A message may quote what a client sent: the end of a line in it could show a line that there is not.
     messageFormat: (log, messageKey) => oneLine(String(log[messageKey] ?? '')),

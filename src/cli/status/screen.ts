@@ -1,6 +1,6 @@
 import { migrationKinds } from '../../domain/catalog.js';
 import { endedStatuses, type MigrationView } from '../../domain/migration/migration.js';
-import { expectedRows } from '../follow-migration.js';
+import { movedRows } from '../follow-migration.js';
 import { oneLine } from '../one-line.js';
 import { table } from '../output.js';
 import type { Problem } from './problems.js';
@@ -66,8 +66,15 @@ function cubeLines({ cubes, traffic }: SystemStatus): readonly string[] {
   ];
 }
 
-function runLines({ control, migrations, ramps, deployments, rollbacks }: SystemStatus): readonly string[] {
-  if (control === null) return ['RUNS: not known; migrations and ramps that were running continue with their workers'];
+function runLines({ stack, control, migrations, ramps, deployments, rollbacks }: SystemStatus): readonly string[] {
+  if (control === null) {
+    const stopped = stack?.processes.length === 0;
+    return [
+      stopped
+        ? 'RUNS: not known; they continue where they were once the stack is up'
+        : 'RUNS: not known; migrations and ramps that were running continue with their workers',
+    ];
+  }
   const open = migrations.filter(({ status }) => !endedStatuses.has(status));
   const ended = migrations.filter(({ status }) => endedStatuses.has(status)).slice(0, maxEnded);
   const runs = [
@@ -95,7 +102,7 @@ function migrationLines(view: MigrationView): readonly string[] {
   const wait = waitOf(view);
   return [
     `${view.kind} ${view.id}: ${view.status} at ${view.stage}`,
-    `    ${migrated} moved, ${rejected} rejected of ${expectedRows(view.progress)}${share}${left}; verification ${view.verification.status}`,
+    `    ${movedRows(view.progress)}${share}${left}; verification ${view.verification.status}`,
     ...(wait === '' ? [] : [`    ${wait}`]),
   ];
 }

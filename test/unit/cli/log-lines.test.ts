@@ -4,7 +4,14 @@ import { readableLine } from '../../../src/cli/log-lines.js';
 const line = { level: 40, time: Date.UTC(2026, 0, 2, 3, 4, 5, 6), pid: 7, hostname: 'vm', name: 'control' };
 
 test('a line of a program is its time, its level, what happened and its fields', () => {
-  const given = { ...line, type: 'not_found', req: { method: 'GET' }, msg: 'request refused' };
+  const given = {
+    ...line,
+    trace_id: 'a',
+    span_id: 'b',
+    type: 'not_found',
+    req: { method: 'GET' },
+    msg: 'request refused',
+  };
   expect(readableLine(JSON.stringify(given))).toBe(
     '[2026-01-02T03:04:05.006Z] WARN: request refused {"type":"not_found","req":{"method":"GET"}}',
   );

@@ -243,3 +243,15 @@ test('where the control API does not answer, nothing is said to be absent', () =
   expect(screen).toContain('CUBES: not known');
   expect(screen).toContain('RUNS: not known');
 });
+
+test('runs of a stack that is stopped are said to wait for it, and those of one whose control API is away to continue', () => {
+  const away = { ...healthy, control: null };
+  expect(statusScreen({ ...away, stack: { ...stack, processes: [] } }, [])).toContain('once the stack is up');
+  expect(statusScreen(away, [])).toContain('continue with their workers');
+});
+
+test('a system without runs names the command that starts one', () => {
+  expect(statusScreen(healthy, [])).toContain(
+    'RUNS: none; `cubeshift migrate start saju-records --id first --wait` starts one',
+  );
+});
