@@ -59,14 +59,14 @@ const rules = {
     actor: 'caller',
     httpStatus: 404,
     safe: unchanged,
-    hint: 'List what exists with `cubeshift migrate list` or `cubeshift cubes list`.',
+    hint: 'List what exists with `cubeshift migrate list` or `cubeshift status`.',
   },
   conflict: {
     retryable: false,
     actor: 'caller',
     httpStatus: 409,
     safe: unchanged,
-    hint: 'Look at it with `cubeshift migrate status ID` first.',
+    hint: 'Look at what is under way with `cubeshift status`, then decide.',
   },
   not_at_this_stage: {
     retryable: false,
@@ -80,7 +80,7 @@ const rules = {
     actor: 'caller',
     httpStatus: 409,
     safe: 'What runs continues to run, unchanged.',
-    hint: 'Ask for fewer, scale other versions down with `cubeshift cubes scale`, or raise MAX_INSTANCES_PER_CUBE.',
+    hint: 'Name fewer, scale other versions down with `cubeshift cubes scale`, or raise MAX_INSTANCES_PER_CUBE.',
   },
   configuration_invalid: {
     retryable: false,
@@ -115,7 +115,7 @@ const rules = {
     actor: 'operator',
     httpStatus: 503,
     safe: 'No data is lost; gateways continue with the last weights that they know.',
-    hint: 'Bring the Redis server back.',
+    hint: 'Bring the Redis server back (`cubeshift status` shows when it answers).',
   },
   upstream_unavailable: {
     retryable: true,
@@ -262,7 +262,7 @@ const rules = {
     actor: 'operator',
     httpStatus: 500,
     safe: 'What the error does not list was undone.',
-    hint: 'Fix what the error names, then undo what it lists by hand.',
+    hint: 'Fix what the error names, then start another migration of the kind and roll it back: it goes on from where this one stopped.',
   },
   unexpected: {
     retryable: true,

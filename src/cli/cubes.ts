@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { DeploymentAnswer, RollbackAnswer } from '../api/deployments.js';
 import { Failure } from '../base/failures.js';
 import { deploymentIdOf, type RecordedStep, rollbackIdOf } from '../domain/deployment/cube-changes.js';
@@ -64,6 +64,22 @@ export function registerCubeCommands(program: Command, output: Output, connect: 
       }),
     );
 
+  cubes
+    .command('status <cube>')
+    .description('show the last change of a cube: its steps, and how it ended')
+    .option('--json', 'as JSON')
+    .action((cube: string, options: { json?: boolean }) =>
+      conclude(async () => {
+        const view = await connect().call<DeploymentAnswer>('GET', `${pathOf(cube)}/deployment`);
+        if (options.json) output.json(view);
+        else {
+          output.print(oneLine(`${view.cube_id}: ${view.change} by ${view.by}, ${view.status}: ${view.sentence}`));
+          for (const { at, step, sentence } of view.steps) output.print(oneLine(`  ${at} ${step}: ${sentence}`));
+        }
+        return exitCodes.done;
+      }),
+    );
+
   const following = (name: string, text: string) =>
     cubes
       .command(name)
@@ -85,16 +101,27 @@ export function registerCubeCommands(program: Command, output: Output, connect: 
       change(connect, cube, 'scale', { instances: parseCount(instances) }, options, output),
   );
   following('rollback <cube> [version]', 'emergency rollback, by default to the version that is still warm')
-    .option('--acknowledge <why>', 'end a rollback that waits for a person, and take over')
-    .option('--retry <why>', 'retry a rollback that waits for a person, with another version if one is named')
+    .addOption(
+      new Option('--acknowledge <why>', 'end a rollback that waits for a person, and take over').conflicts([
+        'retry',
+        'status',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--retry <why>',
+        'retry a rollback that waits for a person, with another version if one is named',
+      ).conflicts('status'),
+    )
     .option('--status', 'only show its state and the commands that fit')
     .action((cube: string, version: string | undefined, options: Following & RollbackOptions) =>
       conclude(async () => {
         const client = connect();
-        const path = `/v1/cubes/${encodeURIComponent(cube)}/rollback`;
+        const path = `${pathOf(cube)}/rollback`;
         const first = await requestRollback(client, path, version, options);
         if (!options.status) showTemporalPage(rollbackIdOf(first.cube_id), null, output);
-        const view = await follow(client, path, first, options, output);
+        const look = `cubeshift cubes rollback ${first.cube_id} --status`;
+        const view = await follow(client, path, first, look, options, output);
         if (!options.json) for (const line of nextLines(view.next)) output.print(line);
         return view.status === 'escalated' ? exitCodes.failed : exitCodes.done;
       }),
@@ -130,11 +157,12 @@ function change(
 ): Promise<void> {
   return conclude(async (): Promise<ExitCode> => {
     const client = connect();
-    const path = `/v1/cubes/${encodeURIComponent(cube)}`;
+    const path = pathOf(cube);
     const first = await client.call<DeploymentAnswer>('POST', `${path}/${verb}`, body);
     showTemporalPage(deploymentIdOf(first.cube_id), null, output);
     const began = Date.now();
-    const view = await follow(client, `${path}/deployment`, first, options, output);
+    const look = `cubeshift cubes status ${first.cube_id}`;
+    const view = await follow(client, `${path}/deployment`, first, look, options, output);
     if (options.wait && view.status !== 'done') printLogs(cube, began, output);
     return view.status === 'running' || view.status === 'done' ? exitCodes.done : exitCodes.failed;
   });
@@ -145,10 +173,11 @@ async function follow<T extends { status: string; sentence: string; steps: reado
   client: ControlClient,
   path: string,
   first: T,
+  look: string,
   options: Following,
   output: Output,
 ): Promise<T> {
-  const stillRuns = `The change continues. Look at it with \`cubeshift cubes list\`.`;
+  const stillRuns = `The change continues. Look at it with \`${look}\`.`;
   const view = await awaitInterruptibly(stillRuns, output, () => followed(client, path, first, options, output));
   if (options.json) output.json(view);
   else output.print(oneLine(`${view.status}: ${view.sentence}`));
@@ -192,6 +221,10 @@ function printLastEnd(home: StackHome, instanceId: string, lastEnd: string | nul
   const file = home.logOf(instanceId);
   output.talk(`${instanceId}${lastEnd === null ? '' : ` ${lastEnd}`}; the last lines of its log ${file}:`);
   for (const line of lastLines(file)) output.talk(`  ${line}`);
+}
+
+function pathOf(cube: string): string {
+  return `/v1/cubes/${encodeURIComponent(cube)}`;
 }
 
 function parseCount(text: string): number {

@@ -34,6 +34,7 @@ const examples: Readonly<Record<string, string>> = {
   'secret change': 'cubeshift secret change --forget-former',
   cubes: 'cubeshift cubes list',
   'cubes list': 'cubeshift cubes list',
+  'cubes status': 'cubeshift cubes status saju-cube',
   'cubes deploy': 'cubeshift cubes deploy saju-cube 1.1 --wait',
   'cubes restart': 'cubeshift cubes restart saju-cube --wait',
   'cubes scale': 'cubeshift cubes scale saju-cube 3 --wait',

@@ -37,9 +37,11 @@ export function checkKnownWords(commands: readonly Command[]): void {
       if (words === undefined) continue;
       argument.argParser((word) => {
         if (words.includes(word)) return word;
-        const near = nearWord(word, words);
+        const offered = offeredWords(command, argument.name()) ?? words;
+        // This version cannot move a kind of a later one.
+        const near = nearWord(word, argument.name() === 'kind' ? offered : words);
         throw new Failure('invalid_input', `There is no ${argument.name()} ${word}.`, {
-          hint: `${near === undefined ? '' : `Did you mean ${near}? `}The ${argument.name()}s are ${words.join(', ')}.`,
+          hint: `${near === undefined ? '' : `Did you mean ${near}? `}The ${argument.name()}s are ${offered.join(', ')}.`,
         });
       });
     }

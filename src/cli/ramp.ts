@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { RampAnswer } from '../domain/traffic/ramp/ramp.js';
 import type { Connect, ControlClient } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
@@ -25,6 +25,18 @@ interface RampOptions {
   readonly json?: boolean;
 }
 
+/** What a new ramp is started with: a ramp that runs takes none of it. */
+const startOptions = [
+  'target',
+  'step',
+  'steps',
+  'interval',
+  'checkInterval',
+  'minRequests',
+  'minUsers',
+  'slowSeconds',
+] as const satisfies readonly (keyof RampOptions)[];
+
 /** `cubeshift traffic ramp|stop`: users brought over step by step. */
 export function registerRampCommands(traffic: Command, output: Output, connect: Connect): void {
   traffic
@@ -39,9 +51,14 @@ export function registerRampCommands(traffic: Command, output: Output, connect: 
     .option('--min-requests <number>', 'the minimum of requests to the cube at a step', parseCount)
     .option('--min-users <number>', 'the minimum of users of the cube at a step', parseCount)
     .option('--slow-seconds <seconds>', 'how long the cube may be above the latency line', parseCount)
-    .option('--status', 'only show its state, and why')
-    .option('--pause', 'keep the weight; the ramp still goes back when users suffer')
-    .option('--resume', 'continue the ramp after a pause')
+    .addOption(new Option('--status', 'only show its state, and why').conflicts([...startOptions, 'pause', 'resume']))
+    .addOption(
+      new Option('--pause', 'keep the weight; the ramp still goes back when users suffer').conflicts([
+        ...startOptions,
+        'resume',
+      ]),
+    )
+    .addOption(new Option('--resume', 'continue the ramp after a pause').conflicts([...startOptions]))
     .option('--wait', 'return when it ends, or when a person must decide')
     .option('--json', 'as JSON')
     .action((cube: string, options: RampOptions) =>

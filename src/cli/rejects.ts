@@ -35,19 +35,21 @@ export function registerRejectsCommand(migrate: Command, output: Output, connect
   migrate
     .command('rejects <id>')
     .description('show the rejects by reason and one by one, export, retry or accept them')
-    .option('--reason <reason>', 'those of a reason alone')
-    .option('--id <id>', 'one alone: 5 of the main table, or other_table:5')
-    .option('--table <table>', 'those of a table of legacy alone')
-    .addOption(new Option('--resolution <what>', 'those that are').choices(rejectResolutions))
+    .option('--reason <reason>', 'only rejects with this reason')
+    .option('--id <id>', 'only this reject: 5 of the main table, or other_table:5')
+    .option('--table <table>', 'only rejects of this table of legacy')
+    .addOption(new Option('--resolution <state>', 'only rejects in this state').choices(rejectResolutions))
     .option('--limit <count>', `how many are listed; ${shownAtOnce} unless --json is given`, parseLimit)
-    .option('--show-contents', 'with the rows as legacy has them')
+    .option('--show-contents', 'show the rows as legacy has them')
     .option('--export <file>', 'write them all into a file, CSV or JSON lines, that you alone can read')
-    .addOption(new Option('--format <format>', 'of the file, where its name does not say it').choices(exportFormats))
+    .addOption(
+      new Option('--format <format>', 'the format of the file; by default from its name').choices(exportFormats),
+    )
     .option('--overwrite', 'replace the file if there is one')
     .option('--retry', 'retry all of them, or those of --reason, --table or --id')
     .option('--accept', 'accept all of them as they are, or those of --reason, --table or --id; needs --by and --why')
     .option('--by <name>', 'who accepts')
-    .option('--why <text>', 'why')
+    .option('--why <text>', 'the reason, for the record')
     .option('--wait', 'return when the migration waits or ends')
     .option('--json', 'as JSON')
     .action((id: string, options: RejectOptions) =>

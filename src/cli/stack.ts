@@ -251,7 +251,9 @@ async function awaitOtherSupervisor(home: StackHome, output: Output): Promise<Ex
         hint: 'Bring it up again.',
       });
     if (Date.now() > deadline)
-      throw new Failure('unexpected', 'The stack does not come up.', { hint: 'See its logs, or `cubeshift doctor`.' });
+      throw new Failure('unexpected', 'The stack does not come up.', {
+        hint: 'See with `cubeshift ps` what does not run, and why with `cubeshift logs NAME`.',
+      });
     await sleep(100);
   }
   const live = liveEnvironment();

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packageVersion } from '../../src/base/package-root.js';
 import { readActiveVersion } from '../../src/registry/instances.js';
+import { runCommand } from '../support/command-line.js';
 import { until } from '../support/conditions.js';
 import { CubeStack } from '../support/cube-stack.js';
+import { testSecret } from '../support/engine.js';
 import { fakeRelease } from '../support/fake-cube.js';
 import { readInstances, registerInstance } from '../support/registry.js';
 
@@ -39,6 +41,10 @@ describe('a good version', () => {
       'done',
     ]);
     expect(await serving()).toEqual({ active: '1.1', versions: [first, '1.1', '1.1'].sort() });
+    const variables = { CONTROL_URL: stack.engine.url, CUBE_JWT_SECRET: testSecret };
+    const shown = await runCommand(['cubes', 'status', 'saju-cube'], variables);
+    expect([shown.code, shown.stdout.split('\n')[0]]).toEqual([0, `saju-cube: deploy by test, done: ${view.sentence}`]);
+    expect(shown.stdout).toContain(' switch: 1.1 takes the traffic');
   });
 
   test('only the version before the one that serves is kept warm', async () => {

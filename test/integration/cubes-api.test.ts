@@ -148,7 +148,7 @@ test('one with a dependency away, or that drains, makes it degraded', async () =
 test('an unknown cube is 404, Redis away 503, each a problem', async () => {
   expect(await engine.call('GET', '/v1/cubes/tofu-cube')).toMatchObject({
     status: 404,
-    body: { type: 'not_found', hint: 'List them with `cubeshift cubes list`.' },
+    body: { type: 'not_found', hint: 'See the cubes with `cubeshift status`.' },
   });
   expect((await engine.call('GET', '/v1/cubes/NOT_ONE')).status).toBe(400);
   await server.kill();

@@ -260,6 +260,11 @@ describe('a person is called, with users kept from the cube, when', () => {
     const path = '/v1/cubes/saju-cube/rollback/acknowledge';
     expect((await stack.engine.call('POST', path, {})).status).toBe(400);
     const variables = { CONTROL_URL: stack.engine.url, CUBE_JWT_SECRET: testSecret };
+    const clash = await runCommand(['cubes', 'rollback', 'saju-cube', '--retry', 'A', '--acknowledge', 'B'], variables);
+    expect([clash.code, clash.stderr]).toEqual([
+      2,
+      expect.stringMatching(/--acknowledge.* cannot be used with .*--retry/),
+    ]);
     const told = await runCommand(['cubes', 'rollback', 'saju-cube', '--status'], variables);
     expect([told.code, told.stdout]).toEqual([1, expect.stringContaining(view.sentence)]);
     expect(told.stdout).toContain('next: cubeshift cubes rollback saju-cube VERSION --wait');

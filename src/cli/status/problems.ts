@@ -34,7 +34,7 @@ export function findProblems(status: SystemStatus): readonly Problem[] {
       .filter((one) => one.status === 'undo_incomplete')
       .map((one) => ({
         what: `The last change of ${one.cube_id} could not be undone: ${one.sentence}`,
-        next: [`cubeshift cubes list`, `cubeshift cubes rollback ${one.cube_id} --wait`],
+        next: [`cubeshift cubes status ${one.cube_id}`, `cubeshift cubes rollback ${one.cube_id} --wait`],
       })),
     ...newestOfEachKind(status.migrations).flatMap(migrationProblems),
     ...unreadProblems(status),
@@ -57,12 +57,12 @@ function stackProblems({ folder, supervised, processes, absent, ended }: StackSt
   ];
 }
 
-function controlProblems({ control }: SystemStatus): readonly Problem[] {
+function controlProblems({ control, stack }: SystemStatus): readonly Problem[] {
   return Object.entries(control?.dependencies ?? {})
     .filter(([, state]) => state !== 'ok')
     .map(([name]) => ({
       what: `The control API cannot reach ${name.replaceAll('_', ' ')}; running migrations continue once it is back.`,
-      next: ['cubeshift doctor'],
+      next: [stack === null ? 'cubeshift check' : 'cubeshift ps'],
     }));
 }
 
@@ -75,7 +75,7 @@ function unreadProblems({ stack, unread }: SystemStatus): readonly Problem[] {
     const same = unread.filter(({ message }) => message === reason);
     return {
       what: `Not known: ${same.map(({ part }) => part).join(', ')}. ${reason} ${same[0]?.hint ?? ''}`.trimEnd(),
-      next: ['cubeshift doctor'],
+      next: [stack === null ? 'cubeshift check' : 'cubeshift logs control'],
     };
   });
 }

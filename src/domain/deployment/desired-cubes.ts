@@ -58,7 +58,7 @@ export function claimCube(cube: DesiredCube, holder: Pick<CubeHolder, 'id' | 'ki
   const { holder: other } = cube;
   if (cube.ended.includes(holder.id))
     throw new Failure('conflict', 'This change of the cube has ended, or another has taken over.', {
-      hint: 'Look at the deployment and the rollback of the cube.',
+      hint: 'Look at both with `cubeshift cubes status CUBE`.',
     });
   if (holder.kind === 'deployment' && other?.kind === 'rollback' && other.atWork)
     throw new Failure('conflict', `An emergency rollback is changing this cube (${other.id}).`, {
@@ -86,7 +86,7 @@ function withEnded(cube: DesiredCube, holderId: string): DesiredCube {
 export function checkHeld(cube: DesiredCube, holderId: string): void {
   if (cube.holder?.id === holderId && cube.holder.atWork) return;
   throw new Failure('conflict', 'Another change of this cube has taken over, or this one has ended.', {
-    hint: 'Look at the deployment and the rollback of the cube.',
+    hint: 'Look at both with `cubeshift cubes status CUBE`.',
   });
 }
 

@@ -73,7 +73,7 @@ async function unfinishedConflict(cube: pg.Pool, kind: string): Promise<Failure>
   );
   const id = found.rows[0]?.id ?? 'another one';
   return new Failure('conflict', `The ${kind} migration ${id} is not finished.`, {
-    hint: `Finish or cancel ${id} first.`,
+    hint: `Look at it with \`cubeshift migrate status ${id}\`, then complete it, roll it back or cancel it first.`,
   });
 }
 

@@ -57,7 +57,7 @@ export class DeploymentRun extends CubeChangeRun {
     const { currentStep, ending, goal, steps } = this;
     const status = ending?.status ?? 'running';
     const sentence = ending?.sentence ?? `${currentStep}: ${goal}`;
-    const look = 'cubeshift cubes list';
+    const look = `cubeshift cubes status ${this.input.cubeId}`;
     this.planStatus.show(currentStep, status, cubeChangeDetails({ status, sentence, steps, next: [], look }));
     this.published.publish(this.view);
   }

@@ -34,7 +34,7 @@ test.each([
     'There is no kind saju-record.',
     /^Did you mean saju-records\? The kinds are saju-/,
   ],
-  [['migrate', 'start', 'users'], 'There is no kind users.', /^The kinds are saju-records, /],
+  [['migrate', 'start', 'users'], 'There is no kind users.', /^The kinds are saju-records/],
   [['traffic', 'get', 'sajy'], 'There is no cube sajy.', /^Did you mean saju\? The cubes are saju, /],
   [['traffic', 'ramp', 'saju-cub'], 'There is no cube saju-cub.', /^Did you mean saju-cube\? The cubes are saju, ai, /],
   [['traffic', 'get', 'frontend-cube'], 'There is no cube frontend-cube.', /^The cubes are saju, ai, /],

@@ -92,7 +92,7 @@ describe('a command', () => {
         'It cannot be reached.\nMigrations and ramps that have begun continue; whether this request had an effect is unknown.\nStart it.\n',
     });
     expect(run('throw new Failure("conflict", "It exists.", { hint: "" });').stderr).toBe(
-      'It exists.\nNothing was changed.\nLook at it with `cubeshift migrate status ID` first.\n',
+      'It exists.\nNothing was changed.\nLook at what is under way with `cubeshift status`, then decide.\n',
     );
   });
 

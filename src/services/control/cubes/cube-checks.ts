@@ -8,7 +8,7 @@ import type { ControlDependencies } from '../dependencies.js';
 /** Throws `not_found` for a cube that there is not. */
 export function checkKnownCube(cubeId: string): void {
   if (findCube(cubeId) === undefined)
-    throw new Failure('not_found', `There is no cube ${cubeId}.`, { hint: 'List them with `cubeshift cubes list`.' });
+    throw new Failure('not_found', `There is no cube ${cubeId}.`, { hint: 'See the cubes with `cubeshift status`.' });
 }
 
 /** Throws `not_found` for a version that is not kept. Where the state folder does not say, the plan finds out. */
@@ -21,7 +21,7 @@ export async function checkKept({ keptVersions }: ControlDependencies, cubeId: s
 export async function checkWarm({ keptVersions, warmVersionOf }: ControlDependencies, cubeId: string): Promise<void> {
   if ((await warmVersionOf(cubeId)) !== null) return;
   const kept = (await keptVersions(cubeId)) ?? [];
-  throw new Failure('conflict', `No earlier version of ${cubeId} is warm, and none was named; nothing was changed.`, {
+  throw new Failure('conflict', `No earlier version of ${cubeId} is warm, and none was named.`, {
     hint: `Name one with \`cubeshift cubes rollback ${cubeId} VERSION --wait\`${kept.length === 0 ? '' : `; kept are ${kept.join(', ')}`}.`,
   });
 }
@@ -30,7 +30,7 @@ export async function checkWarm({ keptVersions, warmVersionOf }: ControlDependen
 export function found<T>(view: T | undefined, what: string, cubeId: string): T {
   if (view === undefined)
     throw new Failure('not_found', `There was no ${what} of ${cubeId}.`, {
-      hint: `Look at the cube with \`cubeshift cubes list\`.`,
+      hint: `Look at the cube with \`cubeshift status\`.`,
     });
   return view;
 }

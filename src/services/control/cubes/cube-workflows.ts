@@ -119,7 +119,7 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
       );
       if (begun === 'already_started')
         throw new Failure('conflict', `Another change of ${cubeId} is under way.`, {
-          hint: 'Look at it with `cubeshift cubes list`.',
+          hint: `Look at it with \`cubeshift cubes status ${cubeId}\`.`,
         });
       const begunView =
         begun === 'started' ? undefined : (begun.answer ?? (await deployment(cubeId).catch(() => undefined)));

@@ -51,7 +51,7 @@ export function registerCubeRoutes(app: FastifyInstance, deps: ControlDependenci
       const definition = findCube(request.params.id);
       if (definition === undefined)
         throw new Failure('not_found', `There is no cube ${request.params.id}.`, {
-          hint: 'List them with `cubeshift cubes list`.',
+          hint: 'See the cubes with `cubeshift status`.',
         });
       return readCube(deps, definition);
     },

@@ -109,7 +109,9 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
       if ((await findStart(cube, start)) !== undefined)
         return reply.code(202).send(await knownMigration(deps, await begin()));
       if (!(await workflows.reachable()))
-        throw new Failure('temporal_unreachable', 'The Temporal server cannot be reached; nothing was started.');
+        throw new Failure('temporal_unreachable', 'The Temporal server cannot be reached.', {
+          safe: 'Nothing was started.',
+        });
       const details = { kind, mode, options: start.options };
       const begun = await audited(deps, request, { action: 'migration.start', subject: start.id, details }, begin);
       return reply.code(202).send(await knownMigration(deps, begun));

@@ -158,7 +158,7 @@ async function checkSelection(
   else checkTable('body.table', kind, selection.table);
   if (await hasUnresolvedReject(deps.cube, id, readSelection(selection, mainTableOf(kind)))) return;
   const what = isNamed(selection) ? 'None of these ids is a reject' : 'There is no such reject';
-  throw new Failure('not_found', `${what} of migration ${id}; nothing was done.`, {
+  throw new Failure('not_found', `${what} of migration ${id}.`, {
     hint: `List its rejects with \`cubeshift migrate rejects ${id}\`.`,
   });
 }

@@ -94,8 +94,8 @@ function auditedChange({ allow, deny, ...rest }: FlagsChange): Readonly<Record<s
 
 function anotherPercentage({ percentage }: StoredFlags, expected: number | undefined): Failure {
   const is = percentage === null ? 'invalid' : percentage;
-  return new Failure('conflict', `The percentage is ${is}, not ${expected}; nothing was changed.`, {
-    hint: 'Look at it again, then decide.',
+  return new Failure('conflict', `The percentage is ${is}, not ${expected}.`, {
+    hint: 'Look at it again with `cubeshift traffic get CUBE`, then decide.',
   });
 }
 

@@ -117,7 +117,7 @@ test.each<[string, Partial<SystemStatus>, RegExp, string]>([
     'a server that the control API cannot reach',
     { control: { status: 'degraded', version: '1', dependencies: { cube_database: 'unreachable' } } },
     /cannot reach cube database; running migrations continue/,
-    'cubeshift doctor',
+    'cubeshift ps',
   ],
   [
     'users on a cube without an instance',
@@ -193,7 +193,7 @@ test.each<[string, Partial<SystemStatus>, RegExp, string]>([
       ],
     },
     /^Not known: cubes, traffic of saju. Redis is away. Bring it back.$/,
-    'cubeshift doctor',
+    'cubeshift logs control',
   ],
 ])('%s is one problem, with the command to type', (_, part, what, command) => {
   const problems = findProblems({ ...healthy, ...part });
