@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { runner } from 'node-pg-migrate';
-import type pg from 'pg';
+import pg from 'pg';
 import { Failure, toFailure } from '../../base/failures.js';
 import { packageRoot } from '../../base/package-root.js';
 import { connectClient } from '../connect.js';
@@ -16,12 +17,28 @@ export function knownLedgerVersion(folder: string = migrationsFolder): number {
   return Math.max(0, ...numbers.filter((number) => Number.isInteger(number)));
 }
 
+/** How an upgrade waits for tables that others write to. */
+interface UpgradePatience {
+  /** How long one attempt waits for a lock: every writer that comes meanwhile waits behind it. */
+  readonly lockMillis: number;
+  readonly pauseMillis: number;
+  readonly maxAttempts: number;
+}
+
+/** A minute and a half, in which writers are held up for at most a second at a time. */
+const defaultPatience: UpgradePatience = { lockMillis: 1000, pauseMillis: 2000, maxAttempts: 30 };
+
 /**
  * Brings the ledger of the cube database to this program's version. Safe to call from many programs at once
  * (an advisory lock lets one at a time through) and on a ledger that is newer: migrations expand first, so a newer
- * ledger is left as it is; `checkLedgerVersion` says whether this program may still work on it.
+ * ledger is left as it is; `checkLedgerVersion` says whether this program may still work on it. On a ledger at work it gives way to
+ * the writers, and tries again; throws `database_overloaded` after the last attempt.
  */
-export async function upgradeLedger(url: string, folder: string = migrationsFolder): Promise<void> {
+export async function upgradeLedger(
+  url: string,
+  folder: string = migrationsFolder,
+  patience: UpgradePatience = defaultPatience,
+): Promise<void> {
   const client = await connectClient(url, { applicationName: 'cubeshift ledger upgrade' }).catch((error: unknown) => {
     throw toFailure(error, postgresFailure('cube'));
   });
@@ -29,21 +46,40 @@ export async function upgradeLedger(url: string, folder: string = migrationsFold
     // node-pg-migrate's own lock fails at once when another program migrates; this one waits for its turn.
     await client.query("select pg_advisory_lock(hashtextextended('cubeshift ledger upgrade', 0))");
     if ((await ledgerVersion(client)) >= knownLedgerVersion(folder)) return;
-    await runner({
-      dbClient: client,
-      dir: folder,
-      direction: 'up',
-      migrationsSchema: 'ledger',
-      createMigrationsSchema: true,
-      migrationsTable: 'schema_versions',
-      singleTransaction: true,
-      logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
-    });
+    await client.query("select set_config('lock_timeout', $1, false)", [String(patience.lockMillis)]);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await migrateUp(client, folder);
+        return;
+      } catch (error) {
+        if (!gaveWay(error) || attempt >= patience.maxAttempts) throw error;
+      }
+      await sleep(patience.pauseMillis);
+    }
   } catch (error) {
     throw toFailure(error, postgresFailure('cube'));
   } finally {
     await client.end().catch(ignore);
   }
+}
+
+/** All that are missing, or none: in one transaction. */
+async function migrateUp(client: pg.Client, folder: string): Promise<void> {
+  await runner({
+    dbClient: client,
+    dir: folder,
+    direction: 'up',
+    migrationsSchema: 'ledger',
+    createMigrationsSchema: true,
+    migrationsTable: 'schema_versions',
+    singleTransaction: true,
+    logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
+  });
+}
+
+/** Whether the server ended a statement in favour of others: a deadlock, or a lock that was not free in time. */
+function gaveWay(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && (error.code === '40P01' || error.code === '55P03');
 }
 
 /** The version the ledger has in the database; 0 when there is none. */
