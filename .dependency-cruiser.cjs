@@ -68,7 +68,12 @@ const databaseSessions = '^src/postgres/(connect|diagnosis|server-address|sessio
 module.exports = {
   forbidden: [
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: ['^src/workflows/index\\.ts$'] }, to: {} },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, pathNot: ['^src/workflows/index\\.ts$', '\\.d\\.ts$'] },
+      to: {},
+    },
     {
       name: 'every-folder-has-a-floor',
       comment: 'A new folder of src is listed above, or nothing would be said of its arrows.',
@@ -94,8 +99,15 @@ module.exports = {
       name: 'domain-imports-no-package',
       comment: 'Decisions without I/O: importable from anywhere, importing nothing that acts.',
       severity: 'error',
-      from: { path: '^src/domain/', pathNot: '^src/domain/saju/' },
+      from: { path: '^src/domain/', pathNot: '^src/domain/(saju|models/comparison)/' },
       to: { path: 'node_modules|^node:' },
+    },
+    {
+      name: 'comparison-imports-quantiles-alone',
+      comment: 'A package that computes and nothing else.',
+      severity: 'error',
+      from: { path: '^src/domain/models/comparison/' },
+      to: { path: 'node_modules|^node:', pathNot: 'node_modules/jstat/' },
     },
     {
       name: 'saju-imports-calendars-alone',
