@@ -112,8 +112,11 @@ function progressLine({ stage, progress }: MigrationView): string {
   const { verified, rate_per_second, eta_seconds } = progress;
   const pace =
     rate_per_second > 0 ? `, ${rate_per_second} rows/s${eta_seconds === null ? '' : `, ${eta_seconds} s left`}` : '';
-  return `${stage}: ${movedRows(progress)}, ${verified} verified${pace}`;
+  const moved = movedRows(progress);
+  return `${stage}: ${moved}${moved === nothingMoved ? '' : `, ${verified} verified${pace}`}`;
 }
+
+const nothingMoved = 'no row moved yet';
 
 /** What was moved, of how many: of an estimate until all rows were read, and of no number before there is an estimate. */
 export function movedRows({
@@ -122,6 +125,6 @@ export function movedRows({
   total,
   total_estimated,
 }: Pick<MigrationView['progress'], 'migrated' | 'rejected' | 'total' | 'total_estimated'>): string {
-  if (total_estimated && total === 0) return 'no row moved yet';
+  if (total_estimated && total === 0) return nothingMoved;
   return `${migrated} moved, ${rejected} rejected of ${total_estimated ? 'about ' : ''}${total}`;
 }
