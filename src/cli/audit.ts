@@ -1,9 +1,10 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { AuditCheckAnswer, AuditPage } from '../api/audit.js';
 import type { AuditEntry, BrokenReason } from '../domain/audit.js';
 import type { Connect } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output, table } from './output.js';
+import { wholeNumber } from './whole-number.js';
 
 const sentences: Readonly<Record<BrokenReason, string>> = {
   changed: 'is not as it was written',
@@ -18,7 +19,7 @@ export function registerAuditCommands(program: Command, output: Output, connect:
   audit
     .command('list')
     .description('the newest entries')
-    .option('--limit <count>', 'how many, up to 1000', parseLimit, 20)
+    .option('--limit <count>', 'how many, up to 1000', wholeNumber(1, 1000), 20)
     .option('--json', 'as one JSON document')
     .action((options: { limit: number; json?: boolean }) =>
       conclude(async () => {
@@ -103,9 +104,4 @@ function describeCheck({ entries, head, broken }: AuditCheckAnswer): string {
   if (broken !== null) return `entry ${broken.seq} ${sentences[broken.reason]}`;
   const anchor = head === null ? '' : `; the newest is ${head.seq}:${head.hash}`;
   return `all ${entries} entries are as they were written${anchor}`;
-}
-
-function parseLimit(text: string): number {
-  if (!/^([1-9]\d{0,2}|1000)$/.test(text)) throw new InvalidArgumentError('must be 1 to 1000');
-  return Number(text);
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { DeploymentAnswer, RollbackAnswer } from '../api/deployments.js';
-import { Failure } from '../base/failures.js';
 import { deploymentIdOf, type RecordedStep, rollbackIdOf } from '../domain/deployment/cube-changes.js';
 import type { StackHome } from '../state/home.js';
 import { lastLines, programsLoggingSince } from '../state/logs.js';
@@ -13,6 +12,7 @@ import { oneLine } from './one-line.js';
 import { conclude, type Output, table } from './output.js';
 import { currentHome } from './stack.js';
 import { showTemporalPage } from './temporal-page.js';
+import { wholeNumber } from './whole-number.js';
 
 interface Following {
   readonly wait?: boolean;
@@ -20,6 +20,7 @@ interface Following {
 }
 
 const pollMillis = 200;
+const instanceCount = wholeNumber(1, 999);
 
 /** `cubeshift cubes …`: what runs of each cube, deployments and emergency rollbacks. */
 export function registerCubeCommands(program: Command, output: Output, connect: Connect): void {
@@ -88,7 +89,7 @@ export function registerCubeCommands(program: Command, output: Output, connect: 
       .option('--json', 'as JSON');
 
   following('deploy <cube> <version>', 'start a released version next to the active one, and switch the traffic to it')
-    .option('--instances <n>', 'how many instances of the version', parseCount)
+    .option('--instances <n>', 'how many instances of the version', instanceCount)
     .action((cube: string, version: string, options: Following & { instances?: number }) => {
       const { instances } = options;
       return change(connect, cube, 'deploy', { version, instances }, options, output);
@@ -96,10 +97,11 @@ export function registerCubeCommands(program: Command, output: Output, connect: 
   following('restart <cube>', 'replace every instance with a new one').action((cube: string, options: Following) =>
     change(connect, cube, 'restart', {}, options, output),
   );
-  following('scale <cube> <instances>', 'run so many instances').action(
-    (cube: string, instances: string, options: Following) =>
-      change(connect, cube, 'scale', { instances: parseCount(instances) }, options, output),
-  );
+  following('scale <cube>', 'run so many instances')
+    .argument('<instances>', 'how many', instanceCount)
+    .action((cube: string, instances: number, options: Following) =>
+      change(connect, cube, 'scale', { instances }, options, output),
+    );
   following('rollback <cube> [version]', 'emergency rollback, by default to the version that is still warm')
     .addOption(
       new Option('--acknowledge <why>', 'end a rollback that waits for a person, and take over').conflicts([
@@ -225,9 +227,4 @@ function printLastEnd(home: StackHome, instanceId: string, lastEnd: string | nul
 
 function pathOf(cube: string): string {
   return `/v1/cubes/${encodeURIComponent(cube)}`;
-}
-
-function parseCount(text: string): number {
-  if (!/^[1-9]\d{0,2}$/.test(text)) throw new Failure('invalid_input', 'Instances are a number from 1 to 999.');
-  return Number(text);
 }

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { Failure } from '../base/failures.js';
 import { nearWord } from '../base/near-word.js';
 import { LogTail, lastLines, programsLoggingSince } from '../state/logs.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output } from './output.js';
 import { currentHome } from './stack.js';
+import { wholeNumber } from './whole-number.js';
 
 interface LogOptions {
   readonly lines: number;
@@ -22,7 +23,7 @@ export function registerLogsCommand(program: Command, output: Output): void {
     .command('logs')
     .description('print the last lines of a program’s log; without a name, the programs that have one')
     .argument('[name]', 'a program as `cubeshift ps` names it')
-    .option('--lines <n>', 'how many lines', parseLines, 50)
+    .option('--lines <n>', 'how many lines', wholeNumber(1, 999_999), 50)
     .option('--follow', 'continue with what is written, until Ctrl-C')
     .option('--json', 'each line as the program wrote it, mostly a JSON document')
     .action((name: string | undefined, { lines, follow, json }: LogOptions) =>
@@ -60,9 +61,4 @@ async function readably(print: (text: string) => void): Promise<(line: string) =
   // Loaded here: no other command formats logs.
   const { readableLine } = await import('./log-lines.js');
   return (line) => print(readableLine(line));
-}
-
-function parseLines(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
-  return Number(text);
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { RampAnswer } from '../domain/traffic/ramp/ramp.js';
 import type { Connect, ControlClient } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
@@ -8,6 +8,7 @@ import { nextLines } from './next-lines.js';
 import { oneLine } from './one-line.js';
 import { conclude, type Output } from './output.js';
 import { showTemporalPage } from './temporal-page.js';
+import { wholeNumber } from './whole-number.js';
 
 interface RampOptions {
   readonly target?: number;
@@ -24,6 +25,8 @@ interface RampOptions {
   readonly wait?: boolean;
   readonly json?: boolean;
 }
+
+const percentage = wholeNumber(1, 100);
 
 /** What a new ramp is started with: a ramp that runs takes none of it. */
 const startOptions = [
@@ -43,14 +46,14 @@ export function registerRampCommands(traffic: Command, output: Output, connect: 
     .command('ramp')
     .description('move users to the cube step by step, with proof; or show, pause or resume the current ramp')
     .argument('<cube>')
-    .option('--target <percentage>', 'the percentage to end at; by default the last of the steps, or 100', parseCount)
-    .option('--step <percentage>', 'size of a step in percentage points; by default 10', parseCount)
+    .option('--target <percentage>', 'the percentage to end at; by default the last of the steps, or 100', percentage)
+    .option('--step <percentage>', 'size of a step in percentage points; by default 10', percentage)
     .option('--steps <percentages>', 'the percentages of the steps, as in 1,5,10', parseCounts)
-    .option('--interval <seconds>', 'the minimum time at a step', parseCount)
-    .option('--check-interval <seconds>', 'the time between two checks', parseCount)
-    .option('--min-requests <number>', 'the minimum of requests to the cube at a step', parseCount)
-    .option('--min-users <number>', 'the minimum of users of the cube at a step', parseCount)
-    .option('--slow-seconds <seconds>', 'how long the cube may be above the latency line', parseCount)
+    .option('--interval <seconds>', 'the minimum time at a step', wholeNumber(1))
+    .option('--check-interval <seconds>', 'the time between two checks', wholeNumber(1))
+    .option('--min-requests <number>', 'the minimum of requests to the cube at a step', wholeNumber(1))
+    .option('--min-users <number>', 'the minimum of users of the cube at a step', wholeNumber(1))
+    .option('--slow-seconds <seconds>', 'how long the cube may be above the latency line', wholeNumber(1))
     .addOption(new Option('--status', 'only show its state, and why').conflicts([...startOptions, 'pause', 'resume']))
     .addOption(
       new Option('--pause', 'keep the weight; the ramp still goes back when users suffer').conflicts([
@@ -144,11 +147,6 @@ function pathOf(cube: string): string {
   return `/v1/traffic/${encodeURIComponent(cube)}/ramp`;
 }
 
-function parseCount(text: string): number {
-  if (!/^[1-9][0-9]{0,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
-  return Number(text);
-}
-
 function parseCounts(text: string): readonly number[] {
-  return text.split(',').map((one) => parseCount(one.trim()));
+  return text.split(',').map((one) => percentage(one.trim()));
 }

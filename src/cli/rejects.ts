@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { Failure } from '../base/failures.js';
 import type { MigrationKind } from '../domain/catalog.js';
 import { rejectResolutions } from '../domain/migration/reject-item.js';
@@ -11,6 +11,7 @@ import { conclude, type Output } from './output.js';
 import { type ExportFormat, exportFormats, exportRejects, formatOf } from './reject-export.js';
 import { rejectListing, summaryListing } from './reject-listing.js';
 import { firstRejects, type RejectQuery, readRejects } from './reject-pages.js';
+import { wholeNumber } from './whole-number.js';
 
 interface RejectOptions extends FollowOptions {
   readonly reason?: string;
@@ -39,7 +40,7 @@ export function registerRejectsCommand(migrate: Command, output: Output, connect
     .option('--id <id>', 'only this reject: 5 of the main table, or other_table:5')
     .option('--table <table>', 'only rejects of this table of legacy')
     .addOption(new Option('--resolution <state>', 'only rejects in this state').choices(rejectResolutions))
-    .option('--limit <count>', `how many are listed; ${shownAtOnce} unless --json is given`, parseLimit)
+    .option('--limit <count>', `how many are listed; ${shownAtOnce} unless --json is given`, wholeNumber(1))
     .option('--show-contents', 'show the rows as legacy has them')
     .option('--export <file>', 'write them all into a file, CSV or JSON lines, that you alone can read')
     .addOption(
@@ -199,9 +200,4 @@ function checkCombination(options: RejectOptions): void {
     '--format and --overwrite are for --export.',
     'Add --export FILE.',
   );
-}
-
-function parseLimit(text: string): number {
-  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a number from 1 to 9999999.');
 }

@@ -30,6 +30,7 @@ import { nextLines } from './next-lines.js';
 import { conclude, type Output, table } from './output.js';
 import { shownProcesses } from './status/stack-state.js';
 import { fullStateFolder } from './system-failure.js';
+import { wholeNumber } from './whole-number.js';
 
 interface UpOptions {
   readonly records: number;
@@ -56,7 +57,7 @@ export function registerStackCommands(program: Command, output: Output): void {
   program
     .command('up')
     .description('bring up the servers, the legacy stand-in, workers, control API, cubes and gateway, and keep them up')
-    .option('--records <n>', 'saju records of the legacy stand-in', parseCount, 100_000)
+    .option('--records <n>', 'saju records of the legacy stand-in', wholeNumber(0, 999_999_999), 100_000)
     .option('--detach', 'return when everything is ready')
     .option('--shared-machine', 'start even where Temporal cannot be closed to other users of this machine')
     .action((options: UpOptions) =>
@@ -327,9 +328,4 @@ function showNext(output: Output): void {
     what: 'everything on one screen, with what to type where something is wrong',
   };
   for (const line of nextLines([next])) output.talk(line);
-}
-
-function parseCount(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new Failure('invalid_input', '--records takes a whole number.');
-  return Number(text);
 }

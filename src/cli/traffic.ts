@@ -5,6 +5,7 @@ import { exitCodes } from './exit-codes.js';
 import { oneLine } from './one-line.js';
 import { conclude, type Output } from './output.js';
 import { registerRampCommands } from './ramp.js';
+import { wholeNumber } from './whole-number.js';
 
 interface SetOptions {
   readonly enabled?: boolean;
@@ -34,11 +35,11 @@ export function registerTrafficCommands(program: Command, output: Output, connec
     .command('set')
     .description('set the weight now; settings that are not named stay')
     .argument('<cube>')
-    .argument('[percentage]', 'whole, 0 to 100', parsePercentage)
+    .argument('[percentage]', 'whole, 0 to 100', wholeNumber(0, 100))
     .option('--enabled <boolean>', 'true opens the cube, false closes it to everybody', parseBoolean)
     .option('--allow <user...>', 'the users who are on the cube whatever the percentage; "" for none', parseUsers)
     .option('--deny <user...>', 'the users who are never on the cube; "" for none', parseUsers)
-    .option('--only-if <percentage>', 'only if this is the current percentage', parsePercentage)
+    .option('--only-if <percentage>', 'only if this is the current percentage', wholeNumber(0, 100))
     .option('--why <text>', 'the reason, for the record')
     .option('--json', 'as JSON')
     .action((cube: string, percentage: number | undefined, options: SetOptions) =>
@@ -74,11 +75,6 @@ function show(view: TrafficView, { json }: { json?: boolean }, output: Output): 
       .join('\n'),
   );
   for (const problem of view.problems) output.talk(oneLine(problem));
-}
-
-function parsePercentage(text: string): number {
-  if (!/^(?:0|[1-9][0-9]?|100)$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 0 to 100.');
-  return Number(text);
 }
 
 function parseBoolean(text: string): boolean {
