@@ -1,5 +1,5 @@
 import { isFiniteRow, numbersOf } from '../answered-rows.js';
-import type { ModelMetrics } from '../metrics.js';
+import type { ModelMetrics, ModelTask } from '../metrics.js';
 import { judgeClassifier } from './classifier.js';
 import { type ComparedRow, dropLimit, type Judgement } from './judgement.js';
 import { judgeRegressor, type NumericRow } from './regressor.js';
@@ -10,12 +10,12 @@ export function compareAnswers(
   { task, output, tolerance }: Pick<ModelMetrics, 'task' | 'output' | 'tolerance'>,
 ): Judgement {
   if (!rows.every(({ legacy, cube }) => isFiniteRow(legacy) && isFiniteRow(cube)))
-    return undecided(task, rows, 'output_not_finite');
+    return undecided(task, rows.length, 'output_not_finite');
   if (rows.some(({ legacy, cube }) => legacy[output] === undefined || cube[output] === undefined))
-    return undecided(task, rows, 'evidence_missing');
+    return noEvidence(task, rows.length);
   if (task === 'classifier') return judgeClassifier(rows, output);
   const numeric = numericRows(rows, output);
-  return numeric === undefined ? undecided(task, rows, 'evidence_missing') : judgeRegressor(numeric, tolerance);
+  return numeric === undefined ? noEvidence(task, rows.length) : judgeRegressor(numeric, tolerance);
 }
 
 /** Where a label or an answer is no number, or they differ in how many there are, there is no error to compute. */
@@ -31,15 +31,16 @@ function numericRows(rows: readonly ComparedRow[], output: string): readonly Num
   return numeric;
 }
 
-function undecided(
-  task: ModelMetrics['task'],
-  rows: readonly ComparedRow[],
-  decision: 'output_not_finite' | 'evidence_missing',
-): Judgement {
+/** What is said of a test set of so many rows that cannot be evaluated. */
+export function noEvidence(task: ModelTask, rows: number): Judgement {
+  return undecided(task, rows, 'evidence_missing');
+}
+
+function undecided(task: ModelTask, rows: number, decision: 'output_not_finite' | 'evidence_missing'): Judgement {
   const unknown = { accuracy: null, mean_absolute_error: null };
   return {
     task,
-    n: rows.length,
+    n: rows,
     b: null,
     c: null,
     difference: null,

@@ -1,0 +1,120 @@
+import { Failure } from '../../../base/failures.js';
+import type { AnsweredRow } from '../../../domain/models/answered-rows.js';
+import { type BoundedResponse, fetchBoundedResponse } from '../../../metrics/bounded-response.js';
+
+/** One side of a comparison: where it predicts with the model, and how it is called in sentences. */
+export interface PredictionService {
+  /** `the AI service of legacy` or `the AI cube`. */
+  readonly name: string;
+  /** The complete URL of its route. */
+  readonly url: string;
+  /** Where calls need a token: it is requested for each call, since one expires after an hour. */
+  readonly token?: () => string;
+}
+
+/** What it computed for the rows of a request, and how long that took. */
+export interface Predicted {
+  readonly kind: 'predicted';
+  /** The session that computed. */
+  readonly version: string | null;
+  readonly outputs: readonly AnsweredRow[];
+  readonly millis: number;
+}
+
+/** It does not predict these rows, and would not another time. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly detail: string;
+}
+
+/** A first prediction loads the model. */
+const maxMillis = 120_000;
+const maxAnswerBytes = 64 * 1024 * 1024;
+
+/**
+ * Predicts some rows. Throws a retryable failure for a service that is away, too slow, overloaded or not itself: that says nothing of
+ * the model.
+ */
+export async function predict(
+  service: PredictionService,
+  body: string,
+  rows: number,
+  signal: AbortSignal,
+): Promise<Predicted | Refused> {
+  const began = performance.now();
+  const { status, text } = await send(service, body, signal);
+  const millis = performance.now() - began;
+  if (status === 200) return { kind: 'predicted', millis, ...readAnswer(service, text, rows) };
+  if (refusals.has(status))
+    return { kind: 'refused', detail: `${capital(service.name)} answers ${status} to rows of the test set.` };
+  if (status === 401 || status === 403)
+    throw new Failure('upstream_failed', `${capital(service.name)} refuses the engine's token (${status}).`, {
+      hint: 'Give the bulk worker and the cube the same CUBE_JWT_SECRET; the run continues by itself.',
+    });
+  throw away(service, `answers ${status}`);
+}
+
+/** No such model or version, or rows that it does not accept. */
+const refusals: ReadonlySet<number> = new Set([400, 404, 413, 422]);
+
+async function send(service: PredictionService, body: string, signal: AbortSignal): Promise<BoundedResponse> {
+  const { url, token } = service;
+  const time = AbortSignal.timeout(maxMillis);
+  try {
+    return await fetchBoundedResponse(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        // Not a user's request: no weight and no ramp counts it.
+        'x-cube-synthetic': '1',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token()}` }),
+      },
+      body,
+      signal: AbortSignal.any([signal, time]),
+      maxBytes: maxAnswerBytes,
+    });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    if (time.aborted) throw away(service, `gave no answer in ${maxMillis / 1000} s`, 'upstream_timeout', error);
+    throw away(service, 'gave no complete answer', 'upstream_unavailable', error);
+  }
+}
+
+function readAnswer(service: PredictionService, text: string, rows: number): Pick<Predicted, 'version' | 'outputs'> {
+  const answer = parse(text);
+  if (typeof answer !== 'object' || answer === null) throw away(service, 'answers no JSON object', 'upstream_failed');
+  const { version = null, outputs } = answer as { readonly version?: unknown; readonly outputs?: unknown };
+  const isWhole = Array.isArray(outputs) && outputs.length === rows && outputs.every(isRow);
+  if (!isWhole || (version !== null && typeof version !== 'string'))
+    throw away(service, 'answers something other than a row of outputs for each row of inputs', 'upstream_failed');
+  return { version, outputs };
+}
+
+function isRow(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function away(
+  { name }: PredictionService,
+  what: string,
+  type: 'upstream_unavailable' | 'upstream_timeout' | 'upstream_failed' = 'upstream_unavailable',
+  cause?: unknown,
+): Failure {
+  return new Failure(type, `${capital(name)} ${what}.`, {
+    safe: 'The comparison is made again from its start; no version was activated.',
+    hint: `Bring ${name} back; the run continues by itself.`,
+    cause,
+  });
+}
+
+function capital(name: string): string {
+  return `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+}

@@ -1,0 +1,50 @@
+import { Failure } from '../../../base/failures.js';
+import { type Predicted, type PredictionService, predict } from './prediction-service.js';
+
+/** What both sides answered to the same request. */
+export interface PairedAnswer {
+  readonly legacy: Predicted;
+  readonly cube: Predicted;
+}
+
+/** A side does not predict rows of the test set: there is no evidence. */
+export class RowsRefused extends Error {}
+
+/** Legacy and cube, which get every request one after the other, each first every other time: what else the machine does meets both. */
+export class ServicePair {
+  private requests = 0;
+  private readonly versions = new Map<PredictionService, string | null>();
+
+  constructor(
+    private readonly legacy: PredictionService,
+    private readonly cube: PredictionService,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** Throws `RowsRefused`, or a retryable failure for a service that is away or changed its version in between. */
+  async predict(body: string, rows: number): Promise<PairedAnswer> {
+    this.requests += 1;
+    if (this.requests % 2 === 0) {
+      const cube = await this.predictAt(this.cube, body, rows);
+      return { cube, legacy: await this.predictAt(this.legacy, body, rows) };
+    }
+    const legacy = await this.predictAt(this.legacy, body, rows);
+    return { legacy, cube: await this.predictAt(this.cube, body, rows) };
+  }
+
+  private async predictAt(service: PredictionService, body: string, rows: number): Promise<Predicted> {
+    const answer = await predict(service, body, rows, this.signal);
+    if (answer.kind === 'refused') throw new RowsRefused(answer.detail);
+    const known = this.versions.get(service) ?? answer.version;
+    this.versions.set(service, known);
+    if (known === answer.version) return answer;
+    throw new Failure(
+      'upstream_failed',
+      `While it was compared, ${service.name} began to answer from another version.`,
+      {
+        safe: 'No version was activated.',
+        hint: 'Nothing to do: the comparison is made again; the run continues by itself.',
+      },
+    );
+  }
+}
