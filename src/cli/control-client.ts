@@ -38,7 +38,7 @@ const healthPath = '/health';
  * `person` is who types, by `--as`.
  */
 export function createControlClient(person: string | undefined, contents?: 'with contents'): ControlClient {
-  const { url, fetch } = controlApi();
+  const { url, fetch, secret } = controlApi();
   const headersOf = (method: Method, path: string): Readonly<Record<string, string>> => {
     // It answers everyone, also where the secret is not known.
     if (path === healthPath) return {};
@@ -48,7 +48,7 @@ export function createControlClient(person: string | undefined, contents?: 'with
       ...(contents === undefined ? [] : ['records:read']),
     ];
     // Made for each call: the secret may change while a command waits.
-    const { token } = issueCubeToken(cubeSecret(), { cubeId: 'command-line', permissions }, new Date());
+    const { token } = issueCubeToken(secret(), { cubeId: 'command-line', permissions }, new Date());
     return { authorization: `Bearer ${token}`, ...callerHeaders(person) };
   };
   const send = async (method: Method, path: string, body: unknown, signal: AbortSignal): Promise<ControlResponse> => {
@@ -137,14 +137,39 @@ function secretsFileOf(environment: NodeJS.ProcessEnv): SecretsFile {
   return readSecretsFile(readConfiguration(environment, ['TOKEN_SECRETS_FILE']).TOKEN_SECRETS_FILE);
 }
 
-/** Where the control API is, and how it is reached: an address that the caller names is the caller's to trust. */
+/**
+ * Where the control API is, how it is reached, and with which secret its tokens are made. An address that the caller names is the
+ * caller's to trust, and so is the secret that goes with it: a token of the stack could be used against the stack there.
+ */
 function controlApi(): {
   readonly url: string;
   readonly fetch: (url: string, request: ControlRequest) => Promise<ControlResponse>;
+  readonly secret: () => string;
 } {
   const own = ownEnvironment();
   const { CONTROL_URL: url } = readConfiguration({ ...stackUnlessSet('CONTROL_URL'), ...own }, ['CONTROL_URL']);
-  return { url, fetch: own.CONTROL_URL ? fetch : fetchFromStack };
+  return own.CONTROL_URL
+    ? { url, fetch, secret: () => callersSecret(url) }
+    : { url, fetch: fetchFromStack, secret: cubeSecret };
+}
+
+/** The caller's own secret, for a control API that the caller names. Throws `configuration_invalid` where there is none. */
+function callersSecret(url: string): string {
+  const own = ownEnvironment();
+  const changed = secretsFileOf(own).cube;
+  if (changed !== undefined) return changed.current;
+  if (own.CUBE_JWT_SECRET) return readConfiguration(own, ['CUBE_JWT_SECRET']).CUBE_JWT_SECRET;
+  const home = currentHome();
+  const stack =
+    home.environment() === undefined ? '' : `, or type \`unset CONTROL_URL\` for the stack in ${home.folder}`;
+  throw new Failure(
+    'configuration_invalid',
+    `CONTROL_URL names ${url}, and no variable has the secret of that control API.`,
+    {
+      safe: 'No token was sent there, and nothing was changed.',
+      hint: `Set CUBE_JWT_SECRET to the secret that it was started with${stack}.`,
+    },
+  );
 }
 
 /** The stack's variables, where the environment does not name the one that is needed. */

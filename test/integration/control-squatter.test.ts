@@ -92,6 +92,33 @@ describe.each([['127.0.0.1'], ['::1']])('a control API of this user at %s', (hos
     ]);
   });
 
+  test.each([
+    ['no secret', {}],
+    ["the stack's secret, as `env` prints it", { CUBE_JWT_SECRET: secret }],
+  ])('is sent no token of the stack where the caller names it by CONTROL_URL, with %s', async (_, variables) => {
+    const home = new StackHome(folder);
+    home.recordEnvironment({ CONTROL_URL: 'http://127.0.0.1:1', CUBE_JWT_SECRET: secret });
+    home.recordEmbeddedValues({ CUBE_JWT_SECRET: [secret] });
+    for (const words of [
+      ['migrate', 'list'],
+      ['migrate', 'pause', 'first'],
+    ]) {
+      const said = await runCommand(words, { CUBESHIFT_HOME: folder, CONTROL_URL: urlOf(), ...variables });
+      expect(said).toEqual({
+        code: exitCodes.usage,
+        stdout: '',
+        stderr: `CONTROL_URL names ${urlOf()}, and no variable has the secret of that control API.
+No token was sent there, and nothing was changed.
+Set CUBE_JWT_SECRET to the secret that it was started with, or type \`unset CONTROL_URL\` for the stack in ${folder}.
+`,
+      });
+    }
+    expect(requests).toEqual([]);
+    const own = { CUBE_JWT_SECRET: 'another secret, which is the own one of the caller' };
+    await runCommand(['migrate', 'list'], { CUBESHIFT_HOME: folder, CONTROL_URL: urlOf(), ...own });
+    expect(requests).toMatchObject([{ method: 'GET', path: '/v1/migrations', permissions: ['migration:read'] }]);
+  });
+
   test('is sent a token that can write for what changes something', async () => {
     await cubeshift(urlOf(), 'cubes', 'rollback', 'saju-cube');
     expect(requests).toEqual([
