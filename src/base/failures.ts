@@ -187,6 +187,20 @@ const rules = {
     safe: committed,
     hint: `Free connections, memory or locks on the named server${continues}`,
   },
+  storage_unreachable: {
+    retryable: true,
+    actor: 'operator',
+    httpStatus: 503,
+    safe: committed,
+    hint: `Bring the folder of CUBE_STORAGE_URL back, readable and writable for the engine${continues}`,
+  },
+  legacy_files_unreachable: {
+    retryable: true,
+    actor: 'operator',
+    httpStatus: 503,
+    safe: committed,
+    hint: `Bring legacy's folder back, readable for the engine${continues}`,
+  },
   legacy_schema_mismatch: {
     retryable: false,
     actor: 'operator',

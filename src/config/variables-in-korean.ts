@@ -26,6 +26,10 @@ export const koreanTexts: Readonly<Record<VariableName, string>> = {
     ({ trafficName }) =>
       `${trafficName} 큐브 전용 역할로 접속하는 모놀리스의 PostgreSQL URL. 기본값은 LEGACY_DATABASE_URL의 값`,
   ),
+  LEGACY_MODEL_DIR:
+    '모놀리스의 AI 모델 파일이 있는 디렉터리. 엔진은 읽기만 함. 비워 두면 `up`이 대역의 모델이 든 디렉터리로 설정',
+  CUBE_STORAGE_URL:
+    'AI 모델 같은 콘텐츠를 SHA-256 값을 이름으로 저장하는 디렉터리. 모든 프로그램이 같은 곳을 사용. 비워 두면 `up`이 `CUBESHIFT_HOME` 안의 디렉터리로 설정',
   CUBE_DATABASE_URL:
     '큐브의 PostgreSQL URL. 모놀리스와는 다른 데이터베이스여야 하며 인코딩은 UTF8, 버전은 PostgreSQL 16 이상',
   AUDIT_DATABASE_URL:

@@ -25,7 +25,7 @@ import {
   parseTls,
 } from './parsers/credentials.js';
 import { parseCount, parseDays, parseInstances, parseRate, parseSeconds, parseUserId } from './parsers/numbers.js';
-import { parseCrashPoint, parseLogLevel, parseName, parsePath, parseSwitch } from './parsers/words.js';
+import { parseCrashPoint, parseLogLevel, parseName, parsePath, parseStorage, parseSwitch } from './parsers/words.js';
 import { type Reader, type Source, type Variable, variable } from './variable.js';
 
 const workers = ['control-worker', 'bulk-worker'] as const satisfies readonly Reader[];
@@ -117,6 +117,18 @@ const variables = {
     note: 'tested with PostgreSQL 16',
   }),
   ...legacyDatabaseVariables,
+  LEGACY_MODEL_DIR: variable(
+    "folder of the monolith's AI models, which the engine only reads",
+    parsePath,
+    ['bulk-worker', 'ai-cube'],
+    { fallback: '', sources: stack, note: 'left out, `up` sets one with the models of the stand-in' },
+  ),
+  CUBE_STORAGE_URL: variable(
+    'folder in which contents such as AI models are stored, each under its SHA-256',
+    parseStorage,
+    ['bulk-worker', 'ai-cube'],
+    { fallback: '', sources: stack, note: 'one for all programs; left out, `up` sets one in `CUBESHIFT_HOME`' },
+  ),
   CUBE_DATABASE_URL: variable('PostgreSQL URL of the cubes', parsePostgresUrl, [...temporal, ...served], {
     sources: either,
     server: true,

@@ -78,6 +78,8 @@ export function stackEnvironment(
     CUBE_JWT_SECRET: settings.cubeJwtSecret,
     USER_JWT_SECRET: settings.userJwtSecret,
     // Programs run in another folder than the caller.
+    LEGACY_MODEL_DIR: resolve(environment.LEGACY_MODEL_DIR || pathOf(stateFolder, 'legacyModels')),
+    CUBE_STORAGE_URL: absolute(environment.CUBE_STORAGE_URL || pathOf(stateFolder, 'storage')),
     TOKEN_SECRETS_FILE: resolve(environment.TOKEN_SECRETS_FILE || pathOf(stateFolder, 'tokenSecrets')),
     ...byServedCube(
       ({ legacyUrlVariable }) => legacyUrlVariable,
@@ -103,6 +105,11 @@ export function stackEnvironment(
     const { of } = variableTable[name];
     return of === undefined || Boolean(environment[of]);
   }
+}
+
+/** A folder by its absolute path; the address of a store that is none is left for the programs to refuse. */
+function absolute(storage: string): string {
+  return storage.includes('://') ? storage : resolve(storage);
 }
 
 /** These variables, as far as they are set and not empty. */

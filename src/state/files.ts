@@ -20,6 +20,10 @@ export const stateFiles = {
   observedCubes: 'cube-instances.json',
   /** The versions of cubes, in one folder a cube: releases.ts. */
   releases: 'releases',
+  /** The models of the monolith's stand-in. */
+  legacyModels: 'legacy-models',
+  /** The content-addressed store. */
+  storage: 'storage',
   /** One file a program: logs.ts. */
   logs: 'logs',
   /** One file a cube whose users go to legacy: kill-switches.ts. */

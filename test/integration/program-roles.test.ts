@@ -76,7 +76,8 @@ test('each role has the rights on tables that its program needs, and no others',
     await Promise.all(programRoles.map(async ([name, url]) => [name, await rightsOf(url)])),
   );
   const moves = 'SELECT INSERT UPDATE DELETE';
-  const engine = { ...(await everyTable('ledger', moves)), ...(await everyTable('saju', moves)) };
+  const schemas = await Promise.all(['ledger', 'saju', 'storage'].map((schema) => everyTable(schema, moves)));
+  const engine = Object.assign({}, ...schemas);
   expect(found).toEqual({
     'engine_reader at legacy': await everyTable('public', 'SELECT'),
     'saju_cube at legacy': { 'public.saju_records': moves },

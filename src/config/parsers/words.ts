@@ -12,6 +12,13 @@ export function parsePath(value: string): string {
   return value;
 }
 
+/** Where contents are stored: a folder. */
+export function parseStorage(value: string): string {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(value))
+    throw new Error('must be a folder: this version stores in folders alone, and knows no s3:// or other address');
+  return parsePath(value);
+}
+
 export function parseSwitch(value: string): boolean {
   if (value !== 'on' && value !== 'off') throw new Error('must be on or off');
   return value === 'on';

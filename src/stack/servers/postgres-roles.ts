@@ -42,13 +42,15 @@ const onLedger = (what: string) => (role: string) => [
   `alter default privileges for role cubes in schema ledger grant usage, select on sequences to ${role}`,
 ];
 
-/** What a bulk worker does with the tables of every kind, in the schemas of their cubes. */
+/** What a bulk worker does with the tables of every kind, in the schemas of their cubes, and with what the store holds. */
 function movesRows(role: string): readonly string[] {
-  const schemas = [...new Set(migrationKinds.map(trafficNameOfKind))];
+  const schemas = [...new Set<string>(migrationKinds.map(trafficNameOfKind)), 'storage'];
   return schemas.flatMap((schema) => [
     `grant usage on schema ${schema} to ${role}`,
     `grant select, insert, update, delete on all tables in schema ${schema} to ${role}`,
+    `grant usage, select on all sequences in schema ${schema} to ${role}`,
     `alter default privileges for role cubes in schema ${schema} grant select, insert, update, delete on tables to ${role}`,
+    `alter default privileges for role cubes in schema ${schema} grant usage, select on sequences to ${role}`,
   ]);
 }
 

@@ -18,6 +18,8 @@ const right = {
   TEMPORAL_API_KEY: '',
   LEGACY_DATABASE_URL: 'postgres://user:word@127.0.0.1:5432/heal7',
   SAJU_CUBE_LEGACY_URL: 'postgres://user:word@127.0.0.1:5432/heal7',
+  LEGACY_MODEL_DIR: '',
+  CUBE_STORAGE_URL: '',
   CUBE_DATABASE_URL: 'postgresql://user:word@127.0.0.1:5433/cubes?sslmode=disable',
   AUDIT_DATABASE_URL: '',
   CUBE_ADMINISTRATOR_URL: 'postgres://administrator:word@127.0.0.1:5433/postgres',
@@ -222,6 +224,8 @@ describe('a wrong value', () => {
     ['TOKEN_SECRETS_FILE', 'zanzibar\0'],
     ['CUBE_VERSION', '../zanzibar'],
     ['LEGACY_SAJU_URL', 'zanzibar:8011'],
+    ['CUBE_STORAGE_URL', 's3://zanzibar/models'],
+    ['CUBE_STORAGE_URL', 'file:///zanzibar'],
     ['CUBE_ROLE_PASSWORDS', 'zanzibar'],
     ['CUBE_ROLE_PASSWORDS', 'cubes=zanzibar:1'],
     ['CONTROL_HOST', 'zanzi bar'],
@@ -253,6 +257,8 @@ describe('a wrong value', () => {
       'CUBESHIFT_CACHE',
       'CUBESHIFT_DATABASES',
       'STATE_DIR',
+      'LEGACY_MODEL_DIR',
+      'CUBE_STORAGE_URL',
       'TOKEN_SECRETS_FILE',
     ];
     const wrong = Object.fromEntries(names.map((name) => [name, paths.includes(name) ? 'zanzibar\0' : '{zanzibar}']));

@@ -1,0 +1,144 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, readlink, realpath } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from '../base/failures.js';
+
+/** A folder of legacy's, of whose paths nothing is trusted. */
+export interface LegacyFolder {
+  readonly path: string;
+  /** The variable that names it. */
+  readonly variable: string;
+}
+
+/** What keeps a path from being read; `detail` is for a person, without the content. */
+export interface UnreadablePath {
+  readonly kind: 'outside' | 'missing' | 'not_a_file' | 'unreadable' | 'changing';
+  readonly detail: string;
+}
+
+/** What a file was like when it was read: another text means that it may hold something else. */
+export type StatText = string;
+
+const tries = 3;
+const pauseMillis = 50;
+
+/**
+ * Reads a file of the folder as it is at one moment: `read` gets its bytes, and what it returns counts only if the file was the same
+ * before and after (inode, size, and times of change in nanoseconds). Otherwise `discard` gets it, and it is read again, three times at most.
+ * Links are followed as long as they stay inside the folder. Throws `legacy_files_unreachable` when the folder itself cannot be read.
+ */
+export async function readInside<T>(
+  folder: LegacyFolder,
+  path: string,
+  read: (content: AsyncIterable<Buffer>) => Promise<T>,
+  discard: (value: T) => Promise<void> = async () => undefined,
+): Promise<{ readonly kind: 'read'; readonly value: T; readonly stat: StatText } | UnreadablePath> {
+  for (let attempt = 1; attempt <= tries; attempt++) {
+    if (attempt > 1) await sleep(pauseMillis);
+    const opened = await openInside(folder, path);
+    if (!('handle' in opened)) return opened;
+    const { handle } = opened;
+    try {
+      const before = await statText(handle);
+      const value = await read(chunksOf(folder, handle));
+      const [after, again] = [await statText(handle), await statInside(folder, path)];
+      if (before === after && before === again) return { kind: 'read', value, stat: before };
+      await discard(value);
+    } finally {
+      await handle.close();
+    }
+  }
+  return { kind: 'changing', detail: `the file changed while it was read, ${tries} times` };
+}
+
+/** What the file is like now; undefined where it is not one that can be read. */
+export async function statInside(folder: LegacyFolder, path: string): Promise<StatText | undefined> {
+  const opened = await openInside(folder, path);
+  if (!('handle' in opened)) return undefined;
+  try {
+    return await statText(opened.handle);
+  } finally {
+    await opened.handle.close();
+  }
+}
+
+/**
+ * Opens the regular file that the path leads to. That it lies inside is asked of the open file itself: nothing that is exchanged between
+ * the look and the opening leads out of the folder.
+ */
+async function openInside(
+  folder: LegacyFolder,
+  path: string,
+): Promise<{ readonly handle: FileHandle } | UnreadablePath> {
+  const root = await realpath(folder.path).catch((error: unknown) => {
+    throw folderFailure(folder, error);
+  });
+  const outside: UnreadablePath = { kind: 'outside', detail: 'the path leads out of the folder' };
+  try {
+    const real = await realpath(`${root}/${path}`);
+    if (!isInside(root, real)) return outside;
+    // A FIFO that nobody writes would hold an open without O_NONBLOCK for ever.
+    const handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      if (!(await handle.stat()).isFile()) {
+        await handle.close();
+        return { kind: 'not_a_file', detail: 'the path leads to no regular file' };
+      }
+      if (isInside(root, await readlink(`/proc/self/fd/${handle.fd}`))) return { handle };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+    await handle.close();
+    return outside;
+  } catch (error) {
+    return unreadable(folder, error);
+  }
+}
+
+function isInside(root: string, real: string): boolean {
+  return real.startsWith(root === '/' ? root : `${root}/`);
+}
+
+const missing = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EINVAL'];
+
+function unreadable(folder: LegacyFolder, error: unknown): UnreadablePath {
+  const code = codeOf(error);
+  if (missing.includes(code)) return { kind: 'missing', detail: `nothing is there (${code})` };
+  if (code === 'EISDIR' || code === 'ENXIO') return { kind: 'not_a_file', detail: `no regular file (${code})` };
+  if (code === 'EACCES' || code === 'EPERM')
+    return { kind: 'unreadable', detail: `the file may not be read (${code})` };
+  throw folderFailure(folder, error);
+}
+
+function folderFailure({ path, variable }: LegacyFolder, error: unknown): unknown {
+  const code = codeOf(error);
+  if (code === '') return error;
+  return new Failure('legacy_files_unreachable', `The folder ${path} of ${variable} cannot be read (${code}).`, {
+    cause: error,
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && 'syscall' in error ? String(error.code) : '';
+}
+
+async function statText(handle: FileHandle): Promise<StatText> {
+  const { dev, ino, size, mtimeNs, ctimeNs } = await handle.stat({ bigint: true });
+  return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+}
+
+async function* chunksOf(folder: LegacyFolder, handle: FileHandle): AsyncGenerator<Buffer> {
+  for (let position = 0; ; ) {
+    const { bytesRead, buffer } = await handle
+      .read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, position)
+      .catch((error: unknown) => {
+        throw folderFailure(folder, error);
+      });
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+const chunkBytes = 256 * 1024;

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type BlobStore, checkBlob, type Sha256, verified } from '../../../src/storage/blob-store.js';
+import { createFolderStore } from '../../../src/storage/folder-store.js';
+
+let root: string;
+let store: BlobStore;
+
+beforeEach(() => {
+  root = join(mkdtempSync(join(tmpdir(), 'cubeshift-store-')), 'new', 'store');
+  store = createFolderStore(root);
+});
+afterEach(() => rmSync(join(root, '..', '..'), { recursive: true, force: true }));
+
+const sumOf = (text: string): Sha256 => createHash('sha256').update(text).digest('hex');
+const fileOf = (text: string) => join(root, sumOf(text).slice(0, 2), sumOf(text));
+
+async function* chunks(...texts: readonly string[]): AsyncGenerator<Buffer> {
+  for (const text of texts) yield Buffer.from(text);
+}
+
+async function put(text: string): Promise<void> {
+  await (await store.stage(chunks(text), 'test')).keep();
+}
+
+async function read(sha256: Sha256): Promise<string> {
+  const read: Buffer[] = [];
+  for await (const chunk of verified(store, sha256)) read.push(chunk);
+  return Buffer.concat(read).toString();
+}
+
+const files = () => readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+
+test('a content is at its address once it is kept, as one file that holds it and nothing else', async () => {
+  const staged = await store.stage(chunks('a mo', 'del'), 'test');
+  expect(staged).toMatchObject({ sha256: sumOf('a model'), size: 7 });
+  expect(readFileSync(staged.file, 'utf8')).toBe('a model');
+  expect([await store.has(staged.sha256), await checkBlob(store, staged.sha256)]).toEqual([false, 'missing']);
+  await staged.keep();
+  expect(readFileSync(fileOf('a model'), 'utf8')).toBe('a model');
+  expect(await read(staged.sha256)).toBe('a model');
+  expect(await checkBlob(store, staged.sha256)).toBeNull();
+  expect(files()).toHaveLength(1);
+  expect(statSync(fileOf('a model')).mode & 0o007).toBe(0);
+});
+
+test('what is discarded, or left by an owner that died, leaves nothing', async () => {
+  await (await store.stage(chunks('one'), 'item/1')).discard();
+  await store.stage(chunks('two'), 'item/1');
+  await store.stage(chunks('three'), 'item/10');
+  await put('four');
+  await store.withdraw(sumOf('four'), 'item/1');
+  await store.discardOf('item/1');
+  expect(files().map(({ name }) => name.split('~')[0])).toEqual([encodeURIComponent('item/10')]);
+  await store.discardOf('item/10');
+  expect(files()).toEqual([]);
+});
+
+test('a content that stops in its middle leaves nothing', async () => {
+  async function* broken() {
+    yield Buffer.from('half');
+    throw new Error('cut off');
+  }
+  await expect(store.stage(broken(), 'test')).rejects.toThrow('cut off');
+  expect(files()).toEqual([]);
+});
+
+test('damage is found by reading, and the same content kept again replaces it', async () => {
+  await put('a model');
+  writeFileSync(fileOf('a model'), 'a mobel');
+  await expect(read(sumOf('a model'))).rejects.toThrow('is damaged in the store');
+  expect(await checkBlob(store, sumOf('a model'))).toBe('damaged');
+  await put('a model');
+  expect(await checkBlob(store, sumOf('a model'))).toBeNull();
+});
+
+test('a withdrawn content can be put back, also where it was stored again meanwhile', async () => {
+  await put('a model');
+  const first = await store.withdraw(sumOf('a model'), 'test');
+  expect(await store.has(sumOf('a model'))).toBe(false);
+  await first?.putBack();
+  expect(await read(sumOf('a model'))).toBe('a model');
+  const second = await store.withdraw(sumOf('a model'), 'test');
+  await put('a model');
+  await second?.putBack();
+  expect(await read(sumOf('a model'))).toBe('a model');
+  const third = await store.withdraw(sumOf('a model'), 'test');
+  await put('a model');
+  await third?.delete();
+  expect(await read(sumOf('a model'))).toBe('a model');
+  expect(files()).toHaveLength(1);
+  expect(await store.withdraw(sumOf('another'), 'test')).toBeUndefined();
+});
+
+test('the list has what lies at an address alone', async () => {
+  await put('one');
+  await put('other');
+  await store.stage(chunks('staged'), 'test');
+  writeFileSync(join(root, sumOf('one').slice(0, 2), 'stranger'), '');
+  const listed = [];
+  for await (const blob of store.list()) listed.push(blob);
+  expect(listed.sort((a, b) => a.size - b.size)).toEqual([
+    { sha256: sumOf('one'), size: 3 },
+    { sha256: sumOf('other'), size: 5 },
+  ]);
+});
+
+test('a store that cannot be written is a failure that a person can mend', async () => {
+  await put('one');
+  writeFileSync(join(root, 'file'), '');
+  const broken = createFolderStore(join(root, 'file'));
+  await expect(broken.stage(chunks('x'), 'test')).rejects.toMatchObject({ type: 'storage_unreachable' });
+  if (process.getuid?.() === 0) return;
+  chmodSync(root, 0o500);
+  await expect(store.stage(chunks('x'), 'test')).rejects.toMatchObject({ type: 'storage_unreachable' });
+  chmodSync(root, 0o700);
+});
