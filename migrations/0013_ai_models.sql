@@ -63,6 +63,21 @@ create index model_versions_by_content on ai.model_versions (sha256);
 -- A model has one active version.
 create unique index model_versions_active on ai.model_versions (model_id) where state = 'active';
 
+-- Every comparison that a run made of a version, also of one that was taken back since: the evidence report lists them.
+create table ai.comparisons (
+  id bigint generated always as identity primary key,
+  migration_id text not null,
+  model_id integer not null,
+  version_id bigint not null,
+  version text,
+  form text not null,
+  sha256 text not null,
+  test_sha256 text,
+  comparison jsonb not null,
+  compared_at timestamptz not null default now()
+);
+create index comparisons_by_run on ai.comparisons (migration_id, model_id, id);
+
 -- What the newest verification found when it had an active version predict; `failure` is null when the prediction was as it should be.
 create table ai.smoke_predictions (
   version_id bigint primary key,

@@ -73,6 +73,7 @@ async function openInside(
   const root = await realpath(folder.path).catch((error: unknown) => {
     throw folderFailure(folder, error);
   });
+  if (path.includes('\0')) return { kind: 'missing', detail: 'no name holds a NUL' };
   const outside: UnreadablePath = { kind: 'outside', detail: 'the path leads out of the folder' };
   try {
     const real = await realpath(`${root}/${path}`);
