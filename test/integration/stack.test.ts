@@ -169,7 +169,10 @@ describe('one stack, then two', () => {
     'two stacks in two folders, brought up at once, have each their own servers, ports and secrets',
     async () => {
       const saids = await Promise.all([up(first), up(second)]);
-      for (const { code, stderr } of saids) expect(code, stderr).toBe(0);
+      for (const { code, stderr } of saids) {
+        expect(code, stderr).toBe(0);
+        expect(stderr).toMatch(/\nThe stack is up\.\nnext: cubeshift status\n {6}everything on one screen.*\n$/);
+      }
       const [one, two] = await Promise.all([ps(first), ps(second)]);
       // The usual port is free for one of the two at most.
       const moved = saids.flatMap(({ stderr }, index) =>
@@ -341,7 +344,19 @@ describe('one stack, then two', () => {
       const before = await ps(first);
       const gone = await ps(second);
       const place = new StackHome(second.CUBESHIFT_HOME ?? '').databasePlace();
-      expect((await runCommand(['down', '--purge'], second)).code).toBe(0);
+      const shell = { ...second, ...(await env(second)) };
+      const { code, stderr } = await runCommand(['down', '--purge'], shell);
+      expect({ code, stderr }).toEqual({
+        code: 0,
+        stderr: expect.stringMatching(/this shell still has its variables; type `unset STATE_DIR STACK_ID .*`\n$/),
+      });
+      for (const words of [['status'], ['migrate', 'list'], ['up'], ['check']]) {
+        const refused = await runCommand(words, shell);
+        expect(refused.code, words.join(' ')).toBe(2);
+        expect(refused.stderr).toMatch(
+          /^This shell has the variables of a stack in .* that was removed\.\nNothing was changed\.\nType `unset STATE_DIR STACK_ID .*`, or open a new shell\.\n$/,
+        );
+      }
       expect(gone.filter(({ pid }) => isThere(pid))).toEqual([]);
       expect(statSync(second.CUBESHIFT_HOME ?? '', { throwIfNoEntry: false })).toBeUndefined();
       if (canBeStranger) expect(existsSync(dirname(place?.folder ?? ''))).toBe(true);
