@@ -106,14 +106,19 @@ function compare(trained) {
 function modelsByName(folder) {
   const read = (name) => JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
   const expected = read('expected');
-  return new Map(read('manifest').models.map(({ row }) => [row.name, { row, expected: expected[row.name] }]));
+  return new Map(
+    read('manifest').models.map(({ row, loaded }) => [row.name, { row, loaded, expected: expected[row.name] }]),
+  );
 }
 
 function differencesOf(before, after) {
   if (before === undefined || after === undefined) return [before === undefined ? 'is new' : 'is gone'];
   const differences = [];
   if (before.expected.outcome !== after.expected.outcome) differences.push(`outcome ${after.expected.outcome}`);
-  if (before.row.metrics?.test_sha256 !== after.row.metrics?.test_sha256) differences.push('another held-out set');
+  // Rows that two versions of a model answer differently are picked by their answers, and on another processor a few answers may differ.
+  const picked = after.loaded !== undefined;
+  if (!picked && before.row.metrics?.test_sha256 !== after.row.metrics?.test_sha256)
+    differences.push('another held-out set');
   const figures = [
     ['accuracy', before.row.metrics?.accuracy, after.row.metrics?.accuracy],
     [
@@ -123,7 +128,7 @@ function differencesOf(before, after) {
     ],
   ];
   for (const [what, then, now] of figures)
-    if (then !== now && !(Math.abs(then - now) <= 0.01)) differences.push(`${what} ${now}, not ${then}`);
+    if (then !== now && !(Math.abs(then - now) <= 0.02)) differences.push(`${what} ${now}, not ${then}`);
   const [then, now] = [before, after].map(({ row }) => row.metrics?.mean_absolute_error);
   if (then !== now && !(Math.abs(now / then - 1) <= 0.02)) differences.push(`mean absolute error ${now}, not ${then}`);
   return differences;
