@@ -13,6 +13,8 @@ const dist = join(root, 'dist');
 
 /** Stays outside: it loads files of its own by their place (worker threads, a native library, the plans). */
 const temporal = /^@temporalio\//;
+/** Stays outside for the same reason: its library of machine code is a file of its own. */
+const runtime = /^onnxruntime-node/;
 /** Stays outside for the same reason: its page is files of its own. */
 const page = '@fastify/swagger-ui';
 /** Optional packages that are not installed. */
@@ -27,6 +29,7 @@ const parts = [
   'src/state/home',
   'src/cli/output',
   'src/base/failures',
+  'src/models/model-process',
   'src/config/variables',
   'src/config/variables-in-korean',
   'src/stack/downloads/fetch',
@@ -42,6 +45,7 @@ const groups = [
       'src/workers/bulk',
       'src/stack/temporal/front',
       'src/stack/database-setup',
+      'src/models/main',
       ...servicePrograms(),
       ...parts,
     ],
@@ -76,7 +80,7 @@ async function bundle({ folder, programs, shared = `${folder}/shared` }, platfor
     cwd: root,
     input: Object.fromEntries(programs.map((program) => [program, `${program}.ts`])),
     platform,
-    external: [temporal, page, ...absent],
+    external: [temporal, runtime, page, ...absent],
     resolve: { extensionAlias: { '.js': ['.ts', '.js'] } },
     onLog: (level, { message }) => {
       if (level === 'warn') process.stderr.write(`${message}\n`);

@@ -1,0 +1,20 @@
+/** Why a model process is no more. */
+export type EndReason = 'crashed' | 'timed_out' | 'memory_exceeded' | 'closed';
+
+export const endSentences: Readonly<Record<EndReason, string>> = {
+  crashed: 'The process of the model has ended.',
+  timed_out: 'The model did not answer in time; its process was ended.',
+  memory_exceeded: 'The process of the model grew past its memory limit; it was ended.',
+  closed: 'The model was taken out of memory.',
+};
+
+/** Why a prediction has no result. `refused`: the model cannot compute these inputs, and serves on. */
+export class RunFailure extends Error {
+  constructor(
+    readonly kind: 'refused' | EndReason,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'RunFailure';
+  }
+}
