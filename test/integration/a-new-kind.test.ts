@@ -11,7 +11,7 @@ const limit = 300_000;
 let stack: NewKindStack;
 
 beforeAll(async () => {
-  stack = await NewKindStack.start(60);
+  stack = await NewKindStack.start(60, { typeChecked: true });
 }, limit);
 afterAll(() => stack?.stop(), limit);
 
