@@ -1,8 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.js';
-
-/** Later versions do not know the option, and refuse to start with it. */
-const optimizeLate = process.versions.node.startsWith('20.') ? ['--interrupt-budget=1000000'] : [];
+import { shortLivedFlags } from './test/support/node-flags.js';
 
 export default defineConfig({
   test: {
@@ -16,8 +14,7 @@ export default defineConfig({
     isolate: false,
     // Much of a test’s time is waiting: four at a time keep two cores busy, and more would only starve each other.
     maxWorkers: 4,
-    // Most of what tests run is run a few times: optimizing it costs more than it saves, as does collecting every megabyte.
-    execArgv: [...optimizeLate, '--min-semi-space-size=16', '--max-semi-space-size=32'],
+    execArgv: [...shortLivedFlags],
     // What is built is run as it is.
     server: { deps: { external: [/\/dist\//] } },
     sequence: { sequencer: LongestFirst },

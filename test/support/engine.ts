@@ -12,6 +12,7 @@ import type { MigrationView } from '../../src/domain/migration/migration.js';
 import { choosePort } from '../../src/state/ports.js';
 import { until } from './conditions.js';
 import { type DocumentedPaths, undocumentedAnswers } from './documented-answers.js';
+import { shortLivedFlags } from './node-flags.js';
 import { type Program, ProgramHere } from './programs-here.js';
 
 export type ProgramName = 'worker-control' | `worker-control-${number}` | 'control' | `worker-bulk-${number}`;
@@ -106,7 +107,7 @@ export class Engine {
    */
   startProgram(name: ProgramName, environment: Readonly<Record<string, string>> = {}): ChildProcess {
     if (this.settings.apart?.includes(programOf(name)) !== true) throw new Error(`${name} does not run apart`);
-    const child = spawn(process.execPath, [join(packageRoot(), 'dist', 'src', entryOf(name))], {
+    const child = spawn(process.execPath, [...shortLivedFlags, join(packageRoot(), 'dist', 'src', entryOf(name))], {
       env: { ...this.shared, ...this.settings.environment?.[name], ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
