@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
 import { knownLedgerVersion, ledgerVersion } from '../../postgres/ledger/schema.js';
+import { markOwnRole } from './own-roles.js';
 import { scramVerifier } from './scram.js';
 
 /** Owns the embedded database's audit, and cannot log in: entries come by its function alone. */
 export const auditOwner = 'audit_owner';
 
 /** Changes the ledger's and the audit's tables, and is there only while it does. */
-const migrator = 'cubeshift_migration';
+export const migrator = 'cubeshift_migration';
 
 const tables = ['audit.entries', 'audit.turn'];
 const entryTypes = 'bigint,timestamp with time zone,text,text,text,jsonb,text';
@@ -37,7 +38,8 @@ export async function asMigrator<T>(
   const verifier = scramVerifier(url.password);
   await administrator.query(
     `create role ${migrator} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls inherit
-       password '${verifier}' in role ${owner}, ${auditOwner}`,
+       password '${verifier}' in role ${owner}, ${auditOwner};
+     ${markOwnRole(migrator)}`,
   );
   try {
     return await work(url.href);

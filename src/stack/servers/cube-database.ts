@@ -1,6 +1,8 @@
 import { Failure } from '../../base/failures.js';
 import { inspectDatabase } from '../../postgres/diagnosis.js';
+import { auditOwner, migrator } from './audit-owner.js';
 import { prepareTables } from './embedded-database.js';
+import { refuseForeignRoles } from './own-roles.js';
 import { databaseRoles, ensureRoles } from './postgres-roles.js';
 import { scramVerifier } from './scram.js';
 
@@ -10,7 +12,8 @@ const roles: readonly string[] = [owner, ...programs.map(({ name }) => name)];
 /**
  * Gives a server the cube database as the embedded one has it: an owner without further rights, a role for each program
  * with the rights that the program needs, the ledger, and the audit that no program can change. Repeatable, also while
- * programs run. Throws `configuration_invalid` unless `passwords` has exactly these roles.
+ * programs run. Throws `configuration_invalid` unless `passwords` has exactly these roles, and `conflict` where the server has one that
+ * this program did not create.
  */
 export async function setUpCubeDatabase(
   administratorUrl: string,
@@ -24,7 +27,10 @@ export async function setUpCubeDatabase(
     variable: 'CUBE_ADMINISTRATOR_URL',
     url: administratorUrl,
   } as const;
-  await inspectDatabase(server, (client) => ensureRoles(client, 'cube', (role) => scramVerifier(passwordOf(role))));
+  await inspectDatabase(server, async (client) => {
+    await refuseForeignRoles(client, [...roles, auditOwner, migrator], database);
+    await ensureRoles(client, 'cube', (role) => scramVerifier(passwordOf(role)));
+  });
   const url = new URL(administratorUrl);
   url.pathname = `/${database}`;
   const ownerUrl = new URL(url);

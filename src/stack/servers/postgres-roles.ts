@@ -3,6 +3,7 @@ import { type CubeId, kindEntry, kindsOf, migrationKinds } from '../../domain/ca
 import { servedCubes, trafficNameOfKind } from '../../domain/cubes.js';
 import type { Side } from '../../domain/side.js';
 import { auditOwner, closeAudit } from './audit-owner.js';
+import { markOwnRole } from './own-roles.js';
 
 interface Role {
   readonly name: string;
@@ -127,7 +128,7 @@ export async function ensureRoles(
   const logins = [owner, ...programs.map(({ name }) => name)];
   for (const role of [...logins, auditOwner])
     await administrator.query(
-      `do $$ begin create role ${role} nologin; exception when duplicate_object then null; end $$`,
+      `do $$ begin create role ${role} nologin; ${markOwnRole(role)}; exception when duplicate_object then null; end $$`,
     );
   for (const role of logins)
     await administrator.query(`alter role ${role} login ${plain} password ${pg.escapeLiteral(verifierOf(role))}`);
