@@ -10,6 +10,8 @@ let databases: TestDatabases;
 let engine: Engine;
 let runs = 0;
 const cleanUps: (() => Promise<unknown>)[] = [];
+/** Programs that tests before this one ran with other variables. */
+const ended = new Set<ProgramName>();
 
 beforeAll(async () => {
   databases = await createDatabases(300);
@@ -26,11 +28,18 @@ afterAll(async () => {
 /** For this test alone, a program runs with other variables. */
 async function runWith(name: ProgramName, environment: Readonly<Record<string, string>>): Promise<void> {
   await engine.kill(name);
+  ended.delete(name);
   engine.startProgram(name, environment);
   cleanUps.push(async () => {
     await engine.kill(name);
-    engine.startProgram(name);
+    ended.add(name);
   });
+}
+
+/** Most tests run them with other variables again: only one that does not starts them as usual. */
+function startEnded(): void {
+  for (const name of ended) engine.startProgram(name);
+  ended.clear();
 }
 
 /** For this test alone, a statement on one side and the one that undoes it. */
@@ -40,6 +49,7 @@ async function change(side: 'legacy' | 'cube', statement: string, undo: string):
 }
 
 async function startAndFail(): Promise<{ type: string; message: string; hint: string }> {
+  startEnded();
   const id = `preflight-${++runs}`;
   await engine.startMigration(id);
   const ended = await engine.waitForRest(id);
@@ -272,6 +282,7 @@ describe('a cube database that cannot be used', () => {
 });
 
 test('a legacy that is not up yet is waited for, said so in the log, and the run goes on by itself when it comes', async () => {
+  startEnded();
   await until(
     'the control API to be ready',
     async () => (await fetch(`${engine.url}/ready`).catch(() => undefined))?.ok,
