@@ -11,6 +11,7 @@ import { registerHelpCommands } from './help.js';
 import { checkKnownWords } from './known-words.js';
 import { registerLogsCommand } from './logs.js';
 import { registerMigrateCommands } from './migrate.js';
+import { registerModelCommands } from './models.js';
 import type { Output } from './output.js';
 import { personNamed } from './person.js';
 import { registerReleaseCommands } from './release.js';
@@ -45,6 +46,7 @@ export function createProgram(output: Output): Command {
   registerReportCommand(program, output);
   registerSecretCommand(program, output, connect);
   registerCubeCommands(program, output, connect);
+  registerModelCommands(program, output, connect);
   registerReleaseCommands(program, output);
   registerAuditCommands(program, output, connect);
   registerTrafficCommands(program, output, connect);

@@ -36,6 +36,7 @@ const cube = { id: 'saju-cube' };
 const kind = { id: 'saju-records' };
 const first = { id: 'saju-2026' };
 const cancelled = { id: 'cancelled' };
+const model = { id: 'korean-reviews' };
 
 test('before anything was done', async () => {
   for (const operation of ['getHealth', 'getReadiness', 'getMetrics', 'listCubes', 'listKnownSecrets'])
@@ -93,6 +94,16 @@ test('a migration from its start to the acceptance of its rejects', async () => 
   });
   await stack.engine.waitFor(first.id, 'ready to be completed', ({ actions }) => actions.includes('complete'));
   await api.call('getReport', 200, first);
+});
+
+test('versions of a model', async () => {
+  await putModel();
+  await api.call('listModels', 200);
+  await api.call('listModelVersions', 200, model);
+  await api.call('rollBackModel', 409, model);
+  await api.call('activateModelVersion', 409, { ...model, body: { version_id: 3 } });
+  await api.call('activateModelVersion', 200, { ...model, body: { version_id: 2 } });
+  await api.call('rollBackModel', 200, model);
 });
 
 test('versions of a cube', async () => {
@@ -164,6 +175,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   alarmRamp: { why: 'users call' },
   deployCube: { version: '1.1.0' },
   scaleCube: { instances: 2 },
+  activateModelVersion: { version_id: 1 },
   acknowledgeRollback: { why: 'seen' },
   rollbackCube: { target_version: '1.0.0' },
 };
@@ -177,6 +189,7 @@ function placeOf(operationId: string, path: string) {
   // The stream of a run that goes on does not end.
   if (operationId === 'followMigration') return cancelled;
   if (path.startsWith('/v1/cubes')) return cube;
+  if (path.startsWith('/v1/models')) return model;
   return path.startsWith('/v1/traffic') ? saju : first;
 }
 
@@ -270,14 +283,14 @@ test('the document holds no token, no secret and no contents of records', async 
   expect(contents.filter((one) => text.includes(JSON.stringify(one).slice(1, -1)))).toEqual([]);
 });
 
-/** Takes ledger and audit away from the control API: as if they were not there, or behind a function that fails. */
+/** Takes ledger, audit and models away from the control API: as if they were not there, or behind a function that fails. */
 async function spoilDatabase(state: 'missing' | 'failing' | 'away'): Promise<() => Promise<void>> {
   const { cubeDatabase, databases } = stack;
   if (state === 'away') {
     cubeDatabase.refuse();
     return async () => cubeDatabase.heal();
   }
-  const schemas = ['ledger', 'audit'];
+  const schemas = ['ledger', 'audit', 'ai'];
   for (const schema of schemas) {
     await databases.cube.query(`alter schema ${schema} rename to ${schema}_away`);
     if (state === 'failing') await putFailingViews(schema);
@@ -301,4 +314,39 @@ async function putFailingViews(schema: string): Promise<void> {
   );
   for (const { name } of rows)
     await pool.query(`create view ${schema}.${name} as select * from ${schema}_away.${name} where ${schema}.fail()`);
+}
+
+/** A model with three versions: one that predicts, an int8 form that passed its comparison, and one that lost too much. */
+async function putModel(): Promise<void> {
+  const sides = { accuracy: 0.938, mean_absolute_error: null, p50: 1.4, p95: 2.1, p99: 3.2, throughput: 2400 };
+  const comparison = {
+    task: 'classifier',
+    n: 500,
+    b: 0,
+    c: 0,
+    difference: 0,
+    bound: 0.0076,
+    limit: 0.05,
+    agreement: 1,
+    decision: 'activate',
+    rows_needed: null,
+    legacy: sides,
+    cube: sides,
+    test_sha256: 'c'.repeat(64),
+    compared_at: '2026-01-02T03:04:05.000Z',
+    detail: null,
+  };
+  const dropped = { ...comparison, b: 60, difference: 0.12, bound: 0.152, decision: 'accuracy_dropped' };
+  const { cube: pool } = stack.databases;
+  await pool.query(`insert into ai.models (id, name, active_version_id) values (1, $1, 1)`, [model.id]);
+  for (const [id, form, state, compared] of [
+    [1, 'float', 'active', comparison],
+    [2, 'int8', 'imported', comparison],
+    [3, 'float', 'rejected', dropped],
+  ] as const)
+    await pool.query(
+      `insert into ai.model_versions (id, model_id, version, form, sha256, source_sha256, framework, comparison, state, imported_at)
+       values ($1, 1, '1.0.0', $2, repeat('a', 64), repeat('b', 64), 'onnx', $3, $4, '2026-01-02T03:04:06Z')`,
+      [id, form, JSON.stringify(compared), state],
+    );
 }

@@ -81,7 +81,12 @@ test('each role has the rights on tables that its program needs, and no others',
   expect(found).toEqual({
     'engine_reader at legacy': await everyTable('public', 'SELECT'),
     'saju_cube at legacy': { 'public.saju_records': moves },
-    'control_api at cube': { ...(await everyTable('ledger', 'SELECT INSERT UPDATE')), 'audit.entries': 'SELECT' },
+    'control_api at cube': {
+      ...(await everyTable('ledger', 'SELECT INSERT UPDATE')),
+      'audit.entries': 'SELECT',
+      'ai.models': 'SELECT',
+      'ai.model_versions': 'SELECT',
+    },
     'control_worker at cube': engine,
     'bulk_worker at cube': engine,
     'security_cube at cube': {},
@@ -117,6 +122,22 @@ describe.each([...roles, ...Object.entries(owners).map(([side, url]) => [`the ow
     });
   },
 );
+
+test('the control API changes which version of a model predicts, and nothing else of a model', async () => {
+  const url = programRoles.find(([name]) => name === 'control_api at cube')?.[1] ?? expect.fail('no such role');
+  for (const allowed of [
+    'select id from ai.models for update',
+    'update ai.models set active_version_id = null where id = 1',
+    "update ai.model_versions set state = 'retired', former_version_id = null where id = 1",
+  ])
+    await ask(url, allowed);
+  for (const refused of [
+    "update ai.models set name = 'x' where id = 1",
+    "update ai.model_versions set sha256 = '' where id = 1",
+    'delete from ai.model_versions',
+  ])
+    await expect(ask(url, refused), refused).rejects.toMatchObject({ code: '42501' });
+});
 
 test('only the audit’s own function adds an entry, and each program that acts may call it', async () => {
   const acts: Record<string, boolean> = {};

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { MigrationList } from '../../api/migrations.js';
+import type { ModelPage } from '../../api/models.js';
 import { endedStatuses } from '../../domain/migration/migration.js';
 import { knownPermissions } from '../../domain/permissions.js';
 import { programsLoggingSince } from '../../state/logs.js';
@@ -24,6 +25,8 @@ export async function liveValues(command: Command, name: string, before: readonl
   switch (name) {
     case 'id':
       return migrationIds(looking.includes(command.name()));
+    case 'model':
+      return modelNames();
     case 'version':
       return plainWords(
         currentHome()
@@ -55,6 +58,19 @@ async function migrationIds(endedToo: boolean): Promise<readonly Candidate[]> {
   return items
     .filter(({ id, status }) => migrationId.test(id) && (endedToo || !endedStatuses.has(status)))
     .map(({ id, kind, status, stage }) => ({ word: id, text: `${kind}, ${status} at ${stage}` }));
+}
+
+async function modelNames(): Promise<readonly Candidate[]> {
+  const { items } = await createControlClient(undefined).call<ModelPage>(
+    'GET',
+    '/v1/models?limit=1000',
+    undefined,
+    answerMillis,
+  );
+  return items.map(({ name, active }) => ({
+    word: name,
+    text: active === null ? 'none active' : `version ${active.id} active`,
+  }));
 }
 
 function plainWords(words: readonly string[]): readonly Candidate[] {

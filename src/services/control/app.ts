@@ -26,6 +26,7 @@ import { registerMigrationRoutes } from './migrations/migrations.js';
 import { registerRejectRoutes } from './migrations/rejects.js';
 import { registerReportRoutes } from './migrations/report.js';
 import { someMigrations } from './migrations/views.js';
+import { registerModelRoutes } from './models/models.js';
 import { registerDocs } from './openapi/docs-page.js';
 import { registerOpenapi } from './openapi/document.js';
 import { registerRampRoutes } from './traffic/ramps.js';
@@ -78,6 +79,7 @@ export async function buildControlApp(settings: ControlSettings): Promise<Fastif
     registerEventRoutes(routes, deps);
     registerReportRoutes(routes, deps);
     registerAuditRoutes(routes, deps);
+    registerModelRoutes(routes, deps);
     registerCubeRoutes(routes, deps);
     registerTrafficRoutes(routes, deps);
     registerRampRoutes(routes, deps);

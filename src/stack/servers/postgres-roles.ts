@@ -55,6 +55,14 @@ function movesRows(role: string): readonly string[] {
   ]);
 }
 
+/** Which version of a model predicts, and nothing else of it. */
+const activatesModels = (role: string) => [
+  `grant usage on schema ai to ${role}`,
+  `grant select on ai.models, ai.model_versions to ${role}`,
+  `grant update (active_version_id) on ai.models to ${role}`,
+  `grant update (state, former_version_id) on ai.model_versions to ${role}`,
+];
+
 /** What a cube does with legacy's tables of its kinds, as far as they are there. */
 function servesTablesOf(cube: CubeId): (role: string) => readonly string[] {
   const tables = kindsOf(cube).flatMap((kind) => kindEntry(kind).tables.map(({ name }) => `public.${name}`));
@@ -99,7 +107,7 @@ export const databaseRoles = {
     programs: [
       {
         name: 'control_api',
-        rights: (role) => [...onLedger('select, insert, update')(role), ...auditReader(role)],
+        rights: (role) => [...onLedger('select, insert, update')(role), ...auditReader(role), ...activatesModels(role)],
       },
       {
         name: 'bulk_worker',

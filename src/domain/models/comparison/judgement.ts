@@ -8,10 +8,15 @@ export interface ComparedRow {
   readonly cube: AnsweredRow;
 }
 
-/** Why a version is not activated, in the order in which it is checked. */
-export const refusals = ['output_not_finite', 'evidence_missing', 'accuracy_dropped', 'agreement_low'] as const;
-export type Refusal = (typeof refusals)[number];
-export type Decision = 'activate' | Refusal;
+/** All but the first are reasons for which a version is not activated. */
+export const decisions = [
+  'activate',
+  'output_not_finite',
+  'evidence_missing',
+  'accuracy_dropped',
+  'agreement_low',
+] as const;
+export type Decision = (typeof decisions)[number];
 
 /** How far the answers of one side are from the labels. */
 export interface SideAccuracy {

@@ -1,0 +1,64 @@
+import type pg from 'pg';
+import { Failure } from '../../base/failures.js';
+import { nearWord } from '../../base/near-word.js';
+import type { ModelVersionView, ModelView } from '../../domain/models/model-views.js';
+
+/** A version as JSON, with numbers for ids: those of the sequence are far below 2⁵³. */
+const versionJson = (row: string) => `json_build_object(
+  'id', ${row}.id, 'version', ${row}.version, 'form', ${row}.form, 'sha256', ${row}.sha256,
+  'source_sha256', ${row}.source_sha256, 'framework', ${row}.framework, 'state', ${row}.state,
+  'imported_at', to_char(${row}.imported_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+  'comparison', ${row}.comparison)`;
+
+const modelQuery = `
+  select m.id, m.name, case when a.id is not null then ${versionJson('a')} end as active,
+         f.id::float8 as former_version_id,
+         (select count(*)::int from ai.model_versions v where v.model_id = m.id) as versions
+    from ai.models m
+    left join ai.model_versions a on a.id = m.active_version_id
+    left join ai.model_versions f on f.id = a.former_version_id and f.state = 'retired'`;
+
+/** Models behind the id `after`, in the order of their ids. */
+export async function listModels(cube: pg.Pool, after: string | null, max: number): Promise<readonly ModelView[]> {
+  const found = await cube.query<ModelView>(
+    `${modelQuery} where ($1::bigint is null or m.id > $1) order by m.id limit $2`,
+    [after, max],
+  );
+  return found.rows;
+}
+
+/** Throws `not_found` for a model that is not in the cube. */
+export async function readModel(client: pg.Pool | pg.ClientBase, name: string): Promise<ModelView> {
+  const found = await client.query<ModelView>(`${modelQuery} where m.name = $1`, [name]);
+  const [model] = found.rows;
+  if (model === undefined) throw await noSuchModel(client, name);
+  return model;
+}
+
+/** Versions of a model before the id `before`, the newest first. */
+export async function listVersions(
+  cube: pg.Pool,
+  modelId: number,
+  before: string | null,
+  max: number,
+): Promise<readonly ModelVersionView[]> {
+  const found = await cube.query<{ version: ModelVersionView }>(
+    `select ${versionJson('v')} as version from ai.model_versions v
+      where model_id = $1 and ($2::bigint is null or id < $2) order by id desc limit $3`,
+    [modelId, before, max],
+  );
+  return found.rows.map(({ version }) => version);
+}
+
+/** The failure of a name that no model in the cube has; its hint names the near one. */
+export async function noSuchModel(client: pg.Pool | pg.ClientBase, name: string): Promise<Failure> {
+  const found = await client.query<{ name: string }>('select name from ai.models order by id desc limit 200');
+  const shown = name.slice(0, 80);
+  const near = nearWord(
+    shown,
+    found.rows.map((row) => row.name),
+  );
+  return new Failure('not_found', `There is no model ${shown} in the cube.`, {
+    hint: `${near === undefined ? '' : `Did you mean ${near}? `}List the models with \`cubeshift models list\`.`,
+  });
+}
