@@ -111,4 +111,3 @@ export const versionPageSchema = Type.Object(
   },
   { title: 'ModelVersionPage' },
 );
-export type ModelVersionPage = Static<typeof versionPageSchema>;
