@@ -4,6 +4,7 @@ import {
   type MigrationAction,
   type MigrationView,
   migrationActions,
+  migrationIdPattern,
   migrationModes,
   migrationStages,
   migrationStatuses,
@@ -36,7 +37,7 @@ export const optionsSchema = Type.Object(
 
 export const startBody = Type.Object(
   {
-    id: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' })),
+    id: Type.Optional(Type.String({ pattern: migrationIdPattern })),
     mode: Type.Optional(oneOf(migrationModes)),
     options: Type.Optional(optionsSchema),
   },

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { FailureType } from '../base/failures.js';
+import { migrationIdPattern } from '../domain/migration/migration.js';
 import { problemResponses } from './problem.js';
 
 // What each request may meet (no token, no permission, a wrong field, a body too large) is added to every route by itself.
@@ -23,6 +24,6 @@ export const planProblems = problemResponses(
   ...ledgerFailures,
 );
 
-export const idParameter = Type.Object({ id: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' }) });
+export const idParameter = Type.Object({ id: Type.String({ pattern: migrationIdPattern }) });
 
 export const pageLimit = Type.Optional(Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$', description: '1 to 1000' }));

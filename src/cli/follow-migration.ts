@@ -25,7 +25,7 @@ export async function sendCommand(
   options: FollowOptions,
   output: Output,
 ): Promise<ExitCode> {
-  const view = await client.call<MigrationView>('POST', `/v1/migrations/${encodeURIComponent(id)}/${action}`, body);
+  const view = await client.call<MigrationView>('POST', `${migrationPath(id)}/${action}`, body);
   return show(client, view, options, output);
 }
 

@@ -3,7 +3,7 @@ import type { MigrationList } from '../api/migrations.js';
 import { Failure } from '../base/failures.js';
 import { migrationKinds } from '../domain/catalog.js';
 import type { MigrationAction, MigrationView } from '../domain/migration/migration.js';
-import { type Connect, readMigrationView } from './control-client.js';
+import { type Connect, migrationPath, readMigrationView } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { describe, exitCodeOf, type FollowOptions, printEvents, sendCommand, show } from './follow-migration.js';
 import { awaitInterruptibly } from './interrupt.js';
@@ -158,7 +158,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
     .description('print the signed evidence report')
     .action((id: string) =>
       conclude(async () => {
-        output.json(await connect().call('GET', `/v1/migrations/${encodeURIComponent(id)}/report`));
+        output.json(await connect().call('GET', `${migrationPath(id)}/report`));
         return exitCodes.done;
       }),
     );

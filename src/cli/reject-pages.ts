@@ -1,5 +1,5 @@
 import type { RejectPage } from '../api/rejects.js';
-import type { ControlClient } from './control-client.js';
+import { type ControlClient, migrationPath } from './control-client.js';
 import type { Output } from './output.js';
 
 export type ListedReject = RejectPage['items'][number];
@@ -22,7 +22,7 @@ export async function* readRejects(
   for (let cursor: string | null = ''; cursor !== null; ) {
     const given = { ...query, limit: '1000', ...(cursor === '' ? {} : { cursor }) };
     const parameters = new URLSearchParams(Object.entries(given).filter(([, value]) => value !== undefined));
-    const path = `/v1/migrations/${encodeURIComponent(migrationId)}/rejects?${parameters}`;
+    const path = `${migrationPath(migrationId)}/rejects?${parameters}`;
     const page: RejectPage = await client.readWithRetries<RejectPage>(path, output);
     yield* page.items;
     cursor = page.next_cursor;

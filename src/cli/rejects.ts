@@ -3,7 +3,7 @@ import { Failure } from '../base/failures.js';
 import type { MigrationKind } from '../domain/catalog.js';
 import { rejectResolutions } from '../domain/migration/reject-item.js';
 import type { RejectSummary } from '../domain/migration/reject-summary.js';
-import { type Connect, type ControlClient, readMigrationView } from './control-client.js';
+import { type Connect, type ControlClient, migrationPath, readMigrationView } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { type FollowOptions, sendCommand } from './follow-migration.js';
 import { nextLines } from './next-lines.js';
@@ -156,7 +156,7 @@ async function writeExport(
 }
 
 function readSummary(client: ControlClient, id: string): Promise<RejectSummary> {
-  return client.call('GET', `/v1/migrations/${encodeURIComponent(id)}/rejects/summary`);
+  return client.call('GET', `${migrationPath(id)}/rejects/summary`);
 }
 
 /** The reasons that the options select; throws `not_found` where one is named that no reject has. */

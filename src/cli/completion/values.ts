@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { MigrationList } from '../../api/migrations.js';
 import type { ModelPage } from '../../api/models.js';
-import { endedStatuses } from '../../domain/migration/migration.js';
+import { endedStatuses, isMigrationId } from '../../domain/migration/migration.js';
 import { knownPermissions } from '../../domain/permissions.js';
 import { programsLoggingSince } from '../../state/logs.js';
 import { createControlClient } from '../control-client.js';
@@ -12,11 +12,8 @@ import type { Candidate, Fitting } from './candidates.js';
 /** How long the control API may take: a person who presses a key waits for it. */
 const answerMillis = 400;
 
-/** These only look: a migration that has ended is as good. */
-const looking: readonly string[] = ['status', 'watch', 'report', 'rejects', 'events'];
-
-/** What the control API takes for an id: what answers at its place may name anything. */
-const migrationId = /^[a-z0-9][a-z0-9-]{0,62}$/;
+/** Commands that only read: they complete the ids of migrations that have ended too. */
+const readingCommands: readonly string[] = ['status', 'watch', 'report', 'rejects', 'events'];
 
 /** Values that are known only now, or to the catalogue. Throws where what would know them is away. */
 export async function liveValues(command: Command, name: string, before: readonly string[]): Promise<Fitting> {
@@ -24,7 +21,7 @@ export async function liveValues(command: Command, name: string, before: readonl
   if (words !== undefined) return plainWords(words);
   switch (name) {
     case 'id':
-      return migrationIds(looking.includes(command.name()));
+      return migrationIds(readingCommands.includes(command.name()));
     case 'model':
       return modelNames();
     case 'version':
@@ -56,7 +53,7 @@ async function migrationIds(endedToo: boolean): Promise<readonly Candidate[]> {
     answerMillis,
   );
   return items
-    .filter(({ id, status }) => migrationId.test(id) && (endedToo || !endedStatuses.has(status)))
+    .filter(({ id, status }) => isMigrationId(id) && (endedToo || !endedStatuses.has(status)))
     .map(({ id, kind, status, stage }) => ({ word: id, text: `${kind}, ${status} at ${stage}` }));
 }
 

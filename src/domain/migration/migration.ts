@@ -70,8 +70,11 @@ declare const migrationIdBrand: unique symbol;
 /** The id of one migration, unique over all kinds. */
 export type MigrationId = string & { readonly [migrationIdBrand]: true };
 
+/** What the id of a migration looks like, as a regular expression. */
+export const migrationIdPattern = '^[a-z0-9][a-z0-9-]{0,62}$';
+
 export function isMigrationId(value: string): value is MigrationId {
-  return /^[a-z0-9][a-z0-9-]{0,62}$/.test(value);
+  return new RegExp(migrationIdPattern).test(value);
 }
 
 export function workflowIdOf(kind: MigrationKind, id: string): string {
