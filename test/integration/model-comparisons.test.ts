@@ -7,8 +7,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { layOutModels } from '../../legacy/ai-models/lay-out.js';
 import { legacyModels, modelFiles } from '../../legacy/ai-models/manifest.js';
 import type { Comparison } from '../../src/domain/models/comparison/comparison.js';
+import { isFaster } from '../../src/domain/models/comparison/speed.js';
 import { readMetrics } from '../../src/domain/models/metrics.js';
 import { readTestSet } from '../../src/domain/models/test-set.js';
+import { compareForms } from '../../src/kinds/ai-models/compare/compare-forms.js';
 import { compareVersions } from '../../src/kinds/ai-models/compare/compare-versions.js';
 import { type ModelProcess, startModelProcess } from '../../src/models/model-process.js';
 
@@ -47,7 +49,9 @@ class Side {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk);
       const { inputs } = JSON.parse(Buffer.concat(chunks).toString());
-      const key = decodeURIComponent(request.url?.split('/')[2] ?? '');
+      // `/models/NAME/predict` or `/models/NAME/versions/ID/predict`
+      const [, , name = '', , id] = request.url?.split('/') ?? [];
+      const key = [name, ...(id === undefined ? [] : [id])].map(decodeURIComponent).join(' ');
       const outputs = await process.predict(key, inputs);
       response.end(JSON.stringify({ model: key, version: '1', outputs }));
     });
@@ -94,7 +98,7 @@ async function compared(
   const rows = readTestSet(readFileSync(join(folder, testSet ?? metrics.testSet), 'utf8'));
   if ('missing' in rows) throw new Error(rows.missing);
   await legacy.load(row.name, loaded === undefined ? join(folder, row.artifact_path) : join(root, loaded.path));
-  await cube.load(row.name, join(folder, artifact));
+  await cube.load(`${row.name} 1`, join(folder, artifact));
   return compareVersions({
     legacyUrl: legacy.url,
     cubeUrl: cube.url,
@@ -147,4 +151,25 @@ describe('the decision on', () => {
     if (listed.after !== undefined)
       expectListed(await compared(model, { testSet: model.larger?.test_set }), listed.after);
   });
+});
+
+test('the int8 form of the larger model is faster in the cube than its float form', async () => {
+  const model = compares.find(({ row }) => row.name === 'digits-reservoir')?.row ?? expect.fail('it is not there');
+  const testSet = readTestSet(readFileSync(join(folder, model.metrics?.test_set ?? ''), 'utf8'));
+  if ('missing' in testSet) throw new Error(testSet.missing);
+  await cube.load(`${model.name} 1`, join(folder, model.artifact_path));
+  await cube.load(`${model.name} 2`, join(folder, model.metrics?.int8?.artifact_path ?? ''));
+  let requests = 0;
+  const speed = await compareForms({
+    cubeUrl: cube.url,
+    name: model.name,
+    floatVersionId: '1',
+    int8VersionId: '2',
+    token: () => 'none is looked at',
+    testSet,
+    signal: new AbortController().signal,
+    onProgress: () => requests++,
+  });
+  expect(speed.pairs).toBe(requests);
+  expect(isFaster(speed)).toBe(true);
 });

@@ -6,6 +6,7 @@ import { type Batch, timingOf } from '../../../domain/models/comparison/timing.j
 import type { ModelMetrics } from '../../../domain/models/metrics.js';
 import type { TestRow } from '../../../domain/models/test-set.js';
 import { batchesOf } from './batches.js';
+import { cubeVersion, modelPath } from './prediction-service.js';
 import { RowsRefused, ServicePair } from './service-pair.js';
 
 export interface ComparedVersion {
@@ -52,10 +53,9 @@ export async function compareVersions(compared: ComparedVersion): Promise<Compar
 
 async function measure(compared: ComparedVersion, { rows, legacy, cube }: Measurement): Promise<void> {
   const { legacyUrl, cubeUrl, name, versionId, token, testSet, signal, onProgress } = compared;
-  const model = `/models/${encodeURIComponent(name)}`;
   const pair = new ServicePair(
-    { name: 'the AI service of legacy', url: `${legacyUrl}${model}/predict` },
-    { name: 'the AI cube', url: `${cubeUrl}${model}/versions/${versionId}/predict`, token },
+    { name: 'the AI service of legacy', url: `${legacyUrl}${modelPath(name)}/predict` },
+    cubeVersion({ cubeUrl, name, versionId, token }),
     signal,
   );
   const batches = batchesOf(testSet);
@@ -65,17 +65,17 @@ async function measure(compared: ComparedVersion, { rows, legacy, cube }: Measur
     await pair.predict(first.body, first.rows.length);
   for (const batch of batches) {
     const answer = await pair.predict(batch.body, batch.rows.length);
-    rows.push(...joined(batch.rows, answer.legacy.outputs, answer.cube.outputs));
-    legacy.batches.push({ rows: batch.rows.length, millis: answer.legacy.millis });
-    cube.batches.push({ rows: batch.rows.length, millis: answer.cube.millis });
+    rows.push(...joined(batch.rows, answer.first.outputs, answer.second.outputs));
+    legacy.batches.push({ rows: batch.rows.length, millis: answer.first.millis });
+    cube.batches.push({ rows: batch.rows.length, millis: answer.second.millis });
     onProgress();
   }
   const until = performance.now() + singleMillis;
   for (const single of singles) {
     if (performance.now() > until) break;
     const answer = await pair.predict(single.body, 1);
-    legacy.singles.push(answer.legacy.millis);
-    cube.singles.push(answer.cube.millis);
+    legacy.singles.push(answer.first.millis);
+    cube.singles.push(answer.second.millis);
     onProgress();
   }
 }

@@ -12,6 +12,23 @@ export interface PredictionService {
   readonly token?: () => string;
 }
 
+/** A version in the cube, active or not. */
+export interface CubeVersion {
+  readonly cubeUrl: string;
+  readonly name: string;
+  readonly versionId: string;
+  /** A cube token that is valid now and holds `ai:call`. */
+  readonly token: () => string;
+}
+
+export function cubeVersion({ cubeUrl, name, versionId, token }: CubeVersion): PredictionService {
+  return { name: 'the AI cube', url: `${cubeUrl}${modelPath(name)}/versions/${versionId}/predict`, token };
+}
+
+export function modelPath(name: string): string {
+  return `/models/${encodeURIComponent(name)}`;
+}
+
 /** What it computed for the rows of a request, and how long that took. */
 export interface Predicted {
   readonly kind: 'predicted';

@@ -1,23 +1,23 @@
 import { Failure } from '../../../base/failures.js';
 import { type Predicted, type PredictionService, predict } from './prediction-service.js';
 
-/** What both sides answered to the same request. */
+/** What both answered to the same request. */
 export interface PairedAnswer {
-  readonly legacy: Predicted;
-  readonly cube: Predicted;
+  readonly first: Predicted;
+  readonly second: Predicted;
 }
 
 /** A side does not predict rows of the test set: there is no evidence. */
 export class RowsRefused extends Error {}
 
-/** Legacy and cube, which get every request one after the other, each first every other time: what else the machine does meets both. */
+/** Two services that get every request one after the other, each begins every other time: what else the machine does meets both. */
 export class ServicePair {
   private requests = 0;
   private readonly versions = new Map<PredictionService, string | null>();
 
   constructor(
-    private readonly legacy: PredictionService,
-    private readonly cube: PredictionService,
+    private readonly first: PredictionService,
+    private readonly second: PredictionService,
     private readonly signal: AbortSignal,
   ) {}
 
@@ -25,11 +25,11 @@ export class ServicePair {
   async predict(body: string, rows: number): Promise<PairedAnswer> {
     this.requests += 1;
     if (this.requests % 2 === 0) {
-      const cube = await this.predictAt(this.cube, body, rows);
-      return { cube, legacy: await this.predictAt(this.legacy, body, rows) };
+      const second = await this.predictAt(this.second, body, rows);
+      return { second, first: await this.predictAt(this.first, body, rows) };
     }
-    const legacy = await this.predictAt(this.legacy, body, rows);
-    return { legacy, cube: await this.predictAt(this.cube, body, rows) };
+    const first = await this.predictAt(this.first, body, rows);
+    return { first, second: await this.predictAt(this.second, body, rows) };
   }
 
   private async predictAt(service: PredictionService, body: string, rows: number): Promise<Predicted> {
