@@ -13,7 +13,7 @@ import { type InstanceEntry, type InstanceFilter, readActiveVersion, readInstanc
 import type { CubeCalls } from '../runtime/cube-calls.js';
 import { checkWrites } from '../runtime/write-checks.js';
 import type { StoredFlags } from '../traffic/flag-texts.js';
-import { readFlags, writeFlags } from '../traffic/flags.js';
+import { currentChange, readFlags, writeFlags } from '../traffic/flags.js';
 import { readLatencies, readSignals, type SignalSources } from '../traffic/signals.js';
 import { guarded } from './guard.js';
 
@@ -175,10 +175,9 @@ async function readState(redis: RedisConnection, admits: InstanceFilter, cube: T
       throw redisFailure(error);
     }),
   ]);
-  const { enabled, percentage, changed, revision } = flags;
-  const isCurrent = changed !== null && changed.percentage === percentage && changed.enabled === enabled;
+  const { enabled, percentage, revision } = flags;
   return {
-    weight: { enabled, percentage, changedBy: isCurrent ? changed.by : null, revision },
+    weight: { enabled, percentage, changedBy: currentChange(flags)?.by ?? null, revision },
     gateways,
     ready: instances.filter((one) => one.state === 'ready' && (version === null || one.version === version)).length,
   };

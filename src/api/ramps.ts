@@ -1,7 +1,13 @@
 import { Type } from 'typebox';
 import { trafficNames } from '../domain/cubes.js';
 import { type RampVerdict, rampVerdicts } from '../domain/traffic/ramp/gate.js';
-import { type RampAction, type RampAnswer, rampActions, rampStatuses } from '../domain/traffic/ramp/ramp.js';
+import {
+  type LaterChange,
+  type RampAction,
+  type RampAnswer,
+  rampActions,
+  rampStatuses,
+} from '../domain/traffic/ramp/ramp.js';
 import { schemaOf } from './schema-of.js';
 import { emptyBody, nextCommands, nullable, oneOf, reason } from './shapes.js';
 
@@ -100,6 +106,17 @@ export const rampSchema = schemaOf<RampAnswer>()(
       }),
       lowered: Type.Array(Type.String(), { description: 'settings that require less proof than usual' }),
       started_by: Type.String(),
+      changed_since_end: nullable<LaterChange>(
+        schemaOf<LaterChange>()(
+          Type.Object(
+            { by: nullable<string>(Type.String()), at: nullable<string>(Type.String()), why: Type.String() },
+            {
+              description:
+                'the last change of the weight since the ramp ended; `by` and `at` are null where it was not made through the engine',
+            },
+          ),
+        ),
+      ),
       actions: Type.Array(oneOf(rampActions)),
       next: nextCommands,
     },

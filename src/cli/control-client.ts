@@ -35,7 +35,7 @@ const healthPath = '/health';
 /**
  * A client of the control API that CONTROL_URL names, or of the stack in the state folder. Its tokens live an hour, and
  * allow what one request needs: only to read, where it reads. They may see contents of records only `with contents`.
- * `person` is who types, by `--as`.
+ * `person` is who types, by `--by`.
  */
 export function createControlClient(person: string | undefined, contents?: 'with contents'): ControlClient {
   const { url, fetch, secret } = controlApi();

@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure, isFailureType } from '../base/failures.js';
+import type { NextCommand } from '../domain/deployment/cube-changes.js';
 import { endedStatuses, type MigrationAction, type MigrationView } from '../domain/migration/migration.js';
+import { commandsAfterEnd, commandsOfActions } from '../domain/migration/next-commands.js';
 import type { OperationView } from '../domain/migration/operation-view.js';
 import { type ControlClient, migrationPath } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { failureLines } from './failure-lines.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { followEvents } from './migration-events.js';
+import { possibleLines } from './next-lines.js';
 import { oneLine } from './one-line.js';
 import type { Output } from './output.js';
 import { differenceLine } from './reject-listing.js';
@@ -91,12 +94,18 @@ export function describe(view: MigrationView): string {
     ...(view.error === null ? [] : failureLines(failureOfView(view.error))),
     ...(view.last_operation === null ? [] : [operationLine(view.last_operation)]),
     ...view.verification.mismatches.slice(0, 10).map((one) => differenceLine(view.kind, one)),
-    endedStatuses.has(view.status) ? '' : `possible now: ${view.actions.join(', ')}`,
+    ...possibleLines(commandsFor(view)),
   ];
   return lines
     .filter((line) => line !== '')
     .map(oneLine)
     .join('\n');
+}
+
+/** What a person may type about a run as it is now. */
+export function commandsFor({ kind, id, status, actions, progress }: MigrationView): readonly NextCommand[] {
+  if (endedStatuses.has(status)) return commandsAfterEnd(kind, id, status);
+  return commandsOfActions(id, actions, progress.rejected > 0);
 }
 
 function operationLine({ action, summary }: OperationView): string {

@@ -2,14 +2,14 @@ import { userInfo } from 'node:os';
 import { InvalidArgumentError } from 'commander';
 import { isReadableName } from '../domain/person-name.js';
 
-/** The value of `--as`. */
+/** The value of `--by`. */
 export function personNamed(text: string): string {
   if (!isReadableName(text))
     throw new InvalidArgumentError('must be a name of 1 to 100 characters, none of them invisible');
   return text;
 }
 
-/** Headers that name the person who types, for the audit: `person` as given by `--as`, and the operating system's user. */
+/** Headers that name the person who types, for the audit: `person` as given by `--by`, and the operating system's user. */
 export function callerHeaders(person: string | undefined): Readonly<Record<string, string>> {
   const user = operatingSystemUser();
   return {

@@ -31,8 +31,8 @@ export function createProgram(output: Output): Command {
       '-V, --version',
       'print the version, the commit it was built from, and the version of Node.js',
     )
-    .option('--as <name>', 'who you are, for the audit; any command that changes something takes it', personNamed);
-  const connect: Connect = (contents) => createControlClient(program.opts<{ as?: string }>().as, contents);
+    .option('--by <name>', 'who you are, for the audit; any command that changes something takes it', personNamed);
+  const connect: Connect = (contents) => createControlClient(program.opts<{ by?: string }>().by, contents);
   program.exitOverride().configureOutput({
     writeOut: (text) => output.print(text.trimEnd()),
     writeErr: (text) => output.talk(text.trimEnd()),

@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { RampAnswer } from '../domain/traffic/ramp/ramp.js';
+import { rampCommands } from '../domain/traffic/ramp/ramp-commands.js';
 import type { Connect, ControlClient } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
-import { nextLines } from './next-lines.js';
+import { possibleLines } from './next-lines.js';
 import { oneLine } from './one-line.js';
 import { conclude, type Output } from './output.js';
+import { checkedLine, rampHeadline } from './ramp-lines.js';
 import { showTemporalPage } from './temporal-page.js';
 import { wholeNumber } from './whole-number.js';
 
@@ -22,6 +24,7 @@ interface RampOptions {
   readonly status?: boolean;
   readonly pause?: boolean;
   readonly resume?: boolean;
+  readonly stop?: boolean;
   readonly wait?: boolean;
   readonly json?: boolean;
 }
@@ -54,14 +57,20 @@ export function registerRampCommands(traffic: Command, output: Output, connect: 
     .option('--min-requests <number>', 'the minimum of requests to the cube at a step', wholeNumber(1))
     .option('--min-users <number>', 'the minimum of users of the cube at a step', wholeNumber(1))
     .option('--slow-seconds <seconds>', 'how long the cube may be above the latency line', wholeNumber(1))
-    .addOption(new Option('--status', 'only show its state, and why').conflicts([...startOptions, 'pause', 'resume']))
+    .addOption(
+      new Option('--status', 'only show its state, and why').conflicts([...startOptions, 'pause', 'resume', 'stop']),
+    )
     .addOption(
       new Option('--pause', 'keep the weight; the ramp still goes back when users suffer').conflicts([
         ...startOptions,
         'resume',
+        'stop',
       ]),
     )
-    .addOption(new Option('--resume', 'continue the ramp after a pause').conflicts([...startOptions]))
+    .addOption(new Option('--resume', 'continue the ramp after a pause').conflicts([...startOptions, 'stop']))
+    .addOption(
+      new Option('--stop', 'end the ramp; the weight stays (the same as `traffic stop`)').conflicts([...startOptions]),
+    )
     .option('--wait', 'return when it ends, or when a person must decide')
     .option('--json', 'as JSON')
     .action((cube: string, options: RampOptions) =>
@@ -88,6 +97,7 @@ export function registerRampCommands(traffic: Command, output: Output, connect: 
 function sendCommand(client: ControlClient, cube: string, options: RampOptions): Promise<RampAnswer> {
   if (options.status) return client.call<RampAnswer>('GET', pathOf(cube));
   if (options.pause) return client.call<RampAnswer>('POST', `${pathOf(cube)}/pause`);
+  if (options.stop) return client.call<RampAnswer>('DELETE', pathOf(cube));
   if (options.resume) return client.call<RampAnswer>('POST', `${pathOf(cube)}/resume`);
   const { target, step, steps, interval, checkInterval, minRequests, minUsers, slowSeconds } = options;
   return client.call<RampAnswer>('POST', pathOf(cube), {
@@ -116,14 +126,14 @@ async function show(
   else
     output.print(
       [
-        `${view.cube}: ${view.status} at ${view.percentage} % of ${view.target_percentage} %`,
+        `${view.cube}: ${rampHeadline(view)}`,
         view.sentence,
+        ...[checkedLine(view, Date.now()) ?? []].flat(),
         ...view.lowered.map((setting) => `less proof than usual: ${setting}`),
         ...view.rollbacks.map(
           ({ at, from_percentage, sentence }) => `went back from ${from_percentage} % at ${at}: ${sentence}`,
         ),
-        ...(view.actions.length === 0 ? [] : [`possible now: ${view.actions.join(', ')}`]),
-        ...nextLines(view.next),
+        ...possibleLines(rampCommands(view)),
       ]
         .map(oneLine)
         .join('\n'),

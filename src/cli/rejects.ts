@@ -25,6 +25,7 @@ interface RejectOptions extends FollowOptions {
   readonly overwrite?: boolean;
   readonly retry?: boolean;
   readonly accept?: boolean;
+  /** Of the whole program: who types. */
   readonly by?: string;
   readonly why?: string;
 }
@@ -49,12 +50,12 @@ export function registerRejectsCommand(migrate: Command, output: Output, connect
     .option('--overwrite', 'replace the file if there is one')
     .option('--retry', 'retry all of them, or those of --reason, --table or --id')
     .option('--accept', 'accept all of them as they are, or those of --reason, --table or --id; needs --by and --why')
-    .option('--by <name>', 'who accepts')
     .option('--why <text>', 'the reason, for the record')
     .option('--wait', 'return when the migration waits or ends')
     .option('--json', 'as JSON')
-    .action((id: string, options: RejectOptions) =>
+    .action((id: string, _: unknown, command: Command) =>
       conclude(() => {
+        const options = command.optsWithGlobals<RejectOptions>();
         checkCombination(options);
         if (options.retry) return retry(connect(), id, options, output);
         if (options.accept) return accept(connect(), id, options, output);

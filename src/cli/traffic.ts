@@ -1,7 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { TrafficView } from '../api/traffic.js';
-import type { Connect } from './control-client.js';
+import type { RampAnswer } from '../domain/traffic/ramp/ramp.js';
+import type { Connect, ControlClient } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
+import { possibleLines } from './next-lines.js';
 import { oneLine } from './one-line.js';
 import { conclude, type Output } from './output.js';
 import { registerRampCommands } from './ramp.js';
@@ -46,13 +48,41 @@ export function registerTrafficCommands(program: Command, output: Output, connec
       conclude(async () => {
         const { enabled, allow, deny, onlyIf, why } = options;
         const body = { percentage, enabled, allow, deny, only_if_percentage: onlyIf, why };
-        show(await connect().call<TrafficView>('PUT', pathOf(cube), body), options, output);
+        const client = connect();
+        show(await client.call<TrafficView>('PUT', pathOf(cube), body), options, output);
+        const hint = percentage === undefined && enabled === undefined ? [] : await hintOfRamp(client, cube);
+        for (const line of hint) output.talk(oneLine(line));
         return exitCodes.done;
       }),
     );
 
   registerRampCommands(traffic, output, connect);
 }
+
+/** What a ramp that runs makes of a weight that was set by hand. The weight is set already: a ramp that cannot be read is none. */
+async function hintOfRamp(client: ControlClient, cube: string): Promise<readonly string[]> {
+  const ramp = await client
+    .call<RampAnswer>('GET', `${pathOf(cube)}/ramp`, undefined, maxHintMillis)
+    .catch(() => undefined);
+  if (ramp === undefined || ramp.actions.length === 0) return [];
+  const { status, settings } = ramp;
+  const then =
+    status === 'paused'
+      ? 'stays paused'
+      : `waits for a person from its next check on, which is within ${settings.check_interval_seconds} s`;
+  return [
+    `A ramp of ${ramp.cube} is ${status}: where it had another weight, it keeps this one and ${then}.`,
+    ...possibleLines([
+      {
+        command: `cubeshift traffic ramp ${ramp.cube} --resume`,
+        what: 'once it waits: let it go on from the weight as it is',
+      },
+      { command: `cubeshift traffic stop ${ramp.cube}`, what: 'end it; the weight stays' },
+    ]),
+  ];
+}
+
+const maxHintMillis = 3000;
 
 function pathOf(cube: string): string {
   return `/v1/traffic/${encodeURIComponent(cube)}`;

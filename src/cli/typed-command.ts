@@ -13,4 +13,4 @@ export function asTyped(text: string, called: Called = calledAs(process.env)): s
 }
 
 /** At the start of a line, behind the mark of a next step, in backticks or in a shell's parentheses. */
-const command = /(?<=^ {0,4}|[`(]|^next: |^variables {8})cubeshift(?= [a-z_-])/gm;
+const command = /(?<=^ {0,8}|[`(]|^next: |^variables {8})cubeshift(?= [a-z_-])/gm;

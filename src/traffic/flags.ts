@@ -49,6 +49,11 @@ export async function readFlags(redis: RedisConnection, name: TrafficName): Prom
   };
 }
 
+/** The last change by `writeFlags`, as long as no other program has changed weight or opening since; else null. */
+export function currentChange({ enabled, percentage, changed }: FlagsRecord): FlagChange | null {
+  return changed !== null && changed.percentage === percentage && changed.enabled === enabled ? changed : null;
+}
+
 /**
  * The texts of keys, all of one instant; a key of another type reads as the empty text, since a plain GET of it fails
  * too. Throws the error of the connection.

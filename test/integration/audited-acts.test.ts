@@ -277,11 +277,11 @@ test.each([
   expect(await checkAudit(databases.cube)).toEqual(before);
 });
 
-test('--as names a person in addition to the operating system’s user, before or behind the command', async () => {
+test('--by names a person in addition to the operating system’s user, before or behind the command', async () => {
   plans = () => Promise.reject(new Failure('conflict', 'Another change is under way.'));
   for (const args of [
-    ['--as', '이 서연', 'cubes', 'restart', 'saju-cube'],
-    ['cubes', 'restart', 'saju-cube', '--as', '이 서연'],
+    ['--by', '이 서연', 'cubes', 'restart', 'saju-cube'],
+    ['cubes', 'restart', 'saju-cube', '--by', '이 서연'],
   ]) {
     expect((await runCommand(args, variables())).code, args.join(' ')).not.toBe(0);
     expect(await newest()).toMatchObject({
@@ -294,7 +294,7 @@ test('--as names a person in addition to the operating system’s user, before o
   const { stdout } = await runCommand(['audit', 'list', '--limit', '1'], variables());
   expect(stdout).toMatch(/command-line \(says: 이 서연, \S+@\) +cube\.restart +saju-cube +refused: conflict/);
   const before = await checkAudit(databases.cube);
-  const odd = await runCommand(['--as', 'a\u001b[31m', 'cubes', 'restart', 'saju-cube'], variables());
+  const odd = await runCommand(['--by', 'a\u001b[31m', 'cubes', 'restart', 'saju-cube'], variables());
   expect(odd.code).toBe(2);
   expect(await checkAudit(databases.cube)).toEqual(before);
 });

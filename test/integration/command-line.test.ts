@@ -220,7 +220,9 @@ test('an action that does not fit is exit code 4 and names those that do', async
     const { code, stdout } = await cubeshift('migrate', ...args);
     expect({ args, code, stdout }).toEqual({ args, code: 4, stdout: '' });
   }
-  expect((await cubeshift('migrate', 'pause', 'one')).stderr).toContain('Possible now: verify, rejects/retry');
+  expect((await cubeshift('migrate', 'pause', 'one')).stderr).toContain(
+    'Possible now: `cubeshift migrate rejects one`, `cubeshift migrate verify one --wait`',
+  );
 });
 
 test('a mismatch is exit code 5, and 0 again after its repair', async () => {
@@ -316,7 +318,7 @@ test('complete prompts at a terminal, and does nothing without a yes', async () 
 test('status shows each run with what it waits for, on one screen and as one document', async () => {
   const { stdout } = await cubeshift('status');
   expect(stdout).toMatch(
-    /saju-records one: waiting at verified\n.*verification clean\n +waits for a command: .*complete/,
+    /saju-records one: waiting at verified\n.*verification clean\n +waits for a command:\n(?: +cubeshift .*\n)* +cubeshift migrate complete one\n/,
   );
   const { stdout: json, code } = await cubeshift('status', '--json');
   const { problems, stack, control, migrations } = JSON.parse(json);

@@ -44,7 +44,9 @@ test('a migration comes to `verified` by the command line in a container', async
   const stdout = ok(await run('docker compose run --rm cubeshift migrate start'));
   expect(stdout).toContain('saju-records first: waiting at verified');
   expect(stdout).toContain('verification clean, 1980 rows compared');
-  expect(ok(await run('docker compose run --rm cubeshift migrate rejects'))).toContain('possible now: complete');
+  expect(ok(await run('docker compose run --rm cubeshift migrate rejects'))).toContain(
+    'cubeshift migrate complete first',
+  );
 });
 
 test('the image names the commit that it was built with', async () => {
@@ -76,7 +78,7 @@ test('the kill switch is a file in a running gateway: users go to legacy, and co
   expect(ok(await compose.exec('worker-control', 'ls', '/state/kill-switch'))).toBe('saju\n');
   ok(await run('docker compose exec api-gateway-cube rm'));
   await becomes('cube');
-  ok(await run('docker compose run --rm cubeshift --as minji traffic set'));
+  ok(await run('docker compose run --rm cubeshift --by minji traffic set'));
   expect(ok(await compose.run('cubeshift', 'audit', 'list'))).toContain('minji');
 });
 

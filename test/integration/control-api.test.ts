@@ -481,7 +481,11 @@ describe('one run from its start to its end', () => {
   test('an action that does not fit is a conflict that names those that do', async () => {
     const answer = await engine.call('POST', '/v1/migrations/one/complete');
     expectProblem(answer, 409, { type: 'not_at_this_stage', actions: ['pause', 'cancel', 'rollback'] });
-    expect(answer.body).toMatchObject({ hint: 'Possible now: pause, cancel, rollback.' });
+    expect(answer.body).toMatchObject({
+      hint: expect.stringMatching(
+        /^Possible now: `cubeshift migrate pause [\w-]+`, `cubeshift migrate cancel [\w-]+`, `cubeshift migrate rollback [\w-]+`\.$/,
+      ),
+    });
     expectAnswerFits('post', '/v1/migrations/{id}/complete', answer);
   });
 

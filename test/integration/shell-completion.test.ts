@@ -92,7 +92,7 @@ describe('what may come next', () => {
     ['traffic set sa', ['saju']],
     ['traffic set saju --enabled ', ['true', 'false']],
     ['cubes deploy sa', ['saju-cube']],
-    ['--as kim cubes deploy sa', ['saju-cube']],
+    ['--by kim cubes deploy sa', ['saju-cube']],
     ['token --cube-id saju-cube --permissions migration:', ['migration:read', 'migration:write']],
     ['report verify ', 'files'],
     ['release add saju-cube 1.1 -- node --x', 'files'],

@@ -2,7 +2,7 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type MigrationAction, migrationActions } from '../../src/domain/migration/migration.js';
-import { type FakeLedger, failing, mismatch, stoppedLane, workUntilStopped } from './fake-ledger.js';
+import { clean, type FakeLedger, failing, mismatch, stoppedLane, workUntilStopped } from './fake-ledger.js';
 import { type PlanRun, PlanServer } from './plan-server.js';
 
 let server: PlanServer;
@@ -222,7 +222,7 @@ test('the Web UI finds the run by kind, cube, stage and status, and reads what i
     '**blocked** at **verifying**: it stopped by itself and waits for a person.',
     error?.message,
     '',
-    '**1000** rows moved, **0** rejected, of about 1000',
+    '**1000** rows moved, **0** rejected, of 1000',
     'Last verification: **1000** rows compared, **4** different',
     'No reject is open',
     '',
@@ -235,6 +235,25 @@ test('the Web UI finds the run by kind, cube, stage and status, and reads what i
     '',
     'As it is now: `cubeshift migrate status web-ui`',
   ]);
+  await run.steer('cancel');
+});
+
+test('after a retry that went through, the Web UI has as many rows moved as the verification compared', async () => {
+  const rejects = (unresolved: number) => async () => ({ open: unresolved, unresolved, topReasons: [] });
+  const run = await server.begin('retried', (ledger) => {
+    ledger.answer('countCopied', async () => ({ migrated: 990, rejected: 10, warned: 0 }));
+    ledger.answer('countRejects', rejects(10));
+    ledger.answer('verifyRows', async () => ({ ...clean, verdict: { ...clean.verdict, compared: 990 } }));
+  });
+  const { sequence } = await run.ledger.untilState('waiting', 'verified');
+  expect(await run.details()).toContain('**990** rows moved, **10** rejected, of 1000\n');
+  run.ledger.answer('countRejects', rejects(9));
+  run.ledger.answer('verifyRows', async () => ({ ...clean, verdict: { ...clean.verdict, compared: 991 } }));
+  await run.steer('rejects/retry');
+  await run.ledger.untilState('waiting', 'verified', sequence);
+  const [counts, verification] = (await run.details()).split('\n').slice(2);
+  expect(counts).toBe('**991** rows moved, **9** rejected, of 1000');
+  expect(verification).toBe('Last verification: **991** rows compared, **0** different');
   await run.steer('cancel');
 });
 

@@ -1,8 +1,9 @@
 import { migrationKinds } from '../../domain/catalog.js';
 import { endedStatuses, type MigrationView } from '../../domain/migration/migration.js';
-import { movedRows } from '../follow-migration.js';
+import { commandsFor, movedRows } from '../follow-migration.js';
 import { oneLine } from '../one-line.js';
 import { table } from '../output.js';
+import { checkedLine, rampHeadline } from '../ramp-lines.js';
 import type { Problem } from './problems.js';
 import type { SystemStatus } from './system-status.js';
 
@@ -80,8 +81,8 @@ function runLines({ stack, control, migrations, ramps, deployments, rollbacks }:
   const runs = [
     ...[...open, ...ended].flatMap(migrationLines),
     ...ramps.flatMap((ramp) => [
-      `ramp of ${ramp.cube}: ${ramp.status} at ${ramp.percentage} % of ${ramp.target_percentage} %`,
-      `    ${ramp.sentence}`,
+      `ramp of ${ramp.cube}: ${rampHeadline(ramp)}`,
+      ...[ramp.sentence, checkedLine(ramp, Date.now()) ?? []].flat().map((line) => `    ${line}`),
     ]),
     ...rollbacks
       .filter(({ status }) => status === 'running' || status === 'escalated')
@@ -99,18 +100,18 @@ function migrationLines(view: MigrationView): readonly string[] {
     total > 0 ? `; ${Math.min(100, Math.floor(((migrated + rejected) / total) * 100))} % of the rows handled` : '';
   const left =
     eta_seconds === null || rate_per_second === 0 ? '' : `, ${rate_per_second} rows/s, ${eta_seconds} s left`;
-  const wait = waitOf(view);
   return [
     `${view.kind} ${view.id}: ${view.status} at ${view.stage}`,
     `    ${movedRows(view.progress)}${share}${left}; verification ${view.verification.status}`,
-    ...(wait === '' ? [] : [`    ${wait}`]),
+    ...waitLines(view),
   ];
 }
 
-/** What a run waits for; empty for one that goes on by itself or has ended. */
-function waitOf({ status, actions, pending, error }: MigrationView): string {
-  if (endedStatuses.has(status)) return '';
-  if (pending !== undefined && pending !== null) return `${pending} was accepted and is carried out next`;
-  if (status === 'running') return error === null ? '' : `it retries: ${error.message}`;
-  return `waits for a command: ${actions.join(', ')}`;
+/** What a run waits for; nothing for one that goes on by itself or has ended. */
+function waitLines(view: MigrationView): readonly string[] {
+  const { status, pending, error } = view;
+  if (endedStatuses.has(status)) return [];
+  if (pending !== undefined && pending !== null) return [`    ${pending} was accepted and is carried out next`];
+  if (status === 'running') return error === null ? [] : [`    it retries: ${error.message}`];
+  return ['    waits for a command:', ...commandsFor(view).map(({ command }) => `        ${command}`)];
 }

@@ -1,21 +1,66 @@
+import type { MigrationKind } from '../catalog.js';
 import type { NextCommand } from '../deployment/cube-changes.js';
-import { allowedActions, type MigrationAction, type MigrationState } from './migration.js';
+import {
+  allowedActions,
+  type MigrationAction,
+  type MigrationState,
+  type MigrationStatus,
+  migrationActions,
+} from './migration.js';
 
 /**
  * What a person may type about a run in this state: first how to look at what is wrong, then the actions that fit. `hasRejects` is
  * false where nothing is known to be rejected.
  */
 export function nextCommands(id: string, state: MigrationState, hasRejects: boolean): readonly NextCommand[] {
-  const actions = allowedActions(state).filter((action) => hasRejects || !action.startsWith('rejects/'));
-  const look = [
-    ...(hasRejects && actions.some((action) => action.startsWith('rejects/'))
-      ? [{ command: `cubeshift migrate rejects ${id}`, what: 'list the rejects' }]
-      : []),
+  const actions = allowedActions(state);
+  return [
+    ...lookAtRejects(id, actions, hasRejects),
     ...(state.blockedBy === 'verification_mismatch'
       ? [{ command: `cubeshift migrate status ${id}`, what: 'list what differs' }]
       : []),
+    ...effectiveCommands(id, actions, hasRejects),
   ];
-  return [...look, ...actions.map((action) => ({ command: commandOf(action, id), what: effects[action] }))];
+}
+
+/** What a person may type where these actions fit: as `nextCommands`, of a run whose differences are shown already. */
+export function commandsOfActions(id: string, actions: readonly string[], hasRejects: boolean): readonly NextCommand[] {
+  const known = migrationActions.filter((action) => actions.includes(action));
+  // In the order of the actions that fit.
+  known.sort((a, b) => actions.indexOf(a) - actions.indexOf(b));
+  return [...lookAtRejects(id, known, hasRejects), ...effectiveCommands(id, known, hasRejects)];
+}
+
+/** What a person may type once a run has ended, which accepts no command any more. */
+export function commandsAfterEnd(kind: MigrationKind, id: string, status: MigrationStatus): readonly NextCommand[] {
+  const again = `cubeshift migrate start ${kind} --wait`;
+  switch (status) {
+    case 'completed':
+      return [{ command: `cubeshift migrate report ${id} > report.json`, what: 'write its signed evidence report' }];
+    case 'cancelled':
+      return [{ command: again, what: 'start another migration, which adopts the rows that this one moved' }];
+    case 'rolled_back':
+    case 'failed':
+      return [{ command: again, what: 'start another migration' }];
+    default:
+      return [];
+  }
+}
+
+function lookAtRejects(id: string, actions: readonly MigrationAction[], hasRejects: boolean): readonly NextCommand[] {
+  return hasRejects && actions.some((action) => action.startsWith('rejects/'))
+    ? [{ command: `cubeshift migrate rejects ${id}`, what: 'list the rejects' }]
+    : [];
+}
+
+function effectiveCommands(
+  id: string,
+  actions: readonly MigrationAction[],
+  hasRejects: boolean,
+): readonly NextCommand[] {
+  return actions
+    .filter((action) => hasRejects || !action.startsWith('rejects/'))
+    .map((action) => ({ command: commandOf(action, id), what: effects[action] }));
 }
 
 function commandOf(action: MigrationAction, id: string): string {

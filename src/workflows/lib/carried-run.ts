@@ -11,6 +11,8 @@ export interface CarriedRun {
   readonly sequence: number;
   readonly stage: MigrationStage;
   readonly estimatedRows: number;
+  /** Set once every row was read: moved and rejected rows are all there are. */
+  readonly isTotalKnown?: true;
   readonly migrated: number;
   readonly rejected: number;
   readonly rejects?: RejectCounts;

@@ -10,11 +10,18 @@ export type RejectCounts = Awaited<ReturnType<LedgerSteps['countRejects']>>;
 /** What a plan has counted; plain data. */
 export interface RunFigures {
   /** Undefined for a plan that starts again from the ledger, until it has counted. */
-  readonly rows: { readonly migrated: number; readonly rejected: number; readonly estimatedRows: number } | undefined;
+  readonly rows: MovedRows | undefined;
   /** As counted last; undefined before the first time. */
   readonly rejects: RejectCounts | undefined;
   /** Of the last verification that came to its end; undefined before the first. */
   readonly comparison: Comparison | undefined;
+}
+
+export interface MovedRows {
+  readonly migrated: number;
+  readonly rejected: number;
+  /** How many there are, until every row was read. */
+  readonly estimatedRows?: number;
 }
 
 export interface Comparison {
@@ -94,8 +101,9 @@ function hintFor({ blockedBy = 'other' }: MigrationState, { hint }: FailureRepor
   return blockedBy === 'other' ? hint : '';
 }
 
-function countsOf({ migrated, rejected, estimatedRows }: NonNullable<RunFigures['rows']>): string {
-  return `**${migrated}** rows moved, **${rejected}** rejected, of about ${estimatedRows}`;
+function countsOf({ migrated, rejected, estimatedRows }: MovedRows): string {
+  const total = estimatedRows === undefined ? migrated + rejected : `about ${estimatedRows}`;
+  return `**${migrated}** rows moved, **${rejected}** rejected, of ${total}`;
 }
 
 function comparisonOf({ compared, mismatched }: Comparison): string {

@@ -1,5 +1,5 @@
-import type { NextCommand } from '../../domain/deployment/cube-changes.js';
-import type { RampAction, RampView } from '../../domain/traffic/ramp/ramp.js';
+import type { RampView } from '../../domain/traffic/ramp/ramp.js';
+import { rampCommands } from '../../domain/traffic/ramp/ramp-commands.js';
 import { block, commandBlock, listBlock, page, plainText } from './markdown.js';
 
 /** A ramp as an operator reads it in Temporal, in Markdown: where it is and why, what it has seen, what to type. */
@@ -9,7 +9,7 @@ export function rampDetails(view: RampView): string {
     .slice(-shownRollbacks)
     .map((one) => `${one.from_percentage} % at ${one.at}: ${plainText(one.sentence)}`);
   const isWaiting = status === 'waiting';
-  const what = commandBlock(isWaiting ? 'What to type now:' : 'What to type, if need be:', commandsFor(view));
+  const what = commandBlock(isWaiting ? 'What to type now:' : 'What to type, if need be:', rampCommands(view));
   return page([
     `**${status}** at **${percentage} %** of ${target_percentage} %: ${plainText(sentence)}`,
     ...(isWaiting ? what : []),
@@ -34,17 +34,4 @@ function evidenceOf({ evidence, settings }: RampView): readonly string[] {
     `p99 latency of the cube **${millis(evidence.cube_p99_ms)}**, of legacy **${millis(evidence.legacy_p99_ms)}**`,
     `**${evidence.shadow_compared}** answers compared, **${evidence.shadow_mismatched}** different`,
   ];
-}
-
-function commandsFor({ cube, actions }: RampView): readonly NextCommand[] {
-  const commands: Readonly<Partial<Record<RampAction, NextCommand>>> = {
-    pause: {
-      command: `cubeshift traffic ramp ${cube} --pause`,
-      what: 'keep the weight; the ramp still goes back when users suffer',
-    },
-    resume: { command: `cubeshift traffic ramp ${cube} --resume`, what: 'let it go on from the weight as it is' },
-    stop: { command: `cubeshift traffic stop ${cube}`, what: 'end it; the weight stays' },
-    alarm: { command: `cubeshift traffic set ${cube} 0`, what: 'send everybody to legacy, now' },
-  };
-  return actions.flatMap((action) => commands[action] ?? []);
 }

@@ -43,6 +43,8 @@ export class RunState {
   private details: StateDetails = {};
   private rejects: RejectCounts | undefined;
   private comparison: Comparison | undefined;
+  /** Whether `estimatedRows` is still all that is known of how many rows there are: until every row was read. */
+  private isEstimate: boolean;
   /** False for a plan that starts again from the ledger, until it has counted. */
   private isCounted: boolean;
   private readonly planStatus: PlanStatus;
@@ -59,6 +61,7 @@ export class RunState {
     this.currentStatus = carried?.startedAgain ? 'blocked' : 'running';
     this.rejects = carried?.rejects;
     this.comparison = carried?.comparison;
+    this.isEstimate = carried?.isTotalKnown !== true;
     this.isCounted = carried?.startedAgain !== true;
     this.planStatus = new PlanStatus(input.kind, kindEntry(input.kind).cube, describeMigration(input));
     // A new history begins without a text.
@@ -120,10 +123,14 @@ export class RunState {
   }
 
   /** What crosses a continue-as-new of what was counted. */
-  get counted(): Pick<CarriedRun, 'migrated' | 'rejected' | 'estimatedRows' | 'rejects' | 'comparison'> {
-    const { migrated, rejected, estimatedRows, rejects, comparison } = this;
+  get counted(): Pick<
+    CarriedRun,
+    'migrated' | 'rejected' | 'estimatedRows' | 'isTotalKnown' | 'rejects' | 'comparison'
+  > {
+    const { migrated, rejected, estimatedRows, isEstimate, rejects, comparison } = this;
     return {
       ...{ migrated, rejected, estimatedRows },
+      ...(isEstimate ? {} : { isTotalKnown: true as const }),
       ...(rejects === undefined ? {} : { rejects }),
       ...(comparison === undefined ? {} : { comparison }),
     };
@@ -133,6 +140,7 @@ export class RunState {
   showCounts(counts: { readonly migrated: number; readonly rejected: number }): void {
     this.migrated = counts.migrated;
     this.rejected = counts.rejected;
+    this.isEstimate = false;
     this.isCounted = true;
     this.show();
   }
@@ -143,8 +151,10 @@ export class RunState {
     this.show();
   }
 
-  showComparison({ compared, mismatched }: Comparison): void {
+  /** A clean verification counted both sides: since the copy, a repair or a retry may have moved more. */
+  showComparison({ clean, compared, mismatched }: Comparison & { readonly clean: boolean }): void {
     this.comparison = { compared, mismatched };
+    if (clean) this.migrated = compared;
     this.show();
   }
 
@@ -156,9 +166,10 @@ export class RunState {
   }
 
   private show(): void {
-    const { isCounted, rejects, comparison } = this;
+    const { isCounted, isEstimate, rejects, comparison } = this;
     const { migrated, rejected, estimatedRows } = this;
-    const figures = { rows: isCounted ? { migrated, rejected, estimatedRows } : undefined, rejects, comparison };
+    const rows = { migrated, rejected, ...(isEstimate ? { estimatedRows } : {}) };
+    const figures = { rows: isCounted ? rows : undefined, rejects, comparison };
     const text = migrationDetails(this.input, this.current, figures, this.details.error);
     this.planStatus.show(this.stage, this.status, text);
   }

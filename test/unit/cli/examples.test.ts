@@ -4,6 +4,10 @@ import { wordsOf } from '../../../src/cli/examples.js';
 import { allCommands, createProgram } from '../../../src/cli/program.js';
 import { contractKinds } from '../../../src/domain/catalog.js';
 import { cubeIds, trafficNames } from '../../../src/domain/cubes.js';
+import { migrationActions, migrationStatuses } from '../../../src/domain/migration/migration.js';
+import { commandsAfterEnd, commandsOfActions } from '../../../src/domain/migration/next-commands.js';
+import { rampActions } from '../../../src/domain/traffic/ramp/ramp.js';
+import { rampCommands } from '../../../src/domain/traffic/ramp/ramp-commands.js';
 
 /** The program with actions that do nothing but say which command was called. */
 function listening(): { readonly program: Command; readonly said: string[]; readonly called: Command[] } {
@@ -30,7 +34,9 @@ function helpOf(words: readonly string[]): string {
 /** What a shell makes of a line: words, some of them quoted, without what it keeps for itself. */
 function shellWords(line: string): readonly string[] {
   const typed = line.replace(/^eval "\$\((.*)\)"$/, '$1').replace(/ > \S+$/, '');
-  return [...typed.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain = '']) => quoted ?? plain);
+  return [...typed.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
+    ([, quoted, twice, plain = '']) => quoted ?? twice ?? plain,
+  );
 }
 
 test.each(commands)('%s: its help has one example, which the command line takes', (path) => {
@@ -58,4 +64,24 @@ test.each(commands)('%s: its example names kinds and cubes that exist', (path) =
   };
   for (const [index, argument] of command.registeredArguments.entries())
     if (known[argument.name()] !== undefined) expect(known[argument.name()]).toContain(command.args[index]);
+});
+
+test.each([
+  ...commandsOfActions('first', migrationActions, true),
+  ...migrationStatuses.flatMap((status) => commandsAfterEnd('saju-records', 'first', status)),
+  ...rampCommands({ cube: 'saju', actions: rampActions }),
+])('$command, which is named as possible now, is a command', ({ command }) => {
+  const [first, ...words] = shellWords(command);
+  expect(first).toBe('cubeshift');
+  const { program, said, called } = listening();
+  program.parse(words, { from: 'user' });
+  expect(said).toEqual([]);
+  expect(called).toHaveLength(1);
+});
+
+test('each action of a migration has a command, in the order of the actions', () => {
+  const commands = commandsOfActions('first', ['rollback', 'pause'], true).map(({ command }) => command);
+  expect(commands).toEqual(['cubeshift migrate rollback first', 'cubeshift migrate pause first']);
+  expect(commandsOfActions('first', migrationActions, true)).toHaveLength(migrationActions.length + 1);
+  expect(commandsOfActions('first', ['rejects/retry'], false)).toEqual([]);
 });

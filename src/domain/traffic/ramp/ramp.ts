@@ -92,14 +92,24 @@ export interface CurrentWeight {
   readonly enabled: boolean;
   /** Null for an invalid value. */
   readonly percentage: number | null;
-  /** Who made the last change through the engine. */
-  readonly changedBy: string | null;
+  /** The last change through the engine, as long as no other program has changed the flags since. */
+  readonly change: { readonly by: string; readonly at: string; readonly why: string } | null;
+}
+
+/** A change of a weight after its ramp had ended; one outside of the engine may be older, since the ramp saw the weight last. */
+export interface LaterChange {
+  /** Null where it was not made through the engine; then neither a time nor a reason is known. */
+  readonly by: string | null;
+  readonly at: string | null;
+  readonly why: string;
 }
 
 /** A ramp as the control API answers: what it did and found, and the weight at this moment. */
 export interface RampAnswer extends RampView {
   /** Null where Redis does not answer. */
   readonly weight: { readonly enabled: boolean; readonly percentage: number | null } | null;
+  /** The last change of the weight since the ramp ended; null where there was none. */
+  readonly changed_since_end: LaterChange | null;
   /** What a person may type now; empty while the ramp waits for no person. */
   readonly next: readonly NextCommand[];
 }
@@ -112,20 +122,23 @@ export function withCurrentWeight(view: RampView, current: CurrentWeight | null)
   const next = nextOf(view);
   if (current === null) {
     const sentence = `${view.sentence} Redis does not answer; the weight was ${view.percentage} % when it was seen last.`;
-    return { ...view, sentence, weight: null, next };
+    return { ...view, sentence, weight: null, changed_since_end: null, next };
   }
-  const { enabled, percentage, changedBy } = current;
+  const { enabled, percentage, change } = current;
   const effective = !enabled ? 0 : (percentage ?? view.percentage);
   // The ramp's own step has set a weight that its view does not have yet: no contradiction.
-  const setByRamp = view.status === 'ramping' && changedBy === rampWorkflowId(view.cube);
+  const setByRamp = view.status === 'ramping' && change?.by === rampWorkflowId(view.cube);
   const ended = view.status === 'completed' || view.status === 'stopped';
+  const changedSinceEnd = ended ? laterChange(view, current) : null;
   const isUnchanged = !ended && enabled && percentage === view.percentage;
-  const difference = setByRamp || isUnchanged ? '' : ` ${currentWeightText(current)}`;
+  const difference =
+    setByRamp || isUnchanged ? '' : ` ${currentWeightText(current)}${laterChangeText(changedSinceEnd)}`;
   return {
     ...view,
     percentage: effective,
     sentence: `${view.sentence}${difference}`,
     weight: { enabled, percentage },
+    changed_since_end: changedSinceEnd,
     next,
   };
 }
@@ -133,6 +146,19 @@ export function withCurrentWeight(view: RampView, current: CurrentWeight | null)
 function currentWeightText({ enabled, percentage }: CurrentWeight): string {
   const weight = percentage === null ? 'invalid' : `${percentage} %`;
   return enabled ? `The weight is ${weight} now.` : `The cube is closed now, and its weight ${weight}.`;
+}
+
+/** Of a ramp that has ended. */
+function laterChange(view: RampView, { enabled, percentage, change }: CurrentWeight): LaterChange | null {
+  if (change !== null) return change.at > view.since && change.by !== rampWorkflowId(view.cube) ? change : null;
+  return enabled && percentage === view.percentage ? null : { by: null, at: null, why: '' };
+}
+
+function laterChangeText(change: LaterChange | null): string {
+  if (change === null) return '';
+  const { by, at, why } = change;
+  if (by === null) return ' It was changed outside of the engine since the ramp saw it last.';
+  return ` ${by} changed it at ${at}, after the ramp had ended${why === '' ? '' : ` (${why})`}.`;
 }
 
 function nextOf({ cube, status }: RampView): readonly NextCommand[] {

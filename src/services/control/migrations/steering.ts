@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import { Failure } from '../../../base/failures.js';
 import {
-  allowedActions,
   endsRun,
   isKept,
   isMigrationId,
@@ -11,6 +10,7 @@ import {
   type MigrationView,
   type SteeringRequest,
 } from '../../../domain/migration/migration.js';
+import { commandsAfterEnd, commandsOfActions } from '../../../domain/migration/next-commands.js';
 import { isNamed } from '../../../domain/migration/reject-selection.js';
 import { appendAudit } from '../../../postgres/audit.js';
 import {
@@ -25,7 +25,7 @@ import {
 import { readStart } from '../../../postgres/ledger/runs.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
-import { notPossible } from '../temporal-calls.js';
+import { hintingCommands, hintOf, notPossible } from '../temporal-calls.js';
 import { knownMigration } from './views.js';
 
 /**
@@ -44,13 +44,15 @@ export async function steer(
   if (view.finished_at !== null) throw ended(view, action);
   if (!isMigrationId(id)) throw new Failure('not_found', `There is no migration ${id.slice(0, 80)}.`);
   const act = { action: `migration.${action}`, subject: id, details: auditDetails(view, request) };
-  await audited(deps, call, act, async () => {
+  const commandsOf = (actions: readonly string[]) => commandsOfActions(id, actions, view.progress.rejected > 0);
+  const send = async () => {
     const lastEvent = await readLastEvent(deps.cube, id);
     const sequence = await readStateSequence(deps.cube, id);
     const answer = await deps.workflows.steer(view.kind, id, action, request);
     const progress = answer === 'no_plan' ? await startAgain(deps, id, action, request, sequence) : answer;
     if (progress === 'accepted') await putOnRecord(deps, id, action, request, lastEvent);
-  });
+  };
+  await hintingCommands(commandsOf, () => audited(deps, call, act, send));
   return knownMigration(deps, id);
 }
 
@@ -157,11 +159,11 @@ async function refuseOnceWhereLost(
     );
 }
 
-function ended(view: MigrationView, action: MigrationAction) {
-  return notPossible(
-    `${action} is not possible: the migration is ${view.status} at stage ${view.stage}.`,
-    allowedActions(view),
-  );
+function ended({ kind, id, status, stage }: MigrationView, action: MigrationAction): Failure {
+  return new Failure('not_at_this_stage', `${action} is not possible: the migration is ${status} at stage ${stage}.`, {
+    hint: hintOf('It accepts no further commands. Possible now', commandsAfterEnd(kind, id, status)),
+    details: { actions: [] },
+  });
 }
 
 function auditDetails(view: MigrationView, { ids, ...request }: SteeringRequest): Readonly<Record<string, unknown>> {

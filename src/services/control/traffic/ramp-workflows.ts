@@ -12,10 +12,12 @@ import {
   type RampInput,
   type RampRequest,
   type RampView,
+  rampActions,
   rampWorkflowId,
 } from '../../../domain/traffic/ramp/ramp.js';
+import { rampCommands } from '../../../domain/traffic/ramp/ramp-commands.js';
 import { newRampState, rampView } from '../../../domain/traffic/ramp/state.js';
-import { createTemporalCalls, notPossible } from '../temporal-calls.js';
+import { createTemporalCalls, hintingCommands, notPossible } from '../temporal-calls.js';
 
 /** Ramps, as the control API starts, reads and steers them. All throw `temporal_unreachable`. */
 export interface RampWorkflows {
@@ -74,7 +76,11 @@ export function createRampWorkflows(target: TemporalTarget, namespace: string, p
     steer: async (cube, action, request) => {
       const workflowId = rampWorkflowId(cube);
       const proof = prove(workflowId, action, request);
-      const taken = await update<RampView>(workflowId, action, { ...request, proof });
+      const commandsOf = (actions: readonly string[]) =>
+        rampCommands({ cube, actions: rampActions.filter((one) => actions.includes(one)) });
+      const taken = await hintingCommands(commandsOf, () =>
+        update<RampView>(workflowId, action, { ...request, proof }),
+      );
       if (taken === 'no_plan') throw notPossible(`No ramp of ${cube} is under way.`, []);
       return taken.answer;
     },

