@@ -1,8 +1,8 @@
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type pg from 'pg';
+import { notFound, problemOf, registerProblems, sendProblem } from '../problem.js';
 import { chartOf } from './chart.js';
 import { type Faults, registerFaultRoutes } from './faults.js';
-import { notFound, problemOf, registerProblems, sendProblem } from './problem.js';
 import {
   changeInterpretation,
   deleteRecord,
@@ -15,15 +15,20 @@ import {
 } from './records.js';
 import { isStorable, readCalculation, readId, readInterpretation, readPage } from './requests.js';
 
+const words = {
+  notFound: 'List what exists with GET /users/{user_id}/records.',
+  bodyTooLarge: 'The body is larger than 1 MiB.',
+};
+
 /** The monolith's saju service without its listener: old rows as they are stored, new charts by its own library. */
 export function buildSajuService(pool: pg.Pool, faults: Faults): FastifyInstance {
   const app = Fastify({
     bodyLimit: 1024 * 1024,
     routerOptions: { maxParamLength: 8192 },
     // A URL that cannot be decoded never reaches the error handler.
-    frameworkErrors: (error, _, reply) => sendProblem(reply, problemOf(error)),
+    frameworkErrors: (error, _, reply) => sendProblem(reply, problemOf(error, words), words),
   });
-  registerProblems(app);
+  registerProblems(app, words);
   // Clients that send the content type with an empty DELETE are common.
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_, body, done) => {

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { impossible, malformed, notFound, Problem } from '../problem.js';
 import { sajuColumns } from '../saju-row.js';
-import { impossible, malformed, notFound, Problem } from './problem.js';
 import type { SajuRecord } from './records.js';
 
 /** What is planted: for tests and demonstrations, which say so in their reports. */

@@ -1,6 +1,6 @@
 import calendarModule from 'korean-lunar-calendar';
+import { impossible, malformed } from '../problem.js';
 import type { Birth } from './chart.js';
-import { impossible, malformed } from './problem.js';
 
 const KoreanLunarCalendar = 'default' in calendarModule ? calendarModule.default : calendarModule;
 

@@ -9,10 +9,10 @@ import {
   readInterpretation,
   readPageQuery,
 } from '../../domain/saju/request.js';
+import { RequestRefusal, registerBodies, registerErrorHandler } from '../../http/request-errors.js';
 import type { RouteMethods } from '../../http/route-methods.js';
 import type { OwnerSajuRecords } from './record-store.js';
 import { newRecord, writeRecord } from './records.js';
-import { registerBodies, registerErrorHandler, SajuRequestError } from './request-errors.js';
 
 /**
  * The routes of the monolith's saju service, with the cube's own calculation. As there, any caller may name any user and any
@@ -24,7 +24,7 @@ export function registerSajuRoutes(app: FastifyInstance, records: OwnerSajuRecor
   app.post('/calculate', async ({ body }, reply) => {
     const request = accepted(readCalculateRequest(body));
     const chart = calculateChart(request.birth);
-    if (chart.kind === 'impossible') throw new SajuRequestError(422, chart.field, chart.detail);
+    if (chart.kind === 'impossible') throw new RequestRefusal(422, chart.field, chart.detail);
     const values = newRecord(request, chart);
     if (!request.save) return sendJson(reply, writeRecord(values, chart.warnings));
     return sendJson(reply.code(201), writeRecord(await records.insert(values), chart.warnings));
@@ -69,12 +69,12 @@ function sendJson(reply: FastifyReply, text: string): FastifyReply {
 }
 
 function accepted<T>(parsed: ParsedInput<T>): T {
-  if (parsed.kind === 'refusal') throw new SajuRequestError(parsed.status, parsed.field, parsed.detail);
+  if (parsed.kind === 'refusal') throw new RequestRefusal(parsed.status, parsed.field, parsed.detail);
   return parsed.value;
 }
 
 function readId(text: string): string {
-  if (!isRecordId(text)) throw new SajuRequestError(400, 'id', 'id is not a whole number of sixty-four bits.');
+  if (!isRecordId(text)) throw new RequestRefusal(400, 'id', 'id is not a whole number of sixty-four bits.');
   return text;
 }
 

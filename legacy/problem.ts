@@ -35,7 +35,18 @@ function isAt(pattern: string, path: string): boolean {
   return new RegExp(`^${pattern.replaceAll(/:\w+/g, '[^/]+')}$`).test(path);
 }
 
-export function sendProblem(reply: FastifyReply, { status, type, detail, field }: Problem): FastifyReply {
+/** What a service says in problems of its own. */
+export interface ProblemWords {
+  readonly notFound: string;
+  readonly bodyTooLarge: string;
+}
+
+export function sendProblem(
+  reply: FastifyReply,
+  { status, type, detail, field }: Problem,
+  { notFound: missing }: ProblemWords,
+): FastifyReply {
+  const hints: Readonly<Record<string, string>> = { ...hintsOfAll, not_found: missing };
   const title = type.replaceAll('_', ' ');
   return reply
     .code(status)
@@ -52,14 +63,13 @@ export function sendProblem(reply: FastifyReply, { status, type, detail, field }
     );
 }
 
-const hints: Readonly<Record<string, string>> = {
+const hintsOfAll: Readonly<Record<string, string>> = {
   invalid_input: 'Correct the named field and send it again.',
-  not_found: 'List what exists with GET /users/{user_id}/records.',
   unexpected: 'Try again later.',
 };
 
 /** Every error leaves as a problem; the text of an unknown one never does. */
-export function registerProblems(app: FastifyInstance): void {
+export function registerProblems(app: FastifyInstance, words: ProblemWords): void {
   const served = new Map<string, string[]>();
   app.addHook('onRoute', ({ url, method }) => {
     served.set(url, [...(served.get(url) ?? []), ...[method].flat()]);
@@ -67,17 +77,17 @@ export function registerProblems(app: FastifyInstance): void {
   app.setNotFoundHandler((request, reply) => {
     const [path = ''] = request.url.split('?');
     const allow = [...served].flatMap(([pattern, methods]) => (isAt(pattern, path) ? methods : []));
-    if (allow.length === 0) return sendProblem(reply, notFound('There is no such route.'));
-    return sendProblem(reply.header('allow', allow.sort().join(', ')), wrongMethod(allow));
+    if (allow.length === 0) return sendProblem(reply, notFound('There is no such route.'), words);
+    return sendProblem(reply.header('allow', allow.sort().join(', ')), wrongMethod(allow), words);
   });
-  app.setErrorHandler((error, _, reply) => sendProblem(reply, problemOf(error)));
+  app.setErrorHandler((error, _, reply) => sendProblem(reply, problemOf(error, words), words));
 }
 
-export function problemOf(error: unknown): Problem {
+export function problemOf(error: unknown, { bodyTooLarge }: ProblemWords): Problem {
   if (error instanceof Problem) return error;
   const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
   if (status >= 400 && status < 500)
-    return new Problem(status, 'invalid_input', refusals[status] ?? refusals[400] ?? '', 'body');
+    return new Problem(status, 'invalid_input', { 413: bodyTooLarge, 415: notOfJson }[status] ?? unreadable, 'body');
   // What a server or a parser says may quote a record.
   console.error(kindAndPlace(error));
   return new Problem(500, 'unexpected', 'Something went wrong.');
@@ -92,8 +102,5 @@ function kindAndPlace(error: unknown): string {
   return [`${error.name}${code}`, ...places.slice(0, 6)].join('\n');
 }
 
-const refusals: Readonly<Record<number, string>> = {
-  400: 'The request could not be read: its body is not valid JSON, or its headers contradict it.',
-  413: 'The body is larger than 1 MiB.',
-  415: 'The body must be application/json.',
-};
+const unreadable = 'The request could not be read: its body is not valid JSON, or its headers contradict it.';
+const notOfJson = 'The body must be application/json.';

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
-import { Failure } from '../../base/failures.js';
-import { sendProblem } from '../../http/problem.js';
+import { Failure } from '../base/failures.js';
+import { sendProblem } from './problem.js';
 
-/** A refusal of the saju service: 400 for a malformed request, 422 for an impossible one. */
-export class SajuRequestError extends Failure {
+/** A refusal in the words of one of the monolith's services: 400 for a malformed request, 422 for an impossible one. */
+export class RequestRefusal extends Failure {
   constructor(
     readonly status: number,
     field: string,
@@ -14,9 +14,9 @@ export class SajuRequestError extends Failure {
 }
 
 /** Answers refusals in the monolith's words; the host answers every other error. */
-export function registerErrorHandler(app: FastifyInstance): void {
+export function registerErrorHandler(app: FastifyInstance, bodyTooLarge = 'The body is larger than 1 MiB.'): void {
   app.setErrorHandler(async (error, request, reply) => {
-    const refusal = error instanceof SajuRequestError ? error : unreadable(error);
+    const refusal = error instanceof RequestRefusal ? error : unreadable(error, bodyTooLarge);
     // The error handler of the enclosing app receives it.
     if (refusal === undefined) throw error;
     request.log.info({ field: refusal.details.field, status: refusal.status }, 'request refused');
@@ -24,18 +24,15 @@ export function registerErrorHandler(app: FastifyInstance): void {
   });
 }
 
-const sentences: Readonly<Record<number, string>> = {
-  413: 'The body is larger than 1 MiB.',
-  415: 'The body must be application/json.',
-};
-const notJson = 'The request could not be read: its body is not valid JSON, or its headers contradict it.';
+export const notJson = 'The request could not be read: its body is not valid JSON, or its headers contradict it.';
 
 /** Fastify's own errors of parsing. */
-function unreadable(error: unknown): SajuRequestError | undefined {
+function unreadable(error: unknown, bodyTooLarge: string): RequestRefusal | undefined {
   if (error instanceof Failure || !(error instanceof Error) || !('statusCode' in error)) return undefined;
   const status = Number(error.statusCode);
   if (!(status >= 400 && status < 500)) return undefined;
-  return new SajuRequestError(status, 'body', sentences[status] ?? notJson);
+  const sentences: Readonly<Record<number, string>> = { 413: bodyTooLarge, 415: 'The body must be application/json.' };
+  return new RequestRefusal(status, 'body', sentences[status] ?? notJson);
 }
 
 /**
@@ -49,7 +46,7 @@ export function registerBodies(app: FastifyInstance): void {
     try {
       done(null, body === '' ? undefined : JSON.parse(String(body)));
     } catch {
-      done(new SajuRequestError(400, 'body', notJson));
+      done(new RequestRefusal(400, 'body', notJson));
     }
   });
 }
