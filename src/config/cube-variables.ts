@@ -1,6 +1,7 @@
-import type { cubes } from '../domain/catalog.js';
+import type { CubeId, cubes } from '../domain/catalog.js';
 import {
   byServedCube,
+  cubeIdOf,
   legacyUrlVariable,
   type ServedCube,
   type ServedCubeId,
@@ -14,16 +15,27 @@ import { type Variable, variable } from './variable.js';
 /** The variables of every cube that has a legacy twin, by the catalogue: a cube that is added there has them all. */
 
 const monolithCallers = ['control-worker', 'api-gateway-cube'] as const;
+/** The cube that passes on to its legacy twin what it does not serve itself. */
+const passingCube = 'ai-cube' satisfies CubeId;
 const commandLine = ['command-line'] as const;
 
 /** One of the monolith's services is called by what has its URL. */
 export const legacyUrlVariables = Object.fromEntries(
   trafficNames.map((name) => [legacyUrlVariable(name), legacyServiceVariable(name)]),
-) as Readonly<Record<ReturnType<typeof legacyUrlVariable<TrafficName>>, ReturnType<typeof legacyServiceVariable>>>;
+) as unknown as {
+  readonly [Name in ReturnType<typeof legacyUrlVariable<TrafficName>>]: Variable<
+    string,
+    readonly [
+      ...typeof monolithCallers,
+      ...(Name extends 'LEGACY_AI_URL' ? readonly [typeof passingCube] : readonly []),
+    ]
+  >;
+};
 
 function legacyServiceVariable(name: TrafficName) {
   const hasStandIn = servedCubes.some(({ trafficName }) => trafficName === name);
-  return variable(`URL of the monolith's ${name} service`, parseOrigin, monolithCallers, {
+  const passing: readonly CubeId[] = cubeIdOf(name) === passingCube ? [passingCube] : [];
+  return variable(`URL of the monolith's ${name} service`, parseOrigin, [...monolithCallers, ...passing], {
     fallback: '',
     sources: hasStandIn ? ['caller', 'stack'] : ['caller'],
     ...(hasStandIn ? { note: 'left out, `up` starts a stand-in' } : {}),

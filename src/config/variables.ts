@@ -24,7 +24,15 @@ import {
   parseSecret,
   parseTls,
 } from './parsers/credentials.js';
-import { parseCount, parseDays, parseInstances, parseRate, parseSeconds, parseUserId } from './parsers/numbers.js';
+import {
+  parseCount,
+  parseDays,
+  parseInstances,
+  parseMebibytes,
+  parseRate,
+  parseSeconds,
+  parseUserId,
+} from './parsers/numbers.js';
 import { parseCrashPoint, parseLogLevel, parseName, parsePath, parseStorage, parseSwitch } from './parsers/words.js';
 import { type Reader, type Source, type Variable, variable } from './variable.js';
 
@@ -128,6 +136,18 @@ const variables = {
     parseStorage,
     ['bulk-worker', 'ai-cube'],
     { fallback: '', sources: stack, note: 'one for all programs; left out, `up` sets one in `CUBESHIFT_HOME`' },
+  ),
+  AI_CUBE_MODELS_MIB: variable(
+    'resident memory, in MiB, of all processes with models that an AI cube keeps loaded; beyond it the least recently used leave',
+    parseMebibytes,
+    ['ai-cube'],
+    { fallback: 1024, sources: caller },
+  ),
+  AI_CUBE_PROCESS_MIB: variable(
+    'resident memory, in MiB, past which an AI cube replaces a process with a model',
+    parseMebibytes,
+    ['ai-cube'],
+    { fallback: 512, sources: caller },
   ),
   CUBE_DATABASE_URL: variable('PostgreSQL URL of the cubes', parsePostgresUrl, [...temporal, ...served], {
     sources: either,

@@ -15,6 +15,11 @@ export function parseInstances(value: string): number {
   return Number(value);
 }
 
+export function parseMebibytes(value: string): number {
+  if (!/^[1-9]\d{1,6}$/.test(value)) throw new Error('must be a whole number of MiB, 10 to 9999999');
+  return Number(value);
+}
+
 export function parseRate(value: string): number {
   if (!/^\d{1,6}$/.test(value)) throw new Error('must be a whole number of requests, 0 to 999999');
   return Number(value);

@@ -1,0 +1,209 @@
+import { Failure } from '../base/failures.js';
+import type { LoadFailure } from './messages.js';
+import { type ModelProcess, type ModelProcessLimits, startModelProcess } from './model-process.js';
+import type { EndReason } from './run-failure.js';
+import { type BatchingOptions, loadWarmModel, type WarmModel } from './warm-model.js';
+
+export interface ModelPoolOptions extends BatchingOptions {
+  readonly process: ModelProcessLimits;
+  /** Of all processes together: beyond it the models that were used least recently leave. */
+  readonly maxResidentBytes: number;
+  readonly observer: ModelPoolObserver;
+}
+
+/** What happens in a pool, by the name of the model. */
+export interface ModelPoolObserver {
+  batch(model: string, rows: number): void;
+  evicted(model: string): void;
+  /** Its process ended, or could not load it. */
+  failed(model: string, reason: EndReason | LoadFailure['kind']): void;
+}
+
+/** A version of a model: what is loaded under its key never changes. */
+export interface ModelVersion {
+  readonly key: string;
+  /** For metrics. */
+  readonly model: string;
+  /** Runs `work` with a file that holds the graph, its external data in the same folder; both may be gone afterwards. */
+  readonly withFile: <T>(work: (file: string) => Promise<T>) => Promise<T>;
+}
+
+const firstRetryMillis = 500;
+const maxRetryMillis = 30_000;
+/** A process that served for so long before it failed was no failure of the last attempt. */
+const steadyMillis = 60_000;
+const trimEveryMillis = 1000;
+
+/**
+ * Models that are kept loaded, each version in a process of its own: one that crashes, hangs or grows past its limit fails its own
+ * requests and no others. Its next process starts with the first request after a delay, which doubles from failure to failure.
+ */
+export class ModelPool {
+  private readonly slots = new Map<string, Slot>();
+  private readonly trimming: NodeJS.Timeout;
+
+  constructor(private readonly options: ModelPoolOptions) {
+    this.trimming = setInterval(() => this.trim(), trimEveryMillis).unref();
+  }
+
+  /**
+   * Runs `work` with the version, loaded if it was not; it stays loaded until `work` has ended. Throws `upstream_unavailable` while it
+   * cannot be loaded, and what `work` throws.
+   */
+  async use<T>(version: ModelVersion, work: (model: WarmModel) => Promise<T>): Promise<T> {
+    const slot = this.slotOf(version);
+    slot.users += 1;
+    slot.usedAt = performance.now();
+    try {
+      return await work(await slot.warm(version));
+    } finally {
+      slot.users -= 1;
+      if (slot.isRetired && slot.users === 0) await this.drop(version.key, slot);
+    }
+  }
+
+  /** The version is used no more: its process ends with its last request. */
+  async retire(key: string): Promise<void> {
+    const slot = this.slots.get(key);
+    if (slot === undefined) return;
+    slot.isRetired = true;
+    if (slot.users === 0) await this.drop(key, slot);
+  }
+
+  /** The loaded models with the resident sizes of their processes. */
+  loaded(): readonly { readonly model: string; readonly bytes: number }[] {
+    return [...this.slots.values()]
+      .filter(({ isLoaded }) => isLoaded)
+      .map(({ model, residentBytes }) => ({ model, bytes: residentBytes }));
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.trimming);
+    await Promise.all([...this.slots].map(([key, slot]) => this.drop(key, slot)));
+  }
+
+  private slotOf({ key, model }: ModelVersion): Slot {
+    const known = this.slots.get(key);
+    if (known !== undefined && !known.isRetired) return known;
+    const made = new Slot(model, this.options, () => this.trim());
+    this.slots.set(key, made);
+    return made;
+  }
+
+  private async drop(key: string, slot: Slot): Promise<void> {
+    if (this.slots.get(key) === slot) this.slots.delete(key);
+    await slot.close();
+  }
+
+  /** Ends idle processes, the least recently used first, until the others are within the limit. */
+  private trim(): void {
+    const byUse = [...this.slots].sort(([, a], [, b]) => a.usedAt - b.usedAt);
+    let bytes = byUse.reduce((sum, [, { residentBytes }]) => sum + residentBytes, 0);
+    for (const [, slot] of byUse.slice(0, -1)) {
+      if (bytes <= this.options.maxResidentBytes) return;
+      if (slot.users > 0 || !slot.isLoaded) continue;
+      bytes -= slot.residentBytes;
+      this.options.observer.evicted(slot.model);
+      void slot.close();
+    }
+  }
+}
+
+/** One version, with its process while it has one. */
+class Slot {
+  users = 0;
+  usedAt = 0;
+  isRetired = false;
+  private process: ModelProcess | undefined;
+  private warming: Promise<WarmModel> | undefined;
+  private failures = 0;
+  private retryAt = 0;
+  private startedAt = 0;
+  private hasLoaded = false;
+
+  constructor(
+    readonly model: string,
+    private readonly options: ModelPoolOptions,
+    private readonly onLoaded: () => void,
+  ) {}
+
+  get isLoaded(): boolean {
+    return this.hasLoaded;
+  }
+
+  get residentBytes(): number {
+    return this.process?.residentBytes() ?? 0;
+  }
+
+  warm(version: ModelVersion): Promise<WarmModel> {
+    const wait = this.retryAt - performance.now();
+    if (this.warming === undefined && wait > 0) return Promise.reject(this.unavailable(wait));
+    if (this.warming === undefined) {
+      const warming = this.load(version);
+      this.warming = warming;
+      warming.catch(() => {
+        if (this.warming === warming) this.forget();
+      });
+    }
+    return this.warming;
+  }
+
+  async close(): Promise<void> {
+    const { process } = this;
+    this.forget();
+    await process?.close();
+  }
+
+  private async load(version: ModelVersion): Promise<WarmModel> {
+    this.startedAt = performance.now();
+    return version.withFile(async (file) => {
+      const process = startModelProcess(this.options.process);
+      this.process = process;
+      this.watch(process);
+      const warm = await loadWarmModel(process, file, this.options, (rows) =>
+        this.options.observer.batch(this.model, rows),
+      );
+      if ('kind' in warm) {
+        this.fail(warm.kind, process);
+        await process.close();
+        throw this.unavailable(this.retryAt - performance.now());
+      }
+      // It may have been closed meanwhile; then its first run says so.
+      if (this.process === process) {
+        this.hasLoaded = true;
+        this.onLoaded();
+      }
+      return warm;
+    });
+  }
+
+  private watch(process: ModelProcess): void {
+    void process.ended.then((reason) => {
+      if (reason !== 'closed') this.fail(reason, process);
+    });
+  }
+
+  private fail(reason: EndReason | LoadFailure['kind'], process: ModelProcess): void {
+    // Of a load that failed because the process ended both say so: the first counts.
+    if (this.process !== process) return;
+    const now = performance.now();
+    this.failures = now - this.startedAt > steadyMillis ? 1 : this.failures + 1;
+    const delay = Math.min(maxRetryMillis, firstRetryMillis * 2 ** (this.failures - 1));
+    this.retryAt = now + delay * (0.75 + Math.random() / 2);
+    this.forget();
+    this.options.observer.failed(this.model, reason);
+  }
+
+  private forget(): void {
+    this.process = undefined;
+    this.warming = undefined;
+    this.hasLoaded = false;
+  }
+
+  private unavailable(waitMillis: number): Failure {
+    return new Failure('upstream_unavailable', 'The model cannot be run now.', {
+      safe: 'No prediction was made; other models are served.',
+      hint: `Try again in ${Math.max(1, Math.ceil(waitMillis / 1000))} s.`,
+    });
+  }
+}

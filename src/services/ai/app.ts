@@ -1,0 +1,48 @@
+import { predictionLimits } from '../../domain/models/prediction.js';
+import { buildCube, type CubeApp, type CubeOptions } from '../../http/cube.js';
+import { ModelPool, type ModelPoolOptions } from '../../models/model-pool.js';
+import type { BlobStore } from '../../storage/blob-store.js';
+import type { LegacyFolder } from '../../storage/inside-folder.js';
+import type { LegacyCalls } from './legacy-calls.js';
+import { keyOf, storedModelFiles } from './model-files.js';
+import { ModelMetrics } from './model-metrics.js';
+import type { ModelRecords } from './model-records.js';
+import { registerAiRoutes } from './routes.js';
+import { ServingVersions } from './serving-versions.js';
+
+/** The options of the AI cube: those of every cube, and where its models come from. */
+export interface AiCubeOptions
+  extends Omit<CubeOptions, 'permission' | 'bodyLimit' | 'translate' | 'tryWrite' | 'moreMetrics'> {
+  readonly records: ModelRecords;
+  readonly store: BlobStore;
+  /** Legacy's folder of models. */
+  readonly folder: LegacyFolder;
+  readonly legacy: LegacyCalls;
+  readonly models: Omit<ModelPoolOptions, 'observer'>;
+}
+
+/** The AI cube without its listener. Its processes end when it is closed. */
+export async function buildAiCube({
+  records,
+  store,
+  folder,
+  legacy,
+  models,
+  ...options
+}: AiCubeOptions): Promise<CubeApp> {
+  const metrics = new ModelMetrics();
+  const pool = new ModelPool({ ...models, observer: metrics });
+  const app = await buildCube({
+    ...options,
+    permission: 'ai:call',
+    bodyLimit: predictionLimits.maxBodyBytes,
+    moreMetrics: { collect: (registry) => metrics.collect(registry, pool) },
+  });
+  const serving = new ServingVersions(records, folder, ({ id }) => void pool.retire(keyOf(id)));
+  const files = storedModelFiles(store);
+  await app.register(async (routes) =>
+    registerAiRoutes(routes, { records, serving, pool, files, legacy, metrics, limits: predictionLimits }, app.cube),
+  );
+  app.addHook('onClose', () => pool.close());
+  return app;
+}

@@ -1,0 +1,55 @@
+import type { FastifyReply } from 'fastify';
+import { callUpstream } from '../../upstream/call.js';
+import { connectEndpoint } from '../../upstream/connections.js';
+import { deadlineHeader } from '../../upstream/deadline.js';
+import { Upstream } from '../../upstream/upstream.js';
+
+const limitMillis = 30_000;
+const maxResponseBytes = 256 * 1024 * 1024;
+
+/** Passes requests on to the monolith's service. */
+export interface LegacyCalls {
+  /** Sends legacy's response to this request. Throws the failures of `callUpstream`. */
+  passOn(reply: FastifyReply, body: string | undefined): Promise<FastifyReply>;
+  close(): Promise<void>;
+}
+
+export function createLegacyCalls(url: string): LegacyCalls {
+  const endpoints = [{ id: 'legacy', url }];
+  const upstream = new Upstream({
+    endpoints: () => endpoints,
+    connect: (at) => connectEndpoint(at, { connectMillis: 1000, perEndpoint: 64 }),
+    usesBreakers: false,
+    sendsCallIds: false,
+    maxOutstanding: 1024,
+    now: () => performance.now(),
+    random: Math.random,
+  });
+  return {
+    async passOn(reply, body) {
+      const { request } = reply;
+      const traceparent = reply.getHeader('traceparent');
+      const { 'content-type': type, [deadlineHeader]: deadline } = request.headers;
+      const left = typeof deadline === 'string' && /^\d{1,9}$/.test(deadline) ? Number(deadline) : limitMillis;
+      const response = await callUpstream(upstream, {
+        method: request.method,
+        path: request.url,
+        route: request.routeOptions.url ?? '',
+        headers: [
+          'x-request-id',
+          request.id,
+          ...(typeof traceparent === 'string' ? ['traceparent', traceparent] : []),
+          ...(type === undefined ? [] : ['content-type', type]),
+        ],
+        ...(body === undefined ? {} : { body: Buffer.from(body) }),
+        limitMillis: Math.max(1, Math.min(limitMillis, left - reply.elapsedTime)),
+        maxResponseBytes,
+      });
+      reply.code(response.status);
+      for (const [at, name] of response.headers.entries())
+        if (at % 2 === 0 && name.toLowerCase() === 'content-type') reply.header(name, response.headers[at + 1]);
+      return reply.send(response.body);
+    },
+    close: () => upstream.destroy(),
+  };
+}
