@@ -4,6 +4,7 @@ import {
   compareResponses,
   isIgnored,
   type ShadowRule,
+  type TolerantField,
 } from '../domain/traffic/shadow-comparison.js';
 import { ShadowCounts } from './shadow-counts.js';
 
@@ -25,6 +26,8 @@ export interface ClientResponse {
 export interface ShadowOptions<R extends ShadowRequest> {
   /** Sends the request to one side; rejects without a response within the limits. */
   readonly fetchResponse: (side: Side, request: R, limits: ResponseLimits) => Promise<ComparableResponse>;
+  /** Which numbers of a response may differ a little; rejects where that cannot be read now: then nothing is compared. */
+  readonly tolerantField: (request: R, limits: ResponseLimits) => Promise<TolerantField | undefined>;
   /** The number of requests of clients in flight. */
   readonly inFlight: () => number;
   readonly rules: readonly ShadowRule[];
@@ -59,7 +62,7 @@ const [minMillis, unknownMillis, maxMillis] = [50, 1000, 5000];
  * the data changed in between.
  */
 export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>): Shadow<R> {
-  const { fetchResponse, inFlight, rules, clock } = options;
+  const { fetchResponse, tolerantField, inFlight, rules, clock } = options;
   const counts = new ShadowCounts();
   const durations = new Map<string, RecentDurations>();
   let running = 0;
@@ -67,16 +70,19 @@ export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>)
   const compareSides = async (request: R, limits: ResponseLimits) => {
     const ofRoute = counts.of(request.cube, request.route);
     const call = (side: Side) => fetchResponse(side, request, limits).catch(() => null);
-    const legacy = await call('legacy');
+    const tolerant = await tolerantField(request, limits).catch(() => null);
+    const legacy = tolerant === null ? null : await call('legacy');
     const cube = legacy === null ? null : await call('cube');
     const legacyAgain = cube === null ? null : await call('legacy');
-    if (legacy === null || cube === null || legacyAgain === null) {
+    if (tolerant === null || legacy === null || cube === null || legacyAgain === null) {
       ofRoute.skipped[legacy !== null && cube === null ? 'new_failed' : 'old_failed'] += 1;
       return;
     }
     const at = clock().toISOString();
     const significant = (one: ComparableResponse, other: ComparableResponse) =>
-      compareResponses(one, other)?.filter(({ field }) => !isIgnored(rules, request.route, field, at.slice(0, 10)));
+      compareResponses(one, other, tolerant)?.filter(
+        ({ field }) => !isIgnored(rules, request.route, field, at.slice(0, 10)),
+      );
     const [noisy, different] = [significant(legacy, legacyAgain), significant(legacyAgain, cube)];
     if (noisy === undefined || different === undefined) {
       ofRoute.skipped.too_nested++;

@@ -147,3 +147,48 @@ test("a cube's token stays with cubes in comparisons too", async () => {
   expect(cube.seen.map(({ headers }) => headers.authorization)).toEqual(cube.seen.map(() => authorization));
   expect(legacy.seen.map(({ headers }) => headers.authorization)).toEqual(legacy.seen.map(() => undefined));
 });
+
+test('compares predictions within the tolerance that the model declares in legacy, and finds what is beyond', async () => {
+  const side =
+    (scores: Readonly<Record<string, number>>): Answer =>
+    (req, res) => {
+      const [, , name = '', predict] = req.url?.split('/') ?? [];
+      if (predict === undefined)
+        sendJson(res, { id: 1, name, metrics: name === 'plain' ? null : { tolerance: { absolute: 0.05 } } });
+      else sendJson(res, { model: name, version: '1', outputs: [{ label: 'a', score: scores[name] }] });
+    };
+  const legacy = await TestUpstream.start('legacy', side({ close: 0.5, apart: 0.5, plain: 0.5 }));
+  const cube = await TestUpstream.start('cube', side({ close: 0.54, apart: 0.56, plain: 0.501 }));
+  const gateway = await startGateway({
+    legacy: { ai: legacy.url },
+    cubes: [['ai-cube', [cube.endpoint]]],
+    shadow: true,
+  });
+  stops.push(
+    () => legacy.stop(),
+    () => cube.stop(),
+    () => gateway.stop(),
+  );
+  const route = 'cube="ai",route="/api/ai/models/:name/predict"';
+  const predict = async (name: string, count: number) => {
+    const init = { method: 'POST', body: '{"inputs":[1]}', headers: { 'content-type': 'application/json' } };
+    await (await ask(gateway, `/api/ai/models/${name}/predict`, init)).text();
+    await until(
+      'the comparison',
+      async () => (await counter(gateway, `gateway_shadow_compared_total{${route}}`)) === count,
+    );
+  };
+  const mismatched = () => counter(gateway, `gateway_shadow_mismatched_total{${route},field="body.outputs[].score"}`);
+  await predict('close', 1);
+  expect(await mismatched()).toBe(0);
+  await predict('apart', 2);
+  await until('the mismatch', async () => (await mismatched()) === 1);
+  // A model that declares none is compared within a hundred thousandth.
+  await predict('plain', 3);
+  await until('the mismatch', async () => (await mismatched()) === 2);
+  // Looked up once in five seconds, and as a shadow request.
+  await predict('close', 4);
+  const lookups = legacy.seen.filter(({ url }) => url === '/models/close');
+  expect(lookups).toHaveLength(1);
+  expect(lookups[0]?.headers).toMatchObject({ 'x-cube-shadow': '1', 'x-user-id': 'user-1' });
+});

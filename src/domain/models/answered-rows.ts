@@ -41,7 +41,8 @@ export function areClose(found: readonly number[], expected: readonly number[], 
   );
 }
 
-function isClose(found: number, expected: number, { absolute, relative }: Tolerance): boolean {
+/** Whether one part of the tolerance is met. */
+export function isClose(found: number, expected: number, { absolute, relative }: Tolerance): boolean {
   const difference = Math.abs(found - expected);
   return difference <= absolute || difference <= relative * Math.abs(expected);
 }

@@ -1,3 +1,6 @@
+import { isClose } from '../models/answered-rows.js';
+import type { Tolerance } from '../models/metrics.js';
+
 /** Two answers to one question, compared field by field. Pure. */
 
 export interface ComparableResponse {
@@ -29,6 +32,12 @@ export interface ShadowRule {
   readonly expires: string;
 }
 
+/** Numbers that may differ a little: those below a field, by a tolerance of `one`'s value. */
+export interface TolerantField {
+  readonly field: string;
+  readonly tolerance: Tolerance;
+}
+
 /** No answer of ours comes near: a larger one would take the stack, or the time, of the code that walks through it. */
 const deepest = 64;
 const maxNodes = 10_000;
@@ -43,11 +52,13 @@ type Value = Tree | typeof missing;
  * What differs. Significant are the status, the type of a value, null against missing, the order of arrays, and how a
  * number is written (`1` is not `1.0`, and no digit of a large one is lost); the order of an object's keys is not.
  * Where the status differs nothing else is compared. Undefined for two that cannot be compared, since both are nested too
- * deeply or hold too much; where one alone does, they differ.
+ * deeply or hold too much; where one alone does, they differ. Numbers below a tolerant field are equal within its tolerance, however
+ * they are written.
  */
 export function compareResponses(
   one: ComparableResponse,
   other: ComparableResponse,
+  tolerant?: TolerantField,
 ): readonly Difference[] | undefined {
   if (one.status !== other.status) return [{ field: 'status', one: String(one.status), other: String(other.status) }];
   const differences: Difference[] = [];
@@ -64,18 +75,13 @@ export function compareResponses(
   const [tree, otherTree] = [treeOf(one.body), treeOf(other.body)];
   if (tree === undefined || otherTree === undefined)
     differences.push({ field: 'body', one: show(mark(one.body)), other: show(mark(other.body)) });
-  else compare('body', tree, otherTree, differences);
+  else compare('body', tree, otherTree, differences, tolerant);
   return differences;
 }
 
 /** Whether a rule that holds on this day leaves the field out. */
 export function isIgnored(rules: readonly ShadowRule[], route: string, field: string, today: string): boolean {
-  return rules.some(
-    (rule) =>
-      rule.route === route &&
-      rule.expires >= today &&
-      (field === rule.field || field.startsWith(`${rule.field}.`) || field.startsWith(`${rule.field}[`)),
-  );
+  return rules.some((rule) => rule.route === route && rule.expires >= today && isWithin(field, rule.field));
 }
 
 /** Whether a text, taken for JSON, holds more than is walked through; what is no JSON is compared as text, and may be. */
@@ -101,15 +107,37 @@ function endOfString(text: string, start: number): number {
   return place;
 }
 
-function compare(field: string, one: Value, other: Value, differences: Difference[]): void {
+function compare(
+  field: string,
+  one: Value,
+  other: Value,
+  differences: Difference[],
+  tolerant: TolerantField | undefined,
+): void {
   if (Array.isArray(one) && Array.isArray(other)) {
     if (one.length !== other.length) differences.push({ field: `${field}[]`, one: show(one), other: show(other) });
     for (let place = 0; place < Math.min(one.length, other.length); place++)
-      compare(`${field}[]`, one[place] ?? null, other[place] ?? null, differences);
+      compare(`${field}[]`, one[place] ?? null, other[place] ?? null, differences, tolerant);
   } else if (isObject(one) && isObject(other)) {
     for (const key of new Set([...Object.keys(one), ...Object.keys(other)]))
-      compare(`${field}.${key.slice(1)}`, valueAt(one, key), valueAt(other, key), differences);
-  } else if (one !== other) differences.push({ field, one: show(one), other: show(other) });
+      compare(`${field}.${key.slice(1)}`, valueAt(one, key), valueAt(other, key), differences, tolerant);
+  } else if (one !== other && !(tolerant !== undefined && areClose(field, one, other, tolerant)))
+    differences.push({ field, one: show(one), other: show(other) });
+}
+
+/** Of two numbers, by their text. */
+function areClose(place: string, one: Value, other: Value, { field, tolerance }: TolerantField): boolean {
+  if (!isWithin(place, field)) return false;
+  return isNumber(one) && isNumber(other) && isClose(Number(other), Number(one), tolerance);
+}
+
+function isNumber(value: Value): value is string {
+  return typeof value === 'string' && !value.startsWith(stringMark);
+}
+
+/** Whether a place is the field, or below it. */
+function isWithin(place: string, field: string): boolean {
+  return place === field || place.startsWith(`${field}.`) || place.startsWith(`${field}[`);
 }
 
 function valueAt(object: { readonly [key: string]: Tree }, key: string): Value {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Side } from '../../../src/domain/side.js';
-import type { ComparableResponse, ShadowRule } from '../../../src/domain/traffic/shadow-comparison.js';
+import type { ComparableResponse, ShadowRule, TolerantField } from '../../../src/domain/traffic/shadow-comparison.js';
 import { createShadow, type ResponseLimits } from '../../../src/traffic/shadow.js';
 import { parseShadowRules } from '../../../src/traffic/shadow-rules.js';
 
@@ -15,11 +15,17 @@ const json = (value: unknown): ComparableResponse => ({
 /** A shadow over two sides that answer by turns; `count` comparisons one after the other. */
 async function compare(
   answer: (side: Side, turn: number, limits: ResponseLimits) => ComparableResponse | Promise<ComparableResponse>,
-  { count = 1, rules = [] as readonly ShadowRule[], inFlight = 1 } = {},
+  {
+    count = 1,
+    rules = [] as readonly ShadowRule[],
+    inFlight = 1,
+    tolerantField = async (): Promise<TolerantField | undefined> => undefined,
+  } = {},
 ) {
   const turns = { legacy: 0, cube: 0 };
   const shadow = createShadow({
     fetchResponse: async (side, _request, limits) => answer(side, turns[side]++, limits),
+    tolerantField,
     inFlight: () => inFlight,
     rules,
     clock: () => new Date('2027-01-01T00:00:00Z'),
@@ -98,6 +104,7 @@ test('a twentieth of what is in flight is compared at a time, at least one, and 
   ] as const) {
     const shadow = createShadow({
       fetchResponse: () => new Promise<ComparableResponse>(() => undefined),
+      tolerantField: async () => undefined,
       inFlight: () => inFlight,
       rules: [],
       clock: () => new Date(),
@@ -163,4 +170,24 @@ test('answers that are nested deeply count as not compared; one of the cube alon
   const alone = await compare((side) => (side === 'cube' ? deep : json([1])), { count: 3 });
   expect(alone.counts).toMatchObject({ compared: 3, skipped: { too_nested: 0 } });
   expect(alone.field('body')).toBe(3);
+});
+
+test('numbers of a tolerant field differ beyond its tolerance alone, and others by a digit', async () => {
+  const tolerantField = async () => ({ field: 'body.outputs', tolerance: { absolute: 0.01, relative: 0 } });
+  const answer = (score: number, id = 1) => json({ id, outputs: [{ label: 'a', score: [score, 1] }] });
+  const close = await compare((side) => answer(side === 'cube' ? 0.509 : 0.5), { tolerantField });
+  expect(close.counts).toMatchObject({ compared: 1, raced: 0 });
+  expect(close.counts?.fields.size).toBe(0);
+  const apart = await compare((side) => answer(side === 'cube' ? 0.511 : 0.5), { tolerantField });
+  expect(apart.field('body.outputs[].score[]')).toBe(1);
+  const elsewhere = await compare((side) => answer(0.5, side === 'cube' ? 1.001 : 1), { tolerantField });
+  expect(elsewhere.field('body.id')).toBe(1);
+});
+
+test('nothing is compared while it is not known what may differ', async () => {
+  const tolerantField = async () => {
+    throw new Error('away');
+  };
+  const { counts } = await compare(() => json({}), { tolerantField });
+  expect(counts).toMatchObject({ compared: 0, skipped: { old_failed: 1 } });
 });

@@ -59,6 +59,7 @@ function considerShadow(
       requestId: request.requestId,
       method,
       target: request.target,
+      predicts: route.predicts,
       headersFor: (side) => headersFor(request, side),
       body,
     },

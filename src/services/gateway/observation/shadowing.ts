@@ -1,14 +1,17 @@
 import type { Side } from '../../../domain/side.js';
 import type { ComparableResponse, ShadowRule } from '../../../domain/traffic/shadow-comparison.js';
 import { createShadow, type ResponseLimits, type Shadow, type ShadowRequest } from '../../../traffic/shadow.js';
-import { callUpstream } from '../../../upstream/call.js';
+import { type Call, callUpstream } from '../../../upstream/call.js';
 import type { Upstream } from '../../../upstream/upstream.js';
 import { family } from './metrics.js';
+import { ModelTolerances } from './model-tolerances.js';
 
 /** A request of a client that may be repeated at both sides. */
 export interface GatewayShadowRequest extends ShadowRequest {
   readonly method: string;
   readonly target: string;
+  /** Whether the response is a prediction of the model that the path names. */
+  readonly predicts: boolean;
   /** Names and values in turn. */
   readonly headersFor: (side: Side) => readonly string[];
   readonly body: Buffer | null;
@@ -25,31 +28,35 @@ export interface ShadowingOptions {
 /** Shadow comparison of the two sides of cubes by requests of this gateway's clients. */
 export function createShadowing(options: ShadowingOptions): Shadow<GatewayShadowRequest> {
   const { sides, inFlight, hopToken, rules } = options;
-  const fetchResponse = async (
-    side: Side,
-    request: GatewayShadowRequest,
-    limits: ResponseLimits,
-  ): Promise<ComparableResponse> => {
+  const call = (side: Side, request: GatewayShadowRequest, what: CalledOnce, limits: ResponseLimits) => {
     const upstream = sides.get(request.cube)?.[side];
     if (!upstream) throw new Error('this side is not there');
     const headers = withoutConditionals(request.headersFor(side));
     headers.push('x-cube-shadow', '1');
     if (side === 'cube') headers.push('x-cube-token', hopToken(request.cube));
-    const answer = await callUpstream(upstream, {
-      method: request.method,
-      path: request.target,
-      route: request.route,
-      headers,
-      ...(request.body === null ? {} : { body: request.body }),
-      limitMillis: limits.millis,
-      maxResponseBytes: limits.bytes,
-    });
+    const { millis: limitMillis, bytes: maxResponseBytes } = limits;
+    return callUpstream(upstream, { ...what, headers, limitMillis, maxResponseBytes });
+  };
+  const fetchResponse = async (
+    side: Side,
+    request: GatewayShadowRequest,
+    limits: ResponseLimits,
+  ): Promise<ComparableResponse> => {
+    const { method, target: path, route, body } = request;
+    const answer = await call(side, request, { method, path, route, ...(body === null ? {} : { body }) }, limits);
     const index = answer.headers.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'content-type');
     const [type = ''] = index === -1 ? [] : (answer.headers[index + 1] ?? '').split(';');
     return { status: answer.status, contentType: type.trim().toLowerCase(), body: answer.body.toString('utf8') };
   };
-  return createShadow({ fetchResponse, inFlight, rules, clock: () => new Date() });
+  const tolerances = new ModelTolerances(async (path, request, limits) => {
+    const route = request.route.replace(/\/predict$/, '');
+    const { status, body } = await call('legacy', request, { method: 'GET', path, route }, limits);
+    return { status, body: body.toString('utf8') };
+  });
+  return createShadow({ fetchResponse, tolerantField: tolerances.of, inFlight, rules, clock: () => new Date() });
 }
+
+type CalledOnce = Pick<Call, 'method' | 'path' | 'route' | 'body'>;
 
 /** Without the headers that lead to a compressed, partial or empty response. */
 function withoutConditionals(headers: readonly string[]): string[] {

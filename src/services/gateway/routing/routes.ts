@@ -11,6 +11,8 @@ export interface RouteRule {
   readonly cacheable: boolean;
   /** Whether a shadow request has no effect. */
   readonly shadowable: boolean;
+  /** Whether responses are predictions of the model that the path names: their numbers are compared within its tolerance. */
+  readonly predicts: boolean;
   /** Whether bodies are files, without limits of size and total time. */
   readonly carriesFiles: boolean;
   /** Non-standard request headers that its service reads, in lower case: the gateway forwards no others. */
@@ -42,7 +44,7 @@ const rules: Readonly<Record<TrafficName, readonly RouteRule[]>> = {
   ai: [
     rule(['GET', 'HEAD'], '/models', 'reads', { cacheable: true, shadowable: true }),
     rule(['GET', 'HEAD'], '/models/:name', 'reads', { cacheable: true, shadowable: true }),
-    rule(['POST'], '/models/:name/predict', 'reads', { shadowable: true }),
+    rule(['POST'], '/models/:name/predict', 'reads', { shadowable: true, predicts: true }),
   ],
   paperwork: [
     rule(['POST'], '/files', 'writes', { carriesFiles: true, ...creation }),
@@ -134,17 +136,19 @@ function rule(
   more: {
     readonly cacheable?: boolean;
     readonly shadowable?: boolean;
+    readonly predicts?: boolean;
     readonly carriesFiles?: boolean;
     readonly headers?: readonly string[];
   } = {},
 ): RouteRule {
-  const { cacheable = false, shadowable = false, carriesFiles = false, headers = [] } = more;
+  const { cacheable = false, shadowable = false, predicts = false, carriesFiles = false, headers = [] } = more;
   return {
     methods,
     pattern,
     intent,
     cacheable,
     shadowable,
+    predicts,
     carriesFiles,
     headers: new Set([...headersOfEveryRoute, ...headers]),
   };

@@ -78,3 +78,24 @@ test.each([
 ])('%s beyond the bounds, or within them, is compared', (_what, one, other, expected) =>
   expect(fields(one, other)).toEqual(expected),
 );
+
+test('a tolerant field lets numbers differ within its tolerance, and nothing else', () => {
+  const tolerant = { field: 'body.outputs', tolerance: { absolute: 1e-5, relative: 1e-3 } };
+  const within = (one: string, other: string) =>
+    compareResponses(answer(`{"outputs":[${one}],"id":1}`), answer(`{"outputs":[${other}],"id":1}`), tolerant)?.map(
+      ({ field }) => field,
+    );
+  for (const [one, other] of [
+    ['1', '1.0'],
+    ['1000', '1000.9'],
+    ['0.000001', '0.00001'],
+    ['{"score":[2]}', '{"score":[2.001]}'],
+  ] as const)
+    expect(within(one, other)).toEqual([]);
+  expect(within('1000', '1001.1')).toEqual(['body.outputs[]']);
+  expect(within('{"score":1}', '{"score":"1"}')).toEqual(['body.outputs[].score']);
+  expect(within('"a"', '"b"')).toEqual(['body.outputs[]']);
+  expect(within('1', 'null')).toEqual(['body.outputs[]']);
+  const other = compareResponses(answer('{"id":1,"outputs_of":2}'), answer('{"id":1.0,"outputs_of":2.0}'), tolerant);
+  expect(other?.map(({ field }) => field)).toEqual(['body.id', 'body.outputs_of']);
+});
