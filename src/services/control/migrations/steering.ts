@@ -161,7 +161,7 @@ async function refuseOnceWhereLost(
 
 function ended({ kind, id, status, stage }: MigrationView, action: MigrationAction): Failure {
   return new Failure('not_at_this_stage', `${action} is not possible: the migration is ${status} at stage ${stage}.`, {
-    hint: hintOf('It accepts no further commands. Possible now', commandsAfterEnd(kind, id, status)),
+    hint: hintOf('It has ended, and accepts no further commands. Possible now', commandsAfterEnd(kind, id, status)),
     details: { actions: [] },
   });
 }
