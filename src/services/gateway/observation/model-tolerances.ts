@@ -2,12 +2,17 @@ import { LRUCache } from 'lru-cache';
 import { defaultTolerance, readTolerance, type Tolerance } from '../../../domain/models/metrics.js';
 import type { TolerantField } from '../../../domain/traffic/shadow-comparison.js';
 import type { ResponseLimits } from '../../../traffic/shadow.js';
-import type { GatewayShadowRequest } from './shadowing.js';
+
+interface PredictingRequest {
+  /** Whether the response is a prediction of the model that the path names. */
+  readonly predicts: boolean;
+  readonly target: string;
+}
 
 /** Reads a path at legacy, as the client of the request would. */
-export type ReadAtLegacy = (
+type ReadAtLegacy<R> = (
   path: string,
-  request: GatewayShadowRequest,
+  request: R,
   limits: ResponseLimits,
 ) => Promise<{ readonly status: number; readonly body: string }>;
 
@@ -16,13 +21,13 @@ const keptMillis = 5000;
 const maxModels = 1000;
 
 /** The tolerance that each model declares in legacy's row, for the comparison of predictions. */
-export class ModelTolerances {
+export class ModelTolerances<R extends PredictingRequest> {
   private readonly known = new LRUCache<string, Tolerance>({ max: maxModels, ttl: keptMillis });
 
-  constructor(private readonly read: ReadAtLegacy) {}
+  constructor(private readonly read: ReadAtLegacy<R>) {}
 
   /** Undefined for a request that predicts nothing. Rejects where legacy does not say. */
-  readonly of = async (request: GatewayShadowRequest, limits: ResponseLimits): Promise<TolerantField | undefined> => {
+  readonly of = async (request: R, limits: ResponseLimits): Promise<TolerantField | undefined> => {
     if (!request.predicts) return undefined;
     const path = request.target.replace(/\?.*$/s, '').replace(/\/predict$/, '');
     let tolerance = this.known.get(path);
@@ -33,7 +38,7 @@ export class ModelTolerances {
     return { field: 'body.outputs', tolerance };
   };
 
-  private async readTolerance(path: string, request: GatewayShadowRequest, limits: ResponseLimits): Promise<Tolerance> {
+  private async readTolerance(path: string, request: R, limits: ResponseLimits): Promise<Tolerance> {
     const { status, body } = await this.read(path, request, limits);
     // Without such a model both sides answer that; without a readable tolerance the usual one holds.
     if (status === 404) return defaultTolerance;

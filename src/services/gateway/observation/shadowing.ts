@@ -48,7 +48,7 @@ export function createShadowing(options: ShadowingOptions): Shadow<GatewayShadow
     const [type = ''] = index === -1 ? [] : (answer.headers[index + 1] ?? '').split(';');
     return { status: answer.status, contentType: type.trim().toLowerCase(), body: answer.body.toString('utf8') };
   };
-  const tolerances = new ModelTolerances(async (path, request, limits) => {
+  const tolerances = new ModelTolerances<GatewayShadowRequest>(async (path, request, limits) => {
     const route = request.route.replace(/\/predict$/, '');
     const { status, body } = await call('legacy', request, { method: 'GET', path, route }, limits);
     return { status, body: body.toString('utf8') };
