@@ -2,6 +2,7 @@ import { Failure } from '../base/failures.js';
 import type { LoadFailure } from './messages.js';
 import { type ModelProcess, type ModelProcessLimits, startModelProcess } from './model-process.js';
 import type { EndReason } from './run-failure.js';
+import { TaskQueue } from './task-queue.js';
 import { type BatchingOptions, loadWarmModel, type WarmModel } from './warm-model.js';
 
 export interface ModelPoolOptions extends BatchingOptions {
@@ -33,6 +34,8 @@ const maxRetryMillis = 30_000;
 /** A process that served for so long before it failed was no failure of the last attempt. */
 const steadyMillis = 60_000;
 const trimEveryMillis = 1000;
+/** Processes that start at the same time: more would be beyond the memory limit before the first is measured. */
+const maxLoads = 2;
 
 /**
  * Models that are kept loaded, each version in a process of its own: one that crashes, hangs or grows past its limit fails its own
@@ -40,7 +43,9 @@ const trimEveryMillis = 1000;
  */
 export class ModelPool {
   private readonly slots = new Map<string, Slot>();
+  private readonly loads = new TaskQueue(maxLoads);
   private readonly trimming: NodeJS.Timeout;
+  private isOverLimit = false;
 
   constructor(private readonly options: ModelPoolOptions) {
     this.trimming = setInterval(() => this.trim(), trimEveryMillis).unref();
@@ -59,6 +64,7 @@ export class ModelPool {
     } finally {
       slot.users -= 1;
       if (slot.isRetired && slot.users === 0) await this.drop(version.key, slot);
+      else if (this.isOverLimit) this.trim();
     }
   }
 
@@ -85,7 +91,7 @@ export class ModelPool {
   private slotOf({ key, model }: ModelVersion): Slot {
     const known = this.slots.get(key);
     if (known !== undefined && !known.isRetired) return known;
-    const made = new Slot(model, this.options, () => this.trim());
+    const made = new Slot(model, this.options, this.loads, () => this.trim());
     this.slots.set(key, made);
     return made;
   }
@@ -99,6 +105,7 @@ export class ModelPool {
   private trim(): void {
     const byUse = [...this.slots].sort(([, a], [, b]) => a.usedAt - b.usedAt);
     let bytes = byUse.reduce((sum, [, { residentBytes }]) => sum + residentBytes, 0);
+    this.isOverLimit = bytes > this.options.maxResidentBytes;
     for (const [, slot] of byUse.slice(0, -1)) {
       if (bytes <= this.options.maxResidentBytes) return;
       if (slot.users > 0 || !slot.isLoaded) continue;
@@ -124,6 +131,7 @@ class Slot {
   constructor(
     readonly model: string,
     private readonly options: ModelPoolOptions,
+    private readonly loads: TaskQueue,
     private readonly onLoaded: () => void,
   ) {}
 
@@ -139,7 +147,7 @@ class Slot {
     const wait = this.retryAt - performance.now();
     if (this.warming === undefined && wait > 0) return Promise.reject(this.unavailable(wait));
     if (this.warming === undefined) {
-      const warming = this.load(version);
+      const warming = this.loads.run(() => this.load(version));
       this.warming = warming;
       warming.catch(() => {
         if (this.warming === warming) this.forget();

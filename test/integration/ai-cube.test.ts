@@ -196,11 +196,15 @@ describe('a process of a model', () => {
       expect(await predict(name, [[0, 0, 0, 0]])).toMatchObject({ status: 200 });
       expect(await predict('a', [[0, 0, 0, 0]])).toMatchObject({ status: 200 });
     }
+    expect(await count('ai_cube_model_evictions_total', { model: 'b' })).toBe(1);
+    expect(await count('ai_cube_model_evictions_total', { model: 'a' })).toBe(0);
+    const together = await Promise.all(
+      names.flatMap((name) => [predict(name, [[0, 0, 0, 0]]), predict(name, [[0, 0, 0, 0]])]),
+    );
+    expect(together.map(({ status }) => status)).toEqual(together.map(() => 200));
     await expect
       .poll(() => count('ai_cube_model_resident_bytes', {}), { timeout: 5000 })
       .toBeLessThanOrEqual(250 * mebibyte);
-    expect(await count('ai_cube_model_evictions_total', { model: 'b' })).toBe(1);
-    expect(await count('ai_cube_model_evictions_total', { model: 'a' })).toBe(0);
     expect(await predict('b', [[1, 1, 1, 1]])).toMatchObject({ status: 200, body: { outputs: [{ y: [2, 2, 2, 2] }] } });
   });
 });
