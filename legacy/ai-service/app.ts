@@ -101,6 +101,7 @@ function cannotRun(): Problem {
   return new Problem(503, 'upstream_unavailable', 'The model cannot be run now.');
 }
 
+/** Nothing of models is cached: a row, or the version that computes, may change at any time. */
 function sendJson(reply: FastifyReply, text: string): FastifyReply {
-  return reply.type('application/json; charset=utf-8').send(text);
+  return reply.type('application/json; charset=utf-8').header('cache-control', 'no-store').send(text);
 }

@@ -7,6 +7,9 @@ import { Upstream } from '../../upstream/upstream.js';
 const limitMillis = 30_000;
 const maxResponseBytes = 256 * 1024 * 1024;
 
+/** Headers of legacy's responses that are its own, not its connection's. */
+const passedHeaders = new Set(['content-type', 'cache-control', 'allow']);
+
 /** Passes requests on to the monolith's service. */
 export interface LegacyCalls {
   /** Sends legacy's response to this request. Throws the failures of `callUpstream`. */
@@ -47,7 +50,7 @@ export function createLegacyCalls(url: string): LegacyCalls {
       });
       reply.code(response.status);
       for (const [at, name] of response.headers.entries())
-        if (at % 2 === 0 && name.toLowerCase() === 'content-type') reply.header(name, response.headers[at + 1]);
+        if (at % 2 === 0 && passedHeaders.has(name.toLowerCase())) reply.header(name, response.headers[at + 1]);
       return reply.send(response.body);
     },
     close: () => upstream.destroy(),

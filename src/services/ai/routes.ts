@@ -137,8 +137,9 @@ function isStorable(name: string): boolean {
   return !name.includes('\0');
 }
 
+/** Nothing of models is cached: a row, or the version that computes, may change at any time. */
 function sendJson(reply: FastifyReply, text: string): FastifyReply {
-  return reply.type('application/json; charset=utf-8').send(text);
+  return reply.type('application/json; charset=utf-8').header('cache-control', 'no-store').send(text);
 }
 
 function noModel(): Failure {

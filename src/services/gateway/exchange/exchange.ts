@@ -13,7 +13,7 @@ import { intentOf, legacyMayServe, sideFor } from '../routing/side-choice.js';
 import { isCacheable, lookUpResponse } from './cached-response.js';
 import type { OpenExchange } from './open-exchanges.js';
 import { type OutgoingRequest, retryDelayOf, send } from './outgoing.js';
-import { type GatewayRefusal, notServed, refusals, stillHeld } from './refusals.js';
+import { bodyTooLarge, type GatewayRefusal, notServed, refusals, stillHeld } from './refusals.js';
 import { ResponseWriter, type WriterListener } from './response-writer.js';
 import { sendRefusal } from './send-refusal.js';
 import { type UpstreamListener, UpstreamRequest } from './upstream-request.js';
@@ -49,8 +49,7 @@ export class Exchange implements UpstreamListener, WriterListener, OpenExchange 
     const { res, route } = this.request;
     this.context.exchanges.add(this);
     res.once('close', () => this.onClientClose());
-    const max = route.carriesFiles ? Number.POSITIVE_INFINITY : this.context.limits.bodyBytes;
-    readBody(this.request, max, (body) => this.onBody(body));
+    readBody(this.request, route.maxBodyBytes, (body) => this.onBody(body));
   }
 
   checkDeadline(now: number): void {
@@ -101,7 +100,7 @@ export class Exchange implements UpstreamListener, WriterListener, OpenExchange 
   private onBody(body: Buffer | RequestBody | 'too_large' | 'broken_off' | null): void {
     if (this.phase === 'over' || body === 'broken_off') return;
     if (body === 'too_large') {
-      this.refuse(refusals.body);
+      this.refuse(bodyTooLarge(this.request.route.maxBodyBytes));
       return;
     }
     if (body instanceof RequestBody) body.onProgress = () => this.onBodyProgress();
@@ -239,7 +238,7 @@ export class Exchange implements UpstreamListener, WriterListener, OpenExchange 
   onError(upstreamRequest: UpstreamRequest, error: Error): void {
     if (error instanceof BodyTooLarge) {
       upstreamRequest.end('abandoned', false);
-      this.refuse(refusals.body);
+      this.refuse(bodyTooLarge(this.request.route.maxBodyBytes));
       return;
     }
     if (this.request.req.destroyed && !this.request.req.complete) {

@@ -55,7 +55,6 @@ export const refusals = {
   expectation: badRequest(417, 'No expectation can be met.', 'Leave the Expect header out.'),
   url: badRequest(414, 'The URL is longer than 8 KiB.', 'Shorten it.'),
   headers: badRequest(431, 'The headers are larger than 16 KiB, or more than a hundred.', 'Send fewer.'),
-  body: badRequest(413, 'The body is larger than 1 MiB.', 'Send less at a time.'),
   slow: badRequest(408, 'The request did not arrive in time.', 'Send it at once.'),
   method: {
     ...badRequest(405, 'This method is not served.', 'Use another.'),
@@ -81,6 +80,10 @@ export const refusals = {
   timedOut: refusal(new Failure('upstream_timeout', 'The service did not answer in time.')),
   unexpected: refusal(new Failure('unexpected', 'The gateway failed at this request.', { hint: 'See its log.' })),
 } as const satisfies Record<string, GatewayRefusal>;
+
+export function bodyTooLarge(maxBytes: number): GatewayRefusal {
+  return badRequest(413, `The body is larger than ${maxBytes / 1024 / 1024} MiB.`, 'Send less at a time.');
+}
 
 export function permissionNeeded(permission: string): GatewayRefusal {
   return refusal(new Failure('forbidden', `This call needs the permission ${permission}.`));

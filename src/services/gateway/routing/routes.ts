@@ -1,5 +1,7 @@
 import { type CubeDefinition, cubeDefinitions, type TrafficName } from '../../../domain/cubes.js';
+import { predictionLimits } from '../../../domain/models/prediction.js';
 import type { Intent } from '../../../domain/traffic/routing.js';
+import { limits } from '../../../http/limits.js';
 
 /** The declaration of a route of a service. */
 export interface RouteRule {
@@ -13,8 +15,10 @@ export interface RouteRule {
   readonly shadowable: boolean;
   /** Whether responses are predictions of the model that the path names: their numbers are compared within its tolerance. */
   readonly predicts: boolean;
-  /** Whether bodies are files, without limits of size and total time. */
+  /** Whether bodies are files, without a limit of total time. */
   readonly carriesFiles: boolean;
+  /** Bytes of the largest body. */
+  readonly maxBodyBytes: number;
   /** Non-standard request headers that its service reads, in lower case: the gateway forwards no others. */
   readonly headers: ReadonlySet<string>;
 }
@@ -44,7 +48,11 @@ const rules: Readonly<Record<TrafficName, readonly RouteRule[]>> = {
   ai: [
     rule(['GET', 'HEAD'], '/models', 'reads', { cacheable: true, shadowable: true }),
     rule(['GET', 'HEAD'], '/models/:name', 'reads', { cacheable: true, shadowable: true }),
-    rule(['POST'], '/models/:name/predict', 'reads', { shadowable: true, predicts: true }),
+    rule(['POST'], '/models/:name/predict', 'reads', {
+      shadowable: true,
+      predicts: true,
+      maxBodyBytes: predictionLimits.maxBodyBytes,
+    }),
   ],
   paperwork: [
     rule(['POST'], '/files', 'writes', { carriesFiles: true, ...creation }),
@@ -138,10 +146,12 @@ function rule(
     readonly shadowable?: boolean;
     readonly predicts?: boolean;
     readonly carriesFiles?: boolean;
+    readonly maxBodyBytes?: number;
     readonly headers?: readonly string[];
   } = {},
 ): RouteRule {
   const { cacheable = false, shadowable = false, predicts = false, carriesFiles = false, headers = [] } = more;
+  const { maxBodyBytes = carriesFiles ? Number.POSITIVE_INFINITY : limits.bodyBytes } = more;
   return {
     methods,
     pattern,
@@ -150,6 +160,7 @@ function rule(
     shadowable,
     predicts,
     carriesFiles,
+    maxBodyBytes,
     headers: new Set([...headersOfEveryRoute, ...headers]),
   };
 }
