@@ -1,6 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../src/base/package-root.js';
+import { measureAi } from './ai/measure.js';
+import { renderAi } from './ai/table.js';
 import type { Contender, Measured } from './contender.js';
 import { engine, stopEngines } from './engine.js';
 import { serveHttpProxy } from './gateway/http-proxy.js';
@@ -9,7 +11,7 @@ import { describePeers } from './gateway/peers.js';
 import { renderGateway } from './gateway/table.js';
 import { Lab } from './lab.js';
 import { describeGround, describeMachine } from './machine.js';
-import { type BenchOptions, readGatewayOptions, readOptions, readTrafficOptions } from './options.js';
+import { type BenchOptions, readAiOptions, readGatewayOptions, readOptions, readTrafficOptions } from './options.js';
 import { type Part, replacePart } from './parts.js';
 import { pgloader, psqlPipe } from './peers.js';
 import { type PeerProgram, versionOf } from './programs.js';
@@ -22,7 +24,7 @@ import { renderTraffic } from './traffic/table.js';
  * Measures the engine and its peers, in one run and on the same servers:
  * `npm run bench [-- --rounds N --records N --sizes N,N --skip-pgloader --out FILE]`; the gateway and its peers by
  * `npm run bench -- gateway [--rounds N --seconds N]`; routing, tokens, charts and rollbacks by
- * `npm run bench -- traffic [--trials N]`. A run without options replaces its part of bench/RESULTS.md.
+ * `npm run bench -- traffic [--trials N]`; AI models by `npm run bench -- ai [--rounds N --seconds N]`. A run without options replaces its part of bench/RESULTS.md.
  */
 /** The row-by-row peer's pages by offset cost the more the farther they are: a million rows took it more than nine minutes. */
 const maxRowByRow = 100_000;
@@ -40,6 +42,10 @@ else if (part === 'gateway') {
   const options = readTrafficOptions(args);
   const ground = describeMachine([]);
   publish('traffic', renderTraffic(await measureTraffic(options, log), ground), args);
+} else if (part === 'ai') {
+  const options = readAiOptions(args);
+  const ground = describeMachine([]);
+  publish('ai', renderAi(await measureAi(options, log), ground), args);
 } else await measureMigrations();
 
 /** Prints a part, and puts it in its place when the run was a full one. */

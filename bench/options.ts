@@ -45,6 +45,19 @@ export function readGatewayOptions(args: readonly string[]): { rounds: number; s
   };
 }
 
+/** The options of the part about AI models; no word at all means the full run. */
+export function readAiOptions(args: readonly string[]): { rounds: number; seconds: number; connections: number } {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { rounds: { type: 'string', default: '6' }, seconds: { type: 'string', default: '5' } },
+  });
+  return {
+    rounds: countOf('--rounds', values.rounds),
+    seconds: countOf('--seconds', values.seconds),
+    connections: 32,
+  };
+}
+
 /** The options of the part about traffic; no word at all means the full run. */
 export function readTrafficOptions(args: readonly string[]): { trials: number } {
   const { values } = parseArgs({ args: [...args], options: { trials: { type: 'string', default: '50' } } });

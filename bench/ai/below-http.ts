@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
+import { legacyModels, modelFiles } from '../../legacy/ai-models/manifest.js';
+import { compareSpeeds, type SpeedComparison } from '../../src/domain/models/comparison/speed.js';
+import { readInputRows } from '../../src/domain/models/input-rows.js';
+import type { Batch } from '../../src/domain/models/tensors.js';
+import { readTestSet } from '../../src/domain/models/test-set.js';
+import { startModelProcess } from '../../src/models/model-process.js';
+import { sessionOptions } from '../../src/models/session-options.js';
+
+/** A model's own speed below HTTP. */
+export interface BelowHttp {
+  readonly name: string;
+  /** Median milliseconds of a batch in a bare loop of the runtime. */
+  readonly bareMillis: readonly number[];
+  readonly processMillis: readonly number[];
+  /** The model process against the bare loop; 1 is as fast. */
+  readonly speed: SpeedComparison;
+}
+
+const rowsOfBatch = 256;
+const pairs = 60;
+const limits = { maxResidentBytes: 2 * 1024 ** 3, loadMillis: 60_000, runMillis: 60_000 };
+
+/** Batches of 256 rows in the cube's model process and in a bare loop of the runtime with the same session options, in turn. */
+export async function measureBelowHttp(name: string): Promise<BelowHttp> {
+  const model = legacyModels().find(({ row }) => row.name === name)?.row;
+  if (model === undefined) throw new Error(`there is no model ${name}`);
+  const file = join(modelFiles(), 'models', model.artifact_path);
+  const testSet = readTestSet(readFileSync(join(modelFiles(), 'models', model.metrics?.test_set ?? ''), 'utf8'));
+  if ('missing' in testSet) throw new Error(testSet.missing);
+  const process = startModelProcess(limits);
+  const session = await InferenceSession.create(file, sessionOptions);
+  try {
+    const loaded = await process.load(name, file);
+    if ('kind' in loaded) throw new Error(loaded.message);
+    const rows = Array.from({ length: rowsOfBatch }, (_, row) => testSet[row % testSet.length]?.inputs);
+    const read = readInputRows(loaded.graph.inputs, rows);
+    if (read.kind === 'refusal') throw new Error(read.detail);
+    const [batch] = read.batches;
+    if (batch === undefined || batch.rows !== rowsOfBatch)
+      throw new Error(`${name} takes no batches of ${rowsOfBatch}`);
+    const bare = () => millisOf(() => session.run(feedsOf(batch)));
+    const inProcess = () => millisOf(() => process.run(name, batch));
+    const measured: { usual: number; other: number }[] = [];
+    // The first pairs warm both.
+    for (let pair = -5; pair < pairs; pair++) {
+      const [first, second] = pair % 2 === 0 ? [bare, inProcess] : [inProcess, bare];
+      const [one, next] = [await first(), await second()];
+      const [usual, other] = pair % 2 === 0 ? [one, next] : [next, one];
+      if (pair >= 0) measured.push({ usual, other });
+    }
+    return {
+      name,
+      bareMillis: measured.map(({ usual }) => usual),
+      processMillis: measured.map(({ other }) => other),
+      speed: compareSpeeds(measured),
+    };
+  } finally {
+    await session.release();
+    await process.close();
+  }
+}
+
+async function millisOf(work: () => Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  await work();
+  return performance.now() - began;
+}
+
+function feedsOf({ tensors }: Batch): Record<string, RuntimeTensor> {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, { type, dims, data }]) => [
+      name,
+      new RuntimeTensor(type as 'float32', data as Float32Array, dims),
+    ]),
+  );
+}

@@ -1,0 +1,80 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from 'vitest';
+import { predictionLoad, predictionRequest } from '../../../bench/ai/load.js';
+import type { AiFigures, ModelFigures } from '../../../bench/ai/measure.js';
+import { renderAi } from '../../../bench/ai/table.js';
+import { compareSpeeds } from '../../../src/domain/models/comparison/speed.js';
+
+test('a load counts what was answered, and what was not', async () => {
+  const received: string[] = [];
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    received.push(Buffer.concat(chunks).toString());
+    response.writeHead(received.length % 10 === 0 ? 503 : 200, { 'content-length': 2 });
+    response.end('{}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const requests = [
+    ['가나다', 1],
+    ['b', 2],
+  ].map((row) => predictionRequest('/models/m/predict', 'token', [row]));
+  const figures = await predictionLoad({ port, requests, connections: 4, seconds: 0.5 });
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  expect(received.slice(0, 2).map((body) => JSON.parse(body))).toEqual([
+    { inputs: [['가나다', 1]] },
+    { inputs: [['b', 2]] },
+  ]);
+  expect(figures.perSecond).toBeGreaterThan(10);
+  expect(figures.p99).toBeGreaterThanOrEqual(figures.p50);
+  expect(figures.errors).toBe(Math.floor(received.length / 10));
+});
+
+function figuresOf(
+  legacyPerSecond: number,
+  cubePerSecond: number,
+  decision: 'activate' | 'accuracy_dropped',
+): AiFigures {
+  const load = (perSecond: number) => ({ perSecond, p50: 1, p99: 2, errors: 0 });
+  const rounds = [1, 1.02, 0.99].map((noise) => ({ legacy: load(legacyPerSecond), cube: load(cubePerSecond * noise) }));
+  const side = { accuracy: 0.9825, mean_absolute_error: null, p50: 1, p95: 1, p99: 1, throughput: 1 };
+  const model = {
+    name: 'digits-reservoir',
+    comparison: { decision, legacy: side, cube: side },
+    rounds,
+    throughput: compareSpeeds(
+      rounds.map(({ legacy, cube }) => ({ usual: 1 / legacy.perSecond, other: 1 / cube.perSecond })),
+    ),
+    p99: compareSpeeds(rounds.map(({ legacy, cube }) => ({ usual: legacy.p99, other: cube.p99 }))),
+  } as unknown as ModelFigures;
+  const pairs = Array.from({ length: 10 }, (_, place) => ({ usual: 36 + (place % 3), other: 37 }));
+  return {
+    options: { rounds: 3, seconds: 1, connections: 32 },
+    models: [model],
+    belowHttp: [
+      {
+        name: 'digits-reservoir',
+        bareMillis: pairs.map(({ usual }) => usual),
+        processMillis: pairs.map(({ other }) => other),
+        speed: compareSpeeds(pairs),
+      },
+    ],
+    megabytes: { legacy: 1, cube: 2 },
+    minutes: 1,
+  };
+}
+
+test('the goals are reached by a cube that is faster beyond chance and answers equally well, and by no other', () => {
+  const goals = (figures: AiFigures) =>
+    renderAi(figures, [])
+      .split('\n')
+      .filter((line) => /\| (not )?reached \|/.test(line))
+      .map((line) => !line.includes('not reached'));
+  expect(goals(figuresOf(1000, 1400, 'activate'))).toEqual([true, true, true, true]);
+  expect(goals(figuresOf(1000, 1200, 'activate'))).toEqual([false, true, true, true]);
+  expect(goals(figuresOf(1000, 1050, 'activate'))).toEqual([false, false, true, true]);
+  expect(goals(figuresOf(1000, 1400, 'accuracy_dropped'))).toEqual([false, false, true, true]);
+});
