@@ -5,6 +5,7 @@ import { compareVersions } from '../../src/kinds/ai-models/compare/compare-versi
 import { Lab } from '../lab.js';
 import { type BelowHttp, measureBelowHttp } from './below-http.js';
 import { type LoadFigures, predictionLoad, predictionRequest } from './load.js';
+import { type MemoryFigures, measureMemory } from './memory.js';
 import { AiServices, type MeasuredModel } from './services.js';
 
 export interface AiOptions {
@@ -27,12 +28,15 @@ export interface AiFigures {
   readonly options: AiOptions;
   readonly models: readonly ModelFigures[];
   readonly belowHttp: readonly BelowHttp[];
+  readonly memory: MemoryFigures;
   readonly megabytes: { readonly legacy: number; readonly cube: number };
   readonly minutes: number;
 }
 
 /** The named larger model; the goal is about this one. */
 export const largerModel = 'digits-reservoir';
+/** Its rows have values of every type. */
+const memoryModel = 'visit-no-show';
 const others = ['tumour-forest', 'friedman-boosting', 'korean-documents', 'visit-no-show'];
 
 /** Single rows over HTTP at the stand-in's AI service and at the AI cube. */
@@ -43,6 +47,8 @@ export async function measureAi(options: AiOptions, log: (text: string) => void)
     log(`${name} below HTTP`);
     belowHttp.push(await measureBelowHttp(name));
   }
+  log(`memory of ${memoryModel}`);
+  const memory = await measureMemory(memoryModel);
   const lab = await Lab.open(log);
   try {
     const services = await AiServices.start(lab);
@@ -53,7 +59,7 @@ export async function measureAi(options: AiOptions, log: (text: string) => void)
         models.push(await measureModel(services, await services.move(name), options));
       }
       const megabytes = { legacy: services.legacy.megabytes(), cube: services.cube.megabytes() };
-      return { options, models, belowHttp, megabytes, minutes: (performance.now() - started) / 60_000 };
+      return { options, models, belowHttp, memory, megabytes, minutes: (performance.now() - started) / 60_000 };
     } finally {
       await services.stop();
     }

@@ -3,10 +3,11 @@ import { type Goal, renderGoalTable } from '../goals.js';
 import { median, spread } from '../statistics.js';
 import type { BelowHttp } from './below-http.js';
 import { type AiFigures, largerModel, type ModelFigures } from './measure.js';
+import type { MemoryFigures } from './memory.js';
 
 /** The part of the results about AI models; `ground` says when, where and with which versions. */
 export function renderAi(
-  { options, models, belowHttp, megabytes, minutes }: AiFigures,
+  { options, models, belowHttp, memory, megabytes, minutes }: AiFigures,
   ground: readonly string[],
 ): string {
   return [
@@ -18,7 +19,7 @@ export function renderAi(
     ...ground.map((line) => `- ${line}`),
     `- The whole part took ${minutes.toFixed(0)} minutes.`,
     '',
-    ...renderGoalTable([...goalsOf(models), belowHttpGoal(belowHttp)]),
+    ...renderGoalTable([...goalsOf(models), belowHttpGoal(belowHttp), memoryGoal(memory)]),
     '',
     '| model | decision | accuracy or error, legacy / cube | requests/s, legacy | requests/s, cube | throughput | p99 legacy, ms | p99 cube, ms | p99 |',
     '|---|---|---|---|---|---|---|---|---|',
@@ -83,6 +84,19 @@ function belowHttpGoal(figures: readonly BelowHttp[]): Goal {
     name: `inference in a model process ≥ 0.8 × a bare loop, where a batch takes ${minBareMillis} ms or more`,
     measured: judged.map(({ name, speed }) => `${name} ${ratio(speed)}`).join(', '),
     reached: judged.length === 0 ? undefined : judged.every(({ speed }) => speed.ratio >= 0.8),
+  };
+}
+
+/** Of the half in which the runtime has what it keeps for later. */
+const maxGrowth = 1.05;
+
+function memoryGoal({ name, predictions, loads, bytes }: MemoryFigures): Goal {
+  const [half, end] = [bytes[Math.floor(bytes.length / 2) - 1] ?? Number.NaN, bytes.at(-1) ?? Number.NaN];
+  const megabytes = bytes.map((size) => (size / 1e6).toFixed(0)).join(', ');
+  return {
+    name: `memory of a process of ${name} flat over ${predictions} predictions and ${loads} loads (the end against the half)`,
+    measured: `${(end / half).toFixed(2)} ×; after each tenth ${megabytes} MB`,
+    reached: end / half <= maxGrowth,
   };
 }
 

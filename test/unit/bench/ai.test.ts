@@ -62,6 +62,7 @@ function figuresOf(
         speed: compareSpeeds(pairs),
       },
     ],
+    memory: { name: 'digits-reservoir', predictions: 10, loads: 1, bytes: [80, 100, 101, 102] },
     megabytes: { legacy: 1, cube: 2 },
     minutes: 1,
   };
@@ -73,8 +74,16 @@ test('the goals are reached by a cube that is faster beyond chance and answers e
       .split('\n')
       .filter((line) => /\| (not )?reached \|/.test(line))
       .map((line) => !line.includes('not reached'));
-  expect(goals(figuresOf(1000, 1400, 'activate'))).toEqual([true, true, true, true]);
-  expect(goals(figuresOf(1000, 1200, 'activate'))).toEqual([false, true, true, true]);
-  expect(goals(figuresOf(1000, 1050, 'activate'))).toEqual([false, false, true, true]);
-  expect(goals(figuresOf(1000, 1400, 'accuracy_dropped'))).toEqual([false, false, true, true]);
+  expect(goals(figuresOf(1000, 1400, 'activate'))).toEqual([true, true, true, true, true]);
+  expect(goals(figuresOf(1000, 1200, 'activate'))).toEqual([false, true, true, true, true]);
+  expect(goals(figuresOf(1000, 1050, 'activate'))).toEqual([false, false, true, true, true]);
+  expect(goals(figuresOf(1000, 1400, 'accuracy_dropped'))).toEqual([false, false, true, true, true]);
+});
+
+test('memory that grows to the end is no goal reached', () => {
+  const grows = {
+    ...figuresOf(1000, 1400, 'activate'),
+    memory: { name: 'm', predictions: 10, loads: 1, bytes: [80, 90, 100, 110] },
+  };
+  expect(renderAi(grows, [])).toMatch(/memory of a process of m .*1\.22 ×.*\| not reached \|/);
 });
