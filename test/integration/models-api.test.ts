@@ -92,6 +92,7 @@ beforeEach(async () => {
     [12, 1, 'int8', 'imported', comparison],
     [13, 1, 'int8', 'rejected', dropped],
     [14, 1, 'float', 'imported', null],
+    [15, 1, 'int8', 'rejected', { ...comparison, detail: 'It is not faster than the float form.' }],
     [21, 2, 'float', 'imported', { ...dropped, decision: 'evidence_missing', rows_needed: 401 }],
     [31, 3, 'float', 'active', comparison],
   ];
@@ -140,7 +141,7 @@ describe('what is in the cube', () => {
     const first = await call('GET', '?limit=2');
     expect(first.body).toMatchObject({
       items: [
-        { id: 1, name: 'reviews', active: { id: 11, state: 'active' }, former_version_id: null, versions: 4 },
+        { id: 1, name: 'reviews', active: { id: 11, state: 'active' }, former_version_id: null, versions: 5 },
         { id: 2, name: '한글 이름/하나', active: null, versions: 1 },
       ],
       next_cursor: '2',
@@ -154,12 +155,13 @@ describe('what is in the cube', () => {
     expect(status).toBe(200);
     expect(body).toMatchObject({ model: 'reviews', active_version_id: 11, next_cursor: null });
     expect(body.items.map(({ id, state }) => [id, state])).toEqual([
+      [15, 'rejected'],
       [14, 'imported'],
       [13, 'rejected'],
       [12, 'imported'],
       [11, 'active'],
     ]);
-    expect(body.items[3]).toEqual({
+    expect(body.items[4]).toEqual({
       id: 11,
       version: '1.0.0',
       form: 'float',
@@ -171,7 +173,7 @@ describe('what is in the cube', () => {
       comparison,
     });
     const page = await call('GET', '/reviews/versions?limit=2');
-    expect(page.body.next_cursor).toBe('13');
+    expect(page.body.next_cursor).toBe('14');
     const next = (await call('GET', '/reviews/versions?limit=2&cursor=13')).body;
     expect(next.items.map(({ id }) => id)).toEqual([12, 11]);
   });
@@ -208,6 +210,7 @@ describe('which version predicts', () => {
     for (const [id, sentence] of [
       [13, 'did not pass its comparison with legacy (accuracy_dropped)'],
       [14, 'was not compared with legacy'],
+      [15, 'was rejected (It is not faster than the float form)'],
     ] as const) {
       const { status, body } = await call('POST', '/reviews/activate', { version_id: id });
       expect([status, body.type, body.safe]).toEqual([409, 'conflict', 'The active version stays active.']);
@@ -285,7 +288,7 @@ describe('cubeshift models', () => {
     const list = await cubeshift('list');
     expect([list.code, list.stderr]).toEqual([0, '']);
     expect(list.stdout.split('\n')[0]).toMatch(/^MODEL +ACTIVE +VERSION +FORM +VERSIONS$/);
-    expect(list.stdout).toMatch(/^reviews +11 +1\.0\.0 +float +4$/m);
+    expect(list.stdout).toMatch(/^reviews +11 +1\.0\.0 +float +5$/m);
     expect(list.stdout).toMatch(/^한글 이름\/하나 +none +– +– +1$/m);
     const versions = await cubeshift('versions', 'reviews');
     expect(versions.stdout).toMatch(
@@ -312,7 +315,7 @@ describe('cubeshift models', () => {
 
   test('gives the same as JSON, and helps with a word that is nearly right', async () => {
     const listed = await cubeshift('versions', 'reviews', '--json');
-    expect(JSON.parse(listed.stdout).map(({ id }: { id: number }) => id)).toEqual([14, 13, 12, 11]);
+    expect(JSON.parse(listed.stdout).map(({ id }: { id: number }) => id)).toEqual([15, 14, 13, 12, 11]);
     const wrongModel = await cubeshift('versions', 'revews');
     expect([wrongModel.code, wrongModel.stderr]).toEqual([1, expect.stringContaining('Did you mean reviews?')]);
     const wrongWord = await cubeshift('activat', 'reviews');

@@ -7,6 +7,7 @@ interface VersionRow {
   readonly id: string;
   readonly state: string | null;
   readonly decision: Comparison['decision'] | null;
+  readonly detail: string | null;
 }
 
 /**
@@ -16,7 +17,8 @@ interface VersionRow {
 export async function activateVersion(client: pg.ClientBase, name: string, versionId: string): Promise<void> {
   const { modelId, activeId } = await lockModel(client, name);
   const found = await client.query<VersionRow>(
-    `select id::text, state, comparison ->> 'decision' as decision from ai.model_versions where id = $1 and model_id = $2`,
+    `select id::text, state, comparison ->> 'decision' as decision, comparison ->> 'detail' as detail
+         from ai.model_versions where id = $1 and model_id = $2`,
     [versionId, modelId],
   );
   const [version] = found.rows;
@@ -70,9 +72,10 @@ async function makeActive(client: pg.ClientBase, modelId: number, formerId: stri
   await client.query('update ai.models set active_version_id = $2 where id = $1', [modelId, id]);
 }
 
-function whyNot({ state, decision }: VersionRow): string {
+function whyNot({ decision, detail }: VersionRow): string {
   if (decision === null) return 'was not compared with legacy';
-  return decision === 'activate' ? `is ${state}` : `did not pass its comparison with legacy (${decision})`;
+  if (decision === 'activate') return `was rejected${detail === null ? '' : ` (${detail.replace(/\.$/, '')})`}`;
+  return `did not pass its comparison with legacy (${decision})`;
 }
 
 function lookAtVersions(name: string): string {

@@ -29,7 +29,8 @@ export class ModelTolerances<R extends PredictingRequest> {
   /** Undefined for a request that predicts nothing. Rejects where legacy does not say. */
   readonly of = async (request: R, limits: ResponseLimits): Promise<TolerantField | undefined> => {
     if (!request.predicts) return undefined;
-    const path = request.target.replace(/\?.*$/s, '').replace(/\/predict$/, '');
+    const [target = ''] = request.target.split('?', 1);
+    const path = target.slice(0, -'/predict'.length);
     let tolerance = this.known.get(path);
     if (tolerance === undefined) {
       tolerance = await this.readTolerance(path, request, limits);
