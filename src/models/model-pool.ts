@@ -35,7 +35,7 @@ const maxRetryMillis = 30_000;
 const steadyMillis = 60_000;
 const trimEveryMillis = 1000;
 /** Processes that start at the same time: more would be beyond the memory limit before the first is measured. */
-const maxLoads = 2;
+const maxLoads = 4;
 
 /**
  * Models that are kept loaded, each version in a process of its own: one that crashes, hangs or grows past its limit fails its own

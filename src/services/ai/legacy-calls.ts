@@ -17,8 +17,9 @@ export interface LegacyCalls {
   close(): Promise<void>;
 }
 
+/** `url` is empty where the monolith has no such service: then nothing can be passed on. */
 export function createLegacyCalls(url: string): LegacyCalls {
-  const endpoints = [{ id: 'legacy', url }];
+  const endpoints = url === '' ? [] : [{ id: 'legacy', url }];
   const upstream = new Upstream({
     endpoints: () => endpoints,
     connect: (at) => connectEndpoint(at, { connectMillis: 1000, perEndpoint: 64 }),

@@ -20,7 +20,10 @@ interface Look {
   readonly at: number;
 }
 
-/** Which version of a model serves now. It is looked at again after a second, and never older than five. */
+/**
+ * Which version of a model serves now. It is looked at again after a second, and what is known is never older than five: where the
+ * databases say nothing for so long, legacy serves.
+ */
 export class ServingVersions {
   private readonly looks = new LRUCache<string, Look>({ max: maxNames });
   private readonly pending = new Map<string, Promise<Look>>();
@@ -33,16 +36,15 @@ export class ServingVersions {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** Throws the failures of the databases when the last look is too old. */
   async of(name: string): Promise<ServingVersion> {
     const known = this.looks.get(name);
     const age = known === undefined ? Infinity : this.now() - known.at;
     if (known !== undefined && age < freshMillis) return known.version;
     const look = this.lookOnce(name);
-    if (known === undefined || age >= maxMillis) return (await look).version;
-    if (age >= waitMillis) return (await look.catch(() => known)).version;
-    look.catch(() => undefined);
-    return known.version;
+    const found = look.catch(() => undefined);
+    if (known !== undefined && age < waitMillis) return known.version;
+    const newest = (await found) ?? known;
+    return newest !== undefined && this.now() - newest.at < maxMillis ? newest.version : null;
   }
 
   private lookOnce(name: string): Promise<Look> {
