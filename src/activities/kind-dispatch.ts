@@ -1,5 +1,6 @@
 import type { MigrationKind } from '../domain/catalog.js';
 import type { RunReference } from '../domain/migration/run-reference.js';
+import { noAssets } from '../kinds/assets.js';
 import type { Kind, StepContext } from '../kinds/kind.js';
 import { atSide } from '../postgres/databases.js';
 import { createLedgerCheck } from '../postgres/ledger/schema.js';
@@ -12,7 +13,7 @@ import { type GivesUp, RetryLimits } from './retry-limits.js';
 
 /** Has steps carried out by `registry[run.kind]`: heartbeating, with their failures typed and their retries on record. */
 export function createKindDispatch(
-  { databases, worker, reach }: ActivityDependencies,
+  { databases, worker, reach, assets = noAssets }: ActivityDependencies,
   registry: Readonly<Record<MigrationKind, Kind>>,
 ) {
   const checkLedger = createLedgerCheck(databases.cube);
@@ -33,7 +34,7 @@ export function createKindDispatch(
               if (checksLedger) await atSide('cube', checkLedger);
               const kind = registry[run.kind];
               const itemsOfRows = createItemsOfRows(run, kind.items, () => step);
-              const step: StepContext = { databases, worker, signal, reach, reportProgress, itemsOfRows };
+              const step: StepContext = { databases, worker, signal, reach, reportProgress, itemsOfRows, assets };
               return work(kind, step);
             },
             { isShort },

@@ -1,7 +1,6 @@
-import type { CubeId, cubes } from '../domain/catalog.js';
+import type { cubes } from '../domain/catalog.js';
 import {
   byServedCube,
-  cubeIdOf,
   legacyUrlVariable,
   type ServedCube,
   type ServedCubeId,
@@ -10,13 +9,13 @@ import {
   trafficNames,
 } from '../domain/cubes.js';
 import { parseHttpUrl, parseOrigin, parsePort, parsePostgresUrl } from './parsers/addresses.js';
-import { type Variable, variable } from './variable.js';
+import { type Reader, type Variable, variable } from './variable.js';
 
 /** The variables of every cube that has a legacy twin, by the catalogue: a cube that is added there has them all. */
 
 const monolithCallers = ['control-worker', 'api-gateway-cube'] as const;
-/** The cube that passes on to its legacy twin what it does not serve itself. */
-const passingCube = 'ai-cube' satisfies CubeId;
+/** What calls the AI service apart from these: the AI cube passes on what it does not serve, and a comparison calls both. */
+const aiCallers = ['ai-cube', 'bulk-worker'] as const satisfies readonly Reader[];
 const commandLine = ['command-line'] as const;
 
 /** One of the monolith's services is called by what has its URL. */
@@ -27,15 +26,15 @@ export const legacyUrlVariables = Object.fromEntries(
     string,
     readonly [
       ...typeof monolithCallers,
-      ...(Name extends 'LEGACY_AI_URL' ? readonly [typeof passingCube] : readonly []),
+      ...(Name extends 'LEGACY_AI_URL' ? typeof aiCallers : readonly []),
     ]
   >;
 };
 
 function legacyServiceVariable(name: TrafficName) {
   const hasStandIn = servedCubes.some(({ trafficName }) => trafficName === name);
-  const passing: readonly CubeId[] = cubeIdOf(name) === passingCube ? [passingCube] : [];
-  return variable(`URL of the monolith's ${name} service`, parseOrigin, [...monolithCallers, ...passing], {
+  const callers: readonly Reader[] = name === 'ai' ? [...monolithCallers, ...aiCallers] : monolithCallers;
+  return variable(`URL of the monolith's ${name} service`, parseOrigin, callers, {
     fallback: '',
     sources: hasStandIn ? ['caller', 'stack'] : ['caller'],
     ...(hasStandIn ? { note: 'left out, `up` starts a stand-in' } : {}),
@@ -70,7 +69,11 @@ export const legacyPortVariables = byServedCube(
 
 export const cubeUrlVariables = byServedCube(
   ({ urlVariable }) => urlVariable,
-  ({ trafficName }) => variable(`URL of the ${trafficName} cube of a stack`, parseHttpUrl, [], { sources: ['stack'] }),
+  ({ trafficName }) =>
+    variable(`URL of the ${trafficName} cube of a stack`, parseHttpUrl, ['bulk-worker'], {
+      fallback: '',
+      sources: ['stack'],
+    }),
 );
 
 /** The cube whose variable this is. */

@@ -28,6 +28,8 @@ export interface CubeEntry {
   readonly variables?: string;
   /** The port of the stand-in of its legacy twin that `up` starts. */
   readonly legacyPort?: number;
+  /** Whether it reads its own tables in the cube database before a cutover. */
+  readonly readsCubeTables?: true;
   /** The calls that show that a new version works, in addition to its health. */
   readonly smokeCalls?: readonly SmokeCall[];
 }
@@ -46,7 +48,16 @@ export const cubes = {
     legacyPort: 8011,
     smokeCalls: [sajuSmokeCall],
   },
-  'ai-cube': { type: 'core_service', port: 8002, prefix: '/api/ai/', trafficName: 'ai' },
+  'ai-cube': {
+    type: 'core_service',
+    port: 8002,
+    prefix: '/api/ai/',
+    trafficName: 'ai',
+    service: 'ai',
+    variables: 'AI_CUBE',
+    legacyPort: 8012,
+    readsCubeTables: true,
+  },
   'paperwork-cube': { type: 'support_service', port: 8003, prefix: '/api/paperwork/', trafficName: 'paperwork' },
   'crawler-cube': { type: 'support_service', port: 8004, prefix: '/api/crawler/', trafficName: 'crawler' },
   'frontend-cube': { type: 'support_service', port: 3000, prefix: '/' },
@@ -61,6 +72,8 @@ export interface KindEntry {
   /** The cube that serves what is moved; its `trafficName` is the schema of the kind's tables in the cube database. */
   readonly cube: CubeId;
   readonly plan: Plan;
+  /** Users do not write its rows: its cube reads them in legacy alone. */
+  readonly readOnly?: true;
   /** Legacy's names of the tables. The first is the main one; parents come before their children. */
   readonly tables: readonly { readonly name: string; readonly parent?: string }[];
   /** The reasons for which a row is not moved, in the order in which they are checked, each with what a person does about it. */
@@ -97,6 +110,39 @@ export const catalog = {
     warning: 'pillars_do_not_fit',
     rejectLimitPercent: 2,
     defaults: {},
+  },
+  'ai-models': {
+    cube: 'ai-cube',
+    plan: 'items',
+    readOnly: true,
+    tables: [{ name: 'ai_models' }],
+    rejectReasons: {
+      framework_unsupported:
+        'Convert the model to ONNX and set framework to onnx in legacy, then retry; or accept it: legacy serves it.',
+      path_outside:
+        'Move the file, and its data outside the graph, below LEGACY_MODEL_DIR, name it by a relative path without `..`, then retry.',
+      artifact_missing: 'Put the file back where artifact_path says, readable for the engine, then retry.',
+      artifact_changing: 'Wait until nothing writes to the file any more, then retry.',
+      checksum_mismatch: 'Put the file back that sha256 in legacy names, or correct sha256, then retry.',
+      artifact_unreadable: 'Replace the file by an ONNX model that loads, and correct sha256, then retry.',
+      operator_unsupported:
+        'Export the model with operators that the runtime has, then retry; or accept it: legacy serves it.',
+      memory_exceeded: 'Use a smaller form of the model, then retry; or accept it: legacy serves it.',
+      schema_mismatch: 'Correct input_schema in legacy to what the graph takes, then retry.',
+      output_not_finite: 'Correct the model: it answers numbers that are not finite; then retry.',
+      evidence_missing:
+        'Give metrics in legacy a held-out test set with its sha256, or one with as many rows as the detail names, then retry.',
+      accuracy_dropped:
+        'Look at the numbers in the detail: the file on disk is worse than what legacy serves. Replace it, then retry.',
+      agreement_low:
+        'Look at the numbers in the detail: the file on disk answers other than what legacy serves. Replace it, then retry.',
+      timestamp_invalid: 'Set created_at in legacy to a time in the years 1 to 9999, then retry.',
+      refused_by_target:
+        'Look at the detail: it names the error code and the constraint with which the cube database refused the row. Change the row in legacy or the constraint, then retry.',
+    },
+    rejectLimitPercent: 100,
+    defaults: { lanes: 1 },
+    item: { steps: ['validate', 'import', 'compare', 'activate'], parallel: 2 },
   },
 } as const satisfies Readonly<Record<string, KindEntry>>;
 

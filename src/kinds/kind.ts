@@ -7,6 +7,7 @@ import type { RunReference } from '../domain/migration/run-reference.js';
 import type { Databases } from '../postgres/databases.js';
 import type { ItemClaim } from '../postgres/ledger/items.js';
 import type { VerificationVerdict } from '../postgres/ledger/verifications.js';
+import type { Assets } from './assets.js';
 import type { ItemsOfRows } from './items-of-rows.js';
 
 /** What a step gets of the world. */
@@ -22,6 +23,7 @@ export interface StepContext {
   readonly reach: ReachCrashPoint;
   /** Of the plan `items`: what a step on rows calls before it changes rows that are items. */
   readonly itemsOfRows: ItemsOfRows;
+  readonly assets: Assets;
 }
 
 export interface Estimate {

@@ -1,27 +1,42 @@
 import { createItemSteps } from '../activities/item-steps.js';
 import { createMigrationSteps } from '../activities/migration-steps.js';
+import { LoadedSecrets } from '../auth/token-secrets.js';
+import { issueCubeToken } from '../auth/tokens.js';
 import { armCrashPoint } from '../base/crash-points.js';
 import { temporalTarget } from '../config/temporal-address.js';
 import type { ConfigurationOf } from '../config/variables.js';
 import { taskQueues } from '../domain/task-queues.js';
+import { createAssets } from '../kinds/assets.js';
 import { registry } from '../kinds/registry.js';
 import { openDatabases } from '../postgres/databases.js';
 import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger/schema.js';
 import { joinActivities } from './join-activities.js';
-import type { StartedWorker } from './run-worker.js';
+import type { Log, StartedWorker } from './run-worker.js';
 import { connectTemporal, createWorker, workerIdentity } from './worker.js';
 
 const activitySlots = 4;
 
 /** Starts a bulk worker, which moves and compares rows. Throws while a server it needs is away. */
-export async function startBulkWorker(config: ConfigurationOf<'bulk-worker'>): Promise<StartedWorker> {
+export async function startBulkWorker(config: ConfigurationOf<'bulk-worker'>, log: Log): Promise<StartedWorker> {
   await upgradeLedger(config.CUBE_DATABASE_URL);
   const connection = await connectTemporal(temporalTarget(config));
   // Each step uses at most three pooled connections at a time on a side; streams have connections of their own.
   const urls = { legacyUrl: config.LEGACY_DATABASE_URL, cubeUrl: config.CUBE_DATABASE_URL };
   const databases = openDatabases(urls, 'cubeshift bulk worker', activitySlots * 3);
   await checkLedgerVersion(databases.cube);
-  const steps = { databases, worker: workerIdentity(), reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT) };
+  const secrets = new LoadedSecrets(
+    config,
+    () => new Date(),
+    (sentence) => log.error(sentence),
+  );
+  const token = (permission: string) =>
+    issueCubeToken(secrets.cube.current, { cubeId: 'bulk-worker', permissions: [permission] }, new Date()).token;
+  const steps = {
+    databases,
+    worker: workerIdentity(),
+    reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT),
+    assets: createAssets(config, token),
+  };
   const worker = await createWorker({
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -29,5 +44,9 @@ export async function startBulkWorker(config: ConfigurationOf<'bulk-worker'>): P
     activities: joinActivities([createMigrationSteps(steps, registry), createItemSteps(steps, registry)]),
     maxConcurrentActivityTaskExecutions: activitySlots,
   });
-  return { worker, connection, close: () => databases.close() };
+  const close = async () => {
+    secrets.close();
+    await databases.close();
+  };
+  return { worker, connection, close };
 }

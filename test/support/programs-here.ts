@@ -49,7 +49,7 @@ export class ProgramHere {
         const { startBulkWorker } = await built.bulkWorker();
         const config = readConfiguration(environment, variablesOf('bulk-worker'));
         const { keepWorking } = await built.runWorker();
-        return keepWorking(log, () => startBulkWorker(config), signal);
+        return keepWorking(log, () => startBulkWorker(config, log), signal);
       }
     }
   }

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { type CubeId, kindEntry, kindsOf, migrationKinds } from '../../domain/catalog.js';
-import { servedCubes, trafficNameOfKind } from '../../domain/cubes.js';
+import { cubeEntry, servedCubes, trafficNameOfKind } from '../../domain/cubes.js';
 import type { Side } from '../../domain/side.js';
 import { auditOwner, closeAudit } from './audit-owner.js';
 import { markOwnRole } from './own-roles.js';
@@ -63,16 +63,29 @@ const activatesModels = (role: string) => [
   `grant update (state, former_version_id) on ai.model_versions to ${role}`,
 ];
 
+/** What a cube does with its own tables that it serves from. */
+function readsTables(schema: string): (role: string) => readonly string[] {
+  return (role) => [
+    `grant usage on schema ${schema} to ${role}`,
+    `grant select on all tables in schema ${schema} to ${role}`,
+    `alter default privileges for role cubes in schema ${schema} grant select on tables to ${role}`,
+  ];
+}
+
 /** What a cube does with legacy's tables of its kinds, as far as they are there. */
 function servesTablesOf(cube: CubeId): (role: string) => readonly string[] {
-  const tables = kindsOf(cube).flatMap((kind) => kindEntry(kind).tables.map(({ name }) => `public.${name}`));
+  const tables = kindsOf(cube).flatMap((kind) => {
+    const { tables, readOnly } = kindEntry(kind);
+    const rights = readOnly ? 'select' : 'select, insert, update, delete';
+    return tables.map(({ name }) => ({ table: `public.${name}`, rights }));
+  });
   return (role) => [
     `grant usage on schema public to ${role}`,
     ...tables.map(
-      (table) => `do $$ begin
+      ({ table, rights }) => `do $$ begin
          if to_regclass('${table}') is null then return; end if;
-         grant select, insert, update, delete on ${table} to ${role};
-         if pg_get_serial_sequence('${table}', 'id') is not null then
+         grant ${rights} on ${table} to ${role};
+         if '${rights}' <> 'select' and pg_get_serial_sequence('${table}', 'id') is not null then
            execute format('grant usage on sequence %s to ${role}', pg_get_serial_sequence('${table}', 'id'));
          end if;
        end $$`,
@@ -116,8 +129,11 @@ export const databaseRoles = {
       // Takes ranges and operations from bulk workers: what a lost one has open is ended.
       { name: 'control_worker', memberOf: ['bulk_worker'], rights: appendsToAudit },
       { name: 'security_cube', rights: appendsToAudit },
-      // Until a cutover none of a cube's data is there: it only checks that the database answers.
-      ...servedCubes.map(({ role }) => ({ name: role, rights: () => [] })),
+      // Until a cutover nothing is there that most cubes read: they only check that the database answers.
+      ...servedCubes.map(({ role, cubeId, trafficName }) => ({
+        name: role,
+        rights: cubeEntry(cubeId).readsCubeTables ? readsTables(trafficName) : () => [],
+      })),
     ],
   },
 } as const satisfies Readonly<Record<Side, SideRoles>>;

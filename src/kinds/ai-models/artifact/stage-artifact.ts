@@ -1,0 +1,105 @@
+import { constants } from 'node:fs';
+import { copyFile, mkdir } from 'node:fs/promises';
+import { dirname, join, posix } from 'node:path';
+import type { UnfitItem } from '../../../domain/migration/items.js';
+import { artifactPathProblem } from '../../../domain/models/artifact-path.js';
+import type { BlobStore, StagedBlob } from '../../../storage/blob-store.js';
+import { graphFile } from '../../../storage/check-out.js';
+import { type LegacyFolder, readInside, type StatText, type UnreadablePath } from '../../../storage/inside-folder.js';
+import { externalLocations } from './external-data.js';
+
+export interface StagedFile {
+  readonly blob: StagedBlob;
+  readonly stat: StatText;
+}
+
+/** A model's files as they were read from legacy's folder, each at one moment. */
+export interface StagedArtifact {
+  readonly graph: StagedFile;
+  /** By the name under which the graph refers to it. */
+  readonly files: ReadonlyMap<string, StagedFile>;
+}
+
+export interface StageContext {
+  readonly folder: LegacyFolder;
+  readonly store: BlobStore;
+  /** Whose staged files these are. */
+  readonly owner: string;
+  readonly onChunk: () => void;
+}
+
+/** Reads a graph and the files next to it that it refers to; nothing stays staged of what is unfit. */
+export async function stageArtifact(context: StageContext, path: string | null): Promise<StagedArtifact | UnfitItem> {
+  const staged: StagedFile[] = [];
+  const files = new Map<string, StagedFile>();
+  const stage = async (at: string | null, what: string): Promise<StagedFile | UnfitItem> => {
+    const problem = artifactPathProblem(at);
+    if (at === null || problem !== undefined) return unfit('path_outside', `${what}: ${problem}`);
+    const read = await readInside(
+      context.folder,
+      at,
+      (content) => context.store.stage(reporting(content, context.onChunk), context.owner),
+      (blob) => blob.discard(),
+    );
+    if (read.kind !== 'read') return unfit(reasonOf[read.kind], `${what}: ${read.detail}`);
+    const file = { blob: read.value, stat: read.stat };
+    staged.push(file);
+    return file;
+  };
+  const stageAll = async (): Promise<StagedArtifact | UnfitItem> => {
+    const graph = await stage(path, 'the artifact');
+    if ('kind' in graph) return graph;
+    const locations = externalLocations(graph.blob.file) ?? [];
+    const problem = locations.map(artifactPathProblem).find((one) => one !== undefined);
+    if (problem !== undefined) return unfit('path_outside', `data outside the graph: ${problem}`);
+    for (const location of locations) {
+      const file = await stage(posix.join(posix.dirname(path ?? ''), location), 'data outside the graph');
+      if ('kind' in file) return file;
+      files.set(location, file);
+    }
+    return { graph, files };
+  };
+  const artifact = await stageAll();
+  if ('kind' in artifact) await discardAll(staged);
+  return artifact;
+}
+
+/** Lays the files out as the runtime looks for them; returns the path of the graph. */
+export async function layOut({ graph, files }: StagedArtifact, folder: string): Promise<string> {
+  const path = join(folder, graphFile(graph.blob.sha256));
+  await place(graph, path);
+  for (const [name, file] of files) await place(file, join(folder, name));
+  return path;
+}
+
+export async function discardArtifact({ graph, files }: StagedArtifact): Promise<void> {
+  await discardAll([graph, ...files.values()]);
+}
+
+async function discardAll(files: readonly StagedFile[]): Promise<void> {
+  for (const { blob } of files) await blob.discard();
+}
+
+async function place({ blob }: StagedFile, file: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await copyFile(blob.file, file, constants.COPYFILE_FICLONE);
+}
+
+const reasonOf: Readonly<Record<UnreadablePath['kind'], string>> = {
+  outside: 'path_outside',
+  missing: 'artifact_missing',
+  not_a_file: 'artifact_missing',
+  unreadable: 'artifact_missing',
+  changing: 'artifact_changing',
+};
+
+function unfit(reason: string, detail: string): UnfitItem {
+  return { kind: 'unfit', reason, detail };
+}
+
+async function* reporting(content: AsyncIterable<Buffer>, onChunk: () => void): AsyncGenerator<Buffer> {
+  for await (const chunk of content) {
+    onChunk();
+    yield chunk;
+  }
+}

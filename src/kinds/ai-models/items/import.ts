@@ -1,0 +1,131 @@
+import type pg from 'pg';
+import type { ItemOutcome } from '../../../domain/migration/items.js';
+import { inTransaction } from '../../../postgres/connect.js';
+import { atSide } from '../../../postgres/databases.js';
+import { confirmItem, type ItemClaim } from '../../../postgres/ledger/items.js';
+import { intendBlobs, recordBlobs, releaseBlobs } from '../../../storage/blob-records.js';
+import type { Sha256 } from '../../../storage/blob-store.js';
+import type { StepContext } from '../../kind.js';
+import { type StagedArtifact, type StagedFile, stageArtifact } from '../artifact/stage-artifact.js';
+import { notAccepted } from '../imported-version.js';
+import { type LegacyModelRow, readLegacyRow, unfitRow } from '../legacy-row.js';
+import { ownerOf, stageContext, storedBy } from './item-context.js';
+import { checksumProblem } from './validate.js';
+
+/**
+ * Stores the model's files, then puts a version on record that refers to them. What is about to be stored is on record before: a worker
+ * killed at any instant leaves nothing that `undoImport` does not find.
+ */
+export async function importModel(claim: ItemClaim, step: StepContext): Promise<ItemOutcome> {
+  const { cube, legacy } = step.databases;
+  const row = await readLegacyRow(legacy, claim.item.id);
+  if (row === undefined) return { kind: 'done' };
+  const wrong = unfitRow(row);
+  if (wrong !== undefined) return wrong;
+  const context = stageContext(claim, step);
+  const { store, owner } = context;
+  await store.discardOf(owner);
+  const artifact = await stageArtifact(context, row.artifact_path);
+  if ('kind' in artifact) return artifact;
+  const mismatch = checksumProblem(row, artifact);
+  if (mismatch !== undefined) {
+    await store.discardOf(owner);
+    return mismatch;
+  }
+  const staged = [artifact.graph, ...artifact.files.values()].map(({ blob }) => blob);
+  const contents = [...new Set(staged.map(({ sha256 }) => sha256))];
+  await confirmed(cube, claim, (client) => intendBlobs(client, owner, contents));
+  step.reach('after-intent');
+  for (const blob of staged) {
+    await blob.keep();
+    step.reportProgress({ model: row.id });
+  }
+  step.reach('after-artifact-stored');
+  await confirmed(cube, claim, async (client) => {
+    await recordBlobs(client, store, staged, { owner, storedBy });
+    await putVersion(client, claim, row, artifact);
+    step.reach('before-version-commit');
+  });
+  step.reach('after-version-commit');
+  return { kind: 'done' };
+}
+
+/** Takes the versions out that runs imported and that are not accepted yet, and the files that nothing else refers to. */
+export async function undoImport(claim: ItemClaim, { assets, databases }: StepContext): Promise<void> {
+  const owner = ownerOf(claim);
+  await atSide('cube', () =>
+    releaseBlobs(databases.cube, assets.store(), { owner, storedBy }, async (client) => {
+      await confirmItem(client, claim);
+      return deleteVersions(client, claim.item.id, 'true');
+    }),
+  );
+}
+
+function confirmed(cube: pg.Pool, claim: ItemClaim, work: (client: pg.PoolClient) => Promise<void>): Promise<void> {
+  return atSide('cube', () =>
+    inTransaction(cube, async (client) => {
+      await client.query("set local idle_in_transaction_session_timeout = '15s'");
+      await confirmItem(client, claim);
+      await work(client);
+    }),
+  );
+}
+
+/** The newest version stays where it is this one; else a new one is put behind it. */
+async function putVersion(
+  client: pg.ClientBase,
+  { migrationId }: ItemClaim,
+  row: LegacyModelRow,
+  { graph, files }: StagedArtifact,
+): Promise<void> {
+  const named = (partOf: (file: StagedFile) => string) =>
+    JSON.stringify(Object.fromEntries([...files].map(([name, file]) => [name, partOf(file)])));
+  const fields = [
+    row.id,
+    row.version,
+    graph.blob.sha256,
+    named(({ blob }) => blob.sha256),
+    row.framework,
+    row.input_schema,
+    row.metrics,
+    named(({ stat }) => stat),
+  ];
+  const known = await client.query(
+    `update ai.model_versions set file_stats = $8, imported_by = $9
+      where id = (select id from ai.model_versions where model_id = $1 and form = 'float' and state <> 'rejected' order by id desc limit 1)
+        and version is not distinct from $2 and sha256 = $3 and source_sha256 = $3 and files is not distinct from $4::jsonb
+        and framework is not distinct from $5 and input_schema is not distinct from $6::jsonb and metrics is not distinct from $7::jsonb`,
+    [...fields, migrationId],
+  );
+  if (known.rowCount === 1) return;
+  await deleteVersions(client, String(row.id), unsound);
+  await client.query(
+    `insert into ai.model_versions
+       (model_id, version, form, sha256, source_sha256, files, framework, input_schema, metrics, file_stats, state, imported_at, imported_by)
+     values ($1, $2, 'float', $3, $3, $4, $5, $6, $7, $8, 'imported', now(), $9)`,
+    [...fields, migrationId],
+  );
+}
+
+/** SQL of a version of which the last verification found a file damaged, or that names one that is not stored. */
+const unsound = `(exists (
+    select from storage.checks
+     where damage is not null
+       and (checks.sha256 = version.sha256 or checks.sha256 in (select value from jsonb_each_text(coalesce(version.files, '{}')))))
+  or not exists (select from storage.blobs where blobs.sha256 = version.sha256))`;
+
+/** Deletes the versions of a model that no one has accepted yet and for which `which` holds; returns the contents that they referred to. */
+async function deleteVersions(client: pg.ClientBase, modelId: string, which: string): Promise<readonly Sha256[]> {
+  const deleted = await client.query<{ id: string; sha256: Sha256; files: Readonly<Record<string, Sha256>> | null }>(
+    `delete from ai.model_versions as version where model_id = $1 and ${notAccepted} and ${which}
+     returning id::text, sha256, files`,
+    [modelId],
+  );
+  const ids = deleted.rows.map(({ id }) => id);
+  await client.query('delete from ai.smoke_predictions where version_id = any ($1::bigint[])', [ids]);
+  await client.query(
+    'update ai.models set active_version_id = null where id = $1 and active_version_id = any ($2::bigint[])',
+    [modelId, ids],
+  );
+  return deleted.rows.flatMap(({ sha256, files }) => [sha256, ...Object.values(files ?? {})]);
+}

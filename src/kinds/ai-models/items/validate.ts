@@ -1,0 +1,89 @@
+import type { ItemOutcome, UnfitItem } from '../../../domain/migration/items.js';
+import { readInputSchema, schemaDifference } from '../../../domain/models/input-schema.js';
+import { readMetrics } from '../../../domain/models/metrics.js';
+import { readTestSet } from '../../../domain/models/test-set.js';
+import type { ItemClaim } from '../../../postgres/ledger/items.js';
+import { isSha256 } from '../../../storage/blob-store.js';
+import { withWorkingFolder } from '../../../storage/working-folder.js';
+import type { StepContext } from '../../kind.js';
+import { discardArtifact, layOut, type StagedArtifact, stageArtifact } from '../artifact/stage-artifact.js';
+import { readTestText } from '../artifact/test-text.js';
+import { type LegacyModelRow, readLegacyRow, unfitRow } from '../legacy-row.js';
+import { smokePrediction, withModelProcess } from '../smoke-prediction.js';
+import { ownerOf, stageContext, unfit } from './item-context.js';
+
+/**
+ * Whether the model can be moved: its row, its path, its sum, whether it loads, whether its inputs are those that the row declares, and
+ * whether it predicts. Reads and stages alone; nothing stays.
+ */
+export async function validate(claim: ItemClaim, step: StepContext): Promise<ItemOutcome> {
+  const row = await readLegacyRow(step.databases.legacy, claim.item.id);
+  // Legacy deleted it: the verification finds the row here alone.
+  if (row === undefined) return { kind: 'done' };
+  const wrong = unfitRow(row);
+  if (wrong !== undefined) return wrong;
+  const context = stageContext(claim, step);
+  await context.store.discardOf(ownerOf(claim));
+  const artifact = await stageArtifact(context, row.artifact_path);
+  if ('kind' in artifact) return artifact;
+  try {
+    return checksumProblem(row, artifact) ?? (await tryOut(row, artifact, step)) ?? { kind: 'done' };
+  } finally {
+    await discardArtifact(artifact);
+  }
+}
+
+/** Undefined where the bytes are those of the row. */
+export function checksumProblem({ sha256 }: LegacyModelRow, { graph }: StagedArtifact): UnfitItem | undefined {
+  if (sha256 === null) return unfit('checksum_mismatch', 'sha256 is NULL');
+  if (!isSha256(sha256)) return unfit('checksum_mismatch', 'sha256 is no SHA-256');
+  if (sha256 !== graph.blob.sha256) return unfit('checksum_mismatch', `the file has the SHA-256 ${graph.blob.sha256}`);
+  return undefined;
+}
+
+async function tryOut(
+  row: LegacyModelRow,
+  artifact: StagedArtifact,
+  step: StepContext,
+): Promise<UnfitItem | undefined> {
+  const firstRow = await firstTestRow(row, step);
+  return withWorkingFolder(async (folder) => {
+    const file = await layOut(artifact, folder);
+    step.reportProgress({ model: row.id });
+    return withModelProcess(async (process) => {
+      const loaded = await process.load('model', file);
+      step.reportProgress({ model: row.id });
+      if ('kind' in loaded) return unfit(reasonOfLoad[loaded.kind], loaded.message);
+      const declared = readInputSchema(parse(row.input_schema));
+      if (declared === undefined) return unfit('schema_mismatch', 'input_schema is no list of {name, type, shape}');
+      const difference = schemaDifference(declared, loaded.graph.inputs);
+      if (difference !== undefined) return unfit('schema_mismatch', difference);
+      const smoke = await smokePrediction(process, 'model', loaded.graph, firstRow);
+      step.reportProgress({ model: row.id });
+      return smoke === undefined ? undefined : unfit(smoke.reason, smoke.detail);
+    });
+  });
+}
+
+const reasonOfLoad = {
+  artifact_unreadable: 'artifact_unreadable',
+  operator_unsupported: 'operator_unsupported',
+  memory_exceeded: 'memory_exceeded',
+  // A graph that ends or holds up the process that loads it cannot be loaded.
+  crashed: 'artifact_unreadable',
+  timed_out: 'artifact_unreadable',
+} as const;
+
+/** Undefined where there is none to be read: what that means is said by the comparison. */
+async function firstTestRow(row: LegacyModelRow, step: StepContext): Promise<unknown> {
+  const metrics = readMetrics(parse(row.metrics));
+  if ('missing' in metrics) return undefined;
+  const text = await readTestText(step.assets.modelFolder(), metrics);
+  if (typeof text !== 'string') return undefined;
+  const rows = readTestSet(text);
+  return 'missing' in rows ? undefined : rows[0]?.inputs;
+}
+
+function parse(json: string | null): unknown {
+  return json === null ? null : JSON.parse(json);
+}

@@ -1,0 +1,76 @@
+import { atSide } from '../../postgres/databases.js';
+import type { Kind, KindItems } from '../kind.js';
+import { checkGrants } from '../rows/preflight/grants.js';
+import { rejectRows } from '../rows/repair/reject-rows.js';
+import type { RowTables } from '../rows/row-mapping.js';
+import { createRowsKind } from '../rows/rows-kind.js';
+import { modelEvidence } from './evidence.js';
+import { activateModel, undoActivate } from './items/activate.js';
+import { compareModel } from './items/compare.js';
+import { importModel, undoImport } from './items/import.js';
+import { ownerOf } from './items/item-context.js';
+import { validate } from './items/validate.js';
+import { aiModelsMapping } from './mapping.js';
+import { checkArtifacts } from './verify/check-artifacts.js';
+
+const tables: RowTables = [aiModelsMapping];
+const rows = createRowsKind(tables);
+
+/** What is done to each model once its row is in the cube, and how each step is undone. */
+const items: KindItems = {
+  list: async (_run, after, max, { databases }) => {
+    const found = await atSide('cube', () =>
+      databases.cube.query<{ id: string }>(
+        'select id::text from ai.models as row where ($1::bigint is null or id > $1) order by row.id limit $2',
+        [after, max],
+      ),
+    );
+    return found.rows.map(({ id }) => ({ table: 'ai_models', id }));
+  },
+
+  do: (claim, step) => {
+    switch (claim.step) {
+      case 'validate':
+        return validate(claim, step);
+      case 'import':
+        return importModel(claim, step);
+      case 'compare':
+        return compareModel(claim, step);
+      default:
+        return activateModel(claim, step);
+    }
+  },
+
+  undo: async (claim, step) => {
+    switch (claim.step) {
+      case 'validate':
+        return step.assets.store().discardOf(ownerOf(claim));
+      case 'import':
+        return undoImport(claim, step);
+      case 'compare':
+        // The comparison leaves with its version; that it was made stays in the list.
+        return;
+      default:
+        return undoActivate(claim, step);
+    }
+  },
+
+  reject: (run, rejected, step) => rejectRows(tables, run, rejected, step),
+};
+
+/** Plan `items`, cube `ai-cube`, schema `ai`: ai_models of the monolith become ai.models, and their files versions of these. */
+export const aiModels: Kind = {
+  ...rows,
+  items,
+
+  // The rows' comparison reads what this finds as fields of their models.
+  verify: async (run, verificationId, step) =>
+    (await checkArtifacts(verificationId, step))
+      ? rows.verify(run, verificationId, step)
+      : { kind: step.signal.aborted ? 'stopped' : 'round_over' },
+
+  evidence: async (run, step) => ({ ...(await rows.evidence(run, step)), ...(await modelEvidence(run, step)) }),
+
+  // Users do not write models.
+  checkServing: (client, who) => checkGrants(client, 'legacy', aiModelsMapping.source, ['select'], who),
+};

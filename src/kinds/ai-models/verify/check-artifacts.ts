@@ -1,0 +1,169 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readMetrics } from '../../../domain/models/metrics.js';
+import { readTestSet } from '../../../domain/models/test-set.js';
+import type { ModelProcess } from '../../../models/model-process.js';
+import { atSide } from '../../../postgres/databases.js';
+import { BlobDamaged, BlobMissing, checkBlob, type Sha256 } from '../../../storage/blob-store.js';
+import { checkOut } from '../../../storage/check-out.js';
+import { withWorkingFolder } from '../../../storage/working-folder.js';
+import type { StepContext } from '../../kind.js';
+import { readTestText } from '../artifact/test-text.js';
+import { smokePrediction, withModelProcess } from '../smoke-prediction.js';
+
+const roundMillis = 20_000;
+const atOnce = 100;
+
+/**
+ * Reads every byte of every content that a version refers to, and has every active version predict out of the store. What is found goes on
+ * record, where the comparison of rows reads it as a field of its model. False when the round is over, or the step was stopped.
+ */
+export async function checkArtifacts(verificationId: string, step: StepContext): Promise<boolean> {
+  const end = performance.now() + roundMillis;
+  const isOver = () => step.signal.aborted || performance.now() >= end;
+  return (await checkContents(verificationId, step, isOver)) && (await predictAll(verificationId, step, isOver));
+}
+
+async function checkContents(verificationId: string, step: StepContext, isOver: () => boolean): Promise<boolean> {
+  const { cube } = step.databases;
+  const store = step.assets.store();
+  for (;;) {
+    const page = await atSide('cube', () =>
+      cube.query<{ sha256: Sha256 }>(
+        `select named.sha256 from (
+           select sha256 from ai.model_versions
+           union
+           select value from ai.model_versions cross join lateral jsonb_each_text(files) where jsonb_typeof(files) = 'object') as named
+          where not exists (select from storage.checks where checks.sha256 = named.sha256 and verification_id = $1)
+          order by 1 limit $2`,
+        [verificationId, atOnce],
+      ),
+    );
+    if (page.rows.length === 0) return true;
+    for (const { sha256 } of page.rows) {
+      if (isOver()) return false;
+      const damage = await checkBlob(store, sha256, () => {
+        step.signal.throwIfAborted();
+        step.reportProgress({ content: sha256 });
+      });
+      await recordCheck(step, verificationId, sha256, damage);
+    }
+  }
+}
+
+/** A verification that has ended meanwhile has its verdict: what a late attempt found is not put on record. */
+async function recordCheck(
+  { databases }: StepContext,
+  verificationId: string,
+  sha256: Sha256,
+  damage: string | null,
+): Promise<void> {
+  await atSide('cube', () =>
+    databases.cube.query(
+      `insert into storage.checks (sha256, verification_id, damage)
+       select $2, id, $3 from ledger.verifications where id = $1 and status = 'running'
+       on conflict (sha256) do update set verification_id = excluded.verification_id, damage = excluded.damage, checked_at = now()`,
+      [verificationId, sha256, damage],
+    ),
+  );
+}
+
+interface ActiveVersion {
+  readonly id: string;
+  readonly sha256: Sha256;
+  readonly files: Readonly<Record<string, Sha256>> | null;
+  readonly metrics: unknown;
+}
+
+async function predictAll(verificationId: string, step: StepContext, isOver: () => boolean): Promise<boolean> {
+  const { cube } = step.databases;
+  for (;;) {
+    const page = await atSide('cube', () =>
+      cube.query<ActiveVersion>(
+        `select id::text, sha256, files, metrics from ai.model_versions as version
+          where state = 'active'
+            and not exists (select from ai.smoke_predictions where version_id = version.id and verification_id = $1)
+          order by version.id limit $2`,
+        [verificationId, atOnce],
+      ),
+    );
+    if (page.rows.length === 0) return true;
+    if (isOver()) return false;
+    const finished = await withWorkingFolder((folder) => predictPage(page.rows, folder, verificationId, step, isOver));
+    if (!finished) return false;
+  }
+}
+
+/** One process for many models, and another one when a model has ended it. */
+async function predictPage(
+  versions: readonly ActiveVersion[],
+  folder: string,
+  verificationId: string,
+  step: StepContext,
+  isOver: () => boolean,
+): Promise<boolean> {
+  const left = [...versions];
+  while (left.length > 0) {
+    const outcome = await withModelProcess(async (process) => {
+      for (let version = left[0]; version !== undefined; version = left[0]) {
+        if (isOver()) return 'over';
+        const place = join(folder, version.id);
+        await mkdir(place);
+        const failure = await predictFromStore(process, version, place, step);
+        await rm(place, { recursive: true });
+        await recordPrediction(step, verificationId, version.id, failure);
+        step.reportProgress({ version: version.id });
+        left.shift();
+        if (failure !== null) return 'again';
+      }
+      return 'done';
+    });
+    if (outcome === 'over') return false;
+  }
+  return true;
+}
+
+async function predictFromStore(
+  process: ModelProcess,
+  { id, sha256, files, metrics }: ActiveVersion,
+  folder: string,
+  step: StepContext,
+): Promise<string | null> {
+  try {
+    const file = await checkOut(step.assets.store(), { sha256, files: files ?? {} }, folder, () =>
+      step.reportProgress({ version: id }),
+    );
+    const loaded = await process.load(id, file);
+    if ('kind' in loaded) return loaded.message;
+    const smoke = await smokePrediction(process, id, loaded.graph, await firstTestRow(metrics, step));
+    await process.release(id);
+    return smoke?.detail ?? null;
+  } catch (error) {
+    if (error instanceof BlobDamaged || error instanceof BlobMissing) return 'a file of it is not whole in the store';
+    throw error;
+  }
+}
+
+async function firstTestRow(column: unknown, { assets }: StepContext): Promise<unknown> {
+  const metrics = readMetrics(column);
+  if ('missing' in metrics) return undefined;
+  const text = await readTestText(assets.modelFolder(), metrics);
+  const rows = typeof text === 'string' ? readTestSet(text) : [];
+  return 'missing' in rows ? undefined : rows[0]?.inputs;
+}
+
+async function recordPrediction(
+  { databases }: StepContext,
+  verificationId: string,
+  versionId: string,
+  failure: string | null,
+): Promise<void> {
+  await atSide('cube', () =>
+    databases.cube.query(
+      `insert into ai.smoke_predictions (version_id, verification_id, failure)
+       select $2, id, $3 from ledger.verifications where id = $1 and status = 'running'
+       on conflict (version_id) do update set verification_id = excluded.verification_id, failure = excluded.failure, predicted_at = now()`,
+      [verificationId, versionId, failure],
+    ),
+  );
+}

@@ -1,0 +1,48 @@
+import { Failure } from '../base/failures.js';
+import type { BlobStore } from '../storage/blob-store.js';
+import { createFolderStore } from '../storage/folder-store.js';
+import type { LegacyFolder } from '../storage/inside-folder.js';
+
+/**
+ * What steps of some kinds reach apart from the databases: files and services, by the worker's environment. Each throws
+ * `configuration_invalid` where the environment does not name it.
+ */
+export interface Assets {
+  /** Legacy's folder of AI models. */
+  modelFolder(): LegacyFolder;
+  store(): BlobStore;
+  legacyAiUrl(): string;
+  aiCubeUrl(): string;
+  /** A cube token of the engine's own that is valid now and holds this permission. */
+  token(permission: string): string;
+}
+
+export interface AssetSettings {
+  readonly LEGACY_MODEL_DIR: string;
+  readonly CUBE_STORAGE_URL: string;
+  readonly LEGACY_AI_URL: string;
+  readonly AI_CUBE_URL: string;
+}
+
+/** Of a program whose steps reach the databases alone. */
+export const noAssets: Assets = createAssets(
+  { LEGACY_MODEL_DIR: '', CUBE_STORAGE_URL: '', LEGACY_AI_URL: '', AI_CUBE_URL: '' },
+  () => '',
+);
+
+export function createAssets(settings: AssetSettings, token: Assets['token']): Assets {
+  const named = (variable: keyof AssetSettings) => {
+    if (settings[variable] === '')
+      throw new Failure('configuration_invalid', `${variable} is not set, which steps of this kind need.`, {
+        hint: `Set ${variable} for the bulk workers and start them again, then resume the run.`,
+      });
+    return settings[variable];
+  };
+  return {
+    modelFolder: () => ({ path: named('LEGACY_MODEL_DIR'), variable: 'LEGACY_MODEL_DIR' }),
+    store: () => createFolderStore(named('CUBE_STORAGE_URL')),
+    legacyAiUrl: () => named('LEGACY_AI_URL'),
+    aiCubeUrl: () => named('AI_CUBE_URL'),
+    token,
+  };
+}

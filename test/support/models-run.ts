@@ -1,0 +1,139 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import type { ActivityDependencies } from '../../src/activities/dependencies.js';
+import { createItemSteps, type ItemPage } from '../../src/activities/item-steps.js';
+import { createLedgerSteps } from '../../src/activities/ledger-steps.js';
+import { createMigrationSteps } from '../../src/activities/migration-steps.js';
+import { defaultOptionsOf } from '../../src/domain/catalog.js';
+import { type ItemOutcome, type ItemRef, itemSteps } from '../../src/domain/migration/items.js';
+import type { MigrationId, MigrationStage, MigrationStatus } from '../../src/domain/migration/migration.js';
+import type { RunReference } from '../../src/domain/migration/run-reference.js';
+import { registry } from '../../src/kinds/registry.js';
+import { recordRunState } from '../../src/postgres/ledger/run-state.js';
+import { recordStart } from '../../src/postgres/ledger/runs.js';
+
+const kind = 'ai-models';
+
+/** A run of AI models: its steps as a worker calls them, in the order of the plan and without Temporal. */
+export class ModelsRun {
+  private sequence = 0;
+  private readonly options = defaultOptionsOf(kind);
+
+  private constructor(
+    readonly id: string,
+    private readonly deps: ActivityDependencies,
+  ) {}
+
+  static async start(id: string, deps: ActivityDependencies): Promise<ModelsRun> {
+    const run = new ModelsRun(id, deps);
+    const start = { id: id as MigrationId, kind, mode: 'copy', options: run.options } as const;
+    await recordStart(deps.databases.cube, { ...start, idempotencyKey: undefined, by: 'test' });
+    return run;
+  }
+
+  async copy(): Promise<void> {
+    const run = await this.enter('copying');
+    const lane = { ...run, lane: 0, options: this.options, estimatedRows: 100 };
+    for (;;) {
+      const { outcome } = await this.perform(this.steps.copyLane, lane);
+      if (outcome.kind === 'source_exhausted') return;
+    }
+  }
+
+  /** Takes each model in the cube through its steps; those that are unfit become rejects. Returns what became of each, by id. */
+  async moveItems(steps: readonly string[] = itemSteps(kind)): Promise<ReadonlyMap<string, string>> {
+    const run = await this.enter('copying');
+    const outcomes = new Map<string, string>();
+    for (let after: string | null = null; ; ) {
+      const { items, next }: ItemPage = await this.perform(this.items.listItems, run, after, 1000);
+      for (const item of items) outcomes.set(item.id, await this.moveItem(run, item, steps));
+      if (next === null) return outcomes;
+      after = next;
+    }
+  }
+
+  private async moveItem(run: RunReference, item: ItemRef, steps: readonly string[]): Promise<string> {
+    for (const step of steps) {
+      const outcome: ItemOutcome = await this.perform(this.items.runItemStep, run, item, step);
+      if (outcome.kind === 'done') continue;
+      await this.perform(this.items.undoItem, run, item);
+      await this.perform(this.items.rejectItems, run, [{ item, ...outcome }]);
+      return outcome.reason;
+    }
+    return 'active';
+  }
+
+  makeStep(id: number, step: string): Promise<ItemOutcome> {
+    return this.perform(this.items.runItemStep, this.reference, { table: 'ai_models', id: String(id) }, step);
+  }
+
+  undoItem(id: number): Promise<void> {
+    return this.perform(this.items.undoItem, this.reference, { table: 'ai_models', id: String(id) });
+  }
+
+  /** Verifies as the plan does; true for clean. */
+  async verify(): Promise<boolean> {
+    const run = await this.enter('verifying');
+    const id = await this.perform(this.ledger.startVerification, run);
+    for (;;) {
+      const round = await this.perform(this.steps.verifyRows, run, id);
+      if (round.kind === 'concluded') return round.verdict.clean;
+    }
+  }
+
+  /** What the last verification found, as `id field`. */
+  async mismatches(): Promise<readonly string[]> {
+    const found = await this.deps.databases.cube.query<{ line: string }>(
+      `select source_id || ' ' || field as line from ledger.mismatches
+        where verification_id = (select max(id) from ledger.verifications) order by source_id, field`,
+    );
+    return found.rows.map(({ line }) => line);
+  }
+
+  /** Repairs what the last verification found, and takes the models through their steps again. */
+  async repair(): Promise<void> {
+    await this.perform(this.steps.repairRows, await this.enter('verifying'), this.options);
+    await this.moveItems();
+  }
+
+  /** Returns what could not be undone. */
+  async rollBack(): Promise<readonly string[]> {
+    const run = await this.enter('rolling_back');
+    const left: string[] = [];
+    const collect = (error: Error) => void left.push(error.message);
+    await this.perform(this.items.undoItems, run, 'all').catch(collect);
+    await this.perform(this.steps.removeMovedRows, run).catch(collect);
+    await this.enter('done', left.length > 0 ? 'failed' : 'rolled_back');
+    return left;
+  }
+
+  async complete(): Promise<void> {
+    await this.perform(this.steps.finalize, await this.enter('done'));
+  }
+
+  async enter(stage: MigrationStage, status: MigrationStatus = 'running'): Promise<RunReference> {
+    const sequence = ++this.sequence;
+    const state = { stage, status, runId: 'r', by: 'test', what: 'step', settles: false, sequence };
+    await recordRunState(this.deps.databases.cube, this.id, state);
+    return this.reference;
+  }
+
+  private get reference(): RunReference {
+    return { migrationId: this.id, kind, sequence: this.sequence };
+  }
+
+  private get steps() {
+    return createMigrationSteps(this.deps, registry);
+  }
+
+  private get items() {
+    return createItemSteps(this.deps, registry);
+  }
+
+  private get ledger() {
+    return createLedgerSteps(this.deps);
+  }
+
+  private perform<Args extends unknown[], R>(activity: (...args: Args) => Promise<R>, ...args: Args): Promise<R> {
+    return new MockActivityEnvironment().run(activity, ...args);
+  }
+}
