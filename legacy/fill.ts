@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
+import { legacyModels } from './ai-models/manifest.js';
 import { connectionSettings } from './connection.js';
 import { generateSajuRows } from './generator.js';
 import { type SajuRow, sajuColumns } from './saju-row.js';
@@ -12,6 +13,8 @@ export interface FillSettings {
   readonly url: string;
   readonly records: number;
   readonly seed: number;
+  /** Whether the stand-in's real AI models are put on record, whose files `layOutModels` lays out. */
+  readonly models?: boolean;
   readonly log: (text: string) => void;
 }
 
@@ -25,7 +28,7 @@ export interface Filled {
  * Makes the monolith's tables and fills saju_records, all in one transaction: stopped half-way, nothing is there.
  * Throws when the tables exist already.
  */
-export async function fillLegacy({ url, records, seed, log }: FillSettings): Promise<Filled> {
+export async function fillLegacy({ url, records, seed, models = false, log }: FillSettings): Promise<Filled> {
   const client = new pg.Client(connectionSettings(url, 'legacy stand-in'));
   await client.connect();
   const rejected = new Map<string, string>();
@@ -39,6 +42,7 @@ export async function fillLegacy({ url, records, seed, log }: FillSettings): Pro
     // Sequences run ahead of max(id) in real tables: the ids of failed inserts are lost.
     await client.query("select setval('saju_records_id_seq', (select coalesce(max(id), 0) + 1000 from saju_records))");
     await client.query(otherAssets);
+    if (models) await insertModels(client);
     await client.query('commit');
     await client.query('vacuum analyze saju_records');
   } finally {
@@ -102,12 +106,23 @@ const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '
 const otherAssets = `
   insert into users select 'user-' || n, timestamptz '2015-01-01' + n * interval '1 hour' from generate_series(1, 100) n;
   insert into user_events select 'user-' || n, 'login', 'session-' || n, timestamptz '2025-01-01' + n * interval '1 minute' from generate_series(1, 100) n;
-  insert into ai_models (name, version, framework, artifact_path, created_at) values ('saju-tone', '1.0.0', 'onnx', 'saju-tone/1.0.0.onnx', now());
   insert into paperwork_files (path, size, mime_type, metadata, created_at) values ('2020/a.pdf', 1024, 'application/pdf', '{}', now());
   insert into paperwork_results (file_id, kind, result, created_at) values (1, 'text', '{"text": ""}', now());
   insert into crawler_jobs (name, urls, cron_expression, css_selectors, content_filters, rate_limit, request_delay, output_format, status, created_at)
     values ('horoscopes', '{http://127.0.0.1/a}', '0 3 * * *', '{"title": "h1"}', '[]', 30, 2, 'json', 'active', now());
   insert into crawler_results (job_id, url, content, crawled_at) values (1, 'http://127.0.0.1/a', '{}', now());`;
+
+async function insertModels(client: pg.Client): Promise<void> {
+  const rows = legacyModels().map(({ row }) => row);
+  await client.query(
+    `insert into ai_models (id, name, version, framework, artifact_path, sha256, input_schema, metrics, created_at)
+     select id, name, version, framework, artifact_path, sha256, input_schema, nullif(metrics, 'null'::jsonb), created_at
+       from jsonb_to_recordset($1::jsonb) as model (id int, name text, version text, framework text, artifact_path text, sha256 text,
+                                                   input_schema jsonb, metrics jsonb, created_at timestamptz)`,
+    [JSON.stringify(rows)],
+  );
+  await client.query("select setval('ai_models_id_seq', (select max(id) + 10 from ai_models))");
+}
 
 /** The schema is next to the sources, in some folder above a compiled program. */
 function schemaFile(): string {

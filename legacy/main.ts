@@ -1,13 +1,15 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { layOutModels } from './ai-models/lay-out.js';
 import { fillLegacy, isFilled } from './fill.js';
 
-/** Fills LEGACY_DATABASE_URL: `node dist/legacy/main.js --records 100000 [--seed 7] [--answers FILE] [--if-empty]`. */
+/** Fills LEGACY_DATABASE_URL: `node dist/legacy/main.js --records 100000 [--seed 7] [--answers FILE] [--models FOLDER] [--if-empty]`; in FOLDER it lays out AI models. */
 const { values } = parseArgs({
   options: {
     records: { type: 'string', default: '100000' },
     seed: { type: 'string', default: '7' },
     answers: { type: 'string' },
+    models: { type: 'string' },
     'if-empty': { type: 'boolean', default: false },
   },
 });
@@ -23,7 +25,14 @@ else await fill(url);
 
 async function fill(url: string): Promise<void> {
   const started = performance.now();
-  const filled = await fillLegacy({ url, records, seed: Number(values.seed), log });
+  const { models } = values;
+  // The files are there before the rows that name them; what an interrupted call left is laid out anew.
+  if (models !== undefined) {
+    rmSync(models, { recursive: true, force: true });
+    mkdirSync(models, { recursive: true, mode: 0o700 });
+    layOutModels(models);
+  }
+  const filled = await fillLegacy({ url, records, seed: Number(values.seed), models: models !== undefined, log });
   if (values.answers !== undefined) {
     const lines = [...filled.rejected].map(([id, reason]) => JSON.stringify({ id, reason }));
     writeFileSync(values.answers, `${lines.join('\n')}\n`);

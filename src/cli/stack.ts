@@ -175,7 +175,8 @@ async function upInForeground({ records, sharedMachine }: UpOptions, output: Out
     temporalAccess: sharedMachine ? 'closed_if_possible' : 'closed',
   });
   try {
-    if (!stop.signal.aborted && !environment.LEGACY_DATABASE_URL) await fillWhenEmpty(stack.env, records);
+    if (!stop.signal.aborted && !environment.LEGACY_DATABASE_URL)
+      await fillWhenEmpty(stack.env, records, modelsFolderOf(environment, home));
     if (!stop.signal.aborted) await stack.startPrograms();
     if (process.send === undefined) {
       showStack(stack.env, output);
@@ -281,10 +282,15 @@ function isUp(home: StackHome): boolean {
 }
 
 /** Fills the embedded legacy database once: never one of the user's own. */
-async function fillWhenEmpty(env: Readonly<Record<string, string>>, records: number): Promise<void> {
+async function fillWhenEmpty(
+  env: Readonly<Record<string, string>>,
+  records: number,
+  models: string | undefined,
+): Promise<void> {
   if (await isFilled(env)) return;
   const entry = join(packageRoot(), 'dist', 'legacy', 'main.js');
-  const child = spawn(process.execPath, [entry, '--records', String(records)], {
+  const laidOut = models === undefined ? [] : ['--models', models];
+  const child = spawn(process.execPath, [entry, '--records', String(records), ...laidOut], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { PATH: process.env.PATH, LEGACY_DATABASE_URL: env.LEGACY_DATABASE_URL },
   });
@@ -299,6 +305,11 @@ async function fillWhenEmpty(env: Readonly<Record<string, string>>, records: num
     throw new Failure('unexpected', 'The legacy stand-in could not be filled.', {
       hint: 'See the lines above; nothing of it was kept.',
     });
+}
+
+/** Where the stand-in's models are laid out; undefined where the caller names a folder of its own, which no program of a stack writes. */
+function modelsFolderOf(environment: NodeJS.ProcessEnv, home: StackHome): string | undefined {
+  return environment.LEGACY_MODEL_DIR ? undefined : home.fileOf('legacyModels');
 }
 
 async function isFilled(env: Readonly<Record<string, string>>): Promise<boolean> {

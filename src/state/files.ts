@@ -20,7 +20,7 @@ export const stateFiles = {
   observedCubes: 'cube-instances.json',
   /** The versions of cubes, in one folder a cube: releases.ts. */
   releases: 'releases',
-  /** The models of the monolith's stand-in. */
+  /** The models of the monolith's stand-in, as its `lay-out.ts` lays them out. */
   legacyModels: 'legacy-models',
   /** The content-addressed store. */
   storage: 'storage',

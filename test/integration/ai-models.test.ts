@@ -1,5 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { legacyModels } from '../../legacy/ai-models/manifest.js';
 import type { ActivityDependencies } from '../../src/activities/dependencies.js';
@@ -7,7 +6,7 @@ import { createAssets } from '../../src/kinds/assets.js';
 import { type Databases, openDatabases } from '../../src/postgres/databases.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
-import { expectedModels, fillModels, ModelFolders, modelNamed } from '../support/legacy-models.js';
+import { expectedModels, fillModels, ModelFolders } from '../support/legacy-models.js';
 import { ModelsRun } from '../support/models-run.js';
 
 /** AI models on real databases, real files and real models: all but the comparison, which asks two services. */
