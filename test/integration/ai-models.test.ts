@@ -1,12 +1,14 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { legacyModels } from '../../legacy/ai-models/manifest.js';
 import type { ActivityDependencies } from '../../src/activities/dependencies.js';
-import { createAssets } from '../../src/kinds/assets.js';
+import type { CrashPoint } from '../../src/base/crash-points.js';
+import { createAssets, noAssets } from '../../src/kinds/assets.js';
 import { type Databases, openDatabases } from '../../src/postgres/databases.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
-import { expectedModels, fillModels, ModelFolders } from '../support/legacy-models.js';
+import { expectedModels, fillModels, ModelFolders, modelNamed } from '../support/legacy-models.js';
 import { ModelsRun } from '../support/models-run.js';
 
 /** AI models on real databases, real files and real models: all but the comparison, which asks two services. */
@@ -35,11 +37,16 @@ beforeEach(() => {
   };
   deps = { databases: opened, worker: 'test/0', reach: () => undefined, assets: createAssets(settings, () => '') };
 });
-afterEach(() => folders.remove());
+afterEach(async () => {
+  folders.remove();
+  // Of a test that failed nothing is left to the next.
+  await databases.cube.query(`update ledger.migrations set status = 'cancelled', finished_at = now() where finished_at is null;
+    truncate ai.models, ai.model_versions, ai.smoke_predictions, storage.blobs, storage.intended, storage.checks, ledger.items, ledger.batches`);
+});
 
 const start = () => ModelsRun.start(`models-${++runs}`, deps);
 const stored = () =>
-  readdirSync(folders.store, { recursive: true, withFileTypes: true })
+  (existsSync(folders.store) ? readdirSync(folders.store, { recursive: true, withFileTypes: true }) : [])
     .filter((entry) => entry.isFile())
     .map(({ name }) => name)
     .sort();
@@ -83,4 +90,193 @@ describe('without the comparison', () => {
     expect(await counts()).toEqual(nothing);
     expect(stored()).toEqual([]);
   });
+
+  test('a damaged, a missing and an altered artifact are found, and mended from legacy', async () => {
+    await fillModels(databases.legacy, [
+      modelNamed('sound'),
+      modelNamed('digits-external'),
+      modelNamed('tumour-forest'),
+    ]);
+    const run = await moved();
+    expect(await run.verify()).toBe(true);
+    const [sound, external, forest] = [sumOf('sound'), sumOf('digits-external'), sumOf('tumour-forest')];
+    const [layer] = stored().filter((name) => ![sound, external, forest].includes(name));
+    damage(sound);
+    damage(layer ?? '');
+    rmSync(fileOf(forest));
+    expect(await run.verify()).toBe(false);
+    expect(await run.mismatches()).toEqual([
+      ...['active_version', 'artifact'].map((field) => `${idOf('digits-external')} ${field}`),
+      ...['active_version', 'artifact'].map((field) => `${idOf('tumour-forest')} ${field}`),
+      ...['active_version', 'artifact'].map((field) => `${idOf('sound')} ${field}`),
+    ]);
+    expect(new Set((await run.repair(withoutComparison)).values())).toEqual(new Set(['active']));
+    expect(await run.verify()).toBe(true);
+    await takenBack(run);
+  });
+
+  test.each([
+    ["update ai.model_versions set sha256 = repeat('f', 64)", ['active_version', 'artifact', 'sha256']],
+    ["update ai.model_versions set source_sha256 = repeat('f', 64)", ['source_sha256']],
+    ["update ai.model_versions set version = '9'", ['version']],
+    ["update ai.model_versions set input_schema = '[]'", ['input_schema']],
+    ['update ai.model_versions set metrics = null', ['metrics']],
+    ['update ai.model_versions set framework = null', ['framework']],
+    ["update ai.model_versions set state = 'retired'", ['active_version']],
+    ['update ai.models set active_version_id = null', ['active_version']],
+    ["update ai.models set name = 'another'", ['name']],
+    ["update ai.models set created_at = created_at + interval '1 us'", ['created_at']],
+    ['delete from storage.blobs', ['artifact']],
+    [
+      'delete from ai.model_versions',
+      ['active_version', 'framework', 'input_schema', 'metrics', 'sha256', 'source_sha256', 'version'],
+    ],
+    ['delete from ai.models', ['missing row']],
+  ])('`%s` is found and mended', async (statement, fields) => {
+    await fillModels(databases.legacy, [modelNamed('sound')]);
+    const run = await moved();
+    await databases.cube.query(statement);
+    expect(await run.verify()).toBe(false);
+    expect(await run.mismatches()).toEqual(fields.map((field) => `${idOf('sound')} ${field}`));
+    await run.repair(withoutComparison);
+    expect(await run.verify()).toBe(true);
+    await takenBack(run);
+  });
+
+  test('a model that legacy replaces is another version, and a rollback takes both back', async () => {
+    await fillModels(databases.legacy, [modelNamed('sound')]);
+    const run = await moved();
+    const { sha256, artifact_path, input_schema, metrics } = modelNamed('tumour-forest').row;
+    await databases.legacy.query(
+      'update ai_models set version = $1, sha256 = $2, artifact_path = $3, input_schema = $4, metrics = $5',
+      ['2.0.0', sha256, artifact_path, JSON.stringify(input_schema), JSON.stringify(metrics)],
+    );
+    expect(await run.verify()).toBe(false);
+    await run.repair(withoutComparison);
+    expect(await run.verify()).toBe(true);
+    const versions = await databases.cube.query(
+      `select version, state, former_version_id = (select min(id) from ai.model_versions) as former,
+              id = (select active_version_id from ai.models) as active from ai.model_versions order by id`,
+    );
+    expect(versions.rows).toEqual([
+      { version: modelNamed('sound').row.version, state: 'retired', former: null, active: false },
+      { version: '2.0.0', state: 'active', former: true, active: true },
+    ]);
+    await takenBack(run);
+  });
+
+  test('a rollback brings back what was active before, and leaves what something else refers to', async () => {
+    await fillModels(databases.legacy, [modelNamed('sound'), modelNamed('tumour-forest')]);
+    const run = await start();
+    await run.copy();
+    // Of no run: what a person, or an earlier version of the engine, put there.
+    await databases.cube.query(
+      `insert into ai.model_versions (model_id, version, form, sha256, source_sha256, state)
+       select id, '0.9.0', 'float', $2, $2, 'active' from ai.models where name = $1`,
+      ['sound', sumOf('tumour-forest')],
+    );
+    await databases.cube.query(
+      "update ai.models set active_version_id = (select max(id) from ai.model_versions) where name = 'sound'",
+    );
+    await run.moveItems(withoutComparison);
+    await run.undoItem(idOf('sound'));
+    await run.undoItem(idOf('tumour-forest'));
+    const left = await databases.cube.query(
+      'select version, state, id = (select max(active_version_id) from ai.models) as active from ai.model_versions',
+    );
+    expect(left.rows).toEqual([{ version: '0.9.0', state: 'active', active: true }]);
+    expect(stored()).toEqual([sumOf('tumour-forest')]);
+    await databases.cube.query('delete from ai.model_versions');
+    await databases.cube.query('delete from storage.blobs');
+    rmSync(fileOf(sumOf('tumour-forest')));
+    await takenBack(run);
+  });
+
+  test('while the folder of models or the store is away no model is rejected, and the step is tried again', async () => {
+    await fillModels(databases.legacy, [modelNamed('sound')]);
+    const run = await start();
+    await run.copy();
+    renameSync(folders.models, `${folders.models}.away`);
+    await expect(run.moveItems()).rejects.toMatchObject({ type: 'legacy_files_unreachable', nonRetryable: false });
+    renameSync(`${folders.models}.away`, folders.models);
+    writeFileSync(folders.store, 'no folder');
+    await expect(run.moveItems()).rejects.toMatchObject({ type: 'storage_unreachable', nonRetryable: false });
+    rmSync(folders.store);
+    expect(new Set((await run.moveItems(withoutComparison)).values())).toEqual(new Set(['active']));
+    await takenBack(run);
+  });
+
+  test('a worker whose variables name no folder says which', async () => {
+    await fillModels(databases.legacy, [modelNamed('sound')]);
+    const run = await ModelsRun.start(`models-${++runs}`, { ...deps, assets: noAssets });
+    await run.copy();
+    await expect(run.moveItems()).rejects.toMatchObject({
+      type: 'configuration_invalid',
+      message: expect.stringContaining('LEGACY_MODEL_DIR is not set'),
+      nonRetryable: true,
+    });
+    await takenBack(run.with(deps));
+  });
+
+  test.each([
+    'after-intent',
+    'after-artifact-stored',
+    'before-version-commit',
+    'after-version-commit',
+    'before-activation-commit',
+    'after-activation-commit',
+  ] as const)('a step that ends at %s is finished by the next attempt, or undone with nothing left', async (point) => {
+    await fillModels(databases.legacy, [modelNamed('digits-external')]);
+    const ending = {
+      ...deps,
+      reach: (reached: CrashPoint) => {
+        if (reached === point) throw new Error('ended here');
+      },
+    };
+    const run = await start();
+    await run.copy();
+    await expect(run.with(ending).moveItems(withoutComparison)).rejects.toThrow();
+    expect(new Set((await run.moveItems(withoutComparison)).values())).toEqual(new Set(['active']));
+    expect(await run.verify()).toBe(true);
+    await takenBack(run);
+
+    const another = await start();
+    await another.copy();
+    await expect(another.with(ending).moveItems(withoutComparison)).rejects.toThrow();
+    await takenBack(another);
+  });
 });
+
+async function moved(): Promise<ModelsRun> {
+  const run = await start();
+  await run.copy();
+  expect(new Set((await run.moveItems(withoutComparison)).values())).toEqual(new Set(['active']));
+  return run;
+}
+
+/** Rolled back, nothing is left of the run, in the database and in the store. */
+async function takenBack(run: ModelsRun): Promise<void> {
+  expect(await run.rollBack()).toEqual([]);
+  expect(await counts()).toEqual(nothing);
+  expect(stored()).toEqual([]);
+}
+
+function idOf(name: string): number {
+  return modelNamed(name).row.id;
+}
+
+function sumOf(name: string): string {
+  return modelNamed(name).row.sha256 ?? '';
+}
+
+function fileOf(sha256: string): string {
+  return join(folders.store, sha256.slice(0, 2), sha256);
+}
+
+/** A byte in the middle is another. */
+function damage(sha256: string): void {
+  const bytes = readFileSync(fileOf(sha256));
+  const middle = Math.floor(bytes.length / 2);
+  bytes[middle] = (bytes[middle] ?? 0) ^ 1;
+  writeFileSync(fileOf(sha256), bytes);
+}

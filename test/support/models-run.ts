@@ -15,7 +15,7 @@ const kind = 'ai-models';
 
 /** A run of AI models: its steps as a worker calls them, in the order of the plan and without Temporal. */
 export class ModelsRun {
-  private sequence = 0;
+  private state = { sequence: 0 };
   private readonly options = defaultOptionsOf(kind);
 
   private constructor(
@@ -27,6 +27,13 @@ export class ModelsRun {
     const run = new ModelsRun(id, deps);
     const start = { id: id as MigrationId, kind, mode: 'copy', options: run.options } as const;
     await recordStart(deps.databases.cube, { ...start, idempotencyKey: undefined, by: 'test' });
+    return run;
+  }
+
+  /** The same run at another worker. */
+  with(deps: ActivityDependencies): ModelsRun {
+    const run = new ModelsRun(this.id, deps);
+    run.state = this.state;
     return run;
   }
 
@@ -90,9 +97,9 @@ export class ModelsRun {
   }
 
   /** Repairs what the last verification found, and takes the models through their steps again. */
-  async repair(): Promise<void> {
+  async repair(steps?: readonly string[]): Promise<ReadonlyMap<string, string>> {
     await this.perform(this.steps.repairRows, await this.enter('verifying'), this.options);
-    await this.moveItems();
+    return this.moveItems(steps);
   }
 
   /** Returns what could not be undone. */
@@ -111,14 +118,14 @@ export class ModelsRun {
   }
 
   async enter(stage: MigrationStage, status: MigrationStatus = 'running'): Promise<RunReference> {
-    const sequence = ++this.sequence;
+    const sequence = ++this.state.sequence;
     const state = { stage, status, runId: 'r', by: 'test', what: 'step', settles: false, sequence };
     await recordRunState(this.deps.databases.cube, this.id, state);
     return this.reference;
   }
 
   private get reference(): RunReference {
-    return { migrationId: this.id, kind, sequence: this.sequence };
+    return { migrationId: this.id, kind, sequence: this.state.sequence };
   }
 
   private get steps() {

@@ -16,6 +16,11 @@ export async function withModelProcess<T>(work: (process: ModelProcess) => Promi
   }
 }
 
+/** The process is measured now and then: one that grew just before is seen here. */
+function isTooLarge(process: ModelProcess): boolean {
+  return process.residentBytes() > limits.maxResidentBytes;
+}
+
 export interface SmokeFailure {
   readonly reason: 'memory_exceeded' | 'output_not_finite';
   readonly detail: string;
@@ -33,6 +38,8 @@ export async function smokePrediction(
 ): Promise<SmokeFailure | undefined> {
   const found = row === undefined ? 'refused' : await predictOne(process, key, row);
   const answer = found === 'refused' ? await predictOne(process, key, zeros(graph)) : found;
+  if (isTooLarge(process))
+    return { reason: 'memory_exceeded', detail: 'the model needs more memory than one may have' };
   return answer === 'refused' ? { reason: 'output_not_finite', detail: 'the model cannot compute zeros' } : answer;
 }
 
