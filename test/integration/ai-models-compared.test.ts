@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { legacyModels } from '../../legacy/ai-models/manifest.js';
+import type { ActivityDependencies } from '../../src/activities/dependencies.js';
+import { AiStack } from '../support/ai-stack.js';
+import { expectedModels } from '../support/legacy-models.js';
+import { ModelsRun } from '../support/models-run.js';
+
+/** AI models between the stand-in's AI service and the AI cube, both over HTTP: every model of the committed list. */
+const limit = 400_000;
+let stack: AiStack;
+let deps: ActivityDependencies;
+
+beforeAll(async () => {
+  stack = await AiStack.start();
+  deps = stack.deps;
+}, limit);
+afterAll(() => stack?.stop(), limit);
+
+interface RejectRow {
+  readonly id: string;
+  readonly reason: string;
+  readonly detail: string;
+}
+
+test('each model of the list is active, or is rejected for the reason that the list names', {
+  timeout: limit,
+}, async () => {
+  const run = await ModelsRun.start('all', deps);
+  await run.copy();
+  await run.moveItems();
+  const rejects = await stack.databases.cube.query<RejectRow>(
+    "select source_id::text as id, reason, detail from ledger.rejects where resolution = 'open'",
+  );
+  const active = await stack.databases.cube.query<{ id: number }>(
+    "select models.id from ai.models join ai.model_versions as version on version.id = active_version_id where state = 'active'",
+  );
+  const outcomes = new Map([
+    ...rejects.rows.map(({ id, reason }) => [Number(id), reason] as const),
+    ...active.rows.map(({ id }) => [id, 'active'] as const),
+  ]);
+  const became = legacyModels().map(({ row }) => [row.name, outcomes.get(row.id) ?? 'nowhere']);
+  const wanted = legacyModels().map(({ row }) => [row.name, expectedModels[row.name]?.outcome]);
+  expect(Object.fromEntries(became)).toEqual(Object.fromEntries(wanted));
+  expect(await run.verify()).toBe(true);
+  expect(await run.rollBack()).toEqual([]);
+});

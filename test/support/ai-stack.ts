@@ -1,0 +1,113 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { expect } from 'vitest';
+import type { ActivityDependencies } from '../../src/activities/dependencies.js';
+import { createTokenVerifier, issueCubeToken } from '../../src/auth/tokens.js';
+import { packageRoot } from '../../src/base/package-root.js';
+import { findCube } from '../../src/domain/cubes.js';
+import { createAssets } from '../../src/kinds/assets.js';
+import { createPool } from '../../src/postgres/connect.js';
+import { openDatabases } from '../../src/postgres/databases.js';
+import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
+import { buildAiCube } from '../../src/services/ai/app.js';
+import { createLegacyCalls } from '../../src/services/ai/legacy-calls.js';
+import { createModelRecords } from '../../src/services/ai/model-records.js';
+import { choosePort } from '../../src/state/ports.js';
+import { createFolderStore } from '../../src/storage/folder-store.js';
+import { until } from './conditions.js';
+import { createDatabases, type TestDatabases } from './databases.js';
+import { testSecret } from './engine.js';
+import { fillModels, ModelFolders } from './legacy-models.js';
+
+const mebibyte = 1024 * 1024;
+
+/** Legacy with the stand-in's models and its AI service as a process of its own, and the AI cube with an empty store. */
+export class AiStack {
+  private constructor(
+    readonly databases: TestDatabases,
+    readonly folders: ModelFolders,
+    readonly deps: ActivityDependencies,
+    readonly cube: FastifyInstance,
+    private readonly closers: readonly (() => Promise<unknown>)[],
+  ) {}
+
+  static async start(): Promise<AiStack> {
+    const databases = await createDatabases(0);
+    await upgradeLedger(databases.cubeUrl);
+    const folders = ModelFolders.create();
+    await fillModels(databases.legacy);
+    const legacy = await startLegacyService(databases.legacyUrl, folders.models);
+    const settings = { applicationName: 'ai cube', max: 3, statementMillis: 10_000 };
+    const pools = [createPool(databases.legacyUrl, settings), createPool(databases.cubeUrl, settings)] as const;
+    const calls = createLegacyCalls(legacy.url);
+    const cube = await buildAiCube({
+      definition: findCube('ai-cube') ?? expect.fail('no ai-cube'),
+      version: '1',
+      instanceId: 'one',
+      logger: false,
+      clock: () => new Date(),
+      tokens: createTokenVerifier({ current: testSecret }, () => new Date()),
+      dependencies: {},
+      records: createModelRecords(...pools),
+      store: createFolderStore(folders.store),
+      folder: { path: folders.models, variable: 'LEGACY_MODEL_DIR' },
+      legacy: calls,
+      models: {
+        process: { maxResidentBytes: 768 * mebibyte, loadMillis: 30_000, runMillis: 10_000 },
+        maxResidentBytes: 2048 * mebibyte,
+        maxBatchRows: 256,
+        waitMillis: 2,
+      },
+    });
+    const cubeUrl = await cube.listen({ host: '127.0.0.1', port: 0 });
+    const opened = openDatabases(databases, 'test', 10);
+    const assets = createAssets(
+      {
+        LEGACY_MODEL_DIR: folders.models,
+        CUBE_STORAGE_URL: folders.store,
+        LEGACY_AI_URL: legacy.url,
+        AI_CUBE_URL: cubeUrl,
+      },
+      (permission) => issueCubeToken(testSecret, { cubeId: 'test', permissions: [permission] }, new Date()).token,
+    );
+    const deps = { databases: opened, worker: 'test/0', reach: () => undefined, assets };
+    return new AiStack(databases, folders, deps, cube, [
+      () => cube.close(),
+      () => legacy.stop(),
+      () => calls.close(),
+      ...pools.map((pool) => () => pool.end()),
+      () => opened.close(),
+      () => databases.drop(),
+      async () => folders.remove(),
+    ]);
+  }
+
+  async stop(): Promise<void> {
+    for (const close of this.closers) await close();
+  }
+}
+
+/** The stand-in's AI service, as a process. */
+async function startLegacyService(databaseUrl: string, models: string) {
+  const port = await choosePort(0, new Set());
+  const child = spawn(process.execPath, [join(packageRoot(), 'dist', 'legacy', 'ai-service.js')], {
+    env: { PATH: process.env.PATH, LEGACY_DATABASE_URL: databaseUrl, LEGACY_MODEL_DIR: models, PORT: String(port) },
+    stdio: ['ignore', 'ignore', 'ignore'],
+  });
+  const url = `http://127.0.0.1:${port}`;
+  await until('the AI service of legacy to answer', () =>
+    fetch(`${url}/health`).then(
+      (answer) => answer.ok,
+      () => false,
+    ),
+  );
+  const stop = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    await ended;
+  };
+  return { url, stop };
+}
