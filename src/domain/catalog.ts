@@ -142,7 +142,7 @@ export const catalog = {
     },
     rejectLimitPercent: 100,
     defaults: { lanes: 1 },
-    item: { steps: ['validate', 'import', 'compare', 'activate'], parallel: 2 },
+    item: { steps: ['validate', 'import', 'compare', 'activate', 'int8'], parallel: 2 },
   },
 } as const satisfies Readonly<Record<string, KindEntry>>;
 

@@ -41,6 +41,18 @@ test('each model of the list is active, or is rejected for the reason that the l
   const became = legacyModels().map(({ row }) => [row.name, outcomes.get(row.id) ?? 'nowhere']);
   const wanted = legacyModels().map(({ row }) => [row.name, expectedModels[row.name]?.outcome]);
   expect(Object.fromEntries(became)).toEqual(Object.fromEntries(wanted));
+  expect(await int8Forms()).toEqual([
+    { name: 'digits-reservoir', state: 'active', decision: 'activate' },
+    { name: 'sensor-network', state: 'rejected', decision: 'accuracy_dropped' },
+  ]);
   expect(await run.verify()).toBe(true);
   expect(await run.rollBack()).toEqual([]);
 });
+
+async function int8Forms() {
+  const found = await stack.databases.cube.query(
+    `select name, state, comparison ->> 'decision' as decision from ai.model_versions as version
+       join ai.models on models.id = model_id where form = 'int8' order by name`,
+  );
+  return found.rows;
+}

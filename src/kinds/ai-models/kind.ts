@@ -8,6 +8,7 @@ import { modelEvidence } from './evidence.js';
 import { activateModel, undoActivate } from './items/activate.js';
 import { compareModel } from './items/compare.js';
 import { importModel, undoImport } from './items/import.js';
+import { tryInt8, undoInt8 } from './items/int8.js';
 import { ownerOf } from './items/item-context.js';
 import { validate } from './items/validate.js';
 import { aiModelsMapping } from './mapping.js';
@@ -36,8 +37,10 @@ const items: KindItems = {
         return importModel(claim, step);
       case 'compare':
         return compareModel(claim, step);
-      default:
+      case 'activate':
         return activateModel(claim, step);
+      default:
+        return tryInt8(claim, step);
     }
   },
 
@@ -50,8 +53,10 @@ const items: KindItems = {
       case 'compare':
         // The comparison leaves with its version; that it was made stays in the list.
         return;
-      default:
+      case 'activate':
         return undoActivate(claim, step);
+      default:
+        return undoInt8(claim, step);
     }
   },
 

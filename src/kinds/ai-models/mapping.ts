@@ -28,7 +28,7 @@ const whole = 'whole';
 /** SQL of a column of the version that a run imported last: what is active may be an older one, by a person's decision, or its int8 form. */
 function ofVersion(column: string): string {
   return `(select version.${column} from ai.model_versions as version
-    where version.model_id = models.id and version.form = 'float' and version.state <> 'rejected'
+    where version.model_id = models.id and version.form = 'float'
     order by version.id desc limit 1)`;
 }
 

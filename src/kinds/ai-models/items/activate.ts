@@ -48,7 +48,7 @@ export async function undoActivate(claim: ItemClaim, { databases }: StepContext)
   });
 }
 
-async function confirmedOnModel(
+export async function confirmedOnModel(
   cube: pg.Pool,
   claim: ItemClaim,
   work: (client: pg.PoolClient) => Promise<void>,
@@ -65,7 +65,7 @@ async function confirmedOnModel(
 }
 
 /** `versionId` null: none is active, and legacy predicts. */
-async function makeActive(client: pg.ClientBase, modelId: string, versionId: string | null): Promise<void> {
+export async function makeActive(client: pg.ClientBase, modelId: string, versionId: string | null): Promise<void> {
   const retired = await client.query<{ id: string }>(
     `update ai.model_versions set state = 'retired' where model_id = $1 and state = 'active' and id is distinct from $2::bigint
      returning id::text`,

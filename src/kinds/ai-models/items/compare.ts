@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { Failure } from '../../../base/failures.js';
-import type { ItemOutcome } from '../../../domain/migration/items.js';
+import type { ItemOutcome, UnfitItem } from '../../../domain/migration/items.js';
 import type { Comparison } from '../../../domain/models/comparison/comparison.js';
 import { readMetrics } from '../../../domain/models/metrics.js';
 import { readTestSet } from '../../../domain/models/test-set.js';
@@ -13,17 +13,25 @@ import { compareVersions } from '../compare/compare-versions.js';
 import { type ImportedVersion, importedVersion } from '../imported-version.js';
 import { unfit } from './item-context.js';
 
-/** Has legacy and the version predict the same held-out rows over HTTP; keeps the comparison, and rejects a model that does not pass it. */
+/** Rejects a model whose version does not answer as well as legacy does. */
 export async function compareModel(claim: ItemClaim, step: StepContext): Promise<ItemOutcome> {
   const version = await importedVersion(step.databases.cube, claim.item.id);
   if (version === undefined) return { kind: 'done' };
+  const comparison = await compareWithLegacy(version, step);
+  if ('kind' in comparison) return comparison;
+  await keepComparison(step, claim, version, comparison);
+  return comparison.decision === 'activate' ? { kind: 'done' } : unfit(comparison.decision, inWords(comparison));
+}
+
+/** Has legacy and the version predict the same held-out rows over HTTP; or why there are none. */
+export async function compareWithLegacy(version: ImportedVersion, step: StepContext): Promise<Comparison | UnfitItem> {
   const metrics = readMetrics(version.metrics);
   if ('missing' in metrics) return unfit('evidence_missing', metrics.missing);
   const text = await readTestText(step.assets.modelFolder(), metrics);
   if (typeof text !== 'string') return unfit('evidence_missing', text.missing);
   const testSet = readTestSet(text);
   if ('missing' in testSet) return unfit('evidence_missing', testSet.missing);
-  const comparison = await compareVersions({
+  return compareVersions({
     legacyUrl: step.assets.legacyAiUrl(),
     cubeUrl: step.assets.aiCubeUrl(),
     name: version.name,
@@ -32,14 +40,12 @@ export async function compareModel(claim: ItemClaim, step: StepContext): Promise
     testSet,
     metrics,
     signal: step.signal,
-    onProgress: () => step.reportProgress({ model: claim.item.id }),
+    onProgress: () => step.reportProgress({ version: version.id }),
   });
-  await keepComparison(step, claim, version, comparison);
-  return comparison.decision === 'activate' ? { kind: 'done' } : unfit(comparison.decision, inWords(comparison));
 }
 
 /** With the version, and in the list of all, from which the report has them. */
-async function keepComparison(
+export async function keepComparison(
   { databases }: StepContext,
   claim: ItemClaim,
   version: ImportedVersion,

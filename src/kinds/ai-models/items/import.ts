@@ -7,7 +7,7 @@ import { intendBlobs, recordBlobs, releaseBlobs } from '../../../storage/blob-re
 import type { Sha256 } from '../../../storage/blob-store.js';
 import type { StepContext } from '../../kind.js';
 import { type StagedArtifact, type StagedFile, stageArtifact } from '../artifact/stage-artifact.js';
-import { notAccepted } from '../imported-version.js';
+import { notAccepted, type VersionForm } from '../imported-version.js';
 import { type LegacyModelRow, readLegacyRow, unfitRow } from '../legacy-row.js';
 import { ownerOf, stageContext, storedBy } from './item-context.js';
 import { checksumProblem } from './validate.js';
@@ -17,7 +17,7 @@ import { checksumProblem } from './validate.js';
  * killed at any instant leaves nothing that `undoImport` does not find.
  */
 export async function importModel(claim: ItemClaim, step: StepContext): Promise<ItemOutcome> {
-  const { cube, legacy } = step.databases;
+  const { legacy } = step.databases;
   const row = await readLegacyRow(legacy, claim.item.id);
   if (row === undefined) return { kind: 'done' };
   const wrong = unfitRow(row);
@@ -32,22 +32,34 @@ export async function importModel(claim: ItemClaim, step: StepContext): Promise<
     await store.discardOf(owner);
     return mismatch;
   }
+  await storeArtifact(claim, step, artifact, (client) => putVersion(client, claim, row, artifact, 'float'));
+  return { kind: 'done' };
+}
+
+/** Puts staged files at their addresses, and then on record what refers to them: `put`, in the transaction that records the files. */
+export async function storeArtifact(
+  claim: ItemClaim,
+  step: StepContext,
+  artifact: StagedArtifact,
+  put: (client: pg.ClientBase) => Promise<void>,
+): Promise<void> {
+  const { cube } = step.databases;
+  const { store, owner } = stageContext(claim, step);
   const staged = [artifact.graph, ...artifact.files.values()].map(({ blob }) => blob);
   const contents = [...new Set(staged.map(({ sha256 }) => sha256))];
   await confirmed(cube, claim, (client) => intendBlobs(client, owner, contents));
   step.reach('after-intent');
   for (const blob of staged) {
     await blob.keep();
-    step.reportProgress({ model: row.id });
+    step.reportProgress({ content: blob.sha256 });
   }
   step.reach('after-artifact-stored');
   await confirmed(cube, claim, async (client) => {
     await recordBlobs(client, store, staged, { owner, storedBy });
-    await putVersion(client, claim, row, artifact);
+    await put(client);
     step.reach('before-version-commit');
   });
   step.reach('after-version-commit');
-  return { kind: 'done' };
 }
 
 /** Takes the versions out that runs imported and that are not accepted yet, and the files that nothing else refers to. */
@@ -56,12 +68,16 @@ export async function undoImport(claim: ItemClaim, { assets, databases }: StepCo
   await atSide('cube', () =>
     releaseBlobs(databases.cube, assets.store(), { owner, storedBy }, async (client) => {
       await confirmItem(client, claim);
-      return deleteVersions(client, claim.item.id, 'true');
+      return deleteVersions(client, claim.item.id);
     }),
   );
 }
 
-function confirmed(cube: pg.Pool, claim: ItemClaim, work: (client: pg.PoolClient) => Promise<void>): Promise<void> {
+export function confirmed(
+  cube: pg.Pool,
+  claim: ItemClaim,
+  work: (client: pg.PoolClient) => Promise<void>,
+): Promise<void> {
   return atSide('cube', () =>
     inTransaction(cube, async (client) => {
       await client.query("set local idle_in_transaction_session_timeout = '15s'");
@@ -71,12 +87,13 @@ function confirmed(cube: pg.Pool, claim: ItemClaim, work: (client: pg.PoolClient
   );
 }
 
-/** The newest version stays where it is this one; else a new one is put behind it. */
-async function putVersion(
+/** The newest version of the form stays where it is this one; else a new one is put behind it. */
+export async function putVersion(
   client: pg.ClientBase,
   { migrationId }: ItemClaim,
   row: LegacyModelRow,
   { graph, files }: StagedArtifact,
+  form: VersionForm,
 ): Promise<void> {
   const named = (partOf: (file: StagedFile) => string) =>
     JSON.stringify(Object.fromEntries([...files].map(([name, file]) => [name, partOf(file)])));
@@ -84,26 +101,29 @@ async function putVersion(
     row.id,
     row.version,
     graph.blob.sha256,
+    row.sha256,
     named(({ blob }) => blob.sha256),
     row.framework,
     row.input_schema,
     row.metrics,
     named(({ stat }) => stat),
+    migrationId,
+    form,
   ];
   const known = await client.query(
-    `update ai.model_versions set file_stats = $8, imported_by = $9
-      where id = (select id from ai.model_versions where model_id = $1 and form = 'float' and state <> 'rejected' order by id desc limit 1)
-        and version is not distinct from $2 and sha256 = $3 and source_sha256 = $3 and files is not distinct from $4::jsonb
-        and framework is not distinct from $5 and input_schema is not distinct from $6::jsonb and metrics is not distinct from $7::jsonb`,
-    [...fields, migrationId],
+    `update ai.model_versions set file_stats = $9, imported_by = $10
+      where id = (select id from ai.model_versions where model_id = $1 and form = $11 order by id desc limit 1)
+        and version is not distinct from $2 and sha256 = $3 and source_sha256 = $4 and files is not distinct from $5::jsonb
+        and framework is not distinct from $6 and input_schema is not distinct from $7::jsonb and metrics is not distinct from $8::jsonb`,
+    fields,
   );
   if (known.rowCount === 1) return;
   await deleteVersions(client, String(row.id), unsound);
   await client.query(
     `insert into ai.model_versions
-       (model_id, version, form, sha256, source_sha256, files, framework, input_schema, metrics, file_stats, state, imported_at, imported_by)
-     values ($1, $2, 'float', $3, $3, $4, $5, $6, $7, $8, 'imported', now(), $9)`,
-    [...fields, migrationId],
+       (model_id, version, sha256, source_sha256, files, framework, input_schema, metrics, file_stats, imported_by, form, state, imported_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'imported', now())`,
+    fields,
   );
 }
 
@@ -114,8 +134,12 @@ const unsound = `(exists (
        and (checks.sha256 = version.sha256 or checks.sha256 in (select value from jsonb_each_text(coalesce(version.files, '{}')))))
   or not exists (select from storage.blobs where blobs.sha256 = version.sha256))`;
 
-/** Deletes the versions of a model that no one has accepted yet and for which `which` holds; returns the contents that they referred to. */
-async function deleteVersions(client: pg.ClientBase, modelId: string, which: string): Promise<readonly Sha256[]> {
+/** Deletes the versions of a model that are not accepted yet and for which `which`, SQL, holds; returns the contents that they referred to. */
+export async function deleteVersions(
+  client: pg.ClientBase,
+  modelId: string,
+  which = 'true',
+): Promise<readonly Sha256[]> {
   const deleted = await client.query<{ id: string; sha256: Sha256; files: Readonly<Record<string, Sha256>> | null }>(
     `delete from ai.model_versions as version where model_id = $1 and ${notAccepted} and ${which}
      returning id::text, sha256, files`,

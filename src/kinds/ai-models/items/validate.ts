@@ -34,14 +34,18 @@ export async function validate(claim: ItemClaim, step: StepContext): Promise<Ite
 }
 
 /** Undefined where the bytes are those of the row. */
-export function checksumProblem({ sha256 }: LegacyModelRow, { graph }: StagedArtifact): UnfitItem | undefined {
+export function checksumProblem(
+  { sha256 }: Pick<LegacyModelRow, 'sha256'>,
+  { graph }: StagedArtifact,
+): UnfitItem | undefined {
   if (sha256 === null) return unfit('checksum_mismatch', 'sha256 is NULL');
   if (!isSha256(sha256)) return unfit('checksum_mismatch', 'sha256 is no SHA-256');
   if (sha256 !== graph.blob.sha256) return unfit('checksum_mismatch', `the file has the SHA-256 ${graph.blob.sha256}`);
   return undefined;
 }
 
-async function tryOut(
+/** Why a staged model cannot be used: it does not load, takes other inputs than declared, or predicts nothing finite. */
+export async function tryOut(
   row: LegacyModelRow,
   artifact: StagedArtifact,
   step: StepContext,

@@ -1,0 +1,122 @@
+import type { ItemOutcome } from '../../../domain/migration/items.js';
+import { readMetrics } from '../../../domain/models/metrics.js';
+import { readTestSet } from '../../../domain/models/test-set.js';
+import { atSide } from '../../../postgres/databases.js';
+import { confirmItem, type ItemClaim } from '../../../postgres/ledger/items.js';
+import { releaseBlobs } from '../../../storage/blob-records.js';
+import type { StepContext } from '../../kind.js';
+import { discardArtifact, stageArtifact } from '../artifact/stage-artifact.js';
+import { readTestText } from '../artifact/test-text.js';
+import { isFaster } from '../compare/faster.js';
+import { type ImportedVersion, importedVersion } from '../imported-version.js';
+import { type LegacyModelRow, readLegacyRow } from '../legacy-row.js';
+import { confirmedOnModel, makeActive } from './activate.js';
+import { compareWithLegacy, keepComparison } from './compare.js';
+import { deleteVersions, putVersion, storeArtifact } from './import.js';
+import { ownerOf, stageContext, storedBy } from './item-context.js';
+import { checksumProblem, tryOut } from './validate.js';
+
+/**
+ * Where the row names an int8 form: imports it, and makes it the one that predicts when it passes the same comparison and is faster than the
+ * float form. Otherwise the float form stays, and the int8 form is kept as rejected with its numbers. It never makes its model a reject.
+ */
+export async function tryInt8(claim: ItemClaim, step: StepContext): Promise<ItemOutcome> {
+  const row = await readLegacyRow(step.databases.legacy, claim.item.id);
+  const float = await importedVersion(step.databases.cube, claim.item.id);
+  const form = row && int8Of(row);
+  if (row === undefined || float === undefined || form === undefined) {
+    await undoInt8(claim, step);
+    return { kind: 'done' };
+  }
+  const version = await importForm(claim, step, row, form);
+  if (version === undefined) return { kind: 'done' };
+  const comparison = await compareWithLegacy(version, step);
+  if ('kind' in comparison) return { kind: 'done' };
+  const passes = comparison.decision === 'activate';
+  const faster = passes && (await isFasterThan(version, float, step));
+  const detail = passes && !faster ? 'It is not faster than the float form, which stays.' : comparison.detail;
+  await keepComparison(step, claim, version, { ...comparison, detail });
+  await confirmedOnModel(step.databases.cube, claim, async (client) => {
+    if (faster) await makeActive(client, claim.item.id, version.id);
+    else await client.query("update ai.model_versions set state = 'rejected' where id = $1", [version.id]);
+  });
+  return { kind: 'done' };
+}
+
+/** Takes int8 forms out that are not accepted yet, and brings the float form back where one of them was active. */
+export async function undoInt8(claim: ItemClaim, step: StepContext): Promise<void> {
+  const { cube } = step.databases;
+  const [int8, float] = [
+    await importedVersion(cube, claim.item.id, 'int8'),
+    await importedVersion(cube, claim.item.id),
+  ];
+  if (int8 === undefined) return step.assets.store().discardOf(ownerOf(claim));
+  await confirmedOnModel(cube, claim, async (client) => {
+    const active = await client.query(
+      "select from ai.model_versions where model_id = $1 and form = 'int8' and state = 'active'",
+      [claim.item.id],
+    );
+    if (active.rowCount === 1) await makeActive(client, claim.item.id, float?.id ?? null);
+  });
+  await atSide('cube', () =>
+    releaseBlobs(cube, step.assets.store(), { owner: ownerOf(claim), storedBy }, async (client) => {
+      await confirmItem(client, claim);
+      return deleteVersions(client, claim.item.id, "version.form = 'int8'");
+    }),
+  );
+}
+
+interface NamedForm {
+  readonly artifact_path: string | null;
+  readonly sha256: string | null;
+}
+
+/** `metrics.int8 {artifact_path, sha256}`. */
+function int8Of({ metrics }: LegacyModelRow): NamedForm | undefined {
+  const column: unknown = metrics === null ? null : JSON.parse(metrics);
+  const named = isObject(column) ? column.int8 : undefined;
+  if (!isObject(named)) return undefined;
+  const text = (value: unknown) => (typeof value === 'string' ? value : null);
+  return { artifact_path: text(named.artifact_path), sha256: text(named.sha256)?.toLowerCase() ?? null };
+}
+
+/** Undefined for a form that cannot be used. */
+async function importForm(
+  claim: ItemClaim,
+  step: StepContext,
+  row: LegacyModelRow,
+  { artifact_path, sha256 }: NamedForm,
+): Promise<ImportedVersion | undefined> {
+  const context = stageContext(claim, step);
+  await context.store.discardOf(context.owner);
+  const artifact = await stageArtifact(context, artifact_path);
+  if ('kind' in artifact) return undefined;
+  const unfit = checksumProblem({ sha256 }, artifact) ?? (await tryOut(row, artifact, step));
+  if (unfit !== undefined) {
+    await discardArtifact(artifact);
+    return undefined;
+  }
+  await storeArtifact(claim, step, artifact, (client) => putVersion(client, claim, row, artifact, 'int8'));
+  return importedVersion(step.databases.cube, claim.item.id, 'int8');
+}
+
+async function isFasterThan(int8: ImportedVersion, float: ImportedVersion, step: StepContext): Promise<boolean> {
+  const metrics = readMetrics(int8.metrics);
+  const text = 'missing' in metrics ? metrics : await readTestText(step.assets.modelFolder(), metrics);
+  const testSet = typeof text === 'string' ? readTestSet(text) : text;
+  if ('missing' in testSet) return false;
+  const route = ({ id }: ImportedVersion) =>
+    `${step.assets.aiCubeUrl()}/models/${encodeURIComponent(int8.name)}/versions/${id}/predict`;
+  const token = () => step.assets.token('ai:call');
+  return isFaster(
+    { name: 'the AI cube', url: route(float), token },
+    { name: 'the AI cube', url: route(int8), token },
+    testSet,
+    step.signal,
+    () => step.reportProgress({ version: int8.id }),
+  );
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
