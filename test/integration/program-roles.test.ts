@@ -76,11 +76,12 @@ test('each role has the rights on tables that its program needs, and no others',
     await Promise.all(programRoles.map(async ([name, url]) => [name, await rightsOf(url)])),
   );
   const moves = 'SELECT INSERT UPDATE DELETE';
-  const schemas = await Promise.all(['ledger', 'saju', 'storage'].map((schema) => everyTable(schema, moves)));
+  const schemas = await Promise.all(['ledger', 'saju', 'ai', 'storage'].map((schema) => everyTable(schema, moves)));
   const engine = Object.assign({}, ...schemas);
   expect(found).toEqual({
     'engine_reader at legacy': await everyTable('public', 'SELECT'),
     'saju_cube at legacy': { 'public.saju_records': moves },
+    'ai_cube at legacy': { 'public.ai_models': 'SELECT' },
     'control_api at cube': {
       ...(await everyTable('ledger', 'SELECT INSERT UPDATE')),
       'audit.entries': 'SELECT',
@@ -91,6 +92,7 @@ test('each role has the rights on tables that its program needs, and no others',
     'bulk_worker at cube': engine,
     'security_cube at cube': {},
     'saju_cube at cube': {},
+    'ai_cube at cube': await everyTable('ai', 'SELECT'),
   });
 });
 

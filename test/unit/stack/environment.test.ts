@@ -61,8 +61,8 @@ test('what a stack sets by itself is what the table says', () => {
 test('a server of one’s own takes the place of the embedded one, and no other does', () => {
   const own = { LEGACY_DATABASE_URL: 'postgres://db/heal7', TEMPORAL_ADDRESS: 'temporal:7233' };
   const embedded = stackEnvironment(settings, {});
-  // The saju cube comes to a server of one's own as the engine does, where nothing else is said.
-  const { TEMPORAL_UI_URL, SAJU_CUBE_LEGACY_URL, ...rest } = embedded;
+  // Cubes come to a server of one's own as the engine does, where nothing else is said.
+  const { TEMPORAL_UI_URL, SAJU_CUBE_LEGACY_URL, AI_CUBE_LEGACY_URL, ...rest } = embedded;
   expect(stackEnvironment(settings, own)).toEqual({ ...rest, ...own });
   expect(ownServers({ ...own, PATH: '/bin' })).toEqual(own);
 });

@@ -1,4 +1,5 @@
 import type { ItemOutcome } from '../../../domain/migration/items.js';
+import { isFaster, type SpeedComparison } from '../../../domain/models/comparison/speed.js';
 import { readMetrics } from '../../../domain/models/metrics.js';
 import { readTestSet } from '../../../domain/models/test-set.js';
 import { atSide } from '../../../postgres/databases.js';
@@ -7,7 +8,7 @@ import { releaseBlobs } from '../../../storage/blob-records.js';
 import type { StepContext } from '../../kind.js';
 import { discardArtifact, stageArtifact } from '../artifact/stage-artifact.js';
 import { readTestText } from '../artifact/test-text.js';
-import { isFaster } from '../compare/faster.js';
+import { compareForms } from '../compare/compare-forms.js';
 import { type ImportedVersion, importedVersion } from '../imported-version.js';
 import { type LegacyModelRow, readLegacyRow } from '../legacy-row.js';
 import { confirmedOnModel, makeActive } from './activate.js';
@@ -32,9 +33,9 @@ export async function tryInt8(claim: ItemClaim, step: StepContext): Promise<Item
   if (version === undefined) return { kind: 'done' };
   const comparison = await compareWithLegacy(version, step);
   if ('kind' in comparison) return { kind: 'done' };
-  const passes = comparison.decision === 'activate';
-  const faster = passes && (await isFasterThan(version, float, step));
-  const detail = passes && !faster ? 'It is not faster than the float form, which stays.' : comparison.detail;
+  const speed = comparison.decision === 'activate' ? await speedOf(version, float, step) : undefined;
+  const faster = speed !== undefined && isFaster(speed);
+  const detail = speed === undefined ? comparison.detail : inWords(speed, faster);
   await keepComparison(step, claim, version, { ...comparison, detail });
   await confirmedOnModel(step.databases.cube, claim, async (client) => {
     if (faster) await makeActive(client, claim.item.id, version.id);
@@ -100,21 +101,32 @@ async function importForm(
   return importedVersion(step.databases.cube, claim.item.id, 'int8');
 }
 
-async function isFasterThan(int8: ImportedVersion, float: ImportedVersion, step: StepContext): Promise<boolean> {
+/** Undefined where there is no test set to compute. */
+async function speedOf(
+  int8: ImportedVersion,
+  float: ImportedVersion,
+  step: StepContext,
+): Promise<SpeedComparison | undefined> {
   const metrics = readMetrics(int8.metrics);
   const text = 'missing' in metrics ? metrics : await readTestText(step.assets.modelFolder(), metrics);
   const testSet = typeof text === 'string' ? readTestSet(text) : text;
-  if ('missing' in testSet) return false;
-  const route = ({ id }: ImportedVersion) =>
-    `${step.assets.aiCubeUrl()}/models/${encodeURIComponent(int8.name)}/versions/${id}/predict`;
-  const token = () => step.assets.token('ai:call');
-  return isFaster(
-    { name: 'the AI cube', url: route(float), token },
-    { name: 'the AI cube', url: route(int8), token },
+  if ('missing' in testSet) return undefined;
+  return compareForms({
+    cubeUrl: step.assets.aiCubeUrl(),
+    name: int8.name,
+    floatVersionId: float.id,
+    int8VersionId: int8.id,
+    token: () => step.assets.token('ai:call'),
     testSet,
-    step.signal,
-    () => step.reportProgress({ version: int8.id }),
-  );
+    signal: step.signal,
+    onProgress: () => step.reportProgress({ version: int8.id }),
+  });
+}
+
+/** Of the mean quotient of times, for the detail of a comparison that was passed. */
+function inWords({ ratio, bound, pairs }: SpeedComparison, faster: boolean): string {
+  const figures = `${ratio.toFixed(2)} times as fast as the float form, above ${bound.toFixed(2)}, from ${pairs} pairs of requests`;
+  return faster ? `It is ${figures}.` : `It is not faster than the float form, which stays: ${figures}.`;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -11,6 +11,7 @@ const env = {
   MONITORING_CUBE_URL: 'http://127.0.0.1:3',
   GATEWAY_URL: 'http://127.0.0.1:4',
   LEGACY_SAJU_URL: 'http://127.0.0.1:5',
+  LEGACY_AI_URL: 'http://127.0.0.1:6',
   CUBE_JWT_SECRET: 'a secret of the stack, thirty-two bytes or more',
 };
 
@@ -27,6 +28,7 @@ describe('the programs of a stack', () => {
       'monitoring-cube': 3,
       'api-gateway-cube': 4,
       'legacy-saju': 5,
+      'legacy-ai': 6,
     });
     const gateway = programs.find(({ name }) => name === 'api-gateway-cube');
     if (gateway === undefined) throw new Error('there is a gateway');
@@ -52,6 +54,7 @@ describe('the programs of a stack', () => {
       'security-cube': [],
       'monitoring-cube': [],
       'legacy-saju': [],
+      'legacy-ai': [],
     });
   });
 
