@@ -23,6 +23,8 @@ stand_in() {
     LEGACY_DATABASE_URL) echo 'postgres://engine_reader:${LEGACY_ENGINE_PASSWORD}@legacy-postgres:5432/heal7' ;;
     SAJU_CUBE_LEGACY_URL) echo 'postgres://saju_cube:${LEGACY_SAJU_CUBE_PASSWORD}@legacy-postgres:5432/heal7' ;;
     LEGACY_SAJU_URL) echo http://legacy-saju:8011 ;;
+    AI_CUBE_LEGACY_URL) echo 'postgres://ai_cube:${LEGACY_AI_CUBE_PASSWORD}@legacy-postgres:5432/heal7' ;;
+    LEGACY_AI_URL) echo http://legacy-ai:8012 ;;
   esac
 }
 
@@ -46,5 +48,5 @@ chmod a+rx deploy/postgres/*.sh
 ln "$new" .env
 echo '.env was written; only you can read it.' >&2
 if [ -z "${1-}" ]; then
-  echo 'Fill in LEGACY_DATABASE_URL, SAJU_CUBE_LEGACY_URL and LEGACY_SAJU_URL there.' >&2
+  echo 'Fill in LEGACY_DATABASE_URL, SAJU_CUBE_LEGACY_URL, LEGACY_SAJU_URL, AI_CUBE_LEGACY_URL, LEGACY_AI_URL and LEGACY_MODELS there.' >&2
 fi

@@ -1,4 +1,5 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { layOutModels } from './ai-models/lay-out.js';
 import { fillLegacy, isFilled } from './fill.js';
@@ -28,8 +29,8 @@ async function fill(url: string): Promise<void> {
   const { models } = values;
   // The files are there before the rows that name them; what an interrupted call left is laid out anew.
   if (models !== undefined) {
-    rmSync(models, { recursive: true, force: true });
     mkdirSync(models, { recursive: true, mode: 0o700 });
+    for (const left of readdirSync(models)) rmSync(join(models, left), { recursive: true });
     layOutModels(models);
   }
   const filled = await fillLegacy({ url, records, seed: Number(values.seed), models: models !== undefined, log });

@@ -141,6 +141,8 @@ describe('by the rules of Compose', () => {
       'LEGACY_DATABASE_URL',
       'SAJU_CUBE_LEGACY_URL',
       'LEGACY_SAJU_URL',
+      'AI_CUBE_LEGACY_URL',
+      'LEGACY_AI_URL',
       'ESCALATION_WEBHOOK_URL',
     ]);
     expect([...activeServices(file, [])].filter(([name]) => /legacy|stand-in/.test(name))).toEqual([]);
@@ -175,7 +177,7 @@ describe('secrets', () => {
     .map(([, value]) => value);
 
   test('each is new, and on no command line', () => {
-    expect(new Set(secrets).size).toBe(14);
+    expect(new Set(secrets).size).toBe(16);
     for (const secret of secrets) expect(secret).toMatch(/^[0-9a-f]{48}$/);
     const lines = JSON.stringify(
       services.map(([, { command, entrypoint, healthcheck }]) => [command, entrypoint, healthcheck]),
@@ -195,10 +197,13 @@ describe('secrets', () => {
     const cubes = runCubes.map(({ cubeId, roles }) => ({ name: cubeId, roles }));
     const roles = [...programs, ...cubes].map(({ name, roles }) => [name.replace(/-1$/, ''), roles] as const);
     for (const [name, { legacy, cube }] of roles) {
-      const { CUBE_DATABASE_URL, AUDIT_DATABASE_URL, LEGACY_DATABASE_URL, SAJU_CUBE_LEGACY_URL } =
+      const { CUBE_DATABASE_URL, AUDIT_DATABASE_URL, LEGACY_DATABASE_URL, ...others } =
         file.services[name]?.environment ?? {};
       expect({ name, cube: userOf(CUBE_DATABASE_URL ?? AUDIT_DATABASE_URL) }).toEqual({ name, cube });
-      expect({ name, legacy: userOf(LEGACY_DATABASE_URL ?? SAJU_CUBE_LEGACY_URL) }).toEqual({ name, legacy });
+      expect({
+        name,
+        legacy: userOf(LEGACY_DATABASE_URL ?? others[`${name.toUpperCase().replace('-', '_')}_LEGACY_URL`]),
+      }).toEqual({ name, legacy });
     }
   });
 
@@ -265,12 +270,14 @@ function isReadBy(name: string, variable: string): boolean {
     'security-cube': ['cube', 'security-cube'],
     'monitoring-cube': ['cube', 'monitoring-cube'],
     'saju-cube': ['cube', 'saju-cube'],
+    'ai-cube': ['cube', 'ai-cube'],
     'api-gateway-cube': ['api-gateway-cube'],
     'stand-in': ['legacy-saju'],
     'legacy-saju': ['legacy-saju'],
+    'legacy-ai': ['legacy-ai'],
   };
   const read: readonly string[] = variablesOf(...(readers[name] ?? []));
-  return read.includes(variable) || (name === 'legacy-saju' && variable === 'HOST');
+  return read.includes(variable) || (/^legacy-/.test(name) && variable === 'HOST');
 }
 
 function userOf(url: string | undefined): string | undefined {
