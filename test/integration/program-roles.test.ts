@@ -158,6 +158,7 @@ test('only the audit’s own function adds an entry, and each program that acts 
     'security_cube at cube': true,
     'bulk_worker at cube': false,
     'saju_cube at cube': false,
+    'ai_cube at cube': false,
     'the owner': false,
   });
 });

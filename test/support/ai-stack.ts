@@ -28,6 +28,8 @@ export class AiStack {
   private constructor(
     readonly databases: TestDatabases,
     readonly folders: ModelFolders,
+    /** Of a bulk worker, besides those of its databases. */
+    readonly variables: Readonly<Record<string, string>>,
     readonly deps: ActivityDependencies,
     readonly cube: FastifyInstance,
     private readonly closers: readonly (() => Promise<unknown>)[],
@@ -63,17 +65,18 @@ export class AiStack {
     });
     const cubeUrl = await cube.listen({ host: '127.0.0.1', port: 0 });
     const opened = openDatabases(databases, 'test', 10);
+    const variables = {
+      LEGACY_MODEL_DIR: folders.models,
+      CUBE_STORAGE_URL: folders.store,
+      LEGACY_AI_URL: legacy.url,
+      AI_CUBE_URL: cubeUrl,
+    };
     const assets = createAssets(
-      {
-        LEGACY_MODEL_DIR: folders.models,
-        CUBE_STORAGE_URL: folders.store,
-        LEGACY_AI_URL: legacy.url,
-        AI_CUBE_URL: cubeUrl,
-      },
+      variables,
       (permission) => issueCubeToken(testSecret, { cubeId: 'test', permissions: [permission] }, new Date()).token,
     );
     const deps = { databases: opened, worker: 'test/0', reach: () => undefined, assets };
-    return new AiStack(databases, folders, deps, cube, [
+    return new AiStack(databases, folders, variables, deps, cube, [
       () => cube.close(),
       () => legacy.stop(),
       () => calls.close(),
