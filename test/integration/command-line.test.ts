@@ -37,7 +37,7 @@ function cubeshift(...args: readonly string[]): Promise<Said> {
 test.each([
   ['a command nobody knows', ['fly']],
   ['a kind nobody knows', ['migrate', 'start', 'users']],
-  ['a kind of a later version', ['migrate', 'start', 'ai-models']],
+  ['a kind of a later version', ['migrate', 'start', 'crawler-jobs']],
   ['an id that is none', ['migrate', 'start', 'saju-records', '--id', 'Not An Id']],
   ['a mode that does not exist', ['migrate', 'start', 'saju-records', '--mode', 'live']],
   ['a release of a file that is not there', ['release', 'add', 'saju-cube', '2', './missing']],

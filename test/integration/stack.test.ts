@@ -45,8 +45,10 @@ const first: Variables = {
 const second: Variables = { CUBESHIFT_HOME: join(root, 'second') };
 const servers = ['postgres-cube', 'postgres-legacy', 'redis', 'temporal', 'temporal-front'];
 const programs = [
+  `ai-cube-${packageVersion()}-1`,
   'api-gateway-cube',
   'control',
+  'legacy-ai',
   'legacy-saju',
   'monitoring-cube',
   `saju-cube-${packageVersion()}-1`,
@@ -289,7 +291,12 @@ describe('one stack, then two', () => {
   test('its databases accept no client without a password, and no role that `env` names has access to files and programs', async () => {
     const variables = await env(first);
     const urls = Object.entries(variables).filter(([, value]) => value.startsWith('postgres://'));
-    expect(urls.map(([name]) => name)).toEqual(['LEGACY_DATABASE_URL', 'CUBE_DATABASE_URL', 'SAJU_CUBE_LEGACY_URL']);
+    expect(urls.map(([name]) => name)).toEqual([
+      'LEGACY_DATABASE_URL',
+      'CUBE_DATABASE_URL',
+      'SAJU_CUBE_LEGACY_URL',
+      'AI_CUBE_LEGACY_URL',
+    ]);
     for (const [name, url] of urls) {
       for (const user of [new URL(url).username, 'cubeshift', 'postgres'])
         for (const password of ['', 'guessed']) {
@@ -334,6 +341,8 @@ describe('one stack, then two', () => {
       control: ['CUBE_DATABASE_URL: control_api', ...ofTemporal],
       'security-cube': ['AUDIT_DATABASE_URL: security_cube'],
       'legacy-saju': ['LEGACY_DATABASE_URL: heal7'],
+      'legacy-ai': ['LEGACY_DATABASE_URL: heal7'],
+      [`ai-cube-${packageVersion()}-1`]: ['AI_CUBE_LEGACY_URL: ai_cube', 'CUBE_DATABASE_URL: ai_cube'],
       [`saju-cube-${packageVersion()}-1`]: ['CUBE_DATABASE_URL: saju_cube', 'SAJU_CUBE_LEGACY_URL: saju_cube'],
     });
   });
