@@ -24,10 +24,7 @@ export const legacyUrlVariables = Object.fromEntries(
 ) as unknown as {
   readonly [Name in ReturnType<typeof legacyUrlVariable<TrafficName>>]: Variable<
     string,
-    readonly [
-      ...typeof monolithCallers,
-      ...(Name extends 'LEGACY_AI_URL' ? typeof aiCallers : readonly []),
-    ]
+    readonly [...typeof monolithCallers, ...(Name extends 'LEGACY_AI_URL' ? typeof aiCallers : readonly [])]
   >;
 };
 
