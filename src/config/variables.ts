@@ -143,7 +143,7 @@ const variables = {
     'resident memory, in MiB, of all processes with models that an AI cube keeps loaded; beyond it the least recently used leave',
     parseMebibytes,
     ['ai-cube'],
-    { fallback: 1024, sources: caller },
+    { fallback: 1536, sources: caller },
   ),
   AI_CUBE_PROCESS_MIB: variable(
     'resident memory, in MiB, past which an AI cube replaces a process with a model',
