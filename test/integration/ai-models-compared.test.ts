@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { legacyModels } from '../../legacy/ai-models/manifest.js';
 import type { ActivityDependencies } from '../../src/activities/dependencies.js';
 import { AiStack } from '../support/ai-stack.js';
-import { expectedModels } from '../support/legacy-models.js';
+import { expectedModels, modelNamed } from '../support/legacy-models.js';
 import { ModelsRun } from '../support/models-run.js';
 
 /** AI models between the stand-in's AI service and the AI cube, both over HTTP: every model of the committed list. */
@@ -44,6 +44,23 @@ test('each model of the list is active, or is rejected for the reason that the l
   expect(await int8Forms()).toEqual([
     { name: 'digits-reservoir', state: 'active', decision: 'activate' },
     { name: 'sensor-network', state: 'rejected', decision: 'accuracy_dropped' },
+  ]);
+  expect(await run.verify()).toBe(true);
+
+  // Legacy's operators add held-out rows: another comparison, which has enough.
+  const { row, larger } = modelNamed('undecided');
+  await stack.databases.legacy.query('update ai_models set metrics = metrics || $1 where id = $2', [
+    JSON.stringify(larger),
+    row.id,
+  ]);
+  expect((await run.retry()).get(String(row.id))).toBe(expectedModels.undecided?.after?.outcome);
+  const compared = await stack.databases.cube.query(
+    "select comparison ->> 'decision' as decision, (comparison ->> 'n')::int as n from ai.comparisons where model_id = $1 order by id",
+    [row.id],
+  );
+  expect(compared.rows).toEqual([
+    { decision: 'evidence_missing', n: 150 },
+    { decision: 'activate', n: 1500 },
   ]);
   expect(await run.verify()).toBe(true);
   expect(await run.rollBack()).toEqual([]);

@@ -1,10 +1,21 @@
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { legacyModels } from '../../legacy/ai-models/manifest.js';
 import type { ActivityDependencies } from '../../src/activities/dependencies.js';
 import type { CrashPoint } from '../../src/base/crash-points.js';
-import { createAssets, noAssets } from '../../src/kinds/assets.js';
+import { type Assets, createAssets, noAssets } from '../../src/kinds/assets.js';
 import { type Databases, openDatabases } from '../../src/postgres/databases.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
@@ -57,6 +68,7 @@ const counts = async () => {
   return found.rows[0];
 };
 const nothing = { models: 0, versions: 0, blobs: 0, intended: 0 };
+const canMount = mayMount();
 const withoutComparison = ['validate', 'import', 'activate'];
 
 const found = ['output_not_finite', 'evidence_missing', 'accuracy_dropped', 'agreement_low'];
@@ -245,6 +257,72 @@ describe('without the comparison', () => {
     await expect(another.with(ending).moveItems(withoutComparison)).rejects.toThrow();
     await takenBack(another);
   });
+
+  test('of two attempts at one import, one stores the version', async () => {
+    await fillModels(databases.legacy, [modelNamed('digits-external')]);
+    const run = await start();
+    await run.copy();
+    const id = idOf('digits-external');
+    const ends = await Promise.allSettled([run.makeStep(id, 'import'), run.makeStep(id, 'import')]);
+    expect(ends.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(0);
+    expect(await counts()).toMatchObject({ models: 1, versions: 1, blobs: 3, intended: 0 });
+    expect(stored()).toHaveLength(3);
+    await takenBack(run);
+  });
+
+  test('a worker that stores a file after its import was undone leaves none', async () => {
+    await fillModels(databases.legacy, [modelNamed('sound')]);
+    const run = await start();
+    await run.copy();
+    const assets = deps.assets ?? expect.fail('no assets');
+    const frozen: Assets = {
+      ...assets,
+      store: () => {
+        const store = assets.store();
+        return {
+          ...store,
+          // Meanwhile another attempt undoes the item; it finds what this one had staged, which is kept from it here.
+          stage: async (content, owner) => {
+            const staged = await store.stage(content, `${owner}/frozen`);
+            const keep = async () => {
+              await run.undoItem(idOf('sound'));
+              await staged.keep();
+            };
+            return { ...staged, keep };
+          },
+        };
+      },
+    };
+    await expect(run.with({ ...deps, assets: frozen }).makeStep(idOf('sound'), 'import')).rejects.toMatchObject({
+      type: 'claim_lost',
+    });
+    expect(await counts()).toMatchObject({ versions: 0, blobs: 0, intended: 0 });
+    expect(stored()).toEqual([]);
+    await takenBack(run);
+  });
+
+  test.skipIf(!canMount)(
+    'a store without room is waited for, and holds nothing of what did not fit (needs root)',
+    async () => {
+      await fillModels(databases.legacy, [modelNamed('digits-reservoir')]);
+      const run = await start();
+      await run.copy();
+      mkdirSync(folders.store);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', folders.store]);
+      try {
+        await expect(run.makeStep(idOf('digits-reservoir'), 'import')).rejects.toMatchObject({
+          type: 'disk_full',
+          nonRetryable: false,
+        });
+        expect(stored()).toEqual([]);
+        execFileSync('mount', ['-o', 'remount,size=64m', folders.store]);
+        expect(await run.makeStep(idOf('digits-reservoir'), 'import')).toEqual({ kind: 'done' });
+        await takenBack(run);
+      } finally {
+        execFileSync('umount', [folders.store]);
+      }
+    },
+  );
 });
 
 async function moved(): Promise<ModelsRun> {
@@ -279,4 +357,17 @@ function damage(sha256: string): void {
   const middle = Math.floor(bytes.length / 2);
   bytes[middle] = (bytes[middle] ?? 0) ^ 1;
   writeFileSync(fileOf(sha256), bytes);
+}
+
+function mayMount(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), 'cubeshift-mount-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', folder], { stdio: 'ignore' });
+    execFileSync('umount', [folder], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }

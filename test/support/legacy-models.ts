@@ -9,6 +9,8 @@ import { type AiModelRow, type LegacyModel, legacyModels, modelFiles } from '../
 export interface ExpectedModel {
   /** `active`, or the reason for which it is rejected. */
   readonly outcome: string;
+  /** Once legacy has a larger test set. */
+  readonly after?: { readonly outcome: string };
 }
 
 export const expectedModels: Readonly<Record<string, ExpectedModel>> = JSON.parse(

@@ -102,6 +102,13 @@ export class ModelsRun {
     return this.moveItems(steps);
   }
 
+  /** Tries all rejects again, and takes the models that went through to the cube through their steps. */
+  async retry(): Promise<ReadonlyMap<string, string>> {
+    const run = await this.enter('verifying');
+    await this.perform(this.steps.retryRejects, run, this.options, 'all');
+    return this.moveItems();
+  }
+
   /** Returns what could not be undone. */
   async rollBack(): Promise<readonly string[]> {
     const run = await this.enter('rolling_back');

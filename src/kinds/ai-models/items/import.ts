@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { Failure } from '../../../base/failures.js';
 import type { ItemOutcome } from '../../../domain/migration/items.js';
 import { inTransaction } from '../../../postgres/connect.js';
 import { atSide } from '../../../postgres/databases.js';
@@ -47,18 +48,26 @@ export async function storeArtifact(
   const { store, owner } = stageContext(claim, step);
   const staged = [artifact.graph, ...artifact.files.values()].map(({ blob }) => blob);
   const contents = [...new Set(staged.map(({ sha256 }) => sha256))];
-  await confirmed(cube, claim, (client) => intendBlobs(client, owner, contents));
-  step.reach('after-intent');
-  for (const blob of staged) {
-    await blob.keep();
-    step.reportProgress({ content: blob.sha256 });
+  try {
+    await confirmed(cube, claim, (client) => intendBlobs(client, owner, contents));
+    step.reach('after-intent');
+    for (const blob of staged) {
+      await blob.keep();
+      step.reportProgress({ content: blob.sha256 });
+    }
+    step.reach('after-artifact-stored');
+    await confirmed(cube, claim, async (client) => {
+      await recordBlobs(client, store, staged, { owner, storedBy });
+      await put(client);
+      step.reach('before-version-commit');
+    });
+  } catch (error) {
+    for (const blob of staged) await blob.discard();
+    // Frozen meanwhile, this worker stored them after the undo: a newer attempt has them on record as intended, or they leave.
+    if (error instanceof Failure && error.type === 'claim_lost')
+      await releaseBlobs(cube, store, { owner: `${owner}/late`, storedBy }, async () => contents);
+    throw error;
   }
-  step.reach('after-artifact-stored');
-  await confirmed(cube, claim, async (client) => {
-    await recordBlobs(client, store, staged, { owner, storedBy });
-    await put(client);
-    step.reach('before-version-commit');
-  });
   step.reach('after-version-commit');
 }
 
