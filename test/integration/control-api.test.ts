@@ -173,6 +173,9 @@ describe('before anything was started', () => {
         'post /v1/migrations/{id}/rejects/accept',
         'post /v1/migrations/{id}/rejects/retry',
         ...steering.map((action) => `post /v1/migrations/{id}/${action}`),
+        'get /v1/models',
+        'get /v1/models/{name}/versions',
+        ...['activate', 'rollback'].map((action) => `post /v1/models/{name}/${action}`),
         'get /v1/traffic/{cube}',
         'put /v1/traffic/{cube}',
         ...['get', 'post', 'delete'].map((method) => `${method} /v1/traffic/{cube}/ramp`),
@@ -227,6 +230,7 @@ describe('before anything was started', () => {
       '/v1/cubes/{id}/deploy',
       '/v1/cubes/{id}/scale',
       '/v1/cubes/{id}/rollback/acknowledge',
+      '/v1/models/{name}/activate',
       '/v1/traffic/{cube}/ramp/set',
       '/v1/traffic/{cube}/ramp/alarm',
     ];
@@ -238,7 +242,7 @@ describe('before anything was started', () => {
     // Of a run that is not there, a body that is missing where it is needed is told first.
     for (const { path } of posts) {
       const kindOrId = path === '/v1/migrations/{id}' ? 'saju-records' : 'not-there';
-      const { status } = await engine.call('POST', path.replace(/\{(id|cube)\}/, kindOrId));
+      const { status } = await engine.call('POST', path.replace(/\{(id|cube|name)\}/, kindOrId));
       expect(status, path).toBe(needed.includes(path) ? 400 : 404);
     }
   });
@@ -251,7 +255,7 @@ describe('before anything was started', () => {
   });
 
   test('a kind and a mode of later versions are refused as such', async () => {
-    expectProblem(await engine.call('POST', '/v1/migrations/ai-models', {}), 400, { field: 'kind' });
+    expectProblem(await engine.call('POST', '/v1/migrations/crawler-jobs', {}), 400, { field: 'kind' });
     expectProblem(await start({ mode: 'live' }), 400, { field: 'body.mode' });
   });
 
