@@ -274,7 +274,7 @@ describe('a request', () => {
     expect(refused).toMatchObject({ details: { version: '13' }, outcome: { what: 'refused', reason: 'conflict' } });
     expect(rollback).toMatchObject({
       action: 'model.rollback',
-      details: { was: { version: '12' } },
+      details: { version: '11', was: { version: '12' } },
       outcome: { what: 'done' },
     });
   });

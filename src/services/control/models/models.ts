@@ -88,9 +88,7 @@ export function registerModelRoutes(app: FastifyInstance, deps: ControlDependenc
     },
     async (request) => {
       const versionId = String(request.body.version_id);
-      return change(request, 'model.activate', { version: versionId }, (client, name) =>
-        activateVersion(client, name, versionId),
-      );
+      return change(request, 'model.activate', versionId, (client, name) => activateVersion(client, name, versionId));
     },
   );
 
@@ -108,21 +106,19 @@ export function registerModelRoutes(app: FastifyInstance, deps: ControlDependenc
         response: { 200: modelSchema, ...problemResponses('not_found', 'not_at_this_stage', ...ledgerFailures) },
       },
     },
-    async (request) => change(request, 'model.rollback', {}, rollBackVersion),
+    async (request) => change(request, 'model.rollback', undefined, rollBackVersion),
   );
 
   async function change(
     request: FastifyRequest<{ Params: { name: string } }>,
     action: string,
-    details: object,
+    versionId: string | undefined,
     apply: (client: pg.ClientBase, name: string) => Promise<void>,
   ): Promise<ModelView> {
-    const { name, active } = await readModel(cube, request.params.name);
-    const act = {
-      action,
-      subject: name,
-      details: { ...details, was: { version: active === null ? null : String(active.id) } },
-    };
+    const { name, active, former_version_id: former } = await readModel(cube, request.params.name);
+    const textOf = (id: number | null | undefined) => (id === null || id === undefined ? null : String(id));
+    const details = { version: versionId ?? textOf(former), was: { version: textOf(active?.id) } };
+    const act = { action, subject: name, details };
     return audited(deps, request, act, () =>
       inTransaction(cube, async (client) => {
         await apply(client, name);
