@@ -35,6 +35,10 @@ export class ServiceProcess {
     return service;
   }
 
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
   /** Returns how it ended: exit code and signal. */
   async end(signal: NodeJS.Signals): Promise<unknown> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return undefined;
