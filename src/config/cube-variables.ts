@@ -66,11 +66,7 @@ export const legacyPortVariables = byServedCube(
 
 export const cubeUrlVariables = byServedCube(
   ({ urlVariable }) => urlVariable,
-  ({ trafficName }) =>
-    variable(`URL of the ${trafficName} cube of a stack`, parseHttpUrl, ['bulk-worker'], {
-      fallback: '',
-      sources: ['stack'],
-    }),
+  ({ trafficName }) => variable(`URL of the ${trafficName} cube of a stack`, parseHttpUrl, [], { sources: ['stack'] }),
 );
 
 /** The cube whose variable this is. */

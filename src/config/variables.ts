@@ -42,9 +42,7 @@ const temporal = [...workers, 'control-api'] as const satisfies readonly Reader[
 /** What listens as a cube does. */
 const listeners = ['api-gateway-cube', 'cube'] as const satisfies readonly Reader[];
 /** What calls, registers or routes instances of cubes, and so knows Redis and cube tokens. */
-const traffic = ['control-worker', 'control-api', ...listeners] as const satisfies readonly Reader[];
-/** What signs cube tokens of its own. */
-const signers = [...traffic, 'bulk-worker'] as const satisfies readonly Reader[];
+const traffic = ['control-worker', 'bulk-worker', 'control-api', ...listeners] as const satisfies readonly Reader[];
 /** The cubes that serve what the monolith served, and the stand-ins of the monolith's own services. */
 const served = servedCubes.map(({ cubeId }) => cubeId);
 const standIns = servedCubes.map(({ standIn }) => standIn);
@@ -187,7 +185,7 @@ const variables = {
     traffic,
     { fallback: null, sources: stack },
   ),
-  CUBE_JWT_SECRET: variable('secret with which cube tokens are signed', parseSecret, [...signers, 'command-line'], {
+  CUBE_JWT_SECRET: variable('secret with which cube tokens are signed', parseSecret, [...traffic, 'command-line'], {
     sources: either,
     secret: true,
     note: '32 bytes or more',
@@ -195,7 +193,7 @@ const variables = {
   CUBE_JWT_SECRET_PREVIOUS: variable(
     'secret that cube tokens were signed with until it was changed',
     parseSecret,
-    signers,
+    traffic,
     { fallback: '', sources: caller, secret: true },
   ),
   USER_JWT_SECRET: variable(
@@ -214,7 +212,7 @@ const variables = {
   TOKEN_SECRETS_FILE: variable(
     'JSON file with the secrets of tokens, read every second; its values take precedence over the variables',
     parsePath,
-    [...signers, 'command-line'],
+    [...traffic, 'command-line'],
     {
       fallback: '',
       sources: stack,

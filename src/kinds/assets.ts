@@ -12,7 +12,8 @@ export interface Assets {
   modelFolder(): LegacyFolder;
   store(): BlobStore;
   legacyAiUrl(): string;
-  aiCubeUrl(): string;
+  /** Of an instance of the version that takes traffic. Throws `upstream_unavailable` while there is none. */
+  aiCubeUrl(): Promise<string>;
   /** A cube token of the engine's own that is valid now and holds this permission. */
   token(permission: string): string;
 }
@@ -21,16 +22,15 @@ export interface AssetSettings {
   readonly LEGACY_MODEL_DIR: string;
   readonly CUBE_STORAGE_URL: string;
   readonly LEGACY_AI_URL: string;
-  readonly AI_CUBE_URL: string;
 }
 
 /** Of a program whose steps reach the databases alone. */
 export const noAssets: Assets = createAssets(
-  { LEGACY_MODEL_DIR: '', CUBE_STORAGE_URL: '', LEGACY_AI_URL: '', AI_CUBE_URL: '' },
-  () => '',
+  { LEGACY_MODEL_DIR: '', CUBE_STORAGE_URL: '', LEGACY_AI_URL: '' },
+  { token: () => '', aiCubeUrl: async () => '' },
 );
 
-export function createAssets(settings: AssetSettings, token: Assets['token']): Assets {
+export function createAssets(settings: AssetSettings, services: Pick<Assets, 'token' | 'aiCubeUrl'>): Assets {
   const named = (variable: keyof AssetSettings) => {
     if (settings[variable] === '')
       throw new Failure('configuration_invalid', `${variable} is not set, which steps of this kind need.`, {
@@ -42,7 +42,6 @@ export function createAssets(settings: AssetSettings, token: Assets['token']): A
     modelFolder: () => ({ path: named('LEGACY_MODEL_DIR'), variable: 'LEGACY_MODEL_DIR' }),
     store: () => createFolderStore(named('CUBE_STORAGE_URL')),
     legacyAiUrl: () => named('LEGACY_AI_URL'),
-    aiCubeUrl: () => named('AI_CUBE_URL'),
-    token,
+    ...services,
   };
 }

@@ -10,6 +10,9 @@ import { createAssets } from '../kinds/assets.js';
 import { registry } from '../kinds/registry.js';
 import { openDatabases } from '../postgres/databases.js';
 import { checkLedgerVersion, upgradeLedger } from '../postgres/ledger/schema.js';
+import { connectConfiguredRedis } from '../redis/connection.js';
+import { admittedInstances } from '../registry/admitted-instances.js';
+import { servingUrl } from '../registry/serving-instance.js';
 import { joinActivities } from './join-activities.js';
 import type { Log, StartedWorker } from './run-worker.js';
 import { connectTemporal, createWorker, workerIdentity } from './worker.js';
@@ -29,13 +32,18 @@ export async function startBulkWorker(config: ConfigurationOf<'bulk-worker'>, lo
     () => new Date(),
     (sentence) => log.error(sentence),
   );
+  const redis = connectConfiguredRedis(config, {
+    onError: (error) => log.debug({ error: error.name }, 'redis'),
+    onStranger: (sentence) => log.error(sentence),
+  });
+  const { admits } = admittedInstances(config.INSTANCE_NETWORKS, secrets, (sentence) => log.error(sentence));
   const token = (permission: string) =>
     issueCubeToken(secrets.cube.current, { cubeId: 'bulk-worker', permissions: [permission] }, new Date()).token;
   const steps = {
     databases,
     worker: workerIdentity(),
     reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT),
-    assets: createAssets(config, token),
+    assets: createAssets(config, { token, aiCubeUrl: () => servingUrl(redis, 'ai-cube', admits) }),
   };
   const worker = await createWorker({
     connection,
@@ -46,6 +54,7 @@ export async function startBulkWorker(config: ConfigurationOf<'bulk-worker'>, lo
   });
   const close = async () => {
     secrets.close();
+    redis.disconnect();
     await databases.close();
   };
   return { worker, connection, close };

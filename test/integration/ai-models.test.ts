@@ -44,9 +44,13 @@ beforeEach(() => {
     LEGACY_MODEL_DIR: folders.models,
     CUBE_STORAGE_URL: folders.store,
     LEGACY_AI_URL: '',
-    AI_CUBE_URL: '',
   };
-  deps = { databases: opened, worker: 'test/0', reach: () => undefined, assets: createAssets(settings, () => '') };
+  deps = {
+    databases: opened,
+    worker: 'test/0',
+    reach: () => undefined,
+    assets: createAssets(settings, { token: () => '', aiCubeUrl: async () => '' }),
+  };
 });
 afterEach(async () => {
   folders.remove();

@@ -11,6 +11,8 @@ import { createAssets } from '../../src/kinds/assets.js';
 import { createPool } from '../../src/postgres/connect.js';
 import { openDatabases } from '../../src/postgres/databases.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
+import { connectRedis } from '../../src/redis/connection.js';
+import { registerInstance } from '../../src/registry/instances.js';
 import { buildAiCube } from '../../src/services/ai/app.js';
 import { createLegacyCalls } from '../../src/services/ai/legacy-calls.js';
 import { createModelRecords } from '../../src/services/ai/model-records.js';
@@ -20,6 +22,7 @@ import { until } from './conditions.js';
 import { createDatabases, type TestDatabases } from './databases.js';
 import { testSecret } from './engine.js';
 import { fillModels, ModelFolders } from './legacy-models.js';
+import { OwnRedis } from './own-redis.js';
 
 const mebibyte = 1024 * 1024;
 
@@ -64,19 +67,31 @@ export class AiStack {
       },
     });
     const cubeUrl = await cube.listen({ host: '127.0.0.1', port: 0 });
+    // Workers find it in the registry.
+    const ownRedis = await OwnRedis.start();
+    const redis = connectRedis(ownRedis.url, { onError: () => undefined });
+    const registered = registerInstance(
+      redis,
+      { cube_id: 'ai-cube', instance_id: 'one', version: '1', url: cubeUrl, state: 'ready', started_at: Date.now() },
+      { secret: () => testSecret },
+    );
     const opened = openDatabases(databases, 'test', 10);
     const variables = {
       LEGACY_MODEL_DIR: folders.models,
       CUBE_STORAGE_URL: folders.store,
       LEGACY_AI_URL: legacy.url,
-      AI_CUBE_URL: cubeUrl,
+      REDIS_URL: ownRedis.url,
     };
-    const assets = createAssets(
-      variables,
-      (permission) => issueCubeToken(testSecret, { cubeId: 'test', permissions: [permission] }, new Date()).token,
-    );
+    const assets = createAssets(variables, {
+      token: (permission) =>
+        issueCubeToken(testSecret, { cubeId: 'test', permissions: [permission] }, new Date()).token,
+      aiCubeUrl: async () => cubeUrl,
+    });
     const deps = { databases: opened, worker: 'test/0', reach: () => undefined, assets };
     return new AiStack(databases, folders, variables, deps, cube, [
+      () => registered.close(),
+      async () => redis.disconnect(),
+      () => ownRedis.stop(),
       () => cube.close(),
       () => legacy.stop(),
       () => calls.close(),

@@ -49,8 +49,6 @@ const right = {
   SAJU_CUBE_PORT: '8001',
   LEGACY_SAJU_PORT: '8011',
   AI_CUBE_PORT: '8002',
-  AI_CUBE_URL: '',
-  SAJU_CUBE_URL: '',
   LEGACY_AI_PORT: '8012',
   CUBE_URL: '',
   CUBE_VERSION: '',

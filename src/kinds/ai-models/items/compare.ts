@@ -33,7 +33,7 @@ export async function compareWithLegacy(version: ImportedVersion, step: StepCont
   if ('missing' in testSet) return unfit('evidence_missing', testSet.missing);
   return compareVersions({
     legacyUrl: step.assets.legacyAiUrl(),
-    cubeUrl: step.assets.aiCubeUrl(),
+    cubeUrl: await step.assets.aiCubeUrl(),
     name: version.name,
     versionId: version.id,
     token: () => step.assets.token('ai:call'),

@@ -112,7 +112,7 @@ async function speedOf(
   const testSet = typeof text === 'string' ? readTestSet(text) : text;
   if ('missing' in testSet) return undefined;
   return compareForms({
-    cubeUrl: step.assets.aiCubeUrl(),
+    cubeUrl: await step.assets.aiCubeUrl(),
     name: int8.name,
     floatVersionId: float.id,
     int8VersionId: int8.id,
