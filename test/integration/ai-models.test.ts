@@ -312,18 +312,18 @@ describe('without the comparison', () => {
       const run = await start();
       await run.copy();
       mkdirSync(folders.store);
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', folders.store]);
+      asRoot('mount', '-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', folders.store);
       try {
         await expect(run.makeStep(idOf('digits-reservoir'), 'import')).rejects.toMatchObject({
           type: 'disk_full',
           nonRetryable: false,
         });
         expect(stored()).toEqual([]);
-        execFileSync('mount', ['-o', 'remount,size=64m', folders.store]);
+        asRoot('mount', '-o', 'remount,size=64m', folders.store);
         expect(await run.makeStep(idOf('digits-reservoir'), 'import')).toEqual({ kind: 'done' });
         await takenBack(run);
       } finally {
-        execFileSync('umount', [folders.store]);
+        asRoot('umount', folders.store);
       }
     },
   );
@@ -366,12 +366,16 @@ function damage(sha256: string): void {
 function mayMount(): boolean {
   const folder = mkdtempSync(join(tmpdir(), 'cubeshift-mount-'));
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', folder], { stdio: 'ignore' });
-    execFileSync('umount', [folder], { stdio: 'ignore' });
+    asRoot('mount', '-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', folder);
+    asRoot('umount', folder);
     return true;
   } catch {
     return false;
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+function asRoot(program: string, ...args: readonly string[]): void {
+  execFileSync(program, args, { stdio: 'ignore' });
 }
