@@ -32,7 +32,7 @@ describe('who serves', () => {
     expect(await predict('plus', [[0, 0, 0, 0]])).toMatchObject({ status: 200 });
     expect(await count('ai_cube_predictions_total', { by: 'cube' })).toBe(0);
     await services.move('plus');
-    await expect.poll(() => servedByCube('plus', [[0, 0, 0, 0]]), { timeout: 3000 }).toBe(true);
+    await expect.poll(() => servedByCube('plus', [[0, 0, 0, 0]]), { timeout: 5000 }).toBe(true);
     expect(await count('ai_cube_model_sessions', { model: 'plus' })).toBe(1);
     expect(await count('ai_cube_model_resident_bytes', { model: 'plus' })).toBeGreaterThan(20 * mebibyte);
   });
@@ -118,7 +118,7 @@ describe('while a model is replaced', () => {
     await Promise.all(users);
     expect([...seen.keys()].sort()).toEqual(['1', '2']);
     // The process of the former version has ended with its last request.
-    await expect.poll(() => count('ai_cube_model_sessions', { model: 'plus' }), { timeout: 3000 }).toBe(1);
+    await expect.poll(() => count('ai_cube_model_sessions', { model: 'plus' }), { timeout: 10_000 }).toBe(1);
   });
 
   /** Puts version 2 into the cube, not active; the function that is returned replaces version 1 by it on both sides. */
@@ -160,7 +160,6 @@ describe('a process of a model', () => {
     for (let call = 0; call < 20; call += 1)
       expect(await predict('plus', [[0, 0, 0, 0]])).toMatchObject({ status: 200 });
     expect(await failing).toMatchObject({ status: 503, body: { type: 'upstream_unavailable' } });
-    expect(await predict('faulty', [harmless])).toMatchObject({ status: 503 });
     await expect.poll(async () => (await predict('faulty', [harmless])).status, { timeout: 10_000 }).toBe(200);
     expect(await count('ai_cube_model_process_failures_total', { model: 'faulty', reason })).toBe(1);
     expect(await count('ai_cube_model_process_failures_total', { model: 'plus' })).toBe(0);
@@ -172,7 +171,7 @@ describe('a process of a model', () => {
     await services.move('faulty');
     const failures = () => count('ai_cube_model_process_failures_total', { model: 'faulty' });
     const gaps: number[] = [];
-    for (let last = performance.now(); gaps.length < 3; ) {
+    for (let last = performance.now(); gaps.length < 4; ) {
       const before = await failures();
       await expect
         .poll(async () => (await predict('faulty', [{ x: 1, turns: 2 ** 50 }])) && (await failures()), {
@@ -182,7 +181,8 @@ describe('a process of a model', () => {
       gaps.push(performance.now() - last);
       last = performance.now();
     }
-    expect(gaps[2]).toBeGreaterThan((gaps[1] ?? 0) + 200);
+    // After 0.4 to 0.6 s the second, after 1.5 to 2.5 s the fourth.
+    expect(gaps[3]).toBeGreaterThan((gaps[1] ?? 0) + 300);
   });
 
   test('leaves memory when others want it, the least recently used first', async () => {
