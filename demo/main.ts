@@ -5,8 +5,9 @@ import { plantedAt } from '../legacy/planted.js';
 import { packageVersion } from '../src/base/package-root.js';
 import { Commands } from './commands.js';
 import { findUsers } from './demo-users.js';
+import { describeModels, modelSteps, modelsMigrationId, showModels } from './models.js';
 import { describeReport, farewell } from './report.js';
-import { SteadyUsers } from './steady-users.js';
+import { SteadyUsers, sajuVisits } from './steady-users.js';
 import { Steps } from './steps.js';
 import { showSwitching, switchingSteps } from './switching.js';
 import { describeSwitching } from './switching-report.js';
@@ -22,7 +23,7 @@ const { records, sharedMachine } = optionsAsked();
 /** Users are counted once a second instead of once in ten: the demo's ramps take seconds. */
 const cubeshift = new Commands(folder, { GATEWAY_WINDOW_SECONDS: '1' }, sharedMachine);
 const requestsPerSecond = 200;
-const steps = new Steps(4 + switchingSteps, (text) => void process.stderr.write(`${text}\n`));
+const steps = new Steps(4 + modelSteps + switchingSteps, (text) => void process.stderr.write(`${text}\n`));
 
 steps.begin('start the servers, a stand-in of legacy, workers, control API, cubes and gateway');
 const begun = beginning();
@@ -30,7 +31,8 @@ if (begun !== undefined && (begun.finished || begun.records !== records)) await 
 remember({ records, finished: false });
 
 await cubeshift.run('up', '--detach', '--records', String(records), ...(sharedMachine ? ['--shared-machine'] : []));
-steps.begin(`move ${records} saju records to the cube, and compare every field`);
+steps.begin(`move ${records} saju records and the AI models to their cubes at the same time, and compare every field`);
+await cubeshift.run('migrate', 'start', 'ai-models', '--id', modelsMigrationId);
 await cubeshift.run('migrate', 'start', 'saju-records', '--id', migrationId, '--wait');
 steps.begin('accept the rows that were rejected, and complete the migration');
 if (!(await isCompleted())) {
@@ -42,15 +44,16 @@ steps.begin('read the signed report');
 const env = (await cubeshift.read('env', '--json')) as Readonly<Record<string, string>>;
 const report = await cubeshift.read('migrate', 'report', migrationId);
 process.stdout.write(`\n${describeReport(report, env)}\n`);
+const models = await showModels(cubeshift, env.GATEWAY_URL ?? '', steps);
 const switching = await switchUsers(env);
 steps.finish();
 const planted = await plantedAt(env.LEGACY_SAJU_URL ?? '');
-process.stdout.write(`\n${describeSwitching(switching, planted)}\n\n${farewell}\n`);
+process.stdout.write(`\n${describeModels(models)}\n\n${describeSwitching(switching, planted)}\n\n${farewell}\n`);
 remember({ records, finished: true });
 
 async function switchUsers({ GATEWAY_URL = '', LEGACY_DATABASE_URL = '' }: Readonly<Record<string, string>>) {
   const found = await findUsers(LEGACY_DATABASE_URL);
-  const users = new SteadyUsers(GATEWAY_URL, found, requestsPerSecond);
+  const users = new SteadyUsers(GATEWAY_URL, found, requestsPerSecond, sajuVisits);
   try {
     return await showSwitching(cubeshift, users, packageVersion(), steps);
   } finally {

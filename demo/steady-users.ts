@@ -7,6 +7,20 @@ export interface DemoUser {
   readonly hourPillar: string;
 }
 
+/** What users do, and what they must be answered; `kind` is 0 to 4, and each user does another thing the next time. */
+export interface Visits<User> {
+  request(
+    user: User,
+    kind: number,
+  ): Readonly<{
+    method: 'GET' | 'POST';
+    path: string;
+    headers: Readonly<Record<string, string>>;
+    body?: string;
+  }>;
+  isRight(user: User, kind: number, text: string): boolean;
+}
+
 /** What the users met in one phase of the demo; times are milliseconds since 1970. */
 export interface Phase {
   requests: number;
@@ -24,8 +38,8 @@ export interface Phase {
 
 const tickMillis = 10;
 
-/** A few hundred users who read their records and have charts calculated, at a steady rate, through the gateway. */
-export class SteadyUsers {
+/** Users at a steady rate, through the gateway. */
+export class SteadyUsers<User = DemoUser> {
   private readonly pool: Pool;
   private readonly timer: NodeJS.Timeout;
   private readonly underWay = new Set<Promise<void>>();
@@ -35,8 +49,9 @@ export class SteadyUsers {
 
   constructor(
     gatewayUrl: string,
-    private readonly users: readonly DemoUser[],
+    private readonly users: readonly User[],
     private readonly perSecond: number,
+    private readonly visits: Visits<User>,
   ) {
     this.pool = new Pool(gatewayUrl, { connections: 64, pipelining: 1 });
     this.timer = setInterval(() => this.sendDue(), tickMillis);
@@ -86,12 +101,12 @@ export class SteadyUsers {
     }
   }
 
-  private async send(user: DemoUser, kind: number, phase: Phase): Promise<void> {
+  private async send(user: User, kind: number, phase: Phase): Promise<void> {
     const begun = performance.now();
     phase.requests++;
     try {
       const { statusCode, headers, body } = await this.pool.request({
-        ...requestOf(user, kind),
+        ...this.visits.request(user, kind),
         headersTimeout: 10_000,
         bodyTimeout: 10_000,
       });
@@ -103,7 +118,7 @@ export class SteadyUsers {
         phase.lastFromCubeAt = now;
       }
       if (statusCode >= 500) this.bad(phase, 'failures');
-      else if (kind < 3 && hourPillarOf(text) !== user.hourPillar) this.bad(phase, 'wrong');
+      else if (!this.visits.isRight(user, kind, text)) this.bad(phase, 'wrong');
     } catch {
       this.bad(phase, 'failures');
     }
@@ -118,8 +133,14 @@ export class SteadyUsers {
   }
 }
 
+/** A few hundred users read their records and have charts calculated. */
+export const sajuVisits: Visits<DemoUser> = {
+  request: sajuRequestOf,
+  isRight: ({ hourPillar }, kind, text) => kind >= 3 || hourPillarOf(text) === hourPillar,
+};
+
 /** Three of five read a record, one lists, one has a chart calculated that is not kept. */
-function requestOf({ userId, recordId }: DemoUser, kind: number) {
+function sajuRequestOf({ userId, recordId }: DemoUser, kind: number) {
   const headers = { 'x-user-id': userId };
   if (kind < 3) return { method: 'GET', path: `/api/saju/records/${recordId}`, headers } as const;
   if (kind === 3)

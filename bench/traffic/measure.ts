@@ -1,4 +1,4 @@
-import { type DemoUser, SteadyUsers } from '../../demo/steady-users.js';
+import { type DemoUser, SteadyUsers, sajuVisits } from '../../demo/steady-users.js';
 import { plantedAt } from '../../legacy/planted.js';
 import { packageVersion } from '../../src/base/package-root.js';
 import { type AccuracyFigures, measureAccuracy } from '../accuracy.js';
@@ -90,7 +90,7 @@ export async function measureTraffic(options: TrafficOptions, log: (text: string
       );
       await deploy(stack, packageVersion());
       await setWeight(stack, 100);
-      const users = new SteadyUsers(stack.gatewayUrl, crowd(population, 0), requestsPerSecond);
+      const users = new SteadyUsers(stack.gatewayUrl, crowd(population, 0), requestsPerSecond, sajuVisits);
       try {
         const emergency = await repeat('emergency', () => emergencyTrial(stack, users));
         return { automatic, emergency, plantedInLegacy: await plantedAt(stack.legacySajuUrl) };

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type DemoUser, SteadyUsers } from '../../demo/steady-users.js';
+import { type DemoUser, SteadyUsers, sajuVisits } from '../../demo/steady-users.js';
 import { packageVersion } from '../../src/base/package-root.js';
 import { untilTrue } from './control.js';
 import { badVersion, cubeId, type TrafficStack } from './stack.js';
@@ -52,7 +52,7 @@ export async function automaticTrial(
   settings: { readonly check_interval_seconds?: number },
 ): Promise<Trial> {
   const { control } = stack;
-  const users = new SteadyUsers(stack.gatewayUrl, population, requestsPerSecond);
+  const users = new SteadyUsers(stack.gatewayUrl, population, requestsPerSecond, sajuVisits);
   try {
     // The new users' first answers are legacy's.
     await sleep(500);

@@ -61,6 +61,15 @@ describe('who serves', () => {
     await expect.poll(() => servedByCube('digits-external', rows), { timeout: 5000 }).toBe(false);
   });
 
+  test('no ramp waits for a right to write: users do not write models', async () => {
+    const { token } = issueCubeToken(testSecret, { cubeId: 'control', permissions: ['migration:write'] }, new Date());
+    expect(await post('/_cube/write-check', undefined, { authorization: `Bearer ${token}` })).toEqual({
+      status: 200,
+      body: { writable: true, sentence: null },
+    });
+    expect((await post('/_cube/write-check', undefined, gateway)).status).toBe(404);
+  });
+
   test('the engine calls a version that is not active; a user cannot', async () => {
     await services.addModel('plus', testModels.adds(1));
     const id = await services.move('plus', { state: 'imported' });

@@ -36,6 +36,8 @@ export async function buildAiCube({
     ...options,
     permission: 'ai:call',
     bodyLimit: predictionLimits.maxBodyBytes,
+    // Users do not write models: no ramp waits for a right to.
+    tryWrite: async () => undefined,
     moreMetrics: { collect: (registry) => metrics.collect(registry, pool) },
   });
   const serving = new ServingVersions(records, folder, ({ id }) => void pool.retire(keyOf(id)));
