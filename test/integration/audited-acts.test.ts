@@ -5,6 +5,7 @@ import { createTokenVerifier, issueCubeToken } from '../../src/auth/tokens.js';
 import { Failure } from '../../src/base/failures.js';
 import type { AuditEntry } from '../../src/domain/audit.js';
 import { begunDeployment, begunRollback, type RollbackView } from '../../src/domain/deployment/cube-changes.js';
+import type { Comparison } from '../../src/domain/models/comparison/comparison.js';
 import type { RampView } from '../../src/domain/traffic/ramp/ramp.js';
 import { usualSettings } from '../../src/domain/traffic/ramp/settings.js';
 import { appendAudit, checkAudit, readAudit } from '../../src/postgres/audit.js';
@@ -74,9 +75,34 @@ const ramp: RampView = {
   actions: ['resume'],
 };
 
+const side = { accuracy: 1, mean_absolute_error: null, p50: 1, p95: 1, p99: 1, throughput: 1 };
+const passed: Comparison = {
+  task: 'classifier',
+  n: 100,
+  b: 0,
+  c: 0,
+  difference: 0,
+  bound: 0.04,
+  limit: 0.05,
+  agreement: 1,
+  decision: 'activate',
+  rows_needed: null,
+  legacy: side,
+  cube: side,
+  test_sha256: 'a'.repeat(64),
+  compared_at: '2026-01-01T00:00:00.000Z',
+  detail: null,
+};
+
 beforeAll(async () => {
   databases = await createDatabases(1);
   await upgradeLedger(databases.cubeUrl);
+  await databases.cube.query("insert into ai.models (id, name, active_version_id) values (1, 'tone', 1)");
+  await databases.cube.query(
+    `insert into ai.model_versions (id, model_id, form, sha256, source_sha256, state, comparison)
+       select id, 1, 'float', 'a', 'a', state, $1 from (values (1, 'active'), (2, 'imported')) as made (id, state)`,
+    [JSON.stringify(passed)],
+  );
   server = await OwnRedis.start();
   redis = connectRedis(server.url, { onError: () => undefined, commandMillis: 1000 });
   const away = () => Promise.reject(new Failure('temporal_unreachable', 'Nobody is there.'));
@@ -175,6 +201,7 @@ const bodies: Readonly<Record<string, (made: string) => unknown>> = {
   '/v1/cubes/{id}/deploy': () => ({ version: '1' }),
   '/v1/cubes/{id}/scale': () => ({ instances: 2 }),
   '/v1/cubes/{id}/rollback/acknowledge': () => ({ why: 'seen' }),
+  '/v1/models/{name}/activate': () => ({ version_id: 2 }),
 };
 
 const claimed = { 'x-claimed-by': encodeURIComponent('김 민준'), 'x-os-user': 'mj' };
@@ -192,18 +219,23 @@ test.each([
   plans = () => (failure === undefined ? Promise.resolve() : Promise.reject(failure));
   const isStart = ({ path }: { path: string }) => path === '/v1/migrations/{id}';
   for (const { method, path, parameters } of [...routes.filter(isStart), ...routes.filter((one) => !isStart(one))]) {
-    // Weights are written by this program itself, and no plan can refuse them.
-    if (path === '/v1/traffic/{cube}' && failure !== undefined) continue;
+    // Weights and active versions are written by this program itself, and no plan can refuse them.
+    if (/^\/v1\/(traffic\/\{cube\}$|models\/)/.test(path) && failure !== undefined) continue;
     expect(parameters, path).toEqual(expect.arrayContaining(['x-claimed-by', 'x-os-user']));
     const id = isStart({ path }) ? 'saju-records' : path.startsWith('/v1/cubes') ? 'saju-cube' : run;
     const before = (await checkAudit(databases.cube)).head?.seq ?? 0;
-    const answer = await send(method, path.replace('{id}', id).replace('{cube}', 'saju'), bodies[path]?.(run), claimed);
+    const answer = await send(
+      method,
+      path.replace('{id}', id).replace('{cube}', 'saju').replace('{name}', 'tone'),
+      bodies[path]?.(run),
+      claimed,
+    );
     expect([answer.status], `${path} ${JSON.stringify(answer.body)}`).toEqual(
       failure === undefined ? [expect.toBeOneOf([200, 202])] : [what === 'refused' ? 409 : 503],
     );
     const entry = await newest();
     expect(entry.seq, path).toBe(before + 1);
-    expect(entry.action, path).toMatch(/^(migration|ramp|traffic|cube)\.[a-z/.]+$/);
+    expect(entry.action, path).toMatch(/^(migration|ramp|traffic|cube|model)\.[a-z/.]+$/);
     expect(entry, path).toMatchObject({
       actor: 'operator',
       outcome: { what, ...(failure === undefined ? {} : { reason: failure.type }) },
@@ -229,7 +261,7 @@ test('an act in whose middle the program died has an unknown outcome', async () 
   await appendAudit(databases.cube, dead);
   expect((await newest()).outcome).toBeUndefined();
   const listed = await runCommand(['audit', 'list', '--limit', '1'], variables());
-  expect(listed.stdout).toMatch(/cube\.scale +saju-cube +unknown +\{"instances":3\}/);
+  expect(listed.stdout).toMatch(/cube\.scale +saju-cube +unknown +instances 3/);
 });
 
 test('what only looks like the outcome of an act is an entry of its own', async () => {
