@@ -5,8 +5,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { packageRoot } from '../../src/base/package-root.js';
 import { databaseRoles } from '../../src/stack/servers/postgres-roles.js';
 import type { Said } from '../support/command-line.js';
+import { activeServices } from '../support/compose/compose-file.js';
 import { documentedBlock, documentedWords } from '../support/compose/documented.js';
 import { newEnvironment } from '../support/compose/new-environment.js';
+import { reachOf } from '../support/compose/reach.js';
 import { until } from '../support/conditions.js';
 import { ComposeHost } from '../support/containers/compose-host.js';
 import { writeInto } from '../support/containers/files.js';
@@ -129,6 +131,34 @@ test('no program logs a secret', () => {
     expect(secrets.filter((secret) => compose.logs(name).includes(secret))).toEqual([]);
 });
 
+test('each container reaches the servers in its networks by name, and no other by name or address', async () => {
+  const running = [...activeServices(compose.file, ['stand-in'])].filter(
+    ([name, { restart }]) => restart === 'unless-stopped' && name !== 'temporal-ui',
+  );
+  const servers = running.flatMap(([name, { ports }]) => {
+    const port =
+      name === 'temporal-postgres'
+        ? 5432
+        : name === 'legacy-saju'
+          ? 8011
+          : name === 'legacy-ai'
+            ? 8012
+            : ports?.[0]?.split(':').at(-1);
+    return port === undefined ? [] : [{ name, port: Number(port), addresses: compose.addressesOf(name) }];
+  });
+  expect(servers).toHaveLength(13);
+  for (const [name] of running) {
+    const reached = JSON.parse(ok(await compose.exec(name, 'node', '-e', connections(servers))));
+    const expected = reachOf(compose.file, name).filter((other) => other !== 'temporal-ui');
+    const others = (list: readonly string[]) => list.filter((other) => other !== name).sort();
+    expect({ name, byName: others(reached.byName), byAddress: others(reached.byAddress) }).toEqual({
+      name,
+      byName: [...expected].sort(),
+      byAddress: [...expected].sort(),
+    });
+  }
+});
+
 test('the programs write nowhere but into /tmp and their volume', async () => {
   const refused = await compose.exec('control', 'touch', '/app/x', '/home/node/x', '/usr/bin/x', '/etc/x');
   expect(refused.stderr.match(/Read-only file system|Permission denied/g)).toHaveLength(4);
@@ -143,6 +173,26 @@ test('what is stopped and brought up again is as it was', async () => {
   await compose.up();
   expect(ok(await compose.run('cubeshift', 'migrate', 'status', 'first'))).toBe(before);
 }, 240_000);
+
+/** A script that prints which servers accept a connection: by their name, and by any of their addresses. */
+function connections(servers: readonly { name: string; port: number; addresses: readonly string[] }[]): string {
+  return `const { connect } = require('node:net');
+    const accepts = (host, port) => new Promise((resolve) => {
+      const socket = connect({ host, port, timeout: 2000 }, () => end(true));
+      const end = (accepted) => (socket.destroy(), resolve(accepted));
+      socket.on('error', () => end(false)).on('timeout', () => end(false));
+    });
+    const servers = ${JSON.stringify(servers)};
+    const named = async (hostsOf) => {
+      const accepted = await Promise.all(servers.map(async (server) =>
+        (await Promise.all(hostsOf(server).map((host) => accepts(host, server.port)))).includes(true)));
+      return servers.filter((_, place) => accepted[place]).map(({ name }) => name);
+    };
+    (async () => console.log(JSON.stringify({
+      byName: await named(({ name }) => [name]),
+      byAddress: await named(({ addresses }) => addresses),
+    })))();`;
+}
 
 /** Runs the command of the page that begins so. */
 function run(beginning: string, change = (word: string) => word): Promise<Said> {

@@ -30,6 +30,7 @@ export interface Service {
   readonly entrypoint?: readonly string[];
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  readonly networks?: readonly string[];
   readonly volumes?: readonly string[];
   readonly ports?: readonly string[];
   readonly stop_signal?: string;
@@ -39,6 +40,7 @@ export interface Service {
 
 export interface ComposeFile {
   readonly services: Readonly<Record<string, Service>>;
+  readonly networks: Readonly<Record<string, unknown>>;
   readonly volumes: Readonly<Record<string, unknown>>;
 }
 

@@ -2,7 +2,7 @@ import type { ComposeFile, Service } from './compose-file.js';
 
 /**
  * What `docker compose config` and `up` refuse in a file that its schema allows: one sentence each. Only for what
- * docker-compose.yml uses: no `extends`, `include`, `links`, `configs` or networks of its own.
+ * docker-compose.yml uses: no `extends`, `include`, `links` or `configs`.
  */
 export function brokenRules(file: ComposeFile): readonly string[] {
   const services = Object.entries(file.services);
@@ -13,11 +13,18 @@ export function brokenRules(file: ComposeFile): readonly string[] {
   ];
 }
 
-function rulesOfService({ services, volumes }: ComposeFile, name: string, service: Service): readonly string[] {
+function rulesOfService(
+  { services, networks, volumes }: ComposeFile,
+  name: string,
+  service: Service,
+): readonly string[] {
   const undefinedVolumes = (service.volumes ?? [])
     .map((volume) => volume.split(':')[0] ?? '')
     .filter((source) => !/^[./]/.test(source) && !(source in volumes))
     .map((source) => `service "${name}" refers to undefined volume ${source}`);
+  const undefinedNetworks = (service.networks ?? [])
+    .filter((network) => !(network in networks))
+    .map((network) => `service "${name}" refers to undefined network ${network}`);
   const dependencies = Object.entries(service.depends_on ?? {}).flatMap(([on, { condition, required }]) => {
     const other = services[on];
     if (other === undefined) return [`service "${name}" depends on undefined service "${on}"`];
@@ -32,7 +39,7 @@ function rulesOfService({ services, volumes }: ComposeFile, name: string, servic
         : []),
     ];
   });
-  return [...undefinedVolumes, ...dependencies];
+  return [...undefinedVolumes, ...undefinedNetworks, ...dependencies];
 }
 
 /** Two services cannot have one port of the host. */

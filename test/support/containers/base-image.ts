@@ -46,10 +46,10 @@ export function userNamed(name: string): User {
 }
 
 /**
- * A root with this machine's libraries and Node.js, read-only, a few tools of its own, and users; `hosts` has the names that
- * its containers reach each other by. `owner` is the user of the image.
+ * A root with this machine's libraries and Node.js, read-only, a few tools of its own, and users. `owner` is the user of the
+ * image.
  */
-export function makeBaseImage(root: string, hosts: string, owner: 'node' | 'postgres' | 'redis' | 'temporal'): Image {
+export function makeBaseImage(root: string, owner: 'node' | 'postgres' | 'redis' | 'temporal'): Image {
   for (const folder of [
     'dev',
     'proc',
@@ -84,7 +84,7 @@ export function makeBaseImage(root: string, hosts: string, owner: 'node' | 'post
   writeInto(root, 'etc/passwd', `root:x:0:0::/root:/bin/sh\n${owner}:x:${uid}:${gid}::${home}:/bin/sh\n`);
   writeInto(root, 'etc/group', `root:x:0:\n${owner}:x:${gid}:\n`);
   writeInto(root, 'etc/nsswitch.conf', 'hosts: files\n');
-  writeInto(root, 'etc/hosts', hosts);
+  writeInto(root, 'etc/hosts', '127.0.0.1 localhost\n');
   writeInto(root, 'usr/local/bin/node', '');
   const node = { source: process.execPath, target: '/usr/local/bin/node', readOnly: true };
   for (const folder of libraries) mkdirSync(join(root, folder), { recursive: true });

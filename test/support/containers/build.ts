@@ -12,12 +12,10 @@ const project = packageRoot();
 export class Builder {
   private readonly stages: readonly Stage[];
   private readonly included: readonly string[];
-  private runs = 0;
   private readonly built = new Map<string, Promise<Image>>();
 
   constructor(
     private readonly host: ContainerHost,
-    private readonly hosts: string,
     dockerfile: string,
     private readonly given: Readonly<Record<string, string>>,
   ) {
@@ -65,7 +63,7 @@ export class Builder {
   }
 
   private async begin(stage: Stage, root: string): Promise<Image> {
-    if (/^node:\d+-bookworm-slim$/.test(stage.from)) return makeBaseImage(root, this.hosts, 'node');
+    if (/^node:\d+-bookworm-slim$/.test(stage.from)) return makeBaseImage(root, 'node');
     const from = await this.image(stage.from);
     copyTree(from.root, root, 'link');
     return { ...from, root, arguments: {} };
@@ -98,7 +96,7 @@ export class Builder {
       ...image,
       ...userNamed(image.user),
       name: `build-${image.root.split('/').at(-1)}`,
-      address: `172.18.9.${++this.runs}`,
+      networks: [],
       environment: { ...image.environment, ...image.arguments },
       command: ['/bin/sh', '-c', command],
       tmpfs: [],

@@ -8,8 +8,9 @@ import { activeServices, type ComposeFile, readComposeFile, type Service } from 
 import type { Variables } from '../compose/interpolation.js';
 import { type Image, userNamed } from './base-image.js';
 import { Builder } from './build.js';
-import { give } from './files.js';
-import { type Bind, ContainerHost, type Started } from './host.js';
+import { give, writeInto } from './files.js';
+import { type Attachment, type Bind, ContainerHost, type Started } from './host.js';
+import { Networks } from './networks.js';
 import { makeServerImage } from './server-images.js';
 
 const betweenChecksMillis = 600;
@@ -17,14 +18,12 @@ const healthMillis = 120_000;
 
 /**
  * What `docker compose` does with the project's file, without Docker: builds the images, starts services as their
- * dependencies allow, runs commands in new containers and in those that run. Commands, variables, users, volumes and
- * ports are those of the file; health checks are repeated faster than it says.
+ * dependencies allow, runs commands in new containers and in those that run. Commands, variables, users, volumes,
+ * networks and ports are those of the file; health checks are repeated faster than it says.
  */
 export class ComposeHost {
   private readonly images = new Map<string, Promise<Image | null>>();
   private readonly running = new Map<string, Started>();
-  private readonly addresses: ReadonlyMap<string, string>;
-  private readonly hosts: string;
   private readonly builders = new Map<string, Builder>();
   private readonly ready = new Map<string, Promise<void>>();
   private readonly published = new Set<string>();
@@ -32,20 +31,18 @@ export class ComposeHost {
 
   private constructor(
     private readonly host: ContainerHost,
+    private readonly networks: Networks,
     readonly file: ComposeFile,
     private readonly profiles: readonly string[],
     private readonly checkout: string,
-  ) {
-    this.addresses = new Map(Object.keys(file.services).map((name, place) => [name, `172.18.1.${place + 1}`]));
-    const lines = [...this.addresses].map(([name, address]) => `${address} ${name}\n`);
-    this.hosts = `127.0.0.1 localhost\n${lines.join('')}`;
-  }
+  ) {}
 
   /** `checkout` has the files that are mounted into containers. */
   static async start(variables: Variables, checkout: string): Promise<ComposeHost> {
     const file = readComposeFile(join(packageRoot(), 'docker-compose.yml'), variables);
     const profiles = (variables.COMPOSE_PROFILES ?? '').split(',');
-    return new ComposeHost(await ContainerHost.start(), file, profiles, checkout);
+    const networks = new Networks(file);
+    return new ComposeHost(await ContainerHost.start(networks.bridges), networks, file, profiles, checkout);
   }
 
   /** `docker compose up --detach --wait`: returns when everything is healthy, or has ended as it should. */
@@ -61,7 +58,7 @@ export class ComposeHost {
     await this.bringDependencies(service);
     const oneOff = `${name}-run-${++this.oneOff}`;
     const command = words.length === 0 ? undefined : words;
-    return this.startContainer(oneOff, service, image, command, `172.18.2.${this.oneOff}`).said;
+    return this.startContainer(oneOff, name, image, command, this.networks.ofOneOff(name, this.oneOff)).said;
   }
 
   /** `docker compose exec SERVICE …`. */
@@ -83,6 +80,11 @@ export class ComposeHost {
   /** Where the roots of images are. */
   get imagesFolder(): string {
     return join(this.host.folder, 'images');
+  }
+
+  /** The addresses of a service, one in each of its networks. */
+  addressesOf(name: string): readonly string[] {
+    return this.networks.of(name).map(({ address }) => address);
   }
 
   /** What a service wrote: `docker compose logs`. */
@@ -136,10 +138,11 @@ export class ComposeHost {
     await this.bringDependencies(service);
     const built = await image;
     if (built === null) return;
-    const address = this.addresses.get(name) ?? '';
-    const started = this.startContainer(name, service, built, undefined, address);
+    const networks = this.networks.of(name);
+    const started = this.startContainer(name, name, built, undefined, networks);
     this.running.set(name, started);
     // Ports lead to an address, whichever container has it.
+    const address = networks[0]?.address ?? '';
     if (!this.published.has(name)) this.host.publish((service.ports ?? []).map((port) => published(port, address)));
     this.published.add(name);
     await this.untilReady(name, service, started);
@@ -168,19 +171,24 @@ export class ComposeHost {
 
   private startContainer(
     name: string,
-    service: Service,
+    serviceName: string,
     image: Image,
     words: readonly string[] | undefined,
-    address: string,
+    networks: readonly Attachment[],
   ): Started {
+    const service = this.service(serviceName);
     const command = words ?? service.command ?? (service.entrypoint === undefined ? image.command : []);
     const entrypoint = service.entrypoint ?? image.entrypoint;
     return this.host.run({
       ...this.processOf(name, service, image, [...entrypoint, ...command]),
       name,
-      address,
+      networks,
       root: image.root,
-      binds: [...image.binds, ...(service.volumes ?? []).map((volume) => this.bindOf(volume, image))],
+      binds: [
+        ...image.binds,
+        this.namesFor(serviceName),
+        ...(service.volumes ?? []).map((volume) => this.bindOf(volume, image)),
+      ],
       tmpfs: service.tmpfs ?? [],
       readOnly: service.read_only ?? false,
       init: service.init ?? false,
@@ -196,6 +204,12 @@ export class ComposeHost {
       dropsCapabilities: service.cap_drop?.includes('ALL') ?? false,
       noNewPrivileges: service.security_opt?.includes('no-new-privileges:true') ?? false,
     };
+  }
+
+  /** Names that Docker's own name server would answer to a container of the service. */
+  private namesFor(name: string): Bind {
+    writeInto(this.host.folder, `hosts/${name}`, this.networks.hostsFile(name));
+    return { source: join(this.host.folder, 'hosts', name), target: '/etc/hosts', readOnly: true };
   }
 
   /** A named volume begins as its folder of the image is; a path is the file of the checkout. */
@@ -230,10 +244,10 @@ export class ComposeHost {
   }
 
   private makeImage(image: string, build: Service['build'], root: string): Promise<Image | null> {
-    if (build === undefined) return makeServerImage(image, root, this.hosts);
+    if (build === undefined) return makeServerImage(image, root);
     const { dockerfile, args = {} } = build;
     const key = JSON.stringify([dockerfile, args]);
-    const builder = this.builders.get(key) ?? new Builder(this.host, this.hosts, dockerfile, args);
+    const builder = this.builders.get(key) ?? new Builder(this.host, dockerfile, args);
     this.builders.set(key, builder);
     return builder.image(build.target);
   }

@@ -3,8 +3,8 @@ A host of containers in namespaces of its own: runs what it reads as lines of JS
 became of it as lines of JSON. It is process 1 of its process namespace: when its input ends, or it dies, the kernel ends
 everything that it started, and mounts and networks go with them.
 
-A container gets what Docker gives it: an own root, hostname, network with a pair of interfaces to a bridge, processes,
-tmpfs, volumes, a read-only root, no capabilities, no new privileges, and the user of its image. The user of an ordinary
+A container gets what Docker gives it: an own root, hostname, interfaces to the bridges of its
+networks, processes, tmpfs, volumes, a read-only root, no capabilities, no new privileges, and the user of its image. The user of an ordinary
 user's namespace has one id only: there the user of the image is that id under another number.
 """
 import asyncio, ctypes, fcntl, json, os, select, signal, socket, struct, sys
@@ -15,7 +15,7 @@ RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 409
 SET_ADDRESS, SET_NETMASK, SET_FLAGS, INDEX, ADD_BRIDGE, ADD_TO_BRIDGE = 0x8916, 0x891C, 0x8914, 0x8933, 0x89A0, 0x89A2
 DROP_FROM_BOUNDING_SET, NO_NEW_PRIVILEGES = 24, 38
 PIVOT_ROOT, DETACH = 155, 2
-BRIDGE, UP_AND_RUNNING = b'containers', 0x41
+UP_AND_RUNNING = 0x41
 
 
 def check(result):
@@ -68,9 +68,16 @@ def pair(inside, outside, other_network):
         raise OSError(-error, os.strerror(-error))
 
 
-def join_bridge(name):
+def make_bridge(name, ip):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, ADD_BRIDGE, name + b'\0')
+    address(name, ip, '255.255.0.0')
+    up(name)
+
+
+def join_bridge(bridge, name):
     index = struct.unpack_from('i', interface(name, INDEX, b''), 16)[0]
-    interface(BRIDGE, ADD_TO_BRIDGE, struct.pack('i', index))
+    interface(bridge, ADD_TO_BRIDGE, struct.pack('i', index))
     up(name)
 
 
@@ -161,15 +168,16 @@ def run_container(spec, report):
     """In a process of its own; `report` gets the number of the container's first process."""
     host = os.open('/proc/self/ns/net', os.O_RDONLY)
     unshare(NEWNET)
-    outside = ('veth%d' % spec['number']).encode()
-    pair(b'eth0', outside, host)
-    address(b'eth0', spec['address'], '255.255.0.0')
     up(b'lo')
-    up(b'eth0')
     inside = os.open('/proc/self/ns/net', os.O_RDONLY)
-    check(libc.setns(host, NEWNET))
-    join_bridge(outside)
-    check(libc.setns(inside, NEWNET))
+    for place, network in enumerate(spec['networks']):
+        name, outside = b'eth%d' % place, b'veth%d-%d' % (spec['number'], place)
+        pair(name, outside, host)
+        address(name, network['address'], '255.255.0.0')
+        up(name)
+        check(libc.setns(host, NEWNET))
+        join_bridge(network['bridge'].encode(), outside)
+        check(libc.setns(inside, NEWNET))
     unshare(NEWNS | NEWUTS | NEWIPC | NEWPID)
     first = os.fork()
     if first == 0:
@@ -263,11 +271,9 @@ def say(**what):
 
 
 def main():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, ADD_BRIDGE, BRIDGE + b'\0')
-    address(BRIDGE, '172.18.0.1', '255.255.0.0')
     up(b'lo')
-    up(BRIDGE)
+    for name, ip in json.loads(sys.argv[1]).items():
+        make_bridge(name.encode(), ip)
     containers, running, rest = {}, {}, b''
     say(ready=True)
     while True:

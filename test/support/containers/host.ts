@@ -27,9 +27,15 @@ export interface Bind {
   readonly readOnly: boolean;
 }
 
+/** An interface of a container: the bridge of its network, and its address there. */
+export interface Attachment {
+  readonly bridge: string;
+  readonly address: string;
+}
+
 export interface ContainerSpec extends ProcessSpec {
   readonly name: string;
-  readonly address: string;
+  readonly networks: readonly Attachment[];
   readonly root: string;
   readonly binds: readonly Bind[];
   readonly tmpfs: readonly string[];
@@ -55,11 +61,12 @@ export class ContainerHost {
 
   private constructor(private readonly child: ChildProcess) {}
 
-  static async start(): Promise<ContainerHost> {
+  /** With bridges, and the address of the host on each. */
+  static async start(bridges: Readonly<Record<string, string>>): Promise<ContainerHost> {
     const own = isRoot ? [] : ['--user', '--map-root-user'];
     const spaces = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
     const program = join(import.meta.dirname, 'host.py');
-    const child = spawn('unshare', [...own, ...spaces, '--', ...isolatedPython, program], {
+    const child = spawn('unshare', [...own, ...spaces, '--', ...isolatedPython, program, JSON.stringify(bridges)], {
       env: { PATH: process.env.PATH, LANG: 'C.UTF-8', ...(isRoot ? {} : { ORDINARY: '1' }) },
       stdio: ['pipe', 'pipe', 'inherit'],
     });

@@ -10,16 +10,16 @@ import { writeInto } from './files.js';
  * Roots in place of the images of others, with the real servers that a stack fetches. PostgreSQL’s and Redis’ run the
  * commands of the file. Temporal’s is the development server, on SQLite. Null for an image that has no such server.
  */
-export async function makeServerImage(name: string, root: string, hosts: string): Promise<Image | null> {
-  if (/^postgres:16\b/.test(name)) return postgres(root, hosts);
-  if (/^redis:8\b/.test(name)) return redis(root, hosts);
-  if (/^temporalio\/auto-setup:1\b/.test(name)) return temporal(root, hosts);
+export async function makeServerImage(name: string, root: string): Promise<Image | null> {
+  if (/^postgres:16\b/.test(name)) return postgres(root);
+  if (/^redis:8\b/.test(name)) return redis(root);
+  if (/^temporalio\/auto-setup:1\b/.test(name)) return temporal(root);
   if (/^temporalio\/ui:2\b/.test(name)) return null;
   throw new Error(`these tests have no server in place of ${name}`);
 }
 
-async function postgres(root: string, hosts: string): Promise<Image> {
-  const image = makeBaseImage(root, hosts, 'postgres');
+async function postgres(root: string): Promise<Image> {
+  const image = makeBaseImage(root, 'postgres');
   const installed = dirname(dirname(await fetched('postgres')));
   for (const folder of ['/var/lib/postgresql/data', '/var/run/postgresql']) ownedFolder(root, folder, 'postgres');
   mkdirSync(join(root, 'docker-entrypoint-initdb.d'));
@@ -35,8 +35,8 @@ async function postgres(root: string, hosts: string): Promise<Image> {
   };
 }
 
-async function redis(root: string, hosts: string): Promise<Image> {
-  const image = makeBaseImage(root, hosts, 'redis');
+async function redis(root: string): Promise<Image> {
+  const image = makeBaseImage(root, 'redis');
   const program = await fetched('redis');
   ownedFolder(root, '/data', 'redis');
   writeInto(root, 'usr/local/bin/redis-server', '');
@@ -45,8 +45,8 @@ async function redis(root: string, hosts: string): Promise<Image> {
   return { ...withPackages(image), binds: [...withPackages(image).binds, server], folder: '/data' };
 }
 
-async function temporal(root: string, hosts: string): Promise<Image> {
-  const image = makeBaseImage(root, hosts, 'temporal');
+async function temporal(root: string): Promise<Image> {
+  const image = makeBaseImage(root, 'temporal');
   writeInto(root, 'usr/local/bin/temporal', '');
   const program = { source: await fetched('temporal'), target: '/usr/local/bin/temporal', readOnly: true };
   const where = ['--ip', '0.0.0.0', '--port', '7233', '--headless', '--db-filename', '/home/temporal/server.db'];

@@ -98,6 +98,7 @@ describe('by the rules of Compose', () => {
 
   test.each([
     ['an undefined volume', { one: { image: 'one', volumes: ['gone:/data'] } }],
+    ['an undefined network', { one: { image: 'one', networks: ['gone'] } }],
     ['an undefined service', { one: { image: 'one', depends_on: on('two', 'service_started') } }],
     [
       'a service of another profile',
@@ -110,7 +111,7 @@ describe('by the rules of Compose', () => {
       { one: { image: 'one', ports: ['127.0.0.1:1:2'] }, two: { image: 'two', ports: ['127.0.0.1:1:3'] } },
     ],
   ])('%s is found', (_, services) => {
-    expect(brokenRules({ services, volumes: {} } as ComposeFile)).not.toEqual([]);
+    expect(brokenRules({ services, networks: {}, volumes: {} } as ComposeFile)).not.toEqual([]);
   });
 
   test('each variable without a default is refused by name where it is missing, and is in .env.example', () => {
