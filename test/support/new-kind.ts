@@ -19,7 +19,7 @@ export function removeNewKind(): void {
 /** The compiled plans, with the kind in their catalogue. */
 export async function bundleWithNewKind(): Promise<NonNullable<WorkerOptions['workflowBundle']>> {
   const code = await readFile(workflowBundlePath, 'utf8');
-  const first = 'const catalog = { "saju-records":';
+  const first = /const catalog = \{\s*"saju-records":/;
   if (code.split(first).length !== 2) throw new Error('The catalogue is not where it was in the compiled plans.');
   return { code: code.replace(first, `const catalog = { "${newKind}": ${JSON.stringify(talismans)}, "saju-records":`) };
 }
