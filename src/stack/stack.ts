@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from '../base/failures.js';
 import { readConfiguration } from '../config/configuration.js';
 import type { Reader } from '../config/variable.js';
 import { variablesOf } from '../config/variables.js';
@@ -169,10 +170,12 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
 
 /**
  * Stops a stack whether or not its supervisor still lives; `purge` removes its state folder and its databases, too.
- * Returns whether there was anything to stop.
+ * Returns whether there was anything to stop. Throws `conflict` before it stops anything where `purge` would remove the folder of
+ * another stack, whose programs would go on without their data.
  */
 export async function stopStack(home: StackHome, options: { purge: boolean }): Promise<boolean> {
   if (!home.exists) return false;
+  if (options.purge) refuseNestedStacks(home);
   const supervisor = home.supervisor();
   const lived = supervisor !== undefined || listProcesses(home).length > 0;
   if (supervisor !== undefined) {
@@ -188,6 +191,14 @@ export async function stopStack(home: StackHome, options: { purge: boolean }): P
     home.remove();
   }
   return lived;
+}
+
+function refuseNestedStacks(home: StackHome): void {
+  const [nested] = home.nestedStacks();
+  if (nested === undefined) return;
+  throw new Failure('conflict', `The state folder ${home.folder} holds another stack, in ${nested}.`, {
+    hint: `Remove that one first with \`CUBESHIFT_HOME=${nested} cubeshift down --purge\`, then type the same again.`,
+  });
 }
 
 /** What the stack runs now. */

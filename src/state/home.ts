@@ -70,6 +70,13 @@ export class StackHome {
   }
 
   /** Removes all of it: out of the way at once, so that a start after a kill in between does not find half a stack. */
+  /** The folders of other stacks in this one, as the demo's in the usual place of a stack. */
+  nestedStacks(): readonly string[] {
+    return readdirSync(this.folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && existsSync(join(this.folder, entry.name, stateFiles.settings)))
+      .map((entry) => join(this.folder, entry.name));
+  }
+
   remove(): void {
     const removed = `${this.folder}.removed`;
     rmSync(removed, { recursive: true, force: true });

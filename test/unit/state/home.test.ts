@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { packageRoot } from '../../../src/base/package-root.js';
+import { stopStack } from '../../../src/stack/stack.js';
 import { StackHome } from '../../../src/state/home.js';
 import { identify } from '../../../src/state/process-identity.js';
 import { passwordFrom, usualPorts } from '../../../src/state/settings.js';
@@ -37,6 +38,21 @@ beforeEach(() => {
   home = newHome();
 });
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+test('the folder of another stack in a stack is not purged with it', async () => {
+  expect(await stopStack(home, { purge: true })).toBe(false);
+  expect(home.exists).toBe(false);
+  home = newHome();
+  const nested = new StackHome(join(home.folder, 'demo'));
+  nested.prepare();
+  await nested.settings(new Set());
+  await expect(stopStack(home, { purge: true })).rejects.toMatchObject({
+    type: 'conflict',
+    hint: expect.stringContaining(`CUBESHIFT_HOME=${nested.folder} cubeshift down --purge`),
+  });
+  expect(nested.exists).toBe(true);
+  expect(await stopStack(home, { purge: false })).toBe(false);
+});
 
 function instead(folder: string, make: () => void): void {
   rmSync(folder, { recursive: true });
