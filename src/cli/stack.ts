@@ -57,12 +57,18 @@ export function registerStackCommands(program: Command, output: Output): void {
   program
     .command('up')
     .description('bring up the servers, the legacy stand-in, workers, control API, cubes and gateway, and keep them up')
-    .option('--records <n>', 'saju records of the legacy stand-in', wholeNumber(0, 999_999_999), 100_000)
+    .option('--records <n>', 'saju records of a new legacy stand-in', wholeNumber(0, 999_999_999), 100_000)
     .option('--detach', 'return when everything is ready')
     .option('--shared-machine', 'start even where Temporal cannot be closed to other users of this machine')
-    .action((options: UpOptions) =>
+    .action((options: UpOptions, command: Command) =>
       conclude(async () => {
         checkVariables(ownEnvironment());
+        // Of two `up`, one of which runs on its own, the one that a person typed.
+        const typed = process.send === undefined && command.getOptionValueSource('records') === 'cli';
+        if (typed && currentHome().isStack)
+          output.talk(
+            'the stand-in of legacy keeps the records that it has; for another number type `cubeshift down --purge` first',
+          );
         for (const sentence of misspelledVariables(process.env)) output.talk(sentence);
         return options.detach ? upDetached(options, output) : upInForeground(options, output);
       }),

@@ -61,6 +61,11 @@ export class StackHome {
     return this.files.exists;
   }
 
+  /** Whether a stack was brought up in it: a state folder may also hold releases alone. */
+  get isStack(): boolean {
+    return existsSync(this.fileOf('settings'));
+  }
+
   prepare(): void {
     this.files.checkPrivate();
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });

@@ -171,6 +171,7 @@ describe('one stack, then two', () => {
     'two stacks in two folders, brought up at once, have each their own servers, ports and secrets',
     async () => {
       const saids = await Promise.all([up(first), up(second)]);
+      for (const { stderr } of saids) expect(stderr).not.toContain('keeps the records');
       for (const { code, stderr } of saids) {
         expect(code, stderr).toBe(0);
         expect(stderr).toMatch(/\nThe stack is up\.\nnext: cubeshift status\n {6}everything on one screen.*\n$/);
@@ -599,7 +600,9 @@ describe('one stack, then two', () => {
       if (worker === undefined) throw new Error('there is a bulk worker');
       process.kill(worker.pid, 'SIGKILL');
       await until('the worker to be gone', () => !listed(first).some(({ pid }) => pid === worker.pid));
-      expect(await up(first)).toMatchObject({ code: 0 });
+      const again = await up(first);
+      expect(again).toMatchObject({ code: 0 });
+      expect(again.stderr).toContain('keeps the records that it has; for another number type');
       const after = new Map((await ps(first)).map(({ name, pid }) => [name, pid]));
       for (const { name, pid } of before) {
         if (name === 'worker-bulk-1') expect(after.get(name)).not.toBe(pid);

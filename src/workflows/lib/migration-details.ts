@@ -86,7 +86,7 @@ function sentenceOf({ status, stage, openRejects }: MigrationState): string {
 
 const stageSentences: Readonly<Record<MigrationStage, string>> = {
   preflight: 'both databases are checked before anything is changed.',
-  copying: 'rows are copied into the cube.',
+  copying: 'rows are copied into the cube; this page counts them every half minute.',
   verifying: 'every row of legacy and cube is compared.',
   verified: 'legacy and cube agree.',
   synchronizing: 'the cube follows the changes in legacy.',
