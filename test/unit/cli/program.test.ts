@@ -38,11 +38,13 @@ test('no help offers a mode that does not exist', () => {
 });
 
 /**
- * Every hint that stands in a source file, with what fills it left as it is written there. Those of the saju cube are told to
- * clients of its routes, in the monolith's own words (saju-cube-contract.test.ts).
+ * Every hint in a source file, with what fills it left as it is written there. Hints of the saju cube and of the AI cube are
+ * for clients of their routes, which have no command line.
  */
 const hints = readdirSync(join(packageRoot(), 'src'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts') && !file.startsWith(join('services', 'saju')))
+  .filter(
+    (file) => file.endsWith('.ts') && !['saju', 'ai'].some((cube) => file.startsWith(join('services', cube, '/'))),
+  )
   .flatMap((file) => {
     const source = readFileSync(join(packageRoot(), 'src', file), 'utf8');
     return [...source.matchAll(/\bhint:\s*(?:\n\s*)?('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)/g)].map(
