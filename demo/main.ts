@@ -25,6 +25,9 @@ const cubeshift = new Commands(folder, { GATEWAY_WINDOW_SECONDS: '1' }, sharedMa
 const requestsPerSecond = 200;
 const steps = new Steps(4 + modelSteps + switchingSteps, (text) => void process.stderr.write(`${text}\n`));
 
+process.stderr.write(
+  `The demo has a stack of its own. To type commands on it, type \`export CUBESHIFT_HOME=${folder}\` first, then \`npx cubeshift …\`.\n`,
+);
 steps.begin('start the servers, a stand-in of legacy, workers, control API, cubes and gateway');
 const begun = beginning();
 if (begun !== undefined && (begun.finished || begun.records !== records)) await cubeshift.run('down', '--purge');
