@@ -5,6 +5,7 @@ import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine, type ProgramName, programOf } from '../support/engine.js';
 import { expectRejectsAsForetold, expectTargetEqualsSource } from '../support/equality.js';
 import { expectLedgerAddsUp } from '../support/ledger-sums.js';
+import { modelCrashPoints } from '../support/model-crash-points.js';
 
 const records = 4000;
 const timeoutMillis = 150_000;
@@ -45,8 +46,16 @@ afterAll(async () => {
   }
 });
 
-test('every named point between two side effects is one at which a program is killed here', () => {
-  const killed = [...ofCopy, ...ofVerifying, ...ofRepair, ...ofRemoval, ...ofState, ...ofFinalizing];
+test('every named point between two side effects is one at which a program is killed here, or a step of a model ends', () => {
+  const killed: CrashPoint[] = [
+    ...modelCrashPoints,
+    ...ofCopy,
+    ...ofVerifying,
+    ...ofRepair,
+    ...ofRemoval,
+    ...ofState,
+    ...ofFinalizing,
+  ];
   expect(killed.sort()).toEqual([...crashPoints].sort());
 });
 

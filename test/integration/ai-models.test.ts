@@ -20,6 +20,7 @@ import { type Databases, openDatabases } from '../../src/postgres/databases.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { expectedModels, fillModels, ModelFolders, modelNamed } from '../support/legacy-models.js';
+import { modelCrashPoints } from '../support/model-crash-points.js';
 import { ModelsRun } from '../support/models-run.js';
 
 /** AI models on real databases, real files and real models: all but the comparison, which asks two services. */
@@ -234,33 +235,29 @@ describe('without the comparison', () => {
     await takenBack(run.with(deps));
   });
 
-  test.each([
-    'after-intent',
-    'after-artifact-stored',
-    'before-version-commit',
-    'after-version-commit',
-    'before-activation-commit',
-    'after-activation-commit',
-  ] as const)('a step that ends at %s is finished by the next attempt, or undone with nothing left', async (point) => {
-    await fillModels(databases.legacy, [modelNamed('digits-external')]);
-    const ending = {
-      ...deps,
-      reach: (reached: CrashPoint) => {
-        if (reached === point) throw new Error('ended here');
-      },
-    };
-    const run = await start();
-    await run.copy();
-    await expect(run.with(ending).moveItems(withoutComparison)).rejects.toThrow();
-    expect(new Set((await run.moveItems(withoutComparison)).values())).toEqual(new Set(['active']));
-    expect(await run.verify()).toBe(true);
-    await takenBack(run);
+  test.each(modelCrashPoints)(
+    'a step that ends at %s is finished by the next attempt, or undone with nothing left',
+    async (point) => {
+      await fillModels(databases.legacy, [modelNamed('digits-external')]);
+      const ending = {
+        ...deps,
+        reach: (reached: CrashPoint) => {
+          if (reached === point) throw new Error('ended here');
+        },
+      };
+      const run = await start();
+      await run.copy();
+      await expect(run.with(ending).moveItems(withoutComparison)).rejects.toThrow();
+      expect(new Set((await run.moveItems(withoutComparison)).values())).toEqual(new Set(['active']));
+      expect(await run.verify()).toBe(true);
+      await takenBack(run);
 
-    const another = await start();
-    await another.copy();
-    await expect(another.with(ending).moveItems(withoutComparison)).rejects.toThrow();
-    await takenBack(another);
-  });
+      const another = await start();
+      await another.copy();
+      await expect(another.with(ending).moveItems(withoutComparison)).rejects.toThrow();
+      await takenBack(another);
+    },
+  );
 
   test('of two attempts at one import, one stores the version', async () => {
     await fillModels(databases.legacy, [modelNamed('digits-external')]);

@@ -38,7 +38,11 @@ test('with Temporal away a start is 503 and leaves nothing on record; repeated o
   await temporal.shut();
   expect(await engine.call('POST', '/v1/migrations/saju-records', { id: 'first' })).toMatchObject({
     status: 503,
-    body: { type: 'temporal_unreachable', detail: 'The Temporal server cannot be reached; nothing was started.' },
+    body: {
+      type: 'temporal_unreachable',
+      detail: 'The Temporal server cannot be reached.',
+      safe: 'Nothing was started.',
+    },
   });
   expect((await engine.call('GET', '/v1/migrations')).body).toEqual({ items: [] });
   expect(await health()).toMatchObject({
@@ -89,8 +93,8 @@ test('a run that an API put on record and did not live to start is started by th
 test('an API without its ledger listens, is not ready, and says so; it serves as soon as the ledger is there', async () => {
   const role = await createRole(databases.cube);
   const name = new URL(databases.cubeUrl).pathname.slice(1);
-  await databases.cube.query('alter schema ledger rename to ledger_of_others');
-  await databases.cube.query('alter schema audit rename to audit_of_others');
+  for (const schema of ['ledger', 'audit', 'ai', 'storage'])
+    await databases.cube.query(`alter schema ${schema} rename to ${schema}_of_others`);
   await engine.kill('control');
   engine.startProgram('control', { CUBE_DATABASE_URL: role.url(databases.cubeUrl) });
   await until('the API to listen', async () => (await readiness()) !== undefined);

@@ -224,7 +224,7 @@ test('with nothing warm and no version named a healthy cube stays open, and the 
   expect(refused).toMatchObject({
     status: 409,
     body: {
-      detail: 'No earlier version of saju-cube is warm, and none was named; nothing was changed.',
+      detail: 'No earlier version of saju-cube is warm, and none was named.',
       hint: expect.stringMatching(/^Name one with `cubeshift cubes rollback saju-cube VERSION --wait`; kept are .*\.$/),
     },
   });

@@ -65,7 +65,9 @@ beforeAll(async () => {
     () => dropDatabase(legacyUrl, `${name}_empty`),
     () => dropDatabase(cubeUrl, `${name}_private`),
   );
-  await databases.legacy.query(`grant select on saju_records to ${roles.reader.name}, ${roles.tlsOnly.name}`);
+  await databases.legacy.query(
+    `grant select on saju_records, ai_models to ${roles.reader.name}, ${roles.tlsOnly.name}`,
+  );
   await databases.legacy.query('revoke usage on schema public from public');
   await databases.legacy.query(
     `grant usage on schema public to ${roles.reader.name}, ${roles.tlsOnly.name}, ${roles.bare.name}`,
@@ -504,6 +506,7 @@ test('check says all of them at once, changes nothing, and ends as the worst of 
     LEGACY_DATABASE_URL: false,
     CUBE_DATABASE_URL: false,
     SAJU_CUBE_LEGACY_URL: null,
+    AI_CUBE_LEGACY_URL: null,
     REDIS_URL: null,
     TEMPORAL_ADDRESS: null,
     LOG_LEVEL: false,

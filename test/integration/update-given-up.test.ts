@@ -1,6 +1,6 @@
 import { Client } from '@temporalio/client';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { rampWorkflowId } from '../../src/domain/traffic/ramp/ramp.js';
+import { type RampView, rampWorkflowId } from '../../src/domain/traffic/ramp/ramp.js';
 import { readFlags } from '../../src/traffic/flags.js';
 import { until } from '../support/conditions.js';
 import { RampStack } from '../support/ramp-stack.js';
@@ -27,7 +27,10 @@ test('a stop whose workflow task failed, because something else happened to the 
   expect((await engine.call('POST', '/v1/traffic/saju/ramp', asked)).status).toBe(202);
   const { workflow } = new Client({ connection: await engine.temporal(), namespace: engine.namespace });
   const plan = workflow.getHandle(rampWorkflowId('saju'));
-  await until('the first look', async () => (await plan.query<{ checks: number }>('ramp')).checks === 1);
+  await until(
+    'the first look',
+    async () => ((await engine.call('GET', '/v1/traffic/saju/ramp')).body as RampView).checks === 1,
+  );
 
   // The worker's messages are not packed: what the plan says of the stop can be read in its answer.
   const answer = way.stall('stopped it');
