@@ -15,7 +15,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { legacyModels } from '../../legacy/ai-models/manifest.js';
 import type { ActivityDependencies } from '../../src/activities/dependencies.js';
 import type { CrashPoint } from '../../src/base/crash-points.js';
+import { makeActive } from '../../src/kinds/ai-models/items/activate.js';
 import { type Assets, createAssets, noAssets } from '../../src/kinds/assets.js';
+import { inTransaction } from '../../src/postgres/connect.js';
 import { type Databases, openDatabases } from '../../src/postgres/databases.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
@@ -206,6 +208,34 @@ describe('without the comparison', () => {
     await databases.cube.query('delete from ai.model_versions');
     await databases.cube.query('delete from storage.blobs');
     rmSync(fileOf(sumOf('tumour-forest')));
+    await takenBack(run);
+  });
+
+  test('a rollback brings back what was active before a float form and its int8 form, however often they became active', async () => {
+    await fillModels(databases.legacy, [modelNamed('digits-reservoir')]);
+    const id = idOf('digits-reservoir');
+    const run = await start();
+    await run.copy();
+    await databases.cube.query(
+      `insert into ai.model_versions (model_id, version, form, sha256, source_sha256, state)
+       values ($1, '0.9.0', 'float', repeat('f', 64), repeat('f', 64), 'active')`,
+      [id],
+    );
+    await databases.cube.query('update ai.models set active_version_id = (select max(id) from ai.model_versions)');
+    await run.moveItems(withoutComparison);
+    // It imports the int8 form, which no service is there to compare.
+    await expect(run.makeStep(id, 'int8')).rejects.toThrow();
+    const versions = await databases.cube.query<{ id: string }>('select id::text from ai.model_versions order by id');
+    const [before, float, int8] = versions.rows.map((row) => row.id);
+    for (const version of [int8, float, int8, float, int8])
+      await inTransaction(databases.cube, (client) => makeActive(client, String(id), version ?? ''));
+    await run.undoItem(id);
+    const left = await databases.cube.query(
+      `select id::text, state, former_version_id as former, id = (select active_version_id from ai.models) as active
+         from ai.model_versions`,
+    );
+    expect(left.rows).toEqual([{ id: before, state: 'active', former: null, active: true }]);
+    await databases.cube.query('delete from ai.model_versions');
     await takenBack(run);
   });
 

@@ -9,9 +9,9 @@ import type { StepContext } from '../../kind.js';
 import { discardArtifact, stageArtifact } from '../artifact/stage-artifact.js';
 import { readTestText } from '../artifact/test-text.js';
 import { compareForms } from '../compare/compare-forms.js';
-import { type ImportedVersion, importedVersion } from '../imported-version.js';
+import { type ImportedVersion, importedVersion, notAccepted } from '../imported-version.js';
 import { type LegacyModelRow, readLegacyRow } from '../legacy-row.js';
-import { confirmedOnModel, makeActive } from './activate.js';
+import { confirmedOnModel, goBack, makeActive } from './activate.js';
 import { compareWithLegacy, keepComparison } from './compare.js';
 import { deleteVersions, putVersion, storeArtifact } from './import.js';
 import { ownerOf, stageContext, storedBy } from './item-context.js';
@@ -44,21 +44,12 @@ export async function tryInt8(claim: ItemClaim, step: StepContext): Promise<Item
   return { kind: 'done' };
 }
 
-/** Takes int8 forms out that are not accepted yet, and brings the float form back where one of them was active. */
+/** Takes int8 forms out that are not accepted yet, and brings back what was active before one of them. */
 export async function undoInt8(claim: ItemClaim, step: StepContext): Promise<void> {
   const { cube } = step.databases;
-  const [int8, float] = [
-    await importedVersion(cube, claim.item.id, 'int8'),
-    await importedVersion(cube, claim.item.id),
-  ];
+  const int8 = await importedVersion(cube, claim.item.id, 'int8');
   if (int8 === undefined) return step.assets.store().discardOf(ownerOf(claim));
-  await confirmedOnModel(cube, claim, async (client) => {
-    const active = await client.query(
-      "select from ai.model_versions where model_id = $1 and form = 'int8' and state = 'active'",
-      [claim.item.id],
-    );
-    if (active.rowCount === 1) await makeActive(client, claim.item.id, float?.id ?? null);
-  });
+  await confirmedOnModel(cube, claim, (client) => goBack(client, claim.item.id, `(form = 'int8' and ${notAccepted})`));
   await atSide('cube', () =>
     releaseBlobs(cube, step.assets.store(), { owner: ownerOf(claim), storedBy }, async (client) => {
       await confirmItem(client, claim);
