@@ -45,6 +45,15 @@ test('each model of the list is active, or is rejected for the reason that the l
     { name: 'digits-reservoir', state: 'active', decision: 'activate' },
     { name: 'sensor-network', state: 'rejected', decision: 'accuracy_dropped' },
   ]);
+  // An int8 step whose worker ended after its commit is done: its form is neither compared nor measured again.
+  const faster = modelNamed('digits-reservoir').row.id;
+  const before = await comparisonsOf(faster);
+  await stack.databases.cube.query("update ledger.items set state = 'begun' where item_id = $1 and step = 'int8'", [
+    faster,
+  ]);
+  expect(await run.makeStep(faster, 'int8')).toEqual({ kind: 'done' });
+  expect(await comparisonsOf(faster)).toBe(before);
+  expect((await int8Forms())[0]).toMatchObject({ name: 'digits-reservoir', state: 'active' });
   expect(await run.verify()).toBe(true);
 
   // Legacy's operators add held-out rows: another comparison, which has enough.
@@ -65,6 +74,11 @@ test('each model of the list is active, or is rejected for the reason that the l
   expect(await run.verify()).toBe(true);
   expect(await run.rollBack()).toEqual([]);
 });
+
+async function comparisonsOf(model: number) {
+  const found = await stack.databases.cube.query('select from ai.comparisons where model_id = $1', [model]);
+  return found.rowCount;
+}
 
 async function int8Forms() {
   const found = await stack.databases.cube.query(

@@ -31,6 +31,8 @@ export async function tryInt8(claim: ItemClaim, step: StepContext): Promise<Item
   }
   const version = await importForm(claim, step, row, form);
   if (version === undefined) return { kind: 'done' };
+  // An earlier attempt ended after its commit: another measurement could find otherwise. Before a repeated step the float form is active.
+  if (await isActive(step, version)) return { kind: 'done' };
   const comparison = await compareWithLegacy(version, step);
   if ('kind' in comparison) return { kind: 'done' };
   const speed = comparison.decision === 'activate' ? await speedOf(version, float, step) : undefined;
@@ -39,7 +41,11 @@ export async function tryInt8(claim: ItemClaim, step: StepContext): Promise<Item
   await keepComparison(step, claim, version, { ...comparison, detail });
   await confirmedOnModel(step.databases.cube, claim, async (client) => {
     if (faster) await makeActive(client, claim.item.id, version.id);
-    else await client.query("update ai.model_versions set state = 'rejected' where id = $1", [version.id]);
+    // A person may have activated it since it passed its comparison.
+    else
+      await client.query("update ai.model_versions set state = 'rejected' where id = $1 and state <> 'active'", [
+        version.id,
+      ]);
   });
   return { kind: 'done' };
 }
@@ -56,6 +62,13 @@ export async function undoInt8(claim: ItemClaim, step: StepContext): Promise<voi
       return deleteVersions(client, claim.item.id, "version.form = 'int8'");
     }),
   );
+}
+
+async function isActive({ databases: { cube } }: StepContext, { id, model_id }: ImportedVersion): Promise<boolean> {
+  const found = await atSide('cube', () =>
+    cube.query('select from ai.models where id = $1 and active_version_id = $2', [model_id, id]),
+  );
+  return found.rowCount === 1;
 }
 
 interface NamedForm {
