@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, readlink, realpath } from 'node:fs/promises';
+import { access, type FileHandle, open, opendir, readlink, realpath } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../base/failures.js';
 
@@ -25,7 +25,8 @@ const pauseMillis = 50;
 /**
  * Reads a file of the folder as it is at one moment: `read` gets its bytes, and what it returns counts only if the file was the same
  * before and after (inode, size, and times of change in nanoseconds). Otherwise `discard` gets it, and it is read again, three times at most.
- * Links are followed as long as they stay inside the folder. Throws `legacy_files_unreachable` when the folder itself cannot be read.
+ * Links are followed as long as they stay inside the folder. Throws `legacy_files_unreachable` when the folder itself cannot be read,
+ * or a path leads to nothing because the folder is empty.
  */
 export async function readInside<T>(
   folder: LegacyFolder,
@@ -93,7 +94,7 @@ async function openInside(
     await handle.close();
     return outside;
   } catch (error) {
-    return unreadable(folder, error);
+    return await unreadable(folder, root, error);
   }
 }
 
@@ -103,13 +104,37 @@ function isInside(root: string, real: string): boolean {
 
 const missing = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EINVAL'];
 
-function unreadable(folder: LegacyFolder, error: unknown): UnreadablePath {
+/** Where the folder itself cannot be read, it throws instead: what is wrong then is wrong of every path. */
+async function unreadable(folder: LegacyFolder, root: string, error: unknown): Promise<UnreadablePath> {
   const code = codeOf(error);
+  if (missing.includes(code) || isForbidden(code)) await assertReadable(folder, root);
   if (missing.includes(code)) return { kind: 'missing', detail: `nothing is there (${code})` };
   if (code === 'EISDIR' || code === 'ENXIO') return { kind: 'not_a_file', detail: `no regular file (${code})` };
-  if (code === 'EACCES' || code === 'EPERM')
-    return { kind: 'unreadable', detail: `the file may not be read (${code})` };
+  if (isForbidden(code)) return { kind: 'unreadable', detail: `the file may not be read (${code})` };
   throw folderFailure(folder, error);
+}
+
+function isForbidden(code: string): boolean {
+  return code === 'EACCES' || code === 'EPERM';
+}
+
+/** An empty folder is most often one on which a share is not mounted. */
+async function assertReadable(folder: LegacyFolder, root: string): Promise<void> {
+  const isEmpty = await holdsNothing(root).catch((error: unknown) => {
+    throw folderFailure(folder, error);
+  });
+  if (isEmpty)
+    throw new Failure('legacy_files_unreachable', `The folder ${folder.path} of ${folder.variable} is empty.`);
+}
+
+async function holdsNothing(root: string): Promise<boolean> {
+  await access(root, constants.R_OK | constants.X_OK);
+  const entries = await opendir(root);
+  try {
+    return (await entries.read()) === null;
+  } finally {
+    await entries.close();
+  }
 }
 
 function folderFailure({ path, variable }: LegacyFolder, error: unknown): unknown {

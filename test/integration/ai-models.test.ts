@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -245,6 +246,10 @@ describe('without the comparison', () => {
     await run.copy();
     renameSync(folders.models, `${folders.models}.away`);
     await expect(run.moveItems()).rejects.toMatchObject({ type: 'legacy_files_unreachable', nonRetryable: false });
+    // The share is not mounted.
+    mkdirSync(folders.models);
+    await expect(run.moveItems()).rejects.toMatchObject({ type: 'legacy_files_unreachable', nonRetryable: false });
+    rmdirSync(folders.models);
     renameSync(`${folders.models}.away`, folders.models);
     writeFileSync(folders.store, 'no folder');
     await expect(run.moveItems()).rejects.toMatchObject({ type: 'storage_unreachable', nonRetryable: false });

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -99,3 +108,31 @@ test('a folder that is away is a failure that may pass, and says nothing of its 
   rmSync(join(base, 'models'), { recursive: true });
   await expect(read('deep/a.onnx')).rejects.toMatchObject({ type: 'legacy_files_unreachable' });
 });
+
+test('an empty folder, as one without its share, is a failure that may pass', async () => {
+  rmSync(join(base, 'models', 'deep'), { recursive: true });
+  await expect(read('deep/a.onnx')).rejects.toMatchObject({
+    type: 'legacy_files_unreachable',
+    message: expect.stringContaining('of LEGACY_MODEL_DIR is empty'),
+  });
+});
+
+test.skipIf(process.getuid?.() === 0).each([0o000, 0o400, 0o100])(
+  'a folder of mode %o, which may not be read, is a failure that may pass (needs another user than root)',
+  async (mode) => {
+    chmodSync(join(base, 'models'), mode);
+    try {
+      await expect(read('none')).rejects.toMatchObject({ type: 'legacy_files_unreachable' });
+    } finally {
+      chmodSync(join(base, 'models'), 0o700);
+    }
+  },
+);
+
+test.skipIf(process.getuid?.() === 0)(
+  'a file that alone may not be read is refused (needs another user than root)',
+  async () => {
+    chmodSync(join(base, 'models', 'deep', 'a.onnx'), 0o000);
+    expect(await read('deep/a.onnx')).toMatchObject({ kind: 'unreadable' });
+  },
+);
