@@ -30,12 +30,6 @@ export interface UpdateAnswer<T> {
   readonly answer: T | undefined;
 }
 
-/** A plan's own view of itself, and whether the plan still runs: one that was ended by force says so nowhere else. */
-export interface PublishedPlan<T> {
-  readonly view: T;
-  readonly isRunning: boolean;
-}
-
 /** Temporal's client as the control API reaches plans with it. */
 export interface TemporalCalls {
   readonly workflow: WorkflowClient;
@@ -63,11 +57,13 @@ export interface TemporalCalls {
     update: string,
     request: object,
   ): Promise<UpdateAnswer<T> | 'started' | 'already_started'>;
+  /** The newest plan of this id; undefined when there was none, or Temporal has forgotten it. Puts no question to the plan. */
+  describe(workflowId: string): Promise<WorkflowExecutionDescription | undefined>;
   /**
-   * What the newest plan of this id published last; undefined when there was none, or Temporal has forgotten it. Throws
+   * What the newest plan of this id published last, of one that runs no more as `ended` has it; undefined when there was none, or Temporal has forgotten it. Throws
    * `temporal_unreachable` where something happened to the plan and no worker has handled it for as long as a call takes.
    */
-  view<T>(workflowId: string): Promise<PublishedPlan<T> | undefined>;
+  view<T>(workflowId: string, ended: (view: T) => T): Promise<T | undefined>;
   /** Whether the server answers within two seconds. */
   reachable(): Promise<boolean>;
   close(): Promise<void>;
@@ -118,17 +114,21 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
       return { isApplied: false, answer: undefined };
     }
   };
+  const describe = (workflowId: string) =>
+    workflow
+      .getHandle(workflowId)
+      .describe()
+      .catch((error: unknown) => {
+        if (error instanceof WorkflowNotFoundError) return undefined;
+        throw error;
+      });
   /**
    * What became of the plan that the call with this id started; `other`: the newest plan is of another call, or there is none.
    * Throws where Temporal cannot say.
    */
   const planOfCall = (workflowId: string, callId: string): Promise<'running' | 'ended' | 'other'> =>
-    within(2000, () => workflow.getHandle(workflowId).describe()).then(
-      ({ status, memo }) => (memo?.[callMemo] !== callId ? 'other' : status.name === 'RUNNING' ? 'running' : 'ended'),
-      (error: unknown) => {
-        if (error instanceof WorkflowNotFoundError) return 'other';
-        throw error;
-      },
+    within(2000, () => describe(workflowId)).then((plan) =>
+      plan?.memo?.[callMemo] !== callId ? 'other' : plan.status.name === 'RUNNING' ? 'running' : 'ended',
     );
   const submit = async <T>(workflowId: string, update: string, request: object) => {
     const accepted = await toPlan(() =>
@@ -199,20 +199,15 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
         throw temporalAway(error);
       }
     },
-    view: <T>(workflowId: string) =>
+    describe: (workflowId) => bounded(() => describe(workflowId)),
+    view: <T>(workflowId: string, ended: (view: T) => T) =>
       bounded(async () => {
-        const plan = await workflow
-          .getHandle(workflowId)
-          .describe()
-          .catch((error: unknown) => {
-            if (error instanceof WorkflowNotFoundError) return undefined;
-            throw error;
-          });
+        const plan = await describe(workflowId);
         if (plan === undefined) return undefined;
         const view = plan.memo?.[viewMemo];
         // A plan that was started past the control API has no view before a worker has begun it.
         if (view === undefined || unhandledMillis(plan) > callMillis) throw temporalAway(undefined);
-        return { view: view as T, isRunning: plan.status.name === 'RUNNING' };
+        return plan.status.name === 'RUNNING' ? (view as T) : ended(view as T);
       }),
     close: () => connection.close(),
   };

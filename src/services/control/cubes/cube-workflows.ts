@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { WorkflowNotFoundError } from '@temporalio/client';
 import type { ProveRequest } from '../../../auth/request-proofs.js';
 import { Failure } from '../../../base/failures.js';
 import type { TemporalTarget } from '../../../config/temporal-address.js';
@@ -58,7 +57,7 @@ const recordMillis = 2000;
 
 export function createCubeWorkflows(target: TemporalTarget, namespace: string, prove: ProveRequest): CubeWorkflows {
   const calls = createTemporalCalls(target, namespace, callMillis);
-  const { workflow, bounded, within, update, submitWithStart, view, close } = calls;
+  const { workflow, bounded, within, update, submitWithStart, describe, view, close } = calls;
   const planOf = (
     type: string,
     workflowId: string,
@@ -80,26 +79,11 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
     ...request,
     proof: prove(workflowId, update, request),
   });
-  const deployment = async (cubeId: string) => {
-    const plan = await view<DeploymentView>(deploymentIdOf(cubeId));
-    return plan === undefined || plan.isRunning ? plan?.view : endedDeployment(plan.view);
-  };
-  const rollback = async (cubeId: string) => {
-    const plan = await view<RollbackView>(rollbackIdOf(cubeId));
-    return plan === undefined || plan.isRunning ? plan?.view : endedRollback(plan.view);
-  };
-  const isRunning = async (workflowId: string) => {
-    try {
-      return (await workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return false;
-      throw error;
-    }
-  };
+  const deployment = (cubeId: string) => view(deploymentIdOf(cubeId), endedDeployment);
   return {
     deploy: async (input) => {
       const { cubeId, by } = input;
-      if (await bounded(() => isRunning(rollbackIdOf(cubeId))))
+      if ((await describe(rollbackIdOf(cubeId)))?.status.name === 'RUNNING')
         throw new Failure('conflict', `An emergency rollback of ${cubeId} is under way.`, {
           hint: `Look at it with \`cubeshift cubes rollback ${cubeId} --status\`: where it waits for a person it says what to type.`,
         });
@@ -157,7 +141,7 @@ export function createCubeWorkflows(target: TemporalTarget, namespace: string, p
       return taken.answer;
     },
     deployment,
-    rollback,
+    rollback: (cubeId) => view(rollbackIdOf(cubeId), endedRollback),
     close,
   };
 }

@@ -1,4 +1,4 @@
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { ProveRequest } from '../../../auth/request-proofs.js';
 import { Failure } from '../../../base/failures.js';
 import type { TemporalTarget } from '../../../config/temporal-address.js';
@@ -36,7 +36,7 @@ export interface RampWorkflows {
 const callMillis = 8000;
 
 export function createRampWorkflows(target: TemporalTarget, namespace: string, prove: ProveRequest): RampWorkflows {
-  const { workflow, bounded, update, view, close } = createTemporalCalls(target, namespace, callMillis);
+  const { workflow, bounded, update, describe, view, close } = createTemporalCalls(target, namespace, callMillis);
   return {
     start: (input) =>
       bounded(async () => {
@@ -56,23 +56,8 @@ export function createRampWorkflows(target: TemporalTarget, namespace: string, p
             });
           });
       }),
-    isKnown: (cube) =>
-      bounded(() =>
-        workflow
-          .getHandle(rampWorkflowId(cube))
-          .describe()
-          .then(
-            () => true,
-            (error: unknown) => {
-              if (error instanceof WorkflowNotFoundError) return false;
-              throw error;
-            },
-          ),
-      ),
-    view: async (cube) => {
-      const plan = await view<RampView>(rampWorkflowId(cube));
-      return plan === undefined || plan.isRunning ? plan?.view : endedRamp(plan.view);
-    },
+    isKnown: async (cube) => (await describe(rampWorkflowId(cube))) !== undefined,
+    view: (cube) => view(rampWorkflowId(cube), endedRamp),
     steer: async (cube, action, request) => {
       const workflowId = rampWorkflowId(cube);
       const proof = prove(workflowId, action, request);
