@@ -1,13 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
-import { legacyModels, modelFiles } from '../../legacy/ai-models/manifest.js';
 import { compareSpeeds, type SpeedComparison } from '../../src/domain/models/comparison/speed.js';
 import { readInputRows } from '../../src/domain/models/input-rows.js';
 import type { Batch } from '../../src/domain/models/tensors.js';
-import { readTestSet } from '../../src/domain/models/test-set.js';
 import { startModelProcess } from '../../src/models/model-process.js';
 import { sessionOptions } from '../../src/models/session-options.js';
+import { measuredLimits, measuredModel } from './measured-model.js';
 
 /** A model's own speed below HTTP. */
 export interface BelowHttp {
@@ -21,16 +18,11 @@ export interface BelowHttp {
 
 const rowsOfBatch = 256;
 const pairs = 60;
-const limits = { maxResidentBytes: 2 * 1024 ** 3, loadMillis: 60_000, runMillis: 60_000 };
 
 /** Batches of 256 rows in the cube's model process and in a bare loop of the runtime with the same session options, in turn. */
 export async function measureBelowHttp(name: string): Promise<BelowHttp> {
-  const model = legacyModels().find(({ row }) => row.name === name)?.row;
-  if (model === undefined) throw new Error(`there is no model ${name}`);
-  const file = join(modelFiles(), 'models', model.artifact_path);
-  const testSet = readTestSet(readFileSync(join(modelFiles(), 'models', model.metrics?.test_set ?? ''), 'utf8'));
-  if ('missing' in testSet) throw new Error(testSet.missing);
-  const process = startModelProcess(limits);
+  const { file, testSet } = measuredModel(name);
+  const process = startModelProcess(measuredLimits);
   const session = await InferenceSession.create(file, sessionOptions);
   try {
     const loaded = await process.load(name, file);
