@@ -9,25 +9,11 @@ import { layOutModels } from '../../legacy/ai-models/lay-out.js';
 import { legacyModels } from '../../legacy/ai-models/manifest.js';
 import { buildAiService } from '../../legacy/ai-service/app.js';
 import { LoadedModels } from '../../legacy/ai-service/loaded-models.js';
-import { createTokenVerifier } from '../../src/auth/tokens.js';
-import { findCube } from '../../src/domain/cubes.js';
-import { createPool } from '../../src/postgres/connect.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
-import { type AiCubeOptions, buildAiCube } from '../../src/services/ai/app.js';
-import { createLegacyCalls } from '../../src/services/ai/legacy-calls.js';
-import { createModelRecords } from '../../src/services/ai/model-records.js';
-import { createFolderStore } from '../../src/storage/folder-store.js';
+import type { AiCubeOptions } from '../../src/services/ai/app.js';
 import { statInside } from '../../src/storage/inside-folder.js';
+import { startAiCubeHere } from './ai-cube-here.js';
 import { createDatabases, type TestDatabases } from './databases.js';
-import { testSecret } from './engine.js';
-
-const mebibyte = 1024 * 1024;
-const usual: AiCubeOptions['models'] = {
-  process: { maxResidentBytes: 768 * mebibyte, loadMillis: 30_000, runMillis: 10_000 },
-  maxResidentBytes: 2048 * mebibyte,
-  maxBatchRows: 256,
-  waitMillis: 2,
-};
 
 /** The stand-in's AI service and the AI cube, over real databases, with the stand-in's models in legacy and none in the cube. */
 export interface AiServices {
@@ -57,27 +43,21 @@ export async function startAiServices(models: Partial<AiCubeOptions['models']> =
   const legacy = buildAiService(databases.legacy, loaded);
   const legacyUrl = await legacy.listen({ host: '127.0.0.1', port: 0 });
 
-  const settings = { applicationName: 'ai cube', max: 3, statementMillis: 10_000 };
-  const pools = [createPool(databases.legacyUrl, settings), createPool(databases.cubeUrl, settings)] as const;
   const storeFolder = join(root, 'store');
-  const store = createFolderStore(storeFolder);
-  const legacyFolder = { path: folder, variable: 'LEGACY_MODEL_DIR' };
-  const calls = createLegacyCalls(legacyUrl);
-  const cube = await buildAiCube({
-    definition: findCube('ai-cube') ?? expect.fail('no ai-cube'),
-    version: '1',
-    instanceId: 'one',
-    logger: false,
-    clock: () => new Date(),
-    tokens: createTokenVerifier({ current: testSecret }, () => new Date()),
-    dependencies: {},
-    records: createModelRecords(...pools),
+  const {
+    cube,
+    url: cubeUrl,
     store,
-    folder: legacyFolder,
-    legacy: calls,
-    models: { ...usual, ...models },
+    legacyFolder,
+    close: closeCube,
+  } = await startAiCubeHere({
+    legacyUrl: databases.legacyUrl,
+    cubeUrl: databases.cubeUrl,
+    serviceUrl: legacyUrl,
+    folder,
+    storeFolder,
+    models,
   });
-  const cubeUrl = await cube.listen({ host: '127.0.0.1', port: 0 });
 
   const stored = async (path: string): Promise<string> => {
     const blob = await store.stage(createReadStream(join(folder, path)), 'test');
@@ -136,8 +116,8 @@ export async function startAiServices(models: Partial<AiCubeOptions['models']> =
       });
     },
     async close() {
-      await Promise.all([legacy.close(), cube.close()]);
-      await Promise.all([loaded.close(), calls.close(), ...pools.map((pool) => pool.end())]);
+      await Promise.all([legacy.close(), closeCube()]);
+      await loaded.close();
       await databases.drop();
       rmSync(root, { recursive: true });
     },

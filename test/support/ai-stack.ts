@@ -2,29 +2,21 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { expect } from 'vitest';
 import type { ActivityDependencies } from '../../src/activities/dependencies.js';
-import { createTokenVerifier, issueCubeToken } from '../../src/auth/tokens.js';
+import { issueCubeToken } from '../../src/auth/tokens.js';
 import { packageRoot } from '../../src/base/package-root.js';
-import { findCube } from '../../src/domain/cubes.js';
 import { createAssets } from '../../src/kinds/assets.js';
-import { createPool } from '../../src/postgres/connect.js';
 import { openDatabases } from '../../src/postgres/databases.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { connectRedis } from '../../src/redis/connection.js';
 import { registerInstance } from '../../src/registry/instances.js';
-import { buildAiCube } from '../../src/services/ai/app.js';
-import { createLegacyCalls } from '../../src/services/ai/legacy-calls.js';
-import { createModelRecords } from '../../src/services/ai/model-records.js';
 import { choosePort } from '../../src/state/ports.js';
-import { createFolderStore } from '../../src/storage/folder-store.js';
+import { startAiCubeHere } from './ai-cube-here.js';
 import { until } from './conditions.js';
 import { createDatabases, type TestDatabases } from './databases.js';
 import { testSecret } from './engine.js';
 import { fillModels, ModelFolders } from './legacy-models.js';
 import { OwnRedis } from './own-redis.js';
-
-const mebibyte = 1024 * 1024;
 
 /** Legacy with the stand-in's models and its AI service as a process of its own, and the AI cube with an empty store. */
 export class AiStack {
@@ -44,29 +36,17 @@ export class AiStack {
     const folders = ModelFolders.create();
     await fillModels(databases.legacy);
     const legacy = await startLegacyService(databases.legacyUrl, folders.models);
-    const settings = { applicationName: 'ai cube', max: 3, statementMillis: 10_000 };
-    const pools = [createPool(databases.legacyUrl, settings), createPool(databases.cubeUrl, settings)] as const;
-    const calls = createLegacyCalls(legacy.url);
-    const cube = await buildAiCube({
-      definition: findCube('ai-cube') ?? expect.fail('no ai-cube'),
-      version: '1',
-      instanceId: 'one',
-      logger: false,
-      clock: () => new Date(),
-      tokens: createTokenVerifier({ current: testSecret }, () => new Date()),
-      dependencies: {},
-      records: createModelRecords(...pools),
-      store: createFolderStore(folders.store),
-      folder: { path: folders.models, variable: 'LEGACY_MODEL_DIR' },
-      legacy: calls,
-      models: {
-        process: { maxResidentBytes: 768 * mebibyte, loadMillis: 30_000, runMillis: 10_000 },
-        maxResidentBytes: 2048 * mebibyte,
-        maxBatchRows: 256,
-        waitMillis: 2,
-      },
+    const {
+      cube,
+      url: cubeUrl,
+      close,
+    } = await startAiCubeHere({
+      legacyUrl: databases.legacyUrl,
+      cubeUrl: databases.cubeUrl,
+      serviceUrl: legacy.url,
+      folder: folders.models,
+      storeFolder: folders.store,
     });
-    const cubeUrl = await cube.listen({ host: '127.0.0.1', port: 0 });
     // Workers find it in the registry.
     const ownRedis = await OwnRedis.start();
     const redis = connectRedis(ownRedis.url, { onError: () => undefined });
@@ -92,10 +72,8 @@ export class AiStack {
       () => registered.close(),
       async () => redis.disconnect(),
       () => ownRedis.stop(),
-      () => cube.close(),
+      close,
       () => legacy.stop(),
-      () => calls.close(),
-      ...pools.map((pool) => () => pool.end()),
       () => opened.close(),
       () => databases.drop(),
       async () => folders.remove(),
