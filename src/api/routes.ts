@@ -24,6 +24,9 @@ export const planProblems = problemResponses(
   ...ledgerFailures,
 );
 
+/** The answers of routes that start or steer a migration. */
+export const acceptedMigration = { 202: { $ref: 'Migration#' }, ...planProblems };
+
 export const idParameter = Type.Object({ id: Type.String({ pattern: migrationIdPattern }) });
 
 export const pageLimit = Type.Optional(Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$', description: '1 to 1000' }));

@@ -1,18 +1,11 @@
 import type pg from 'pg';
 import type { UnfitItem } from '../../domain/migration/items.js';
 import { artifactPathProblem } from '../../domain/models/artifact-path.js';
+import type { LegacyModel } from '../../domain/models/legacy-model.js';
 import { atSide } from '../../postgres/databases.js';
 
 /** A model as legacy's row has it now; JSON as text, so that nothing of it is changed. */
-export interface LegacyModelRow {
-  readonly id: number;
-  readonly name: string;
-  readonly version: string | null;
-  readonly framework: string | null;
-  readonly artifact_path: string | null;
-  readonly sha256: string | null;
-  readonly input_schema: string | null;
-  readonly metrics: string | null;
+export interface LegacyModelRow extends Omit<LegacyModel, 'created_at'> {
   /** Whether `created_at` is NULL or lies within the years 1 to 9999. */
   readonly has_carried_time: boolean;
 }

@@ -10,7 +10,7 @@ import {
 } from '../../../api/migrations.js';
 import { problemResponses } from '../../../api/problem.js';
 import { requesterHeaders } from '../../../api/requester-headers.js';
-import { idParameter, ledgerFailures, planProblems } from '../../../api/routes.js';
+import { acceptedMigration, idParameter, ledgerFailures } from '../../../api/routes.js';
 import { Failure } from '../../../base/failures.js';
 import { contractKinds, defaultOptionsOf, type MigrationKind, migrationKinds } from '../../../domain/catalog.js';
 import { isMigrationId } from '../../../domain/migration/migration.js';
@@ -24,10 +24,6 @@ import { allMigrations, knownMigration } from './views.js';
 const found = {
   200: { $ref: 'Migration#' },
   ...problemResponses('not_found', ...ledgerFailures),
-};
-const accepted = {
-  202: { $ref: 'Migration#' },
-  ...planProblems,
 };
 
 /** Starting, reading and steering migrations. */
@@ -80,7 +76,7 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
         params: kindParameter,
         headers: startHeaders,
         body: startBody,
-        response: accepted,
+        response: acceptedMigration,
       },
     },
     async (request, reply) => {
@@ -130,7 +126,7 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
           params: idParameter,
           headers: requesterHeaders,
           body: { anyOf: [body, { type: 'null' }] },
-          response: accepted,
+          response: acceptedMigration,
         },
       },
       async (request, reply) => {

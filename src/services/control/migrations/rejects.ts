@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { problemResponses } from '../../../api/problem.js';
 import { acceptBody, type RetryBody, rejectPageQuery, retryBody } from '../../../api/rejects.js';
 import { requesterHeaders } from '../../../api/requester-headers.js';
-import { idParameter, ledgerFailures, planProblems } from '../../../api/routes.js';
+import { acceptedMigration, idParameter, ledgerFailures } from '../../../api/routes.js';
 import { Failure } from '../../../base/failures.js';
 import { kindEntry, type MigrationKind } from '../../../domain/catalog.js';
 import { isNamed, type RejectSelection, readSelection } from '../../../domain/migration/reject-selection.js';
@@ -14,11 +14,6 @@ import { readStart } from '../../../postgres/ledger/runs.js';
 import { hasUnresolvedReject } from '../../../postgres/ledger/selected-rejects.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { steer } from './steering.js';
-
-const accepted = {
-  202: { $ref: 'Migration#' },
-  ...planProblems,
-};
 
 /** What could not be moved: reading, retrying and accepting it. */
 export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependencies): void {
@@ -95,7 +90,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
         params: idParameter,
         headers: requesterHeaders,
         body: { anyOf: [retryBody, { type: 'null' }] },
-        response: accepted,
+        response: acceptedMigration,
       },
     },
     async (request, reply) => {
@@ -118,7 +113,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
         params: idParameter,
         headers: requesterHeaders,
         body: acceptBody,
-        response: accepted,
+        response: acceptedMigration,
       },
     },
     async (request, reply) => {
