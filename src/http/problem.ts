@@ -44,8 +44,12 @@ export function registerProblems(app: FastifyInstance, translate: (error: unknow
   });
 }
 
-function causeOf(failure: Failure): string | undefined {
-  return failure.cause instanceof Error ? kindAndPlace(failure.cause, 1) : undefined;
+/** The message of a failure quotes no record; of another error its code says more than its kind. */
+function causeOf({ cause }: Failure): string | undefined {
+  if (cause instanceof Failure) return `${cause.type}: ${cause.message}`;
+  if (!(cause instanceof Error)) return undefined;
+  const place = kindAndPlace(cause, 1);
+  return 'code' in cause && typeof cause.code === 'string' ? `${cause.code} ${place}` : place;
 }
 
 interface RequestError {

@@ -16,9 +16,12 @@ export interface ModelPoolOptions extends BatchingOptions {
 export interface ModelPoolObserver {
   batch(model: string, rows: number): void;
   evicted(model: string): void;
-  /** Its process ended, or could not load it. */
-  failed(model: string, reason: EndReason | LoadFailure['kind']): void;
+  /** Its process ended, or it could not be loaded. */
+  failed(model: string, reason: ModelFailure): void;
 }
+
+/** `artifact_unavailable`: its files could not be taken out of the store, or no process could be started for them. */
+type ModelFailure = EndReason | LoadFailure['kind'] | 'artifact_unavailable';
 
 /** A version of a model: what is loaded under its key never changes. */
 export interface ModelVersion {
@@ -164,25 +167,33 @@ class Slot {
 
   private async load(version: ModelVersion): Promise<WarmModel> {
     this.startedAt = performance.now();
-    return version.withFile(async (file) => {
-      const process = startModelProcess(this.options.process);
-      this.process = process;
-      this.watch(process);
-      const warm = await loadWarmModel(process, file, this.options, (rows) =>
-        this.options.observer.batch(this.model, rows),
-      );
-      if ('kind' in warm) {
-        this.fail(warm.kind, process);
-        await process.close();
-        throw this.unavailable(this.retryAt - performance.now());
-      }
-      // It may have been closed meanwhile; then its first run says so.
-      if (this.process === process) {
-        this.hasLoaded = true;
-        this.onLoaded();
-      }
-      return warm;
-    });
+    const attempt: { process?: ModelProcess } = {};
+    let loaded: WarmModel | LoadFailure;
+    try {
+      loaded = await version.withFile(async (file) => {
+        const process = startModelProcess(this.options.process);
+        attempt.process = process;
+        this.process = process;
+        this.watch(process);
+        return loadWarmModel(process, file, this.options, (rows) => this.options.observer.batch(this.model, rows));
+      });
+    } catch (cause) {
+      return this.giveUp('artifact_unavailable', attempt.process, cause);
+    }
+    if ('kind' in loaded) return this.giveUp(loaded.kind, attempt.process);
+    // It may have been closed meanwhile; then its first run says so.
+    if (this.process === attempt.process) {
+      this.hasLoaded = true;
+      this.onLoaded();
+    }
+    return loaded;
+  }
+
+  /** The cause is for the log: it may name folders, which the message does not. */
+  private async giveUp(reason: ModelFailure, process: ModelProcess | undefined, cause?: unknown): Promise<never> {
+    this.fail(reason, process);
+    await process?.close();
+    throw this.unavailable(this.retryAt - performance.now(), cause);
   }
 
   private watch(process: ModelProcess): void {
@@ -191,7 +202,8 @@ class Slot {
     });
   }
 
-  private fail(reason: EndReason | LoadFailure['kind'], process: ModelProcess): void {
+  /** `process` is undefined for a load that failed before it started one. */
+  private fail(reason: ModelFailure, process: ModelProcess | undefined): void {
     // Of a load that failed because the process ended both say so: the first counts.
     if (this.process !== process) return;
     const now = performance.now();
@@ -208,10 +220,11 @@ class Slot {
     this.hasLoaded = false;
   }
 
-  private unavailable(waitMillis: number): Failure {
+  private unavailable(waitMillis: number, cause?: unknown): Failure {
     return new Failure('upstream_unavailable', 'The model cannot be run now.', {
       safe: 'No prediction was made; other models are served.',
       hint: `Try again in ${Math.max(1, Math.ceil(waitMillis / 1000))} s.`,
+      cause,
     });
   }
 }

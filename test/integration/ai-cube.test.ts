@@ -1,4 +1,4 @@
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { request as send } from 'undici';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -94,8 +94,26 @@ describe('who serves', () => {
     for (const fan of readdirSync(services.storeFolder).filter((name) => name.length === 2))
       for (const name of readdirSync(join(services.storeFolder, fan)))
         writeFileSync(join(services.storeFolder, fan, name), testModels.adds(2));
-    expect(await predict('plus', [[0, 0, 0, 0]])).toMatchObject({ status: 503 });
+    expect(await predict('plus', [[0, 0, 0, 0]])).toMatchObject({ status: 503, body: notNow });
   });
+
+  test('a model whose artifact the store cannot give waits for its next attempt; answers name no folder', async () => {
+    await services.addModel('plus', testModels.adds(1));
+    await services.move('plus');
+    const away = `${services.storeFolder}-away`;
+    renameSync(services.storeFolder, away);
+    for (let call = 0; call < 5; call += 1)
+      expect(await predict('plus', [[0, 0, 0, 0]])).toMatchObject({ status: 503, body: notNow });
+    const reason = 'artifact_unavailable';
+    const failures = await count('ai_cube_model_process_failures_total', { model: 'plus', reason });
+    expect(failures).toBeGreaterThanOrEqual(1);
+    // Not one a call: the first delay is 375 ms at least.
+    expect(failures).toBeLessThan(5);
+    renameSync(away, services.storeFolder);
+    await expect.poll(async () => (await predict('plus', [[0, 0, 0, 0]])).status, { timeout: 10_000 }).toBe(200);
+  });
+
+  const notNow = { type: 'upstream_unavailable', detail: 'The model cannot be run now.' };
 });
 
 describe('while a model is replaced', () => {

@@ -44,6 +44,14 @@ beforeAll(async () => {
   app.get('/unknown', async () => {
     throw new Error(`first line\n${secret}\n    at ${secret} (row:1:1)`);
   });
+  app.get('/caused/by-failure', async () => {
+    const cause = new Failure('storage_unreachable', 'The store /store cannot be read.');
+    throw new Failure('upstream_unavailable', 'Not now.', { cause });
+  });
+  app.get('/caused/by-code', async () => {
+    const cause = Object.assign(new Error(secret), { code: 'ENOSPC' });
+    throw new Failure('upstream_unavailable', 'Not now.', { cause });
+  });
   app.get('/translated', async () => {
     throw new RangeError(secret);
   });
@@ -93,6 +101,14 @@ describe('an error becomes a problem', () => {
 
   test('as the translation of the technology gives it', async () => {
     expect(await problem('/translated')).toMatchObject({ type: 'cube_unreachable', status: 503 });
+  });
+
+  test('as the failure that it caused, whose cause is in the log alone', async () => {
+    for (const path of ['/caused/by-failure', '/caused/by-code'])
+      expect(await problem(path)).toMatchObject({ type: 'upstream_unavailable', detail: 'Not now.' });
+    const lines = said.join('');
+    expect(lines).toContain('"cause":"storage_unreachable: The store /store cannot be read."');
+    expect(lines).toMatch(/"cause":"ENOSPC Error at .*problem\.test\.ts/);
   });
 
   test('and the log has its kind and place, never its text', () => {
