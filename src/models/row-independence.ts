@@ -2,9 +2,9 @@ import { outputRows } from '../domain/models/output-rows.js';
 import { type Batch, type GraphSchema, joinBatches, type Tensor, tensorData } from '../domain/models/tensors.js';
 
 /**
- * Whether rows of several requests may be computed together: the graph leaves the number of rows free, in every input and output, and
- * rows of very different size give the same together as each on its own. A graph that subtracts the mean of its rows does not, nor one
- * that scales its numbers by the largest of the batch, as dynamically quantised ones do.
+ * Whether rows of several requests may be computed together, as far as trials show: the graph leaves the number of rows free, in every
+ * input and output, and rows of very different values give the same together as each on its own. A graph that, say, subtracts the mean
+ * of its rows does not. No trial shows that no rows have an effect on each other: `hasRowOperatorsOnly` has to agree.
  */
 export async function joinsRows(
   { inputs, outputs }: GraphSchema,
@@ -12,32 +12,61 @@ export async function joinsRows(
 ): Promise<boolean> {
   if (inputs.length === 0 || ![...inputs, ...outputs].every(({ shape }) => shape.length > 0 && shape[0] === null))
     return false;
-  const probes = sizes.map((_, place) => probe({ inputs, outputs }, place));
+  const alone = async (values: TrialValues) => {
+    const batch = trial({ inputs, outputs }, values);
+    return { batch, row: outputRows(await compute(batch)) };
+  };
   try {
-    const apart: unknown[] = [];
-    for (const one of probes) apart.push(...outputRows(await compute(one)));
-    const together = outputRows(await compute(joinBatches(probes)));
-    return isClose(together, apart);
+    const usual = [await alone(zeros), await alone(ones)];
+    const all = [...usual];
+    for (const values of extremes) {
+      // Values of a trial may be none that the graph takes; then it is without them.
+      const tried = await alone(values).catch(() => undefined);
+      if (tried !== undefined) all.push(tried);
+    }
+    for (const tried of [usual, all, all.toReversed()]) {
+      const together = outputRows(await compute(joinBatches(tried.map(({ batch }) => batch))));
+      if (
+        !isClose(
+          together,
+          tried.flatMap(({ row }) => row),
+        )
+      )
+        return false;
+    }
+    return true;
   } catch {
-    // Values of the probe may be none that the graph takes; then nothing is known of it.
     return false;
   }
 }
 
-/** Of the numbers of each probe, and its texts. */
-const sizes = [0, 1, 100];
-const texts = ['', 'a', '계약 문서 invoice 2026'];
+/** The values of a trial's row by the places of its elements. */
+interface TrialValues {
+  readonly decimal: (at: number) => number;
+  readonly whole: number;
+  readonly text: string;
+}
 
-function probe({ inputs }: GraphSchema, place: number): Batch {
-  const size = sizes[place] ?? 0;
+const zeros: TrialValues = { decimal: () => 0, whole: 0, text: '' };
+const ones: TrialValues = { decimal: (at) => 0.5 + (at % 7) / 7, whole: 1, text: 'a' };
+const extremes: readonly TrialValues[] = [
+  {
+    decimal: (at) => (at % 2 === 0 ? 1 : -1) * (1000 + (at % 5)),
+    whole: 1000,
+    text: '한글 두 낱말 and 12 more words, much longer than the others '.repeat(8),
+  },
+  { decimal: (at) => -0.001 * (1 + (at % 3)), whole: -3, text: '#' },
+];
+
+function trial({ inputs }: GraphSchema, { decimal, whole, text }: TrialValues): Batch {
   const tensors = inputs.map(({ name, type, shape }): [string, Tensor] => {
     const dims = [1, ...shape.slice(1).map((size) => size ?? 1)];
     const length = dims.reduce((product, size) => product * size, 1);
     const elements = Array.from({ length }, (_, at) => {
-      if (type === 'string') return texts[place] ?? '';
-      // Whole numbers may be places in a table of the graph.
-      if (type === 'int64') return BigInt(Math.min(size, 1));
-      return type === 'float32' || type === 'float64' ? size * (0.5 + (at % 7) / 7) : Math.min(size, 1);
+      if (type === 'string') return text;
+      if (type === 'int64') return BigInt(whole);
+      if (type === 'bool') return whole === 0 ? 0 : 1;
+      return type === 'int32' ? whole : decimal(at);
     });
     return [name, { type, dims, data: tensorData(type, elements) }];
   });

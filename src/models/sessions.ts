@@ -9,6 +9,7 @@ import {
 } from '../domain/models/tensors.js';
 import type { LoadFailure, ModelAnswer, ModelRequest } from './messages.js';
 import { joinsRows } from './row-independence.js';
+import { hasRowOperatorsOnly } from './row-operators.js';
 import { sessionOptions } from './session-options.js';
 
 /** The sessions of one model process: what it answers to each request. */
@@ -42,7 +43,8 @@ export class Sessions {
     }
     await this.sessions.get(key)?.release();
     this.sessions.set(key, session);
-    return { kind: 'loaded', graph, joinsRows: await joinsRows(graph, (batch) => compute(session, batch)) };
+    const joins = hasRowOperatorsOnly(file) && (await joinsRows(graph, (batch) => compute(session, batch)));
+    return { kind: 'loaded', graph, joinsRows: joins };
   }
 
   private async run(key: string, batch: Batch): Promise<ModelAnswer> {

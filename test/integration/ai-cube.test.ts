@@ -268,6 +268,16 @@ describe('requests at the same time', () => {
     );
     for (const { body } of answers) expect(body).toMatchObject({ outputs: [{ y: [-1, 0] }, { y: [1, 0] }] });
   });
+
+  test('are not, where the greatest number of all rows decides how each is rounded', async () => {
+    await services.addModel('rounds', testModels.roundsByAllRows());
+    await services.move('rounds');
+    const row = [0.1, 0.2, 0.3, 0.9];
+    const alone = await predict('rounds', [row]);
+    expect(alone.status).toBe(200);
+    const others = Array.from({ length: 100 }, (_, at) => predict('rounds', [at % 2 === 0 ? row : [0, 0, 0, 1000]]));
+    for (const [at, answer] of (await Promise.all(others)).entries()) if (at % 2 === 0) expect(answer).toEqual(alone);
+  });
 });
 
 interface Answer {

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { packageRoot } from '../../src/base/package-root.js';
 import { type ModelProcess, startModelProcess } from '../../src/models/model-process.js';
 import { testModels, writeModel } from '../support/onnx-graph.js';
 
@@ -55,7 +56,27 @@ describe('a model process', () => {
     });
     expect(await load('one-row', testModels.oneRow())).toMatchObject({ joinsRows: false });
     expect(await load('mixes', testModels.mixesRows())).toMatchObject({ joinsRows: false });
+    expect(await load('rounds', testModels.roundsByAllRows())).toMatchObject({ joinsRows: false });
+    expect(await load('picks', testModels.picks())).toMatchObject({ joinsRows: true });
     expect(await load('sums', testModels.sums())).toMatchObject({ joinsRows: true });
+  });
+
+  test.each<[boolean, string]>([
+    [true, 'digits-reservoir'],
+    [true, 'digits-reservoir.int8'],
+    [true, 'digits-external'],
+    [true, 'sensor-network.int8'],
+    [true, 'tumour-forest'],
+    [true, 'friedman-boosting'],
+    [true, 'korean-documents'],
+    [true, 'korean-reviews'],
+    [true, 'visit-no-show'],
+    [true, 'sound'],
+    [true, 'exact-total'],
+    [false, 'dropout-left-on'],
+  ])('says %s to joining the rows of %s', async (joinsRows, name) => {
+    const file = join(packageRoot(), 'legacy', 'ai-models', 'models', 'artifacts', `${name}.onnx`);
+    expect(await start().load(name, file)).toMatchObject({ joinsRows });
   });
 
   test('computes rows of different lengths, and a graph of one row for several', async () => {

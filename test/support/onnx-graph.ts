@@ -147,6 +147,16 @@ export const testModels = {
       outputs: [{ name: 'y', type: 'float32', shape: ['n', 2] }],
       constants: [constant('axes', 'int64', [1], [0])],
     }),
+  /** y = x, rounded to one of 256 steps between the least and the greatest number of all rows. */
+  roundsByAllRows: () =>
+    onnxModel({
+      nodes: [
+        { operator: 'DynamicQuantizeLinear', inputs: ['x'], outputs: ['steps', 'scale', 'zero'] },
+        { operator: 'DequantizeLinear', inputs: ['steps', 'scale', 'zero'], outputs: ['y'] },
+      ],
+      inputs: [{ name: 'x', type: 'float32', shape: ['n', 4] }],
+      outputs: [{ name: 'y', type: 'float32', shape: ['n', 4] }],
+    }),
   /** The sum of a row of any length. */
   sums: () =>
     onnxModel({

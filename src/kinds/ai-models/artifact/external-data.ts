@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { fieldsOf, NoGraph, type OnnxFile, readOnnxFile } from '../../../models/onnx-file.js';
 
 /**
  * The files next to an ONNX graph in which it keeps weights, as the graph names them; undefined for a file that is no graph. Only the
@@ -7,18 +7,11 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
  * relative to the graph's folder.
  */
 export function externalLocations(file: string): readonly string[] | undefined {
-  const fd = openSync(file, 'r');
-  try {
-    const bytes = new Window(fd, fstatSync(fd).size);
+  return readOnnxFile(file, (bytes) => {
     const locations = new Set<string>();
     walk(bytes, 'model', 0, bytes.size, 0, locations);
     return [...locations];
-  } catch (error) {
-    if (error instanceof NoGraph) return undefined;
-    throw error;
-  } finally {
-    closeSync(fd);
-  }
+  });
 }
 
 type Message = 'model' | 'function' | 'graph' | 'node' | 'attribute' | 'tensor' | 'sparse';
@@ -36,9 +29,7 @@ const parts: Readonly<Record<Message, Readonly<Record<number, Message>>>> = {
 const externalData = 13;
 const maxDepth = 100;
 
-class NoGraph extends Error {}
-
-function walk(bytes: Window, message: Message, from: number, to: number, depth: number, found: Set<string>): void {
+function walk(bytes: OnnxFile, message: Message, from: number, to: number, depth: number, found: Set<string>): void {
   if (depth > maxDepth) throw new NoGraph('nested too deep');
   for (const { field, start, end } of fieldsOf(bytes, from, to)) {
     const part = parts[message][field];
@@ -50,7 +41,7 @@ function walk(bytes: Window, message: Message, from: number, to: number, depth: 
   }
 }
 
-function entryOf(bytes: Window, from: number, to: number): { readonly key: string; readonly value: string } {
+function entryOf(bytes: OnnxFile, from: number, to: number): { readonly key: string; readonly value: string } {
   const entry = { key: '', value: '' };
   for (const { field, start, end } of fieldsOf(bytes, from, to)) {
     if (end - start > maxText) throw new NoGraph('a text is too long');
@@ -61,57 +52,3 @@ function entryOf(bytes: Window, from: number, to: number): { readonly key: strin
 }
 
 const maxText = 64 * 1024;
-
-/** The length-delimited fields of a message; others are passed over. */
-function* fieldsOf(bytes: Window, from: number, to: number) {
-  for (let at = from; at < to; ) {
-    const [tag, afterTag] = bytes.varint(at, to);
-    const [field, wireType] = [Math.floor(tag / 8), tag % 8];
-    if (wireType === 0) at = bytes.varint(afterTag, to)[1];
-    else if (wireType === 1) at = afterTag + 8;
-    else if (wireType === 5) at = afterTag + 4;
-    else if (wireType === 2) {
-      const [length, start] = bytes.varint(afterTag, to);
-      at = start + length;
-      if (at <= to) yield { field, start, end: at };
-    } else throw new NoGraph('an unknown wire type');
-    if (at > to) throw new NoGraph('a field ends behind its message');
-  }
-}
-
-/** A file, of which a part is in memory. */
-class Window {
-  private readonly part = Buffer.alloc(64 * 1024);
-  private start = 0;
-  private length = 0;
-
-  constructor(
-    private readonly fd: number,
-    readonly size: number,
-  ) {}
-
-  varint(at: number, to: number): [value: number, next: number] {
-    let value = 0;
-    for (let place = 0; place < 10; place++) {
-      if (at + place >= to) throw new NoGraph('a number is cut off');
-      const byte = this.byte(at + place);
-      value += (byte & 0x7f) * 2 ** (7 * place);
-      if (byte < 0x80) return [value, at + place + 1];
-    }
-    throw new NoGraph('a number is too long');
-  }
-
-  text(from: number, to: number): string {
-    const bytes = Buffer.alloc(to - from);
-    readSync(this.fd, bytes, 0, bytes.length, from);
-    return bytes.toString('utf8');
-  }
-
-  private byte(at: number): number {
-    if (at < this.start || at >= this.start + this.length) {
-      this.start = at;
-      this.length = readSync(this.fd, this.part, 0, this.part.length, at);
-    }
-    return this.part[at - this.start] ?? 0;
-  }
-}
