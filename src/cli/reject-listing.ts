@@ -64,7 +64,8 @@ function resolutionOf({ resolution, by, why, at }: ListedReject): string {
   return `${resolution} by ${by ?? 'the engine'}, ${at ?? ''}${why === null ? '' : `: ${why}`}`;
 }
 
-function detailOf({ detail }: ListedReject): string {
+function detailOf({ detail, resolution }: ListedReject): string {
+  if (resolution === 'moved') return `before it was moved: ${typeof detail === 'string' ? detail : detail.text}`;
   return typeof detail === 'string' ? detail : `${detail.text}, ${detail.children} rows follow it`;
 }
 

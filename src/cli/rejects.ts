@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { Failure } from '../base/failures.js';
 import type { MigrationKind } from '../domain/catalog.js';
+import type { MigrationView } from '../domain/migration/migration.js';
 import { rejectResolutions } from '../domain/migration/reject-item.js';
 import type { RejectSummary } from '../domain/migration/reject-summary.js';
 import { type Connect, type ControlClient, migrationPath, readMigrationView } from './control-client.js';
@@ -90,7 +91,7 @@ function selectionOf({ id, table, reason }: RejectOptions): object | undefined {
 }
 
 async function list(client: ControlClient, id: string, options: RejectOptions, output: Output): Promise<ExitCode> {
-  const { kind } = await readMigrationView(client, id);
+  const { kind, actions } = await readMigrationView(client, id);
   const summary = await readSummary(client, id);
   const max = options.limit ?? (options.json ? Number.POSITIVE_INFINITY : shownAtOnce);
   const { items, isAll } = await firstRejects(readRejects(client, id, queryOf(options), output), max);
@@ -100,7 +101,8 @@ async function list(client: ControlClient, id: string, options: RejectOptions, o
     });
   const reasons = reasonsOf(summary, options);
   if (options.json) output.json({ summary: { ...summary, reasons }, items });
-  else for (const line of describe(kind, id, { ...summary, reasons }, items, isAll, output)) output.print(line);
+  else
+    for (const line of describe(kind, id, { ...summary, reasons }, items, isAll, actions, output)) output.print(line);
   return exitCodes.done;
 }
 
@@ -110,6 +112,7 @@ function describe(
   summary: RejectSummary,
   items: Parameters<typeof rejectListing>[1],
   isAll: boolean,
+  actions: MigrationView['actions'],
   { columns }: Output,
 ): readonly string[] {
   const { open, accepted, moved, children, reasons } = summary;
@@ -125,10 +128,15 @@ function describe(
             command: `cubeshift migrate rejects ${id} --reason ${first.reason} --export ${first.reason}.csv --show-contents`,
             what: 'write those of a reason into a file for the people who own the data',
           },
-          {
-            command: `cubeshift migrate rejects ${id} --reason ${first.reason} --retry --wait`,
-            what: 'try them again once they are corrected in legacy',
-          },
+          // A run that has ended retries nothing.
+          ...(actions.includes('rejects/retry')
+            ? [
+                {
+                  command: `cubeshift migrate rejects ${id} --reason ${first.reason} --retry --wait`,
+                  what: 'try them again once they are corrected in legacy',
+                },
+              ]
+            : []),
         ];
   return [
     total,

@@ -241,6 +241,32 @@ test('a repair says what it did by kind of difference', async () => {
   expect(stdout).toContain('last repair: Rows repaired: 1 missing, 1 different.');
 });
 
+test('a row that a retry moved says so, and after a rollback no reject is moved or can be retried', async () => {
+  const [reason = ''] = databases.rejected.values();
+  const all = databases.rejected.size;
+  const hours = await databases.legacy.query<{ id: string }>(
+    'update saju_records set birth_hour = 23, birth_minute = 59 where birth_hour > 23 returning id',
+  );
+  expect(hours.rowCount).toBeGreaterThan(0);
+  await runCommand(['migrate', 'rejects', 'run', '--retry', '--reason', 'hour_invalid', '--wait'], variables);
+  const id = hours.rows[0]?.id ?? '';
+  const moved = await rejects('--id', id);
+  expect(moved.stdout).toMatch(new RegExp(`^${id} +hour_invalid +\\d +moved by .* before it was moved: birth_`, 'm'));
+  expect((await rejects('--reason', reason)).stdout).toContain('--retry --wait');
+
+  await engine.steer('run', 'rollback');
+  await engine.waitFor('run', 'rolled back', ({ status }) => status === 'rolled_back');
+  const { stdout } = await rejects();
+  const [, open, accepted] =
+    /^saju-records run: (\d+) rejects open, (\d+) accepted, 0 moved since\n/.exec(stdout) ?? [];
+  expect(Number(open) + Number(accepted)).toBe(all);
+  expect(stdout).toMatch(/--reason \w+ --export/);
+  expect(stdout).not.toContain('--retry');
+  const path = file('rolled-back.jsonl');
+  await rejects('--export', path);
+  expect(readFileSync(path, 'utf8')).not.toContain('"moved"');
+});
+
 function partials(): readonly string[] {
   return readdirSync(folder).filter((name) => name.endsWith('.partial'));
 }

@@ -170,6 +170,31 @@ describe('children of a rejected parent', () => {
     expect(await progress()).toMatchObject({ migrated: 360 - 17, rejected: 17 });
   });
 
+  test('follow it again after a rollback of the retry that had moved both', async () => {
+    const before = await rejects();
+    const counted = await countRejects(databases.cube, run.id);
+    await legacy(
+      "update shelves set name = 'mended' where id in (3, 4); update books set name = 'mended' where id = 44",
+    );
+    await run.retryRejects();
+    expect(await rejects()).not.toEqual(before);
+    await run.rollBack();
+    const listed = await readRejectPage(databases.cube, run.id, listedTables, withContents, undefined, 1000);
+    expect(new Set(listed.map(({ resolution, by }) => `${resolution} ${by}`))).toEqual(new Set(['open null']));
+    // Shelf 3 was moved by the retry, and its two bad books became rejects of their own, with their loans.
+    expect(await rejects()).toEqual([
+      'shelves 3 0',
+      'shelves 4 8',
+      'books 2 3',
+      'books 4 3',
+      'books 42 3',
+      'books 44 3',
+      'loans 9',
+    ]);
+    expect(await countRejects(databases.cube, run.id)).toMatchObject({ open: counted.open });
+    await reopen();
+  });
+
   test('stay with it when it is accepted, and no more count against the limit', async () => {
     const asked = { migrationId: run.id, sequence: 1 };
     expect(await acceptRejects(databases.cube, asked, [{ table: 'books', id: '3' }], 'kim', 'known')).toBe(0);

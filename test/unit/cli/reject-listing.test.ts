@@ -28,6 +28,11 @@ test('rejects and differences of a kind with several tables are named with their
   expect(differenceLine(newKind, difference)).toBe('  differs: talisman_orders id 8, buyer');
 });
 
+test('the detail of a reject that was moved is of the time before', () => {
+  const moved = { ...reject, resolution: 'moved' as const, by: 'kim', at: '2026-11-28T00:00:00.000Z' };
+  expect(rejectListing(newKind, [moved])).toMatch(/moved by kim, 2026-11-28T00:00:00.000Z +before it was moved: name$/);
+});
+
 test('of a kind with one table no table is named', () => {
   const rejects = [{ ...reject, table: 'saju_records', detail: 'birth_hour' }];
   expect(rejectListing('saju-records', rejects)).not.toMatch(/TABLE|saju_records/);

@@ -6,6 +6,7 @@ import { quoteIdentifier } from '../../../postgres/connect.js';
 import { atSide, type Databases } from '../../../postgres/databases.js';
 import { spanLength } from '../../../postgres/ledger/moved-rows.js';
 import { confirmOperation, type OperationClaim } from '../../../postgres/ledger/operations.js';
+import { reopenRemoved } from '../../../postgres/ledger/removed-rows.js';
 import type { ItemsOfRows } from '../../items-of-rows.js';
 import {
   describeRemaining,
@@ -97,6 +98,7 @@ async function removeSome(
       where id = any ($1::bigint[]) and ids && $2::int8multirange`,
     [removed, left.ids],
   );
+  await reopenRemoved(writer, mapping, span, ids, left.ids);
   reach('before-removal-commit');
   await writer.query('commit');
   reach('after-removal-commit');
