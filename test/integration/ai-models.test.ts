@@ -21,6 +21,8 @@ import { type Assets, createAssets, noAssets } from '../../src/kinds/assets.js';
 import { inTransaction } from '../../src/postgres/connect.js';
 import { type Databases, openDatabases } from '../../src/postgres/databases.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
+import { activateVersion } from '../../src/postgres/models/activate-version.js';
+import { readModel } from '../../src/postgres/models/read-models.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { expectedModels, fillModels, ModelFolders, modelNamed } from '../support/legacy-models.js';
 import { modelCrashPoints } from '../support/model-crash-points.js';
@@ -60,7 +62,7 @@ afterEach(async () => {
   folders.remove();
   // Of a test that failed nothing is left to the next.
   await databases.cube.query(`update ledger.migrations set status = 'cancelled', finished_at = now() where finished_at is null;
-    truncate ai.models, ai.model_versions, ai.smoke_predictions, storage.blobs, storage.intended, storage.checks, ledger.items, ledger.batches`);
+    truncate ai.models, ai.model_versions, ai.activations, ai.smoke_predictions, storage.blobs, storage.intended, storage.checks, ledger.items, ledger.batches`);
 });
 
 const start = () => ModelsRun.start(`models-${++runs}`, deps);
@@ -175,13 +177,13 @@ describe('without the comparison', () => {
     await run.repair(withoutComparison);
     expect(await run.verify()).toBe(true);
     const versions = await databases.cube.query(
-      `select version, state, former_version_id = (select min(id) from ai.model_versions) as former,
-              id = (select active_version_id from ai.models) as active from ai.model_versions order by id`,
+      'select version, state, id = (select active_version_id from ai.models) as active from ai.model_versions order by id',
     );
     expect(versions.rows).toEqual([
-      { version: modelNamed('sound').row.version, state: 'retired', former: null, active: false },
-      { version: '2.0.0', state: 'active', former: true, active: true },
+      { version: modelNamed('sound').row.version, state: 'retired', active: false },
+      { version: '2.0.0', state: 'active', active: true },
     ]);
+    expect((await readModel(databases.cube, 'sound')).former_version_id).toBe(await idOfVersion('1.0.0'));
     await takenBack(run);
   });
 
@@ -232,10 +234,43 @@ describe('without the comparison', () => {
       await inTransaction(databases.cube, (client) => makeActive(client, String(id), version ?? ''));
     await run.undoItem(id);
     const left = await databases.cube.query(
-      `select id::text, state, former_version_id as former, id = (select active_version_id from ai.models) as active
-         from ai.model_versions`,
+      'select id::text, state, id = (select active_version_id from ai.models) as active from ai.model_versions',
     );
-    expect(left.rows).toEqual([{ id: before, state: 'active', former: null, active: true }]);
+    expect(left.rows).toEqual([{ id: before, state: 'active', active: true }]);
+    expect((await readModel(databases.cube, 'digits-reservoir')).former_version_id).toBeNull();
+    await databases.cube.query('delete from ai.model_versions');
+    await takenBack(run);
+  });
+
+  test('a rollback brings back what was active before, though a person activated an older version meanwhile', async () => {
+    await fillModels(databases.legacy, [modelNamed('sound')]);
+    const run = await start();
+    await run.copy();
+    const passed = JSON.stringify({ decision: 'activate' });
+    const add = async (version: string, state: string) =>
+      databases.cube.query(
+        `insert into ai.model_versions (model_id, version, form, sha256, source_sha256, state, comparison)
+         values ($1, $2, 'float', repeat('f', 64), repeat('f', 64), $3, $4)`,
+        [idOf('sound'), version, state, passed],
+      );
+    await add('0.8.0', 'retired');
+    await add('0.9.0', 'active');
+    await databases.cube.query('update ai.models set active_version_id = (select max(id) from ai.model_versions)');
+    await run.moveItems(withoutComparison);
+    await databases.cube.query('update ai.model_versions set comparison = $1', [passed]);
+    const activate = async (version: string) =>
+      inTransaction(databases.cube, async (client) =>
+        activateVersion(client, 'sound', String(await idOfVersion(version))),
+      );
+    const moved = modelNamed('sound').row.version ?? '';
+    for (const version of ['0.8.0', moved, '0.8.0', '0.9.0', moved]) await activate(version);
+    await run.undoItem(idOf('sound'));
+    const left = await databases.cube.query('select version, state from ai.model_versions order by id');
+    expect(left.rows).toEqual([
+      { version: '0.8.0', state: 'retired' },
+      { version: '0.9.0', state: 'active' },
+    ]);
+    expect((await readModel(databases.cube, 'sound')).former_version_id).toBe(await idOfVersion('0.8.0'));
     await databases.cube.query('delete from ai.model_versions');
     await takenBack(run);
   });
@@ -373,6 +408,14 @@ async function takenBack(run: ModelsRun): Promise<void> {
   expect(await run.rollBack()).toEqual([]);
   expect(await counts()).toEqual(nothing);
   expect(stored()).toEqual([]);
+}
+
+async function idOfVersion(version: string): Promise<number> {
+  const found = await databases.cube.query<{ id: number }>(
+    'select id::float8 as id from ai.model_versions where version = $1',
+    [version],
+  );
+  return found.rows[0]?.id ?? expect.fail(`no version ${version}`);
 }
 
 function idOf(name: string): number {

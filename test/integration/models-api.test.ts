@@ -82,7 +82,7 @@ const comparison: Comparison = {
 
 /** Three models; the first with a version that is active, one that is as good, one that is worse, and one that was not compared. */
 beforeEach(async () => {
-  await databases.cube.query('truncate ai.models, ai.model_versions');
+  await databases.cube.query('truncate ai.models, ai.model_versions, ai.activations');
   await databases.cube.query(
     `insert into ai.models (id, name, active_version_id) values (1, 'reviews', 11), (2, '한글 이름/하나', null), (3, 'plain', 31)`,
   );
@@ -198,6 +198,22 @@ describe('which version predicts', () => {
     expect(await call('POST', '/reviews/rollback')).toMatchObject({ status: 409, body: { type: 'not_at_this_stage' } });
     // Retired, it may be activated again; its id may be a text, as an id beyond 2⁵³ would be.
     expect((await call('POST', '/reviews/activate', { version_id: '12' })).status).toBe(200);
+  });
+
+  test('goes back step by step to what was active before, also after an older version was activated', async () => {
+    for (const id of [12, 11, 12, 11]) await call('POST', '/reviews/activate', { version_id: id });
+    const wayBack: unknown[] = [];
+    for (;;) {
+      const { status, body } = await call('POST', '/reviews/rollback');
+      if (status !== 200) break;
+      wayBack.push([(body as unknown as ModelView).active?.id, (body as unknown as ModelView).former_version_id]);
+    }
+    expect(wayBack).toEqual([
+      [12, 11],
+      [11, 12],
+      [12, 11],
+      [11, null],
+    ]);
   });
 
   test('stays when it is activated again, and so does the one before it', async () => {

@@ -85,6 +85,7 @@ test('each role has the rights on tables that its program needs, and no others',
     'control_api at cube': {
       ...(await everyTable('ledger', 'SELECT INSERT UPDATE')),
       'audit.entries': 'SELECT',
+      'ai.activations': 'SELECT INSERT DELETE',
       'ai.models': 'SELECT',
       'ai.model_versions': 'SELECT',
     },
@@ -130,7 +131,9 @@ test('the control API changes which version of a model predicts, and nothing els
   for (const allowed of [
     'select id from ai.models for update',
     'update ai.models set active_version_id = null where id = 1',
-    "update ai.model_versions set state = 'retired', former_version_id = null where id = 1",
+    "update ai.model_versions set state = 'retired' where id = 1",
+    'insert into ai.activations (model_id, version_id) select model_id, id from ai.model_versions where id = 1',
+    'delete from ai.activations where version_id = 1',
   ])
     await ask(url, allowed);
   for (const refused of [

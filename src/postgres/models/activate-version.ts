@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
 import type { Comparison } from '../../domain/models/comparison/comparison.js';
+import { forgetActivationsAfter, formerVersionSql, recordActivation } from './activations.js';
 import { noSuchModel } from './read-models.js';
 
 interface VersionRow {
@@ -31,7 +32,7 @@ export async function activateVersion(client: pg.ClientBase, name: string, versi
       hint: lookAtVersions(name),
     });
   await makeActive(client, modelId, activeId, versionId);
-  await client.query('update ai.model_versions set former_version_id = $2 where id = $1', [versionId, activeId]);
+  await recordActivation(client, modelId, activeId, versionId);
 }
 
 /**
@@ -40,11 +41,9 @@ export async function activateVersion(client: pg.ClientBase, name: string, versi
  */
 export async function rollBackVersion(client: pg.ClientBase, name: string): Promise<void> {
   const { modelId, activeId } = await lockModel(client, name);
-  const found = await client.query<{ id: string }>(
-    `select former.id::text from ai.model_versions active
-       join ai.model_versions former on former.id = active.former_version_id and former.model_id = active.model_id
-      where active.id = $1 and former.state = 'retired'`,
-    [activeId],
+  const found = await client.query<{ id: string; activation: string }>(
+    `select version_id::text as id, activation_id::text as activation from ${formerVersionSql('$1')} as former`,
+    [modelId],
   );
   const [former] = found.rows;
   if (former === undefined)
@@ -53,6 +52,7 @@ export async function rollBackVersion(client: pg.ClientBase, name: string): Prom
       hint: `${lookAtVersions(name)} Activate one of them, or roll the migration back.`,
     });
   await makeActive(client, modelId, activeId, former.id);
+  await forgetActivationsAfter(client, modelId, former.activation);
 }
 
 /** Until the transaction ends nothing else changes which version is active. */

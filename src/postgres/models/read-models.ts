@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
 import { nearWord } from '../../base/near-word.js';
 import type { ModelVersionView, ModelView } from '../../domain/models/model-views.js';
+import { formerVersionSql } from './activations.js';
 
 /** A version as JSON, with numbers for ids: those of the sequence are far below 2⁵³. */
 const versionJson = (row: string) => `json_build_object(
@@ -12,11 +13,11 @@ const versionJson = (row: string) => `json_build_object(
 
 const modelQuery = `
   select m.id, m.name, case when a.id is not null then ${versionJson('a')} end as active,
-         f.id::float8 as former_version_id,
+         former.version_id::float8 as former_version_id,
          (select count(*)::int from ai.model_versions v where v.model_id = m.id) as versions
     from ai.models m
     left join ai.model_versions a on a.id = m.active_version_id
-    left join ai.model_versions f on f.id = a.former_version_id and f.state = 'retired'`;
+    left join lateral ${formerVersionSql('m.id')} as former on true`;
 
 /** Models behind the id `after`, in the order of their ids. */
 export async function listModels(cube: pg.Pool, after: string | null, max: number): Promise<readonly ModelView[]> {

@@ -58,9 +58,10 @@ function movesRows(role: string): readonly string[] {
 /** Which version of a model predicts, and nothing else of it. */
 const activatesModels = (role: string) => [
   `grant usage on schema ai to ${role}`,
-  `grant select on ai.models, ai.model_versions to ${role}`,
+  `grant select on ai.models, ai.model_versions, ai.activations to ${role}`,
   `grant update (active_version_id) on ai.models to ${role}`,
-  `grant update (state, former_version_id) on ai.model_versions to ${role}`,
+  `grant update (state) on ai.model_versions to ${role}`,
+  `grant insert, delete on ai.activations to ${role}`,
 ];
 
 /** What a cube does with its own tables that it serves from. */

@@ -3,6 +3,7 @@ import type { ItemOutcome } from '../../../domain/migration/items.js';
 import { inTransaction } from '../../../postgres/connect.js';
 import { atSide } from '../../../postgres/databases.js';
 import { confirmItem, type ItemClaim } from '../../../postgres/ledger/items.js';
+import { forgetActivationsAfter, formerVersionSql, recordActivation } from '../../../postgres/models/activations.js';
 import type { StepContext } from '../../kind.js';
 import { importedVersion, notAccepted } from '../imported-version.js';
 import { readLegacyRow } from '../legacy-row.js';
@@ -31,8 +32,10 @@ export async function undoActivate(claim: ItemClaim, { databases }: StepContext)
     await goBack(client, claim.item.id, notAccepted);
     // What was taken back is as it was when it was imported.
     await client.query(
-      `update ai.model_versions set state = 'imported', former_version_id = null
-        where model_id = $1 and ${notAccepted} and state in ('active', 'retired')`,
+      `with taken_back as (
+         update ai.model_versions set state = 'imported'
+          where model_id = $1 and ${notAccepted} and state in ('active', 'retired') returning id)
+       delete from ai.activations where version_id in (select id from taken_back)`,
       [claim.item.id],
     );
   });
@@ -54,46 +57,38 @@ export async function confirmedOnModel(
   );
 }
 
-/** Brings back what was active before the versions for which `leaving`, SQL, holds. An active version that does not leave stays. */
+/**
+ * Brings back what was active before the versions for which `leaving`, SQL on the columns of a version, holds. An active version that
+ * does not leave stays.
+ */
 export async function goBack(client: pg.ClientBase, modelId: string, leaving: string): Promise<void> {
-  const found = await client.query<{ id: string | null }>(
-    `with recursive chain as (
-       select id, former_version_id, ${leaving} as leaves, 0 as depth from ai.model_versions where model_id = $1 and state = 'active'
-       union all
-       select version.id, version.former_version_id, ${leaving}, depth + 1 from chain
-         join ai.model_versions as version on version.id = chain.former_version_id and version.model_id = $1
-        where leaves and depth < 1000)
-     select (select id::text from chain where not leaves order by depth limit 1) as id`,
+  const active = await client.query<{ stays: boolean }>(
+    `select not ${leaving} as stays from ai.model_versions where model_id = $1 and state = 'active'`,
+    [modelId],
+  );
+  if (active.rows[0]?.stays === true) return;
+  const found = await client.query<{ id: string; activation: string }>(
+    `select version_id::text as id, activation_id::text as activation from ${formerVersionSql('$1', `not ${leaving}`)} as former`,
     [modelId],
   );
   // None: legacy predicts.
-  const id = found.rows[0]?.id ?? null;
+  const { id = null, activation = null } = found.rows[0] ?? {};
   await retireAllBut(client, modelId, id);
-  // What was active before it stays on record: it is not what leaves now.
   await client.query("update ai.model_versions set state = 'active' where id = $1", [id]);
   await client.query('update ai.models set active_version_id = $2 where id = $1', [modelId, id]);
+  await forgetActivationsAfter(client, modelId, activation);
 }
 
 /**
- * Makes a version active, and puts on record what was active before it. Where that is one that a run activated after this version, such as
- * its int8 form, what was active before this version at first stays on record: the way back would end in a circle.
+ * Makes a version active, and puts on record what was active before it. A run that makes its steps again activates a version once more:
+ * it is on record once, so that a rollback of the model does not lead through the repetition.
  */
 export async function makeActive(client: pg.ClientBase, modelId: string, versionId: string): Promise<void> {
   const former = await retireAllBut(client, modelId, versionId);
-  await client.query(
-    `with recursive later as (
-       select id, former_version_id from ai.model_versions where id = $2::bigint and ${notAccepted}
-       union
-       select version.id, version.former_version_id from later
-         join ai.model_versions as version on version.id = later.former_version_id
-        where version.id <> $1 and ${notAccepted})
-     update ai.model_versions set state = 'active', former_version_id =
-         case when exists (select from later where later.former_version_id = $1) then former_version_id
-              else coalesce($2::bigint, former_version_id) end
-      where id = $1 and state <> 'active'`,
-    [versionId, former],
-  );
+  await client.query("update ai.model_versions set state = 'active' where id = $1", [versionId]);
   await client.query('update ai.models set active_version_id = $2 where id = $1', [modelId, versionId]);
+  if (former !== null) await client.query('delete from ai.activations where version_id = $1', [versionId]);
+  await recordActivation(client, modelId, former, versionId);
 }
 
 /** Returns the version that was active. */
