@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { standardRequestHeaders } from '../../src/services/gateway/admission/forwarded-headers.js';
+import { gatewayLimits } from '../../src/services/gateway/context.js';
 import { RouteTable } from '../../src/services/gateway/routing/routes.js';
 import {
   metricsOf,
@@ -342,7 +343,7 @@ describe('headers', () => {
       ),
     );
     expect(Object.keys(legacy.seen[0]?.headers ?? {})).toEqual(expect.arrayContaining(standard));
-    const table = new RouteTable();
+    const table = new RouteTable(gatewayLimits);
     const declared = [...table.declaredHeaders].filter((name) => !/^(x-request-id|trace)/.test(name));
     expect(declared).toEqual(expect.arrayContaining(['idempotency-key', 'x-cube-client']));
     for (const route of table.all.filter(({ label }) => label === 'saju')) {

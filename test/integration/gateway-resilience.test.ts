@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { standardRequestHeaders } from '../../src/services/gateway/admission/forwarded-headers.js';
+import { gatewayLimits } from '../../src/services/gateway/context.js';
 import { RouteTable } from '../../src/services/gateway/routing/routes.js';
 import { until } from '../support/conditions.js';
 import {
@@ -172,7 +173,7 @@ describe('the cache', () => {
   });
 
   describe('never serves the response to another request', () => {
-    const table = new RouteTable();
+    const table = new RouteTable(gatewayLimits);
     const names = [...standardRequestHeaders, ...table.declaredHeaders, 'host', 'authorization', 'x-user-id'].concat([
       'x-forwarded-for',
       'x-forwarded-host',

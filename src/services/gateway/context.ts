@@ -21,6 +21,8 @@ import type { UserWindows } from './observation/user-windows.js';
 export interface GatewayLimits extends Readonly<Record<keyof typeof limits, number>> {
   /** From the request to the first byte of its response. */
   readonly responseMillis: number;
+  /** Of the largest body that brings a file. */
+  readonly uploadBytes: number;
   /** Between two parts of a response, or of an uploaded file. */
   readonly idleMillis: number;
   readonly connectMillis: number;
@@ -36,6 +38,7 @@ export interface GatewayLimits extends Readonly<Record<keyof typeof limits, numb
 
 export const gatewayLimits: GatewayLimits = {
   ...limits,
+  uploadBytes: 4098 * 1024 * 1024,
   responseMillis: 30_000,
   idleMillis: 30_000,
   connectMillis: 1000,

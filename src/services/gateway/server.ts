@@ -67,7 +67,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const { limits, log } = options;
   const now = () => performance.now();
   const random = Math.random;
-  const routes = new RouteTable();
+  const routes = new RouteTable(limits);
   const metrics = new GatewayMetrics(routes.all);
   const sides = new Sides(routes.all, { ...options, now, random }, true);
   const counting = {

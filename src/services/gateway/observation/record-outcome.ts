@@ -60,6 +60,7 @@ function considerShadow(
       method,
       target: request.target,
       predicts: route.predicts,
+      isContent: route.carriesFiles,
       headersFor: (side) => headersFor(request, side),
       body,
     },

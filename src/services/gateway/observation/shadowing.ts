@@ -3,6 +3,7 @@ import type { ComparableResponse, ShadowRule } from '../../../domain/traffic/sha
 import { createShadow, type ResponseLimits, type Shadow, type ShadowRequest } from '../../../traffic/shadow.js';
 import { type Call, callUpstream } from '../../../upstream/call.js';
 import type { Upstream } from '../../../upstream/upstream.js';
+import { comparableContent, comparedBytes, firstBytes, mediaTypeOf } from './compared-contents.js';
 import { family } from './metrics.js';
 import { ModelTolerances } from './model-tolerances.js';
 
@@ -12,6 +13,8 @@ export interface GatewayShadowRequest extends ShadowRequest {
   readonly target: string;
   /** Whether the response is a prediction of the model that the path names. */
   readonly predicts: boolean;
+  /** Whether the response is the content of a file. */
+  readonly isContent: boolean;
   /** Names and values in turn. */
   readonly headersFor: (side: Side) => readonly string[];
   readonly body: Buffer | null;
@@ -28,11 +31,17 @@ export interface ShadowingOptions {
 /** Shadow comparison of the two sides of cubes by requests of this gateway's clients. */
 export function createShadowing(options: ShadowingOptions): Shadow<GatewayShadowRequest> {
   const { sides, inFlight, hopToken, rules } = options;
-  const call = (side: Side, request: GatewayShadowRequest, what: CalledOnce, limits: ResponseLimits) => {
+  const call = (
+    side: Side,
+    request: GatewayShadowRequest,
+    what: CalledOnce,
+    limits: ResponseLimits,
+    more: readonly string[] = [],
+  ) => {
     const upstream = sides.get(request.cube)?.[side];
     if (!upstream) throw new Error('this side is not there');
     const headers = withoutConditionals(request.headersFor(side));
-    headers.push('x-cube-shadow', '1');
+    headers.push('x-cube-shadow', '1', ...more);
     if (side === 'cube') headers.push('x-cube-token', hopToken(request.cube));
     const { millis: limitMillis, bytes: maxResponseBytes } = limits;
     return callUpstream(upstream, { ...what, headers, limitMillis, maxResponseBytes });
@@ -42,11 +51,12 @@ export function createShadowing(options: ShadowingOptions): Shadow<GatewayShadow
     request: GatewayShadowRequest,
     limits: ResponseLimits,
   ): Promise<ComparableResponse> => {
-    const { method, target: path, route, body } = request;
-    const answer = await call(side, request, { method, path, route, ...(body === null ? {} : { body }) }, limits);
-    const index = answer.headers.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'content-type');
-    const [type = ''] = index === -1 ? [] : (answer.headers[index + 1] ?? '').split(';');
-    return { status: answer.status, contentType: type.trim().toLowerCase(), body: answer.body.toString('utf8') };
+    const { method, target: path, route, body, isContent } = request;
+    const what = { method, path, route, ...(body === null ? {} : { body }) };
+    if (isContent)
+      return comparableContent(await call(side, request, what, { ...limits, bytes: comparedBytes }, firstBytes));
+    const { status, headers, body: text } = await call(side, request, what, limits);
+    return { status, contentType: mediaTypeOf(headers), body: text.toString('utf8') };
   };
   const tolerances = new ModelTolerances<GatewayShadowRequest>(async (path, request, limits) => {
     const route = request.route.replace(/\/predict$/, '');

@@ -15,7 +15,7 @@ export interface RouteRule {
   readonly shadowable: boolean;
   /** Whether responses are predictions of the model that the path names: their numbers are compared within its tolerance. */
   readonly predicts: boolean;
-  /** Whether bodies are files, without a limit of total time. */
+  /** Whether bodies are contents of files: without a limit of total time, and compared by their hash. */
   readonly carriesFiles: boolean;
   /** Bytes of the largest body. */
   readonly maxBodyBytes: number;
@@ -38,7 +38,8 @@ const headersOfEveryRoute = ['x-request-id', 'traceparent', 'tracestate', 'x-cub
 /** Two creations with the same key are one. */
 const creation = { headers: ['idempotency-key'] } as const;
 
-const rules: Readonly<Record<TrafficName, readonly RouteRule[]>> = {
+/** `uploadBytes`: of the largest body that brings a file. */
+const rulesWith = (uploadBytes: number): Readonly<Record<TrafficName, readonly RouteRule[]>> => ({
   saju: [
     rule(['POST'], '/calculate', 'by save', { shadowable: true, ...creation }),
     rule(['GET', 'HEAD'], '/records/:id', 'reads', { shadowable: true }),
@@ -55,11 +56,12 @@ const rules: Readonly<Record<TrafficName, readonly RouteRule[]>> = {
     }),
   ],
   paperwork: [
-    rule(['POST'], '/files', 'writes', { carriesFiles: true, ...creation }),
+    rule(['POST'], '/files', 'writes', { carriesFiles: true, maxBodyBytes: uploadBytes, ...creation }),
     rule(['GET', 'HEAD'], '/files/:id', 'reads', { shadowable: true }),
-    rule(['GET', 'HEAD'], '/files/:id/content', 'reads', { carriesFiles: true }),
+    rule(['GET', 'HEAD'], '/files/:id/content', 'reads', { carriesFiles: true, shadowable: true }),
     rule(['DELETE'], '/files/:id', 'writes'),
     rule(['POST'], '/files/:id/process', 'writes'),
+    rule(['GET', 'HEAD'], '/files/:id/process/:kind', 'reads', { shadowable: true }),
     rule(['GET', 'HEAD'], '/files/:id/results', 'reads', { shadowable: true }),
   ],
   crawler: [
@@ -70,7 +72,7 @@ const rules: Readonly<Record<TrafficName, readonly RouteRule[]>> = {
     rule(['POST'], '/jobs/:id/pause', 'writes'),
     rule(['GET', 'HEAD'], '/jobs/:id/results', 'reads', { shadowable: true }),
   ],
-};
+});
 
 interface CubeRoutes {
   readonly cube: CubeDefinition;
@@ -92,9 +94,10 @@ export class RouteTable {
   /** The headers that any of them declares. */
   readonly declaredHeaders: ReadonlySet<string>;
 
-  constructor() {
+  constructor({ uploadBytes }: { readonly uploadBytes: number }) {
+    const rules = rulesWith(uploadBytes);
     this.cubes = cubeDefinitions
-      .flatMap((cube: CubeDefinition) => (cube.prefix === null ? [] : [routesOf(cube, cube.prefix)]))
+      .flatMap((cube: CubeDefinition) => (cube.prefix === null ? [] : [routesOf(cube, cube.prefix, rules)]))
       // The longest prefix first: the shortest is the root.
       .sort((a, b) => b.prefix.length - a.prefix.length);
     this.all = this.cubes.flatMap(({ routes, rest }) => [...routes, rest]);
@@ -115,7 +118,7 @@ export class RouteTable {
   }
 }
 
-function routesOf(cube: CubeDefinition, prefix: string): CubeRoutes {
+function routesOf(cube: CubeDefinition, prefix: string, rules: ReturnType<typeof rulesWith>): CubeRoutes {
   const inPlace = (one: RouteRule): Route => ({
     ...one,
     cube,
@@ -151,7 +154,7 @@ function rule(
   } = {},
 ): RouteRule {
   const { cacheable = false, shadowable = false, predicts = false, carriesFiles = false, headers = [] } = more;
-  const { maxBodyBytes = carriesFiles ? Number.POSITIVE_INFINITY : limits.bodyBytes } = more;
+  const { maxBodyBytes = limits.bodyBytes } = more;
   return {
     methods,
     pattern,

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { UserBytes } from '../../../../../src/domain/traffic/routing.js';
+import { gatewayLimits } from '../../../../../src/services/gateway/context.js';
 import { is4xx, RefusedUsers } from '../../../../../src/services/gateway/observation/refused-users.js';
 import { RouteTable } from '../../../../../src/services/gateway/routing/routes.js';
 
@@ -13,7 +14,7 @@ test('every 4xx is a refusal of the side, except the statuses of the gateway its
 });
 
 test('refused users are counted by route and side, each once an hour', async () => {
-  const table = new RouteTable();
+  const table = new RouteTable(gatewayLimits);
   const refused = new RefusedUsers(table.all, {
     windowMillis: 10_000,
     weightOf: () => 5,
