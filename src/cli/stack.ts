@@ -65,7 +65,7 @@ export function registerStackCommands(program: Command, output: Output): void {
         checkVariables(ownEnvironment());
         // Of two `up`, one of which runs on its own, the one that a person typed.
         const typed = process.send === undefined && command.getOptionValueSource('records') === 'cli';
-        if (typed && currentHome().isStack)
+        if (typed && currentHome().hasComeUp)
           output.talk(
             'the stand-in of legacy keeps the records that it has; for another number type `cubeshift down --purge` first',
           );

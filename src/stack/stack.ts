@@ -155,6 +155,7 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
         const portsOfCubes = new Set(cubes.map(({ port }) => port));
         const portsOfOthers = Object.values(settings.ports).filter((port) => !portsOfCubes.has(port));
         await supervisor.bringUpCubes(new CubeSupervisor(home, envOf, cubes, portsOfOthers));
+        home.recordUp();
       },
       stop: async () => {
         await supervisor.stop();

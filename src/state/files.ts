@@ -12,6 +12,8 @@ export const stateFiles = {
   tokenSecrets: 'token-secrets.json',
   /** Where root's databases are. */
   databases: 'databases.json',
+  /** There once an `up` has succeeded: when it first did. */
+  firstUp: 'first-up.json',
   /** The processes of the stack. */
   processes: 'processes.json',
   /** What should run of each cube, in numbered files: desired-cubes.ts. */

@@ -61,11 +61,6 @@ export class StackHome {
     return this.files.exists;
   }
 
-  /** Whether a stack was brought up in it: a state folder may also hold releases alone. */
-  get isStack(): boolean {
-    return existsSync(this.fileOf('settings'));
-  }
-
   prepare(): void {
     this.files.checkPrivate();
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
@@ -74,7 +69,6 @@ export class StackHome {
     mkdirSync(this.fileOf('logs'), { recursive: true, mode: 0o700 });
   }
 
-  /** Removes all of it: out of the way at once, so that a start after a kill in between does not find half a stack. */
   /** The folders of other stacks in this one, as the demo's in the usual place of a stack. */
   nestedStacks(): readonly string[] {
     return readdirSync(this.folder, { withFileTypes: true })
@@ -82,6 +76,7 @@ export class StackHome {
       .map((entry) => join(this.folder, entry.name));
   }
 
+  /** Removes all of it: out of the way at once, so that a start after a kill in between does not find half a stack. */
   remove(): void {
     const removed = `${this.folder}.removed`;
     rmSync(removed, { recursive: true, force: true });
@@ -166,6 +161,15 @@ export class StackHome {
 
   recordDatabasePlace(place: { readonly folder: string; readonly account: number }): void {
     this.files.write(stateFiles.databases, place);
+  }
+
+  /** Whether every program of it once ran: the first `up` may have failed, and every later one. */
+  get hasComeUp(): boolean {
+    return existsSync(this.fileOf('firstUp'));
+  }
+
+  recordUp(): void {
+    if (!this.hasComeUp) this.files.write(stateFiles.firstUp, { at: new Date().toISOString() });
   }
 
   processes(): readonly ProcessEntry[] {

@@ -167,6 +167,18 @@ describe('one stack, then two', () => {
     expect(await runCommand(['env', '--json'], first)).toMatchObject({ code: 3, stdout: '' });
   });
 
+  test('where the first up fails, status says that no stack came up, and up can be typed again', async () => {
+    const offline = {
+      HTTPS_PROXY: 'http://127.0.0.1:9',
+      CUBESHIFT_CACHE: join(root, 'cold'),
+      npm_config_fetch_retries: '0',
+      npm_config_cache: join(root, 'npm'),
+    };
+    expect(await runCommand(['up', '--detach'], { ...second, ...offline })).toMatchObject({ code: 3 });
+    const { stdout } = await runCommand(['status'], second);
+    expect(stdout).toContain('has never come up: its first `up` failed or was ended.');
+  });
+
   test(
     'two stacks in two folders, brought up at once, have each their own servers, ports and secrets',
     async () => {
@@ -631,6 +643,7 @@ describe('one stack, then two', () => {
       expect((await runCommand(accept, first)).code).toBe(0);
       expect((await runCommand(['migrate', 'complete', id, '--wait'], first)).code).toBe(0);
       await foreground.stop('SIGINT');
+      expect((await runCommand(['status'], first)).stdout).toContain('is stopped; its data is kept.');
     },
     limit,
   );

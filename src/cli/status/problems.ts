@@ -41,8 +41,17 @@ export function findProblems(status: SystemStatus): readonly Problem[] {
   ];
 }
 
-function stackProblems({ folder, supervised, processes, absent, ended }: StackState): readonly Problem[] {
+function stackProblems({ folder, supervised, hasComeUp, processes, absent, ended }: StackState): readonly Problem[] {
   const up = 'cubeshift up --detach';
+  if (processes.length === 0 && supervised)
+    return [{ what: `The stack in ${folder} is coming up; no program of it runs yet.`, next: [up] }];
+  if (processes.length === 0 && !hasComeUp)
+    return [
+      {
+        what: `The stack in ${folder} has never come up: its first \`up\` failed or was ended.`,
+        next: [up, 'cubeshift down --purge'],
+      },
+    ];
   if (processes.length === 0) return [{ what: `The stack in ${folder} is stopped; its data is kept.`, next: [up] }];
   return [
     ...(supervised ? [] : [{ what: 'The programs run, but the `up` that starts them again has ended.', next: [up] }]),

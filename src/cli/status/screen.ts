@@ -70,6 +70,7 @@ function cubeLines({ cubes, traffic }: SystemStatus): readonly string[] {
 function runLines({ stack, control, migrations, ramps, deployments, rollbacks }: SystemStatus): readonly string[] {
   if (control === null) {
     const stopped = stack?.processes.length === 0;
+    if (stopped && !stack.hasComeUp) return ['RUNS: none yet'];
     return [
       stopped
         ? 'RUNS: not known; they continue where they were once the stack is up'

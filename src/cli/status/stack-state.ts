@@ -21,6 +21,8 @@ export interface StackState {
   readonly folder: string;
   /** Whether `up` keeps the programs running. */
   readonly supervised: boolean;
+  /** Whether every program of it once ran. */
+  readonly hasComeUp: boolean;
   readonly processes: readonly ShownProcess[];
   /** Programs of every stack that do not run. */
   readonly absent: readonly string[];
@@ -28,7 +30,7 @@ export interface StackState {
   readonly ended: readonly { readonly instance: string; readonly how: string }[];
 }
 
-/** Null where no stack was brought up. */
+/** Null where no `up` was ever begun. */
 export function readStackState(home: StackHome): StackState | null {
   if (!home.exists || home.environment() === undefined) return null;
   const processes = shownProcesses(home);
@@ -36,6 +38,7 @@ export function readStackState(home: StackHome): StackState | null {
   return {
     folder: home.folder,
     supervised: home.supervisor() !== undefined,
+    hasComeUp: home.hasComeUp,
     processes,
     absent: namesOfEveryStack().filter((name) => !running.has(name)),
     ended: home

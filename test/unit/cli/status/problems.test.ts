@@ -12,6 +12,7 @@ import type { RampAnswer } from '../../../../src/domain/traffic/ramp/ramp.js';
 const stack: StackState = {
   folder: '/home/kim/.cubeshift',
   supervised: true,
+  hasComeUp: true,
   processes: [{ name: 'redis', pid: 1, port: 6379, version: '8', state: 'ready' }],
   absent: [],
   ended: [],
@@ -106,7 +107,24 @@ test.each<[string, Partial<SystemStatus>, RegExp, string]>([
     /starts them again has ended/,
     'cubeshift up --detach',
   ],
-  ['a stopped stack', { stack: { ...stack, processes: [] } }, /is stopped; its data is kept/, 'cubeshift up --detach'],
+  [
+    'a stopped stack',
+    { stack: { ...stack, supervised: false, processes: [] } },
+    /is stopped; its data is kept/,
+    'cubeshift up --detach',
+  ],
+  [
+    'a stack whose first start failed',
+    { stack: { ...stack, supervised: false, hasComeUp: false, processes: [] } },
+    /has never come up: its first `up` failed or was ended\./,
+    'cubeshift up --detach',
+  ],
+  [
+    'a stack that starts',
+    { stack: { ...stack, hasComeUp: false, processes: [] } },
+    /is coming up; no program of it runs yet/,
+    'cubeshift up --detach',
+  ],
   [
     'an instance that ended',
     { stack: { ...stack, ended: [{ instance: 'saju-cube-1.0-2', how: 'exited with code 1' }] } },
