@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { npmFailure } from './npm-failure.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const installStamp = join(root, 'node_modules', '.cubeshift-installed');
@@ -19,7 +20,7 @@ export function prepare() {
       const began = performance.now();
       // Not `npm ci`: it refuses a lock that does not list the optional packages of every other platform,
       // and a registry mirror may carry only some of them. `--no-save` takes versions and checksums from the lock too.
-      run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
+      runNpm(['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', ...boundedWaiting]);
       writeFileSync(installStamp, fingerprint(['package-lock.json']));
       say(`installed in ${secondsSince(began)}`);
     }
@@ -30,9 +31,9 @@ export function prepare() {
       const built = sourcesFingerprint();
       // A build that is killed half way is none, whatever stood there before.
       rmSync(buildStamp, { force: true });
-      run(process.execPath, [join('scripts', 'build.mjs')]);
+      runNode([join('scripts', 'build.mjs')]);
       // Declarations of what the package publishes, by a browser's library alone: Node's types must not creep in.
-      run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.client.json']);
+      runNode([join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.client.json']);
       writeFileSync(buildStamp, built);
       say(`built in ${secondsSince(began)}`);
     }
@@ -72,21 +73,46 @@ function read(file) {
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }
 
-function run(command, args) {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] });
+/** A registry that refuses connections ends it within ten seconds, one that does not answer within two minutes; npm's own bounds are 80 s and 17 min. */
+const boundedWaiting = ['--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000', '--fetch-timeout=30000'];
+
+function runNpm(args) {
+  // Kept back until it is known whether it failed: three sentences then say more than npm's lines.
+  const { status, signal, error, stderr } = spawnSync('npm', args, {
+    cwd: root,
+    stdio: ['ignore', 2, 'pipe'],
+    encoding: 'utf8',
+    maxBuffer: 64 << 20,
+  });
   if (status === 0) return;
+  const { exitCode, sentences } =
+    signal === null
+      ? npmFailure({ stderr: stderr ?? '', code: error?.code }, root, process.env)
+      : {
+          exitCode: 1,
+          sentences: [
+            `\`npm install\` was ended by ${signal}.`,
+            'Nothing was started.',
+            'Type the same again to go on.',
+          ],
+        };
+  fail(exitCode, sentences);
+}
+
+function runNode(args) {
+  const { status, error } = spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 2, 2] });
+  if (status === 0) return;
+  fail(1, [
+    `\`node ${args[0]}\` failed${error ? `: ${error.message}` : '; the lines above say why'}.`,
+    'Nothing was started.',
+    'Correct what they name, then type the same again.',
+  ]);
+}
+
+function fail(exitCode, sentences) {
   rmSync(lock, { force: true });
-  const [first = ''] = args;
-  say(
-    `\`${command === process.execPath ? 'node' : command} ${first}\` failed${error ? `: ${error.message}` : '; the lines above say why'}.`,
-  );
-  say('Nothing was started.');
-  say(
-    command === 'npm'
-      ? 'Correct what they name, such as the network, HTTPS_PROXY or the disk, then type the same again.'
-      : 'Correct what they name, then type the same again.',
-  );
-  process.exit(1);
+  for (const sentence of sentences) say(sentence);
+  process.exit(exitCode);
 }
 
 /** Two commands started at once prepare one after the other; the lock of one that was killed is taken over. */

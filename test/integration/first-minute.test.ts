@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -168,6 +168,57 @@ describe('behind a proxy', () => {
     const said = await up({ HTTPS_PROXY: `http://${dead}`, CUBESHIFT_HOME }, [], '--detach');
     expectSentences(said, { code: 3, what: /through the proxy/, next: /^Correct HTTPS_PROXY/ });
     expect((await run([...cli, 'ps', '--json'], { CUBESHIFT_HOME })).stdout).toBe('[]\n');
+    const status = await run([...cli, 'status'], { CUBESHIFT_HOME });
+    expect(status.code).toBe(3);
+    expect(status.stdout).toContain(
+      `The stack in ${CUBESHIFT_HOME} has never come up: its first \`up\` failed or was ended.`,
+    );
+    expect(status.stdout).toContain('    cubeshift down --purge\n');
+    expect(status.stdout).toContain('RUNS: none yet');
+    expect(status.stdout).not.toContain('kept');
+    expect((await run([...cli, 'down', '--purge'], { CUBESHIFT_HOME })).code).toBe(0);
+    expect(existsSync(CUBESHIFT_HOME)).toBe(false);
+  });
+});
+
+describe('a clone without its packages', () => {
+  /** What `npm run demo`, `npm test` and `npx cubeshift` run first. */
+  function clone(): string {
+    const folder = fresh();
+    mkdirSync(join(folder, 'scripts'), { recursive: true });
+    for (const name of ['package.json', 'package-lock.json', 'scripts/prepare.mjs', 'scripts/npm-failure.mjs'])
+      copyFileSync(join(packageRoot(), name), join(folder, name));
+    return folder;
+  }
+  const prepare = (folder: string, environment: Environment) =>
+    run([process.execPath, join(folder, 'scripts', 'prepare.mjs')], environment);
+
+  test('behind a proxy that does not answer: said sooner than npm does by itself', async () => {
+    const folder = clone();
+    const began = Date.now();
+    const proxies = { HTTPS_PROXY: `http://user:word@${dead}`, HTTP_PROXY: `http://${dead}` };
+    const said = await prepare(folder, { ...proxies, npm_config_fetch_retries: undefined });
+    expectSentences(said, {
+      code: 3,
+      what: new RegExp(
+        `^The packages could not be installed: .* reached through the proxy ${dead} that HTTPS_PROXY names\\.$`,
+      ),
+      next: /^Correct HTTPS_PROXY, or unset it/,
+    });
+    expect(Date.now() - began).toBeLessThan(50_000);
+    const [first, ...others] = said.stderr.trimEnd().split('\n');
+    expect(first).toMatch(/^installing packages/);
+    expect(others).toHaveLength(3);
+    expect(existsSync(join(folder, 'node_modules.lock'))).toBe(false);
+  });
+
+  test('where there is no npm', async () => {
+    const folder = clone();
+    expectSentences(await prepare(folder, { PATH: pathOf('prepare-without-npm', 'sh', 'env') }), {
+      code: 1,
+      what: /^The packages could not be installed: there is no npm on the PATH of this machine\.$/,
+      next: /^Install npm, then/,
+    });
   });
 });
 
