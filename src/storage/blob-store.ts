@@ -13,7 +13,7 @@ export interface BlobInfo {
   readonly size: number;
 }
 
-/** A content that was received and is durable, and not yet at its address: kept, or discarded. */
+/** A content that was received and is not yet at its address: kept, or discarded. */
 export interface StagedBlob extends BlobInfo {
   /** A file with the content, until it is kept or discarded. */
   readonly file: string;
@@ -22,26 +22,82 @@ export interface StagedBlob extends BlobInfo {
   discard(): Promise<void>;
 }
 
+/** Receives a content of a batch; it is durable when the batch is. */
+export type Stage = (content: AsyncIterable<Buffer>) => Promise<StagedBlob>;
+
+/** A large content that can be read from any position on. */
+export interface SeekableContent {
+  readonly size: number;
+  /** What its source is like: another text means that it may hold something else. */
+  readonly stat: string;
+  from(position: number): AsyncIterable<Buffer>;
+}
+
+/** A part of a large content that is durable. `sha256` is of everything up to its end, so that each byte is hashed once. */
+export interface Part {
+  readonly sha256: Sha256;
+  readonly size: number;
+}
+
+/** The record of the parts of one content, which outlives the program; `source` is the `stat` of what they were read from. */
+export interface PartRecords {
+  /** In their order. */
+  list(): Promise<readonly (Part & { readonly source: string })[]>;
+  add(index: number, part: Part, source: string): Promise<void>;
+  forget(): Promise<void>;
+}
+
+/** What a content in parts is called among those of its owner, and where its parts are on record. */
+export interface PartsOf {
+  readonly owner: string;
+  readonly name: string;
+  readonly records: PartRecords;
+}
+
 /** A content that was taken from its address, so that it can still be put back. */
 export interface WithdrawnBlob {
   putBack(): Promise<void>;
   delete(): Promise<void>;
 }
 
+/** The same of many: those at whose address something was. */
+export interface WithdrawnBlobs extends WithdrawnBlob {
+  readonly contents: readonly Sha256[];
+}
+
 /**
- * Contents by their SHA-256. Whatever instant a program dies at, an address holds nothing or the whole content; what was staged or
- * withdrawn by a program that died is removed by `discardOf` its owner. All throw `storage_unreachable`, and `disk_full`.
+ * Contents by their SHA-256. Whatever instant a program dies or the power fails at, an address holds nothing or the whole content; what was
+ * staged or withdrawn by a program that died is removed by `discardOf` its owner. All throw `storage_unreachable`, and `disk_full`.
  */
 export interface BlobStore {
-  /** Receives a content. `owner` names whose work it is part of. */
+  /** Receives a content, durably. `owner` names whose work it is part of. */
   stage(content: AsyncIterable<Buffer>, owner: string): Promise<StagedBlob>;
-  /** The content, as it lies there: `checkBlob` and `verified` compare it with its address. Throws `BlobMissing`. */
+  /**
+   * Runs `receive`, which stages many small contents, several at a time, and has ended with all of them when it resolves; then makes them
+   * durable together. Should it throw, none of them stays staged.
+   */
+  stageMany<T>(owner: string, receive: (stage: Stage) => Promise<T>): Promise<T>;
+  /**
+   * Receives a large content part by part, each on record once it is durable. Parts that a program which died had on record are read from
+   * the store and not from the source, if the source is still like it was; otherwise they are dropped.
+   */
+  stageInParts(content: SeekableContent, parts: PartsOf): Promise<StagedBlob>;
+  /** `keep` of each, made durable together. Each may be kept again after a failure in the middle. */
+  keepMany(blobs: readonly StagedBlob[]): Promise<void>;
+  /** The content, as it lies there: `checkBlob` and `verified` compare it with its address. Throws `BlobMissing` and `BlobDamaged`. */
   open(sha256: Sha256): Promise<AsyncIterable<Buffer>>;
+  /** Whether a content lies at the address, damaged or not. */
   has(sha256: Sha256): Promise<boolean>;
   /** Undefined where there is nothing. */
   withdraw(sha256: Sha256, owner: string): Promise<WithdrawnBlob | undefined>;
-  /** Removes what the owner staged or withdrew and neither kept, put back nor deleted. */
+  /** The same of many, durably together: all of them, or none should it throw. */
+  withdrawMany(contents: readonly Sha256[], owner: string): Promise<WithdrawnBlobs>;
+  /** Removes what the owner staged or withdrew and neither kept, put back nor deleted; not its contents in parts. */
   discardOf(owner: string): Promise<void>;
+  /** Removes the contents in parts that the owner has not kept; their records are the caller's to forget. */
+  discardPartsOf(owner: string): Promise<void>;
+  /** Who has something staged, withdrawn or in parts. */
+  owners(): Promise<readonly string[]>;
   list(): AsyncIterable<BlobInfo>;
 }
 

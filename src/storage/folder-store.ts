@@ -1,7 +1,21 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, link, mkdir, open, opendir, readdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { type BlobInfo, BlobMissing, type BlobStore, isSha256, type Sha256, type StagedBlob } from './blob-store.js';
+import { type FileHandle, link, lstat, open, opendir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Failure } from '../base/failures.js';
+import {
+  BlobDamaged,
+  type BlobInfo,
+  BlobMissing,
+  type BlobStore,
+  isSha256,
+  type Sha256,
+  type Stage,
+  type StagedBlob,
+  type WithdrawnBlobs,
+} from './blob-store.js';
+import { makeFolder, synchronizeAll } from './folder/durable.js';
+import { codeOf, openRegular } from './folder/open-regular.js';
+import { writeInParts } from './folder/parts-file.js';
 import { storageFailure } from './storage-failure.js';
 
 /** In it lie contents that are not at their addresses: it is no address, and `list` leaves it out. */
@@ -15,91 +29,224 @@ export function createFolderStore(root: string): BlobStore {
   const staging = join(root, stagingFolder);
   const fanOf = (sha256: Sha256) => join(root, sha256.slice(0, 2));
   const fileOf = (sha256: Sha256) => join(fanOf(sha256), sha256);
-  const temporary = (owner: string) => join(staging, `${encodeURIComponent(owner)}~${randomUUID()}`);
+  /** The name of a withdrawn content also says which it is. */
+  const temporary = (owner: string, sha256 = '') => join(staging, `${prefixOf(owner)}${sha256}~${randomUUID()}`);
+  /** What else is due once a content is kept. */
+  const onceKept = new WeakMap<StagedBlob, () => Promise<void>>();
 
-  async function keep(from: string, sha256: Sha256): Promise<void> {
-    await makeFolder(fanOf(sha256));
-    await rename(from, fileOf(sha256));
-    await synchronize(fanOf(sha256));
+  async function keepMany(blobs: readonly StagedBlob[]): Promise<void> {
+    const fans = [...new Set(blobs.map(({ sha256 }) => fanOf(sha256)))];
+    for (const fan of fans) await makeFolder(fan);
+    for (const { file, sha256 } of blobs) await moveToAddress(file, fileOf(sha256));
+    await synchronizeAll(root, fans);
+    for (const blob of blobs) await onceKept.get(blob)?.();
+  }
+
+  /** `forget` is called when it is kept or discarded. */
+  function stagedBlob(file: string, { sha256, size }: BlobInfo, forget?: () => Promise<void>): StagedBlob {
+    const blob: StagedBlob = {
+      sha256,
+      size,
+      file,
+      keep: () => atStore(root, () => keepMany([blob])),
+      discard: () =>
+        atStore(root, async () => {
+          await rm(file, { force: true });
+          await forget?.();
+        }),
+    };
+    if (forget !== undefined) onceKept.set(blob, forget);
+    return blob;
+  }
+
+  /** Moves what lies at an address aside; false where nothing does. */
+  async function moveAside(sha256: Sha256, aside: string): Promise<boolean> {
+    try {
+      await rename(fileOf(sha256), aside);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return false;
+      throw error;
+    }
+  }
+
+  /** Another may have stored the content again meanwhile. */
+  async function linkBack(sha256: Sha256, aside: string): Promise<void> {
+    await link(aside, fileOf(sha256)).catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    });
+  }
+
+  async function withdrawMany(contents: readonly Sha256[], owner: string): Promise<WithdrawnBlobs> {
+    await makeFolder(staging);
+    const withdrawn = new Map<Sha256, string>();
+    const fans = () => [...new Set([...withdrawn.keys()].map(fanOf))];
+    const remove = async () => {
+      for (const aside of withdrawn.values()) await rm(aside, { force: true, recursive: true });
+    };
+    const putBack = async () => {
+      for (const [sha256, aside] of withdrawn) await linkBack(sha256, aside);
+      await synchronizeAll(root, fans());
+      await remove();
+    };
+    try {
+      for (const sha256 of contents) {
+        const aside = temporary(owner, sha256);
+        if (await moveAside(sha256, aside)) withdrawn.set(sha256, aside);
+      }
+      await synchronizeAll(root, fans());
+    } catch (error) {
+      await putBack();
+      throw error;
+    }
+    return {
+      contents: [...withdrawn.keys()],
+      putBack: () => atStore(root, putBack),
+      delete: () => atStore(root, remove),
+    };
   }
 
   return {
     stage: (content, owner) =>
-      atStore(root, async (): Promise<StagedBlob> => {
+      atStore(root, async () => {
         await makeFolder(staging);
         const file = temporary(owner);
         try {
-          const { sha256, size } = await write(file, content);
-          return {
-            sha256,
-            size,
-            file,
-            keep: () => atStore(root, () => keep(file, sha256)),
-            discard: () => atStore(root, () => rm(file, { force: true })),
-          };
+          return stagedBlob(file, await write(file, content, (handle) => handle.sync()));
         } catch (error) {
           await rm(file, { force: true }).catch(() => undefined);
           throw error;
         }
       }),
 
+    stageMany: (owner, receive) =>
+      atStore(root, async () => {
+        await makeFolder(staging);
+        const files = new Set<string>();
+        const received: Promise<StagedBlob>[] = [];
+        const stage: Stage = (content) => {
+          const file = temporary(owner);
+          files.add(file);
+          const blob = atStore(root, async () =>
+            stagedBlob(file, await write(file, content), async () => void files.delete(file)),
+          );
+          received.push(blob);
+          return blob;
+        };
+        try {
+          const result = await receive(stage);
+          await synchronizeAll(staging, [...files]);
+          return result;
+        } catch (error) {
+          await Promise.allSettled(received);
+          await Promise.allSettled([...files].map((file) => rm(file, { force: true })));
+          throw error;
+        }
+      }),
+
+    stageInParts: (content, { owner, name, records }) =>
+      atStore(root, async () => {
+        await makeFolder(staging);
+        const prefix = `${partsPrefix(owner)}${createHash('sha256').update(name).digest('hex')}~`;
+        const former = (await namesIn(staging)).filter((file) => file.startsWith(prefix));
+        const file = join(staging, `${prefix}${randomUUID()}`);
+        const received = await writeInParts(
+          file,
+          content,
+          records,
+          former.map((name) => join(staging, name)),
+        );
+        return stagedBlob(file, received, records.forget);
+      }),
+
+    keepMany: (blobs) => atStore(root, () => keepMany(blobs)),
+
     open: (sha256) =>
       atStore(root, async () => {
-        const handle = await open(fileOf(sha256)).catch((error: unknown) => {
+        const handle = await openRegular(fileOf(sha256)).catch((error: unknown) => {
           throw codeOf(error) === 'ENOENT' ? new BlobMissing(sha256) : error;
         });
+        if (handle === undefined) throw new BlobDamaged(sha256);
         return chunksOf(handle, root);
       }),
 
     has: (sha256) =>
       atStore(root, async () => {
-        const handle = await open(fileOf(sha256)).catch((error: unknown) => {
-          if (codeOf(error) === 'ENOENT') return undefined;
+        try {
+          return (await lstat(fileOf(sha256))).isFile();
+        } catch (error) {
+          if (codeOf(error) === 'ENOENT') return false;
           throw error;
-        });
-        await handle?.close();
-        return handle !== undefined;
+        }
       }),
 
     withdraw: (sha256, owner) =>
       atStore(root, async () => {
-        await makeFolder(staging);
-        const aside = temporary(owner);
-        try {
-          await rename(fileOf(sha256), aside);
-        } catch (error) {
-          if (codeOf(error) === 'ENOENT') return undefined;
-          throw error;
-        }
-        await synchronize(fanOf(sha256));
-        return {
-          putBack: () =>
-            atStore(root, async () => {
-              // Another may have stored the content again meanwhile.
-              await link(aside, fileOf(sha256)).catch((error: unknown) => {
-                if (codeOf(error) !== 'EEXIST') throw error;
-              });
-              await synchronize(fanOf(sha256));
-              await rm(aside, { force: true });
-            }),
-          delete: () => atStore(root, () => rm(aside, { force: true })),
-        };
+        const withdrawn = await withdrawMany([sha256], owner);
+        return withdrawn.contents.length === 0 ? undefined : withdrawn;
       }),
+
+    withdrawMany: (contents, owner) => atStore(root, () => withdrawMany(contents, owner)),
 
     discardOf: (owner) =>
       atStore(root, async () => {
-        const prefix = `${encodeURIComponent(owner)}~`;
+        const [all, parts] = [prefixOf(owner), partsPrefix(owner)];
         for (const name of await namesIn(staging)) {
-          if (name.startsWith(prefix)) await rm(join(staging, name), { force: true });
+          if (name.startsWith(all) && !name.startsWith(parts))
+            await rm(join(staging, name), { force: true, recursive: true });
         }
       }),
+
+    discardPartsOf: (owner) =>
+      atStore(root, async () => {
+        const parts = partsPrefix(owner);
+        for (const name of await namesIn(staging))
+          if (name.startsWith(parts)) await rm(join(staging, name), { force: true });
+      }),
+
+    owners: () =>
+      atStore(root, async () => [
+        ...new Set((await namesIn(staging)).map((name) => decodeURIComponent(name.slice(0, name.indexOf('~'))))),
+      ]),
 
     list: () => listed(root),
   };
 }
 
-/** Writes a new file of its user's own, and has it on the disk. */
-async function write(file: string, content: AsyncIterable<Buffer>): Promise<BlobInfo> {
+/** What the names of an owner's temporary files begin with. */
+function prefixOf(owner: string): string {
+  return `${encodeURIComponent(owner).replaceAll('~', '%7E')}~`;
+}
+
+function partsPrefix(owner: string): string {
+  return `${prefixOf(owner)}parts~`;
+}
+
+/** What was staged before an attempt that was replaced by another one is not there any more, though its content may be at its address. */
+async function moveToAddress(file: string, address: string): Promise<void> {
+  try {
+    await rename(file, address);
+  } catch (error) {
+    if (codeOf(error) === 'EISDIR') {
+      // A folder holds no content, and nothing else replaces one.
+      await rm(address, { recursive: true, force: true });
+      await rename(file, address);
+    } else if (codeOf(error) === 'ENOENT') {
+      const isKept = await lstat(address).then(
+        (found) => found.isFile(),
+        () => false,
+      );
+      if (!isKept) throw new Failure('claim_lost', 'What this step staged was removed from the store meanwhile.');
+    } else throw error;
+  }
+}
+
+/** Writes a new file of its user's own. */
+async function write(
+  file: string,
+  content: AsyncIterable<Buffer>,
+  finish: (handle: FileHandle) => Promise<void> = async () => undefined,
+): Promise<BlobInfo> {
   const hash = createHash('sha256');
   let size = 0;
   const handle = await open(file, 'wx', 0o640);
@@ -109,7 +256,7 @@ async function write(file: string, content: AsyncIterable<Buffer>): Promise<Blob
       size += chunk.length;
       await handle.writeFile(chunk);
     }
-    await handle.sync();
+    await finish(handle);
   } finally {
     await handle.close();
   }
@@ -148,22 +295,6 @@ async function* listed(root: string): AsyncGenerator<BlobInfo> {
   }
 }
 
-/** Makes a folder of the store where it is missing; the entries of all that were made are on the disk before anything is put into it. */
-async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true, mode: 0o750 });
-  if (first === undefined) return;
-  for (let made = folder; made.length >= first.length; made = dirname(made)) await synchronize(dirname(made));
-}
-
-async function synchronize(folder: string): Promise<void> {
-  const handle = await open(folder);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 async function namesIn(folder: string): Promise<readonly string[]> {
   return readdir(folder).catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return [];
@@ -177,8 +308,4 @@ async function atStore<T>(root: string, work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw storageFailure(error, root);
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -1,7 +1,8 @@
-import { constants } from 'node:fs';
+import { type BigIntStats, constants } from 'node:fs';
 import { access, type FileHandle, open, opendir, readlink, realpath } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../base/failures.js';
+import type { SeekableContent } from './blob-store.js';
 
 /** A folder of legacy's, of whose paths nothing is trusted. */
 export interface LegacyFolder {
@@ -19,6 +20,11 @@ export interface UnreadablePath {
 /** What a file was like when it was read: another text means that it may hold something else. */
 export type StatText = string;
 
+/** A file that is open for reading, from its beginning or from any position on. */
+export interface OpenFile extends AsyncIterable<Buffer>, SeekableContent {
+  readonly stat: StatText;
+}
+
 const tries = 3;
 const pauseMillis = 50;
 
@@ -31,7 +37,7 @@ const pauseMillis = 50;
 export async function readInside<T>(
   folder: LegacyFolder,
   path: string,
-  read: (content: AsyncIterable<Buffer>) => Promise<T>,
+  read: (file: OpenFile) => Promise<T>,
   discard: (value: T) => Promise<void> = async () => undefined,
 ): Promise<{ readonly kind: 'read'; readonly value: T; readonly stat: StatText } | UnreadablePath> {
   for (let attempt = 1; attempt <= tries; attempt++) {
@@ -40,8 +46,9 @@ export async function readInside<T>(
     if (!('handle' in opened)) return opened;
     const { handle } = opened;
     try {
-      const before = await statText(handle);
-      const value = await read(chunksOf(folder, handle));
+      const file = await openFile(folder, handle);
+      const before = file.stat;
+      const value = await read(file);
       const [after, again] = [await statText(handle), await statInside(folder, path)];
       if (before === after && before === again) return { kind: 'read', value, stat: before };
       await discard(value);
@@ -150,12 +157,28 @@ function codeOf(error: unknown): string {
 }
 
 async function statText(handle: FileHandle): Promise<StatText> {
-  const { dev, ino, size, mtimeNs, ctimeNs } = await handle.stat({ bigint: true });
+  return textOf(await handle.stat({ bigint: true }));
+}
+
+function textOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): StatText {
   return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
 }
 
-async function* chunksOf(folder: LegacyFolder, handle: FileHandle): AsyncGenerator<Buffer> {
-  for (let position = 0; ; ) {
+async function openFile(folder: LegacyFolder, handle: FileHandle): Promise<OpenFile> {
+  const found = await handle.stat({ bigint: true });
+  const size = Number(found.size);
+  const from = (position: number) => chunksOf(folder, handle, position, size);
+  return { size, stat: textOf(found), from, [Symbol.asyncIterator]: () => from(0) };
+}
+
+/** Ends behind the size at which the file was opened: one that grows without end is one that changes. */
+async function* chunksOf(
+  folder: LegacyFolder,
+  handle: FileHandle,
+  start: number,
+  size: number,
+): AsyncGenerator<Buffer> {
+  for (let position = start; position <= size; ) {
     const { bytesRead, buffer } = await handle
       .read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, position)
       .catch((error: unknown) => {

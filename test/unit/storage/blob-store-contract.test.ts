@@ -1,0 +1,164 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type BlobStore, type SeekableContent, type Sha256, verified } from '../../../src/storage/blob-store.js';
+import { createFolderStore } from '../../../src/storage/folder-store.js';
+import { PartRecordsHere } from '../../support/part-records.js';
+
+/** What every implementation of the store promises. */
+interface Implementation {
+  /** A new store, and how many things lie in it at all, staged ones included. */
+  create(): { readonly store: BlobStore; entries(): number; remove(): void };
+}
+
+const implementations: Readonly<Record<string, Implementation>> = {
+  folder: {
+    create() {
+      const root = mkdtempSync(join(tmpdir(), 'cubeshift-store-'));
+      return {
+        store: createFolderStore(root),
+        entries: () => readdirSync(root, { recursive: true, withFileTypes: true }).filter((one) => one.isFile()).length,
+        remove: () => rmSync(root, { recursive: true }),
+      };
+    },
+  },
+};
+
+const sumOf = (content: string | Buffer): Sha256 => createHash('sha256').update(content).digest('hex');
+
+async function* chunks(...texts: readonly string[]): AsyncGenerator<Buffer> {
+  for (const text of texts) yield Buffer.from(text);
+}
+
+describe.each(Object.entries(implementations))('the %s store', (_, { create }) => {
+  let here: ReturnType<Implementation['create']>;
+  let store: BlobStore;
+
+  beforeEach(() => {
+    here = create();
+    store = here.store;
+  });
+  afterEach(() => here.remove());
+
+  const read = async (sha256: Sha256) => {
+    const found: Buffer[] = [];
+    for await (const chunk of verified(store, sha256)) found.push(chunk);
+    return Buffer.concat(found);
+  };
+  const put = async (text: string) => (await store.stage(chunks(text), 'test')).keep();
+
+  describe('many at a time', () => {
+    const texts = Array.from({ length: 40 }, (_, index) => `content ${index % 30}`);
+
+    test('a batch is staged and kept, equal contents too', async () => {
+      const blobs = await store.stageMany('batch', (stage) => Promise.all(texts.map((text) => stage(chunks(text)))));
+      expect(blobs.map(({ sha256 }) => sha256)).toEqual(texts.map(sumOf));
+      expect(await store.has(sumOf('content 0'))).toBe(false);
+      await store.keepMany(blobs);
+      for (const text of texts) expect((await read(sumOf(text))).toString()).toBe(text);
+      expect(here.entries()).toBe(30);
+      await store.keepMany(blobs);
+      expect(await store.owners()).toEqual([]);
+    });
+
+    test('nothing stays staged of a batch that fails, nor of what is discarded in it', async () => {
+      await expect(
+        store.stageMany('batch', (stage) =>
+          Promise.all(
+            texts.map((text, index) => (index === 7 ? Promise.reject(new Error('cut off')) : stage(chunks(text)))),
+          ),
+        ),
+      ).rejects.toThrow('cut off');
+      await store.stageMany('batch', async (stage) => (await stage(chunks('one'))).discard());
+      expect(here.entries()).toBe(0);
+    });
+
+    test('a batch is withdrawn, put back, and deleted', async () => {
+      for (const text of texts.slice(0, 30)) await put(text);
+      const all = [...texts.slice(0, 30).map(sumOf), sumOf('another')];
+      const withdrawn = await store.withdrawMany(all, 'undo');
+      expect(withdrawn.contents).toEqual(all.slice(0, 30));
+      for (const sha256 of all) expect(await store.has(sha256)).toBe(false);
+      await put('content 0');
+      await withdrawn.putBack();
+      expect((await read(sumOf('content 29'))).toString()).toBe('content 29');
+      expect(here.entries()).toBe(30);
+      await (await store.withdrawMany(all, 'undo')).delete();
+      expect(here.entries()).toBe(0);
+    });
+
+    test('the owners of what is left are known, and each is removed apart', async () => {
+      await store.stageMany('a/1', (stage) => stage(chunks('one')));
+      await store.stage(chunks('two'), 'a/1~late');
+      expect([...(await store.owners())].sort()).toEqual(['a/1', 'a/1~late']);
+      await store.discardOf('a/1');
+      expect(await store.owners()).toEqual(['a/1~late']);
+    });
+  });
+
+  describe('in parts', () => {
+    const content = Buffer.alloc(150 * 1024 * 1024, 'paperwork ');
+    const sum = sumOf(content);
+    let positions: number[];
+    const source = (stat: string, bytes = content, end = bytes.length): SeekableContent => ({
+      size: bytes.length,
+      stat,
+      async *from(position) {
+        positions.push(position);
+        for (let at = position; at < bytes.length; at += 1024 * 1024) {
+          if (at >= end) throw new Error('cut off');
+          yield bytes.subarray(at, at + 1024 * 1024);
+        }
+      },
+    });
+    let records: PartRecordsHere;
+    const parts = () => ({ owner: 'lane', name: '5', records });
+
+    beforeEach(() => {
+      positions = [];
+      records = new PartRecordsHere();
+    });
+
+    test('an attempt after a crash goes on behind the last part on record', async () => {
+      await expect(store.stageInParts(source('same', content, 140 * 1024 * 1024), parts())).rejects.toThrow('cut off');
+      await store.discardOf('lane');
+      const blob = await store.stageInParts(source('same'), parts());
+      expect(positions).toEqual([0, 128 * 1024 * 1024]);
+      expect(blob).toMatchObject({ sha256: sum, size: content.length });
+      await blob.keep();
+      expect(sumOf(await read(sum))).toBe(sum);
+      expect([records.parts, here.entries(), await store.owners()]).toEqual([[], 1, []]);
+    });
+
+    test('parts of a source that is another by now are dropped', async () => {
+      await expect(store.stageInParts(source('before', content, 140 * 1024 * 1024), parts())).rejects.toThrow(
+        'cut off',
+      );
+      const other = Buffer.alloc(content.length, 'other ');
+      const blob = await store.stageInParts(source('after', other), parts());
+      expect(positions).toEqual([0, 0]);
+      await blob.discard();
+      expect([blob.sha256, records.parts, here.entries()]).toEqual([sumOf(other), [], 0]);
+    });
+
+    test('a part that cannot be put on record fails, and is received again', async () => {
+      records.failAt = 1;
+      await expect(store.stageInParts(source('same'), parts())).rejects.toThrow('not reachable');
+      records.failAt = undefined;
+      await (await store.stageInParts(source('same'), parts())).keep();
+      expect(positions).toEqual([0, 64 * 1024 * 1024]);
+      expect(sumOf(await read(sum))).toBe(sum);
+    });
+
+    test('parts are left until their owner’s are discarded', async () => {
+      await expect(store.stageInParts(source('same', content, 70 * 1024 * 1024), parts())).rejects.toThrow('cut off');
+      expect(await store.owners()).toEqual(['lane']);
+      await store.discardPartsOf('lane');
+      expect(here.entries()).toBe(0);
+      await (await store.stageInParts(source('same'), parts())).keep();
+      expect(positions).toEqual([0, 0]);
+    });
+  });
+});
