@@ -41,11 +41,11 @@ export async function recordBlobs(
      on conflict (sha256) do nothing`,
     [contents.map(({ sha256 }) => sha256), contents.map(({ size }) => size), storedBy],
   );
-  // What was damaged has been stored anew.
-  await client.query('update storage.checks set damage = null where sha256 = any ($1)', [
-    contents.map(({ sha256 }) => sha256),
-  ]);
-  await client.query('delete from storage.intended where owner = $1', [owner]);
+  const addresses = contents.map(({ sha256 }) => sha256);
+  // Stored anew: what a verification found of it before no longer holds, and only the next one says that it is whole.
+  await client.query('delete from storage.checks where damage is not null and sha256 = any ($1)', [addresses]);
+  // What an earlier attempt intended besides stays on record, for the release that follows.
+  await client.query('delete from storage.intended where owner = $1 and sha256 = any ($2)', [owner, addresses]);
 }
 
 /**

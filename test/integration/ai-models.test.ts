@@ -165,14 +165,96 @@ describe('without the comparison', () => {
     await takenBack(run);
   });
 
+  test('damage in a version that legacy has replaced is mended: the version leaves, and its file with it', async () => {
+    await fillModels(databases.legacy, [modelNamed('sound')]);
+    const run = await moved();
+    await replaceInLegacy();
+    expect(await run.verify()).toBe(false);
+    await run.repair(withoutComparison);
+    expect(await run.verify()).toBe(true);
+    damage(sumOf('sound'));
+    expect(await run.verify()).toBe(false);
+    expect(await run.mismatches()).toEqual([`${idOf('sound')} artifact`]);
+    await run.repair(withoutComparison);
+    expect(await run.verify()).toBe(true);
+    expect(await counts()).toMatchObject({ versions: 1, blobs: 1, intended: 0 });
+    expect(stored()).toEqual([sumOf('tumour-forest')]);
+    await takenBack(run);
+  });
+
+  test('what a killed attempt stored of a file that legacy replaced then leaves the store', async () => {
+    await fillModels(databases.legacy, [modelNamed('sound')]);
+    const run = await start();
+    await run.copy();
+    const keeping: Assets = { ...(deps.assets ?? expect.fail('no assets')) };
+    const killed = {
+      ...deps,
+      assets: {
+        ...keeping,
+        // A killed worker discards nothing.
+        store: () => {
+          const store = keeping.store();
+          return {
+            ...store,
+            stage: async (content: AsyncIterable<Buffer>, owner: string) => ({
+              ...(await store.stage(content, owner)),
+              discard: async () => undefined,
+            }),
+          };
+        },
+      },
+      reach: (reached: CrashPoint) => {
+        if (reached === 'after-artifact-stored') throw new Error('ended here');
+      },
+    };
+    await expect(run.with(killed).makeStep(idOf('sound'), 'import')).rejects.toThrow();
+    expect(stored()).toEqual([sumOf('sound')]);
+    await replaceInLegacy();
+    await run.makeStep(idOf('sound'), 'import');
+    expect(stored()).toEqual([sumOf('tumour-forest')]);
+    expect(await counts()).toMatchObject({ blobs: 1, intended: 0 });
+    await takenBack(run);
+  });
+
+  test('a version that a person activates while the verification compares was not predicted, and is named', async () => {
+    await fillModels(databases.legacy, [modelNamed('sound'), modelNamed('tumour-forest')]);
+    const run = await start();
+    await run.copy();
+    await databases.cube.query(
+      `insert into ai.model_versions (model_id, version, form, sha256, source_sha256, state, comparison)
+       values ($1, '0.9.0', 'float', $2, $2, 'retired', '{"decision":"activate"}')`,
+      [idOf('sound'), sumOf('tumour-forest')],
+    );
+    await run.moveItems(withoutComparison);
+    expect(await run.verify()).toBe(true);
+    const older = String(await idOfVersion('0.9.0'));
+    const activating: Databases = {
+      ...opened,
+      // Legacy is read once every active version has predicted.
+      legacy: new Proxy(opened.legacy, {
+        get: (pool, name) => {
+          if (name !== 'connect') return Reflect.get(pool, name, pool);
+          return async () => {
+            await inTransaction(databases.cube, (client) => activateVersion(client, 'sound', older));
+            return pool.connect();
+          };
+        },
+      }),
+    };
+    expect(await run.with({ ...deps, databases: activating }).verify()).toBe(false);
+    const found = await databases.cube.query(
+      'select field, target_value from ledger.mismatches where verification_id = (select max(id) from ledger.verifications)',
+    );
+    expect(found.rows).toEqual([{ field: 'active_version', target_value: 'not predicted' }]);
+    expect(await run.verify()).toBe(true);
+    await databases.cube.query("delete from ai.model_versions where version = '0.9.0'");
+    await takenBack(run);
+  });
+
   test('a model that legacy replaces is another version, and a rollback takes both back', async () => {
     await fillModels(databases.legacy, [modelNamed('sound')]);
     const run = await moved();
-    const { sha256, artifact_path, input_schema, metrics } = modelNamed('tumour-forest').row;
-    await databases.legacy.query(
-      'update ai_models set version = $1, sha256 = $2, artifact_path = $3, input_schema = $4, metrics = $5',
-      ['2.0.0', sha256, artifact_path, JSON.stringify(input_schema), JSON.stringify(metrics)],
-    );
+    await replaceInLegacy();
     expect(await run.verify()).toBe(false);
     await run.repair(withoutComparison);
     expect(await run.verify()).toBe(true);
@@ -408,6 +490,15 @@ async function takenBack(run: ModelsRun): Promise<void> {
   expect(await run.rollBack()).toEqual([]);
   expect(await counts()).toEqual(nothing);
   expect(stored()).toEqual([]);
+}
+
+/** Legacy's only model is another file from now on. */
+async function replaceInLegacy(): Promise<void> {
+  const { sha256, artifact_path, input_schema, metrics } = modelNamed('tumour-forest').row;
+  await databases.legacy.query(
+    'update ai_models set version = $1, sha256 = $2, artifact_path = $3, input_schema = $4, metrics = $5',
+    ['2.0.0', sha256, artifact_path, JSON.stringify(input_schema), JSON.stringify(metrics)],
+  );
 }
 
 async function idOfVersion(version: string): Promise<number> {

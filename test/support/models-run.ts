@@ -98,7 +98,7 @@ export class ModelsRun {
 
   /** Repairs what the last verification found, and takes the models through their steps again. */
   async repair(steps?: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    await this.perform(this.steps.repairRows, await this.enter('verifying'), this.options);
+    await this.perform(this.steps.repairRows, await this.enter('verifying', 'running', 'repair'), this.options);
     return this.moveItems(steps);
   }
 
@@ -124,9 +124,14 @@ export class ModelsRun {
     await this.perform(this.steps.finalize, await this.enter('done'));
   }
 
-  async enter(stage: MigrationStage, status: MigrationStatus = 'running'): Promise<RunReference> {
+  async enter(
+    stage: MigrationStage,
+    status: MigrationStatus = 'running',
+    /** The command that is carried out: each of them is another operation. */
+    what = 'step',
+  ): Promise<RunReference> {
     const sequence = ++this.state.sequence;
-    const state = { stage, status, runId: 'r', by: 'test', what: 'step', settles: false, sequence };
+    const state = { stage, status, runId: 'r', by: 'test', what, settles: false, sequence };
     await recordRunState(this.deps.databases.cube, this.id, state);
     return this.reference;
   }

@@ -25,6 +25,10 @@ const [id, name, createdAt, version, framework, artifactPath, sha256, inputSchem
 /** What a field says of which nothing is wrong. */
 const whole = 'whole';
 
+/** SQL of the newest verification of models: what an earlier one found says nothing of now. */
+const newestVerification = `(select max(verifications.id) from ledger.verifications
+  join ledger.migrations on migrations.id = migration_id where kind = 'ai-models')`;
+
 /** SQL of a column of the version that a run imported last: what is active may be an older one, by a person's decision, or its int8 form. */
 function ofVersion(column: string): string {
   return `(select version.${column} from ai.model_versions as version
@@ -86,23 +90,25 @@ export const aiModelsMapping: RowMapping = {
 function artifactOfTarget(): string {
   return `coalesce((
     select string_agg(distinct content.damage, ', ' order by content.damage) from (
-      select coalesce(checked.damage, case when checked.sha256 is null or stored.sha256 is null then 'not stored' end) as damage
+      select case when stored.sha256 is null then 'not stored' when checked.sha256 is null then 'not read' else checked.damage end as damage
         from ai.model_versions as version
        cross join lateral (
          select version.sha256 as named
          union all
          select value from jsonb_each_text(case when jsonb_typeof(version.files) = 'object' then version.files else '{}' end)) as named
         left join storage.blobs as stored on stored.sha256 = named.named
-        left join storage.checks as checked on checked.sha256 = named.named
+        left join storage.checks as checked on checked.sha256 = named.named and checked.verification_id = ${newestVerification}
        where version.model_id = models.id) as content
      where content.damage is not null), '${whole}')`;
 }
 
-/** One version is active, the model names it, and the verification had it predict. */
+/** One version is active, the model names it, and the verification had it predict: not one that a person activated since. */
 function activeOfTarget(): string {
   return `coalesce((
-    select coalesce(predicted.failure, '${whole}') from ai.model_versions as version
-      left join ai.smoke_predictions as predicted on predicted.version_id = version.id
+    select case when predicted.version_id is null then 'not predicted' else coalesce(predicted.failure, '${whole}') end
+      from ai.model_versions as version
+      left join ai.smoke_predictions as predicted
+        on predicted.version_id = version.id and predicted.verification_id = ${newestVerification}
      where version.id = models.active_version_id and version.model_id = models.id and version.state = 'active'), 'none')`;
 }
 

@@ -37,12 +37,15 @@ export async function importModel(claim: ItemClaim, step: StepContext): Promise<
   return { kind: 'done' };
 }
 
-/** Puts staged files at their addresses, and then on record what refers to them: `put`, in the transaction that records the files. */
+/**
+ * Puts staged files at their addresses, and then on record what refers to them: `put`, in the transaction that records the files. It
+ * returns the contents to which nothing of it refers any more; they leave the store where nothing else does.
+ */
 export async function storeArtifact(
   claim: ItemClaim,
   step: StepContext,
   artifact: StagedArtifact,
-  put: (client: pg.ClientBase) => Promise<void>,
+  put: (client: pg.ClientBase) => Promise<readonly Sha256[]>,
 ): Promise<void> {
   const { cube } = step.databases;
   const { store, owner } = stageContext(claim, step);
@@ -58,7 +61,8 @@ export async function storeArtifact(
     step.reach('after-artifact-stored');
     await confirmed(cube, claim, async (client) => {
       await recordBlobs(client, store, staged, { owner, storedBy });
-      await put(client);
+      // On record as intended, they are found by the release below, by that of another attempt, or by the undo.
+      await intendBlobs(client, owner, await put(client));
       step.reach('before-version-commit');
     });
   } catch (error) {
@@ -69,6 +73,12 @@ export async function storeArtifact(
     throw error;
   }
   step.reach('after-version-commit');
+  await atSide('cube', () =>
+    releaseBlobs(cube, store, { owner, storedBy }, async (client) => {
+      await confirmItem(client, claim);
+      return [];
+    }),
+  );
 }
 
 /** Takes the versions out that runs imported and that are not accepted yet, and the files that nothing else refers to. */
@@ -96,14 +106,17 @@ export function confirmed(
   );
 }
 
-/** The newest version of the form stays where it is this one; else a new one is put behind it. */
+/**
+ * The newest version of the form stays where it is this one; else a new one is put behind it. Older ones whose files are damaged are
+ * deleted: legacy no longer has these. Returns the contents that they referred to.
+ */
 export async function putVersion(
   client: pg.ClientBase,
   { migrationId }: ItemClaim,
   row: LegacyModelRow,
   { graph, files }: StagedArtifact,
   form: VersionForm,
-): Promise<void> {
+): Promise<readonly Sha256[]> {
   const named = (partOf: (file: StagedFile) => string) =>
     JSON.stringify(Object.fromEntries([...files].map(([name, file]) => [name, partOf(file)])));
   const fields = [
@@ -126,22 +139,27 @@ export async function putVersion(
         and framework is not distinct from $6 and input_schema is not distinct from $7::jsonb and metrics is not distinct from $8::jsonb`,
     fields,
   );
-  if (known.rowCount === 1) return;
-  await deleteVersions(client, String(row.id), unsound);
+  if (known.rowCount === 1)
+    return deleteVersions(client, String(row.id), `${unsound} and state <> 'active' and ${isOlder}`);
+  const contents = await deleteVersions(client, String(row.id), unsound);
   await client.query(
     `insert into ai.model_versions
        (model_id, version, sha256, source_sha256, files, framework, input_schema, metrics, file_stats, imported_by, form, state, imported_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'imported', now())`,
     fields,
   );
+  return contents;
 }
 
+/** SQL of a version that is not the newest of its form. */
+const isOlder = `exists (select from ai.model_versions as newer
+  where newer.model_id = version.model_id and newer.form = version.form and newer.id > version.id)`;
+
 /** SQL of a version of which the last verification found a file damaged, or that names one that is not stored. */
-const unsound = `(exists (
-    select from storage.checks
-     where damage is not null
-       and (checks.sha256 = version.sha256 or checks.sha256 in (select value from jsonb_each_text(coalesce(version.files, '{}')))))
-  or not exists (select from storage.blobs where blobs.sha256 = version.sha256))`;
+const unsound = `exists (
+  select from (select version.sha256 union all select value from jsonb_each_text(coalesce(version.files, '{}'))) as named
+   where exists (select from storage.checks where checks.sha256 = named.sha256 and damage is not null)
+      or not exists (select from storage.blobs where blobs.sha256 = named.sha256))`;
 
 /** Deletes the versions of a model that are not accepted yet and for which `which`, SQL, holds; returns the contents that they referred to. */
 export async function deleteVersions(
