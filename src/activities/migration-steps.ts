@@ -2,7 +2,7 @@ import type { MigrationKind } from '../domain/catalog.js';
 import type { MigrationOptions } from '../domain/migration/options.js';
 import type { RejectSelection } from '../domain/migration/reject-selection.js';
 import type { RunReference } from '../domain/migration/run-reference.js';
-import type { CopyLane, Finished, Kind, LaneRound, VerifyRound } from '../kinds/kind.js';
+import type { CopyLane, Finished, Kind, LaneRound, Passed, VerifyRound } from '../kinds/kind.js';
 import { atSide } from '../postgres/databases.js';
 import { recordEstimate, recordUnmapped } from '../postgres/ledger/run-state.js';
 import { recordEvidence } from '../postgres/ledger/verifications.js';
@@ -48,6 +48,10 @@ export function createMigrationSteps(deps: ActivityDependencies, registry: Reado
         await atSide('cube', () => recordEvidence(cube, run, verificationId, section));
         return round;
       }),
+
+    /** Moves again what legacy has changed since the last pass. */
+    passOverChanges: (run: RunReference, options: MigrationOptions): Promise<Passed> =>
+      byKind(run, (kind, step) => kind.pass(run, options, step)),
 
     /** Makes the target equal to the source where the last verification found it different. */
     repairRows: (run: RunReference, options: MigrationOptions): Promise<Finished> =>

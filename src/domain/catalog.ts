@@ -74,6 +74,8 @@ export interface KindEntry {
   readonly plan: Plan;
   /** Users do not write its rows: its cube reads them in legacy alone. */
   readonly readOnly?: true;
+  /** What legacy has changed since the rows were moved is moved again before each verification. */
+  readonly passes?: true;
   /** Legacy's names of the tables. The first is the main one; parents come before their children. */
   readonly tables: readonly { readonly name: string; readonly parent?: string }[];
   /** The reasons for which a row is not moved, in the order in which they are checked, each with what a person does about it. */
@@ -115,6 +117,7 @@ export const catalog = {
     cube: 'ai-cube',
     plan: 'items',
     readOnly: true,
+    passes: true,
     tables: [{ name: 'ai_models' }],
     rejectReasons: {
       framework_unsupported:

@@ -58,6 +58,11 @@ export interface Finished {
   readonly finished: boolean;
 }
 
+export interface Passed extends Finished {
+  /** In how many ranges legacy had changed something that the newest verification may have seen and the pass before it had not. */
+  readonly changedRanges: number;
+}
+
 /**
  * What a kind of migration knows of its own: one implementation a kind, in `src/kinds/<kind>/kind.ts`. Every method may be
  * killed at any instruction and called again: it reads the ledger and goes on. One that comes late, when its run has gone on,
@@ -73,6 +78,11 @@ export interface Kind {
   copy(lane: CopyLane, step: StepContext): Promise<LaneRound>;
   /** Compares rows, references and artifacts from where the verification is, and concludes it once all were compared. */
   verify(run: RunReference, verificationId: string, step: StepContext): Promise<VerifyRound>;
+  /**
+   * Moves again what legacy has changed since the last pass. What only the cube changed stays as it is: a verification finds it, and a
+   * repair mends it.
+   */
+  pass(run: RunReference, options: MigrationOptions, step: StepContext): Promise<Passed>;
   /** Makes the cube equal to legacy where the last verification found a difference. */
   repair(run: RunReference, options: MigrationOptions, step: StepContext): Promise<Finished>;
   /** Tries the selected rejects again that are not in the cube. */

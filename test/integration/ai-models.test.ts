@@ -256,7 +256,7 @@ describe('without the comparison', () => {
     const run = await moved();
     await replaceInLegacy();
     expect(await run.verify()).toBe(false);
-    await run.repair(withoutComparison);
+    await run.pass(withoutComparison);
     expect(await run.verify()).toBe(true);
     const versions = await databases.cube.query(
       'select version, state, id = (select active_version_id from ai.models) as active from ai.model_versions order by id',
@@ -266,6 +266,21 @@ describe('without the comparison', () => {
       { version: '2.0.0', state: 'active', active: true },
     ]);
     expect((await readModel(databases.cube, 'sound')).former_version_id).toBe(await idOfVersion('1.0.0'));
+    await takenBack(run);
+  });
+
+  test('a pass moves what legacy changed, and leaves what only the cube changed to a repair', async () => {
+    await fillModels(databases.legacy, [modelNamed('sound'), modelNamed('tumour-forest')]);
+    const run = await moved();
+    await run.pass(withoutComparison);
+    expect(await run.verify()).toBe(true);
+    damage(sumOf('sound'));
+    await databases.legacy.query("delete from ai_models where name = 'tumour-forest'");
+    await run.pass(withoutComparison);
+    expect(await run.verify()).toBe(false);
+    expect(await run.mismatches()).toEqual([`${idOf('sound')} active_version`, `${idOf('sound')} artifact`]);
+    await run.repair(withoutComparison);
+    expect(await run.verify()).toBe(true);
     await takenBack(run);
   });
 

@@ -77,6 +77,12 @@ export class ModelsRun {
     return this.perform(this.items.undoItem, this.reference, { table: 'ai_models', id: String(id) });
   }
 
+  /** Moves again what legacy has changed, and takes these models through their steps. */
+  async pass(steps?: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    await this.perform(this.steps.passOverChanges, await this.enter('verifying'), this.options);
+    return this.moveItems(steps);
+  }
+
   /** Verifies as the plan does; true for clean. */
   async verify(): Promise<boolean> {
     const run = await this.enter('verifying');

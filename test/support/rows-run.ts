@@ -5,6 +5,7 @@ import { noItems } from '../../src/kinds/items-of-rows.js';
 import { concludeVerification } from '../../src/kinds/rows/compare/conclude.js';
 import { type VerifyOutcome, verifyTables } from '../../src/kinds/rows/compare/verify.js';
 import { runCopyLane } from '../../src/kinds/rows/copy/copy-lane.js';
+import { passTables } from '../../src/kinds/rows/pass/pass-table.js';
 import { removeMovedRows } from '../../src/kinds/rows/remove/remove-rows.js';
 import { type RepairContext, repairTables } from '../../src/kinds/rows/repair/repair.js';
 import { retryRejects } from '../../src/kinds/rows/repair/retry-rejects.js';
@@ -12,6 +13,7 @@ import type { RowMapping, RowTables } from '../../src/kinds/rows/row-mapping.js'
 import { sajuRecordsMapping } from '../../src/kinds/saju-records/mapping.js';
 import { type Databases, openDatabases } from '../../src/postgres/databases.js';
 import { claimOperation, type OperationClaim } from '../../src/postgres/ledger/operations.js';
+import { rangesChangedSinceVerification } from '../../src/postgres/ledger/passed-ranges.js';
 import { claimSessionName } from '../../src/postgres/ledger/ranges.js';
 import { recordStart } from '../../src/postgres/ledger/runs.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
@@ -168,6 +170,12 @@ export class RowsRun {
       signal,
       onRange,
     });
+  }
+
+  /** Moves again what legacy has changed; returns in how many ranges since the newest verification began. */
+  async pass(reach: ReachCrashPoint = () => undefined): Promise<number> {
+    await this.withWriter((claim, writer) => passTables({ ...this.repairContext(claim), reach }, writer));
+    return rangesChangedSinceVerification(this.databases.cube, this.id);
   }
 
   async repair(reach: ReachCrashPoint = () => undefined): Promise<void> {

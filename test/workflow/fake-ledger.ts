@@ -59,6 +59,7 @@ export class FakeLedger {
     countRejects: async () => ({ open: 0, unresolved: 0, topReasons: [] }),
     startVerification: async () => `verification-${++this.verifications}`,
     verifyRows: async () => clean,
+    passOverChanges: async () => ({ finished: true, changedRanges: 0 }),
     acceptRejects: async () => 1,
     retryRejects: async () => ({ finished: true }),
     repairRows: async () => ({ finished: true }),
@@ -158,6 +159,7 @@ export const controlStepNames: readonly ActivityName[] = [
 export const bulkStepNames: readonly ActivityName[] = [
   'copyLane',
   'verifyRows',
+  'passOverChanges',
   'repairRows',
   'retryRejects',
   'removeMovedRows',

@@ -50,8 +50,8 @@ const digestedFields: readonly DigestedField[] = [
   { name: 'input_schema', type: 'text', source: 'input_schema::text', target: ofVersion('input_schema::text') },
   { name: 'metrics', type: 'text', source: 'metrics::text', target: ofVersion('metrics::text') },
   // Of what legacy has no column: what the verification found of the store, and of the version that is active.
-  { name: 'artifact', type: 'text', source: `'${whole}'`, target: artifactOfTarget() },
-  { name: 'active_version', type: 'text', source: `'${whole}'`, target: activeOfTarget() },
+  { name: 'artifact', type: 'text', source: `'${whole}'`, target: artifactOfTarget(), ofCubeAlone: true },
+  { name: 'active_version', type: 'text', source: `'${whole}'`, target: activeOfTarget(), ofCubeAlone: true },
 ];
 
 /** ai_models of the monolith, ai.models of the cube; what is served of a model is its version's, which the item's steps import. */

@@ -46,6 +46,8 @@ export interface ComparedField {
 /** As `ComparedField`; `type` says how the digest frames it. */
 export interface DigestedField extends ComparedField {
   readonly type: 'text' | 'timestamp';
+  /** Legacy has no such field: it says what the verification found of the cube alone, which a pass leaves to a repair. */
+  readonly ofCubeAlone?: true;
 }
 
 export interface RowMapping extends MovedTable {

@@ -4,6 +4,7 @@ import type { RunReference } from '../../domain/migration/run-reference.js';
 import { atSide } from '../../postgres/databases.js';
 import { meetsMovedRows } from '../../postgres/ledger/moved-rows.js';
 import { claimOperation, type OperationClaim } from '../../postgres/ledger/operations.js';
+import { rangesChangedSinceVerification } from '../../postgres/ledger/passed-ranges.js';
 import { releaseRanges } from '../../postgres/ledger/ranges.js';
 import { finalizeBatches } from '../../postgres/ledger/run-state.js';
 import type { CopyLane, Kind, StepContext } from '../kind.js';
@@ -15,6 +16,7 @@ import type { CopySettings } from './copy/copy-range.js';
 import { createPace } from './copy/pace.js';
 import { countMovedRows } from './count-moved-rows.js';
 import { comparedTables } from './evidence.js';
+import { passTables } from './pass/pass-table.js';
 import { checkGrants } from './preflight/grants.js';
 import { checkSource, checkTarget, preflightTables } from './preflight/preflight.js';
 import { checkRelations } from './preflight/relations.js';
@@ -90,6 +92,16 @@ export function createRowsKind(tables: RowTables): Kind {
       if (outcome !== 'finished') return { kind: outcome };
       return { kind: 'concluded', verdict: await concludeVerification(compared) };
     },
+
+    pass: (run, options, step) =>
+      withClaimedWriter(step.databases, run, async (claim, writer) => {
+        const { cube } = step.databases;
+        const finished = await passTables(repairContext(run, options, claim, step), writer);
+        return {
+          finished,
+          changedRanges: await atSide('cube', () => rangesChangedSinceVerification(cube, run.migrationId)),
+        };
+      }),
 
     repair: (run, options, step) =>
       withClaimedWriter(step.databases, run, async (claim, writer) => ({

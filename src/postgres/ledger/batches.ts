@@ -17,7 +17,7 @@ export interface BatchEntry {
   readonly ids: string;
 }
 
-export type BatchOrigin = 'copied' | 'adopted' | 'retried' | 'repaired';
+export type BatchOrigin = 'copied' | 'adopted' | 'retried' | 'repaired' | 'passed';
 
 export interface BatchContext {
   readonly migrationId: string;

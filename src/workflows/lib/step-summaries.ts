@@ -39,6 +39,7 @@ const summaries: Summaries = {
   preflight: 'Check both databases before anything is changed',
   copyLane: ({ lane, options }) => `Copy rows into the cube, lane ${lane + 1} of ${options.lanes}`,
   verifyRows: 'Compare every row of legacy and cube',
+  passOverChanges: 'Move again what legacy has changed',
   repairRows: 'Copy again the rows that differ',
   retryRejects: (_run, _options, ids) => `Retry ${selected(ids)}`,
   removeMovedRows: 'Remove from the cube what migrations of the kind moved there',

@@ -34,6 +34,17 @@ export async function compareRange(
   };
 }
 
+/** The source's rows of a span without those in `leftOut`: their number, and the digest over all fields of them. */
+export async function sourceDigest(
+  databases: Databases,
+  mapping: RowMapping,
+  span: Span,
+  leftOut: readonly bigint[],
+): Promise<{ readonly rows: number; readonly digest: string }> {
+  const { rows, digest } = await digestOf(databases, mapping, 'source', span, leftOut, null);
+  return { rows, digest };
+}
+
 /** How a row differs between the sides; `repeated`: a side has the id more than once. */
 export interface RowDifference {
   readonly id: bigint;

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { maxKey, minKey } from '../../../domain/migration/key-range.js';
 import type { Span } from '../../../domain/migration/range-comparison.js';
 import { atSide } from '../../../postgres/databases.js';
-import { logBatches, logRemovedIds } from '../../../postgres/ledger/batches.js';
+import { logBatches } from '../../../postgres/ledger/batches.js';
 import { forgetMovedIds, movedRowGaps } from '../../../postgres/ledger/moved-rows.js';
 import {
   beginOperation,
@@ -18,14 +18,8 @@ import { LeftOutParents } from '../left-out-parents.js';
 import { rangeEnds } from '../range-ends.js';
 import type { RowMapping, RowTables } from '../row-mapping.js';
 import { type FollowContext, moveReleasedRows, withholdChildren } from './follow-parents.js';
-import {
-  clearTargetRows,
-  expectCleared,
-  multirangeOf,
-  type RecopiedRows,
-  type RecopyContext,
-  recopyRows,
-} from './recopy-rows.js';
+import { type RecopiedRows, type RecopyContext, recopyRows } from './recopy-rows.js';
+import { takeOut } from './take-out.js';
 
 export interface RepairContext extends Omit<RecopyContext, 'confirm' | 'token' | 'origin' | 'mapping'> {
   readonly tables: RowTables;
@@ -79,7 +73,6 @@ function countingChildren({ mapping: { table } }: FollowContext, result: Operati
 
 async function repairRanges(context: FollowContext, result: OperationResult, writer: pg.Client): Promise<boolean> {
   const { databases, mapping, migrationId } = context;
-  const { claim } = result;
   const parents = await LeftOutParents.load(databases, migrationId, mapping);
   for (;;) {
     if (context.signal.aborted) return false;
@@ -98,35 +91,13 @@ async function repairRanges(context: FollowContext, result: OperationResult, wri
     await recopyRows({ ...context, ...countingDifferences(mapping, result, differences, leftOut) }, writer, [...again]);
     // One of those that was in the target was just moved again, or taken out.
     const extra = differences.filter((row) => row.kind === 'extra' && !again.has(row.id)).map((row) => row.id);
-    const extraIds = multirangeOf(extra);
-    await context.itemsOfRows.undo(mapping.table, extraIds, context.confirm);
-    await atSide('cube', async () => {
-      await writer.query('begin');
-      await confirmOperation(writer, claim);
-      const { owned, setAside } = await clearTargetRows(writer, mapping, migrationId, extra);
-      await expectUndone(context.itemsOfRows, writer, mapping.table, extraIds);
-      await expectCleared(writer, mapping, extra);
-      await logRemovedIds(
-        writer,
-        {
-          migrationId,
-          kind: mapping.kind,
-          table: mapping.table,
-          worker: context.worker,
-          token: claim.token,
-          rangeId: null,
-          origin: 'repaired',
-        },
-        extra,
-        owned,
-      );
-      await countOutcomes(writer, result, mapping.table, { extra: extra.length, set_aside: setAside });
-      await writer.query(
+    await takeOut(context, writer, extra, async (client, { setAside }) => {
+      await countOutcomes(client, result, mapping.table, { extra: extra.length, set_aside: setAside });
+      await client.query(
         `update ledger.verified_ranges set repaired_at = now()
           where verification_id = $1 and table_name = $2 and after = $3`,
         [span.verificationId, mapping.table, span.after.toString()],
       );
-      await writer.query('commit');
     });
     context.onRange({ position: span.upto, rows: differences.length });
   }
