@@ -1,10 +1,19 @@
 import { Failure, toFailure } from '../base/failures.js';
+import { shortened } from '../base/shortened.js';
 import type { MigrationKind } from '../domain/catalog.js';
 import { type ItemOutcome, type ItemRef, itemName, itemSteps, type RejectedItem } from '../domain/migration/items.js';
 import type { RunReference } from '../domain/migration/run-reference.js';
 import type { Kind, KindItems } from '../kinds/kind.js';
 import { atSide } from '../postgres/databases.js';
-import { beginItemStep, endItemStep, itemsToUndo, type UndoScope, unfinishedItems } from '../postgres/ledger/items.js';
+import {
+  beginItemStep,
+  endItemStep,
+  itemsToUndo,
+  recordUnfit,
+  type UndoScope,
+  unfinishedItems,
+  unfitDetail,
+} from '../postgres/ledger/items.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { undoItemSteps } from './items-of-rows.js';
 import { createKindDispatch } from './kind-dispatch.js';
@@ -17,6 +26,8 @@ export interface ItemPage {
 }
 
 const itemsOfPage = 1000;
+/** Of a detail as it passes through the histories of an item and of its run. */
+const maxDetail = 200;
 
 /** The steps of single items, by kind. What was done is in the ledger before the step that follows begins. */
 export function createItemSteps(deps: ActivityDependencies, registry: Readonly<Record<MigrationKind, Kind>>) {
@@ -51,8 +62,12 @@ export function createItemSteps(deps: ActivityDependencies, registry: Readonly<R
           const claim = await atSide('cube', () => beginItemStep(cube, run, item, name, place));
           if (claim === undefined) return { kind: 'done' };
           const outcome = await itemsOf(run, kind).do(claim, step);
-          if (outcome.kind === 'done') await atSide('cube', () => endItemStep(cube, claim, 'done'));
-          return outcome;
+          if (outcome.kind === 'done') {
+            await atSide('cube', () => endItemStep(cube, claim, 'done'));
+            return outcome;
+          }
+          await atSide('cube', () => recordUnfit(cube, claim, outcome.detail));
+          return { ...outcome, detail: shortened(outcome.detail, maxDetail) };
         },
         overtakenOr(retryLimits.step(run.migrationId)),
       ),
@@ -61,9 +76,17 @@ export function createItemSteps(deps: ActivityDependencies, registry: Readonly<R
     undoItem: (run: RunReference, item: ItemRef): Promise<void> =>
       byKind(run, (kind, step) => undoItemSteps(run, itemsOf(run, kind), item, step), overtakenOr(retryLimits.undo)),
 
-    /** The rows of items that a step found unfit leave the cube and become rejects. */
+    /** The rows of items that a step found unfit leave the cube and become rejects, with the detail that is on record. */
     rejectItems: (run: RunReference, rejected: readonly RejectedItem[]): Promise<void> =>
-      byKind(run, (kind, step) => itemsOf(run, kind).reject(run, rejected, step)),
+      byKind(run, async (kind, step) => {
+        const { cube } = step.databases;
+        const whole: RejectedItem[] = [];
+        for (const one of rejected) {
+          const detail = await atSide('cube', () => unfitDetail(cube, run, one.item));
+          whole.push({ ...one, detail: detail ?? one.detail });
+        }
+        await itemsOf(run, kind).reject(run, whole, step);
+      }),
 
     /**
      * The undo of all items, or of those alone that are in the middle of their steps. One that fails does not stop the others.

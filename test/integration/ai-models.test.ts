@@ -426,6 +426,26 @@ describe('without the comparison', () => {
     },
   );
 
+  test('a detail that quotes a very long name is short in the histories of plans, and longer with the reject', async () => {
+    await fillModels(databases.legacy, [modelNamed('sound')]);
+    const name = 'n'.repeat(100_000);
+    await databases.legacy.query('update ai_models set input_schema = $1', [
+      JSON.stringify([{ name, type: 'float32', shape: [null, 12] }]),
+    ]);
+    const run = await start();
+    await run.copy();
+    const outcome = await run.makeStep(idOf('sound'), 'validate');
+    expect(outcome).toMatchObject({ kind: 'unfit', reason: 'schema_mismatch' });
+    expect(JSON.stringify(outcome).length).toBeLessThan(300);
+    expect([...(await run.moveItems(withoutComparison)).values()]).toEqual(['schema_mismatch']);
+    const rejects = await databases.cube.query<{ detail: string }>(
+      'select detail from ledger.rejects where migration_id = $1',
+      [run.id],
+    );
+    expect(rejects.rows[0]?.detail).toMatch(/^The graph has no input n{5000,9990}…$/);
+    await takenBack(run);
+  });
+
   test('of two attempts at one import, one stores the version', async () => {
     await fillModels(databases.legacy, [modelNamed('digits-external')]);
     const run = await start();

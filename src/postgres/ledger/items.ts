@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { Failure } from '../../base/failures.js';
+import { shortened } from '../../base/shortened.js';
 import { type FencingToken, fencingToken } from '../../domain/migration/fencing-token.js';
 import { type ItemRef, itemSteps, itemTable } from '../../domain/migration/items.js';
 import type { RunReference } from '../../domain/migration/run-reference.js';
@@ -41,7 +42,7 @@ export async function beginItemStep(
         where exists (select from owner)
        on conflict (kind, table_name, item_id, step) do update
           set place = excluded.place, migration_id = excluded.migration_id, state = 'begun', token = excluded.token,
-              changed_at = clock_timestamp()
+              changed_at = clock_timestamp(), detail = null
         where not (known.migration_id = excluded.migration_id and known.state = 'done')
        returning token)
      select exists (select from current) as is_current, exists (select from owner) as is_owned, (select token from begun) as token`,
@@ -77,6 +78,36 @@ export async function endItemStep(cube: pg.Pool, claim: ItemClaim, state: 'done'
     [...claimValues(claim), state],
   );
   if (ended.rowCount !== 1) throw claimLost(claim);
+}
+
+/** Why a step found its item unfit, in full, for the reject that becomes of it. Throws `claim_lost` as `endItemStep` does. */
+export async function recordUnfit(cube: pg.Pool, claim: ItemClaim, detail: string): Promise<void> {
+  const recorded = await cube.query(
+    `update ledger.items set detail = $7 from ledger.migrations
+      where items.kind = $1 and table_name = $2 and item_id = $3 and step = $4 and migrations.id = $5 and token = $6
+        and status = 'running'`,
+    // PostgreSQL holds no NUL.
+    [...claimValues(claim), shortened(detail, maxDetail).replaceAll('\0', '\uFFFD')],
+  );
+  if (recorded.rowCount !== 1) throw claimLost(claim);
+}
+
+/** Far more than a person reads: a name in it may be of any length. */
+const maxDetail = 10_000;
+
+/** What `recordUnfit` last put on record of an item in this run; undefined where nothing is. */
+export async function unfitDetail(
+  cube: pg.Pool,
+  { migrationId, kind }: RunReference,
+  { table, id }: ItemRef,
+): Promise<string | undefined> {
+  const found = await cube.query<{ detail: string }>(
+    `select detail from ledger.items
+      where kind = $1 and table_name = $2 and item_id = $3 and migration_id = $4 and detail is not null
+      order by changed_at desc limit 1`,
+    [kind, table, id, migrationId],
+  );
+  return found.rows[0]?.detail;
 }
 
 /** Of these items, in their order, those whose rows runs of the kind own and that this run has not taken through all of `steps`. */
