@@ -38,7 +38,7 @@ const rules = {
     actor: 'caller',
     httpStatus: 401,
     safe: unchanged,
-    hint: 'Send a valid cube token as `Authorization: Bearer …`.',
+    hint: 'Send a valid cube token as `Authorization: Bearer …`; `cubeshift token --cube-id ID --permissions LIST` prints one.',
   },
   forbidden: {
     retryable: false,

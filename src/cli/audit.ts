@@ -58,8 +58,11 @@ export function registerAuditCommands(program: Command, output: Output, connect:
 }
 
 /** The token's holder, and who the client says it was. */
-function who({ actor, details: { claimed_by: claimed, os_user: osUser } }: AuditEntry): string {
-  const says = [claimed, osUser === undefined ? undefined : `${osUser}@`].filter((one) => one !== undefined);
+export function who({
+  actor,
+  details: { claimed_by: claimed, os_user: osUser },
+}: Pick<AuditEntry, 'actor' | 'details'>): string {
+  const says = [claimed, osUser === undefined ? undefined : `OS user ${osUser}`].filter((one) => one !== undefined);
   return says.length === 0 ? actor : `${actor} (says: ${says.join(', ')})`;
 }
 

@@ -7,7 +7,7 @@ import { type Connect, createControlClient } from './control-client.js';
 import { registerCubeCommands } from './cubes.js';
 import { addExamples, wordsOf } from './examples.js';
 import { usageLines } from './failure-lines.js';
-import { registerHelpCommands } from './help.js';
+import { nameElsewhere, refuseUnknownWords, registerHelpCommands } from './help.js';
 import { checkKnownWords } from './known-words.js';
 import { registerLogsCommand } from './logs.js';
 import { registerMigrateCommands } from './migrate.js';
@@ -58,9 +58,10 @@ export function createProgram(output: Output): Command {
   for (const command of [program, ...commands])
     command.configureOutput({
       outputError: (text) => {
-        for (const line of usageLines(text, wordsOf(command))) output.talk(line);
+        for (const line of usageLines(nameElsewhere(program, text), wordsOf(command))) output.talk(line);
       },
     });
+  refuseUnknownWords([program, ...commands]);
   addExamples(program, commands);
   return program;
 }

@@ -324,7 +324,7 @@ test('--by names a person in addition to the operating system’s user, before o
     });
   }
   const { stdout } = await runCommand(['audit', 'list', '--limit', '1'], variables());
-  expect(stdout).toMatch(/command-line \(says: 이 서연, \S+@\) +cube\.restart +saju-cube +refused: conflict/);
+  expect(stdout).toMatch(/command-line \(says: 이 서연, OS user \S+\) +cube\.restart +saju-cube +refused: conflict/);
   const before = await checkAudit(databases.cube);
   const odd = await runCommand(['--by', 'a\u001b[31m', 'cubes', 'restart', 'saju-cube'], variables());
   expect(odd.code).toBe(2);

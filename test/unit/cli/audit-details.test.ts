@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeDetails } from '../../../src/cli/audit.js';
+import { describeDetails, who } from '../../../src/cli/audit.js';
 
 test.each([
   [
@@ -12,4 +12,13 @@ test.each([
   [{}, ''],
 ])('%j are said as %j', (details, expected) => {
   expect(describeDetails(details)).toBe(expected);
+});
+
+test.each([
+  [{}, 'operator'],
+  [{ claimed_by: 'kim' }, 'operator (says: kim)'],
+  [{ claimed_by: 'kim', os_user: 'root' }, 'operator (says: kim, OS user root)'],
+  [{ os_user: 'root' }, 'operator (says: OS user root)'],
+])('who with %j is said as %j', (details, expected) => {
+  expect(who({ actor: 'operator', details })).toBe(expected);
 });

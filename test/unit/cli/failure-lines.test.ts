@@ -71,6 +71,26 @@ test.each([
     "Unknown option '--wiat'.\nNothing was done.\nDid you mean --wait? `cubeshift migrate start --help` shows an example.",
   ],
   [
+    ['events', 'first'],
+    "Unknown command 'events'.\nNothing was done.\nDid you mean migrate events? `cubeshift --help` shows an example.",
+  ],
+  [
+    ['migrate', 'deploy'],
+    "Unknown command 'deploy'.\nNothing was done.\nDid you mean cubes deploy? `cubeshift migrate --help` shows an example.",
+  ],
+  [
+    ['rollback'],
+    "Unknown command 'rollback'.\nNothing was done.\nDid you mean migrate rollback, cubes rollback or models rollback? `cubeshift --help` shows an example.",
+  ],
+  [
+    ['events', '--help'],
+    "Unknown command 'events'.\nNothing was done.\nDid you mean migrate events? `cubeshift --help` shows an example.",
+  ],
+  [
+    ['migrate', 'statsu', '--help'],
+    "Unknown command 'statsu'.\nNothing was done.\nDid you mean status? `cubeshift migrate --help` shows an example.",
+  ],
+  [
     ['help', 'trafic'],
     "Unknown command 'trafic'.\nNothing was done.\nDid you mean traffic? `cubeshift --help` shows an example.",
   ],
@@ -96,6 +116,20 @@ test.each([
   const program = createProgram({ json: () => undefined, line: () => undefined, print: say, copy: say, talk: say });
   expect(() => program.parse(args, { from: 'user' })).toThrow();
   expect(said.join('\n')).toBe(expected);
+});
+
+test.each([
+  [['--help']],
+  [['migrate', '--help']],
+  [['help']],
+  [['help', 'migrate']],
+  [['migrate', 'events', '--help']],
+])('%j shows help', (args) => {
+  const said: string[] = [];
+  const say = (text: string) => void said.push(text);
+  const program = createProgram({ json: () => undefined, line: () => undefined, print: say, copy: say, talk: say });
+  expect(() => program.parse(args, { from: 'user' })).toThrow(expect.objectContaining({ exitCode: 0 }));
+  expect(said.join('\n')).toMatch(/^Usage: /);
 });
 
 test('what commander says has three parts whatever it says', () => {

@@ -148,7 +148,8 @@ const summaries = {
   verify: 'Compare both databases again, every row and every field',
   repair: 'Move again what a verification found to differ',
   complete: 'Accept a migration; there is no way back',
-  cutover: 'Make the cube the owner of the writes (mode live)',
+  cutover:
+    'Make the cube the owner of the writes: of mode live alone, which this version does not have, so every call is refused with 409',
   rollback: 'Remove every row that runs of the kind put into the cube database',
 } as const satisfies Record<keyof typeof steeringBodies, string>;
 
