@@ -1,5 +1,6 @@
 import { type BigIntStats, constants } from 'node:fs';
 import { access, type FileHandle, open, opendir, readlink, realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../base/failures.js';
 import type { SeekableContent } from './blob-store.js';
@@ -31,7 +32,7 @@ const pauseMillis = 50;
 /**
  * Reads a file of the folder as it is at one moment: `read` gets its bytes, and what it returns counts only if the file was the same
  * before and after (inode, size, and times of change in nanoseconds). Otherwise `discard` gets it, and it is read again, three times at most.
- * Links are followed as long as they stay inside the folder. Throws `legacy_files_unreachable` when the folder itself cannot be read,
+ * Links are followed as long as they stay inside the folder. A file whose disk gives errors is tried as often. Throws `legacy_files_unreachable` when the folder itself cannot be read,
  * or a path leads to nothing because the folder is empty.
  */
 export async function readInside<T>(
@@ -40,8 +41,10 @@ export async function readInside<T>(
   read: (file: OpenFile) => Promise<T>,
   discard: (value: T) => Promise<void> = async () => undefined,
 ): Promise<{ readonly kind: 'read'; readonly value: T; readonly stat: StatText } | UnreadablePath> {
+  let fault: DiskFault | undefined;
   for (let attempt = 1; attempt <= tries; attempt++) {
     if (attempt > 1) await sleep(pauseMillis);
+    fault = undefined;
     const opened = await openInside(folder, path);
     if (!('handle' in opened)) return opened;
     const { handle } = opened;
@@ -52,12 +55,50 @@ export async function readInside<T>(
       const [after, again] = [await statText(handle), await statInside(folder, path)];
       if (before === after && before === again) return { kind: 'read', value, stat: before };
       await discard(value);
+    } catch (error) {
+      if (!(error instanceof DiskFault)) throw error;
+      fault = error;
     } finally {
       await handle.close();
     }
   }
+  if (fault !== undefined) {
+    await assertReadable(folder, folder.path);
+    return { kind: 'unreadable', detail: fault.message };
+  }
   return { kind: 'changing', detail: `the file changed while it was read, ${tries} times` };
 }
+
+/** Whether the path leads out of the folder, also to what is not there or may not be read: by its links alone, nothing is opened. */
+export async function leadsOutside(folder: LegacyFolder, path: string): Promise<boolean> {
+  const root = await realpath(folder.path).catch((error: unknown) => {
+    throw folderFailure(folder, error);
+  });
+  return !path.includes('\0') && !isInside(root, await whereItLeads(root, path));
+}
+
+/** The path with its links followed, as far as they can be read; what is behind a loop of links counts as it is named. */
+async function whereItLeads(root: string, path: string): Promise<string> {
+  const left = path.split('/');
+  let at = root;
+  let links = 0;
+  for (let name = left.shift(); name !== undefined; name = left.shift()) {
+    if (name === '' || name === '.') continue;
+    const next = name === '..' ? dirname(at) : join(at, name);
+    const target = links < maxLinks ? await readlink(next).catch(() => undefined) : undefined;
+    if (target === undefined) {
+      at = next;
+      continue;
+    }
+    links++;
+    left.unshift(...target.split('/'));
+    if (target.startsWith('/')) at = '/';
+  }
+  return at;
+}
+
+/** As many as the kernel follows. */
+const maxLinks = 40;
 
 /** What the file is like now; undefined where it is not one that can be read. */
 export async function statInside(folder: LegacyFolder, path: string): Promise<StatText | undefined> {
@@ -101,7 +142,8 @@ async function openInside(
     await handle.close();
     return outside;
   } catch (error) {
-    return await unreadable(folder, root, error);
+    const found = await unreadable(folder, root, error);
+    return !isInside(root, await whereItLeads(root, path)) ? outside : found;
   }
 }
 
@@ -114,11 +156,19 @@ const missing = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EINVAL'];
 /** Where the folder itself cannot be read, it throws instead: what is wrong then is wrong of every path. */
 async function unreadable(folder: LegacyFolder, root: string, error: unknown): Promise<UnreadablePath> {
   const code = codeOf(error);
-  if (missing.includes(code) || isForbidden(code)) await assertReadable(folder, root);
+  if (missing.includes(code) || isForbidden(code) || code === 'EIO') await assertReadable(folder, root);
   if (missing.includes(code)) return { kind: 'missing', detail: `nothing is there (${code})` };
   if (code === 'EISDIR' || code === 'ENXIO') return { kind: 'not_a_file', detail: `no regular file (${code})` };
   if (isForbidden(code)) return { kind: 'unreadable', detail: `the file may not be read (${code})` };
+  if (code === 'EIO') return { kind: 'unreadable', detail: new DiskFault().message };
   throw folderFailure(folder, error);
+}
+
+/** The disk gives errors for one file: others may be whole. */
+class DiskFault extends Error {
+  constructor() {
+    super('the file cannot be read (EIO)');
+  }
 }
 
 function isForbidden(code: string): boolean {
@@ -182,7 +232,7 @@ async function* chunksOf(
     const { bytesRead, buffer } = await handle
       .read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, position)
       .catch((error: unknown) => {
-        throw folderFailure(folder, error);
+        throw codeOf(error) === 'EIO' ? new DiskFault() : folderFailure(folder, error);
       });
     if (bytesRead === 0) return;
     position += bytesRead;

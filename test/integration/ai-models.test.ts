@@ -8,14 +8,16 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { legacyModels } from '../../legacy/ai-models/manifest.js';
 import type { ActivityDependencies } from '../../src/activities/dependencies.js';
 import type { CrashPoint } from '../../src/base/crash-points.js';
+import { externalLocations } from '../../src/kinds/ai-models/artifact/external-data.js';
 import { makeActive } from '../../src/kinds/ai-models/items/activate.js';
 import { type Assets, createAssets, noAssets } from '../../src/kinds/assets.js';
 import { inTransaction } from '../../src/postgres/connect.js';
@@ -425,6 +427,19 @@ describe('without the comparison', () => {
       await takenBack(another);
     },
   );
+
+  test('data outside the folder is the reason, whatever is wrong with data that the graph names before', async () => {
+    await fillModels(databases.legacy, [modelNamed('digits-external')]);
+    const graph = join(folders.models, modelNamed('digits-external').row.artifact_path ?? '');
+    const [first = '', second = ''] = externalLocations(graph) ?? [];
+    rmSync(join(dirname(graph), first));
+    rmSync(join(dirname(graph), second));
+    symlinkSync(join(folders.models, '..', 'nowhere'), join(dirname(graph), second));
+    const run = await start();
+    await run.copy();
+    expect([...(await run.moveItems(withoutComparison)).values()]).toEqual(['path_outside']);
+    await takenBack(run);
+  });
 
   test('a detail that quotes a very long name is short in the histories of plans, and longer with the reject', async () => {
     await fillModels(databases.legacy, [modelNamed('sound')]);

@@ -25,6 +25,19 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(base, { recursive: true, force: true }));
 
+function canMount(): boolean {
+  const at = mkdtempSync(join(tmpdir(), 'cubeshift-mount-'));
+  try {
+    execFileSync('mount', ['--bind', at, at], { stdio: 'ignore' });
+    execFileSync('umount', [at]);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(at, { recursive: true });
+  }
+}
+
 async function text(content: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of content) chunks.push(chunk);
@@ -43,6 +56,8 @@ test('a file is read by its path, and by links that stay inside', async () => {
 test.each([
   ['a link out of the folder', 'outside', (at: string) => symlinkSync(join(base, 'secret'), at)],
   ['a link to the folder above', 'outside', (at: string) => symlinkSync('..', at)],
+  ['a link out of the folder to nothing', 'outside', (at: string) => symlinkSync(join(base, 'nowhere'), at)],
+  ['a link through a link out of the folder', 'outside', linkThroughLink],
   ['nothing', 'missing', () => undefined],
   ['a broken link', 'missing', (at: string) => symlinkSync('nowhere', at)],
   ['a loop of links', 'missing', (at: string) => symlinkSync('path', at)],
@@ -52,6 +67,27 @@ test.each([
   make(join(base, 'models', 'path'));
   expect(await read('path')).toMatchObject({ kind });
 });
+
+function linkThroughLink(at: string): void {
+  symlinkSync('..', join(base, 'models', 'deep', 'up'));
+  symlinkSync('../..', join(base, 'models', 'deep', 'out'));
+  symlinkSync('deep/up/deep/out/nowhere', at);
+}
+
+test.skipIf(!canMount())(
+  'a file whose disk gives errors is refused, and its folder is not away (needs root)',
+  async () => {
+    const file = join(base, 'models', 'deep', 'a.onnx');
+    // Nothing is mapped at the first address of a process: reading it is an error of input or output.
+    execFileSync('mount', ['--bind', `/proc/${process.pid}/mem`, file]);
+    try {
+      expect(await read('deep/a.onnx')).toEqual({ kind: 'unreadable', detail: 'the file cannot be read (EIO)' });
+    } finally {
+      execFileSync('umount', [file]);
+    }
+    expect(await read('deep/a.onnx')).toMatchObject({ kind: 'read' });
+  },
+);
 
 test('a path through a file, or longer than a name may be, leads to nothing', async () => {
   expect(await read('deep/a.onnx/b')).toMatchObject({ kind: 'missing' });

@@ -5,7 +5,13 @@ import type { UnfitItem } from '../../../domain/migration/items.js';
 import { artifactPathProblem } from '../../../domain/models/artifact-path.js';
 import type { BlobStore, StagedBlob } from '../../../storage/blob-store.js';
 import { graphFile } from '../../../storage/check-out.js';
-import { type LegacyFolder, readInside, type StatText, type UnreadablePath } from '../../../storage/inside-folder.js';
+import {
+  type LegacyFolder,
+  leadsOutside,
+  readInside,
+  type StatText,
+  type UnreadablePath,
+} from '../../../storage/inside-folder.js';
 import { externalLocations } from './external-data.js';
 
 export interface StagedFile {
@@ -52,8 +58,13 @@ export async function stageArtifact(context: StageContext, path: string | null):
     const locations = externalLocations(graph.blob.file) ?? [];
     const problem = locations.map(artifactPathProblem).find((one) => one !== undefined);
     if (problem !== undefined) return unfit('path_outside', `data outside the graph: ${problem}`);
+    const besideGraph = (location: string) => posix.join(posix.dirname(path ?? ''), location);
+    // Of the reasons this is the first, whatever else is wrong with a file that comes before.
+    for (const location of locations)
+      if (await leadsOutside(context.folder, besideGraph(location)))
+        return unfit('path_outside', 'data outside the graph: the path leads out of the folder');
     for (const location of locations) {
-      const file = await stage(posix.join(posix.dirname(path ?? ''), location), 'data outside the graph');
+      const file = await stage(besideGraph(location), 'data outside the graph');
       if ('kind' in file) return file;
       files.set(location, file);
     }
