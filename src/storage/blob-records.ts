@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { Failure } from '../base/failures.js';
 import { inTransaction } from '../postgres/connect.js';
-import type { BlobInfo, BlobStore, Sha256, WithdrawnBlob } from './blob-store.js';
+import type { BlobInfo, BlobStore, Sha256, WithdrawnBlobs } from './blob-store.js';
 
 /**
  * What the cube database says of contents, and the order in which the two change, so that no row ever names a content that is not there:
@@ -31,10 +31,12 @@ export async function recordBlobs(
     client,
     contents.map(({ sha256 }) => sha256),
   );
-  for (const { sha256 } of contents) {
-    if (!(await store.has(sha256)))
-      throw new Failure('claim_lost', `The content ${sha256} was taken out of the store since this step stored it.`);
-  }
+  await Promise.all(
+    contents.map(async ({ sha256 }) => {
+      if (!(await store.has(sha256)))
+        throw new Failure('claim_lost', `The content ${sha256} was taken out of the store since this step stored it.`);
+    }),
+  );
   await client.query(
     `insert into storage.blobs (sha256, size, stored_by)
      select distinct on (content) content, size, $3 from unnest($1::text[], $2::bigint[]) as stored (content, size)
@@ -58,7 +60,7 @@ export async function releaseBlobs(
   { owner, storedBy }: { readonly owner: string; readonly storedBy: string },
   forget: (client: pg.PoolClient) => Promise<readonly Sha256[]>,
 ): Promise<void> {
-  const withdrawn: WithdrawnBlob[] = [];
+  let withdrawn: WithdrawnBlobs | undefined;
   try {
     await inTransaction(cube, async (client) => {
       await client.query("set local idle_in_transaction_session_timeout = '15s'");
@@ -79,23 +81,23 @@ export async function releaseBlobs(
       const leaving = free.rows.map(({ sha256 }) => sha256);
       await client.query('delete from storage.blobs where sha256 = any ($1)', [leaving]);
       await client.query('delete from storage.checks where sha256 = any ($1)', [leaving]);
-      for (const sha256 of leaving) {
-        const blob = await store.withdraw(sha256, owner);
-        if (blob !== undefined) withdrawn.push(blob);
-      }
+      withdrawn = await store.withdrawMany(leaving, owner);
     });
   } catch (error) {
     // The lock may have been lost with the session, and another may refer to them by now.
-    for (const blob of withdrawn) await blob.putBack();
+    await withdrawn?.putBack();
     throw error;
   }
   // Committed: the locks were held until nothing was there, and what is there now was stored later.
-  for (const blob of withdrawn) await blob.delete();
+  await withdrawn?.delete();
   await store.discardOf(owner);
 }
 
 /** In the order of their addresses, so that two that lock several do not wait for each other. */
 async function lockBlobs(client: pg.ClientBase, contents: readonly Sha256[]): Promise<void> {
-  for (const sha256 of [...new Set(contents)].sort())
-    await client.query("select pg_advisory_xact_lock(hashtextextended('cubeshift blob ' || $1, 0))", [sha256]);
+  await client.query(
+    `select pg_advisory_xact_lock(hashtextextended('cubeshift blob ' || content, 0))
+       from (select distinct content collate "C" as content from unnest($1::text[]) as content order by 1) as ordered`,
+    [contents],
+  );
 }

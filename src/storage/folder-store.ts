@@ -13,7 +13,7 @@ import {
   type StagedBlob,
   type WithdrawnBlobs,
 } from './blob-store.js';
-import { makeFolder, synchronizeAll } from './folder/durable.js';
+import { makeFolder, synchronizeAll, writeAll } from './folder/durable.js';
 import { codeOf, openRegular } from './folder/open-regular.js';
 import { writeInParts } from './folder/parts-file.js';
 import { storageFailure } from './storage-failure.js';
@@ -23,9 +23,10 @@ const stagingFolder = '.staging';
 
 /**
  * The store as a folder: a content lies in `ab/<sha256>`, one regular file that holds it and nothing else. It is written under a
- * temporary name, synchronised to the disk, then renamed, and the folders are synchronised too.
+ * temporary name, synchronised to the disk, then renamed, and the folders are synchronised too. `partBytes` is what a program that dies
+ * has to receive again, at most, of a content in parts.
  */
-export function createFolderStore(root: string): BlobStore {
+export function createFolderStore(root: string, partBytes = 64 * 1024 * 1024): BlobStore {
   const staging = join(root, stagingFolder);
   const fanOf = (sha256: Sha256) => join(root, sha256.slice(0, 2));
   const fileOf = (sha256: Sha256) => join(fanOf(sha256), sha256);
@@ -38,7 +39,8 @@ export function createFolderStore(root: string): BlobStore {
     const fans = [...new Set(blobs.map(({ sha256 }) => fanOf(sha256)))];
     for (const fan of fans) await makeFolder(fan);
     for (const { file, sha256 } of blobs) await moveToAddress(file, fileOf(sha256));
-    await synchronizeAll(root, fans);
+    // Another program may have made a folder and died before it was on the disk.
+    await synchronizeAll(root, [...fans, root]);
     for (const blob of blobs) await onceKept.get(blob)?.();
   }
 
@@ -78,7 +80,7 @@ export function createFolderStore(root: string): BlobStore {
   }
 
   async function withdrawMany(contents: readonly Sha256[], owner: string): Promise<WithdrawnBlobs> {
-    await makeFolder(staging);
+    await makeStaging(root, staging);
     const withdrawn = new Map<Sha256, string>();
     const fans = () => [...new Set([...withdrawn.keys()].map(fanOf))];
     const remove = async () => {
@@ -109,7 +111,7 @@ export function createFolderStore(root: string): BlobStore {
   return {
     stage: (content, owner) =>
       atStore(root, async () => {
-        await makeFolder(staging);
+        await makeStaging(root, staging);
         const file = temporary(owner);
         try {
           return stagedBlob(file, await write(file, content, (handle) => handle.sync()));
@@ -121,7 +123,7 @@ export function createFolderStore(root: string): BlobStore {
 
     stageMany: (owner, receive) =>
       atStore(root, async () => {
-        await makeFolder(staging);
+        await makeStaging(root, staging);
         const files = new Set<string>();
         const received: Promise<StagedBlob>[] = [];
         const stage: Stage = (content) => {
@@ -146,16 +148,14 @@ export function createFolderStore(root: string): BlobStore {
 
     stageInParts: (content, { owner, name, records }) =>
       atStore(root, async () => {
-        await makeFolder(staging);
+        await makeStaging(root, staging);
         const prefix = `${partsPrefix(owner)}${createHash('sha256').update(name).digest('hex')}~`;
         const former = (await namesIn(staging)).filter((file) => file.startsWith(prefix));
         const file = join(staging, `${prefix}${randomUUID()}`);
-        const received = await writeInParts(
-          file,
-          content,
-          records,
-          former.map((name) => join(staging, name)),
-        );
+        const received = await writeInParts(file, content, records, {
+          formerFiles: former.map((name) => join(staging, name)),
+          partBytes,
+        });
         return stagedBlob(file, received, records.forget);
       }),
 
@@ -163,8 +163,10 @@ export function createFolderStore(root: string): BlobStore {
 
     open: (sha256) =>
       atStore(root, async () => {
-        const handle = await openRegular(fileOf(sha256)).catch((error: unknown) => {
-          throw codeOf(error) === 'ENOENT' ? new BlobMissing(sha256) : error;
+        const handle = await openRegular(fileOf(sha256)).catch(async (error: unknown) => {
+          if (codeOf(error) !== 'ENOENT') throw error;
+          await assertInUse(root, staging);
+          throw new BlobMissing(sha256);
         });
         if (handle === undefined) throw new BlobDamaged(sha256);
         return chunksOf(handle, root);
@@ -175,8 +177,9 @@ export function createFolderStore(root: string): BlobStore {
         try {
           return (await lstat(fileOf(sha256))).isFile();
         } catch (error) {
-          if (codeOf(error) === 'ENOENT') return false;
-          throw error;
+          if (codeOf(error) !== 'ENOENT') throw error;
+          await assertInUse(root, staging);
+          return false;
         }
       }),
 
@@ -211,6 +214,29 @@ export function createFolderStore(root: string): BlobStore {
 
     list: () => listed(root),
   };
+}
+
+/** The stores that this program has found or made. */
+const inUse = new Set<string>();
+
+/** Begins a store. One that was there before and is there no more is not begun again: its disk was most often unmounted. */
+async function makeStaging(root: string, staging: string): Promise<void> {
+  if (inUse.has(root)) await assertInUse(root, staging);
+  else await makeFolder(staging);
+  inUse.add(root);
+}
+
+/** Throws where nothing was ever staged: contents that are missing there are missing because the store itself is. */
+async function assertInUse(root: string, staging: string): Promise<void> {
+  try {
+    await lstat(staging);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    throw new Failure('storage_unreachable', `Nothing was ever stored in ${root}.`, {
+      safe: 'Nothing was changed there.',
+      hint: `Mount the disk of CUBE_STORAGE_URL, or correct CUBE_STORAGE_URL. If the contents are lost, make the folder ${staging}: a verification then finds which.`,
+    });
+  }
 }
 
 /** What the names of an owner's temporary files begin with. */
@@ -253,8 +279,8 @@ async function write(
   try {
     for await (const chunk of content) {
       hash.update(chunk);
+      await writeAll(handle, chunk, size);
       size += chunk.length;
-      await handle.writeFile(chunk);
     }
     await finish(handle);
   } finally {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -39,5 +39,13 @@ async function synchronizeFileSystem(folder: string): Promise<boolean> {
   } catch {
     // What is wrong with the disk is said by the synchronisation of each path.
     return false;
+  }
+}
+
+/** A write may take less than it was given, as on a disk that is almost full. */
+export async function writeAll(handle: FileHandle, chunk: Buffer, position: number): Promise<void> {
+  for (let written = 0; written < chunk.length; ) {
+    const { bytesWritten } = await handle.write(chunk, written, chunk.length - written, position + written);
+    written += bytesWritten;
   }
 }

@@ -2,11 +2,8 @@ import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { BlobInfo, Part, PartRecords, SeekableContent } from '../blob-store.js';
-import { synchronize } from './durable.js';
+import { synchronize, writeAll } from './durable.js';
 import { openRegular } from './open-regular.js';
-
-/** At most this much is received again when a program dies. */
-const partBytes = 64 * 1024 * 1024;
 
 const chunkBytes = 1024 * 1024;
 
@@ -24,7 +21,7 @@ export async function writeInParts(
   file: string,
   content: SeekableContent,
   records: PartRecords,
-  formerFiles: readonly string[],
+  { formerFiles, partBytes }: { readonly formerFiles: readonly string[]; readonly partBytes: number },
 ): Promise<BlobInfo> {
   const handle = await open(file, 'wx', 0o640);
   try {
@@ -34,7 +31,7 @@ export async function writeInParts(
       throw error;
     });
     for (const former of formerFiles) await rm(former, { force: true });
-    return await append(handle, copied, content, records);
+    return await append(handle, copied, content, records, partBytes);
   } finally {
     await handle.close();
   }
@@ -91,6 +88,7 @@ async function append(
   { hash, size, parts }: Received,
   content: SeekableContent,
   records: PartRecords,
+  partBytes: number,
 ): Promise<BlobInfo> {
   let [position, partStart, index] = [size, size, parts];
   let recorded: Promise<void> = Promise.resolve();
@@ -114,11 +112,4 @@ async function append(
     await recorded;
   }
   return { sha256: hash.digest('hex'), size: position };
-}
-
-async function writeAll(handle: FileHandle, chunk: Buffer, position: number): Promise<void> {
-  for (let written = 0; written < chunk.length; ) {
-    const { bytesWritten } = await handle.write(chunk, written, chunk.length - written, position + written);
-    written += bytesWritten;
-  }
 }

@@ -9,22 +9,25 @@ import { PartRecordsHere } from '../../support/part-records.js';
 
 /** What every implementation of the store promises. */
 interface Implementation {
-  /** A new store, and how many things lie in it at all, staged ones included. */
-  create(): { readonly store: BlobStore; entries(): number; remove(): void };
+  /** A new store whose parts have this size, and how many things lie in it at all, staged ones included. */
+  create(partBytes: number): { readonly store: BlobStore; entries(): number; remove(): void };
 }
 
 const implementations: Readonly<Record<string, Implementation>> = {
   folder: {
-    create() {
+    create(partBytes) {
       const root = mkdtempSync(join(tmpdir(), 'cubeshift-store-'));
       return {
-        store: createFolderStore(root),
+        store: createFolderStore(root, partBytes),
         entries: () => readdirSync(root, { recursive: true, withFileTypes: true }).filter((one) => one.isFile()).length,
         remove: () => rmSync(root, { recursive: true }),
       };
     },
   },
 };
+
+const mebibyte = 1024 * 1024;
+const chunk = mebibyte / 8;
 
 const sumOf = (content: string | Buffer): Sha256 => createHash('sha256').update(content).digest('hex');
 
@@ -37,7 +40,7 @@ describe.each(Object.entries(implementations))('the %s store', (_, { create }) =
   let store: BlobStore;
 
   beforeEach(() => {
-    here = create();
+    here = create(mebibyte);
     store = here.store;
   });
   afterEach(() => here.remove());
@@ -99,7 +102,7 @@ describe.each(Object.entries(implementations))('the %s store', (_, { create }) =
   });
 
   describe('in parts', () => {
-    const content = Buffer.alloc(150 * 1024 * 1024, 'paperwork ');
+    const content = Buffer.alloc(2.5 * mebibyte, 'paperwork ');
     const sum = sumOf(content);
     let positions: number[];
     const source = (stat: string, bytes = content, end = bytes.length): SeekableContent => ({
@@ -107,9 +110,9 @@ describe.each(Object.entries(implementations))('the %s store', (_, { create }) =
       stat,
       async *from(position) {
         positions.push(position);
-        for (let at = position; at < bytes.length; at += 1024 * 1024) {
+        for (let at = position; at < bytes.length; at += chunk) {
           if (at >= end) throw new Error('cut off');
-          yield bytes.subarray(at, at + 1024 * 1024);
+          yield bytes.subarray(at, at + chunk);
         }
       },
     });
@@ -122,10 +125,10 @@ describe.each(Object.entries(implementations))('the %s store', (_, { create }) =
     });
 
     test('an attempt after a crash goes on behind the last part on record', async () => {
-      await expect(store.stageInParts(source('same', content, 140 * 1024 * 1024), parts())).rejects.toThrow('cut off');
+      await expect(store.stageInParts(source('same', content, 2.2 * mebibyte), parts())).rejects.toThrow('cut off');
       await store.discardOf('lane');
       const blob = await store.stageInParts(source('same'), parts());
-      expect(positions).toEqual([0, 128 * 1024 * 1024]);
+      expect(positions).toEqual([0, 2 * mebibyte]);
       expect(blob).toMatchObject({ sha256: sum, size: content.length });
       await blob.keep();
       expect(sumOf(await read(sum))).toBe(sum);
@@ -133,9 +136,7 @@ describe.each(Object.entries(implementations))('the %s store', (_, { create }) =
     });
 
     test('parts of a source that is another by now are dropped', async () => {
-      await expect(store.stageInParts(source('before', content, 140 * 1024 * 1024), parts())).rejects.toThrow(
-        'cut off',
-      );
+      await expect(store.stageInParts(source('before', content, 2.2 * mebibyte), parts())).rejects.toThrow('cut off');
       const other = Buffer.alloc(content.length, 'other ');
       const blob = await store.stageInParts(source('after', other), parts());
       expect(positions).toEqual([0, 0]);
@@ -148,12 +149,12 @@ describe.each(Object.entries(implementations))('the %s store', (_, { create }) =
       await expect(store.stageInParts(source('same'), parts())).rejects.toThrow('not reachable');
       records.failAt = undefined;
       await (await store.stageInParts(source('same'), parts())).keep();
-      expect(positions).toEqual([0, 64 * 1024 * 1024]);
+      expect(positions).toEqual([0, mebibyte]);
       expect(sumOf(await read(sum))).toBe(sum);
     });
 
     test('parts are left until their owner’s are discarded', async () => {
-      await expect(store.stageInParts(source('same', content, 70 * 1024 * 1024), parts())).rejects.toThrow('cut off');
+      await expect(store.stageInParts(source('same', content, 1.5 * mebibyte), parts())).rejects.toThrow('cut off');
       expect(await store.owners()).toEqual(['lane']);
       await store.discardPartsOf('lane');
       expect(here.entries()).toBe(0);
