@@ -31,6 +31,15 @@ export function requesterOf(authorization: Authorization, request: FastifyReques
   };
 }
 
+/**
+ * The requester of a change, for people who read who made it: the token's holder, with the person that the client names, where it
+ * names one. The holder comes first, so that no claim begins as a plan's own id does. Throws as `requesterOf` does.
+ */
+export function requesterName(authorization: Authorization, request: FastifyRequest): string {
+  const { actor, about } = requesterOf(authorization, request);
+  return about.claimed_by === undefined ? actor : `${actor} (says: ${about.claimed_by})`;
+}
+
 function claimOf(request: FastifyRequest, header: string): string | undefined {
   const given = request.headers[header];
   if (given === undefined) return undefined;

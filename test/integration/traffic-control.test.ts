@@ -11,6 +11,7 @@ import { buildControlApp } from '../../src/services/control/app.js';
 import { type CubeWorkflows, createCubeWorkflows } from '../../src/services/control/cubes/cube-workflows.js';
 import { createMigrationWorkflows, type MigrationWorkflows } from '../../src/services/control/migrations/workflows.js';
 import { createRampWorkflows, type RampWorkflows } from '../../src/services/control/traffic/ramp-workflows.js';
+import { readFlags } from '../../src/traffic/flags.js';
 import { runCommand } from '../support/command-line.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
@@ -79,12 +80,14 @@ async function call(
   cube: string,
   body?: unknown,
   permissions = ['migration:read', 'migration:write'],
+  headers: Readonly<Record<string, string>> = {},
 ) {
   const { token } = issueCubeToken(testSecret, { cubeId: 'operator', permissions }, new Date());
   const response = await fetch(`${url}/v1/traffic/${cube}`, {
     method,
     headers: {
       authorization: `Bearer ${token}`,
+      ...headers,
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
@@ -127,6 +130,17 @@ test('a change writes the keys of the contract, and what it does not name stays'
   expect(second.body.changed).toMatchObject({ by: 'operator', why: 'alice complains' });
   expect((await call('PUT', 'saju', { allow: [] })).body).toMatchObject({ allow: [], deny: ['alice'], revision: 3 });
   expect((await call('GET', 'saju')).body).toMatchObject({ enabled: false, allow: [], deny: ['alice'] });
+});
+
+test('who changed a weight is the holder of the token, with the person that the client names', async () => {
+  const person = { 'x-claimed-by': encodeURIComponent('이 서연'), 'x-os-user': 'root' };
+  const { body } = await call('PUT', 'saju', { percentage: 5 }, undefined, person);
+  expect(body.changed).toMatchObject({ by: 'operator (says: 이 서연)' });
+  // What a rollback of its own closed it reopens: no claim makes a change look like one of those.
+  const plan = { 'x-claimed-by': encodeURIComponent('rollback/saju-cube/1') };
+  const closed = await call('PUT', 'saju', { enabled: false }, undefined, plan);
+  expect(closed.body.changed).toMatchObject({ by: 'operator (says: rollback/saju-cube/1)' });
+  expect((await readFlags(redis, 'saju')).closedBy).toBe('operator (says: rollback/saju-cube/1)');
 });
 
 test.each([

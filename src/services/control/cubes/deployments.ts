@@ -8,6 +8,7 @@ import { emptyBody } from '../../../api/shapes.js';
 import { Failure, isFailureType } from '../../../base/failures.js';
 import { type CubeChange, type DeploymentView, deploymentDefaults } from '../../../domain/deployment/cube-changes.js';
 import { checkInstances } from '../../../domain/deployment/desired-cubes.js';
+import { requesterName } from '../../../http/requester.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
 import { checkKept, checkKnownCube, found } from './cube-checks.js';
@@ -38,7 +39,7 @@ export function registerDeploymentRoutes(app: FastifyInstance, deps: ControlDepe
     // The plan knows what else runs; a number that is too high by itself starts nothing.
     const after = requested.kind === 'restart' ? 0 : (requested.instances ?? 0);
     checkInstances(cubeId, { now: 0, after, max: deps.maxInstances });
-    const by = authorization.callerOf(request).cubeId;
+    const by = requesterName(authorization, request);
     const input = { cubeId, change: requested, by, readySeconds, watchSeconds };
     const act = { action: `cube.${requested.kind}`, subject: cubeId, details: { ...requested } };
     const view = await audited(deps, request, act, async () => notRefused(await cubeWorkflows.deploy(input)));

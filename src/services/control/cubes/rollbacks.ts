@@ -7,6 +7,7 @@ import { idParameter, planProblems } from '../../../api/routes.js';
 import { Failure, toFailure } from '../../../base/failures.js';
 import type { AuditedAct, AuditOutcome } from '../../../domain/audit.js';
 import { type RollbackView, rollbackDefaults } from '../../../domain/deployment/cube-changes.js';
+import { requesterName } from '../../../http/requester.js';
 import { appendAudit } from '../../../postgres/audit.js';
 import { actOf, audited, outcomeOf, reasonOf } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
@@ -47,7 +48,7 @@ export function registerRollbackRoutes(app: FastifyInstance, deps: ControlDepend
       };
       if (target_version !== null) await checkKept(deps, id, target_version);
       else await checkWarm(deps, id);
-      const by = authorization.callerOf(request).cubeId;
+      const by = requesterName(authorization, request);
       const input = {
         cubeId: id,
         targetVersion: target_version,
@@ -94,7 +95,7 @@ export function registerRollbackRoutes(app: FastifyInstance, deps: ControlDepend
           });
         await checkKept(deps, id, target_version);
       }
-      const by = authorization.callerOf(request).cubeId;
+      const by = requesterName(authorization, request);
       const details = { why, retry, ...(target_version === undefined ? {} : { target_version }) };
       const answer = { by, why, retry, ...(target_version === undefined ? {} : { targetVersion: target_version }) };
       const act = { action: 'cube.rollback.acknowledge', subject: id, details };

@@ -15,6 +15,7 @@ import { Failure } from '../../../base/failures.js';
 import { contractKinds, defaultOptionsOf, type MigrationKind, migrationKinds } from '../../../domain/catalog.js';
 import { isMigrationId } from '../../../domain/migration/migration.js';
 import type { MigrationOptions } from '../../../domain/migration/options.js';
+import { requesterName } from '../../../http/requester.js';
 import { findStart, recordRunId, recordStart } from '../../../postgres/ledger/runs.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
@@ -90,7 +91,7 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
         mode,
         options: completeOptions(kind, options),
         idempotencyKey,
-        by: authorization.callerOf(request).cubeId,
+        by: requesterName(authorization, request),
       };
       const begin = async () => {
         const input = await recordStart(cube, start);
@@ -134,7 +135,7 @@ export function registerMigrationRoutes(app: FastifyInstance, deps: ControlDepen
           throw new Failure('not_at_this_stage', `${action} cannot be tried out in mode copy.`, {
             hint: 'Leave rehearse or dry_run out to do it.',
           });
-        const by = authorization.callerOf(request).cubeId;
+        const by = requesterName(authorization, request);
         return reply.code(202).send(await steer(deps, request, request.params.id, action, { by }));
       },
     );

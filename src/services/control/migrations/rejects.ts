@@ -8,6 +8,7 @@ import { Failure } from '../../../base/failures.js';
 import { kindEntry, type MigrationKind } from '../../../domain/catalog.js';
 import { isNamed, type RejectSelection, readSelection } from '../../../domain/migration/reject-selection.js';
 import { mainTableOf, parseRowName, type RowRef, rowName } from '../../../domain/migration/row-name.js';
+import { requesterName } from '../../../http/requester.js';
 import { type RejectTable, readRejectPage } from '../../../postgres/ledger/reject-page.js';
 import { readRejectSummary } from '../../../postgres/ledger/reject-summary.js';
 import { readStart } from '../../../postgres/ledger/runs.js';
@@ -96,7 +97,7 @@ export function registerRejectRoutes(app: FastifyInstance, deps: ControlDependen
     async (request, reply) => {
       const selection = selectionOf((request.body as RetryBody | null) ?? {});
       await checkSelection(deps, request.params.id, selection);
-      const by = authorization.callerOf(request).cubeId;
+      const by = requesterName(authorization, request);
       const steering = { by, ...(selection === undefined ? {} : { ids: selection }) };
       return reply.code(202).send(await steer(deps, request, request.params.id, 'rejects/retry', steering));
     },

@@ -17,6 +17,7 @@ import {
 } from '../../../domain/traffic/ramp/ramp.js';
 import { type RampSettings, usualSettings } from '../../../domain/traffic/ramp/settings.js';
 import { planSteps } from '../../../domain/traffic/ramp/steps.js';
+import { requesterName } from '../../../http/requester.js';
 import { checkWrites } from '../../../runtime/write-checks.js';
 import { currentChange, readFlags } from '../../../traffic/flags.js';
 import { audited } from '../audit/audited.js';
@@ -88,7 +89,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
         throw new Failure('conflict', `The ramp does not begin: ${writes.sentence}.`, {
           hint: `Give the cube's role its grants (README), then type \`cubeshift traffic ramp ${cube}\` again.`,
         });
-      const by = authorization.callerOf(request).cubeId;
+      const by = requesterName(authorization, request);
       const input = { cube, steps: planned, settings: completeSettings(settings), by };
       const act = { action: 'ramp.start', subject: cube, details: { steps: planned, settings: input.settings } };
       await audited(deps, request, act, () => ramps.start(input));
@@ -125,7 +126,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
       },
     },
     async (request, reply) => {
-      const by = authorization.callerOf(request).cubeId;
+      const by = requesterName(authorization, request);
       return reply.code(202).send(await steer(request, request.params.cube, 'stop', { by }));
     },
   );
@@ -146,7 +147,7 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
         },
       },
       async (request, reply) => {
-        const by = authorization.callerOf(request).cubeId;
+        const by = requesterName(authorization, request);
         const steering = { ...((request.body ?? {}) as Omit<RampRequest, 'by'>), by };
         return reply.code(202).send(await steer(request, request.params.cube, action, steering));
       },

@@ -7,6 +7,7 @@ import { ledgerFailures } from '../../../api/routes.js';
 import { cubeParameter, type TrafficView, trafficChangeBody, trafficSchema } from '../../../api/traffic.js';
 import { Failure } from '../../../base/failures.js';
 import { cubeIdOf, findCube, isTrafficName, type TrafficName, trafficNames } from '../../../domain/cubes.js';
+import { requesterName } from '../../../http/requester.js';
 import type { StoredFlags } from '../../../traffic/flag-texts.js';
 import { type FlagsChange, type FlagsRecord, readFlags, writeFlags } from '../../../traffic/flags.js';
 import { audited } from '../audit/audited.js';
@@ -55,7 +56,7 @@ export function registerTrafficRoutes(app: FastifyInstance, deps: ControlDepende
     },
     async (request) => {
       const name = trafficNameOf(request.params.cube);
-      const by = authorization.callerOf(request).cubeId;
+      const by = requesterName(authorization, request);
       const { why = '', only_if_percentage: onlyIfPercentage, ...change } = request.body;
       if (Object.keys(change).length === 0)
         throw new Failure('invalid_input', 'The body names nothing to change.', { details: { field: 'body' } });
