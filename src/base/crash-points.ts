@@ -19,6 +19,8 @@ export const crashPoints = [
   'after-version-commit',
   'before-activation-commit',
   'after-activation-commit',
+  'after-contents-withdrawn',
+  'after-sweep-commit',
   'before-state-recorded',
   'after-state-recorded',
   'before-finalize',

@@ -44,6 +44,8 @@ const examples: Readonly<Record<string, string>> = {
   'models versions': 'cubeshift models versions korean-reviews --json',
   'models activate': 'cubeshift models activate korean-reviews 7',
   'models rollback': 'cubeshift models rollback korean-reviews',
+  blobs: 'cubeshift blobs sweep --dry-run',
+  'blobs sweep': 'cubeshift blobs sweep --dry-run',
   release: 'cubeshift release add saju-cube 1.1 -- node saju-1.1.js',
   'release add': 'cubeshift release add saju-cube 1.1 --env LOG_LEVEL=debug -- node saju-1.1.js',
   'release list': 'cubeshift release list saju-cube',

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { describeVersion } from '../base/build.js';
 import { registerAuditCommands } from './audit.js';
+import { registerBlobCommands } from './blobs.js';
 import { registerCheckCommand } from './check.js';
 import { registerCompletionCommand } from './completion/completion.js';
 import { type Connect, createControlClient } from './control-client.js';
@@ -47,6 +48,7 @@ export function createProgram(output: Output): Command {
   registerSecretCommand(program, output, connect);
   registerCubeCommands(program, output, connect);
   registerModelCommands(program, output, connect);
+  registerBlobCommands(program, output, connect);
   registerReleaseCommands(program, output);
   registerAuditCommands(program, output, connect);
   registerTrafficCommands(program, output, connect);

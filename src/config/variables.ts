@@ -134,7 +134,7 @@ const variables = {
   CUBE_STORAGE_URL: variable(
     'folder in which contents such as AI models are stored, each under its SHA-256',
     parseStorage,
-    ['bulk-worker', 'ai-cube'],
+    ['bulk-worker', 'control-api', 'ai-cube'],
     { fallback: '', sources: stack, note: 'one for all programs; left out, `up` sets one in `CUBESHIFT_HOME`' },
   ),
   AI_CUBE_MODELS_MIB: variable(
@@ -352,7 +352,7 @@ const variables = {
   CUBESHIFT_CRASH_POINT: variable(
     'name of a point at which the program kills itself, for tests of recovery',
     parseCrashPoint,
-    workers,
+    temporal,
     { fallback: '', sources: caller },
   ),
   GATEWAY_URL: variable('URL of the gateway of a stack', parseHttpUrl, [], { sources: stack }),

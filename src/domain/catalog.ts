@@ -86,8 +86,20 @@ export interface KindEntry {
   readonly rejectLimitPercent: number;
   /** Options of a run that differ from those of every other kind. */
   readonly defaults: Partial<Omit<MigrationOptions, 'reject_limit_percent'>>;
+  /**
+   * Where tables of the cube's schema name contents of the store: all that the kind refers to. What no kind names is removed from the store,
+   * so a kind without an entry here stores nothing.
+   */
+  readonly contents?: readonly ContentReference[];
   /** Of the plan `items`: what is done to each row of the main table once it was moved, and to how many at a time. */
   readonly item?: { readonly steps: readonly string[]; readonly parallel: number };
+}
+
+/** A column whose text is the SHA-256 of a content; or, `byName`, a jsonb object with one under each name. */
+export interface ContentReference {
+  readonly table: string;
+  readonly column: string;
+  readonly byName?: true;
 }
 
 export const catalog = {
@@ -145,6 +157,10 @@ export const catalog = {
     },
     rejectLimitPercent: 100,
     defaults: { lanes: 1 },
+    contents: [
+      { table: 'model_versions', column: 'sha256' },
+      { table: 'model_versions', column: 'files', byName: true },
+    ],
     item: { steps: ['validate', 'import', 'compare', 'activate', 'int8'], parallel: 2 },
   },
 } as const satisfies Readonly<Record<string, KindEntry>>;

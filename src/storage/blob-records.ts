@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { Failure } from '../base/failures.js';
 import { inTransaction } from '../postgres/connect.js';
 import type { BlobInfo, BlobStore, Sha256, WithdrawnBlobs } from './blob-store.js';
+import { referencedContents } from './content-references.js';
 
 /**
  * What the cube database says of contents, and the order in which the two change, so that no row ever names a content that is not there:
@@ -74,7 +75,7 @@ export async function releaseBlobs(
       await lockBlobs(client, contents);
       const free = await client.query<{ sha256: Sha256 }>(
         `select content as sha256 from unnest($1::text[]) as content
-          where not exists (select from storage.referenced where sha256 = content)
+          where not exists (select from (${referencedContents}) as referenced where referenced.sha256 = content)
             and not exists (select from storage.blobs where sha256 = content and stored_by is distinct from $2)`,
         [contents, storedBy],
       );
@@ -94,7 +95,7 @@ export async function releaseBlobs(
 }
 
 /** In the order of their addresses, so that two that lock several do not wait for each other. */
-async function lockBlobs(client: pg.ClientBase, contents: readonly Sha256[]): Promise<void> {
+export async function lockBlobs(client: pg.ClientBase, contents: readonly Sha256[]): Promise<void> {
   await client.query(
     `select pg_advisory_xact_lock(hashtextextended('cubeshift blob ' || content, 0))
        from (select distinct content collate "C" as content from unnest($1::text[]) as content order by 1) as ordered`,

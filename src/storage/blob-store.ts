@@ -13,6 +13,11 @@ export interface BlobInfo {
   readonly size: number;
 }
 
+/** A content at its address, and when it was written. */
+export interface StoredBlob extends BlobInfo {
+  readonly storedAt: Date;
+}
+
 /** A content that was received and is not yet at its address: kept, or discarded. */
 export interface StagedBlob extends BlobInfo {
   /** A file with the content, until it is kept or discarded. */
@@ -63,6 +68,15 @@ export interface WithdrawnBlob {
 /** The same of many: those at whose address something was. */
 export interface WithdrawnBlobs extends WithdrawnBlob {
   readonly contents: readonly Sha256[];
+  /** When the last of them was written; undefined where there is none. */
+  readonly youngest: Date | undefined;
+}
+
+/** What some owner staged or withdrew: of work that goes on, or of a program that died. */
+export interface TemporaryBlob {
+  isOf(owner: string): boolean;
+  readonly changedAt: Date;
+  discard(): Promise<void>;
 }
 
 /**
@@ -98,7 +112,11 @@ export interface BlobStore {
   discardPartsOf(owner: string): Promise<void>;
   /** Who has something staged, withdrawn or in parts. */
   owners(): Promise<readonly string[]>;
-  list(): AsyncIterable<BlobInfo>;
+  /** Puts back at their addresses what the owner withdrew and neither put back nor deleted; what lies there by now stays. */
+  putBackOf(owner: string): Promise<void>;
+  temporary(): AsyncIterable<TemporaryBlob>;
+  /** What lies at addresses behind `after`, in their order. */
+  list(after?: Sha256): AsyncIterable<StoredBlob>;
 }
 
 /** Nothing lies at the address. */

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, link, lstat, open, opendir, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../base/failures.js';
 import {
@@ -11,6 +11,8 @@ import {
   type Sha256,
   type Stage,
   type StagedBlob,
+  type StoredBlob,
+  type TemporaryBlob,
   type WithdrawnBlobs,
 } from './blob-store.js';
 import { makeFolder, synchronizeAll, writeAll } from './folder/durable.js';
@@ -82,6 +84,7 @@ export function createFolderStore(root: string, partBytes = 64 * 1024 * 1024): B
   async function withdrawMany(contents: readonly Sha256[], owner: string): Promise<WithdrawnBlobs> {
     await makeStaging(root, staging);
     const withdrawn = new Map<Sha256, string>();
+    let youngest: Date | undefined;
     const fans = () => [...new Set([...withdrawn.keys()].map(fanOf))];
     const remove = async () => {
       for (const aside of withdrawn.values()) await rm(aside, { force: true, recursive: true });
@@ -97,12 +100,16 @@ export function createFolderStore(root: string, partBytes = 64 * 1024 * 1024): B
         if (await moveAside(sha256, aside)) withdrawn.set(sha256, aside);
       }
       await synchronizeAll(root, fans());
+      const found = await Promise.all([...withdrawn.values()].map(lookAt));
+      const times = found.flatMap((file) => file?.mtime.getTime() ?? []);
+      youngest = times.length === 0 ? undefined : new Date(Math.max(...times));
     } catch (error) {
       await putBack();
       throw error;
     }
     return {
       contents: [...withdrawn.keys()],
+      youngest,
       putBack: () => atStore(root, putBack),
       delete: () => atStore(root, remove),
     };
@@ -212,7 +219,20 @@ export function createFolderStore(root: string, partBytes = 64 * 1024 * 1024): B
         ...new Set((await namesIn(staging)).map((name) => decodeURIComponent(name.slice(0, name.indexOf('~'))))),
       ]),
 
-    list: () => listed(root),
+    putBackOf: (owner) =>
+      atStore(root, async () => {
+        for (const name of await namesIn(staging)) {
+          const sha256 = withdrawnOf(name);
+          if (!name.startsWith(prefixOf(owner)) || sha256 === undefined) continue;
+          const aside = join(staging, name);
+          await linkBack(sha256, aside);
+          await synchronizeAll(root, [fanOf(sha256)]);
+          await rm(aside, { force: true, recursive: true });
+        }
+      }),
+
+    temporary: () => temporaryIn(root, staging),
+    list: (after) => listed(root, after ?? ''),
   };
 }
 
@@ -305,20 +325,43 @@ async function* chunksOf(handle: FileHandle, root: string): AsyncGenerator<Buffe
 
 const chunkBytes = 256 * 1024;
 
-async function* listed(root: string): AsyncGenerator<BlobInfo> {
-  for (const fan of await namesIn(root)) {
-    if (!/^[0-9a-f]{2}$/.test(fan)) continue;
-    const entries = await atStore(root, () => opendir(join(root, fan)));
-    for await (const entry of entries) {
-      if (!entry.isFile() || !isSha256(entry.name)) continue;
-      const handle = await atStore(root, () => open(join(root, fan, entry.name)));
-      try {
-        yield { sha256: entry.name, size: (await handle.stat()).size };
-      } finally {
-        await handle.close();
-      }
+/** In the order of their addresses: that of folders, and of names in each. */
+async function* listed(root: string, after: string): AsyncGenerator<StoredBlob> {
+  for (const fan of (await atStore(root, () => namesIn(root))).toSorted()) {
+    if (!/^[0-9a-f]{2}$/.test(fan) || fan < after.slice(0, 2)) continue;
+    for (const name of (await atStore(root, () => namesIn(join(root, fan)))).toSorted()) {
+      if (!isSha256(name) || name <= after) continue;
+      const found = await atStore(root, () => lookAt(join(root, fan, name)));
+      if (found?.isFile()) yield { sha256: name, size: found.size, storedAt: found.mtime };
     }
   }
+}
+
+async function* temporaryIn(root: string, staging: string): AsyncGenerator<TemporaryBlob> {
+  for (const name of await atStore(root, () => namesIn(staging))) {
+    const file = join(staging, name);
+    const found = await atStore(root, () => lookAt(file));
+    if (found === undefined) continue;
+    yield {
+      isOf: (owner) => name.startsWith(prefixOf(owner)),
+      // A content that was withdrawn keeps the time at which it was written; its name changed when it was withdrawn.
+      changedAt: withdrawnOf(name) === undefined ? found.mtime : found.ctime,
+      discard: () => atStore(root, () => rm(file, { force: true, recursive: true })),
+    };
+  }
+}
+
+/** Undefined for what has gone meanwhile. */
+async function lookAt(file: string) {
+  return lstat(file).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+}
+
+/** The content that lies under the name of a temporary file, if it was withdrawn. */
+function withdrawnOf(name: string): Sha256 | undefined {
+  return /^[^~]*~([0-9a-f]{64})~[0-9a-f-]{36}$/.exec(name)?.[1];
 }
 
 async function namesIn(folder: string): Promise<readonly string[]> {

@@ -144,6 +144,8 @@ beforeAll(async () => {
     },
     keptVersions: nothing,
     warmVersionOf: async () => '1',
+    store: () => expect.fail('no store is used'),
+    reach: () => undefined,
     maxInstances: 8,
     calls: { call: nothing },
     secret: () => testSecret,

@@ -106,6 +106,21 @@ test('versions of a model', async () => {
   await api.call('rollBackModel', 200, model);
 });
 
+test('what nothing refers to leaves the store', async () => {
+  const { cube: pool } = stack.databases;
+  const forgotten = 'd'.repeat(64);
+  await pool.query(
+    "insert into storage.blobs (sha256, size, stored_at, stored_by) values ($1, 4096, '2026-01-02T03:04:06Z', 'ai-models')",
+    [forgotten],
+  );
+  await api.call('sweepBlobs', 200, { body: { dry_run: true } });
+  await pool.query(`insert into ledger.migrations (id, kind, mode, options, workflow_id, started_by, status, run_id)
+    values ('models', 'ai-models', 'copy', '{}', 'ai-models/models', 'test', 'paused', 'r')`);
+  await api.call('sweepBlobs', 409, { body: { dry_run: false } });
+  await pool.query(`delete from ledger.migrations where id = 'models'`);
+  await api.call('sweepBlobs', 200, { body: { dry_run: false } });
+});
+
 test('versions of a cube', async () => {
   const deployed = () =>
     until('the change of the cube to end', async () => {
@@ -176,6 +191,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   deployCube: { version: '1.1.0' },
   scaleCube: { instances: 2 },
   activateModelVersion: { version_id: 1 },
+  sweepBlobs: { dry_run: false },
   acknowledgeRollback: { why: 'seen' },
   rollbackCube: { target_version: '1.0.0' },
 };

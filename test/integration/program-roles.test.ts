@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { prepareTables } from '../../src/stack/servers/embedded-database.js';
+import { referencedContents } from '../../src/storage/content-references.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine } from '../support/engine.js';
 import { expectTargetEqualsSource } from '../support/equality.js';
@@ -88,6 +89,9 @@ test('each role has the rights on tables that its program needs, and no others',
       'ai.activations': 'SELECT INSERT DELETE',
       'ai.models': 'SELECT',
       'ai.model_versions': 'SELECT',
+      'storage.blobs': 'SELECT DELETE',
+      'storage.checks': 'DELETE',
+      'storage.referenced': 'SELECT',
     },
     'control_worker at cube': engine,
     'bulk_worker at cube': engine,
@@ -140,6 +144,23 @@ test('the control API changes which version of a model predicts, and nothing els
     "update ai.models set name = 'x' where id = 1",
     "update ai.model_versions set sha256 = '' where id = 1",
     'delete from ai.model_versions',
+  ])
+    await expect(ask(url, refused), refused).rejects.toMatchObject({ code: '42501' });
+});
+
+test('the control API removes records of the store, and makes none', async () => {
+  const url = programRoles.find(([name]) => name === 'control_api at cube')?.[1] ?? expect.fail('no such role');
+  for (const allowed of [
+    `select from (${referencedContents}) as referenced where sha256 = ''`,
+    "delete from storage.blobs where sha256 = any ('{}')",
+    "delete from storage.checks where sha256 = any ('{}')",
+    'select from ledger.migrations for share',
+  ])
+    await ask(url, allowed);
+  for (const refused of [
+    "insert into storage.blobs (sha256, size) values (repeat('a', 64), 1)",
+    "update storage.blobs set stored_at = '2000-01-01'",
+    'delete from storage.intended',
   ])
     await expect(ask(url, refused), refused).rejects.toMatchObject({ code: '42501' });
 });

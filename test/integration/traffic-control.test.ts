@@ -50,6 +50,8 @@ beforeAll(async () => {
     ramps,
     keptVersions: async () => undefined,
     warmVersionOf: async () => undefined,
+    store: () => expect.fail('no store is used'),
+    reach: () => undefined,
     maxInstances: 8,
     calls: { call: async () => undefined },
     secret: () => testSecret,

@@ -52,7 +52,11 @@ export class ApiStack {
       redisUrl: redis.url,
       stateFolder: home.folder,
       environment: {
-        control: { CUBE_DATABASE_URL: cubeDatabase.url, TEMPORAL_ADDRESS: new URL(temporal.url).host },
+        control: {
+          CUBE_DATABASE_URL: cubeDatabase.url,
+          CUBE_STORAGE_URL: join(home.folder, 'storage'),
+          TEMPORAL_ADDRESS: new URL(temporal.url).host,
+        },
       },
     });
     return new ApiStack(engine, databases, redis, cubeDatabase, temporal, home, supervisor);

@@ -1,5 +1,6 @@
 import type { RunReference } from '../../domain/migration/run-reference.js';
 import { atSide } from '../../postgres/databases.js';
+import { referencesOf } from '../../storage/content-references.js';
 import type { EvidenceSection, StepContext } from '../kind.js';
 
 /** Every comparison that the run made, with its numbers, and what is active of each model: names, sums and counts, no test rows. */
@@ -16,7 +17,7 @@ export async function modelEvidence(
                         'form', version.form, 'sha256', version.sha256, 'source_sha256', version.source_sha256) order by models.id), '[]')
                  from ai.models left join ai.model_versions as version on version.id = active_version_id) as active,
               (select json_build_object('read', count(*), 'damaged', count(damage)) from storage.checks
-                where sha256 in (select sha256 from storage.referenced)) as contents,
+                where sha256 in (${referencesOf('ai-models')})) as contents,
               (select json_build_object('predicted', count(*), 'failed', count(failure)) from ai.smoke_predictions
                 where version_id in (select active_version_id from ai.models)) as smoke_predictions`,
       [migrationId],

@@ -6,6 +6,7 @@ import type { MigrationKind } from '../../domain/catalog.js';
 import type { MigrationId, MigrationInput, MigrationMode } from '../../domain/migration/migration.js';
 import { workflowIdOf } from '../../domain/migration/migration.js';
 import type { MigrationOptions } from '../../domain/migration/options.js';
+import { noStartsHeld } from './start-lock.js';
 
 /** A start as it was requested. */
 export interface StartRequest {
@@ -25,7 +26,7 @@ export async function recordStart(cube: pg.Pool, start: StartRequest): Promise<M
   const inserted = await cube
     .query(
       `insert into ledger.migrations (id, kind, mode, options, idempotency_key, workflow_id, started_by)
-       values ($1, $2, $3, $4, $5, $6, $7) on conflict (id) do nothing`,
+       select $1, $2, $3, $4::jsonb, $5, $6, $7 from ${noStartsHeld} on conflict (id) do nothing`,
       [
         start.id,
         start.kind,

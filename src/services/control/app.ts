@@ -29,6 +29,7 @@ import { someMigrations } from './migrations/views.js';
 import { registerModelRoutes } from './models/models.js';
 import { registerDocs } from './openapi/docs-page.js';
 import { registerOpenapi } from './openapi/document.js';
+import { registerBlobRoutes } from './storage/blobs.js';
 import { registerRampRoutes } from './traffic/ramps.js';
 import { registerTrafficRoutes } from './traffic/traffic.js';
 
@@ -80,6 +81,7 @@ export async function buildControlApp(settings: ControlSettings): Promise<Fastif
     registerReportRoutes(routes, deps);
     registerAuditRoutes(routes, deps);
     registerModelRoutes(routes, deps);
+    registerBlobRoutes(routes, deps);
     registerCubeRoutes(routes, deps);
     registerTrafficRoutes(routes, deps);
     registerRampRoutes(routes, deps);

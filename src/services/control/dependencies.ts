@@ -1,10 +1,12 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type pg from 'pg';
 import type { TokenVerifier } from '../../auth/tokens.js';
+import type { ReachCrashPoint } from '../../base/crash-points.js';
 import type { Authorization } from '../../http/authorization.js';
 import type { RedisConnection } from '../../redis/connection.js';
 import type { InstanceFilter } from '../../registry/instances.js';
 import type { CubeCalls } from '../../runtime/cube-calls.js';
+import type { BlobStore } from '../../storage/blob-store.js';
 import type { LastWeights } from '../../traffic/last-weights.js';
 import type { CubeWorkflows } from './cubes/cube-workflows.js';
 import type { KeptVersions, WarmVersionOf } from './cubes/kept-versions.js';
@@ -31,6 +33,9 @@ export interface ControlSettings {
   readonly tokens: TokenVerifier;
   /** What reports are signed with, as it is now. */
   readonly secret: () => string;
+  /** Throws `configuration_invalid` where no store is named. */
+  readonly store: () => BlobStore;
+  readonly reach: ReachCrashPoint;
   readonly clock: () => Date;
   readonly logger: FastifyBaseLogger | false;
 }

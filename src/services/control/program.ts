@@ -4,7 +4,8 @@ import type pino from 'pino';
 import { createRequestProofs } from '../../auth/request-proofs.js';
 import { loadSecretsOrExit } from '../../auth/token-secrets.js';
 import { createTokenVerifier, issueCubeToken } from '../../auth/tokens.js';
-import { failureRule, kindAndPlace, toFailure } from '../../base/failures.js';
+import { armCrashPoint } from '../../base/crash-points.js';
+import { Failure, failureRule, kindAndPlace, toFailure } from '../../base/failures.js';
 import { temporalTarget } from '../../config/temporal-address.js';
 import type { ConfigurationOf } from '../../config/variables.js';
 import { createPool } from '../../postgres/connect.js';
@@ -15,6 +16,8 @@ import { connectConfiguredRedis } from '../../redis/connection.js';
 import { admittedInstances } from '../../registry/admitted-instances.js';
 import { reportSecrets } from '../../registry/known-secrets.js';
 import { createCubeCalls } from '../../runtime/cube-calls.js';
+import type { BlobStore } from '../../storage/blob-store.js';
+import { createFolderStore } from '../../storage/folder-store.js';
 import { buildControlApp } from './app.js';
 import { createCubeWorkflows } from './cubes/cube-workflows.js';
 import { createKeptVersions, createWarmVersionOf } from './cubes/kept-versions.js';
@@ -57,6 +60,8 @@ export async function runControl(
     warmVersionOf: createWarmVersionOf(config.STATE_DIR),
     tokens,
     secret: () => secrets.cube.current,
+    store: () => configuredStore(config.CUBE_STORAGE_URL),
+    reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT),
     clock,
     logger: log,
   });
@@ -75,6 +80,13 @@ export async function runControl(
   await cubeWorkflows.close();
   await ramps.close();
   await cube.end();
+}
+
+function configuredStore(url: string): BlobStore {
+  if (url !== '') return createFolderStore(url);
+  throw new Failure('configuration_invalid', 'CUBE_STORAGE_URL is not set, which a sweep needs.', {
+    hint: 'Set CUBE_STORAGE_URL for the control API to the store of the bulk workers, and start it again.',
+  });
 }
 
 /** Listens from the first moment, and is ready once the ledger is there. */

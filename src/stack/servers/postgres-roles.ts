@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { type CubeId, kindEntry, kindsOf, migrationKinds } from '../../domain/catalog.js';
+import { referringColumns } from '../../domain/contents.js';
 import { cubeEntry, servedCubes, trafficNameOfKind } from '../../domain/cubes.js';
 import type { Side } from '../../domain/side.js';
 import { auditOwner, closeAudit } from './audit-owner.js';
@@ -64,6 +65,18 @@ const activatesModels = (role: string) => [
   `grant insert, delete on ai.activations to ${role}`,
 ];
 
+/** What nothing refers to leaves the store, and its records. */
+const sweepsStore = (role: string) => [
+  `grant usage on schema storage to ${role}`,
+  `grant select, delete on storage.blobs to ${role}`,
+  `grant select (sha256), delete on storage.checks to ${role}`,
+  `grant select on storage.referenced to ${role}`,
+  ...referringColumns.flatMap(({ schema, table }) => [
+    `grant usage on schema ${schema} to ${role}`,
+    `grant select on ${schema}.${table} to ${role}`,
+  ]),
+];
+
 /** What a cube does with its own tables that it serves from. */
 function readsTables(schema: string): (role: string) => readonly string[] {
   return (role) => [
@@ -121,7 +134,12 @@ export const databaseRoles = {
     programs: [
       {
         name: 'control_api',
-        rights: (role) => [...onLedger('select, insert, update')(role), ...auditReader(role), ...activatesModels(role)],
+        rights: (role) => [
+          ...onLedger('select, insert, update')(role),
+          ...auditReader(role),
+          ...activatesModels(role),
+          ...sweepsStore(role),
+        ],
       },
       {
         name: 'bulk_worker',

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -30,6 +39,12 @@ async function read(sha256: Sha256): Promise<string> {
   const read: Buffer[] = [];
   for await (const chunk of verified(store, sha256)) read.push(chunk);
   return Buffer.concat(read).toString();
+}
+
+async function all<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
 }
 
 const files = () => readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
@@ -100,12 +115,56 @@ test('the list has what lies at an address alone', async () => {
   await put('other');
   await store.stage(chunks('staged'), 'test');
   writeFileSync(join(root, sumOf('one').slice(0, 2), 'stranger'), '');
-  const listed = [];
-  for await (const blob of store.list()) listed.push(blob);
-  expect(listed.sort((a, b) => a.size - b.size)).toEqual([
-    { sha256: sumOf('one'), size: 3 },
-    { sha256: sumOf('other'), size: 5 },
+  const listed = await all(store.list());
+  expect(listed.map(({ sha256, size }) => [sha256, size])).toEqual(
+    ['one', 'other'].map((text) => [sumOf(text), text.length]).sort(),
+  );
+  for (const { storedAt } of listed) expect(Math.abs(Date.now() - storedAt.getTime())).toBeLessThan(60_000);
+});
+
+test('the list is in the order of addresses, and goes on behind any of them', async () => {
+  const texts = Array.from({ length: 60 }, (_, place) => `content ${place}`);
+  for (const text of texts) await put(text);
+  const sums = texts.map(sumOf).sort();
+  expect((await all(store.list())).map(({ sha256 }) => sha256)).toEqual(sums);
+  for (const place of [0, 1, 29, 58, 59])
+    expect((await all(store.list(sums[place]))).map(({ sha256 }) => sha256)).toEqual(sums.slice(place + 1));
+});
+
+test('what an owner withdrew and left is put back by its owner, and by no other', async () => {
+  await put('one');
+  await put('two');
+  await store.withdraw(sumOf('one'), 'sweep');
+  await store.withdraw(sumOf('two'), 'sweep/other');
+  await store.stage(chunks('staged'), 'sweep');
+  await store.putBackOf('sweep');
+  expect(await read(sumOf('one'))).toBe('one');
+  expect(await store.has(sumOf('two'))).toBe(false);
+  expect(files()).toHaveLength(3);
+  await store.putBackOf('sweep/other');
+  expect(await read(sumOf('two'))).toBe('two');
+});
+
+test('a temporary file says whose it is, and is as old as its name for a withdrawn content', async () => {
+  await put('long ago');
+  const before = new Date(Date.now() - 1e9);
+  utimesSync(fileOf('long ago'), before, before);
+  const withdrawn = await store.withdrawMany([sumOf('long ago')], 'a~b');
+  expect(withdrawn.youngest).toEqual(before);
+  const staged = await store.stage(chunks('staged'), 'a');
+  utimesSync(staged.file, before, before);
+  const found = await all(store.temporary());
+  const summary = found.map((file) => [
+    file.isOf('a'),
+    file.isOf('a~b'),
+    file.changedAt.getTime() === before.getTime(),
   ]);
+  expect(summary.sort()).toEqual([
+    [false, true, false],
+    [true, false, true],
+  ]);
+  for (const file of found) await file.discard();
+  expect(files()).toEqual([]);
 });
 
 test('a store that cannot be written is a failure that a person can mend', async () => {

@@ -6,6 +6,7 @@ import type { ModelProcess } from '../../../models/model-process.js';
 import { atSide } from '../../../postgres/databases.js';
 import { BlobDamaged, BlobMissing, checkBlob, type Sha256 } from '../../../storage/blob-store.js';
 import { checkOut } from '../../../storage/check-out.js';
+import { referencesOf } from '../../../storage/content-references.js';
 import { withWorkingFolder } from '../../../storage/working-folder.js';
 import type { StepContext } from '../../kind.js';
 import { readTestText } from '../artifact/test-text.js';
@@ -30,10 +31,7 @@ async function checkContents(verificationId: string, step: StepContext, isOver: 
   for (;;) {
     const page = await atSide('cube', () =>
       cube.query<{ sha256: Sha256 }>(
-        `select named.sha256 from (
-           select sha256 from ai.model_versions
-           union
-           select value from ai.model_versions cross join lateral jsonb_each_text(files) where jsonb_typeof(files) = 'object') as named
+        `select distinct named.sha256 from (${referencesOf('ai-models')}) as named
           where not exists (select from storage.checks where checks.sha256 = named.sha256 and verification_id = $1)
           order by 1 limit $2`,
         [verificationId, atOnce],

@@ -17,13 +17,14 @@ export function actOf({ authorization }: ControlDependencies, request: FastifyRe
 /**
  * Puts an act on record, carries it out by `work`, and puts on record what became of that, as an entry of its own that names
  * the first. What cannot be put on record is not done. An act without a recorded outcome has an
- * unknown one: this program died meanwhile, or the database became unreachable.
+ * unknown one: this program died meanwhile, or the database became unreachable. `outcomeOfResult` says what the second entry has of the result.
  */
 export async function audited<T>(
   deps: ControlDependencies,
   request: FastifyRequest,
   act: Act,
   work: () => Promise<T>,
+  outcomeOfResult: (result: T) => object = () => ({}),
 ): Promise<T> {
   const requested = actOf(deps, request, act);
   const { seq } = await appendAudit(deps.cube, requested);
@@ -47,7 +48,7 @@ export async function audited<T>(
     await recordOutcome(outcomeOf(error), reasonOf(error));
     throw error;
   }
-  await recordOutcome('done', {});
+  await recordOutcome('done', outcomeOfResult(result));
   return result;
 }
 

@@ -52,6 +52,7 @@ const tags = [
   { name: 'migrations', description: 'Durable runs that move one kind of data' },
   { name: 'rejects', description: 'Rows that could not be moved' },
   { name: 'models', description: 'AI models of the cube and their versions' },
+  { name: 'blobs', description: 'Contents of the store, each under its SHA-256' },
   { name: 'traffic', description: 'Which users a cube serves' },
   { name: 'ramps', description: 'Durable plans that raise the traffic weight step by step' },
   { name: 'cubes', description: 'Versions and instances of cubes' },

@@ -1,0 +1,44 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { sweepBody, sweepSchema } from '../../../api/blobs.js';
+import { problemResponses } from '../../../api/problem.js';
+import { requesterHeaders } from '../../../api/requester-headers.js';
+import { ledgerFailures } from '../../../api/routes.js';
+import type { SweepView } from '../../../domain/sweep.js';
+import { sweepStore } from '../../../storage/sweep.js';
+import { audited } from '../audit/audited.js';
+import type { ControlDependencies } from '../dependencies.js';
+
+/** Contents of the store that nothing refers to. */
+export function registerBlobRoutes(app: FastifyInstance, deps: ControlDependencies): void {
+  const { cube, clock, reach } = deps;
+
+  app.withTypeProvider<TypeBoxTypeProvider>().post(
+    '/v1/blobs/sweep',
+    {
+      onRequest: deps.authorization.require('migration:write'),
+      schema: {
+        operationId: 'sweepBlobs',
+        tags: ['blobs'],
+        summary: 'Remove from the store what nothing refers to for a day',
+        headers: requesterHeaders,
+        body: sweepBody,
+        response: {
+          200: sweepSchema,
+          ...problemResponses('not_at_this_stage', 'configuration_invalid', 'storage_unreachable', ...ledgerFailures),
+        },
+      },
+    },
+    async (request) => {
+      const { dry_run: dryRun, cursor } = request.body;
+      const sweep = () => sweepStore({ cube, store: deps.store(), clock, reach }, { dryRun, cursor });
+      const act = { action: 'blobs.sweep', subject: 'store', details: { from: cursor ?? null } };
+      const view = await (dryRun ? sweep() : audited(deps, request, act, sweep, countsOf));
+      return { ...view, items: view.items.map((item) => ({ ...item })) };
+    },
+  );
+}
+
+function countsOf({ contents, bytes, temporary_files }: SweepView) {
+  return { contents, bytes, temporary_files };
+}
