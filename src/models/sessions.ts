@@ -1,8 +1,10 @@
 import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import {
   type Batch,
+  firstRows,
   type GraphSchema,
   isElementType,
+  repeatRow,
   type Tensor,
   type TensorData,
   type TensorSchema,
@@ -15,6 +17,7 @@ import { sessionOptions } from './session-options.js';
 /** The sessions of one model process: what it answers to each request. */
 export class Sessions {
   private readonly sessions = new Map<string, InferenceSession>();
+  private readonly graphs = new Map<string, GraphSchema>();
 
   async answer(request: ModelRequest): Promise<ModelAnswer> {
     switch (request.kind) {
@@ -25,6 +28,7 @@ export class Sessions {
       case 'release':
         await this.sessions.get(request.key)?.release();
         this.sessions.delete(request.key);
+        this.graphs.delete(request.key);
         return { kind: 'released' };
     }
   }
@@ -43,15 +47,16 @@ export class Sessions {
     }
     await this.sessions.get(key)?.release();
     this.sessions.set(key, session);
-    const joins = hasRowOperatorsOnly(file) && (await joinsRows(graph, (batch) => compute(session, batch)));
+    this.graphs.set(key, graph);
+    const joins = hasRowOperatorsOnly(file) && (await joinsRows(graph, (batch) => compute(session, graph, batch)));
     return { kind: 'loaded', graph, joinsRows: joins };
   }
 
   private async run(key: string, batch: Batch): Promise<ModelAnswer> {
-    const session = this.sessions.get(key);
-    if (session === undefined) return { kind: 'failed', message: 'The model is not loaded.' };
+    const [session, graph] = [this.sessions.get(key), this.graphs.get(key)];
+    if (session === undefined || graph === undefined) return { kind: 'failed', message: 'The model is not loaded.' };
     try {
-      return { kind: 'computed', batch: await compute(session, batch) };
+      return { kind: 'computed', batch: await compute(session, graph, batch) };
     } catch (error) {
       const isMemory = isOutOfMemory(error);
       return {
@@ -62,16 +67,19 @@ export class Sessions {
   }
 }
 
-async function compute(session: InferenceSession, { rows, tensors }: Batch): Promise<Batch> {
-  const feeds = Object.entries(tensors).map(([name, { type, dims, data }]) => [
-    name,
+/** A graph with a fixed number of rows computes the row of a batch as often as it wants rows; the other outputs are dropped. */
+async function compute(session: InferenceSession, graph: GraphSchema, { rows, tensors }: Batch): Promise<Batch> {
+  const feeds = graph.inputs.flatMap(({ name, shape }) => {
+    const given = tensors[name];
+    if (given === undefined) return [];
+    const { type, dims, data } = repeatRow(given, shape[0] ?? 1);
     // The constructor's overloads take each type apart; data and type belong together by construction.
-    new RuntimeTensor(type as 'float32', data as Float32Array, dims),
-  ]);
+    return [[name, new RuntimeTensor(type as 'float32', data as Float32Array, dims)]];
+  });
   const results = await session.run(Object.fromEntries(feeds));
   const outputs = Object.entries(results).map(([name, { type, dims, data }]): [string, Tensor] => {
     if (!isElementType(type)) throw new Error('an output changed its type');
-    return [name, { type, dims, data: data as TensorData }];
+    return [name, firstRows({ type, dims, data: data as TensorData }, rows)];
   });
   return { rows, tensors: Object.fromEntries(outputs) };
 }

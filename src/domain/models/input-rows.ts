@@ -15,7 +15,7 @@ export type ReadInputs = { readonly kind: 'accepted'; readonly batches: readonly
 
 /**
  * The rows as tensors for a graph with these inputs. Consecutive rows are in one batch as long as their dimensions are equal and the
- * graph leaves the number of rows free; a graph with a fixed number is given each row on its own, as often as it wants rows.
+ * graph leaves the number of rows free; for a graph with a fixed number each row is a batch of its own.
  */
 export function readInputRows(schema: readonly TensorSchema[], rows: readonly InputRow[]): ReadInputs {
   const fixedRows = schema.some(({ shape }) => shape[0] !== null);
@@ -71,11 +71,7 @@ class OpenBatch {
       const elements = this.elements[at] ?? [];
       const { dims = [] } = this.first[at] ?? {};
       if (shape.length === 0) return [name, { type, dims: [], data: tensorData(type, elements) }];
-      // The outputs of the repeated rows are dropped.
-      const copies = shape[0] ?? 1;
-      const repeated = copies === 1 ? elements : Array.from({ length: copies }, () => elements).flat();
-      const rows = shape[0] ?? this.rows;
-      return [name, { type, dims: [rows, ...dims], data: tensorData(type, repeated) }];
+      return [name, { type, dims: [this.rows, ...dims], data: tensorData(type, elements) }];
     });
     return { rows: this.rows, tensors: Object.fromEntries(tensors) };
   }

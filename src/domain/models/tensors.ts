@@ -87,6 +87,23 @@ function joinData(type: ElementType, parts: readonly TensorData[], length: numbe
   return joined;
 }
 
+/** The tensor with its only row as often as `copies` says. */
+export function repeatRow(tensor: Tensor, copies: number): Tensor {
+  const { type, dims, data } = tensor;
+  if (dims.length === 0 || dims[0] !== 1 || copies === 1) return tensor;
+  const parts = new Array<TensorData>(copies).fill(data);
+  return { type, dims: [copies, ...dims.slice(1)], data: joinData(type, parts, copies * data.length) };
+}
+
+/** The tensor without the rows behind the first `rows`; nothing is copied. */
+export function firstRows(tensor: Tensor, rows: number): Tensor {
+  const { type, dims, data } = tensor;
+  const [length = 0, ...rest] = dims;
+  if (length <= rows) return tensor;
+  const end = rows * elementsPerRow(dims);
+  return { type, dims: [rows, ...rest], data: Array.isArray(data) ? data.slice(0, end) : subarray(data, 0, end) };
+}
+
 /** The rows `from` to `to`, without the latter; nothing is copied. */
 export function sliceBatch(batch: Batch, from: number, to: number): Batch {
   if (from === 0 && to === batch.rows) return batch;

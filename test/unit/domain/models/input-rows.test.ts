@@ -3,7 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { readInputRows } from '../../../../src/domain/models/input-rows.js';
 import { readInputSchema, schemaDifference } from '../../../../src/domain/models/input-schema.js';
 import { outputRows } from '../../../../src/domain/models/output-rows.js';
-import { joinBatches, sliceBatch, type TensorSchema } from '../../../../src/domain/models/tensors.js';
+import {
+  firstRows,
+  joinBatches,
+  repeatRow,
+  sliceBatch,
+  type TensorSchema,
+} from '../../../../src/domain/models/tensors.js';
 
 const schema: readonly TensorSchema[] = [
   { name: 'age', type: 'float32', shape: [null] },
@@ -60,13 +66,23 @@ test('rows of equal dimensions are one batch, and others are apart', () => {
   expect(read).toMatchObject({ kind: 'accepted', batches: [{ rows: 2 }, { rows: 1 }, { rows: 1 }] });
 });
 
-test('a graph of a fixed number of rows gets each row as often as it wants rows', () => {
-  const read = readInputRows([{ name: 'x', type: 'int32', shape: [3] }], [7, 8]);
+test('rows for a graph of a fixed number of rows are apart, and take no more memory than they have values', () => {
+  const read = readInputRows([{ name: 'x', type: 'int32', shape: [4096] }], [7, 8]);
   if (read.kind === 'refusal') expect.fail(read.detail);
   expect(read.batches.map(({ tensors }) => tensors.x)).toEqual([
-    { type: 'int32', dims: [3], data: Int32Array.of(7, 7, 7) },
-    { type: 'int32', dims: [3], data: Int32Array.of(8, 8, 8) },
+    { type: 'int32', dims: [1], data: Int32Array.of(7) },
+    { type: 'int32', dims: [1], data: Int32Array.of(8) },
   ]);
+});
+
+test('a row is repeated for such a graph, and of what it gives the first rows are left', () => {
+  const row = { type: 'int32', dims: [1, 2], data: Int32Array.of(7, 8) } as const;
+  const repeated = repeatRow(row, 3);
+  expect(repeated).toEqual({ type: 'int32', dims: [3, 2], data: Int32Array.of(7, 8, 7, 8, 7, 8) });
+  expect(firstRows(repeated, 1)).toEqual(row);
+  const text = { type: 'string', dims: [1], data: ['a'] } as const;
+  expect(repeatRow(text, 2)).toEqual({ type: 'string', dims: [2], data: ['a', 'a'] });
+  expect(firstRows(repeatRow(text, 2), 1)).toEqual(text);
 });
 
 test('what is read comes back as it was sent, whether joined or apart', () => {
