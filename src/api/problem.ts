@@ -13,6 +13,7 @@ export const problemSchema = Type.Object(
     ),
     hint: Type.String({ description: 'what to do next' }),
     field: Type.Optional(Type.String({ description: 'the part of the request that is wrong' })),
+    reason: Type.Optional(Type.String({ description: 'why, where programs act on it: why a model cannot be run' })),
     actions: Type.Optional(Type.Array(Type.String(), { description: 'what is possible instead' })),
   },
   { $id: 'Problem', additionalProperties: true },

@@ -32,7 +32,8 @@ export const koreanTexts: Readonly<Record<VariableName, string>> = {
     'AI 모델 같은 콘텐츠를 SHA-256 값을 이름으로 저장하는 디렉터리. 모든 프로그램이 같은 곳을 사용. 비워 두면 `up`이 `CUBESHIFT_HOME` 안의 디렉터리로 설정',
   AI_CUBE_MODELS_MIB:
     'AI 큐브가 적재해 두는 모델 프로세스들의 상주 메모리 합계 상한(MiB). 넘으면 가장 오래 쓰이지 않은 모델부터 내림',
-  AI_CUBE_PROCESS_MIB: '모델 프로세스 하나의 상주 메모리 상한(MiB). 넘으면 AI 큐브가 그 프로세스를 교체',
+  AI_CUBE_PROCESS_MIB:
+    '모델 프로세스 하나의 상주 메모리 상한(MiB). 넘으면 AI 큐브가 그 프로세스를 교체하고, 마이그레이션은 더 필요한 모델을 거부',
   CUBE_DATABASE_URL:
     '큐브의 PostgreSQL URL. 모놀리스와는 다른 데이터베이스여야 하며 인코딩은 UTF8, 버전은 PostgreSQL 16 이상',
   AUDIT_DATABASE_URL:

@@ -144,9 +144,9 @@ const variables = {
     { fallback: 1536, sources: caller },
   ),
   AI_CUBE_PROCESS_MIB: variable(
-    'resident memory, in MiB, past which an AI cube replaces a process with a model',
+    'resident memory, in MiB, past which an AI cube replaces a process with a model; a migration rejects a model that needs more',
     parseMebibytes,
-    ['ai-cube'],
+    ['ai-cube', 'bulk-worker'],
     { fallback: 512, sources: caller },
   ),
   CUBE_DATABASE_URL: variable('PostgreSQL URL of the cubes', parsePostgresUrl, [...temporal, ...served], {

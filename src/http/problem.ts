@@ -9,7 +9,7 @@ import { Failure, failureRule, kindAndPlace, toFailure } from '../base/failures.
 export const withSafe = 'withSafe';
 
 export function problemOf(failure: Failure, status: number = failureRule(failure.type).httpStatus): Problem {
-  const { field, actions } = failure.details;
+  const { field, reason, actions } = failure.details;
   return {
     type: failure.type,
     title: failure.type.replaceAll('_', ' '),
@@ -17,6 +17,7 @@ export function problemOf(failure: Failure, status: number = failureRule(failure
     detail: failure.message,
     hint: failure.hint,
     ...(typeof field === 'string' ? { field } : {}),
+    ...(typeof reason === 'string' ? { reason } : {}),
     ...(Array.isArray(actions) ? { actions: actions.map(String) } : {}),
   };
 }
@@ -24,6 +25,8 @@ export function problemOf(failure: Failure, status: number = failureRule(failure
 export async function sendProblem(reply: FastifyReply, failure: Failure, status?: number): Promise<void> {
   const { safe } = failure;
   const problem = { ...problemOf(failure, status), ...(reply.server.hasDecorator(withSafe) ? { safe } : {}) };
+  const { retryAfterSeconds } = failure.details;
+  if (typeof retryAfterSeconds === 'number') reply.header('retry-after', retryAfterSeconds);
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
   await reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }

@@ -1,4 +1,6 @@
 import { Failure } from '../base/failures.js';
+import { cubeProcessLimits } from '../models/cube-limits.js';
+import type { ModelProcessLimits } from '../models/model-process.js';
 import type { BlobStore } from '../storage/blob-store.js';
 import { createFolderStore } from '../storage/folder-store.js';
 import type { LegacyFolder } from '../storage/inside-folder.js';
@@ -11,6 +13,8 @@ export interface Assets {
   /** Legacy's folder of AI models. */
   modelFolder(): LegacyFolder;
   store(): BlobStore;
+  /** What one model may take of the AI cube. */
+  modelLimits(): ModelProcessLimits;
   legacyAiUrl(): string;
   /** Of an instance of the version that takes traffic. Throws `upstream_unavailable` while there is none. */
   aiCubeUrl(): Promise<string>;
@@ -22,16 +26,17 @@ export interface AssetSettings {
   readonly LEGACY_MODEL_DIR: string;
   readonly CUBE_STORAGE_URL: string;
   readonly LEGACY_AI_URL: string;
+  readonly AI_CUBE_PROCESS_MIB: number;
 }
 
 /** Of a program whose steps reach the databases alone. */
 export const noAssets: Assets = createAssets(
-  { LEGACY_MODEL_DIR: '', CUBE_STORAGE_URL: '', LEGACY_AI_URL: '' },
+  { LEGACY_MODEL_DIR: '', CUBE_STORAGE_URL: '', LEGACY_AI_URL: '', AI_CUBE_PROCESS_MIB: 0 },
   { token: () => '', aiCubeUrl: async () => '' },
 );
 
 export function createAssets(settings: AssetSettings, services: Pick<Assets, 'token' | 'aiCubeUrl'>): Assets {
-  const named = (variable: keyof AssetSettings) => {
+  const named = (variable: 'LEGACY_MODEL_DIR' | 'CUBE_STORAGE_URL' | 'LEGACY_AI_URL') => {
     if (settings[variable] === '')
       throw new Failure('configuration_invalid', `${variable} is not set, which steps of this kind need.`, {
         hint: `Set ${variable} for the bulk workers and start them again, then resume the run.`,
@@ -40,6 +45,7 @@ export function createAssets(settings: AssetSettings, services: Pick<Assets, 'to
   };
   return {
     modelFolder: () => ({ path: named('LEGACY_MODEL_DIR'), variable: 'LEGACY_MODEL_DIR' }),
+    modelLimits: () => cubeProcessLimits(settings.AI_CUBE_PROCESS_MIB),
     store: () => createFolderStore(named('CUBE_STORAGE_URL')),
     legacyAiUrl: () => named('LEGACY_AI_URL'),
     ...services,

@@ -13,6 +13,7 @@ export interface BoundedRequest {
 
 export interface BoundedResponse {
   readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly text: string;
 }
 
@@ -22,7 +23,7 @@ export interface BoundedResponse {
  */
 export async function fetchBoundedResponse(url: string, bounded: BoundedRequest): Promise<BoundedResponse> {
   const { maxBytes = defaultMaxBytes, headers = {}, ...options } = bounded;
-  const { statusCode, body } = await request(url, { ...options, headers: { ...headers } });
+  const { statusCode, headers: received, body } = await request(url, { ...options, headers: { ...headers } });
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -30,7 +31,7 @@ export async function fetchBoundedResponse(url: string, bounded: BoundedRequest)
     if (bytes > maxBytes) throw new Error('the answer is too large');
     chunks.push(chunk);
   }
-  return { status: statusCode, text: Buffer.concat(chunks).toString('utf8') };
+  return { status: statusCode, headers: received, text: Buffer.concat(chunks).toString('utf8') };
 }
 
 /** The text of a 200 response. Throws for any other status, a response that is too large, or not complete before the signal. */

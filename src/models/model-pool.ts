@@ -1,7 +1,7 @@
 import { Failure } from '../base/failures.js';
 import type { LoadFailure } from './messages.js';
 import { type ModelProcess, type ModelProcessLimits, startModelProcess } from './model-process.js';
-import type { EndReason } from './run-failure.js';
+import { modelUnavailable, type UnavailableReason } from './model-unavailable.js';
 import { TaskQueue } from './task-queue.js';
 import { type BatchingOptions, loadWarmModel, type WarmModel } from './warm-model.js';
 
@@ -9,6 +9,10 @@ export interface ModelPoolOptions extends BatchingOptions {
   readonly process: ModelProcessLimits;
   /** Of all processes together: beyond it the models that were used least recently leave. */
   readonly maxResidentBytes: number;
+  /** Of one version, from the request to its answer; more are refused as `overloaded`. */
+  readonly maxPending: number;
+  /** After so long without a prediction a version leaves that is not kept. */
+  readonly idleMillis: number;
   readonly observer: ModelPoolObserver;
 }
 
@@ -17,17 +21,16 @@ export interface ModelPoolObserver {
   batch(model: string, rows: number): void;
   evicted(model: string): void;
   /** Its process ended, or it could not be loaded. */
-  failed(model: string, reason: ModelFailure): void;
+  failed(model: string, reason: UnavailableReason): void;
 }
-
-/** `artifact_unavailable`: its files could not be taken out of the store, or no process could be started for them. */
-type ModelFailure = EndReason | LoadFailure['kind'] | 'artifact_unavailable';
 
 /** A version of a model: what is loaded under its key never changes. */
 export interface ModelVersion {
   readonly key: string;
   /** For metrics. */
   readonly model: string;
+  /** Whether it stays loaded while memory allows, though no request needs it now. */
+  readonly isKept: () => Promise<boolean>;
   /** Runs `work` with a file that holds the graph, its external data in the same folder; both may be gone afterwards. */
   readonly withFile: <T>(work: (file: string) => Promise<T>) => Promise<T>;
 }
@@ -37,6 +40,8 @@ const maxRetryMillis = 30_000;
 /** A process that served for so long before it failed was no failure of the last attempt. */
 const steadyMillis = 60_000;
 const trimEveryMillis = 1000;
+/** After so long a client may try again where too many wait. */
+const overloadedMillis = 1000;
 /** Processes that start at the same time: more would be beyond the memory limit before the first is measured. */
 const maxLoads = 4;
 
@@ -51,21 +56,26 @@ export class ModelPool {
   private isOverLimit = false;
 
   constructor(private readonly options: ModelPoolOptions) {
-    this.trimming = setInterval(() => this.trim(), trimEveryMillis).unref();
+    this.trimming = setInterval(() => {
+      this.trim();
+      for (const [key, slot] of this.slots) void this.leaveIfIdle(key, slot);
+    }, trimEveryMillis).unref();
   }
 
   /**
    * Runs `work` with the version, loaded if it was not; it stays loaded until `work` has ended. Throws `upstream_unavailable` while it
-   * cannot be loaded, and what `work` throws.
+   * cannot be loaded, is not loaded at the deadline (of the clock of `performance.now`), or has too many users; and what `work` throws.
    */
-  async use<T>(version: ModelVersion, work: (model: WarmModel) => Promise<T>): Promise<T> {
+  async use<T>(version: ModelVersion, deadline: number, work: (model: WarmModel) => Promise<T>): Promise<T> {
     const slot = this.slotOf(version);
+    if (slot.users >= this.options.maxPending) throw modelUnavailable('overloaded', overloadedMillis);
     slot.users += 1;
     slot.usedAt = performance.now();
     try {
-      return await work(await slot.warm(version));
+      return await work(await before(deadline, slot.warm(version)));
     } finally {
       slot.users -= 1;
+      slot.usedAt = performance.now();
       if (slot.isRetired && slot.users === 0) await this.drop(version.key, slot);
       else if (this.isOverLimit) this.trim();
     }
@@ -91,10 +101,11 @@ export class ModelPool {
     await Promise.all([...this.slots].map(([key, slot]) => this.drop(key, slot)));
   }
 
-  private slotOf({ key, model }: ModelVersion): Slot {
+  private slotOf(version: ModelVersion): Slot {
+    const { key } = version;
     const known = this.slots.get(key);
     if (known !== undefined && !known.isRetired) return known;
-    const made = new Slot(model, this.options, this.loads, () => this.trim());
+    const made = new Slot(version, this.options, this.loads, () => this.trim());
     this.slots.set(key, made);
     return made;
   }
@@ -102,6 +113,16 @@ export class ModelPool {
   private async drop(key: string, slot: Slot): Promise<void> {
     if (this.slots.get(key) === slot) this.slots.delete(key);
     await slot.close();
+  }
+
+  /** Takes out a version that is not used any more, as one that was only compared or that a late request loaded again. */
+  private async leaveIfIdle(key: string, slot: Slot): Promise<void> {
+    const { usedAt } = slot;
+    if (slot.users > 0 || performance.now() - Math.max(usedAt, slot.keptAt) < this.options.idleMillis) return;
+    slot.keptAt = performance.now();
+    // While it is not known it stays: the memory limit holds anyway.
+    const isKept = await slot.isKept().catch(() => true);
+    if (!isKept && slot.users === 0 && slot.usedAt === usedAt) await this.drop(key, slot);
   }
 
   /** Ends idle processes, the least recently used first, until the others are within the limit. */
@@ -123,20 +144,29 @@ export class ModelPool {
 class Slot {
   users = 0;
   usedAt = 0;
+  /** When it was found to be kept. */
+  keptAt = 0;
   isRetired = false;
   private process: ModelProcess | undefined;
   private warming: Promise<WarmModel> | undefined;
   private failures = 0;
   private retryAt = 0;
   private startedAt = 0;
+  private lastFailure: UnavailableReason = 'crashed';
   private hasLoaded = false;
 
+  readonly model: string;
+  readonly isKept: () => Promise<boolean>;
+
   constructor(
-    readonly model: string,
+    { model, isKept }: ModelVersion,
     private readonly options: ModelPoolOptions,
     private readonly loads: TaskQueue,
     private readonly onLoaded: () => void,
-  ) {}
+  ) {
+    this.model = model;
+    this.isKept = isKept;
+  }
 
   get isLoaded(): boolean {
     return this.hasLoaded;
@@ -148,7 +178,7 @@ class Slot {
 
   warm(version: ModelVersion): Promise<WarmModel> {
     const wait = this.retryAt - performance.now();
-    if (this.warming === undefined && wait > 0) return Promise.reject(this.unavailable(wait));
+    if (this.warming === undefined && wait > 0) return Promise.reject(modelUnavailable(this.lastFailure, wait));
     if (this.warming === undefined) {
       const warming = this.loads.run(() => this.load(version));
       this.warming = warming;
@@ -178,7 +208,8 @@ class Slot {
         return loadWarmModel(process, file, this.options, (rows) => this.options.observer.batch(this.model, rows));
       });
     } catch (cause) {
-      return this.giveUp('artifact_unavailable', attempt.process, cause);
+      const isFull = cause instanceof Failure && cause.type === 'disk_full';
+      return this.giveUp(isFull ? 'disk_full' : 'artifact_unavailable', attempt.process, cause);
     }
     if ('kind' in loaded) return this.giveUp(loaded.kind, attempt.process);
     // It may have been closed meanwhile; then its first run says so.
@@ -190,10 +221,10 @@ class Slot {
   }
 
   /** The cause is for the log: it may name folders, which the message does not. */
-  private async giveUp(reason: ModelFailure, process: ModelProcess | undefined, cause?: unknown): Promise<never> {
+  private async giveUp(reason: UnavailableReason, process: ModelProcess | undefined, cause?: unknown): Promise<never> {
     this.fail(reason, process);
     await process?.close();
-    throw this.unavailable(this.retryAt - performance.now(), cause);
+    throw modelUnavailable(reason, this.retryAt - performance.now(), cause);
   }
 
   private watch(process: ModelProcess): void {
@@ -203,13 +234,14 @@ class Slot {
   }
 
   /** `process` is undefined for a load that failed before it started one. */
-  private fail(reason: ModelFailure, process: ModelProcess | undefined): void {
+  private fail(reason: UnavailableReason, process: ModelProcess | undefined): void {
     // Of a load that failed because the process ended both say so: the first counts.
     if (this.process !== process) return;
     const now = performance.now();
     this.failures = now - this.startedAt > steadyMillis ? 1 : this.failures + 1;
     const delay = Math.min(maxRetryMillis, firstRetryMillis * 2 ** (this.failures - 1));
     this.retryAt = now + delay * (0.75 + Math.random() / 2);
+    this.lastFailure = reason;
     this.forget();
     this.options.observer.failed(this.model, reason);
   }
@@ -219,12 +251,18 @@ class Slot {
     this.warming = undefined;
     this.hasLoaded = false;
   }
+}
 
-  private unavailable(waitMillis: number, cause?: unknown): Failure {
-    return new Failure('upstream_unavailable', 'The model cannot be run now.', {
-      safe: 'No prediction was made; other models are served.',
-      hint: `Try again in ${Math.max(1, Math.ceil(waitMillis / 1000))} s.`,
-      cause,
-    });
+/** What `loading` gives, if it does before the deadline; it goes on behind it, for the next request. */
+async function before(deadline: number, loading: Promise<WarmModel>): Promise<WarmModel> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const refuse = () => reject(modelUnavailable('overdue', overloadedMillis));
+    timer = setTimeout(refuse, Math.max(0, deadline - performance.now()));
+  });
+  try {
+    return await Promise.race([loading, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

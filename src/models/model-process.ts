@@ -38,6 +38,8 @@ export interface ModelProcess {
   readonly pid: number | undefined;
   /** 0 where the system does not say. */
   residentBytes(): number;
+  /** Whether it is beyond its limit now, and about to be killed. */
+  isTooLarge(): boolean;
   /** Resolves when the process has ended, with the reason. */
   readonly ended: Promise<EndReason>;
   /** Kills it; what it is computing fails as `closed`. */
@@ -159,8 +161,12 @@ class ChildModelProcess implements ModelProcess {
     if (head !== undefined) this.headTimer = setTimeout(() => this.kill('timed_out'), head.limitMillis);
   }
 
+  isTooLarge(): boolean {
+    return this.residentBytes() > this.limits.maxResidentBytes;
+  }
+
   private checkSize(): void {
-    if (this.residentBytes() > this.limits.maxResidentBytes) this.kill('memory_exceeded');
+    if (this.isTooLarge()) this.kill('memory_exceeded');
   }
 
   private kill(reason: EndReason): void {

@@ -8,10 +8,13 @@ export const endSentences: Readonly<Record<EndReason, string>> = {
   closed: 'The model was taken out of memory.',
 };
 
-/** Why a prediction has no result. `refused`: the model cannot compute these inputs, and serves on. */
+/**
+ * Why a prediction has no result. `refused`: the model cannot compute these inputs, and serves on; `overdue`: it was not begun before its
+ * deadline.
+ */
 export class RunFailure extends Error {
   constructor(
-    readonly kind: 'refused' | EndReason,
+    readonly kind: 'refused' | 'overdue' | EndReason,
     message: string,
   ) {
     super(message);

@@ -1,12 +1,12 @@
-import type { Batch, GraphSchema } from '../domain/models/tensors.js';
+import { type Batch, type GraphSchema, sliceBatch } from '../domain/models/tensors.js';
 import { Batcher } from './batcher.js';
 import type { ModelProcess } from './model-process.js';
 
 /** A model that is loaded in a process of its own. */
 export interface WarmModel {
   readonly graph: GraphSchema;
-  /** The outputs of each batch. Throws `RunFailure`. */
-  run(batches: readonly Batch[]): Promise<readonly Batch[]>;
+  /** The outputs of each batch, or of its parts in their order. Throws `RunFailure`: `overdue` for what is not begun at the deadline. */
+  run(batches: readonly Batch[], deadline: number): Promise<readonly Batch[]>;
 }
 
 export interface BatchingOptions {
@@ -15,6 +15,8 @@ export interface BatchingOptions {
 }
 
 const onlyKey = 'model';
+/** Of one request: the next is there when the model has computed one, and other requests have their turn between them. */
+const maxPartsAtOnce = 2;
 
 /** Loads a model into a process; the failure to load it where it cannot be loaded. */
 export async function loadWarmModel(
@@ -25,13 +27,40 @@ export async function loadWarmModel(
 ) {
   const loaded = await process.load(onlyKey, file);
   if ('kind' in loaded) return loaded;
+  const { graph, joinsRows } = loaded;
   const run = (batch: Batch) => process.run(onlyKey, batch);
-  const batcher = new Batcher({ run, maxRows: maxBatchRows, waitMillis, onBatch });
-  const runAlone = (batch: Batch) => {
-    onBatch(batch.rows);
-    return run(batch);
+  const batcher = new Batcher({ run, joinsRows, maxRows: maxBatchRows, waitMillis, onBatch });
+  const warm: WarmModel = {
+    graph,
+    run: (batches, deadline) =>
+      inTurns(joinsRows ? partsOf(batches, maxBatchRows) : batches, (part) => batcher.submit(part, deadline)),
   };
-  const runEach = loaded.joinsRows ? (batch: Batch) => batcher.submit(batch) : runAlone;
-  const warm: WarmModel = { graph: loaded.graph, run: (batches) => Promise.all(batches.map(runEach)) };
   return warm;
+}
+
+function* partsOf(batches: Iterable<Batch>, maxRows: number): Generator<Batch> {
+  for (const batch of batches)
+    for (let from = 0; from < batch.rows; from += maxRows)
+      yield sliceBatch(batch, from, Math.min(from + maxRows, batch.rows));
+}
+
+/** After one that fails no other begins. */
+async function inTurns(parts: Iterable<Batch>, run: (part: Batch) => Promise<Batch>): Promise<readonly Batch[]> {
+  const outputs: Batch[] = [];
+  let count = 0;
+  const left = parts[Symbol.iterator]();
+  let hasFailed = false;
+  const takeTurns = async () => {
+    for (let next = left.next(); !hasFailed && next.done !== true; next = left.next()) {
+      const at = count++;
+      try {
+        outputs[at] = await run(next.value);
+      } catch (error) {
+        hasFailed = true;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: maxPartsAtOnce }, takeTurns));
+  return outputs;
 }

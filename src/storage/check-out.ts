@@ -1,6 +1,7 @@
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type BlobStore, type Sha256, verified } from './blob-store.js';
+import { onTemporaryDisk } from './temporary-disk.js';
 
 /** A model as the store has it: its graph, and by name the files next to it that hold weights. */
 export interface StoredModel {
@@ -10,7 +11,7 @@ export interface StoredModel {
 
 /**
  * Writes a model out of the store into a folder of the caller's own, each file under the name by which the graph knows it, and returns the
- * path of the graph. Every byte is compared with its address meanwhile: throws `BlobDamaged` and `BlobMissing`.
+ * path of the graph. Every byte is compared with its address meanwhile: throws `BlobDamaged`, `BlobMissing` and `disk_full`.
  */
 export async function checkOut(
   store: BlobStore,
@@ -19,9 +20,9 @@ export async function checkOut(
   onChunk: () => void = () => undefined,
 ): Promise<string> {
   const graph = join(folder, graphFile(sha256));
-  await writeOut(verified(store, sha256), graph, onChunk);
+  await onTemporaryDisk(() => writeOut(verified(store, sha256), graph, onChunk));
   for (const [name, content] of Object.entries(files))
-    await writeOut(verified(store, content), join(folder, name), onChunk);
+    await onTemporaryDisk(() => writeOut(verified(store, content), join(folder, name), onChunk));
   return graph;
 }
 

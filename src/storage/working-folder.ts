@@ -1,13 +1,17 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onTemporaryDisk } from './temporary-disk.js';
 
 const prefix = 'cubeshift-work-';
 
-/** Runs `work` with an empty folder that is removed afterwards. What a program left that was killed meanwhile is removed first. */
+/**
+ * Runs `work` with an empty folder that is removed afterwards. What a program left that was killed meanwhile is removed first. Throws
+ * `disk_full`.
+ */
 export async function withWorkingFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   await removeLeftovers();
-  const folder = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
+  const folder = await onTemporaryDisk(() => mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`)));
   try {
     return await work(folder);
   } finally {

@@ -7,6 +7,7 @@ import type { AiCubeOptions } from '../../src/services/ai/app.js';
 import { type AiServices, heldOutRows, startAiServices } from '../support/ai-services.js';
 import { testSecret } from '../support/engine.js';
 import { testModels } from '../support/onnx-graph.js';
+import { mayMount, withSmallTemporaryDisk } from '../support/small-disk.js';
 
 /** The AI cube with real model processes, next to the stand-in's AI service. */
 const mebibyte = 1024 * 1024;
@@ -15,8 +16,8 @@ const tokenOf = (cubeId: string) => issueCubeToken(testSecret, { cubeId, permiss
 const gateway = { 'x-cube-token': tokenOf('api-gateway-cube') };
 const engine = { authorization: `Bearer ${tokenOf('engine')}` };
 
-async function start(models: Partial<AiCubeOptions['models']> = {}): Promise<void> {
-  services = await startAiServices(models);
+async function start(models: Partial<AiCubeOptions['models']> = {}, maxPendingBytes?: number): Promise<void> {
+  services = await startAiServices(models, maxPendingBytes);
 }
 const limits = { maxResidentBytes: 400 * mebibyte, loadMillis: 20_000, runMillis: 1000 };
 afterEach(() => services.close());
@@ -100,11 +101,15 @@ describe('who serves', () => {
   test('a model whose artifact the store cannot give waits for its next attempt; answers name no folder', async () => {
     await services.addModel('plus', testModels.adds(1));
     await services.move('plus');
+    const reason = 'artifact_unavailable';
     const away = `${services.storeFolder}-away`;
     renameSync(services.storeFolder, away);
     for (let call = 0; call < 5; call += 1)
-      expect(await predict('plus', [[0, 0, 0, 0]])).toMatchObject({ status: 503, body: notNow });
-    const reason = 'artifact_unavailable';
+      expect(await predict('plus', [[0, 0, 0, 0]])).toMatchObject({
+        status: 503,
+        retryAfter: expect.stringMatching(/^[1-9]$/),
+        body: { ...notNow, reason },
+      });
     const failures = await count('ai_cube_model_process_failures_total', { model: 'plus', reason });
     expect(failures).toBeGreaterThanOrEqual(1);
     // Not one a call: the first delay is 375 ms at least.
@@ -112,6 +117,24 @@ describe('who serves', () => {
     renameSync(away, services.storeFolder);
     await expect.poll(async () => (await predict('plus', [[0, 0, 0, 0]])).status, { timeout: 10_000 }).toBe(200);
   });
+
+  test.skipIf(!mayMount())(
+    'a full disk of temporary files is the reason of a 503, and is tried again (needs root)',
+    async () => {
+      await services.addModel('big', testModels.widens(2 ** 16, true));
+      await services.move('big');
+      await withSmallTemporaryDisk(async (disk) => {
+        expect(await predict('big', [[1]])).toMatchObject({
+          status: 503,
+          retryAfter: '1',
+          body: { ...notNow, reason: 'disk_full' },
+        });
+        expect(await count('ai_cube_model_process_failures_total', { model: 'big', reason: 'disk_full' })).toBe(1);
+        disk.grow();
+        await expect.poll(async () => (await predict('big', [[1]])).status, { timeout: 10_000 }).toBe(200);
+      });
+    },
+  );
 
   const notNow = { type: 'upstream_unavailable', detail: 'The model cannot be run now.' };
 });
@@ -186,7 +209,11 @@ describe('a process of a model', () => {
     const failing = predict('faulty', [fatal]);
     for (let call = 0; call < 20; call += 1)
       expect(await predict('plus', [[0, 0, 0, 0]])).toMatchObject({ status: 200 });
-    expect(await failing).toMatchObject({ status: 503, body: { type: 'upstream_unavailable' } });
+    expect(await failing).toMatchObject({
+      status: 503,
+      retryAfter: '1',
+      body: { type: 'upstream_unavailable', reason },
+    });
     await expect.poll(async () => (await predict('faulty', [harmless])).status, { timeout: 10_000 }).toBe(200);
     expect(await count('ai_cube_model_process_failures_total', { model: 'faulty', reason })).toBe(1);
     expect(await count('ai_cube_model_process_failures_total', { model: 'plus' })).toBe(0);
@@ -255,6 +282,25 @@ describe('requests at the same time', () => {
     expect(rows / batches).toBeGreaterThan(1.2);
   });
 
+  test('of many rows are computed in parts, each row once', async () => {
+    await services.addModel('plus', testModels.adds(1));
+    await services.move('plus');
+    const rows = Array.from({ length: 2000 }, (_, at) => [at, 0, 0, 0]);
+    const { body } = await predict('plus', rows);
+    expect(body).toMatchObject({ outputs: rows.map(([at]) => ({ y: [(at ?? 0) + 1, 1, 1, 1] })) });
+    expect(await count('ai_cube_batch_rows_bucket', { model: 'plus', le: '256' })).toBe(8);
+    expect(await count('ai_cube_batch_rows_sum', { model: 'plus' })).toBe(2000);
+  });
+
+  test('for a graph with a fixed number of rows are computed row by row', async () => {
+    await services.addModel('fixed', testModels.fixedRows(1024));
+    await services.move('fixed');
+    const rows = Array.from({ length: 1000 }, (_, at) => [at, 1, 2]);
+    const { body } = await predict('fixed', rows);
+    expect(body).toMatchObject({ outputs: rows.map(([at]) => ({ y: [(at ?? 0) * 2, 2, 4] })) });
+    expect(await count('ai_cube_batch_rows_count', { model: 'fixed' })).toBe(1000);
+  });
+
   test('are not, where rows have an effect on each other', async () => {
     await services.addModel('mixes', testModels.mixesRows());
     await services.move('mixes');
@@ -280,8 +326,72 @@ describe('requests at the same time', () => {
   });
 });
 
+describe('more requests than a model can take', () => {
+  const slow = { x: 1, turns: 2 ** 50 };
+  const overloaded = { status: 503, retryAfter: '1', body: { type: 'upstream_unavailable', reason: 'overloaded' } };
+
+  test('are refused beyond a number for that model alone', async () => {
+    await start({ maxPending: 3, process: { ...limits, runMillis: 4000 } });
+    await services.addModel('slow', testModels.takesLong());
+    await services.addModel('plus', testModels.adds(1));
+    await services.move('slow');
+    await services.move('plus');
+    expect(await predict('slow', [{ x: 1, turns: 1 }])).toMatchObject({ status: 200 });
+    const waiting = [1, 2, 3].map(() => predict('slow', [slow]));
+    await pause(500);
+    expect(await predict('slow', [{ x: 1, turns: 1 }])).toMatchObject(overloaded);
+    expect(await predict('plus', [[0, 0, 0, 0]])).toMatchObject({ status: 200 });
+    for (const { body } of await Promise.all(waiting)) expect(body).not.toMatchObject({ reason: 'overloaded' });
+  });
+
+  test('are refused before they are read, beyond a number of bytes', async () => {
+    await start({ process: { ...limits, runMillis: 4000 } }, 2000);
+    await services.addModel('slow', testModels.takesLong());
+    await services.move('slow');
+    expect(await predict('slow', [{ x: 1, turns: 1 }])).toMatchObject({ status: 200 });
+    const waiting = predict('slow', new Array(50).fill(slow));
+    await pause(500);
+    expect(await predict('slow', new Array(50).fill(slow))).toMatchObject(overloaded);
+    expect((await waiting).body).toMatchObject({ reason: 'timed_out' });
+    // What was answered counts no more.
+    await expect.poll(async () => (await predict('slow', new Array(50).fill({ x: 1, turns: 1 }))).status).toBe(200);
+  });
+
+  test('are not computed once their clients have gone', async () => {
+    await start({ process: { ...limits, runMillis: 1000 } });
+    await services.addModel('slow', testModels.takesLong());
+    await services.move('slow');
+    expect(await predict('slow', [{ x: 1, turns: 1 }])).toMatchObject({ status: 200 });
+    // Two are sent at once to a model that does not join rows; the third waits.
+    const begun = [predict('slow', [slow]), predict('slow', [slow])];
+    await pause(100);
+    const third = post('/models/slow/predict', [{ x: 1, turns: 1 }], { ...gateway, 'x-request-deadline': '300' });
+    expect((await third).body).toMatchObject({ reason: 'overdue' });
+    await Promise.all(begun);
+  });
+});
+
+describe('a version that serves no users', () => {
+  test('leaves memory when it is not called any more; one that does stays', async () => {
+    await start({ idleMillis: 500 });
+    await services.addModel('plus', testModels.adds(1));
+    const id = await services.move('plus', { state: 'imported' });
+    const path = `/models/plus/versions/${id}/predict`;
+    const sessions = () => count('ai_cube_model_sessions', { model: 'plus' });
+    expect(await post(path, [[1, 1, 1, 1]], engine)).toMatchObject({ status: 200 });
+    expect(await sessions()).toBe(1);
+    await expect.poll(sessions, { timeout: 10_000 }).toBe(0);
+    expect(await post(path, [[1, 1, 1, 1]], engine)).toMatchObject({ status: 200 });
+    await services.activate(id);
+    await expect.poll(() => servedByCube('plus', [[0, 0, 0, 0]]), { timeout: 5000 }).toBe(true);
+    await pause(3000);
+    expect(await sessions()).toBe(1);
+  });
+});
+
 interface Answer {
   readonly status: number;
+  readonly retryAfter: string | undefined;
   readonly body: unknown;
 }
 
@@ -293,7 +403,8 @@ async function post(path: string, inputs: unknown, headers: Record<string, strin
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify({ inputs }),
   });
-  return { status: answer.statusCode, body: await answer.body.json() };
+  const retryAfter = answer.headers['retry-after']?.toString();
+  return { status: answer.statusCode, retryAfter, body: await answer.body.json() };
 }
 
 /** Whether the cube itself computed a prediction. */

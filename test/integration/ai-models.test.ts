@@ -1,8 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -11,7 +10,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { legacyModels } from '../../legacy/ai-models/manifest.js';
@@ -26,9 +24,11 @@ import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { activateVersion } from '../../src/postgres/models/activate-version.js';
 import { readModel } from '../../src/postgres/models/read-models.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
-import { expectedModels, fillModels, ModelFolders, modelNamed } from '../support/legacy-models.js';
+import { expectedModels, fillModels, insertModel, ModelFolders, modelNamed } from '../support/legacy-models.js';
 import { modelCrashPoints } from '../support/model-crash-points.js';
 import { ModelsRun } from '../support/models-run.js';
+import { testModels } from '../support/onnx-graph.js';
+import { mayMount, SmallDisk, withSmallTemporaryDisk } from '../support/small-disk.js';
 
 /** AI models on real databases, real files and real models: all but the comparison, which asks two services. */
 let databases: TestDatabases;
@@ -52,6 +52,7 @@ beforeEach(() => {
     LEGACY_MODEL_DIR: folders.models,
     CUBE_STORAGE_URL: folders.store,
     LEGACY_AI_URL: '',
+    AI_CUBE_PROCESS_MIB: 512,
   };
   deps = {
     databases: opened,
@@ -392,6 +393,40 @@ describe('without the comparison', () => {
     await takenBack(run);
   });
 
+  test.each([
+    ['256 rows', testModels.widens(2 ** 19, true)],
+    ['4096 rows', testModels.widens(2 ** 15, false)],
+  ])(
+    'a model that the cube cannot compute %s of within its limits is rejected, though it computes one',
+    async (count, content) => {
+      const row = {
+        ...modelNamed('sound').row,
+        artifact_path: 'widens.onnx',
+        sha256: createHash('sha256').update(content).digest('hex'),
+        metrics: null,
+      };
+      writeFileSync(join(folders.models, 'widens.onnx'), content);
+      await fillModels(databases.legacy, []);
+      await insertModel(databases.legacy, { ...row, input_schema: [{ name: 'x', type: 'float32', shape: [null, 1] }] });
+      const assets = deps.assets ?? expect.fail('no assets');
+      const limited = {
+        ...assets,
+        modelLimits: () => ({ ...assets.modelLimits(), maxResidentBytes: 300 * 1024 ** 2 }),
+      };
+      const run = await ModelsRun.start(`models-${++runs}`, { ...deps, assets: limited });
+      await run.copy();
+      expect(await run.moveItems(withoutComparison)).toEqual(new Map([[String(row.id), 'memory_exceeded']]));
+      const rejects = await databases.cube.query('select detail from ledger.rejects where migration_id = $1', [run.id]);
+      expect(rejects.rows[0]?.detail).toContain(count);
+      // With more memory it is moved.
+      const roomy = { ...assets, modelLimits: () => ({ ...assets.modelLimits(), maxResidentBytes: 2 * 1024 ** 3 }) };
+      expect(await run.with({ ...deps, assets: roomy }).retry(withoutComparison)).toEqual(
+        new Map([[String(row.id), 'active']]),
+      );
+      await takenBack(run);
+    },
+  );
+
   test('a worker whose variables name no folder says which', async () => {
     await fillModels(databases.legacy, [modelNamed('sound')]);
     const run = await ModelsRun.start(`models-${++runs}`, { ...deps, assets: noAssets });
@@ -511,21 +546,37 @@ describe('without the comparison', () => {
       const run = await start();
       await run.copy();
       mkdirSync(folders.store);
-      asRoot('mount', '-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', folders.store);
+      const disk = SmallDisk.mount(folders.store);
       try {
         await expect(run.makeStep(idOf('digits-reservoir'), 'import')).rejects.toMatchObject({
           type: 'disk_full',
           nonRetryable: false,
         });
         expect(stored()).toEqual([]);
-        asRoot('mount', '-o', 'remount,size=64m', folders.store);
+        disk.grow();
         expect(await run.makeStep(idOf('digits-reservoir'), 'import')).toEqual({ kind: 'done' });
         await takenBack(run);
       } finally {
-        asRoot('umount', folders.store);
+        disk.unmount();
       }
     },
   );
+
+  test.skipIf(!canMount)('a full disk of temporary files is named, and waited for (needs root)', async () => {
+    await fillModels(databases.legacy, [modelNamed('digits-reservoir')]);
+    const run = await start();
+    await run.copy();
+    await withSmallTemporaryDisk(async (disk) => {
+      await expect(run.makeStep(idOf('digits-reservoir'), 'validate')).rejects.toMatchObject({
+        type: 'disk_full',
+        message: expect.stringContaining('the folder for temporary files'),
+        nonRetryable: false,
+      });
+      disk.grow();
+      expect(await run.makeStep(idOf('digits-reservoir'), 'validate')).toEqual({ kind: 'done' });
+    });
+    await takenBack(run);
+  });
 });
 
 async function moved(): Promise<ModelsRun> {
@@ -577,21 +628,4 @@ function damage(sha256: string): void {
   const middle = Math.floor(bytes.length / 2);
   bytes[middle] = (bytes[middle] ?? 0) ^ 1;
   writeFileSync(fileOf(sha256), bytes);
-}
-
-function mayMount(): boolean {
-  const folder = mkdtempSync(join(tmpdir(), 'cubeshift-mount-'));
-  try {
-    asRoot('mount', '-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', folder);
-    asRoot('umount', folder);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-function asRoot(program: string, ...args: readonly string[]): void {
-  execFileSync(program, args, { stdio: 'ignore' });
 }

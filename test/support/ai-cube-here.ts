@@ -15,6 +15,8 @@ const usual: AiCubeOptions['models'] = {
   maxResidentBytes: 2048 * mebibyte,
   maxBatchRows: 256,
   waitMillis: 2,
+  maxPending: 512,
+  idleMillis: 60_000,
 };
 
 interface AiCubePlace {
@@ -26,10 +28,19 @@ interface AiCubePlace {
   readonly folder: string;
   readonly storeFolder: string;
   readonly models?: Partial<AiCubeOptions['models']>;
+  readonly maxPendingBytes?: number | undefined;
 }
 
 /** The AI cube in the process of the test, over real databases. */
-export async function startAiCubeHere({ legacyUrl, cubeUrl, serviceUrl, folder, storeFolder, models }: AiCubePlace) {
+export async function startAiCubeHere({
+  legacyUrl,
+  cubeUrl,
+  serviceUrl,
+  folder,
+  storeFolder,
+  models,
+  maxPendingBytes,
+}: AiCubePlace) {
   const settings = { applicationName: 'ai cube', max: 3, statementMillis: 10_000 };
   const pools = [createPool(legacyUrl, settings), createPool(cubeUrl, settings)] as const;
   const store = createFolderStore(storeFolder);
@@ -48,6 +59,7 @@ export async function startAiCubeHere({ legacyUrl, cubeUrl, serviceUrl, folder, 
     folder: legacyFolder,
     legacy: calls,
     models: { ...usual, ...models },
+    ...(maxPendingBytes === undefined ? {} : { maxPendingBytes }),
   });
   const url = await cube.listen({ host: '127.0.0.1', port: 0 });
   const close = async () => {

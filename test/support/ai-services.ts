@@ -31,7 +31,10 @@ export interface AiServices {
   close(): Promise<void>;
 }
 
-export async function startAiServices(models: Partial<AiCubeOptions['models']> = {}): Promise<AiServices> {
+export async function startAiServices(
+  models: Partial<AiCubeOptions['models']> = {},
+  maxPendingBytes?: number,
+): Promise<AiServices> {
   const databases = await createDatabases(0);
   await upgradeLedger(databases.cubeUrl);
   const root = mkdtempSync(join(tmpdir(), 'ai-services-'));
@@ -57,6 +60,7 @@ export async function startAiServices(models: Partial<AiCubeOptions['models']> =
     folder,
     storeFolder,
     models,
+    maxPendingBytes,
   });
 
   const stored = async (path: string): Promise<string> => {

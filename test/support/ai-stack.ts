@@ -62,11 +62,14 @@ export class AiStack {
       LEGACY_AI_URL: legacy.url,
       REDIS_URL: ownRedis.url,
     };
-    const assets = createAssets(variables, {
-      token: (permission) =>
-        issueCubeToken(testSecret, { cubeId: 'test', permissions: [permission] }, new Date()).token,
-      aiCubeUrl: async () => cubeUrl,
-    });
+    const assets = createAssets(
+      { ...variables, AI_CUBE_PROCESS_MIB: 512 },
+      {
+        token: (permission) =>
+          issueCubeToken(testSecret, { cubeId: 'test', permissions: [permission] }, new Date()).token,
+        aiCubeUrl: async () => cubeUrl,
+      },
+    );
     const deps = { databases: opened, worker: 'test/0', reach: () => undefined, assets };
     return new AiStack(databases, folders, variables, deps, cube, [
       () => registered.close(),

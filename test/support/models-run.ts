@@ -109,10 +109,10 @@ export class ModelsRun {
   }
 
   /** Tries all rejects again, and takes the models that went through to the cube through their steps. */
-  async retry(): Promise<ReadonlyMap<string, string>> {
+  async retry(steps?: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const run = await this.enter('verifying');
     await this.perform(this.steps.retryRejects, run, this.options, 'all');
-    return this.moveItems();
+    return this.moveItems(steps);
   }
 
   /** Returns what could not be undone. */

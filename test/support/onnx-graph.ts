@@ -136,6 +136,13 @@ export const testModels = {
       inputs: [{ name: 'x', type: 'float32', shape: [1, 3] }],
       outputs: [{ name: 'y', type: 'float32', shape: [1, 3] }],
     }),
+  /** y = x + x, on as many rows as `rows` says. */
+  fixedRows: (rows: number) =>
+    onnxModel({
+      nodes: [{ operator: 'Add', inputs: ['x', 'x'], outputs: ['y'] }],
+      inputs: [{ name: 'x', type: 'float32', shape: [rows, 3] }],
+      outputs: [{ name: 'y', type: 'float32', shape: [rows, 3] }],
+    }),
   /** y = x less the mean of all rows. */
   mixesRows: () =>
     onnxModel({
@@ -198,6 +205,24 @@ export const testModels = {
         { name: 'size', type: 'int64', shape: ['n'] },
       ],
       outputs: [{ name: 'y', type: 'float32', shape: ['n'] }],
+    }),
+  /** y = x times `width`, by way of `width` numbers for each row in memory; `joins` with operators that compute each row by itself. */
+  widens: (width: number, joins: boolean) =>
+    onnxModel({
+      nodes: [
+        joins
+          ? { operator: 'Mul', inputs: ['x', 'wide'], outputs: ['many'] }
+          : { operator: 'Expand', inputs: ['x', 'shape'], outputs: ['many'] },
+        { operator: 'ReduceSum', inputs: ['many', 'axes'], outputs: ['y'], integers: { keepdims: 0 } },
+      ],
+      inputs: [{ name: 'x', type: 'float32', shape: ['n', 1] }],
+      outputs: [{ name: 'y', type: 'float32', shape: ['n'] }],
+      constants: [
+        constant('axes', 'int64', [1], [1]),
+        joins
+          ? constant('wide', 'float32', [1, width], Array(width).fill(1))
+          : constant('shape', 'int64', [2], [1, width]),
+      ],
     }),
   /** The element of [10, 20, 30] at a place, which must be one of the three. */
   picks: () =>

@@ -19,6 +19,8 @@ export interface AiCubeOptions
   readonly folder: LegacyFolder;
   readonly legacy: LegacyCalls;
   readonly models: Omit<ModelPoolOptions, 'observer'>;
+  /** Of the bodies of predictions that are not answered yet: four of the largest without it. */
+  readonly maxPendingBytes?: number;
 }
 
 /** The AI cube without its listener. Its processes end when it is closed. */
@@ -28,6 +30,7 @@ export async function buildAiCube({
   folder,
   legacy,
   models,
+  maxPendingBytes = 4 * predictionLimits.maxBodyBytes,
   ...options
 }: AiCubeOptions): Promise<CubeApp> {
   const metrics = new ModelMetrics();
@@ -41,9 +44,13 @@ export async function buildAiCube({
     moreMetrics: { collect: (registry) => metrics.collect(registry, pool) },
   });
   const serving = new ServingVersions(records, folder, ({ id }) => void pool.retire(keyOf(id)));
-  const files = storedModelFiles(store);
+  const files = storedModelFiles(store, async (name, id) => (await serving.of(name))?.id === id);
   await app.register(async (routes) =>
-    registerAiRoutes(routes, { records, serving, pool, files, legacy, metrics, limits: predictionLimits }, app.cube),
+    registerAiRoutes(
+      routes,
+      { records, serving, pool, files, legacy, metrics, limits: predictionLimits, maxPendingBytes },
+      app.cube,
+    ),
   );
   app.addHook('onClose', () => pool.close());
   return app;

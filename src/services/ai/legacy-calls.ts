@@ -1,10 +1,9 @@
 import type { FastifyReply } from 'fastify';
 import { callUpstream } from '../../upstream/call.js';
 import { connectEndpoint } from '../../upstream/connections.js';
-import { deadlineHeader } from '../../upstream/deadline.js';
 import { Upstream } from '../../upstream/upstream.js';
+import { timeLeft } from './time-left.js';
 
-const limitMillis = 30_000;
 const maxResponseBytes = 256 * 1024 * 1024;
 
 /** Headers of legacy's responses that are its own, not its connection's. */
@@ -33,8 +32,7 @@ export function createLegacyCalls(url: string): LegacyCalls {
     async passOn(reply, body) {
       const { request } = reply;
       const traceparent = reply.getHeader('traceparent');
-      const { 'content-type': type, [deadlineHeader]: deadline } = request.headers;
-      const left = typeof deadline === 'string' && /^\d{1,9}$/.test(deadline) ? Number(deadline) : limitMillis;
+      const { 'content-type': type } = request.headers;
       const response = await callUpstream(upstream, {
         method: request.method,
         path: request.url,
@@ -46,7 +44,7 @@ export function createLegacyCalls(url: string): LegacyCalls {
           ...(type === undefined ? [] : ['content-type', type]),
         ],
         ...(body === undefined ? {} : { body: Buffer.from(body) }),
-        limitMillis: Math.max(1, Math.min(limitMillis, left - reply.elapsedTime)),
+        limitMillis: timeLeft(reply),
         maxResponseBytes,
       });
       reply.code(response.status);

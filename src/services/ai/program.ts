@@ -1,4 +1,5 @@
 import type { BuiltCube, CubeProgram } from '../../http/cube-program.js';
+import { cubeProcessLimits, maxBatchRows } from '../../models/cube-limits.js';
 import { createPool } from '../../postgres/connect.js';
 import { createFolderStore } from '../../storage/folder-store.js';
 import { buildAiCube } from './app.js';
@@ -6,11 +7,11 @@ import { createLegacyCalls } from './legacy-calls.js';
 import { createModelRecords } from './model-records.js';
 
 const mebibyte = 1024 * 1024;
-/** Of predictions; a client waits for thirty seconds at most. */
-const runMillis = 10_000;
-const loadMillis = 30_000;
-const maxBatchRows = 256;
 const waitMillis = 2;
+/** Predictions of one model that are not answered yet. */
+const maxPending = 512;
+/** After so long a version leaves that does not serve users: the engine's comparison has ended. */
+const idleMillis = 60_000;
 
 /** Builds the AI cube in its process. */
 export async function buildAiProgram({ config, basics }: CubeProgram<'ai-cube'>): Promise<BuiltCube> {
@@ -30,10 +31,12 @@ export async function buildAiProgram({ config, basics }: CubeProgram<'ai-cube'>)
     folder: { path: config.LEGACY_MODEL_DIR, variable: 'LEGACY_MODEL_DIR' },
     legacy: calls,
     models: {
-      process: { maxResidentBytes: config.AI_CUBE_PROCESS_MIB * mebibyte, loadMillis, runMillis },
+      process: cubeProcessLimits(config.AI_CUBE_PROCESS_MIB),
       maxResidentBytes: config.AI_CUBE_MODELS_MIB * mebibyte,
       maxBatchRows,
       waitMillis,
+      maxPending,
+      idleMillis,
     },
   });
   const close = async () => {

@@ -12,12 +12,15 @@ import {
 import type { Cube } from '../../http/cube.js';
 import { notJson, RequestRefusal, registerErrorHandler } from '../../http/request-errors.js';
 import type { ModelPool } from '../../models/model-pool.js';
+import { modelUnavailable } from '../../models/model-unavailable.js';
 import { RunFailure } from '../../models/run-failure.js';
+import { boundBodies } from './body-budget.js';
 import type { LegacyCalls } from './legacy-calls.js';
 import type { ModelFiles } from './model-files.js';
 import type { ModelMetrics } from './model-metrics.js';
 import type { CubeVersion, ModelRecords } from './model-records.js';
 import type { ServingVersions } from './serving-versions.js';
+import { timeLeft } from './time-left.js';
 
 export interface AiRoutesOptions {
   readonly records: ModelRecords;
@@ -27,6 +30,8 @@ export interface AiRoutesOptions {
   readonly legacy: LegacyCalls;
   readonly metrics: ModelMetrics;
   readonly limits: PredictionLimits;
+  /** Of the bodies of predictions that are not answered yet. */
+  readonly maxPendingBytes: number;
 }
 
 /** The routes of the monolith's AI service, and the engine's own, which predicts with a version that is not active. */
@@ -34,6 +39,7 @@ export function registerAiRoutes(app: FastifyInstance, options: AiRoutesOptions,
   const { records, serving, legacy, metrics } = options;
   registerErrorHandler(app, bodyTooLarge);
   registerTexts(app);
+  boundBodies(app, options.maxPendingBytes);
 
   app.get<{ Querystring: Record<string, unknown> }>('/models', async ({ query }, reply) => {
     const after = readCursor(query);
@@ -88,9 +94,12 @@ async function predict(
 ): Promise<FastifyReply> {
   reply.raw.once('finish', () => metrics.predicted(name, 'cube', reply.statusCode));
   const start = performance.now();
+  const deadline = start + timeLeft(reply);
   const { rows } = accepted(readPrediction(readJson(body), limits));
   const outputs = await pool
-    .use(files.versionOf(name, version), ({ graph, run }) => run(accepted(readInputRows(graph.inputs, rows)).batches))
+    .use(files.versionOf(name, version), deadline, ({ graph, run }) =>
+      run(accepted(readInputRows(graph.inputs, rows)).batches, deadline),
+    )
     .catch((error: unknown) => {
       throw failureOf(error);
     });
@@ -121,10 +130,7 @@ function failureOf(error: unknown): unknown {
   if (!(error instanceof RunFailure)) return error;
   if (error.kind === 'refused')
     return new RequestRefusal(inputsRefused.status, inputsRefused.field, inputsRefused.detail);
-  return new Failure('upstream_unavailable', error.message, {
-    safe: 'No prediction was made; other models are served.',
-    cause: error,
-  });
+  return modelUnavailable(error.kind, 0, error);
 }
 
 /** A request that a user sent, or that came by way of the gateway: its token holds every permission of this cube. */

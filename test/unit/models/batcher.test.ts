@@ -19,16 +19,17 @@ const batchOf = (values: readonly number[], width = 1): Batch => ({
 const valuesOf = (batch: Batch) => outputRows(batch).map(({ x }) => x);
 
 /** A model that takes a moment and gives back what it gets; it refuses 13, and crashes at 99. */
-function model(millis = 1) {
+function model(millis = 1, joinsRows = true) {
   const batches: number[] = [];
   let running = 0;
   const batcher = new Batcher({
+    joinsRows,
     maxRows: 64,
     waitMillis: 2,
     onBatch: (rows) => batches.push(rows),
     run: async (batch) => {
       running += 1;
-      expect(running).toBe(1);
+      expect(running).toBeLessThanOrEqual(joinsRows ? 1 : 2);
       await sleep(millis);
       running -= 1;
       const data = batch.tensors.x?.data as Float32Array;
@@ -95,3 +96,23 @@ test('a crash fails what was computed then, and nothing is computed again', asyn
   expect(results).toMatchObject([{ reason: { kind: 'crashed' } }, { reason: { kind: 'crashed' } }]);
   expect(batches).toEqual([1, 2]);
 });
+
+test('requests whose rows are not joined are computed one by one', async () => {
+  const { batcher, batches } = model(1, false);
+  const answers = await Promise.all([1, 2, 3, 4, 5].map((value) => batcher.submit(batchOf([value, value]))));
+  expect(answers.map(valuesOf)).toEqual([1, 2, 3, 4, 5].map((value) => [[value], [value]]));
+  expect(batches).toEqual([2, 2, 2, 2, 2]);
+});
+
+test.each([true, false])(
+  'what is not begun at its deadline is not computed any more (joined: %s)',
+  async (joinsRows) => {
+    const { batcher, batches } = model(50, joinsRows);
+    const begun = [batcher.submit(batchOf([1])), batcher.submit(batchOf([2]))];
+    const results = Promise.allSettled([3, 4].map((value) => batcher.submit(batchOf([value]), performance.now() + 20)));
+    await Promise.all(begun);
+    // A joined model began one of the first two alone; the other was computed when these were overdue.
+    expect(await results).toMatchObject([{ reason: { kind: 'overdue' } }, { reason: { kind: 'overdue' } }]);
+    expect(batches).toEqual([1, 1]);
+  },
+);

@@ -12,6 +12,7 @@ import {
   type StatText,
   type UnreadablePath,
 } from '../../../storage/inside-folder.js';
+import { onTemporaryDisk } from '../../../storage/temporary-disk.js';
 import { externalLocations } from './external-data.js';
 
 export interface StagedFile {
@@ -75,7 +76,7 @@ export async function stageArtifact(context: StageContext, path: string | null):
   return artifact;
 }
 
-/** Lays the files out as the runtime looks for them; returns the path of the graph. */
+/** Lays the files out as the runtime looks for them; returns the path of the graph. Throws `disk_full`. */
 export async function layOut({ graph, files }: StagedArtifact, folder: string): Promise<string> {
   const path = join(folder, graphFile(graph.blob.sha256));
   await place(graph, path);
@@ -92,8 +93,10 @@ async function discardAll(files: readonly StagedFile[]): Promise<void> {
 }
 
 async function place({ blob }: StagedFile, file: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  await copyFile(blob.file, file, constants.COPYFILE_FICLONE);
+  await onTemporaryDisk(async () => {
+    await mkdir(dirname(file), { recursive: true });
+    await copyFile(blob.file, file, constants.COPYFILE_FICLONE);
+  });
 }
 
 const reasonOf: Readonly<Record<UnreadablePath['kind'], string>> = {

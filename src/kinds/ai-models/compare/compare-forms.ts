@@ -22,7 +22,7 @@ const rowsOfBatch = 64;
 
 /**
  * How much faster the int8 form predicts in the cube than the float form: both compute the same batches, warm and in turn. Rows that
- * either refuses throw `RowsRefused`; a service that is away, a retryable failure.
+ * either refuses throw `RowsRefused`, and a form that it cannot run `ModelCannotRun`; a service that is away, a retryable failure.
  */
 export async function compareForms(compared: ComparedForms): Promise<SpeedComparison> {
   const { floatVersionId, int8VersionId, testSet, signal, onProgress, ...version } = compared;
@@ -30,6 +30,7 @@ export async function compareForms(compared: ComparedForms): Promise<SpeedCompar
     cubeVersion({ ...version, versionId: floatVersionId }),
     cubeVersion({ ...version, versionId: int8VersionId }),
     signal,
+    onProgress,
   );
   const batches = batchesOf(testSet.slice(0, maxPairs * rowsOfBatch), rowsOfBatch);
   const measured: { usual: number; other: number }[] = [];

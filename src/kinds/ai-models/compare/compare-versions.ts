@@ -31,7 +31,7 @@ const singleMillis = 10_000;
 
 /**
  * Has both services predict the same held-out rows, warm and in turn, and says whether the version answers as well in the cube as legacy
- * does. Throws a retryable failure for a service that is away: that is no verdict on the version.
+ * does. Throws `ModelCannotRun`, and a retryable failure for a service that is away: that is no verdict on the version.
  */
 export async function compareVersions(compared: ComparedVersion): Promise<Comparison> {
   const { testSet, metrics } = compared;
@@ -57,6 +57,7 @@ async function measure(compared: ComparedVersion, { rows, legacy, cube }: Measur
     { name: 'the AI service of legacy', url: `${legacyUrl}${modelPath(name)}/predict` },
     cubeVersion({ cubeUrl, name, versionId, token }),
     signal,
+    onProgress,
   );
   const batches = batchesOf(testSet);
   const singles = batchesOf(testSet.slice(0, singleRows), 1);

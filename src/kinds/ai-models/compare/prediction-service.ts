@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../../../base/failures.js';
 import type { AnsweredRow } from '../../../domain/models/answered-rows.js';
 import { type BoundedResponse, fetchBoundedResponse } from '../../../metrics/bounded-response.js';
@@ -29,6 +30,12 @@ export function modelPath(name: string): string {
   return `/models/${encodeURIComponent(name)}`;
 }
 
+interface PredictionRequest {
+  readonly body: string;
+  /** In the body. */
+  readonly rows: number;
+}
+
 /** What it computed for the rows of a request, and how long that took. */
 export interface Predicted {
   readonly kind: 'predicted';
@@ -44,9 +51,29 @@ export interface Refused {
   readonly detail: string;
 }
 
+/** It cannot run the model, by its own word and several times: another would not differ. */
+export interface CannotRun {
+  readonly kind: 'cannot_run';
+  readonly reason: ModelReason;
+}
+
+/** Reasons of the model itself, for which a service does not run it now. */
+const modelReasons = [
+  'memory_exceeded',
+  'operator_unsupported',
+  'artifact_unreadable',
+  'crashed',
+  'timed_out',
+] as const;
+export type ModelReason = (typeof modelReasons)[number];
+
 /** A first prediction loads the model. */
 const maxMillis = 120_000;
 const maxAnswerBytes = 64 * 1024 * 1024;
+
+/** A machine that is busy for a moment may hold up a model, or end its process. */
+const tries = 3;
+const maxWaitSeconds = 10;
 
 /**
  * Predicts some rows. Throws a retryable failure for a service that is away, too slow, overloaded or not itself: that says nothing of
@@ -54,12 +81,25 @@ const maxAnswerBytes = 64 * 1024 * 1024;
  */
 export async function predict(
   service: PredictionService,
-  body: string,
-  rows: number,
+  request: PredictionRequest,
   signal: AbortSignal,
-): Promise<Predicted | Refused> {
+  onTried: () => void,
+): Promise<Predicted | Refused | CannotRun> {
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await predictOnce(service, request, signal);
+    if (answer.kind !== 'cannot_run' || attempt === tries) return answer;
+    onTried();
+    await sleep(answer.waitSeconds * 1000, undefined, { signal });
+  }
+}
+
+async function predictOnce(
+  service: PredictionService,
+  { body, rows }: PredictionRequest,
+  signal: AbortSignal,
+): Promise<Predicted | Refused | (CannotRun & { readonly waitSeconds: number })> {
   const began = performance.now();
-  const { status, text } = await send(service, body, signal);
+  const { status, headers, text } = await send(service, body, signal);
   const millis = performance.now() - began;
   if (status === 200) return { kind: 'predicted', millis, ...readAnswer(service, text, rows) };
   if (refusals.has(status))
@@ -68,7 +108,26 @@ export async function predict(
     throw new Failure('upstream_failed', `${capital(service.name)} refuses the engine's token (${status}).`, {
       hint: 'Give the bulk worker and the cube the same CUBE_JWT_SECRET; the run continues by itself.',
     });
-  throw away(service, `answers ${status}`);
+  const reason = reasonOf(text);
+  const known = modelReasons.find((one) => one === reason);
+  if (known !== undefined)
+    return {
+      kind: 'cannot_run',
+      reason: known,
+      waitSeconds: Math.min(maxWaitSeconds, Number(headers['retry-after']) || 1),
+    };
+  if (reason === 'disk_full')
+    throw new Failure('disk_full', `${capital(service.name)} has no space left in its folder for temporary files.`, {
+      hint: `Free space on the disk of ${service.name}; the run continues by itself.`,
+    });
+  throw away(service, reason === undefined ? `answers ${status}` : `answers ${status} (${reason})`);
+}
+
+/** The member `reason` of a problem: one word, as the AI cube writes it. */
+function reasonOf(text: string): string | undefined {
+  const problem = parse(text);
+  const reason = typeof problem === 'object' && problem !== null && 'reason' in problem ? problem.reason : undefined;
+  return typeof reason === 'string' && /^[a-z_]{1,40}$/.test(reason) ? reason : undefined;
 }
 
 /** No such model or version, or rows that it does not accept. */

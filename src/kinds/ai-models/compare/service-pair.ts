@@ -1,5 +1,5 @@
 import { Failure } from '../../../base/failures.js';
-import { type Predicted, type PredictionService, predict } from './prediction-service.js';
+import { type ModelReason, type Predicted, type PredictionService, predict } from './prediction-service.js';
 
 /** What both answered to the same request. */
 export interface PairedAnswer {
@@ -10,6 +10,16 @@ export interface PairedAnswer {
 /** A side does not predict rows of the test set: there is no evidence. */
 export class RowsRefused extends Error {}
 
+/** A side cannot run the model, again and again. */
+export class ModelCannotRun extends Error {
+  constructor(
+    readonly reason: ModelReason,
+    service: string,
+  ) {
+    super(`${service} cannot run the model (${reason})`);
+  }
+}
+
 /** Two services that get every request one after the other, each begins every other time: what else the machine does meets both. */
 export class ServicePair {
   private requests = 0;
@@ -19,9 +29,11 @@ export class ServicePair {
     private readonly first: PredictionService,
     private readonly second: PredictionService,
     private readonly signal: AbortSignal,
+    /** After each try of a model that cannot be run. */
+    private readonly onProgress: () => void,
   ) {}
 
-  /** Throws `RowsRefused`, or a retryable failure for a service that is away or changed its version in between. */
+  /** Throws `RowsRefused`, `ModelCannotRun`, or a retryable failure for a service that is away or changed its version in between. */
   async predict(body: string, rows: number): Promise<PairedAnswer> {
     this.requests += 1;
     if (this.requests % 2 === 0) {
@@ -33,8 +45,9 @@ export class ServicePair {
   }
 
   private async predictAt(service: PredictionService, body: string, rows: number): Promise<Predicted> {
-    const answer = await predict(service, body, rows, this.signal);
+    const answer = await predict(service, { body, rows }, this.signal, this.onProgress);
     if (answer.kind === 'refused') throw new RowsRefused(answer.detail);
+    if (answer.kind === 'cannot_run') throw new ModelCannotRun(answer.reason, service.name);
     const known = this.versions.get(service) ?? answer.version;
     this.versions.set(service, known);
     if (known === answer.version) return answer;

@@ -10,6 +10,7 @@ import { confirmItem, type ItemClaim } from '../../../postgres/ledger/items.js';
 import type { StepContext } from '../../kind.js';
 import { readTestText } from '../artifact/test-text.js';
 import { compareVersions } from '../compare/compare-versions.js';
+import { ModelCannotRun } from '../compare/service-pair.js';
 import { type ImportedVersion, importedVersion } from '../imported-version.js';
 import { unfit } from './item-context.js';
 
@@ -23,7 +24,7 @@ export async function compareModel(claim: ItemClaim, step: StepContext): Promise
   return comparison.decision === 'activate' ? { kind: 'done' } : unfit(comparison.decision, inWords(comparison));
 }
 
-/** Has legacy and the version predict the same held-out rows over HTTP; or why there are none. */
+/** Has legacy and the version predict the same held-out rows over HTTP; or why there are none, or the cube cannot run the version. */
 export async function compareWithLegacy(version: ImportedVersion, step: StepContext): Promise<Comparison | UnfitItem> {
   const metrics = readMetrics(version.metrics);
   if ('missing' in metrics) return unfit('evidence_missing', metrics.missing);
@@ -31,7 +32,7 @@ export async function compareWithLegacy(version: ImportedVersion, step: StepCont
   if (typeof text !== 'string') return unfit('evidence_missing', text.missing);
   const testSet = readTestSet(text);
   if ('missing' in testSet) return unfit('evidence_missing', testSet.missing);
-  return compareVersions({
+  const comparing = compareVersions({
     legacyUrl: step.assets.legacyAiUrl(),
     cubeUrl: await step.assets.aiCubeUrl(),
     name: version.name,
@@ -42,7 +43,20 @@ export async function compareWithLegacy(version: ImportedVersion, step: StepCont
     signal: step.signal,
     onProgress: () => step.reportProgress({ version: version.id }),
   });
+  return comparing.catch((error: unknown) => {
+    if (!(error instanceof ModelCannotRun)) throw error;
+    return unfit(reasonOfRun[error.reason], error.message);
+  });
 }
+
+const reasonOfRun = {
+  memory_exceeded: 'memory_exceeded',
+  operator_unsupported: 'operator_unsupported',
+  artifact_unreadable: 'artifact_unreadable',
+  // It loads, and gives no answer: there is nothing to compare.
+  crashed: 'evidence_missing',
+  timed_out: 'evidence_missing',
+} as const;
 
 /** With the version, and in the list of all, from which the report has them. */
 export async function keepComparison(

@@ -9,6 +9,7 @@ import type { StepContext } from '../../kind.js';
 import { discardArtifact, stageArtifact } from '../artifact/stage-artifact.js';
 import { readTestText } from '../artifact/test-text.js';
 import { compareForms } from '../compare/compare-forms.js';
+import { ModelCannotRun, RowsRefused } from '../compare/service-pair.js';
 import { type ImportedVersion, importedVersion, notAccepted } from '../imported-version.js';
 import { type LegacyModelRow, readLegacyRow } from '../legacy-row.js';
 import { confirmedOnModel, goBack, makeActive } from './activate.js';
@@ -105,7 +106,7 @@ async function importForm(
   return importedVersion(step.databases.cube, claim.item.id, 'int8');
 }
 
-/** Undefined where there is no test set to compute. */
+/** Undefined where there is no test set, or a form does not compute it. */
 async function speedOf(
   int8: ImportedVersion,
   float: ImportedVersion,
@@ -115,7 +116,7 @@ async function speedOf(
   const text = 'missing' in metrics ? metrics : await readTestText(step.assets.modelFolder(), metrics);
   const testSet = typeof text === 'string' ? readTestSet(text) : text;
   if ('missing' in testSet) return undefined;
-  return compareForms({
+  const measuring = compareForms({
     cubeUrl: await step.assets.aiCubeUrl(),
     name: int8.name,
     floatVersionId: float.id,
@@ -124,6 +125,10 @@ async function speedOf(
     testSet,
     signal: step.signal,
     onProgress: () => step.reportProgress({ version: int8.id }),
+  });
+  return measuring.catch((error: unknown) => {
+    if (error instanceof ModelCannotRun || error instanceof RowsRefused) return undefined;
+    throw error;
   });
 }
 

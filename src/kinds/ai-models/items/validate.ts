@@ -9,7 +9,7 @@ import type { StepContext } from '../../kind.js';
 import { discardArtifact, layOut, type StagedArtifact, stageArtifact } from '../artifact/stage-artifact.js';
 import { readTestText } from '../artifact/test-text.js';
 import { type LegacyModelRow, readLegacyRow, unfitRow } from '../legacy-row.js';
-import { smokePrediction, withModelProcess } from '../smoke-prediction.js';
+import { fullBatchPrediction, smokePrediction, withModelProcess } from '../smoke-prediction.js';
 import { ownerOf, stageContext, unfit } from './item-context.js';
 
 /**
@@ -44,17 +44,20 @@ export function checksumProblem(
   return undefined;
 }
 
-/** Why a staged model cannot be used: it does not load, takes other inputs than declared, or predicts nothing finite. */
+/**
+ * Why a staged model cannot be used: it does not load, takes other inputs than declared, or predicts nothing finite; each within what the
+ * cube gives one model.
+ */
 export async function tryOut(
   row: LegacyModelRow,
   artifact: StagedArtifact,
   step: StepContext,
 ): Promise<UnfitItem | undefined> {
-  const firstRow = await firstTestRow(row, step);
+  const tested = await testedRows(row, step);
   return withWorkingFolder(async (folder) => {
     const file = await layOut(artifact, folder);
     step.reportProgress({ model: row.id });
-    return withModelProcess(async (process) => {
+    return withModelProcess(step.assets.modelLimits(), async (process) => {
       const loaded = await process.load('model', file);
       step.reportProgress({ model: row.id });
       if ('kind' in loaded) return unfit(reasonOfLoad[loaded.kind], loaded.message);
@@ -62,7 +65,9 @@ export async function tryOut(
       if (declared === undefined) return unfit('schema_mismatch', 'input_schema is no list of {name, type, shape}');
       const difference = schemaDifference(declared, loaded.graph.inputs);
       if (difference !== undefined) return unfit('schema_mismatch', difference);
-      const smoke = await smokePrediction(process, 'model', loaded.graph, firstRow);
+      const smoke =
+        (await smokePrediction(process, 'model', loaded.graph, tested.first)) ??
+        (await fullBatchPrediction(process, 'model', loaded, tested.longest));
       step.reportProgress({ model: row.id });
       return smoke === undefined ? undefined : unfit(smoke.reason, smoke.detail);
     });
@@ -78,14 +83,24 @@ const reasonOfLoad = {
   timed_out: 'artifact_unreadable',
 } as const;
 
-/** Undefined where there is none to be read: what that means is said by the comparison. */
-async function firstTestRow(row: LegacyModelRow, step: StepContext): Promise<unknown> {
+interface TestedRows {
+  readonly first?: unknown;
+  readonly longest?: unknown;
+}
+
+/** Of the test set; none where there is none to be read: what that means is said by the comparison. */
+async function testedRows(row: LegacyModelRow, step: StepContext): Promise<TestedRows> {
   const metrics = readMetrics(parse(row.metrics));
-  if ('missing' in metrics) return undefined;
+  if ('missing' in metrics) return {};
   const text = await readTestText(step.assets.modelFolder(), metrics);
-  if (typeof text !== 'string') return undefined;
-  const rows = readTestSet(text);
-  return 'missing' in rows ? undefined : rows[0]?.inputs;
+  const rows = typeof text === 'string' ? readTestSet(text) : [];
+  if ('missing' in rows) return {};
+  let longest = { length: 0, inputs: rows[0]?.inputs };
+  for (const { inputs } of rows) {
+    const { length } = JSON.stringify(inputs);
+    if (length > longest.length) longest = { length, inputs };
+  }
+  return { first: rows[0]?.inputs, longest: longest.inputs };
 }
 
 function parse(json: string | null): unknown {

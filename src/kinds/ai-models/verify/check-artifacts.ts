@@ -12,6 +12,8 @@ import type { StepContext } from '../../kind.js';
 import { readTestText } from '../artifact/test-text.js';
 import { smokePrediction, withModelProcess } from '../smoke-prediction.js';
 
+/** Of a process through which many models go. */
+const limits = { maxResidentBytes: 2 * 1024 ** 3, loadMillis: 60_000, runMillis: 30_000 };
 const roundMillis = 20_000;
 const atOnce = 100;
 
@@ -102,7 +104,7 @@ async function predictPage(
 ): Promise<boolean> {
   const left = [...versions];
   while (left.length > 0) {
-    const outcome = await withModelProcess(async (process) => {
+    const outcome = await withModelProcess(limits, async (process) => {
       for (let version = left[0]; version !== undefined; version = left[0]) {
         if (isOver()) return 'over';
         const place = join(folder, version.id);
