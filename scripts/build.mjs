@@ -33,6 +33,7 @@ const parts = [
   'src/config/variables',
   'src/config/variables-in-korean',
   'src/stack/downloads/fetch',
+  'src/storage/inside-folder',
 ];
 
 /** What the programs of a folder have in common is in `shared` next to them; folders share nothing. */

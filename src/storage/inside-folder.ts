@@ -32,8 +32,8 @@ const pauseMillis = 50;
 /**
  * Reads a file of the folder as it is at one moment: `read` gets its bytes, and what it returns counts only if the file was the same
  * before and after (inode, size, and times of change in nanoseconds). Otherwise `discard` gets it, and it is read again, three times at most.
- * Links are followed as long as they stay inside the folder. A file whose disk gives errors is tried as often. Throws `legacy_files_unreachable` when the folder itself cannot be read,
- * or a path leads to nothing because the folder is empty.
+ * Links are followed as long as they stay inside the folder. A file whose disk gives errors is tried as often. Throws
+ * `legacy_files_unreachable` when the folder itself cannot be read, or a path leads to nothing because the folder is empty.
  */
 export async function readInside<T>(
   folder: LegacyFolder,
@@ -63,7 +63,7 @@ export async function readInside<T>(
     }
   }
   if (fault !== undefined) {
-    await assertReadable(folder, folder.path);
+    await assertReadable(folder, await realRoot(folder));
     return { kind: 'unreadable', detail: fault.message };
   }
   return { kind: 'changing', detail: `the file changed while it was read, ${tries} times` };
@@ -71,21 +71,18 @@ export async function readInside<T>(
 
 /** Whether the path leads out of the folder, also to what is not there or may not be read: by its links alone, nothing is opened. */
 export async function leadsOutside(folder: LegacyFolder, path: string): Promise<boolean> {
-  const root = await realpath(folder.path).catch((error: unknown) => {
-    throw folderFailure(folder, error);
-  });
-  return !path.includes('\0') && !isInside(root, await whereItLeads(root, path));
+  return !path.includes('\0') && !(await staysInside(await realRoot(folder), path));
 }
 
-/** The path with its links followed, as far as they can be read; what is behind a loop of links counts as it is named. */
-async function whereItLeads(root: string, path: string): Promise<string> {
-  const left = path.split('/');
+/** Whether a path ends in the folder, with its links followed as far as they can be read; a loop of links counts as it is named. */
+async function staysInside(root: Bytes, path: string): Promise<boolean> {
+  const left = bytesOf(Buffer.from(path)).split('/');
   let at = root;
   let links = 0;
   for (let name = left.shift(); name !== undefined; name = left.shift()) {
     if (name === '' || name === '.') continue;
     const next = name === '..' ? dirname(at) : join(at, name);
-    const target = links < maxLinks ? await readlink(next).catch(() => undefined) : undefined;
+    const target = links < maxLinks ? await targetOf(bufferOf(next)).catch(() => undefined) : undefined;
     if (target === undefined) {
       at = next;
       continue;
@@ -94,7 +91,7 @@ async function whereItLeads(root: string, path: string): Promise<string> {
     left.unshift(...target.split('/'));
     if (target.startsWith('/')) at = '/';
   }
-  return at;
+  return at === root || isInside(root, at);
 }
 
 /** As many as the kernel follows. */
@@ -112,29 +109,29 @@ export async function statInside(folder: LegacyFolder, path: string): Promise<St
 }
 
 /**
- * Opens the regular file that the path leads to. That it lies inside is asked of the open file itself: nothing that is exchanged between
- * the look and the opening leads out of the folder.
+ * Opens the regular file that the path leads to; its user closes it. That it lies inside is asked of the open file itself: nothing that is
+ * exchanged between the look and the opening leads out of the folder.
  */
-async function openInside(
+export async function openInside(
   folder: LegacyFolder,
   path: string,
 ): Promise<{ readonly handle: FileHandle } | UnreadablePath> {
-  const root = await realpath(folder.path).catch((error: unknown) => {
-    throw folderFailure(folder, error);
-  });
+  const root = await realRoot(folder);
   if (path.includes('\0')) return { kind: 'missing', detail: 'no name holds a NUL' };
   const outside: UnreadablePath = { kind: 'outside', detail: 'the path leads out of the folder' };
+  const notAFile: UnreadablePath = { kind: 'not_a_file', detail: 'the path leads to no regular file' };
   try {
-    const real = await realpath(`${root}/${path}`);
-    if (!isInside(root, real)) return outside;
+    const real = await realpath(Buffer.concat([bufferOf(root), Buffer.from(`/${path}`)]), 'buffer');
+    if (bytesOf(real) === root) return notAFile;
+    if (!isInside(root, bytesOf(real))) return outside;
     // A FIFO that nobody writes would hold an open without O_NONBLOCK for ever.
     const handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       if (!(await handle.stat()).isFile()) {
         await handle.close();
-        return { kind: 'not_a_file', detail: 'the path leads to no regular file' };
+        return notAFile;
       }
-      if (isInside(root, await readlink(`/proc/self/fd/${handle.fd}`))) return { handle };
+      if (isInside(root, await pathOf(handle))) return { handle };
     } catch (error) {
       await handle.close();
       throw error;
@@ -143,18 +140,47 @@ async function openInside(
     return outside;
   } catch (error) {
     const found = await unreadable(folder, root, error);
-    return !isInside(root, await whereItLeads(root, path)) ? outside : found;
+    return (await staysInside(root, path)) ? found : outside;
   }
 }
 
-function isInside(root: string, real: string): boolean {
+/** A path as the system has it, one character a byte: a link may lead to a name that is no text. */
+export type Bytes = string;
+
+function bytesOf(path: Buffer): Bytes {
+  return path.toString('latin1');
+}
+
+function bufferOf(path: Bytes): Buffer {
+  return Buffer.from(path, 'latin1');
+}
+
+/** The real path of the folder. */
+export async function realRoot(folder: LegacyFolder): Promise<Bytes> {
+  const root = await realpath(folder.path, 'buffer').catch((error: unknown) => {
+    throw folderFailure(folder, error);
+  });
+  return bytesOf(root);
+}
+
+/** Where an open file or folder lies now. */
+export async function pathOf({ fd }: FileHandle): Promise<Bytes> {
+  return targetOf(`/proc/self/fd/${fd}`);
+}
+
+async function targetOf(link: string | Buffer): Promise<Bytes> {
+  return bytesOf(await readlink(link, 'buffer'));
+}
+
+/** Whether a real path lies below the folder's. */
+export function isInside(root: Bytes, real: Bytes): boolean {
   return real.startsWith(root === '/' ? root : `${root}/`);
 }
 
 const missing = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EINVAL'];
 
 /** Where the folder itself cannot be read, it throws instead: what is wrong then is wrong of every path. */
-async function unreadable(folder: LegacyFolder, root: string, error: unknown): Promise<UnreadablePath> {
+async function unreadable(folder: LegacyFolder, root: Bytes, error: unknown): Promise<UnreadablePath> {
   const code = codeOf(error);
   if (missing.includes(code) || isForbidden(code) || code === 'EIO') await assertReadable(folder, root);
   if (missing.includes(code)) return { kind: 'missing', detail: `nothing is there (${code})` };
@@ -176,7 +202,7 @@ function isForbidden(code: string): boolean {
 }
 
 /** An empty folder is most often one on which a share is not mounted. */
-async function assertReadable(folder: LegacyFolder, root: string): Promise<void> {
+async function assertReadable(folder: LegacyFolder, root: Bytes): Promise<void> {
   const isEmpty = await holdsNothing(root).catch((error: unknown) => {
     throw folderFailure(folder, error);
   });
@@ -184,9 +210,10 @@ async function assertReadable(folder: LegacyFolder, root: string): Promise<void>
     throw new Failure('legacy_files_unreachable', `The folder ${folder.path} of ${folder.variable} is empty.`);
 }
 
-async function holdsNothing(root: string): Promise<boolean> {
-  await access(root, constants.R_OK | constants.X_OK);
-  const entries = await opendir(root);
+async function holdsNothing(root: Bytes): Promise<boolean> {
+  const folder = bufferOf(root);
+  await access(folder, constants.R_OK | constants.X_OK);
+  const entries = await opendir(folder);
   try {
     return (await entries.read()) === null;
   } finally {
@@ -206,7 +233,8 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && 'syscall' in error ? String(error.code) : '';
 }
 
-async function statText(handle: FileHandle): Promise<StatText> {
+/** What an open file is like now. */
+export async function statText(handle: FileHandle): Promise<StatText> {
   return textOf(await handle.stat({ bigint: true }));
 }
 

@@ -1,3 +1,5 @@
+import { writeIsoTime } from '../iso-time.js';
+
 /** A row of legacy's table `ai_models`; times as PostgreSQL writes them in UTC, JSON as the unchanged text. */
 export interface LegacyModel {
   readonly id: number;
@@ -30,7 +32,7 @@ export function writeModel({
   created_at,
 }: LegacyModel): string {
   const text = JSON.stringify({ id, name, version, framework, sha256 }).slice(0, -1);
-  return `${text},"input_schema":${input_schema},"metrics":${metrics},"created_at":${JSON.stringify(writeTime(created_at))}}`;
+  return `${text},"input_schema":${input_schema},"metrics":${metrics},"created_at":${JSON.stringify(writeIsoTime(created_at))}}`;
 }
 
 /** JSON of a page, from one row more than it has where there are more. */
@@ -47,10 +49,4 @@ export function readCursor(query: unknown): number | undefined {
   return typeof cursor === 'string' && /^\d{1,10}$/.test(cursor) && Number(cursor) < 2 ** 31
     ? Number(cursor)
     : undefined;
-}
-
-/** `2020-01-02 03:04:05.6+00` as ISO 8601 with six digits; what that has no four digits for stays as PostgreSQL writes it. */
-function writeTime(text: string | null): string | null {
-  const match = text === null ? null : /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/.exec(text);
-  return match === null ? text : `${match[1]}T${match[2]}.${(match[3] ?? '').padEnd(6, '0')}Z`;
 }
