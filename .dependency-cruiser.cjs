@@ -91,16 +91,27 @@ module.exports = {
     {
       name: 'legacy-knows-no-engine',
       severity: 'error',
-      from: { path: '^legacy/' },
-      to: { path: '^(src|bench|demo|test)/', pathNot: '^src/(models|domain/models)/' },
+      from: { path: '^legacy/', pathNot: '^legacy/(ai|paperwork)-service(/|\\.ts$)' },
+      to: { path: '^(src|bench|demo|test)/' },
     },
     {
       name: 'legacy-shares-the-runtime-of-models',
       comment:
-        'Alone its AI service, which is compared with the cube: the two differ in nothing but the model and its batching.',
+        'Its AI service, which is compared with the cube: the two differ in nothing but the model and its batching.',
       severity: 'error',
-      from: { path: '^legacy/', pathNot: '^legacy/ai-service(/|\\.ts$)' },
-      to: { path: '^src/' },
+      from: { path: '^legacy/ai-service(/|\\.ts$)' },
+      to: { path: '^(src|bench|demo|test)/', pathNot: '^src/(models|domain/models)/' },
+    },
+    {
+      name: 'legacy-shares-how-files-are-served',
+      comment: 'Its paperwork service, which opens, receives and sends files as the cube does.',
+      severity: 'error',
+      from: { path: '^legacy/paperwork-service(/|\\.ts$)' },
+      to: {
+        path: '^(src|bench|demo|test)/',
+        pathNot:
+          '^src/(domain/paperwork/|http/content/|storage/(inside-folder|inside-content|write-inside)\\.ts$|base/failures\\.ts$)',
+      },
     },
     ...staircase,
     {
