@@ -148,11 +148,14 @@ test('a range of which the last row fills a transaction is finished by it', asyn
   expect(await run.verify()).toMatchObject({ clean: true, compared: 2970, rejected: 30 });
 });
 
-test('two hundred adjacent rows that the target refuses are rejected one by one, and the rest is carried', async () => {
-  const refused = ids.slice(1000, 1200).filter((id) => !databases.rejected.has(id));
+test('adjacent rows that fill batches and that the target refuses are rejected one by one, and the rest is carried', async () => {
+  const refused = ids.slice(1000, 1040).filter((id) => !databases.rejected.has(id));
   await databases.cube.query(refusals['a CHECK constraint'].add(refused.join(',')));
   try {
-    expect(await run.copy()).toEqual({ migrated: 2970 - refused.length, rejected: 30 + refused.length });
+    expect(await run.copy({ batchRows: 10 })).toEqual({
+      migrated: 2970 - refused.length,
+      rejected: 30 + refused.length,
+    });
   } finally {
     await databases.cube.query(refusals['a CHECK constraint'].drop);
   }
