@@ -38,6 +38,7 @@ export async function sweepStore(context: SweepContext, { dryRun, cursor }: Swee
   const end = performance.now() + roundMillis;
   const { cube, store } = context;
   const cutoff = new Date(context.clock().getTime() - sweptAfterMillis);
+  await assertThere(cube, store);
   await atRest(cube, async () => (dryRun || cursor !== undefined ? undefined : store.putBackOf(owner)));
   const temporaryFiles = cursor === undefined ? await sweepTemporary(context, dryRun, cutoff) : 0;
   const swept: SweptContent[] = [];
@@ -60,6 +61,14 @@ export async function sweepStore(context: SweepContext, { dryRun, cursor }: Swee
       };
     after = last;
   }
+}
+
+/** Throws `storage_unreachable` for an empty folder, as of a disk that is not mounted, where contents are on record. */
+async function assertThere(cube: pg.Pool, store: BlobStore): Promise<void> {
+  const found = await atSide('cube', () =>
+    cube.query<{ sha256: Sha256 }>('select sha256 from storage.blobs order by sha256 limit 1'),
+  );
+  for (const { sha256 } of found.rows) await store.has(sha256);
 }
 
 async function sweepTemporary({ cube, store }: SweepContext, dryRun: boolean, cutoff: Date): Promise<number> {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -47,7 +47,10 @@ beforeEach(() => databases.cube.query("insert into ai.models (id, name) values (
 afterEach(async () => {
   await databases.cube.query(`update ledger.migrations set status = 'cancelled', finished_at = now() where finished_at is null;
     truncate ai.models, ai.model_versions, storage.blobs, storage.intended, storage.checks cascade`);
-  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+  // The store stays: an empty folder would pass for a disk that is not mounted.
+  for (const name of readdirSync(folder))
+    if (name !== '.staging') rmSync(join(folder, name), { recursive: true });
+    else for (const file of readdirSync(join(folder, name))) rmSync(join(folder, name, file), { recursive: true });
 });
 
 const fileOf = (sha256: Sha256) => join(folder, sha256.slice(0, 2), sha256);
@@ -171,6 +174,23 @@ describe('a sweep', () => {
     expect([all.contents, all.items.length, sumsOf(all)[0]]).toEqual([518, 100, first]);
     expect(files()).toEqual([second]);
   });
+});
+
+test('a store whose disk is not mounted is away, and nothing is taken off the record', async () => {
+  await put('forgotten');
+  renameSync(folder, `${folder}.away`);
+  mkdirSync(folder);
+  try {
+    for (const dryRun of [true, false]) {
+      const { status, body } = await engine.call('POST', '/v1/blobs/sweep', { dry_run: dryRun });
+      expect([status, body]).toMatchObject([503, { type: 'storage_unreachable' }]);
+    }
+    expect([await records(), readdirSync(folder)]).toEqual([[expect.anything()], []]);
+  } finally {
+    rmSync(folder, { recursive: true });
+    renameSync(`${folder}.away`, folder);
+  }
+  expect(await sweep()).toMatchObject({ contents: 1 });
 });
 
 describe('while a migration uses the store', () => {

@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DeploymentView, RollbackView } from '../../src/domain/deployment/cube-changes.js';
 import { ApiCaller, type NamedOperation } from '../support/api-caller.js';
@@ -109,6 +111,7 @@ test('versions of a model', async () => {
 test('what nothing refers to leaves the store', async () => {
   const { cube: pool } = stack.databases;
   const forgotten = 'd'.repeat(64);
+  mkdirSync(join(stack.storeFolder, '.staging'), { recursive: true });
   await pool.query(
     "insert into storage.blobs (sha256, size, stored_at, stored_by) values ($1, 4096, '2026-01-02T03:04:06Z', 'ai-models')",
     [forgotten],

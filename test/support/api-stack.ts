@@ -62,6 +62,10 @@ export class ApiStack {
     return new ApiStack(engine, databases, redis, cubeDatabase, temporal, home, supervisor);
   }
 
+  get storeFolder(): string {
+    return join(this.home.folder, 'storage');
+  }
+
   async stop(): Promise<void> {
     await this.engine.stop();
     this.stopping.abort();
