@@ -53,12 +53,13 @@ export async function recordBlobs(
 
 /**
  * Runs `forget`, which deletes rows that refer to contents and returns these, and takes those contents out of the store that nothing
- * refers to any more, and that `storedBy` stored. Should the transaction fail, they are back in the store.
+ * refers to any more, and that `storedBy` stored, with those that `owner` intended. Should the transaction fail, they are back in the store.
+ * `stagedBy` is whose withdrawn contents they are meanwhile: nothing else may have that name at the same time.
  */
 export async function releaseBlobs(
   cube: pg.Pool,
   store: BlobStore,
-  { owner, storedBy }: { readonly owner: string; readonly storedBy: string },
+  { owner, stagedBy, storedBy }: { readonly owner: string; readonly stagedBy: string; readonly storedBy: string },
   forget: (client: pg.PoolClient) => Promise<readonly Sha256[]>,
 ): Promise<void> {
   let withdrawn: WithdrawnBlobs | undefined;
@@ -82,7 +83,7 @@ export async function releaseBlobs(
       const leaving = free.rows.map(({ sha256 }) => sha256);
       await client.query('delete from storage.blobs where sha256 = any ($1)', [leaving]);
       await client.query('delete from storage.checks where sha256 = any ($1)', [leaving]);
-      withdrawn = await store.withdrawMany(leaving, owner);
+      withdrawn = await store.withdrawMany(leaving, stagedBy);
     });
   } catch (error) {
     // The lock may have been lost with the session, and another may refer to them by now.
@@ -91,7 +92,7 @@ export async function releaseBlobs(
   }
   // Committed: the locks were held until nothing was there, and what is there now was stored later.
   await withdrawn?.delete();
-  await store.discardOf(owner);
+  await store.discardOf(stagedBy);
 }
 
 /** In the order of their addresses, so that two that lock several do not wait for each other. */

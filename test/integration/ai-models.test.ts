@@ -23,6 +23,8 @@ import { type Databases, openDatabases } from '../../src/postgres/databases.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { activateVersion } from '../../src/postgres/models/activate-version.js';
 import { readModel } from '../../src/postgres/models/read-models.js';
+import type { BlobStore } from '../../src/storage/blob-store.js';
+import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { expectedModels, fillModels, insertModel, ModelFolders, modelNamed } from '../support/legacy-models.js';
 import { modelCrashPoints } from '../support/model-crash-points.js';
@@ -504,6 +506,43 @@ describe('without the comparison', () => {
     const ends = await Promise.allSettled([run.makeStep(id, 'import'), run.makeStep(id, 'import')]);
     expect(ends.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(0);
     expect(await counts()).toMatchObject({ models: 1, versions: 1, blobs: 3, intended: 0 });
+    expect(stored()).toHaveLength(3);
+    await takenBack(run);
+  });
+
+  test('an undo that was frozen and wakes up while the next import works leaves what that one has', async () => {
+    await fillModels(databases.legacy, [modelNamed('digits-external')]);
+    const id = idOf('digits-external');
+    const run = await start();
+    await run.copy();
+    await run.makeStep(id, 'import');
+    const assets = deps.assets ?? expect.fail('no assets');
+    const withStore = (changed: (store: BlobStore) => Partial<BlobStore>) => ({
+      ...deps,
+      assets: { ...assets, store: () => ({ ...assets.store(), ...changed(assets.store()) }) },
+    });
+    let wake: () => void = () => undefined;
+    const frozen = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    const freezing = withStore((store) => ({ discardOf: (owner) => frozen.then(() => store.discardOf(owner)) }));
+    const undone = run
+      .with(freezing)
+      .undoItem(id)
+      .catch((error: Error) => error);
+    await until('the undo to have committed', async () => (await counts()).versions === 0);
+    const waking = withStore((store) => ({
+      stage: async (content, owner) => {
+        const staged = await store.stage(content, owner);
+        const keep = async () => {
+          wake();
+          await undone;
+          await staged.keep();
+        };
+        return { ...staged, keep };
+      },
+    }));
+    expect(await run.with(waking).makeStep(id, 'import')).toEqual({ kind: 'done' });
     expect(stored()).toHaveLength(3);
     await takenBack(run);
   });

@@ -9,14 +9,20 @@ export function readTestSet(text: string): readonly TestRow[] | { readonly missi
   const rows: TestRow[] = [];
   for (const [index, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue;
-    const row = parse(line);
-    if (row === undefined) return { missing: `Line ${index + 1} of the test set is no {"inputs", "label"}.` };
+    const row = readTestRow(line);
+    if (row === undefined) return { missing: noTestRow(index + 1) };
     rows.push(row);
   }
   return rows;
 }
 
-function parse(line: string): TestRow | undefined {
+/** What is wrong with a line that is no row. */
+export function noTestRow(line: number): string {
+  return `Line ${line} of the test set is no {"inputs", "label"}.`;
+}
+
+/** One line; undefined where it is no row. */
+export function readTestRow(line: string): TestRow | undefined {
   try {
     const row: unknown = JSON.parse(line);
     if (typeof row !== 'object' || row === null || !('inputs' in row) || !('label' in row)) return undefined;

@@ -9,7 +9,7 @@ import { activateModel, undoActivate } from './items/activate.js';
 import { compareModel } from './items/compare.js';
 import { importModel, undoImport } from './items/import.js';
 import { tryInt8, undoInt8 } from './items/int8.js';
-import { ownerOf } from './items/item-context.js';
+import { discardStaged } from './items/item-context.js';
 import { validate } from './items/validate.js';
 import { aiModelsMapping } from './mapping.js';
 import { checkArtifacts } from './verify/check-artifacts.js';
@@ -47,7 +47,7 @@ const items: KindItems = {
   undo: async (claim, step) => {
     switch (claim.step) {
       case 'validate':
-        return step.assets.store().discardOf(ownerOf(claim));
+        return discardStaged(step.assets.store(), claim);
       case 'import':
         return undoImport(claim, step);
       case 'compare':

@@ -6,7 +6,7 @@ import { type Batch, timingOf } from '../../../domain/models/comparison/timing.j
 import type { ModelMetrics } from '../../../domain/models/metrics.js';
 import type { TestRow } from '../../../domain/models/test-set.js';
 import { batchesOf } from './batches.js';
-import { cubeVersion, modelPath } from './prediction-service.js';
+import { cubeVersion, legacyModel } from './prediction-service.js';
 import { RowsRefused, ServicePair } from './service-pair.js';
 
 export interface ComparedVersion {
@@ -54,7 +54,7 @@ export async function compareVersions(compared: ComparedVersion): Promise<Compar
 async function measure(compared: ComparedVersion, { rows, legacy, cube }: Measurement): Promise<void> {
   const { legacyUrl, cubeUrl, name, versionId, token, testSet, signal, onProgress } = compared;
   const pair = new ServicePair(
-    { name: 'the AI service of legacy', url: `${legacyUrl}${modelPath(name)}/predict` },
+    legacyModel(legacyUrl, name),
     cubeVersion({ cubeUrl, name, versionId, token }),
     signal,
     onProgress,

@@ -9,6 +9,10 @@ export interface PredictionService {
   readonly name: string;
   /** The complete URL of its route. */
   readonly url: string;
+  /** Of its list of models: what answers there is such a service. */
+  readonly listUrl: string;
+  /** What a person does where its address leads to something else. */
+  readonly addressHint: string;
   /** Where calls need a token: it is requested for each call, since one expires after an hour. */
   readonly token?: () => string;
 }
@@ -23,10 +27,26 @@ export interface CubeVersion {
 }
 
 export function cubeVersion({ cubeUrl, name, versionId, token }: CubeVersion): PredictionService {
-  return { name: 'the AI cube', url: `${cubeUrl}${modelPath(name)}/versions/${versionId}/predict`, token };
+  return {
+    name: 'the AI cube',
+    url: `${cubeUrl}${modelPath(name)}/versions/${versionId}/predict`,
+    listUrl: `${cubeUrl}/models`,
+    addressHint: 'See with `cubeshift cubes status ai` where its instances listen; the run continues by itself.',
+    token,
+  };
 }
 
-export function modelPath(name: string): string {
+/** What legacy has loaded under the name. */
+export function legacyModel(legacyUrl: string, name: string): PredictionService {
+  return {
+    name: 'the AI service of legacy',
+    url: `${legacyUrl}${modelPath(name)}/predict`,
+    listUrl: `${legacyUrl}/models`,
+    addressHint: 'Correct LEGACY_AI_URL of the bulk workers, and restart them; the run continues by itself.',
+  };
+}
+
+function modelPath(name: string): string {
   return `/models/${encodeURIComponent(name)}`;
 }
 
@@ -102,6 +122,12 @@ async function predictOnce(
   const { status, headers, text } = await send(service, body, signal);
   const millis = performance.now() - began;
   if (status === 200) return { kind: 'predicted', millis, ...readAnswer(service, text, rows) };
+  if (status === 404 && !(await isThere(service, signal)))
+    throw new Failure(
+      'upstream_failed',
+      `${capital(service.name)} answers 404 also to its list of models: its address leads to another service.`,
+      { safe: 'No version was activated, and no model was rejected.', hint: service.addressHint },
+    );
   if (refusals.has(status))
     return { kind: 'refused', detail: `${capital(service.name)} answers ${status} to rows of the test set.` };
   if (status === 401 || status === 403)
@@ -133,19 +159,32 @@ function reasonOf(text: string): string | undefined {
 /** No such model or version, or rows that it does not accept. */
 const refusals: ReadonlySet<number> = new Set([400, 404, 413, 422]);
 
-async function send(service: PredictionService, body: string, signal: AbortSignal): Promise<BoundedResponse> {
+/** Whether it is a service of models that answers. */
+async function isThere(service: PredictionService, signal: AbortSignal): Promise<boolean> {
+  const { status, text } = await send({ ...service, url: service.listUrl }, undefined, signal);
+  if (status === 404) return false;
+  if (status !== 200) throw away(service, `answers ${status} to its list of models`);
+  const page = parse(text);
+  return typeof page === 'object' && page !== null && 'items' in page && Array.isArray(page.items);
+}
+
+/** Without a body it is a GET. */
+async function send(
+  service: PredictionService,
+  body: string | undefined,
+  signal: AbortSignal,
+): Promise<BoundedResponse> {
   const { url, token } = service;
   const time = AbortSignal.timeout(maxMillis);
   try {
     return await fetchBoundedResponse(url, {
-      method: 'POST',
+      ...(body === undefined ? {} : { method: 'POST', body }),
       headers: {
-        'content-type': 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         // Not a user's request: no weight and no ramp counts it.
         'x-cube-synthetic': '1',
         ...(token === undefined ? {} : { authorization: `Bearer ${token()}` }),
       },
-      body,
       signal: AbortSignal.any([signal, time]),
       maxBytes: maxAnswerBytes,
     });

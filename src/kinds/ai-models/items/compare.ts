@@ -3,12 +3,11 @@ import { Failure } from '../../../base/failures.js';
 import type { ItemOutcome, UnfitItem } from '../../../domain/migration/items.js';
 import type { Comparison } from '../../../domain/models/comparison/comparison.js';
 import { readMetrics } from '../../../domain/models/metrics.js';
-import { readTestSet } from '../../../domain/models/test-set.js';
 import { inTransaction } from '../../../postgres/connect.js';
 import { atSide } from '../../../postgres/databases.js';
 import { confirmItem, type ItemClaim } from '../../../postgres/ledger/items.js';
 import type { StepContext } from '../../kind.js';
-import { readTestText } from '../artifact/test-text.js';
+import { readTestRows } from '../artifact/test-rows.js';
 import { compareVersions } from '../compare/compare-versions.js';
 import { ModelCannotRun } from '../compare/service-pair.js';
 import { type ImportedVersion, importedVersion } from '../imported-version.js';
@@ -28,9 +27,7 @@ export async function compareModel(claim: ItemClaim, step: StepContext): Promise
 export async function compareWithLegacy(version: ImportedVersion, step: StepContext): Promise<Comparison | UnfitItem> {
   const metrics = readMetrics(version.metrics);
   if ('missing' in metrics) return unfit('evidence_missing', metrics.missing);
-  const text = await readTestText(step.assets.modelFolder(), metrics);
-  if (typeof text !== 'string') return unfit('evidence_missing', text.missing);
-  const testSet = readTestSet(text);
+  const testSet = await readTestRows(step.assets.modelFolder(), metrics);
   if ('missing' in testSet) return unfit('evidence_missing', testSet.missing);
   const comparing = compareVersions({
     legacyUrl: step.assets.legacyAiUrl(),

@@ -7,10 +7,10 @@ import { confirmItem, type ItemClaim } from '../../../postgres/ledger/items.js';
 import { intendBlobs, recordBlobs, releaseBlobs } from '../../../storage/blob-records.js';
 import type { Sha256 } from '../../../storage/blob-store.js';
 import type { StepContext } from '../../kind.js';
-import { type StagedArtifact, type StagedFile, stageArtifact } from '../artifact/stage-artifact.js';
+import { discardArtifact, type StagedArtifact, type StagedFile, stageArtifact } from '../artifact/stage-artifact.js';
 import { notAccepted, type VersionForm } from '../imported-version.js';
 import { type LegacyModelRow, readLegacyRow, unfitRow } from '../legacy-row.js';
-import { ownerOf, stageContext, storedBy } from './item-context.js';
+import { discardStaged, ownerOf, stageContext, stagedBy, storedBy } from './item-context.js';
 import { checksumProblem } from './validate.js';
 
 /**
@@ -24,13 +24,12 @@ export async function importModel(claim: ItemClaim, step: StepContext): Promise<
   const wrong = unfitRow(row);
   if (wrong !== undefined) return wrong;
   const context = stageContext(claim, step);
-  const { store, owner } = context;
-  await store.discardOf(owner);
+  await discardStaged(context.store, claim);
   const artifact = await stageArtifact(context, row.artifact_path);
   if ('kind' in artifact) return artifact;
   const mismatch = checksumProblem(row, artifact);
   if (mismatch !== undefined) {
-    await store.discardOf(owner);
+    await discardArtifact(artifact);
     return mismatch;
   }
   await storeArtifact(claim, step, artifact, (client) => putVersion(client, claim, row, artifact, 'float'));
@@ -48,7 +47,8 @@ export async function storeArtifact(
   put: (client: pg.ClientBase) => Promise<readonly Sha256[]>,
 ): Promise<void> {
   const { cube } = step.databases;
-  const { store, owner } = stageContext(claim, step);
+  const { store } = stageContext(claim, step);
+  const owner = ownerOf(claim);
   const staged = [artifact.graph, ...artifact.files.values()].map(({ blob }) => blob);
   const contents = [...new Set(staged.map(({ sha256 }) => sha256))];
   try {
@@ -69,12 +69,17 @@ export async function storeArtifact(
     for (const blob of staged) await blob.discard();
     // Frozen meanwhile, this worker stored them after the undo: a newer attempt has them on record as intended, or they leave.
     if (error instanceof Failure && error.type === 'claim_lost')
-      await releaseBlobs(cube, store, { owner: `${owner}/late`, storedBy }, async () => contents);
+      await releaseBlobs(
+        cube,
+        store,
+        { owner: `${owner}/late`, stagedBy: stagedBy(claim), storedBy },
+        async () => contents,
+      );
     throw error;
   }
   step.reach('after-version-commit');
   await atSide('cube', () =>
-    releaseBlobs(cube, store, { owner, storedBy }, async (client) => {
+    releaseBlobs(cube, store, { owner, stagedBy: stagedBy(claim), storedBy }, async (client) => {
       await confirmItem(client, claim);
       return [];
     }),
@@ -85,11 +90,12 @@ export async function storeArtifact(
 export async function undoImport(claim: ItemClaim, { assets, databases }: StepContext): Promise<void> {
   const owner = ownerOf(claim);
   await atSide('cube', () =>
-    releaseBlobs(databases.cube, assets.store(), { owner, storedBy }, async (client) => {
+    releaseBlobs(databases.cube, assets.store(), { owner, stagedBy: stagedBy(claim), storedBy }, async (client) => {
       await confirmItem(client, claim);
       return deleteVersions(client, claim.item.id);
     }),
   );
+  await discardStaged(assets.store(), claim);
 }
 
 export function confirmed(

@@ -1,13 +1,12 @@
 import type { ItemOutcome } from '../../../domain/migration/items.js';
 import { isFaster, type SpeedComparison } from '../../../domain/models/comparison/speed.js';
 import { readMetrics } from '../../../domain/models/metrics.js';
-import { readTestSet } from '../../../domain/models/test-set.js';
 import { atSide } from '../../../postgres/databases.js';
 import { confirmItem, type ItemClaim } from '../../../postgres/ledger/items.js';
 import { releaseBlobs } from '../../../storage/blob-records.js';
 import type { StepContext } from '../../kind.js';
 import { discardArtifact, stageArtifact } from '../artifact/stage-artifact.js';
-import { readTestText } from '../artifact/test-text.js';
+import { readTestRows } from '../artifact/test-rows.js';
 import { compareForms } from '../compare/compare-forms.js';
 import { ModelCannotRun, RowsRefused } from '../compare/service-pair.js';
 import { type ImportedVersion, importedVersion, notAccepted } from '../imported-version.js';
@@ -15,7 +14,7 @@ import { type LegacyModelRow, readLegacyRow } from '../legacy-row.js';
 import { confirmedOnModel, goBack, makeActive } from './activate.js';
 import { compareWithLegacy, keepComparison } from './compare.js';
 import { deleteVersions, putVersion, storeArtifact } from './import.js';
-import { ownerOf, stageContext, storedBy } from './item-context.js';
+import { discardStaged, ownerOf, stageContext, stagedBy, storedBy } from './item-context.js';
 import { checksumProblem, tryOut } from './validate.js';
 
 /**
@@ -55,14 +54,20 @@ export async function tryInt8(claim: ItemClaim, step: StepContext): Promise<Item
 export async function undoInt8(claim: ItemClaim, step: StepContext): Promise<void> {
   const { cube } = step.databases;
   const int8 = await importedVersion(cube, claim.item.id, 'int8');
-  if (int8 === undefined) return step.assets.store().discardOf(ownerOf(claim));
+  if (int8 === undefined) return discardStaged(step.assets.store(), claim);
   await confirmedOnModel(cube, claim, (client) => goBack(client, claim.item.id, `(form = 'int8' and ${notAccepted})`));
   await atSide('cube', () =>
-    releaseBlobs(cube, step.assets.store(), { owner: ownerOf(claim), storedBy }, async (client) => {
-      await confirmItem(client, claim);
-      return deleteVersions(client, claim.item.id, "version.form = 'int8'");
-    }),
+    releaseBlobs(
+      cube,
+      step.assets.store(),
+      { owner: ownerOf(claim), stagedBy: stagedBy(claim), storedBy },
+      async (client) => {
+        await confirmItem(client, claim);
+        return deleteVersions(client, claim.item.id, "version.form = 'int8'");
+      },
+    ),
   );
+  await discardStaged(step.assets.store(), claim);
 }
 
 async function isActive({ databases: { cube } }: StepContext, { id, model_id }: ImportedVersion): Promise<boolean> {
@@ -94,7 +99,7 @@ async function importForm(
   { artifact_path, sha256 }: NamedForm,
 ): Promise<ImportedVersion | undefined> {
   const context = stageContext(claim, step);
-  await context.store.discardOf(context.owner);
+  await discardStaged(context.store, claim);
   const artifact = await stageArtifact(context, artifact_path);
   if ('kind' in artifact) return undefined;
   const unfit = checksumProblem({ sha256 }, artifact) ?? (await tryOut(row, artifact, step));
@@ -113,8 +118,7 @@ async function speedOf(
   step: StepContext,
 ): Promise<SpeedComparison | undefined> {
   const metrics = readMetrics(int8.metrics);
-  const text = 'missing' in metrics ? metrics : await readTestText(step.assets.modelFolder(), metrics);
-  const testSet = typeof text === 'string' ? readTestSet(text) : text;
+  const testSet = 'missing' in metrics ? metrics : await readTestRows(step.assets.modelFolder(), metrics);
   if ('missing' in testSet) return undefined;
   const measuring = compareForms({
     cubeUrl: await step.assets.aiCubeUrl(),

@@ -1,16 +1,15 @@
 import type { ItemOutcome, UnfitItem } from '../../../domain/migration/items.js';
 import { readInputSchema, schemaDifference } from '../../../domain/models/input-schema.js';
 import { readMetrics } from '../../../domain/models/metrics.js';
-import { readTestSet } from '../../../domain/models/test-set.js';
 import type { ItemClaim } from '../../../postgres/ledger/items.js';
 import { isSha256 } from '../../../storage/blob-store.js';
 import { withWorkingFolder } from '../../../storage/working-folder.js';
 import type { StepContext } from '../../kind.js';
 import { discardArtifact, layOut, type StagedArtifact, stageArtifact } from '../artifact/stage-artifact.js';
-import { readTestText } from '../artifact/test-text.js';
+import { readNamedRows } from '../artifact/test-rows.js';
 import { type LegacyModelRow, readLegacyRow, unfitRow } from '../legacy-row.js';
 import { fullBatchPrediction, smokePrediction, withModelProcess } from '../smoke-prediction.js';
-import { ownerOf, stageContext, unfit } from './item-context.js';
+import { discardStaged, stageContext, unfit } from './item-context.js';
 
 /**
  * Whether the model can be moved: its row, its path, its sum, whether it loads, whether its inputs are those that the row declares, and
@@ -23,7 +22,7 @@ export async function validate(claim: ItemClaim, step: StepContext): Promise<Ite
   const wrong = unfitRow(row);
   if (wrong !== undefined) return wrong;
   const context = stageContext(claim, step);
-  await context.store.discardOf(ownerOf(claim));
+  await discardStaged(context.store, claim);
   const artifact = await stageArtifact(context, row.artifact_path);
   if ('kind' in artifact) return artifact;
   try {
@@ -92,15 +91,8 @@ interface TestedRows {
 async function testedRows(row: LegacyModelRow, step: StepContext): Promise<TestedRows> {
   const metrics = readMetrics(parse(row.metrics));
   if ('missing' in metrics) return {};
-  const text = await readTestText(step.assets.modelFolder(), metrics);
-  const rows = typeof text === 'string' ? readTestSet(text) : [];
-  if ('missing' in rows) return {};
-  let longest = { length: 0, inputs: rows[0]?.inputs };
-  for (const { inputs } of rows) {
-    const { length } = JSON.stringify(inputs);
-    if (length > longest.length) longest = { length, inputs };
-  }
-  return { first: rows[0]?.inputs, longest: longest.inputs };
+  const { first, longest } = await readNamedRows(step.assets.modelFolder(), metrics);
+  return { first: first?.inputs, longest: longest?.inputs };
 }
 
 function parse(json: string | null): unknown {

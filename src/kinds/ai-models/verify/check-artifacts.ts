@@ -1,7 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readMetrics } from '../../../domain/models/metrics.js';
-import { readTestSet } from '../../../domain/models/test-set.js';
 import type { ModelProcess } from '../../../models/model-process.js';
 import { atSide } from '../../../postgres/databases.js';
 import { BlobDamaged, BlobMissing, checkBlob, type Sha256 } from '../../../storage/blob-store.js';
@@ -9,7 +8,7 @@ import { checkOut } from '../../../storage/check-out.js';
 import { referencesOf } from '../../../storage/content-references.js';
 import { withWorkingFolder } from '../../../storage/working-folder.js';
 import type { StepContext } from '../../kind.js';
-import { readTestText } from '../artifact/test-text.js';
+import { readNamedRows } from '../artifact/test-rows.js';
 import { smokePrediction, withModelProcess } from '../smoke-prediction.js';
 
 /** Of a process through which many models go. */
@@ -147,9 +146,7 @@ async function predictFromStore(
 async function firstTestRow(column: unknown, { assets }: StepContext): Promise<unknown> {
   const metrics = readMetrics(column);
   if ('missing' in metrics) return undefined;
-  const text = await readTestText(assets.modelFolder(), metrics);
-  const rows = typeof text === 'string' ? readTestSet(text) : [];
-  return 'missing' in rows ? undefined : rows[0]?.inputs;
+  return (await readNamedRows(assets.modelFolder(), metrics)).first?.inputs;
 }
 
 async function recordPrediction(

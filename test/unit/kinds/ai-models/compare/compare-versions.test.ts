@@ -11,6 +11,8 @@ import { type ComparedVersion, compareVersions } from '../../../../../src/kinds/
 interface Behaviour {
   readonly output?: (input: number, index: number) => unknown;
   readonly status?: number;
+  /** No service of models: it has none of their routes. */
+  readonly isAnother?: boolean;
   readonly version?: () => string;
   readonly body?: (answer: string) => string;
   readonly delayMillis?: (rows: number) => number;
@@ -35,6 +37,11 @@ afterEach(async () => {
 async function service(side: string, received: Received[], behaviour: Behaviour = {}): Promise<string> {
   const { output = (input) => (input < 0 ? 'below' : 'above'), status = 200, body = (text) => text } = behaviour;
   const server = createServer(async (request, response) => {
+    if (request.method === 'GET' || behaviour.isAnother === true) {
+      response.writeHead(behaviour.isAnother === true ? 404 : 200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ items: [], next_cursor: null }));
+      return;
+    }
     const text = await textOf(request);
     const { inputs } = JSON.parse(text);
     const { url: path, headers } = request;
@@ -86,6 +93,21 @@ async function compared(legacy: Behaviour, cube: Behaviour, options: Partial<Com
 }
 
 describe('a comparison over HTTP', () => {
+  test('is tried again where an address leads to another service, and says which', async () => {
+    await expect(compared({ isAnother: true }, {})).rejects.toMatchObject({
+      type: 'upstream_failed',
+      retryable: true,
+      message: 'The AI service of legacy answers 404 also to its list of models: its address leads to another service.',
+      hint: expect.stringContaining('LEGACY_AI_URL'),
+    });
+    await expect(compared({}, { isAnother: true })).rejects.toMatchObject({
+      type: 'upstream_failed',
+      message: expect.stringContaining('The AI cube answers 404 also to its list of models'),
+    });
+    const { comparison } = await compared({ status: 404 }, {});
+    expect(comparison).toMatchObject({ decision: 'evidence_missing' });
+  });
+
   test('has both services predict the same rows in turn, and the version of the cube by its id with a token', async () => {
     const { comparison, received } = await compared({}, {});
     expect(comparison).toMatchObject({
