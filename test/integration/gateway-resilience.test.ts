@@ -82,6 +82,37 @@ describe('a call that was sent and lost', () => {
     expect(Object.fromEntries(lost)).toEqual({ GET: 2, PATCH: 1, DELETE: 1 });
   });
 
+  test('is repeated when it is sent with POST and has no effect, as a prediction, whatever was lost of it', async () => {
+    const paths: string[] = [];
+    const losing = () =>
+      running(
+        TestUpstream.listen('cube', (req, res) => {
+          paths.push(req.url ?? '');
+          req.resume();
+          req.on('end', () => res.destroy());
+        }),
+      );
+    const legacy = await running(TestUpstream.start('legacy'));
+    const gateway = await running(
+      startGateway({
+        legacy: { ai: legacy.url, saju: legacy.url },
+        cubes: [
+          ['ai-cube', [(await losing()).endpoint]],
+          ['saju-cube', [(await losing()).endpoint]],
+        ],
+      }),
+    );
+    gateway.controls.weight(100);
+    const post = async (path: string, body: string) =>
+      (await ask(gateway, path, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).status;
+    expect(await post('/api/ai/models/m/predict', '{"inputs":[1]}')).toBe(200);
+    expect(await post('/api/saju/calculate', '{"save":false}')).toBe(200);
+    expect(await post('/api/saju/calculate', '{"save":true}')).toBe(502);
+    expect(paths).toEqual(['/models/m/predict', '/calculate', '/calculate']);
+    // Too large to be kept: it is sent once.
+    expect(await post('/api/ai/models/m/predict', `{"inputs":["${'a'.repeat(4 * 1024 * 1024)}"]}`)).toBe(502);
+  });
+
   test('with 503 is repeated once: one client, two calls, no more', async () => {
     let calls = 0;
     const cube = await running(

@@ -6,6 +6,7 @@ import { callHeader } from '../../../upstream/upstream.js';
 import type { AdmittedRequest } from '../admission/admission.js';
 import { RequestBody } from '../admission/request-body.js';
 import type { GatewayContext } from '../context.js';
+import { intentOf } from '../routing/side-choice.js';
 import type { UpstreamRequest } from './upstream-request.js';
 
 /** A request as it is forwarded. */
@@ -51,7 +52,9 @@ export function retryDelayOf(
   retryAfter: string | undefined,
 ): number | null {
   const isBuffered = body === null || Buffer.isBuffer(body);
-  if (upstreamRequest.sent && !(isBuffered && isSafe(request.method))) return null;
+  // A prediction, or a calculation that is not saved, is sent with POST and has no effect either.
+  const isRepeatable = isSafe(request.method) || intentOf(request.route, body) === 'reads';
+  if (upstreamRequest.sent && !(isBuffered && isRepeatable)) return null;
   const wait = retryDelay(retryAfter, context.random);
   return context.now() + wait < deadline ? wait : null;
 }
