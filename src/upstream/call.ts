@@ -16,6 +16,8 @@ export interface Call {
   /** Names and values in turn. */
   readonly headers: readonly string[];
   readonly body?: Buffer;
+  /** Whether a second call has no further effect, where the method does not say so. */
+  readonly isRepeatable?: boolean;
   /** Time limit of the whole call, including its retry. */
   readonly limitMillis: number;
   readonly maxResponseBytes: number;
@@ -23,7 +25,7 @@ export interface Call {
 
 /**
  * Calls a service and returns the complete response, whatever its status. Retries once, within the budget and the time limit, a
- * safe call, or one of which nothing was sent, that failed or got a 503. Throws `upstream_unavailable`, `upstream_failed`,
+ * safe or repeatable call, or one of which nothing was sent, that failed or got a 503. Throws `upstream_unavailable`, `upstream_failed`,
  * `upstream_timeout` or `answer_too_large`; after all but the first the call may have had an effect.
  */
 export async function callUpstream(upstream: Upstream, call: Call): Promise<CachedResponse> {
@@ -178,8 +180,9 @@ function failureOf(why: keyof typeof outcomes): Failure {
 }
 
 function mayRetry(call: Call, result: AttemptResult): boolean {
-  if (result.kind === 'response') return isSafe(call.method) && result.response.status === 503;
-  return result.isRetryable && (isSafe(call.method) || !result.sent);
+  const isRepeatable = call.isRepeatable ?? isSafe(call.method);
+  if (result.kind === 'response') return isRepeatable && result.response.status === 503;
+  return result.isRetryable && (isRepeatable || !result.sent);
 }
 
 function requestedDelay(result: AttemptResult): string | undefined {

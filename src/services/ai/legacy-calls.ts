@@ -9,7 +9,7 @@ const maxResponseBytes = 256 * 1024 * 1024;
 /** Headers of legacy's responses that are its own, not its connection's. */
 const passedHeaders = new Set(['content-type', 'cache-control', 'allow']);
 
-/** Passes requests on to the monolith's service. */
+/** Passes predictions on to the monolith's service. */
 export interface LegacyCalls {
   /** Sends legacy's response to this request. Throws the failures of `callUpstream`. */
   passOn(reply: FastifyReply, body: string | undefined): Promise<FastifyReply>;
@@ -44,6 +44,7 @@ export function createLegacyCalls(url: string): LegacyCalls {
           ...(type === undefined ? [] : ['content-type', type]),
         ],
         ...(body === undefined ? {} : { body: Buffer.from(body) }),
+        isRepeatable: true,
         limitMillis: timeLeft(reply),
         maxResponseBytes,
       });

@@ -1,0 +1,30 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Fastify from 'fastify';
+import { expect, test } from 'vitest';
+import { createLegacyCalls } from '../../../../src/services/ai/legacy-calls.js';
+
+test('a prediction whose connection to legacy broke is passed on once more', async () => {
+  const bodies: string[] = [];
+  const legacy = createServer(async (req, res) => {
+    let body = '';
+    for await (const chunk of req) body += chunk;
+    bodies.push(body);
+    if (bodies.length === 1) res.destroy();
+    else res.setHeader('content-type', 'application/json').end('{"outputs":[]}');
+  });
+  await new Promise<void>((resolve) => legacy.listen(0, '127.0.0.1', resolve));
+  const calls = createLegacyCalls(`http://127.0.0.1:${(legacy.address() as AddressInfo).port}`);
+  const cube = Fastify();
+  cube.post('/models/:name/predict', (request, reply) => calls.passOn(reply, JSON.stringify(request.body)));
+  try {
+    const answer = await cube.inject({ method: 'POST', url: '/models/m/predict', payload: { inputs: [1] } });
+    expect(answer.statusCode).toBe(200);
+    expect(answer.body).toBe('{"outputs":[]}');
+    expect(bodies).toEqual(['{"inputs":[1]}', '{"inputs":[1]}']);
+  } finally {
+    await cube.close();
+    await calls.close();
+    legacy.close();
+  }
+});
