@@ -30,6 +30,7 @@ const parts = [
   'src/cli/output',
   'src/base/failures',
   'src/models/model-process',
+  'src/storage/folder-store',
   'src/config/variables',
   'src/config/variables-in-korean',
   'src/stack/downloads/fetch',
