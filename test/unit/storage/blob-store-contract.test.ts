@@ -3,7 +3,13 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type BlobStore, type SeekableContent, type Sha256, verified } from '../../../src/storage/blob-store.js';
+import {
+  type BlobStore,
+  checkBlob,
+  type SeekableContent,
+  type Sha256,
+  verified,
+} from '../../../src/storage/blob-store.js';
 import { createFolderStore } from '../../../src/storage/folder-store.js';
 import { PartRecordsHere } from '../../support/part-records.js';
 
@@ -101,6 +107,35 @@ describe.each(Object.entries(implementations))('the %s store', (_, { create }) =
     });
   });
 
+  test('two writers of one content, and one that takes it away, leave it whole or leave nothing', async () => {
+    for (let round = 0; round < 20; round++) {
+      await put('a model');
+      const store = async () => {
+        const blobs = await here.store.stageMany('a', (stage) =>
+          Promise.all([stage(chunks('a model')), stage(chunks('x'))]),
+        );
+        await here.store.keepMany(blobs);
+      };
+      const take = async () => {
+        const withdrawn = await here.store.withdrawMany([sumOf('a model')], 'c');
+        await (round % 2 === 0 ? withdrawn.putBack() : withdrawn.delete());
+      };
+      await Promise.all([store(), put('a model'), take()]);
+      if (round % 2 === 0) expect((await read(sumOf('a model'))).toString()).toBe('a model');
+      else expect(await checkBlob(here.store, sumOf('a model'))).not.toBe('damaged');
+    }
+    expect(await here.store.owners()).toEqual([]);
+  });
+
+  test('what another attempt has discarded is not kept, unless its content is there', async () => {
+    const blobs = await store.stageMany('a', (stage) => Promise.all([stage(chunks('one')), stage(chunks('two'))]));
+    await store.discardOf('a');
+    await put('one');
+    await expect(store.keepMany(blobs)).rejects.toMatchObject({ type: 'claim_lost' });
+    await store.keepMany(blobs.slice(0, 1));
+    expect(await store.has(sumOf('two'))).toBe(false);
+  });
+
   describe('in parts', () => {
     const content = Buffer.alloc(2.5 * mebibyte, 'paperwork ');
     const sum = sumOf(content);
@@ -142,6 +177,46 @@ describe.each(Object.entries(implementations))('the %s store', (_, { create }) =
       expect(positions).toEqual([0, 0]);
       await blob.discard();
       expect([blob.sha256, records.parts, here.entries()]).toEqual([sumOf(other), [], 0]);
+    });
+
+    test('parts that are not as their record says are received again', async () => {
+      await expect(store.stageInParts(source('same', content, 2.2 * mebibyte), parts())).rejects.toThrow('cut off');
+      records.parts = records.parts.map((part) => ({ ...part, sha256: sumOf('another') }));
+      await (await store.stageInParts(source('same'), parts())).keep();
+      expect(positions).toEqual([0, 0]);
+      expect(sumOf(await read(sum))).toBe(sum);
+    });
+
+    test('an attempt that was replaced gets nothing into the content of the next one', async () => {
+      let goOn: () => void = () => undefined;
+      const frozen = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      const replaced: SeekableContent = {
+        ...source('same'),
+        async *from() {
+          yield content.subarray(0, 1.2 * mebibyte);
+          await frozen;
+          yield Buffer.alloc(mebibyte, 'late ');
+        },
+      };
+      const first = store.stageInParts(replaced, parts());
+      await expect.poll(() => records.parts.length).toBe(1);
+      const second = await store.stageInParts(source('same'), parts());
+      goOn();
+      const late = await first;
+      await second.keep();
+      await late.discard();
+      expect(sumOf(await read(sum))).toBe(sum);
+      await expect(late.keep()).rejects.toMatchObject({ type: 'claim_lost' });
+    });
+
+    test('an empty content, and one of the size of a part', async () => {
+      for (const bytes of [Buffer.alloc(0), Buffer.alloc(mebibyte, 1)]) {
+        await (await store.stageInParts(source('same', bytes), parts())).keep();
+        expect((await read(sumOf(bytes))).equals(bytes)).toBe(true);
+      }
+      expect([records.parts, await store.owners()]).toEqual([[], []]);
     });
 
     test('a part that cannot be put on record fails, and is received again', async () => {

@@ -1,19 +1,25 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type BlobStore, checkBlob, type Sha256, verified } from '../../../src/storage/blob-store.js';
 import { createFolderStore } from '../../../src/storage/folder-store.js';
+import { PartRecordsHere } from '../../support/part-records.js';
 
 let root: string;
 let store: BlobStore;
@@ -166,6 +172,145 @@ test('a temporary file says whose it is, and is as old as its name for a withdra
   for (const file of found) await file.discard();
   expect(files()).toEqual([]);
 });
+
+test('what is no regular file at an address is damage, is replaced when its content is kept, and leaves when it is withdrawn', async () => {
+  const [outside, address] = [join(root, '..', '..', 'outside'), fileOf('a model')];
+  writeFileSync(outside, 'a model');
+  const strangers = {
+    folder: () => mkdirSync(join(address, 'inner'), { recursive: true }),
+    link: () => symlinkSync(outside, address),
+    loop: () => symlinkSync(address, address),
+    pipe: () => execFileSync('mkfifo', [address]),
+  };
+  await put('a model');
+  for (const [name, make] of Object.entries(strangers)) {
+    rmSync(address, { recursive: true, force: true });
+    make();
+    expect(await checkBlob(store, sumOf('a model')), name).toBe('damaged');
+    expect(await store.has(sumOf('a model')), name).toBe(false);
+    await put('a model');
+    expect(await read(sumOf('a model')), name).toBe('a model');
+    rmSync(address);
+    make();
+    await (await store.withdraw(sumOf('a model'), 'test'))?.delete();
+    expect(await checkBlob(store, sumOf('a model')), name).toBe('missing');
+  }
+  expect(readFileSync(outside, 'utf8')).toBe('a model');
+});
+
+test('a folder in which nothing was ever stored, or that is gone, is no store with missing contents', async () => {
+  const says = { type: 'storage_unreachable', message: expect.stringContaining('Nothing was ever stored') };
+  await expect(store.open(sumOf('one'))).rejects.toMatchObject(says);
+  await expect(store.has(sumOf('one'))).rejects.toMatchObject(says);
+  await put('one');
+  renameSync(root, `${root}-unmounted`);
+  mkdirSync(root);
+  await expect(store.has(sumOf('one'))).rejects.toMatchObject(says);
+  await expect(store.stage(chunks('two'), 'test')).rejects.toMatchObject(says);
+  expect(readdirSync(root)).toEqual([]);
+  mkdirSync(join(root, '.staging'));
+  expect(await checkBlob(store, sumOf('one'))).toBe('missing');
+  await put('one');
+});
+
+test('no descriptor stays open, whatever fails', async () => {
+  await put('one');
+  mkdirSync(fileOf('a folder'), { recursive: true });
+  const before = readdirSync('/proc/self/fd').length;
+  const broken = async function* () {
+    yield Buffer.from('half');
+    throw new Error('cut off');
+  };
+  for (let round = 0; round < 20; round++) {
+    await store.stage(broken(), 'test').catch(() => undefined);
+    await store.stageMany('test', (stage) => stage(broken())).catch(() => undefined);
+    await store
+      .stageInParts({ size: 4, stat: '', from: broken }, { owner: 'test', name: '1', records: new PartRecordsHere() })
+      .catch(() => undefined);
+    for (const sha256 of [sumOf('one'), sumOf('a folder'), sumOf('absent')]) await checkBlob(store, sha256);
+    for await (const _ of await store.open(sumOf('one'))) break;
+  }
+  expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before + 2);
+});
+
+describe.skipIf(!canMount())('on a disk of its own', () => {
+  const disk = () => mkdtempSync(join(tmpdir(), 'cubeshift-disk-'));
+  const mounted = async (work: (folder: string) => Promise<void>) => {
+    const folder = disk();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder]);
+    try {
+      await work(folder);
+    } finally {
+      execFileSync('umount', [folder]);
+      rmdirSync(folder);
+    }
+  };
+  const large = Buffer.alloc(3 * 1024 * 1024, 'x');
+  const source = {
+    size: large.length,
+    stat: 'same',
+    async *from(position: number) {
+      for (let at = position; at < large.length; at += 65_536) yield large.subarray(at, at + 65_536);
+    },
+  };
+
+  test('that is full nothing stays staged, and a content in parts goes on when there is space', () =>
+    mounted(async (folder) => {
+      const full = createFolderStore(folder, 512 * 1024);
+      const content = () => source.from(0);
+      await expect(full.stage(content(), 'test')).rejects.toMatchObject({ type: 'disk_full' });
+      await expect(
+        full.stageMany('test', (stage) => Promise.all([stage(chunks('x')), stage(content())])),
+      ).rejects.toMatchObject({ type: 'disk_full' });
+      expect(readdirSync(join(folder, '.staging'))).toEqual([]);
+      const records = new PartRecordsHere();
+      const parts = { owner: 'test', name: '1', records };
+      await expect(full.stageInParts(source, parts)).rejects.toMatchObject({ type: 'disk_full' });
+      expect(records.parts).toHaveLength(4);
+      execFileSync('mount', ['-o', 'remount,size=16m', folder]);
+      const blob = await full.stageInParts(source, parts);
+      await blob.keep();
+      expect([blob.size, await checkBlob(full, blob.sha256)]).toEqual([large.length, null]);
+    }));
+
+  test('that is read-only everything is read, and every change fails and changes nothing', () =>
+    mounted(async (folder) => {
+      const here = createFolderStore(folder);
+      await (await here.stage(chunks('one'), 'test')).keep();
+      const staged = await here.stage(chunks('two'), 'test');
+      execFileSync('mount', ['-o', 'remount,ro', folder]);
+      const unreachable = { type: 'storage_unreachable' };
+      for (const change of [
+        () => here.stage(chunks('three'), 'test'),
+        () => here.stageMany('test', (stage) => stage(chunks('three'))),
+        () => here.keepMany([staged]),
+        () => staged.keep(),
+        () => staged.discard(),
+        () => here.withdrawMany([sumOf('one')], 'test'),
+        () => here.discardOf('test'),
+      ])
+        await expect(change()).rejects.toMatchObject(unreachable);
+      expect(await checkBlob(here, sumOf('one'))).toBeNull();
+      execFileSync('mount', ['-o', 'remount,rw', folder]);
+      await staged.keep();
+      expect(await checkBlob(here, sumOf('two'))).toBeNull();
+    }));
+});
+
+/** Only root may, and in many containers not even root. */
+function canMount(): boolean {
+  if (process.getuid?.() !== 0) return false;
+  const folder = mkdtempSync(join(tmpdir(), 'cubeshift-disk-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'ignore' });
+    execFileSync('umount', [folder], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmdirSync(folder);
+  }
+}
 
 test('a store that cannot be written is a failure that a person can mend', async () => {
   await put('one');
