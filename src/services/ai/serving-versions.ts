@@ -22,11 +22,15 @@ interface Look {
 
 /**
  * Which version of a model serves now. It is looked at again after a second, and what is known is never older than five: where the
- * databases say nothing for so long, legacy serves.
+ * databases or legacy's folder say nothing for so long, legacy serves, and no request waits for longer.
  */
 export class ServingVersions {
   private readonly looks = new LRUCache<string, Look>({ max: maxNames });
   private readonly pending = new Map<string, Promise<Look>>();
+  /** Models of which the last look was given up: requests do not wait for the next one. */
+  private readonly silent = new LRUCache<string, true>({ max: maxNames });
+  /** A call to a folder that hangs, such as a share whose server is away, holds a thread: one at a time. */
+  private folderLooks: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly records: Pick<ModelRecords, 'legacyVersion' | 'activeVersion'>,
@@ -34,6 +38,7 @@ export class ServingVersions {
     /** Called with a version that no longer serves. */
     private readonly onReplaced: (former: CubeVersion) => void,
     private readonly now: () => number = () => performance.now(),
+    private readonly statIn: (folder: LegacyFolder, path: string) => Promise<StatText | undefined> = statInside,
   ) {}
 
   async of(name: string): Promise<ServingVersion> {
@@ -43,7 +48,7 @@ export class ServingVersions {
     const look = this.lookOnce(name);
     const found = look.catch(() => undefined);
     if (known !== undefined && age < waitMillis) return known.version;
-    const newest = (await found) ?? known;
+    const newest = (this.silent.has(name) ? undefined : await found) ?? known;
     return newest !== undefined && this.now() - newest.at < maxMillis ? newest.version : null;
   }
 
@@ -51,33 +56,53 @@ export class ServingVersions {
     const known = this.pending.get(name);
     if (known !== undefined) return known;
     const at = this.now();
-    const look = this.look(name).then((version) => {
-      const former = this.looks.get(name)?.version;
+    const givenUp = new AbortController();
+    const look = this.look(name, givenUp.signal).then((version) => {
+      const latest = this.looks.get(name);
+      // One that was given up may end after its successor.
+      if (latest !== undefined && latest.at > at) return latest;
+      const former = latest?.version;
       const made = { version, at };
       this.looks.set(name, made);
+      this.silent.delete(name);
       if (former && former.id !== version?.id) this.onReplaced(former);
       return made;
     });
-    const done = look.finally(() => this.pending.delete(name));
+    const done = this.orGivenUp(name, look, givenUp).finally(() => this.pending.delete(name));
     this.pending.set(name, done);
     return done;
   }
 
-  private async look(name: string): Promise<ServingVersion> {
+  /** The look, or a failure when it has hung for as long as what is known may serve. */
+  private orGivenUp(name: string, look: Promise<Look>, givenUp: AbortController): Promise<Look> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.silent.set(name, true);
+        givenUp.abort();
+        reject(new Error('The look at a model was given up.'));
+      }, maxMillis).unref();
+      look.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+
+  private async look(name: string, givenUp: AbortSignal): Promise<ServingVersion> {
     const [legacy, active] = await Promise.all([this.records.legacyVersion(name), this.records.activeVersion(name)]);
     if (legacy === undefined || active === undefined) return null;
     const isSame = legacy.sha256?.toLowerCase() === active.source_sha256 && legacy.version === active.version;
-    return isSame && (await this.hasSameFiles(legacy, active)) ? active : null;
+    return isSame && (await this.hasSameFiles(legacy, active, givenUp)) ? active : null;
   }
 
   /** Whether external data in legacy's folder is what was imported. */
-  private async hasSameFiles({ artifact_path }: LegacyVersion, { file_stats }: CubeVersion): Promise<boolean> {
+  private async hasSameFiles(
+    { artifact_path }: LegacyVersion,
+    { file_stats }: CubeVersion,
+    givenUp: AbortSignal,
+  ): Promise<boolean> {
     for (const [name, stat] of Object.entries(file_stats ?? {})) {
-      const found: StatText | undefined = await statInside(
-        this.folder,
-        posix.join(posix.dirname(artifact_path ?? ''), name),
-      );
-      if (found !== stat) return false;
+      const path = posix.join(posix.dirname(artifact_path ?? ''), name);
+      const found = this.folderLooks.then(() => (givenUp.aborted ? undefined : this.statIn(this.folder, path)));
+      this.folderLooks = found.catch(() => undefined);
+      if ((await found) !== stat) return false;
     }
     return true;
   }

@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os';
-import { beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { CubeVersion, LegacyVersion } from '../../../../src/services/ai/model-records.js';
 import { ServingVersions } from '../../../../src/services/ai/serving-versions.js';
 
@@ -86,3 +86,50 @@ test('what is known counts for five seconds while the databases are away, and th
   isAway = false;
   expect(await idOf()).toBe('1');
 });
+
+test.each(['a database', 'the folder'])(
+  '%s that hangs is waited for five seconds at most, and then by no request',
+  async (hung) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const ends: (() => void)[] = [];
+    let isHung = true;
+    const hang = () => (isHung ? new Promise<void>((resolve) => ends.push(resolve)) : undefined);
+    const withData = { ...first, file_stats: { 'weights.bin': 'before' } };
+    let stats = 0;
+    serving = new ServingVersions(
+      {
+        legacyVersion: async () => {
+          if (hung === 'a database') await hang();
+          return legacy;
+        },
+        activeVersion: async () => withData,
+      },
+      { path: tmpdir(), variable: 'LEGACY_MODEL_DIR' },
+      ({ id }) => replaced.push(id),
+      () => now,
+      async () => {
+        stats += 1;
+        if (hung === 'the folder') await hang();
+        return 'before';
+      },
+    );
+    const waiting = [idOf(), idOf()];
+    await settled();
+    now = 5000;
+    vi.advanceTimersByTime(5000);
+    expect(await Promise.all(waiting)).toEqual([null, null]);
+    expect(await idOf()).toBeNull();
+    // Other models do not wait for the folder in threads of their own.
+    const other = serving.of('another');
+    await settled();
+    expect(stats).toBeLessThan(2);
+    isHung = false;
+    for (const end of ends) end();
+    expect((await other)?.id).toBe('1');
+    now = 10_000;
+    await idOf();
+    await settled();
+    expect(await idOf()).toBe('1');
+  },
+);
+afterEach(() => vi.useRealTimers());
