@@ -7,6 +7,8 @@ import { from as copyFrom } from 'pg-copy-streams';
 import { legacyModels } from './ai-models/manifest.js';
 import { connectionSettings } from './connection.js';
 import { generateSajuRows } from './generator.js';
+import type { Paperwork } from './paperwork/generate.js';
+import { insertPaperwork } from './paperwork/insert-rows.js';
 import { type SajuRow, sajuColumns } from './saju-row.js';
 
 export interface FillSettings {
@@ -15,6 +17,8 @@ export interface FillSettings {
   readonly seed: number;
   /** Whether the stand-in's real AI models are put on record, whose files `layOutModels` lays out. */
   readonly models?: boolean;
+  /** Rows of files that `layOutPaperwork` lays out; without them there is one, of a file that is not there. */
+  readonly paperwork?: Paperwork | undefined;
   readonly log: (text: string) => void;
 }
 
@@ -28,7 +32,14 @@ export interface Filled {
  * Makes the monolith's tables and fills saju_records, all in one transaction: stopped half-way, nothing is there.
  * Throws when the tables exist already.
  */
-export async function fillLegacy({ url, records, seed, models = false, log }: FillSettings): Promise<Filled> {
+export async function fillLegacy({
+  url,
+  records,
+  seed,
+  models = false,
+  paperwork,
+  log,
+}: FillSettings): Promise<Filled> {
   const client = new pg.Client(connectionSettings(url, 'legacy stand-in'));
   await client.connect();
   const rejected = new Map<string, string>();
@@ -43,6 +54,8 @@ export async function fillLegacy({ url, records, seed, models = false, log }: Fi
     await client.query("select setval('saju_records_id_seq', (select coalesce(max(id), 0) + 1000 from saju_records))");
     await client.query(otherAssets);
     if (models) await insertModels(client);
+    if (paperwork === undefined) await client.query(onePaper);
+    else await insertPaperwork(client, paperwork);
     await client.query('commit');
     await client.query('vacuum analyze saju_records');
   } finally {
@@ -106,11 +119,13 @@ const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '
 const otherAssets = `
   insert into users select 'user-' || n, timestamptz '2015-01-01' + n * interval '1 hour' from generate_series(1, 100) n;
   insert into user_events select 'user-' || n, 'login', 'session-' || n, timestamptz '2025-01-01' + n * interval '1 minute' from generate_series(1, 100) n;
-  insert into paperwork_files (path, size, mime_type, metadata, created_at) values ('2020/a.pdf', 1024, 'application/pdf', '{}', now());
-  insert into paperwork_results (file_id, kind, result, created_at) values (1, 'text', '{"text": ""}', now());
   insert into crawler_jobs (name, urls, cron_expression, css_selectors, content_filters, rate_limit, request_delay, output_format, status, created_at)
     values ('horoscopes', '{http://127.0.0.1/a}', '0 3 * * *', '{"title": "h1"}', '[]', 30, 2, 'json', 'active', now());
   insert into crawler_results (job_id, url, content, crawled_at) values (1, 'http://127.0.0.1/a', '{}', now());`;
+
+const onePaper = `
+  insert into paperwork_files (path, size, mime_type, metadata, created_at) values ('2020/a.pdf', 1024, 'application/pdf', '{}', now());
+  insert into paperwork_results (file_id, kind, result, created_at) values (1, 'text', '{"text": ""}', now());`;
 
 async function insertModels(client: pg.Client): Promise<void> {
   const rows = legacyModels().map(({ row }) => row);

@@ -3,37 +3,64 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { layOutModels } from './ai-models/lay-out.js';
 import { fillLegacy, isFilled } from './fill.js';
+import { generatePaperwork } from './paperwork/generate.js';
+import { layOutPaperwork } from './paperwork/lay-out.js';
+import { type SpecialSet, specialSets } from './paperwork/special/special-files.js';
 
-/** Fills LEGACY_DATABASE_URL: `node dist/legacy/main.js --records 100000 [--seed 7] [--answers FILE] [--models FOLDER] [--if-empty]`; in FOLDER it lays out AI models. */
+/**
+ * Fills LEGACY_DATABASE_URL: `node dist/legacy/main.js --records 100000 [--seed 7] [--answers FILE] [--models FOLDER] [--paperwork FOLDER
+ * [--files 400] [--special few|all|all-and-large]] [--if-empty]`; in the folders it lays out AI models, and paperwork files.
+ */
 const { values } = parseArgs({
   options: {
     records: { type: 'string', default: '100000' },
     seed: { type: 'string', default: '7' },
     answers: { type: 'string' },
     models: { type: 'string' },
+    paperwork: { type: 'string' },
+    files: { type: 'string', default: '400' },
+    special: { type: 'string', default: 'few' },
     'if-empty': { type: 'boolean', default: false },
   },
 });
 const url = process.env.LEGACY_DATABASE_URL;
 if (url === undefined) throw new Error('LEGACY_DATABASE_URL is not set.');
-const records = Number(values.records);
-if (!Number.isInteger(records) || records < 0) throw new Error('--records takes a whole number.');
+const records = wholeNumber('records');
+const files = wholeNumber('files');
+const special = specialSet();
 
 const log = (text: string) => process.stderr.write(`${text}\n`);
 if (values['if-empty'] && (await isFilled(url)))
   log('legacy stand-in: its tables are there already; nothing was changed');
 else await fill(url);
 
+function specialSet(): SpecialSet {
+  const found = specialSets.find((set) => set === values.special);
+  if (found === undefined) throw new Error(`--special takes ${specialSets.join(', ')}.`);
+  return found;
+}
+
+function wholeNumber(name: 'records' | 'files'): number {
+  const number = Number(values[name]);
+  if (!Number.isInteger(number) || number < 0) throw new Error(`--${name} takes a whole number.`);
+  return number;
+}
+
+function emptyFolder(folder: string): string {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const left of readdirSync(folder)) rmSync(join(folder, left), { recursive: true });
+  return folder;
+}
+
 async function fill(url: string): Promise<void> {
   const started = performance.now();
-  const { models } = values;
+  const { models, paperwork: papers } = values;
+  const seed = Number(values.seed);
   // The files are there before the rows that name them; what an interrupted call left is laid out anew.
-  if (models !== undefined) {
-    mkdirSync(models, { recursive: true, mode: 0o700 });
-    for (const left of readdirSync(models)) rmSync(join(models, left), { recursive: true });
-    layOutModels(models);
-  }
-  const filled = await fillLegacy({ url, records, seed: Number(values.seed), models: models !== undefined, log });
+  if (models !== undefined) layOutModels(emptyFolder(models));
+  const paperwork = papers === undefined ? undefined : generatePaperwork({ files, seed, special });
+  if (papers !== undefined && paperwork !== undefined) await layOutPaperwork(emptyFolder(papers), paperwork.entries);
+  const filled = await fillLegacy({ url, records, seed, models: models !== undefined, paperwork, log });
   if (values.answers !== undefined) {
     const lines = [...filled.rejected].map(([id, reason]) => JSON.stringify({ id, reason }));
     writeFileSync(values.answers, `${lines.join('\n')}\n`);

@@ -182,7 +182,7 @@ async function upInForeground({ records, sharedMachine }: UpOptions, output: Out
   });
   try {
     if (!stop.signal.aborted && !environment.LEGACY_DATABASE_URL)
-      await fillWhenEmpty(stack.env, records, modelsFolderOf(environment, home));
+      await fillWhenEmpty(stack.env, records, standInFolders(environment, home));
     if (!stop.signal.aborted) await stack.startPrograms();
     if (process.send === undefined) {
       showStack(stack.env, output);
@@ -291,12 +291,11 @@ function isUp(home: StackHome): boolean {
 async function fillWhenEmpty(
   env: Readonly<Record<string, string>>,
   records: number,
-  models: string | undefined,
+  folders: readonly string[],
 ): Promise<void> {
   if (await isFilled(env)) return;
   const entry = join(packageRoot(), 'dist', 'legacy', 'main.js');
-  const laidOut = models === undefined ? [] : ['--models', models];
-  const child = spawn(process.execPath, [entry, '--records', String(records), ...laidOut], {
+  const child = spawn(process.execPath, [entry, '--records', String(records), ...folders], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { PATH: process.env.PATH, LEGACY_DATABASE_URL: env.LEGACY_DATABASE_URL },
   });
@@ -313,9 +312,12 @@ async function fillWhenEmpty(
     });
 }
 
-/** Where the stand-in's models are laid out; undefined where the caller names a folder of its own, which no program of a stack writes. */
-function modelsFolderOf(environment: NodeJS.ProcessEnv, home: StackHome): string | undefined {
-  return environment.LEGACY_MODEL_DIR ? undefined : home.fileOf('legacyModels');
+/** Where the stand-in lays out models and files, as its options: not where the caller names a folder of its own, which no program fills. */
+function standInFolders(environment: NodeJS.ProcessEnv, home: StackHome): readonly string[] {
+  return [
+    ...(environment.LEGACY_MODEL_DIR ? [] : ['--models', home.fileOf('legacyModels')]),
+    ...(environment.LEGACY_STORAGE_DIR ? [] : ['--paperwork', home.fileOf('legacyFiles')]),
+  ];
 }
 
 async function isFilled(env: Readonly<Record<string, string>>): Promise<boolean> {

@@ -131,6 +131,12 @@ const variables = {
     ['bulk-worker', 'ai-cube', 'legacy-ai'],
     { fallback: '', sources: stack, note: 'left out, `up` sets one with the models of the stand-in' },
   ),
+  LEGACY_STORAGE_DIR: variable(
+    "folder of the monolith's files, which the engine only reads; users' uploads go there until a cutover",
+    parsePath,
+    ['bulk-worker'],
+    { fallback: '', sources: stack, note: 'left out, `up` sets one with the files of the stand-in' },
+  ),
   CUBE_STORAGE_URL: variable(
     'folder in which contents such as AI models are stored, each under its SHA-256',
     parseStorage,

@@ -79,6 +79,7 @@ export function stackEnvironment(
     USER_JWT_SECRET: settings.userJwtSecret,
     // Programs run in another folder than the caller.
     LEGACY_MODEL_DIR: resolve(environment.LEGACY_MODEL_DIR || pathOf(stateFolder, 'legacyModels', 'models')),
+    LEGACY_STORAGE_DIR: resolve(environment.LEGACY_STORAGE_DIR || pathOf(stateFolder, 'legacyFiles', 'files')),
     CUBE_STORAGE_URL: absolute(environment.CUBE_STORAGE_URL || pathOf(stateFolder, 'storage')),
     TOKEN_SECRETS_FILE: resolve(environment.TOKEN_SECRETS_FILE || pathOf(stateFolder, 'tokenSecrets')),
     ...byServedCube(

@@ -24,6 +24,8 @@ export const stateFiles = {
   releases: 'releases',
   /** The models of the monolith's stand-in, as its `lay-out.ts` lays them out. */
   legacyModels: 'legacy-models',
+  /** The paperwork files of the monolith's stand-in, as its `lay-out.ts` lays them out. */
+  legacyFiles: 'legacy-files',
   /** The content-addressed store. */
   storage: 'storage',
   /** One file a program: logs.ts. */

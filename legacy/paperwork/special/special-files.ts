@@ -5,7 +5,8 @@ import type { SpecialFile, SpecialResult } from './special-file.js';
 import { specialResults, wrongFiles } from './wrong.js';
 
 /** All special ones, `few` of them, as they lie in a small stack, or `all` with the one that is larger than 2 GiB. */
-export type SpecialSet = 'few' | 'all' | 'all and large';
+export const specialSets = ['few', 'all', 'all-and-large'] as const;
+export type SpecialSet = (typeof specialSets)[number];
 
 export interface Special {
   readonly files: readonly SpecialFile[];

@@ -20,6 +20,7 @@ const right = {
   SAJU_CUBE_LEGACY_URL: 'postgres://user:word@127.0.0.1:5432/heal7',
   AI_CUBE_LEGACY_URL: 'postgres://user:word@127.0.0.1:5432/heal7',
   LEGACY_MODEL_DIR: '',
+  LEGACY_STORAGE_DIR: '',
   CUBE_STORAGE_URL: '',
   AI_CUBE_MODELS_MIB: '1536',
   AI_CUBE_PROCESS_MIB: '512',
@@ -267,6 +268,7 @@ describe('a wrong value', () => {
       'CUBESHIFT_DATABASES',
       'STATE_DIR',
       'LEGACY_MODEL_DIR',
+      'LEGACY_STORAGE_DIR',
       'CUBE_STORAGE_URL',
       'TOKEN_SECRETS_FILE',
     ];

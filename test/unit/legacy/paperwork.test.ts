@@ -54,7 +54,7 @@ describe('the files and rows of a seed', () => {
 
 describe('special files', () => {
   test('have an expected outcome each, and each outcome a file', () => {
-    const all = generatePaperwork({ ...settings, special: 'all and large' });
+    const all = generatePaperwork({ ...settings, special: 'all-and-large' });
     const named = Object.keys(expected.files).filter((name) => expected.files[name]?.outcome !== 'none');
     expect(new Set(all.specialFiles.keys())).toEqual(new Set(named));
     expect(new Set(all.specialResults.keys())).toEqual(new Set(Object.keys(expected.results)));
@@ -108,7 +108,7 @@ describe('special files', () => {
   });
 
   test('with the large one have a file of 2 GiB and a byte that takes few blocks', async () => {
-    const large = await PaperworkTree.create({ files: 150, seed: 7, special: 'all and large' });
+    const large = await PaperworkTree.create({ files: 150, seed: 7, special: 'all-and-large' });
     try {
       const { size, blocks } = statSync(join(large.files, large.pathOf('large')));
       expect(size).toBe(2 ** 31 + 1);
