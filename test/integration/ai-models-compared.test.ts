@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { legacyModels } from '../../legacy/ai-models/manifest.js';
 import type { ActivityDependencies } from '../../src/activities/dependencies.js';
 import { AiStack } from '../support/ai-stack.js';
-import { expectedModels, modelNamed } from '../support/legacy-models.js';
+import { testSecret } from '../support/engine.js';
+import { expectedModels, fillModels, modelNamed } from '../support/legacy-models.js';
 import { ModelsRun } from '../support/models-run.js';
+import { ServiceProcess } from '../support/service-process.js';
 
 /** AI models between the stand-in's AI service and the AI cube, both over HTTP: every model of the committed list. */
 const limit = 400_000;
@@ -73,6 +76,44 @@ test('each model of the list is active, or is rejected for the reason that the l
   ]);
   expect(await run.verify()).toBe(true);
   expect(await run.rollBack()).toEqual([]);
+});
+
+test('a cube that is killed while it is compared makes no verdict, and the step is made again from its start', {
+  timeout: limit,
+}, async () => {
+  const { row } = modelNamed('digits-reservoir');
+  await fillModels(stack.databases.legacy, [modelNamed('digits-reservoir')]);
+  const start = () =>
+    ServiceProcess.start('ai', {
+      ...stack.variables,
+      LEGACY_DATABASE_URL: stack.databases.legacyUrl,
+      CUBE_DATABASE_URL: stack.databases.cubeUrl,
+      CUBE_JWT_SECRET: testSecret,
+    });
+  let cube = await start();
+  const assets = { ...(deps.assets ?? expect.fail('no assets')), aiCubeUrl: async () => cube.url };
+  const run = await ModelsRun.start('killed', { ...deps, assets });
+  try {
+    await run.copy();
+    const before = (await comparisonsOf(row.id)) ?? 0;
+    for (const step of ['validate', 'import']) expect(await run.makeStep(row.id, step)).toEqual({ kind: 'done' });
+    const comparing = run.makeStep(row.id, 'compare').catch((error: unknown) => error);
+    // It predicts by a process of its own.
+    const children = () => readFileSync(`/proc/${cube.pid}/task/${cube.pid}/children`, 'utf8').trim();
+    await expect.poll(children, { timeout: 60_000, interval: 20 }).not.toBe('');
+    await cube.end('SIGKILL');
+    expect(await comparing).toMatchObject({ type: 'upstream_unavailable', nonRetryable: false });
+    const left = await stack.databases.cube.query(
+      `select state, comparison, (select count(*)::int from ledger.rejects where migration_id = 'killed') as rejects from ai.model_versions`,
+    );
+    expect(left.rows).toEqual([{ state: 'imported', comparison: null, rejects: 0 }]);
+    cube = await start();
+    for (const step of ['compare', 'activate']) expect(await run.makeStep(row.id, step)).toEqual({ kind: 'done' });
+    expect(await comparisonsOf(row.id)).toBe(before + 1);
+    expect(await run.rollBack()).toEqual([]);
+  } finally {
+    await cube.end('SIGKILL');
+  }
 });
 
 async function comparisonsOf(model: number) {

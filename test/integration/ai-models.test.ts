@@ -8,6 +8,7 @@ import {
   rmdirSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -476,6 +477,62 @@ describe('without the comparison', () => {
     await run.copy();
     expect([...(await run.moveItems(withoutComparison)).values()]).toEqual(['path_outside']);
     await takenBack(run);
+  });
+
+  test('a file that changes at each reading is rejected, the others go on, and it moves once nothing writes to it', async () => {
+    await fillModels(databases.legacy, [modelNamed('sound'), modelNamed('tumour-forest')]);
+    const run = await start();
+    await run.copy();
+    const assets = deps.assets ?? expect.fail('no assets');
+    const file = join(folders.models, modelNamed('sound').row.artifact_path ?? '');
+    let readings = 0;
+    const touched: Assets = {
+      ...assets,
+      store: () => {
+        const store = assets.store();
+        return {
+          ...store,
+          stage: async (content, owner) => {
+            const staged = await store.stage(content, owner);
+            if (owner.endsWith(`/${idOf('sound')}`)) utimesSync(file, new Date(), new Date(++readings * 1000));
+            return staged;
+          },
+        };
+      },
+    };
+    const outcomes = await run.with({ ...deps, assets: touched }).moveItems(withoutComparison);
+    expect(Object.fromEntries(outcomes)).toEqual({
+      [idOf('sound')]: 'artifact_changing',
+      [idOf('tumour-forest')]: 'active',
+    });
+    expect(readings).toBe(3);
+    expect(stored()).toEqual([sumOf('tumour-forest')]);
+    expect(await counts()).toMatchObject({ models: 1, versions: 1, intended: 0 });
+    expect([...(await run.retry(withoutComparison)).values()]).toContain('active');
+    expect(await counts()).toMatchObject({ models: 2, versions: 2, intended: 0 });
+    expect(await run.verify()).toBe(true);
+    await takenBack(run);
+  });
+
+  test('a row that the cube database refuses is rejected with its state and constraint, and the others go on', async () => {
+    await fillModels(databases.legacy, [modelNamed('sound'), modelNamed('tumour-forest')]);
+    await databases.cube.query("alter table ai.models add constraint no_sound check (name <> 'sound')");
+    try {
+      const run = await start();
+      await run.copy();
+      expect(Object.fromEntries(await run.moveItems(withoutComparison))).toEqual({ [idOf('tumour-forest')]: 'active' });
+      const rejects = await databases.cube.query(
+        'select source_id::text as id, reason, detail from ledger.rejects where migration_id = $1',
+        [run.id],
+      );
+      expect(rejects.rows).toEqual([
+        { id: String(idOf('sound')), reason: 'refused_by_target', detail: expect.stringMatching(/23514.*no_sound/) },
+      ]);
+      expect(await run.verify()).toBe(true);
+      await takenBack(run);
+    } finally {
+      await databases.cube.query('alter table ai.models drop constraint no_sound');
+    }
   });
 
   test('a detail that quotes a very long name is short in the histories of plans, and longer with the reject', async () => {
