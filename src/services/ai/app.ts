@@ -1,9 +1,9 @@
 import { predictionLimits } from '../../domain/models/prediction.js';
 import { buildCube, type CubeApp, type CubeOptions } from '../../http/cube.js';
+import type { LegacyCalls } from '../../http/legacy-calls.js';
 import { ModelPool, type ModelPoolOptions } from '../../models/model-pool.js';
 import type { BlobStore } from '../../storage/blob-store.js';
 import type { LegacyFolder } from '../../storage/inside-folder.js';
-import type { LegacyCalls } from './legacy-calls.js';
 import { keyOf, storedModelFiles } from './model-files.js';
 import { ModelMetrics } from './model-metrics.js';
 import type { ModelRecords } from './model-records.js';

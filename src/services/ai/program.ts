@@ -1,9 +1,9 @@
 import type { BuiltCube, CubeProgram } from '../../http/cube-program.js';
+import { createLegacyCalls } from '../../http/legacy-calls.js';
 import { cubeProcessLimits, maxBatchRows } from '../../models/cube-limits.js';
 import { createPool } from '../../postgres/connect.js';
 import { createFolderStore } from '../../storage/folder-store.js';
 import { buildAiCube } from './app.js';
-import { createLegacyCalls } from './legacy-calls.js';
 import { createModelRecords } from './model-records.js';
 
 const mebibyte = 1024 * 1024;

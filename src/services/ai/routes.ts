@@ -10,17 +10,17 @@ import {
   writePrediction,
 } from '../../domain/models/prediction.js';
 import type { Cube } from '../../http/cube.js';
+import type { LegacyCalls } from '../../http/legacy-calls.js';
 import { notJson, RequestRefusal, registerErrorHandler } from '../../http/request-errors.js';
+import { timeLeft } from '../../http/time-left.js';
 import type { ModelPool } from '../../models/model-pool.js';
 import { modelUnavailable } from '../../models/model-unavailable.js';
 import { RunFailure } from '../../models/run-failure.js';
 import { boundBodies } from './body-budget.js';
-import type { LegacyCalls } from './legacy-calls.js';
 import type { ModelFiles } from './model-files.js';
 import type { ModelMetrics } from './model-metrics.js';
 import type { CubeVersion, ModelRecords } from './model-records.js';
 import type { ServingVersions } from './serving-versions.js';
-import { timeLeft } from './time-left.js';
 
 export interface AiRoutesOptions {
   readonly records: ModelRecords;

@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { Failure, failureRule } from '../../base/failures.js';
 import type { LegacySajuRecord } from '../../domain/saju/convert-record.js';
 import { atSide } from '../../postgres/databases.js';
+import { forUser } from '../../postgres/users-statements.js';
 
 /**
  * A record of the owner's table, with its column names: the id is a 64-bit integer, `convention` the unchanged JSON text, times
@@ -47,9 +47,7 @@ const removeText = 'delete from public.saju_records where id = $1::bigint';
 /** The monolith's table: until a cutover it holds all records. */
 export function legacySajuRecords(legacy: pg.Pool): OwnerSajuRecords {
   const query = (text: string, values: readonly unknown[]) =>
-    atSide('legacy', () => legacy.query<StoredSajuRecord>(text, [...values])).catch((error: unknown) => {
-      throw asServerFailure(error);
-    });
+    forUser('legacy', () => legacy.query<StoredSajuRecord>(text, [...values]));
   return {
     find: async (id) => (await query(findText, [id])).rows[0],
     list: async (userId, max, cursor) => (await query(listText, [userId, cursor ?? null, max])).rows,
@@ -99,12 +97,6 @@ const writeCheckValues: SajuRecordValues = {
   convention: null,
   interpretation: null,
 };
-
-/** The operator must fix rights, tables and settings of the database: the request itself is valid. */
-function asServerFailure(error: unknown): unknown {
-  if (!(error instanceof Failure) || failureRule(error.type).httpStatus >= 500) return error;
-  return new Failure('unexpected', error.message, { hint: error.hint, cause: error.cause });
-}
 
 function columnValues(values: SajuRecordValues): readonly unknown[] {
   return [

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
-import { callUpstream } from '../../upstream/call.js';
-import { connectEndpoint } from '../../upstream/connections.js';
-import { Upstream } from '../../upstream/upstream.js';
+import { callUpstream } from '../upstream/call.js';
+import { connectEndpoint } from '../upstream/connections.js';
+import { Upstream } from '../upstream/upstream.js';
 import { timeLeft } from './time-left.js';
 
 const maxResponseBytes = 256 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import { deadlineHeader } from '../../upstream/deadline.js';
+import { deadlineHeader } from '../upstream/deadline.js';
 
 /** A client waits for so long at most. */
 const limitMillis = 30_000;
