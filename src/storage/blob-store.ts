@@ -98,8 +98,11 @@ export interface BlobStore {
   stageInParts(content: SeekableContent, parts: PartsOf): Promise<StagedBlob>;
   /** `keep` of each, made durable together. Each may be kept again after a failure in the middle. */
   keepMany(blobs: readonly StagedBlob[]): Promise<void>;
-  /** The content, as it lies there: `checkBlob` and `verified` compare it with its address. Throws `BlobMissing` and `BlobDamaged`. */
-  open(sha256: Sha256): Promise<AsyncIterable<Buffer>>;
+  /**
+   * The content, or its bytes from `start` to `end`, both included, as it lies there: `checkBlob` and `verified` compare it with its address.
+   * Throws `BlobMissing` and `BlobDamaged`.
+   */
+  open(sha256: Sha256, range?: { readonly start: number; readonly end: number }): Promise<AsyncIterable<Buffer>>;
   /** Whether a content lies at the address, damaged or not. */
   has(sha256: Sha256): Promise<boolean>;
   /** Undefined where there is nothing. */

@@ -168,7 +168,7 @@ export function createFolderStore(root: string, partBytes = 64 * 1024 * 1024): B
 
     keepMany: (blobs) => atStore(root, () => keepMany(blobs)),
 
-    open: (sha256) =>
+    open: (sha256, range) =>
       atStore(root, async () => {
         const handle = await openRegular(fileOf(sha256)).catch(async (error: unknown) => {
           if (codeOf(error) !== 'ENOENT') throw error;
@@ -176,7 +176,7 @@ export function createFolderStore(root: string, partBytes = 64 * 1024 * 1024): B
           throw new BlobMissing(sha256);
         });
         if (handle === undefined) throw new BlobDamaged(sha256);
-        return chunksOf(handle, root);
+        return chunksOf(handle, root, range);
       }),
 
     has: (sha256) =>
@@ -309,13 +309,19 @@ async function write(
   return { sha256: hash.digest('hex'), size };
 }
 
-async function* chunksOf(handle: FileHandle, root: string): AsyncGenerator<Buffer> {
+async function* chunksOf(
+  handle: FileHandle,
+  root: string,
+  { start, end } = { start: 0, end: Number.POSITIVE_INFINITY },
+): AsyncGenerator<Buffer> {
   try {
-    for (;;) {
+    for (let position = start; position <= end; ) {
+      const wanted = Math.min(chunkBytes, end + 1 - position);
       const { bytesRead, buffer } = await atStore(root, () =>
-        handle.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, null),
+        handle.read(Buffer.allocUnsafe(wanted), 0, wanted, position),
       );
       if (bytesRead === 0) return;
+      position += bytesRead;
       yield buffer.subarray(0, bytesRead);
     }
   } finally {

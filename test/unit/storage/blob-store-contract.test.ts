@@ -58,6 +58,20 @@ describe.each(Object.entries(implementations))('the %s store', (_, { create }) =
   };
   const put = async (text: string) => (await store.stage(chunks(text), 'test')).keep();
 
+  test('gives the bytes of a range, as many as there are', async () => {
+    const content = Array.from({ length: 100_000 }, (_, at) => at.toString(36)).join('-');
+    await put(content);
+    const rangeOf = async (start: number, end: number) => {
+      const found: Buffer[] = [];
+      for await (const chunk of await store.open(sumOf(content), { start, end })) found.push(chunk);
+      return Buffer.concat(found).toString();
+    };
+    expect(await rangeOf(0, 0)).toBe(content.slice(0, 1));
+    expect(await rangeOf(7, 300_000)).toBe(content.slice(7, 300_001));
+    expect(await rangeOf(content.length - 2, content.length + 9)).toBe(content.slice(-2));
+    expect(await rangeOf(content.length, content.length)).toBe('');
+  });
+
   describe('many at a time', () => {
     const texts = Array.from({ length: 40 }, (_, index) => `content ${index % 30}`);
 
