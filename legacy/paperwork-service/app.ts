@@ -1,18 +1,14 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type pg from 'pg';
 import { Failure, failureRule } from '../../src/base/failures.js';
+import { ContentHead, readHead } from '../../src/documents/content-head.js';
+import { mediaTypeOf } from '../../src/documents/media-type.js';
 import { filePathProblem } from '../../src/domain/paperwork/file-path.js';
 import { type LegacyFile, readFileId, writeFile } from '../../src/domain/paperwork/legacy-file.js';
 import { readResultCursor, writeResultPage } from '../../src/domain/paperwork/legacy-result.js';
 import { isProcessKind, readProcess, writeProcess } from '../../src/domain/paperwork/process.js';
 import type { PaperworkRefusal } from '../../src/domain/paperwork/refusal.js';
-import {
-  metadataRefused,
-  sentMimeType,
-  type UploadLimits,
-  uploadLimits,
-  uploadMimeType,
-} from '../../src/domain/paperwork/upload.js';
+import { metadataRefused, plainMimeType, type UploadLimits, uploadLimits } from '../../src/domain/paperwork/upload.js';
 import { receiveUpload } from '../../src/http/content/receive-upload.js';
 import { type ContentRefusal, sendContent } from '../../src/http/content/send-content.js';
 import { entityTagOf, openContent } from '../../src/storage/inside-content.js';
@@ -86,7 +82,10 @@ export function buildPaperworkService({
     if (!/^multipart\/form-data\s*;/i.test(request.headers['content-type'] ?? ''))
       throw new Problem(415, 'invalid_input', 'The body must be multipart/form-data.', 'body');
     const received = await receiveUpload(request, reply, limits, {
-      store: (name, content) => stageUpload(folder, name, content),
+      store: async (name, content) => {
+        const head = new ContentHead();
+        return { ...(await stageUpload(folder, name, head.of(content))), head };
+      },
       discard: (stored) => stored.discard(),
     }).catch(unavailable);
     if (received.kind === 'refusal') throw refused(received);
@@ -96,7 +95,7 @@ export function buildPaperworkService({
       return await insertFile(pool, {
         path: stored.path,
         size: stored.size,
-        mimeType: uploadMimeType(mimeType),
+        mimeType: await mediaTypeOf(stored.head.bytes, plainMimeType(mimeType)),
         metadata,
       });
     } catch (error) {
@@ -116,7 +115,8 @@ export function buildPaperworkService({
       const content = filePathProblem(row.path) === undefined ? await openContent(folder, row.path) : undefined;
       if (content?.kind !== 'open') throw notFound('The content of the file is not there.');
       const tag = entityTagOf(content.stat);
-      const mimeType = sentMimeType(row.mime_type);
+      const head = await readHead(content.read, content.size);
+      const mimeType = await mediaTypeOf(head, plainMimeType(row.mime_type));
       const sent = await sendContent(request, reply, { ...content, tag, mimeType, path: row.path });
       if ('kind' in sent) throw refused(sent);
       return sent;
@@ -171,7 +171,11 @@ function noFile(): Problem {
 
 /** Text with a NUL, or a number beyond all. */
 function isRefusedJson(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && ['22P02', '22P05', '22003', '22032'].includes(String(error.code));
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    ['22P02', '22P05', '22003', '22032', '54001'].includes(String(error.code))
+  );
 }
 
 /** A row may change at any time. */

@@ -51,7 +51,7 @@ export async function deleteFile(pool: pg.Pool, id: string): Promise<LegacyFile 
 /** Results of a file after one id; one more than a page has where there are more. */
 export async function listResults(pool: pg.Pool, fileId: string, after: string): Promise<readonly LegacyResult[]> {
   const found = await pool.query<LegacyResult>(
-    `select ${legacyResultColumns} from paperwork_results where file_id = $1 and id > $2 order by id limit $3`,
+    `select ${legacyResultColumns} from paperwork_results where file_id = $1 and id > $2 order by paperwork_results.id limit $3`,
     [fileId, after, resultsPerPage + 1],
   );
   return found.rows;

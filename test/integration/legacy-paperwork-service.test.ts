@@ -5,7 +5,7 @@ import { describePaperworkService, limitsOfContract, type PaperworkService } fro
 import { PaperworkTree } from '../support/paperwork-tree.js';
 
 /** The stand-in's paperwork service, of which the paperwork cube answers every route alike. */
-describePaperworkService(startLegacy, { typeOfLyingPng: 'application/pdf' });
+describePaperworkService(startLegacy);
 
 async function startLegacy(): Promise<PaperworkService> {
   const { legacy, drop } = await createDatabases(0);

@@ -6,7 +6,19 @@ export interface UploadLimits {
   readonly maxMetadataBytes: number;
 }
 
-export const uploadLimits: UploadLimits = { maxFileBytes: 4 * 1024 ** 3, maxMetadataBytes: 1024 * 1024 };
+/** The limits where the largest file may have so many MiB. */
+export function uploadLimitsOf(fileMebibytes: number): UploadLimits {
+  return { maxFileBytes: fileMebibytes * mebibyte, maxMetadataBytes: mebibyte };
+}
+
+const mebibyte = 1024 * 1024;
+
+export const uploadLimits = uploadLimitsOf(4096);
+
+/** Bytes of the largest body of an upload: with more than headers and boundaries of its parts take. */
+export function uploadBodyBytes({ maxFileBytes, maxMetadataBytes }: UploadLimits): number {
+  return maxFileBytes + maxMetadataBytes + mebibyte;
+}
 
 export function fileTooLarge({ maxFileBytes }: UploadLimits): PaperworkRefusal {
   return refusal(413, 'file', `The file is larger than ${maxFileBytes} bytes.`);
@@ -32,17 +44,10 @@ export function readMetadata(
 /** What a PostgreSQL that cannot hold the metadata is answered with: text with a NUL, a number beyond all. */
 export const metadataRefused = refusal(422, 'metadata', 'The metadata cannot be stored.');
 
-/** The media type of an upload as a row keeps it: what the client said, in lower case and without parameters. */
-export function uploadMimeType(given: string | undefined): string {
-  const type = (given ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  return isMimeType(type) ? type : 'application/octet-stream';
+/** A media type in lower case, where a text is one and nothing else, otherwise null: it goes into a header. */
+export function plainMimeType(text: string | null | undefined): string | null {
+  const type = (text ?? '').trim();
+  return type.length <= 255 && mimeType.test(type) ? type.toLowerCase() : null;
 }
 
-/** What content of a row is sent as: its type, where that is one and nothing else. */
-export function sentMimeType(stored: string | null): string {
-  return stored !== null && isMimeType(stored) ? stored : 'application/octet-stream';
-}
-
-function isMimeType(text: string): boolean {
-  return text.length <= 255 && /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(; ?[\w-]+=[\w.+-]+)*$/.test(text);
-}
+const mimeType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:; ?[\w-]+=[\w.+-]+)*$/;

@@ -5,7 +5,13 @@ import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fileNameProblem } from '../../domain/paperwork/file-path.js';
 import { type PaperworkRefusal, refusal } from '../../domain/paperwork/refusal.js';
-import { fileTooLarge, metadataTooLarge, readMetadata, type UploadLimits } from '../../domain/paperwork/upload.js';
+import {
+  fileTooLarge,
+  metadataTooLarge,
+  readMetadata,
+  type UploadLimits,
+  uploadBodyBytes,
+} from '../../domain/paperwork/upload.js';
 
 /** A file that was received whole, and what came with it. */
 export interface ReceivedUpload<T> {
@@ -47,8 +53,7 @@ async function receive<T>(
   limits: UploadLimits,
   sink: UploadSink<T>,
 ): Promise<ReceivedUpload<T> | PaperworkRefusal> {
-  if (Number(request.headers['content-length'] ?? 0) > limits.maxFileBytes + limits.maxMetadataBytes + envelopeBytes)
-    return fileTooLarge(limits);
+  if (Number(request.headers['content-length'] ?? 0) > uploadBodyBytes(limits)) return fileTooLarge(limits);
   const form = new UploadForm(limits, sink);
   const refused = await form.read(request);
   const { name, mimeType, metadata, storing } = form;
@@ -83,9 +88,6 @@ async function isReadToItsEnd(request: IncomingMessage): Promise<boolean> {
   await sleep(maxIgnoredMillis, undefined, { signal: enough.signal }).catch(() => undefined);
   return request.complete;
 }
-
-/** More than the headers and boundaries of three parts take. */
-const envelopeBytes = 64 * 1024;
 
 class UploadForm<T> {
   name = '';

@@ -3,7 +3,7 @@ import { fileNameProblem, filePathProblem } from '../../../../src/domain/paperwo
 import { readFileId, writeFile } from '../../../../src/domain/paperwork/legacy-file.js';
 import { readResultCursor, resultsPerPage, writeResultPage } from '../../../../src/domain/paperwork/legacy-result.js';
 import { readProcess } from '../../../../src/domain/paperwork/process.js';
-import { readMetadata, sentMimeType, uploadMimeType } from '../../../../src/domain/paperwork/upload.js';
+import { plainMimeType, readMetadata } from '../../../../src/domain/paperwork/upload.js';
 
 describe('a path', () => {
   test.each(['', '/a', '..', '../a', 'a/..', 'a/../b', `a/${'나'.repeat(85)}a`])('%j names no file', (path) => {
@@ -71,19 +71,15 @@ test('metadata are kept as the text that came', () => {
 });
 
 test.each([
-  ['Text/Plain; charset=utf-8', 'text/plain'],
-  [undefined, 'application/octet-stream'],
-  ['text', 'application/octet-stream'],
-  ['text/plain\r\nX: 1', 'application/octet-stream'],
-])('an upload of the type %j is kept as %j', (given, kept) => {
-  expect(uploadMimeType(given)).toBe(kept);
-});
-
-test.each([
   ['text/plain; charset=euc-kr', 'text/plain; charset=euc-kr'],
-  ['text/plain\r\nX: 1', 'application/octet-stream'],
-  ['한글/문서', 'application/octet-stream'],
-  [null, 'application/octet-stream'],
-])('a content of the type %j is sent as %j', (stored, sent) => {
-  expect(sentMimeType(stored)).toBe(sent);
+  [' Text/Plain', 'text/plain'],
+  ['text/plain\r\nX: 1', null],
+  [`text/${'x'.repeat(255)}`, null],
+  ['한글/문서', null],
+  ['text', null],
+  ['', null],
+  [null, null],
+  [undefined, null],
+])('of the media type %j a header holds %j', (text, type) => {
+  expect(plainMimeType(text)).toBe(type);
 });
