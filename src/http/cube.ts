@@ -38,6 +38,8 @@ export interface CubeOptions {
   readonly addressRate?: { readonly limiter: RateLimiter; readonly rate: Rate };
   /** Bytes; a mebibyte by default. */
   readonly bodyLimit?: number;
+  /** Whether bodies are files: without a limit of total time, and with one between two parts. */
+  readonly carriesFiles?: boolean;
   /** Translates errors of the technology behind the cube, for `registerProblems`. */
   readonly translate?: (error: unknown) => Failure | undefined;
   readonly moreMetrics?: MoreMetrics;
@@ -62,7 +64,7 @@ export async function buildCube(options: CubeOptions): Promise<CubeApp> {
   const contexts = createRequestContexts();
   const app: FastifyInstance = Fastify({
     ...(options.logger === false ? { logger: false } : { loggerInstance: options.logger }),
-    ...limitOptions(options.bodyLimit),
+    ...limitOptions(options.bodyLimit, options.carriesFiles),
     ...contexts.options,
     // Requests during shutdown are answered too: the caller cannot know of the shutdown.
     return503OnClosing: false,

@@ -14,15 +14,20 @@ export const limits = {
   requestMillis: 30_000,
 } as const;
 
+/** How long nothing may be read from or written to a connection that carries files. */
+const idleFileMillis = 60_000;
+
 /** Server options that enforce the limits, and answer requests that reach no route with a problem. */
-export function limitOptions(bodyLimit: number = limits.bodyBytes) {
+export function limitOptions(bodyLimit: number = limits.bodyBytes, carriesFiles = false) {
+  const requestTimeout = carriesFiles ? 0 : limits.requestMillis;
   return {
     bodyLimit,
-    requestTimeout: limits.requestMillis,
+    requestTimeout,
+    ...(carriesFiles ? { connectionTimeout: idleFileMillis } : {}),
     http: {
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.headersMillis,
-      requestTimeout: limits.requestMillis,
+      requestTimeout,
       // By default Node checks for slow requests every thirty seconds: ten seconds would become forty.
       connectionsCheckingInterval: 1000,
     },
