@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Fastify from 'fastify';
 import { expect, test } from 'vitest';
-import { createLegacyCalls } from '../../../../src/services/ai/legacy-calls.js';
+import { createLegacyCalls } from '../../../src/http/legacy-calls.js';
 
 test('a prediction whose connection to legacy broke is passed on once more', async () => {
   const bodies: string[] = [];
