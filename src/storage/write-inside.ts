@@ -124,13 +124,21 @@ function entryOf(directory: FileHandle, name: string): string {
   return `/proc/self/fd/${directory.fd}/${name}`;
 }
 
+const maxUnsynchronizedBytes = 128 * 1024 * 1024;
+
 async function write(file: string, content: AsyncIterable<Buffer>): Promise<number> {
   const handle = await open(file, 'wx', 0o640);
   let size = 0;
+  let unsynchronized = 0;
   try {
     for await (const chunk of content) {
       await handle.writeFile(chunk);
       size += chunk.length;
+      unsynchronized += chunk.length;
+      if (unsynchronized < maxUnsynchronizedBytes) continue;
+      // Otherwise a client would wait for the whole of a large file at its end.
+      await handle.datasync();
+      unsynchronized = 0;
     }
     await handle.sync();
   } finally {

@@ -72,15 +72,10 @@ export async function sendContent(
     await content.close();
     return reply.send(null);
   }
-  return reply.send(Readable.from(closing(content, range), { objectMode: false, highWaterMark: 256 * 1024 }));
-}
-
-async function* closing(content: OpenContent, range: ByteRange): AsyncGenerator<Buffer> {
-  try {
-    yield* content.read(range);
-  } finally {
-    await content.close();
-  }
+  const bytes = Readable.from(content.read(range), { objectMode: false, highWaterMark: 256 * 1024 });
+  // Also where nothing of it was read, for a client that has gone.
+  bytes.once('close', () => void content.close().catch(() => undefined));
+  return reply.send(bytes);
 }
 
 function textOf(header: string | readonly string[] | undefined): string | undefined {
