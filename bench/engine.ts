@@ -35,12 +35,14 @@ export async function stopEngines(): Promise<void> {
   await Promise.all([...running].map((programs) => programs.stop()));
 }
 
-class Programs {
+/** The programs of the engine, over one source and one target. */
+export class Programs {
   private readonly children: ChildProcess[] = [];
   private readonly bulk: ChildProcess[] = [];
   /** Where the workers write, and say that they are ready. */
   private readonly logs: string[] = [];
   private url = '';
+  private secret = '';
 
   constructor(
     private readonly lab: Lab,
@@ -50,16 +52,18 @@ class Programs {
     running.add(this);
   }
 
-  async start(bulkWorkers: number): Promise<void> {
+  async start(bulkWorkers: number, variables: Readonly<Record<string, string>> = {}): Promise<void> {
     const port = await choosePort(0, new Set());
     this.url = `http://127.0.0.1:${port}`;
-    const env = {
+    const env: NodeJS.ProcessEnv = {
       PATH: process.env.PATH,
       ...this.lab.env,
       LEGACY_DATABASE_URL: this.source.url,
       CUBE_DATABASE_URL: this.target.url,
       CONTROL_PORT: String(port),
+      ...variables,
     };
+    this.secret = env.CUBE_JWT_SECRET ?? '';
     this.spawnWorker('workers/control.js', env);
     for (let place = 0; place < bulkWorkers; place++)
       this.bulk.push(this.spawnWorker('workers/bulk.js', env, bulkWorkerFlags));
@@ -110,6 +114,11 @@ class Programs {
     );
   }
 
+  /** Resident memory of the bulk workers now. */
+  bulkMegabytes(): number {
+    return this.bulk.reduce((sum, child) => sum + residentMemoryOf(child, 'VmRSS'), 0);
+  }
+
   private spawnWorker(entry: string, env: NodeJS.ProcessEnv, flags: readonly string[] = []): ChildProcess {
     const file = this.logFile();
     this.logs.push(file);
@@ -137,10 +146,9 @@ class Programs {
     return child;
   }
 
-  private async call(method: string, path: string, body?: unknown): Promise<MigrationView> {
+  async call(method: string, path: string, body?: unknown): Promise<MigrationView> {
     const permissions = ['migration:read', 'migration:write'];
-    const secret = this.lab.env.CUBE_JWT_SECRET ?? '';
-    const { token } = issueCubeToken(secret, { cubeId: 'bench', permissions }, new Date());
+    const { token } = issueCubeToken(this.secret, { cubeId: 'bench', permissions }, new Date());
     const response = await fetch(`${this.url}${path}`, {
       method,
       headers: {
@@ -154,9 +162,13 @@ class Programs {
     return answer as MigrationView;
   }
 
-  private async untilView(id: string, fits: (view: MigrationView) => boolean): Promise<MigrationView> {
+  async untilView(
+    id: string,
+    fits: (view: MigrationView) => boolean,
+    maxMillis = limitMillis(this.source),
+  ): Promise<MigrationView> {
     let view: MigrationView | undefined;
-    await this.until(limitMillis(this.source), async () => {
+    await this.until(maxMillis, async () => {
       view = await this.call('GET', `/v1/migrations/${id}`);
       return fits(view);
     });
@@ -176,6 +188,10 @@ class Programs {
 
 /** The most memory a process ever held, as the kernel counted it. */
 function peakMemoryOf(child: ChildProcess): number {
+  return residentMemoryOf(child, 'VmHWM');
+}
+
+function residentMemoryOf(child: ChildProcess, what: 'VmHWM' | 'VmRSS'): number {
   const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
-  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) / 1024;
+  return Number(new RegExp(`^${what}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? Number.NaN) / 1024;
 }

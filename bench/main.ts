@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../src/base/package-root.js';
 import { measureAi } from './ai/measure.js';
+import { measureMoving, renderMoving } from './ai/moving.js';
 import { renderAi } from './ai/table.js';
 import type { Contender, Measured } from './contender.js';
 import { engine, stopEngines } from './engine.js';
@@ -11,7 +12,14 @@ import { describePeers } from './gateway/peers.js';
 import { renderGateway } from './gateway/table.js';
 import { Lab } from './lab.js';
 import { describeGround, describeMachine } from './machine.js';
-import { type BenchOptions, readAiOptions, readGatewayOptions, readOptions, readTrafficOptions } from './options.js';
+import {
+  type BenchOptions,
+  readAiOptions,
+  readGatewayOptions,
+  readMovingOptions,
+  readOptions,
+  readTrafficOptions,
+} from './options.js';
 import { type Part, replacePart } from './parts.js';
 import { pgloader, psqlPipe } from './peers.js';
 import { type PeerProgram, versionOf } from './programs.js';
@@ -24,7 +32,8 @@ import { renderTraffic } from './traffic/table.js';
  * Measures the engine and its peers, in one run and on the same servers:
  * `npm run bench [-- --rounds N --records N --sizes N,N --skip-pgloader --out FILE]`; the gateway and its peers by
  * `npm run bench -- gateway [--rounds N --seconds N]`; routing, tokens, charts and rollbacks by
- * `npm run bench -- traffic [--trials N]`; AI models by `npm run bench -- ai [--rounds N --seconds N]`. A run without options replaces its part of bench/RESULTS.md.
+ * `npm run bench -- traffic [--trials N]`; AI models by `npm run bench -- ai [--rounds N --seconds N]`; moving them by
+ * `npm run bench -- moving [--models N --rounds N]`. A run without options replaces its part of bench/RESULTS.md.
  */
 /** The row-by-row peer's pages by offset cost the more the farther they are: a million rows took it more than nine minutes. */
 const maxRowByRow = 100_000;
@@ -46,6 +55,10 @@ else if (part === 'gateway') {
   const options = readAiOptions(args);
   const ground = describeMachine([]);
   publish('ai', renderAi(await measureAi(options, log), ground), args);
+} else if (part === 'moving') {
+  const options = readMovingOptions(args);
+  const ground = describeMachine([]);
+  publish('moving', renderMoving(await measureMoving(options, log), ground), args);
 } else await measureMigrations();
 
 /** Prints a part, and puts it in its place when the run was a full one. */

@@ -58,6 +58,15 @@ export function readAiOptions(args: readonly string[]): { rounds: number; second
   };
 }
 
+/** The options of the part about moving AI models; no word at all means the full run. */
+export function readMovingOptions(args: readonly string[]): { models: number; rounds: number } {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { models: { type: 'string', default: '50' }, rounds: { type: 'string', default: '3' } },
+  });
+  return { models: countOf('--models', values.models), rounds: countOf('--rounds', values.rounds) };
+}
+
 /** The options of the part about traffic; no word at all means the full run. */
 export function readTrafficOptions(args: readonly string[]): { trials: number } {
   const { values } = parseArgs({ args: [...args], options: { trials: { type: 'string', default: '50' } } });

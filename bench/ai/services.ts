@@ -9,7 +9,7 @@ import { readTestSet, type TestRow } from '../../src/domain/models/test-set.js';
 import { choosePort } from '../../src/state/ports.js';
 import { createFolderStore } from '../../src/storage/folder-store.js';
 import { Peer } from '../gateway/peers.js';
-import { type Lab, withClient } from '../lab.js';
+import { type Lab, type Source, type Target, withClient } from '../lab.js';
 
 const cubeSecret = 'a secret of cubes for measuring, 32 bytes';
 
@@ -25,13 +25,15 @@ export class AiServices {
   private constructor(
     readonly legacy: Peer,
     readonly cube: Peer,
-    private readonly folder: string,
-    private readonly databases: { readonly legacyUrl: string; readonly cubeUrl: string },
+    readonly folder: string,
+    readonly source: Source,
+    readonly target: Target,
   ) {}
 
   static async start(lab: Lab): Promise<AiServices> {
-    const legacyUrl = (await lab.source(1)).url;
-    const { url: cubeUrl } = await lab.target();
+    const source = await lab.source(1);
+    const target = await lab.target();
+    const [legacyUrl, cubeUrl] = [source.url, target.url];
     const root = join(lab.folder, 'ai');
     mkdirSync(root);
     const models = layOutModels(root);
@@ -64,7 +66,17 @@ export class AiServices {
         LOG_LEVEL: 'error',
       },
     );
-    return new AiServices(legacy, cube, root, { legacyUrl, cubeUrl });
+    return new AiServices(legacy, cube, root, source, target);
+  }
+
+  /** Of workers that compare models at both. */
+  get workerVariables(): Readonly<Record<string, string>> {
+    return {
+      CUBE_JWT_SECRET: cubeSecret,
+      LEGACY_AI_URL: `http://127.0.0.1:${this.legacy.port}`,
+      LEGACY_MODEL_DIR: join(this.folder, 'models'),
+      CUBE_STORAGE_URL: join(this.folder, 'store'),
+    };
   }
 
   get token(): string {
@@ -82,7 +94,7 @@ export class AiServices {
       'bench',
     );
     await blob.keep();
-    const versionId = await withClient(this.databases.cubeUrl, async (client) => {
+    const versionId = await withClient(this.target.url, async (client) => {
       await client.query('insert into ai.models (id, name) values ($1, $2)', [id, name]);
       const made = await client.query<{ id: string }>(
         `insert into ai.model_versions (model_id, version, form, sha256, source_sha256, files, file_stats, state, imported_at)

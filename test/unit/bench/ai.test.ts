@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { predictionLoad, predictionRequest } from '../../../bench/ai/load.js';
 import type { AiFigures, ModelFigures } from '../../../bench/ai/measure.js';
+import { renderMoving } from '../../../bench/ai/moving.js';
 import { renderAi } from '../../../bench/ai/table.js';
 import { compareSpeeds } from '../../../src/domain/models/comparison/speed.js';
 
@@ -86,4 +87,16 @@ test('memory that grows to the end is no goal reached', () => {
     memory: { name: 'm', predictions: 10, loads: 1, bytes: [80, 90, 100, 110] },
   };
   expect(renderAi(grows, [])).toMatch(/memory of a process of m .*1\.22 ×.*\| not reached \|/);
+});
+
+test('the part about moving models has each figure of both, and the memory after each round', () => {
+  const round = { moved: 40, verified: 5, undone: 2, loop: 0.5 };
+  const rounds = [round, { ...round, moved: 50 }, { ...round, moved: 60, loop: 1 }];
+  const text = renderMoving({ models: 50, megabytes: 43.6, rounds, workerMegabytes: [120, 121, 119.6] }, [
+    'Date: today.',
+  ]);
+  expect(text).toContain(
+    '| 50, 44 MB | 50.00 (40.00–60.00) | 5.00 (5.00–5.00) | 2.00 (2.00–2.00) | 0.50 (0.50–1.00) |',
+  );
+  expect(text).toContain('after 50, 100, 150 imports: 120, 121, 120 MB.');
 });
