@@ -113,6 +113,22 @@ describe('a call that was sent and lost', () => {
     expect(await post('/api/ai/models/m/predict', `{"inputs":["${'a'.repeat(4 * 1024 * 1024)}"]}`)).toBe(502);
   });
 
+  test('with 503 and a time to wait goes to legacy without it', async () => {
+    const legacy = await running(TestUpstream.start('legacy'));
+    const cube = await running(
+      TestUpstream.start('cube', (_, res) => {
+        res.setHeader('retry-after', '5');
+        sendJson(res, { reason: 'crashed' }, 503);
+      }),
+    );
+    const gateway = await running(startGateway({ legacy: { ai: legacy.url }, cubes: [['ai-cube', [cube.endpoint]]] }));
+    gateway.controls.weight(100);
+    const begun = performance.now();
+    const answer = await ask(gateway, '/api/ai/models/m/predict', { method: 'POST', body: '{"inputs":[1]}' });
+    expect(`${answer.status} ${answer.headers.get('x-cube-target')}`).toBe('200 legacy');
+    expect(performance.now() - begun).toBeLessThan(4000);
+  });
+
   test('with 503 is repeated once: one client, two calls, no more', async () => {
     let calls = 0;
     const cube = await running(

@@ -268,12 +268,16 @@ export class Exchange implements UpstreamListener, WriterListener, OpenExchange 
   private retry(upstreamRequest: UpstreamRequest, retryAfter: string | undefined): boolean {
     const { context, request, upstream } = this;
     if (this.retried || this.phase !== 'waiting' || upstream === null) return false;
-    const wait = retryDelayOf(context, this.outgoing(), upstreamRequest, retryAfter);
+    const goesToLegacy = () => {
+      const alone = this.sides[upstreamRequest.side]?.hasSingleEndpoint ?? true;
+      return upstreamRequest.side === 'cube' && alone && this.legacyMayServe;
+    };
+    // What the cube says of itself is not a reason to wait for legacy.
+    const wait = retryDelayOf(context, this.outgoing(), upstreamRequest, goesToLegacy() ? undefined : retryAfter);
     if (wait === null || !upstream.budget.take()) return false;
     this.retried = true;
     this.backOff = setTimeout(() => {
-      const alone = this.sides[upstreamRequest.side]?.hasSingleEndpoint ?? true;
-      if (upstreamRequest.side === 'cube' && alone && this.legacyMayServe) {
+      if (goesToLegacy()) {
         context.metrics.countFallback(request.route.label, 'repeated');
         this.forward('legacy');
       } else this.forward(upstreamRequest.side, upstreamRequest);
