@@ -9,10 +9,17 @@ const maxResponseBytes = 256 * 1024 * 1024;
 /** Headers of legacy's responses that are its own, not its connection's. */
 const passedHeaders = new Set(['content-type', 'cache-control', 'allow']);
 
-/** Passes predictions on to the monolith's service. */
+/** Passes requests on to the monolith's service. */
 export interface LegacyCalls {
-  /** Sends legacy's response to this request. Throws the failures of `callUpstream`. */
-  passOn(reply: FastifyReply, body: string | undefined): Promise<FastifyReply>;
+  /**
+   * Sends legacy's response to this request. `isRepeatable`: whether a second request has no further effect, where the method does not
+   * say so. Throws the failures of `callUpstream`.
+   */
+  passOn(
+    reply: FastifyReply,
+    body: string | undefined,
+    options?: { readonly isRepeatable: true },
+  ): Promise<FastifyReply>;
   close(): Promise<void>;
 }
 
@@ -29,7 +36,7 @@ export function createLegacyCalls(url: string): LegacyCalls {
     random: Math.random,
   });
   return {
-    async passOn(reply, body) {
+    async passOn(reply, body, options) {
       const { request } = reply;
       const traceparent = reply.getHeader('traceparent');
       const { 'content-type': type } = request.headers;
@@ -44,7 +51,7 @@ export function createLegacyCalls(url: string): LegacyCalls {
           ...(type === undefined ? [] : ['content-type', type]),
         ],
         ...(body === undefined ? {} : { body: Buffer.from(body) }),
-        isRepeatable: true,
+        ...options,
         limitMillis: timeLeft(reply),
         maxResponseBytes,
       });

@@ -58,7 +58,7 @@ export function registerAiRoutes(app: FastifyInstance, options: AiRoutesOptions,
     async ({ params: { name }, body }, reply) => {
       const version = isStorable(name) ? await serving.of(name) : null;
       if (version === null) {
-        await legacy.passOn(reply, body);
+        await legacy.passOn(reply, body, { isRepeatable: true });
         // A name that legacy does not know would make a series of its own.
         if (reply.statusCode !== 404) metrics.predicted(name, 'legacy', reply.statusCode);
         return reply;
