@@ -9,7 +9,7 @@ import {
   beginItemStep,
   endItemStep,
   itemsToUndo,
-  recordUnfit,
+  recordDetail,
   type UndoScope,
   unfinishedItems,
   unfitDetail,
@@ -66,7 +66,7 @@ export function createItemSteps(deps: ActivityDependencies, registry: Readonly<R
             await atSide('cube', () => endItemStep(cube, claim, 'done'));
             return outcome;
           }
-          await atSide('cube', () => recordUnfit(cube, claim, outcome.detail));
+          await atSide('cube', () => recordDetail(cube, claim, outcome.detail));
           return { ...outcome, detail: shortened(outcome.detail, maxDetail) };
         },
         overtakenOr(retryLimits.step(run.migrationId)),

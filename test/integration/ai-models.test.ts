@@ -383,6 +383,7 @@ describe('without the comparison', () => {
     const run = await start();
     await run.copy();
     renameSync(folders.models, `${folders.models}.away`);
+    await expect(run.copy()).rejects.toMatchObject({ type: 'legacy_files_unreachable', nonRetryable: false });
     await expect(run.moveItems()).rejects.toMatchObject({ type: 'legacy_files_unreachable', nonRetryable: false });
     // The share is not mounted.
     mkdirSync(folders.models);
@@ -430,11 +431,28 @@ describe('without the comparison', () => {
     },
   );
 
+  test('an int8 form that cannot be imported is in the evidence, with the reason', async () => {
+    await fillModels(databases.legacy, [modelNamed('digits-reservoir')]);
+    await databases.legacy.query(
+      `update ai_models set metrics = jsonb_set(metrics, '{int8,sha256}', to_jsonb(repeat('0', 64)))`,
+    );
+    const run = await moved();
+    const id = idOf('digits-reservoir');
+    expect(await run.makeStep(id, 'int8')).toEqual({ kind: 'done' });
+    expect(await run.verify()).toBe(true);
+    const found = await databases.cube.query('select evidence from ledger.verifications order by id desc limit 1');
+    expect(found.rows[0]?.evidence).toMatchObject({
+      forms_not_imported: [
+        { model_id: id, form: 'int8', why: expect.stringMatching(/^checksum_mismatch: the file has/) },
+      ],
+    });
+    await takenBack(run);
+  });
+
   test('a worker whose variables name no folder says which', async () => {
     await fillModels(databases.legacy, [modelNamed('sound')]);
     const run = await ModelsRun.start(`models-${++runs}`, { ...deps, assets: noAssets });
-    await run.copy();
-    await expect(run.moveItems()).rejects.toMatchObject({
+    await expect(run.copy()).rejects.toMatchObject({
       type: 'configuration_invalid',
       message: expect.stringContaining('LEGACY_MODEL_DIR is not set'),
       nonRetryable: true,

@@ -1,4 +1,5 @@
 import { atSide } from '../../postgres/databases.js';
+import { checkLegacyFolder } from '../../storage/inside-folder.js';
 import type { Kind, KindItems } from '../kind.js';
 import { checkGrants } from '../rows/preflight/grants.js';
 import { rejectRows } from '../rows/repair/reject-rows.js';
@@ -67,6 +68,12 @@ const items: KindItems = {
 export const aiModels: Kind = {
   ...rows,
   items,
+
+  // Without the files no model can be moved: said before a row is. What preflights reach are the databases alone.
+  copy: async (lane, step) => {
+    await checkLegacyFolder(step.assets.modelFolder());
+    return rows.copy(lane, step);
+  },
 
   // The rows' comparison reads what this finds as fields of their models.
   verify: async (run, verificationId, step) =>

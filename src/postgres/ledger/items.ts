@@ -80,8 +80,11 @@ export async function endItemStep(cube: pg.Pool, claim: ItemClaim, state: 'done'
   if (ended.rowCount !== 1) throw claimLost(claim);
 }
 
-/** Why a step found its item unfit, in full, for the reject that becomes of it. Throws `claim_lost` as `endItemStep` does. */
-export async function recordUnfit(cube: pg.Pool, claim: ItemClaim, detail: string): Promise<void> {
+/**
+ * Why a step found its item unfit, in full, for the reject that becomes of it; or what a step that is done has left out. Throws `claim_lost`
+ * as `endItemStep` does.
+ */
+export async function recordDetail(cube: pg.Pool, claim: ItemClaim, detail: string): Promise<void> {
   const recorded = await cube.query(
     `update ledger.items set detail = $7 from ledger.migrations
       where items.kind = $1 and table_name = $2 and item_id = $3 and step = $4 and migrations.id = $5 and token = $6
@@ -95,7 +98,7 @@ export async function recordUnfit(cube: pg.Pool, claim: ItemClaim, detail: strin
 /** Far more than a person reads: a name in it may be of any length. */
 const maxDetail = 10_000;
 
-/** What `recordUnfit` last put on record of an item in this run; undefined where nothing is. */
+/** What `recordDetail` last put on record of an item in this run; undefined where nothing is. */
 export async function unfitDetail(
   cube: pg.Pool,
   { migrationId, kind }: RunReference,

@@ -1,8 +1,9 @@
-import type { ItemOutcome } from '../../../domain/migration/items.js';
+import { Failure } from '../../../base/failures.js';
+import type { ItemOutcome, UnfitItem } from '../../../domain/migration/items.js';
 import { isFaster, type SpeedComparison } from '../../../domain/models/comparison/speed.js';
 import { readMetrics } from '../../../domain/models/metrics.js';
 import { atSide } from '../../../postgres/databases.js';
-import { confirmItem, type ItemClaim } from '../../../postgres/ledger/items.js';
+import { confirmItem, type ItemClaim, recordDetail } from '../../../postgres/ledger/items.js';
 import { releaseBlobs } from '../../../storage/blob-records.js';
 import type { StepContext } from '../../kind.js';
 import { discardArtifact, stageArtifact } from '../artifact/stage-artifact.js';
@@ -30,7 +31,10 @@ export async function tryInt8(claim: ItemClaim, step: StepContext): Promise<Item
     return { kind: 'done' };
   }
   const version = await importForm(claim, step, row, form);
-  if (version === undefined) return { kind: 'done' };
+  if ('kind' in version) {
+    await atSide('cube', () => recordDetail(step.databases.cube, claim, `${version.reason}: ${version.detail}`));
+    return { kind: 'done' };
+  }
   // An earlier attempt ended after its commit: another measurement could find otherwise. Before a repeated step the float form is active.
   if (await isActive(step, version)) return { kind: 'done' };
   const comparison = await compareWithLegacy(version, step);
@@ -91,24 +95,27 @@ function int8Of({ metrics }: LegacyModelRow): NamedForm | undefined {
   return { artifact_path: text(named.artifact_path), sha256: text(named.sha256)?.toLowerCase() ?? null };
 }
 
-/** Undefined for a form that cannot be used. */
+/** Or why the form cannot be used. */
 async function importForm(
   claim: ItemClaim,
   step: StepContext,
   row: LegacyModelRow,
   { artifact_path, sha256 }: NamedForm,
-): Promise<ImportedVersion | undefined> {
+): Promise<ImportedVersion | UnfitItem> {
   const context = stageContext(claim, step);
   await discardStaged(context.store, claim);
   const artifact = await stageArtifact(context, artifact_path);
-  if ('kind' in artifact) return undefined;
-  const unfit = checksumProblem({ sha256 }, artifact) ?? (await tryOut(row, artifact, step));
-  if (unfit !== undefined) {
+  if ('kind' in artifact) return artifact;
+  const problem = checksumProblem({ sha256 }, artifact) ?? (await tryOut(row, artifact, step));
+  if (problem !== undefined) {
     await discardArtifact(artifact);
-    return undefined;
+    return problem;
   }
   await storeArtifact(claim, step, artifact, (client) => putVersion(client, claim, row, artifact, 'int8'));
-  return importedVersion(step.databases.cube, claim.item.id, 'int8');
+  const version = await importedVersion(step.databases.cube, claim.item.id, 'int8');
+  if (version === undefined)
+    throw new Failure('claim_lost', `The int8 form of the model ${row.id} was taken out meanwhile.`);
+  return version;
 }
 
 /** Undefined where there is no test set, or a form does not compute it. */
