@@ -28,14 +28,18 @@ afterEach(() => rmSync(base, { recursive: true, force: true }));
 function canMount(): boolean {
   const at = mkdtempSync(join(tmpdir(), 'cubeshift-mount-'));
   try {
-    execFileSync('mount', ['--bind', at, at], { stdio: 'ignore' });
-    execFileSync('umount', [at]);
+    asRoot('mount', '--bind', at, at);
+    asRoot('umount', at);
     return true;
   } catch {
     return false;
   } finally {
     rmSync(at, { recursive: true });
   }
+}
+
+function asRoot(program: string, ...args: readonly string[]): void {
+  execFileSync(program, args, { stdio: 'ignore' });
 }
 
 async function text(content: AsyncIterable<Buffer>): Promise<string> {
@@ -79,11 +83,11 @@ test.skipIf(!canMount())(
   async () => {
     const file = join(base, 'models', 'deep', 'a.onnx');
     // Nothing is mapped at the first address of a process: reading it is an error of input or output.
-    execFileSync('mount', ['--bind', `/proc/${process.pid}/mem`, file]);
+    asRoot('mount', '--bind', `/proc/${process.pid}/mem`, file);
     try {
       expect(await read('deep/a.onnx')).toEqual({ kind: 'unreadable', detail: 'the file cannot be read (EIO)' });
     } finally {
-      execFileSync('umount', [file]);
+      asRoot('umount', file);
     }
     expect(await read('deep/a.onnx')).toMatchObject({ kind: 'read' });
   },
