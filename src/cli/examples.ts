@@ -26,6 +26,7 @@ const examples: Readonly<Record<string, string>> = {
   'migrate rollback': 'cubeshift migrate rollback first --wait',
   'migrate complete': 'cubeshift migrate complete first --wait',
   'migrate rejects': 'cubeshift migrate rejects first --reason date_invalid --export dates.csv --show-contents',
+  'migrate files-without-rows': 'cubeshift migrate files-without-rows paper --limit 20',
   'migrate report': 'cubeshift migrate report first > report.json',
   token: 'cubeshift token --cube-id saju-cube --permissions migration:read,saju:call',
   report: 'cubeshift report verify report.json',

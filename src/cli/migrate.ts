@@ -5,6 +5,7 @@ import { migrationKinds } from '../domain/catalog.js';
 import type { MigrationAction, MigrationView } from '../domain/migration/migration.js';
 import { type Connect, migrationPath, readMigrationView } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
+import { registerFilesWithoutRowsCommand } from './files-without-rows.js';
 import { describe, exitCodeOf, type FollowOptions, printEvents, sendCommand, show } from './follow-migration.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { conclude, type Output, table } from './output.js';
@@ -152,6 +153,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
   }
 
   registerRejectsCommand(migrate, output, connect);
+  registerFilesWithoutRowsCommand(migrate, output, connect);
 
   migrate
     .command('report <id>')

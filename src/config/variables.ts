@@ -138,7 +138,7 @@ const variables = {
     { fallback: '', sources: stack, note: 'left out, `up` sets one with the files of the stand-in' },
   ),
   CUBE_STORAGE_URL: variable(
-    'folder in which contents such as AI models are stored, each under its SHA-256',
+    'folder in which contents such as AI models and paperwork files are stored, each under its SHA-256',
     parseStorage,
     ['bulk-worker', 'control-api', 'ai-cube'],
     { fallback: '', sources: stack, note: 'one for all programs; left out, `up` sets one in `CUBESHIFT_HOME`' },

@@ -163,6 +163,31 @@ export const catalog = {
     ],
     item: { steps: ['validate', 'import', 'compare', 'activate', 'int8'], parallel: 2 },
   },
+  'paperwork-files': {
+    cube: 'paperwork-cube',
+    plan: 'rows',
+    passes: true,
+    tables: [{ name: 'paperwork_files' }, { name: 'paperwork_results', parent: 'paperwork_files' }],
+    rejectReasons: {
+      path_invalid:
+        'Correct path in legacy: a relative path without `..`, none of whose names has more than 255 bytes; then retry.',
+      path_outside: 'Move the file below LEGACY_STORAGE_DIR, or correct path in legacy, then retry.',
+      file_missing: 'Put the file back where path says, or correct path in legacy, then retry; or accept it.',
+      not_a_file: 'Put a regular file where path says, then retry; or accept it.',
+      unreadable: 'Make the file readable for the engine, then retry.',
+      size_differs:
+        'Look which is right, the file or size in legacy: put the right file back or correct size, then retry.',
+      changes_while_read: 'Wait until nothing writes to the file any more, then retry.',
+      file_unknown: 'Set file_id in legacy to the file that the result is of, then retry; or accept it.',
+      timestamp_invalid: 'Set created_at in legacy to a time in the years 1 to 9999, then retry.',
+      refused_by_target:
+        'Look at the detail: it names the error code and the constraint with which the cube database refused the row. Change the row in legacy or the constraint, then retry.',
+    },
+    warning: 'mime_type_contradicts',
+    rejectLimitPercent: 2,
+    defaults: {},
+    contents: [{ table: 'files', column: 'sha256' }],
+  },
 } as const satisfies Readonly<Record<string, KindEntry>>;
 
 export type MigrationKind = keyof typeof catalog;

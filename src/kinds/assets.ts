@@ -12,6 +12,8 @@ import type { LegacyFolder } from '../storage/inside-folder.js';
 export interface Assets {
   /** Legacy's folder of AI models. */
   modelFolder(): LegacyFolder;
+  /** Legacy's folder of paperwork files. */
+  storageFolder(): LegacyFolder;
   store(): BlobStore;
   /** What one model may take of the AI cube. */
   modelLimits(): ModelProcessLimits;
@@ -24,6 +26,7 @@ export interface Assets {
 
 export interface AssetSettings {
   readonly LEGACY_MODEL_DIR: string;
+  readonly LEGACY_STORAGE_DIR: string;
   readonly CUBE_STORAGE_URL: string;
   readonly LEGACY_AI_URL: string;
   readonly AI_CUBE_PROCESS_MIB: number;
@@ -31,12 +34,18 @@ export interface AssetSettings {
 
 /** Of a program whose steps reach the databases alone. */
 export const noAssets: Assets = createAssets(
-  { LEGACY_MODEL_DIR: '', CUBE_STORAGE_URL: '', LEGACY_AI_URL: '', AI_CUBE_PROCESS_MIB: 0 },
+  {
+    LEGACY_MODEL_DIR: '',
+    LEGACY_STORAGE_DIR: '',
+    CUBE_STORAGE_URL: '',
+    LEGACY_AI_URL: '',
+    AI_CUBE_PROCESS_MIB: 0,
+  },
   { token: () => '', aiCubeUrl: async () => '' },
 );
 
 export function createAssets(settings: AssetSettings, services: Pick<Assets, 'token' | 'aiCubeUrl'>): Assets {
-  const named = (variable: 'LEGACY_MODEL_DIR' | 'CUBE_STORAGE_URL' | 'LEGACY_AI_URL') => {
+  const named = (variable: 'LEGACY_MODEL_DIR' | 'LEGACY_STORAGE_DIR' | 'CUBE_STORAGE_URL' | 'LEGACY_AI_URL') => {
     if (settings[variable] === '')
       throw new Failure('configuration_invalid', `${variable} is not set, which steps of this kind need.`, {
         hint: `Set ${variable} for the bulk workers and start them again, then resume the run.`,
@@ -46,6 +55,7 @@ export function createAssets(settings: AssetSettings, services: Pick<Assets, 'to
   return {
     modelFolder: () => ({ path: named('LEGACY_MODEL_DIR'), variable: 'LEGACY_MODEL_DIR' }),
     modelLimits: () => cubeProcessLimits(settings.AI_CUBE_PROCESS_MIB),
+    storageFolder: () => ({ path: named('LEGACY_STORAGE_DIR'), variable: 'LEGACY_STORAGE_DIR' }),
     store: () => createFolderStore(named('CUBE_STORAGE_URL')),
     legacyAiUrl: () => named('LEGACY_AI_URL'),
     ...services,

@@ -162,6 +162,14 @@ export class CopyRowWriter {
     this.end += 4 + length;
   }
 
+  /** A text, or NULL. */
+  text(text: string | null): void {
+    this.reserve(4 + (text?.length ?? 0) * 3);
+    const length = text === null ? nullLength : this.slab.write(text, this.end + 4, 'utf8');
+    this.slab.writeInt32BE(length, this.end);
+    this.end += 4 + Math.max(0, length);
+  }
+
   /** A field whose length and bytes are there already. */
   field(framed: Buffer): void {
     this.reserve(framed.length);

@@ -226,7 +226,7 @@ async function holdsNothing(root: Bytes): Promise<boolean> {
   }
 }
 
-function folderFailure({ path, variable }: LegacyFolder, error: unknown): unknown {
+export function folderFailure({ path, variable }: LegacyFolder, error: unknown): unknown {
   const code = codeOf(error);
   if (code === '') return error;
   return new Failure('legacy_files_unreachable', `The folder ${path} of ${variable} cannot be read (${code}).`, {

@@ -6,6 +6,7 @@ import { Engine, type ProgramName, programOf } from '../support/engine.js';
 import { expectRejectsAsForetold, expectTargetEqualsSource } from '../support/equality.js';
 import { expectLedgerAddsUp } from '../support/ledger-sums.js';
 import { modelCrashPoints } from '../support/model-crash-points.js';
+import { paperworkCrashPoints } from '../support/paperwork-crash-points.js';
 import { sweepCrashPoints } from '../support/sweep-crash-points.js';
 
 const records = 4000;
@@ -47,10 +48,11 @@ afterAll(async () => {
   }
 });
 
-test('every named point between two side effects is one at which a program is killed here, in the middle of a sweep, or a step of a model ends', () => {
+test('every named point between two side effects is one at which a program is killed here, in the middle of a sweep, among files, or a step of a model ends', () => {
   const killed: CrashPoint[] = [
     ...modelCrashPoints,
     ...sweepCrashPoints,
+    ...paperworkCrashPoints,
     ...ofCopy,
     ...ofVerifying,
     ...ofRepair,

@@ -55,7 +55,12 @@ test.each([
     } as typeof row);
     const opened = openDatabases(databases, 'test', 4);
     try {
-      const settings = { LEGACY_MODEL_DIR: folder, CUBE_STORAGE_URL: storeFolder, LEGACY_AI_URL: urls.legacy };
+      const settings = {
+        LEGACY_MODEL_DIR: folder,
+        LEGACY_STORAGE_DIR: '',
+        CUBE_STORAGE_URL: storeFolder,
+        LEGACY_AI_URL: urls.legacy,
+      };
       const assets = createAssets(
         { ...settings, AI_CUBE_PROCESS_MIB: 2048 },
         {

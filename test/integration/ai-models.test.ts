@@ -53,6 +53,7 @@ beforeEach(() => {
   folders = ModelFolders.create();
   const settings = {
     LEGACY_MODEL_DIR: folders.models,
+    LEGACY_STORAGE_DIR: '',
     CUBE_STORAGE_URL: folders.store,
     LEGACY_AI_URL: '',
     AI_CUBE_PROCESS_MIB: 512,

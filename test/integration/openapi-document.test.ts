@@ -98,6 +98,23 @@ test('a migration from its start to the acceptance of its rejects', async () => 
   await api.call('getReport', 200, first);
 });
 
+test('files without a row', async () => {
+  await api.call('listFilesWithoutRows', 404, first);
+  const id = 'paper';
+  await stack.databases.cube.query(
+    `insert into ledger.migrations (id, kind, mode, options, workflow_id, status, stage, started_by, finished_at)
+     values ($1, 'paperwork-files', 'copy', '{}', 'paperwork-files/' || $1, 'cancelled', 'done', 'test', now())`,
+    [id],
+  );
+  await stack.databases.cube.query(
+    `with verified as (insert into ledger.verifications (migration_id) values ($1) returning id)
+     insert into paperwork.files_without_rows (verification_id, path, size)
+     select id, convert_to('2020/' || n || '.pdf', 'UTF8'), n * 1000 from verified, generate_series(1, 3) as n`,
+    [id],
+  );
+  await api.call('listFilesWithoutRows', 200, { id, query: '?limit=2' });
+});
+
 test('versions of a model', async () => {
   await putModel();
   await api.call('listModels', 200);

@@ -77,7 +77,9 @@ test('each role has the rights on tables that its program needs, and no others',
     await Promise.all(programRoles.map(async ([name, url]) => [name, await rightsOf(url)])),
   );
   const moves = 'SELECT INSERT UPDATE DELETE';
-  const schemas = await Promise.all(['ledger', 'saju', 'ai', 'storage'].map((schema) => everyTable(schema, moves)));
+  const schemas = await Promise.all(
+    ['ledger', 'saju', 'ai', 'paperwork', 'storage'].map((schema) => everyTable(schema, moves)),
+  );
   const engine = Object.assign({}, ...schemas);
   expect(found).toEqual({
     'engine_reader at legacy': await everyTable('public', 'SELECT'),
@@ -92,6 +94,8 @@ test('each role has the rights on tables that its program needs, and no others',
       'storage.blobs': 'SELECT DELETE',
       'storage.checks': 'DELETE',
       'storage.referenced': 'SELECT',
+      'paperwork.files': 'SELECT',
+      'paperwork.files_without_rows': 'SELECT',
     },
     'control_worker at cube': engine,
     'bulk_worker at cube': engine,

@@ -79,7 +79,7 @@ describe('what may come next', () => {
     ['migrate st', ['start', 'status']],
     ['migrate cut', []],
     ['__', []],
-    ['migrate start ', ['saju-records', 'ai-models']],
+    ['migrate start ', ['saju-records', 'ai-models', 'paperwork-files']],
     ['migrate start saju-records --m', ['--mode']],
     ['migrate start saju-records --mode ', ['copy']],
     ['migrate start saju-records --mode=', ['--mode=copy']],

@@ -58,6 +58,7 @@ export class AiStack {
     const opened = openDatabases(databases, 'test', 10);
     const variables = {
       LEGACY_MODEL_DIR: folders.models,
+      LEGACY_STORAGE_DIR: '',
       CUBE_STORAGE_URL: folders.store,
       LEGACY_AI_URL: legacy.url,
       REDIS_URL: ownRedis.url,

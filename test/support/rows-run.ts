@@ -1,6 +1,7 @@
 import type { ReachCrashPoint } from '../../src/base/crash-points.js';
 import { defaultOptionsOf, type MigrationKind } from '../../src/domain/catalog.js';
 import { isMigrationId } from '../../src/domain/migration/migration.js';
+import { noAssets } from '../../src/kinds/assets.js';
 import { noItems } from '../../src/kinds/items-of-rows.js';
 import { concludeVerification } from '../../src/kinds/rows/compare/conclude.js';
 import { type VerifyOutcome, verifyTables } from '../../src/kinds/rows/compare/verify.js';
@@ -33,6 +34,14 @@ export interface CopyChoices {
 
 const worker = 'test/0';
 const reach = () => undefined;
+/** Of tables whose rows name no files. */
+const noContents = {
+  assets: noAssets,
+  owner: 'test',
+  partsOwner: 'test',
+  signal: new AbortController().signal,
+  reportProgress: () => undefined,
+};
 
 /** The row moves of one run, called as a bulk worker calls them, in the test's own process and without Temporal. */
 export class RowsRun {
@@ -91,6 +100,7 @@ export class RowsRun {
         },
         reach,
         itemsOfRows: noItems,
+        contentAccess: noContents,
       },
       {
         lane,
@@ -233,6 +243,7 @@ export class RowsRun {
       onRange: () => undefined,
       reach,
       itemsOfRows: noItems,
+      contentAccess: noContents,
     };
   }
 

@@ -16,6 +16,10 @@ export class SmallDisk {
     asRoot('mount', '-o', 'remount,size=64m', this.folder);
   }
 
+  setReadOnly(isReadOnly: boolean): void {
+    asRoot('mount', '-o', `remount,${isReadOnly ? 'ro' : 'rw'}`, this.folder);
+  }
+
   unmount(): void {
     asRoot('umount', this.folder);
   }

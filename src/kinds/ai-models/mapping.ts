@@ -97,7 +97,7 @@ function artifactOfTarget(): string {
          union all
          select value from jsonb_each_text(case when jsonb_typeof(version.files) = 'object' then version.files else '{}' end)) as named
         left join storage.blobs as stored on stored.sha256 = named.named
-        left join storage.checks as checked on checked.sha256 = named.named and checked.verification_id = ${newestVerification}
+        left join storage.checks as checked on checked.sha256 = named.named and checked.verification_id >= ${newestVerification}
        where version.model_id = models.id) as content
      where content.damage is not null), '${whole}')`;
 }

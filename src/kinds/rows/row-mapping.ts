@@ -1,6 +1,7 @@
 import type { MovedTable, TableRule } from '../../domain/migration/table-rule.js';
 import type { CopyRow } from '../../postgres/copy-binary.js';
 import type { RejectRef } from '../../postgres/ledger/withheld.js';
+import type { FetchedContent, RowContents } from '../contents/row-contents.js';
 
 /** What the copy and the verification need to know about the rows of one table; one implementation a table. */
 
@@ -61,9 +62,11 @@ export interface RowMapping extends MovedTable {
   /**
    * What converts the rows of one stream, given the fields of `source.columns` in that order. Never throws for any value
    * the columns' types allow. Each stream makes its own converter: the rows it returns lie one after the other in its memory, and
-   * stay valid. `movedAt` is the last field of every row, as COPY frames it.
+   * stay valid. `movedAt` is the last field of every row, as COPY frames it. Of a table with contents it is given the row's.
    */
-  converter(movedAt: Buffer): (row: CopyRow) => ConvertedRow;
+  converter(movedAt: Buffer): (row: CopyRow, content?: FetchedContent) => ConvertedRow;
+  /** Of a table whose rows name files: what brings their contents into the store before the rows commit. */
+  readonly contents?: RowContents;
   /** The source row as JSON text, for a reject that the target itself refused. */
   payload(row: CopyRow): string;
   /** Every field, for saying which one differs. */
@@ -74,3 +77,8 @@ export interface RowMapping extends MovedTable {
 
 /** The tables of a kind: the main one first, parents before their children. */
 export type RowTables = readonly [RowMapping, ...RowMapping[]];
+
+/** The mapping without what only the cube says of a row, which is no change of legacy's. */
+export function fieldsOfLegacy(mapping: RowMapping): RowMapping {
+  return { ...mapping, digestedFields: mapping.digestedFields.filter(({ ofCubeAlone }) => ofCubeAlone !== true) };
+}

@@ -1,12 +1,17 @@
+import type pg from 'pg';
+import { Failure } from '../../base/failures.js';
 import type { MigrationOptions } from '../../domain/migration/options.js';
 import { readSelection } from '../../domain/migration/reject-selection.js';
 import type { RunReference } from '../../domain/migration/run-reference.js';
-import { atSide } from '../../postgres/databases.js';
+import { atSide, type Databases } from '../../postgres/databases.js';
 import { meetsMovedRows } from '../../postgres/ledger/moved-rows.js';
-import { claimOperation, type OperationClaim } from '../../postgres/ledger/operations.js';
+import { claimOperation, confirmOperation, type OperationClaim } from '../../postgres/ledger/operations.js';
 import { rangesChangedSinceVerification } from '../../postgres/ledger/passed-ranges.js';
 import { releaseRanges } from '../../postgres/ledger/ranges.js';
 import { finalizeBatches } from '../../postgres/ledger/run-state.js';
+import { releaseLeftovers } from '../contents/fetch-contents.js';
+import { removeContents } from '../contents/remove-contents.js';
+import type { ContentAccess } from '../contents/row-contents.js';
 import type { CopyLane, Kind, StepContext } from '../kind.js';
 import { withClaimedWriter } from './claimed-writer.js';
 import { concludeVerification } from './compare/conclude.js';
@@ -42,13 +47,21 @@ export function createRowsKind(tables: RowTables): Kind {
     preflight: (run, { databases, signal, reportProgress }) =>
       preflightTables(databases, tables, run.migrationId, { signal, onRange: positions(reportProgress) }),
 
-    copy: async (assignment, { databases, worker, signal, reportProgress, reach, itemsOfRows }) => {
+    copy: async (assignment, { assets, databases, worker, signal, reportProgress, reach, itemsOfRows }) => {
       const { migrationId, kind, lane, sequence, options } = assignment;
       const done = { migrated: 0, rejected: 0 };
       const limits = {
         rowsPerSecond: options.rows_per_second === null ? null : options.rows_per_second / options.lanes,
         latencyLimitMillis: options.legacy_latency_limit_ms,
       };
+      const contentAccess = {
+        assets,
+        owner: `${kind}/${migrationId}/lane-${lane}`,
+        partsOwner: `${kind}/${migrationId}/parts`,
+        signal,
+        reportProgress: () => reportProgress(done),
+      };
+      await releaseContents(databases, contentAccess);
       const context: LaneContext = {
         databases,
         tables,
@@ -58,6 +71,7 @@ export function createRowsKind(tables: RowTables): Kind {
         signal,
         reach,
         itemsOfRows,
+        contentAccess,
         pace: createPace(databases.legacy, main.source, limits, signal, () => reportProgress(done)),
         onWait: () => reportProgress(done),
         onCommit: (committed) => {
@@ -96,7 +110,7 @@ export function createRowsKind(tables: RowTables): Kind {
     pass: (run, options, step) =>
       withClaimedWriter(step.databases, run, async (claim, writer) => {
         const { cube } = step.databases;
-        const finished = await passTables(repairContext(run, options, claim, step), writer);
+        const finished = await passTables(await repairContext(run, options, claim, step), writer);
         return {
           finished,
           changedRanges: await atSide('cube', () => rangesChangedSinceVerification(cube, run.migrationId)),
@@ -105,23 +119,32 @@ export function createRowsKind(tables: RowTables): Kind {
 
     repair: (run, options, step) =>
       withClaimedWriter(step.databases, run, async (claim, writer) => ({
-        finished: await repairTables(repairContext(run, options, claim, step), writer),
+        finished: await repairTables(await repairContext(run, options, claim, step), writer),
       })),
 
     retry: (run, options, selection, step) =>
       withClaimedWriter(step.databases, run, async (claim, writer) => {
         const selected = readSelection(selection, main.table);
-        return { finished: await retryRejects(repairContext(run, options, claim, step), writer, selected) };
+        return { finished: await retryRejects(await repairContext(run, options, claim, step), writer, selected) };
       }),
 
-    remove: async (run, { databases, reportProgress, reach, itemsOfRows }) => {
+    remove: async (run, { assets, databases, reportProgress, reach, itemsOfRows }) => {
       await atSide('cube', () => releaseRanges(databases.cube, run));
       const context = { databases, tables, onBatch: reportProgress, reach, itemsOfRows };
       await withClaimedWriter(
         databases,
         run,
         async (claim, writer) => {
-          await removeMovedRows({ ...context, claim }, writer);
+          const incomplete = await removeMovedRows({ ...context, claim }, writer).catch((error: unknown) => {
+            if (error instanceof Failure && error.type === 'undo_incomplete') return error;
+            throw error;
+          });
+          const confirm = (client: pg.ClientBase) => confirmOperation(client, claim);
+          for (const { contents } of tables) {
+            if (contents === undefined) continue;
+            await removeContents(contents.storedBy, { databases, assets, confirm, reach, onPage: reportProgress });
+          }
+          if (incomplete !== undefined) throw incomplete;
         },
         'undo',
       );
@@ -147,15 +170,36 @@ export function createRowsKind(tables: RowTables): Kind {
     },
   };
 
-  function repairContext(
-    { migrationId }: RunReference,
+  async function repairContext(
+    { migrationId, kind }: RunReference,
     options: MigrationOptions,
     claim: OperationClaim,
-    { databases, worker, signal, reportProgress, reach, itemsOfRows }: StepContext,
-  ): RepairContext {
+    { assets, databases, worker, signal, reportProgress, reach, itemsOfRows }: StepContext,
+  ): Promise<RepairContext> {
     const settings = copySettings(options);
     const onRange = positions(reportProgress);
-    return { databases, tables, settings, migrationId, worker, claim, signal, onRange, reach, itemsOfRows };
+    const owner = `${kind}/${migrationId}/operation`;
+    const partsOwner = `${kind}/${migrationId}/parts`;
+    const contentAccess = { assets, owner, partsOwner, signal, reportProgress: () => reportProgress({ owner }) };
+    await releaseContents(databases, contentAccess);
+    return {
+      databases,
+      tables,
+      settings,
+      migrationId,
+      worker,
+      claim,
+      signal,
+      onRange,
+      reach,
+      itemsOfRows,
+      contentAccess,
+    };
+  }
+
+  /** What an earlier attempt of the same work has left in the store. */
+  async function releaseContents({ cube }: Databases, access: ContentAccess): Promise<void> {
+    for (const { contents } of tables) if (contents !== undefined) await releaseLeftovers(cube, contents, access);
   }
 }
 

@@ -53,3 +53,20 @@ export async function selectedRejectIds(
   );
   return found.rows.map((row) => BigInt(row.source_id));
 }
+
+/** Ids of a table's open rejects that the target refused since a unique value was another row's (SQLSTATE 23505), behind an id, ascending. */
+export async function refusedAsRepeated(
+  cube: pg.Pool,
+  migrationId: string,
+  table: string,
+  after: bigint,
+): Promise<bigint[]> {
+  const found = await cube.query<{ source_id: string }>(
+    `select source_id from ledger.rejects
+      where migration_id = $1 and table_name = $2 and source_id > $3 and resolution = 'open'
+        and reason = 'refused_by_target' and detail like 'SQLSTATE 23505%'
+      order by source_id limit 500`,
+    [migrationId, table, after.toString()],
+  );
+  return found.rows.map((row) => BigInt(row.source_id));
+}

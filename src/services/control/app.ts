@@ -21,6 +21,7 @@ import type { ControlDependencies, ControlSettings } from './dependencies.js';
 import { registerHealthRoutes } from './health.js';
 import { registerEventRoutes } from './migrations/events.js';
 import { createMigrationFeed } from './migrations/feed.js';
+import { registerFilesWithoutRows } from './migrations/files-without-rows.js';
 import { collectMigrationMetrics } from './migrations/migration-metrics.js';
 import { registerMigrationRoutes } from './migrations/migrations.js';
 import { registerRejectRoutes } from './migrations/rejects.js';
@@ -77,6 +78,7 @@ export async function buildControlApp(settings: ControlSettings): Promise<Fastif
     registerHealthRoutes(routes, deps);
     registerMigrationRoutes(routes, deps);
     registerRejectRoutes(routes, deps);
+    registerFilesWithoutRows(routes, deps);
     registerEventRoutes(routes, deps);
     registerReportRoutes(routes, deps);
     registerAuditRoutes(routes, deps);

@@ -77,6 +77,12 @@ const sweepsStore = (role: string) => [
   ]),
 ];
 
+/** What a verification of paperwork files has listed. */
+const readsListings = (role: string) => [
+  `grant usage on schema paperwork to ${role}`,
+  `grant select on paperwork.files_without_rows to ${role}`,
+];
+
 /** What a cube does with its own tables that it serves from. */
 function readsTables(schema: string): (role: string) => readonly string[] {
   return (role) => [
@@ -139,6 +145,7 @@ export const databaseRoles = {
           ...auditReader(role),
           ...activatesModels(role),
           ...sweepsStore(role),
+          ...readsListings(role),
         ],
       },
       {

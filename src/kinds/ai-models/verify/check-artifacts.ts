@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { readMetrics } from '../../../domain/models/metrics.js';
 import type { ModelProcess } from '../../../models/model-process.js';
 import { atSide } from '../../../postgres/databases.js';
-import { BlobDamaged, BlobMissing, checkBlob, type Sha256 } from '../../../storage/blob-store.js';
+import { BlobDamaged, BlobMissing, type Sha256 } from '../../../storage/blob-store.js';
 import { checkOut } from '../../../storage/check-out.js';
-import { referencesOf } from '../../../storage/content-references.js';
 import { withWorkingFolder } from '../../../storage/working-folder.js';
+import { checkContents } from '../../contents/check-contents.js';
 import type { StepContext } from '../../kind.js';
 import { readNamedRows } from '../artifact/test-rows.js';
 import { smokePrediction, withModelProcess } from '../smoke-prediction.js';
@@ -23,47 +23,8 @@ const atOnce = 100;
 export async function checkArtifacts(verificationId: string, step: StepContext): Promise<boolean> {
   const end = performance.now() + roundMillis;
   const isOver = () => step.signal.aborted || performance.now() >= end;
-  return (await checkContents(verificationId, step, isOver)) && (await predictAll(verificationId, step, isOver));
-}
-
-async function checkContents(verificationId: string, step: StepContext, isOver: () => boolean): Promise<boolean> {
-  const { cube } = step.databases;
-  const store = step.assets.store();
-  for (;;) {
-    const page = await atSide('cube', () =>
-      cube.query<{ sha256: Sha256 }>(
-        `select distinct named.sha256 from (${referencesOf('ai-models')}) as named
-          where not exists (select from storage.checks where checks.sha256 = named.sha256 and verification_id = $1)
-          order by 1 limit $2`,
-        [verificationId, atOnce],
-      ),
-    );
-    if (page.rows.length === 0) return true;
-    for (const { sha256 } of page.rows) {
-      if (isOver()) return false;
-      const damage = await checkBlob(store, sha256, () => {
-        step.signal.throwIfAborted();
-        step.reportProgress({ content: sha256 });
-      });
-      await recordCheck(step, verificationId, sha256, damage);
-    }
-  }
-}
-
-/** A verification that has ended meanwhile has its verdict: what a late attempt found is not put on record. */
-async function recordCheck(
-  { databases }: StepContext,
-  verificationId: string,
-  sha256: Sha256,
-  damage: string | null,
-): Promise<void> {
-  await atSide('cube', () =>
-    databases.cube.query(
-      `insert into storage.checks (sha256, verification_id, damage)
-       select $2, id, $3 from ledger.verifications where id = $1 and status = 'running'
-       on conflict (sha256) do update set verification_id = excluded.verification_id, damage = excluded.damage, checked_at = now()`,
-      [verificationId, sha256, damage],
-    ),
+  return (
+    (await checkContents('ai-models', verificationId, step, isOver)) && (await predictAll(verificationId, step, isOver))
   );
 }
 

@@ -19,6 +19,7 @@ import type { CopyContext } from '../copy/copy-range.js';
 import { LeftOutParents } from '../left-out-parents.js';
 import { expectGone } from '../remaining-rows.js';
 import { recopyRows } from '../repair/recopy-rows.js';
+import { fieldsOfLegacy } from '../row-mapping.js';
 
 /** Past this share of differing rows a range is quicker copied whole than row by row. */
 const maxRecopiedShare = 0.2;
@@ -35,11 +36,13 @@ export async function adoptRange(context: CopyContext, range: ClaimedRange, writ
   const owned = await atSide('cube', () => movedIds(databases.cube, mapping, rest.after, rest.upto));
   if (owned === '{}') return false;
   const rejected = await formerLeftOut(context, rest);
-  const comparison = await compareRange(databases, mapping, rest, rejected);
+  // Of the contents of files the verification says whether they are whole: none has read them in this run.
+  const compared = mapping.contents === undefined ? mapping : fieldsOfLegacy(mapping);
+  const comparison = await compareRange(databases, compared, rest, rejected);
   const max = comparison.sourceRows * maxRecopiedShare;
   // Where the counts alone show too many differences, no row is compared.
   const apart = Math.abs(comparison.targetRows - comparison.sourceRows);
-  const differences = comparison.equal || apart > max ? [] : await differingRows(databases, mapping, rest, rejected);
+  const differences = comparison.equal || apart > max ? [] : await differingRows(databases, compared, rest, rejected);
   if (apart > max || differences.length > max) {
     await removeOwned(context, range, writer, rest, owned);
     return false;

@@ -8,6 +8,7 @@ import { checkLedgerVersion } from '../../../postgres/ledger/schema.js';
 import { adoptRange } from '../adopt/adopt-range.js';
 import { nearerRangeEnds, rangeEnds } from '../range-ends.js';
 import type { RowMapping, RowTables } from '../row-mapping.js';
+import { copyPages } from './copy-pages.js';
 import { type CopyContext, copyRange } from './copy-range.js';
 
 export interface LaneSettings {
@@ -70,7 +71,8 @@ export async function runCopyLane(context: LaneContext, settings: LaneSettings):
       // A worker frozen between two statements of a transaction must not hold its locks for ever.
       await atSide('cube', () => writer.query("set idle_in_transaction_session_timeout = '30s'"));
       if (settings.adopts && (await adoptRange(copy, range, writer))) continue;
-      await copyRange(copy, range, writer);
+      const { contents } = copy.mapping;
+      await (contents === undefined ? copyRange(copy, range, writer) : copyPages(copy, contents, range, writer));
     } finally {
       await dropConnection(writer);
     }

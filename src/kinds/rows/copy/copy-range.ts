@@ -5,6 +5,7 @@ import { type BatchOrigin, logBatches } from '../../../postgres/ledger/batches.j
 import { advanceRange, type ClaimedRange } from '../../../postgres/ledger/ranges.js';
 import { recordRejects } from '../../../postgres/ledger/rejects.js';
 import { recordWithheld, releaseWithheldBetween } from '../../../postgres/ledger/withheld.js';
+import type { ContentAccess } from '../../contents/row-contents.js';
 import type { ItemsOfRows } from '../../items-of-rows.js';
 import { LeftOutParents } from '../left-out-parents.js';
 import type { ConvertedRow, RowMapping, WithheldRow } from '../row-mapping.js';
@@ -42,6 +43,8 @@ export interface CopyContext {
   readonly onCommit: (committed: Committed) => void;
   readonly reach: ReachCrashPoint;
   readonly itemsOfRows: ItemsOfRows;
+  /** Of the contents of a table whose rows name files. */
+  readonly contentAccess: ContentAccess;
 }
 
 /**
@@ -198,30 +201,8 @@ class Chunk {
     this.settled(lastRow.id, log);
   }
 
-  private async recordInLedger(client: pg.ClientBase, position: bigint, log: BatchLog = this.log): Promise<void> {
-    const { migrationId, worker, mapping } = this.context;
-    const origin: BatchOrigin = 'copied';
-    await advanceRange(client, this.range, position);
-    await logBatches(
-      client,
-      {
-        migrationId,
-        kind: mapping.kind,
-        table: mapping.table,
-        worker,
-        token: this.range.token,
-        rangeId: this.range.id,
-        origin,
-      },
-      log.batches,
-    );
-    await recordRejects(client, migrationId, mapping.table, log.rejects);
-    if (mapping.parent !== undefined) {
-      // A repair ahead of the copy may have withheld what is moved now.
-      await releaseWithheldBetween(client, migrationId, mapping.table, this.progress.position, position);
-      await recordWithheld(client, migrationId, mapping.table, log.withheld);
-    }
-    this.context.reach('before-chunk-commit');
+  private recordInLedger(client: pg.ClientBase, position: bigint, log: BatchLog = this.log): Promise<void> {
+    return recordChunk(client, this.context, this.range, this.progress.position, position, log);
   }
 
   private settled(position: bigint, log: BatchLog = this.log): void {
@@ -230,6 +211,32 @@ class Chunk {
     this.progress.rowLimit = Math.min(this.context.settings.commitRows, this.progress.rowLimit * 2);
     this.context.onCommit({ position, ...log.totals });
   }
+}
+
+/** Within the transaction of the rows: what the ledger says of those in (from, position]. Throws `claim_lost`. */
+export async function recordChunk(
+  client: pg.ClientBase,
+  { migrationId, worker, mapping, reach }: CopyContext,
+  range: ClaimedRange,
+  from: bigint,
+  position: bigint,
+  log: BatchLog,
+): Promise<void> {
+  const { kind, table } = mapping;
+  const origin: BatchOrigin = 'copied';
+  await advanceRange(client, range, position);
+  await logBatches(
+    client,
+    { migrationId, kind, table, worker, token: range.token, rangeId: range.id, origin },
+    log.batches,
+  );
+  await recordRejects(client, migrationId, table, log.rejects);
+  if (mapping.parent !== undefined) {
+    // A repair ahead of the copy may have withheld what is moved now.
+    await releaseWithheldBetween(client, migrationId, table, from, position);
+    await recordWithheld(client, migrationId, table, log.withheld);
+  }
+  reach('before-chunk-commit');
 }
 
 /** How the ledger words a refusal: the SQLSTATE and the constraint, never the server's text, which may quote the row. */

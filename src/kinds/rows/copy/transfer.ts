@@ -26,18 +26,30 @@ export async function* readConverted(
   movedAt: Buffer,
   parents?: LeftOutParents,
 ): AsyncGenerator<readonly (ConvertedRow | WithheldRow)[]> {
-  const stream = legacy.query(new CopyOut(copyOutStatement(mapping, selection)));
-  const splitter = new CopyRowSplitter();
   const convert = mapping.converter(movedAt);
   const withhold = parents && withholder(mapping, parents);
-  let last: bigint | undefined;
+  for await (const source of readSource(legacy, mapping, selection)) {
+    const withheld = await withhold?.(source);
+    yield source.map((row, place) => withheld?.[place] ?? convert(row));
+  }
+}
+
+/** As `readConverted`, rows as they are. */
+export async function* readSource(
+  legacy: pg.Client,
+  mapping: RowMapping,
+  selection: SourceSelection,
+): AsyncGenerator<readonly CopyRow[]> {
+  const stream = legacy.query(new CopyOut(copyOutStatement(mapping, selection)));
+  const splitter = new CopyRowSplitter();
+  const idOf = integerReader(mapping, mapping.source.key);
+  let last: bigint | null | undefined;
   try {
     for await (const chunk of stream) {
-      const source = splitter.push(chunk);
-      const withheld = await withhold?.(source);
-      const rows = source.map((row, place) => withheld?.[place] ?? convert(row));
-      for (const { id } of rows) {
-        if (id === last) throw repeatedId(mapping, id);
+      const rows = splitter.push(chunk);
+      for (const row of rows) {
+        const id = idOf(row);
+        if (id !== null && id === last) throw repeatedId(mapping, id);
         last = id;
       }
       if (rows.length > 0) yield rows;
@@ -50,7 +62,7 @@ export async function* readConverted(
 }
 
 /** Says of source rows which are withheld, and for what; undefined where all are moved. */
-function withholder(
+export function withholder(
   mapping: RowMapping,
   parents: LeftOutParents,
 ): (rows: readonly CopyRow[]) => Promise<readonly (WithheldRow | undefined)[] | undefined> {

@@ -9,6 +9,7 @@ import {
   recordPassedRange,
   type SourceState,
 } from '../../../postgres/ledger/passed-ranges.js';
+import { refusedAsRepeated } from '../../../postgres/ledger/selected-rejects.js';
 import { type LeftOut, rowsLeftOut } from '../compare/left-out.js';
 import { compareRange, differingRows, sourceDigest } from '../compare/range-comparison.js';
 import { recheckRejects } from '../compare/reject-recheck.js';
@@ -18,7 +19,7 @@ import { type FollowContext, moveReleasedRows, withholdChildren } from '../repai
 import { recopyRows } from '../repair/recopy-rows.js';
 import type { RepairContext } from '../repair/repair.js';
 import { takeOut } from '../repair/take-out.js';
-import type { RowMapping } from '../row-mapping.js';
+import { fieldsOfLegacy } from '../row-mapping.js';
 
 interface PassContext extends FollowContext {
   /** Ids of a span whose rows are as they were, and what they name outside the databases is not. */
@@ -44,7 +45,8 @@ export async function passTables(context: RepairContext, writer: pg.Client): Pro
         token: context.claim.token,
         origin: 'passed',
         confirm: (client) => confirmOperation(client, context.claim),
-        changedOutside: async () => [],
+        changedOutside: async (span) =>
+          (await mapping.contents?.changedIn(span, { ...context.contentAccess, databases: context.databases })) ?? [],
       },
       writer,
     );
@@ -82,7 +84,24 @@ async function passTable(context: PassContext, writer: pg.Client): Promise<boole
       after = span.upto;
     }
   }
-  return true;
+  return retryConflicts(context, writer);
+}
+
+/**
+ * A row that took over a unique value of another one, as a path, was refused while that one still had it in the cube: by now it was passed
+ * over, too.
+ */
+async function retryConflicts(context: PassContext, writer: pg.Client): Promise<boolean> {
+  const { databases, mapping, migrationId, signal } = context;
+  for (let after = minKey; ; ) {
+    if (signal.aborted) return false;
+    const ids = await atSide('cube', () => refusedAsRepeated(databases.cube, migrationId, mapping.table, after));
+    const last = ids.at(-1);
+    if (last === undefined) return true;
+    await recopyRows(context, writer, ids);
+    context.onRange({ position: last, rows: ids.length });
+    after = last;
+  }
 }
 
 async function isAsItWas(
@@ -167,9 +186,4 @@ async function record(
     await recordPassedRange(writer, { migrationId, table: mapping.table }, span, source, changed);
     await writer.query('commit');
   });
-}
-
-/** What only the cube says of a row is no change of legacy's. */
-function fieldsOfLegacy(mapping: RowMapping): RowMapping {
-  return { ...mapping, digestedFields: mapping.digestedFields.filter(({ ofCubeAlone }) => ofCubeAlone !== true) };
 }

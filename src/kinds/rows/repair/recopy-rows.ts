@@ -8,9 +8,12 @@ import { type BatchOrigin, IdRuns, logBatches, logRemovedIds } from '../../../po
 import { forgetMovedIds, movedIds } from '../../../postgres/ledger/moved-rows.js';
 import { type RejectEntry, recordRejects, resolveRejects } from '../../../postgres/ledger/rejects.js';
 import { recordWithheld, releaseWithheld } from '../../../postgres/ledger/withheld.js';
+import { recordContents, releaseUnrecorded } from '../../contents/fetch-contents.js';
+import type { ContentAccess } from '../../contents/row-contents.js';
 import { type ConfirmClaim, expectUndone, type ItemsOfRows } from '../../items-of-rows.js';
 import { BatchLog } from '../copy/batch-log.js';
 import { type CopySettings, payloadOf, refusedByTarget } from '../copy/copy-range.js';
+import { type FetchedPage, fetchPage, readPage } from '../copy/page.js';
 import { RowDataError, readConverted, TargetTransaction, timeOfMove } from '../copy/transfer.js';
 import { LeftOutParents } from '../left-out-parents.js';
 import { expectGone } from '../remaining-rows.js';
@@ -31,6 +34,8 @@ export interface RecopyContext {
   readonly count?: (client: pg.ClientBase, rows: RecopiedRows) => Promise<void>;
   readonly reach: ReachCrashPoint;
   readonly itemsOfRows: ItemsOfRows;
+  /** Of the contents of a table whose rows name files. */
+  readonly contentAccess: ContentAccess;
 }
 
 /** What became of the rows of one transaction. */
@@ -65,8 +70,10 @@ export async function recopyRows(context: RecopyContext, writer: pg.Client, ids:
   const parents = await LeftOutParents.load(context.databases, context.migrationId, context.mapping);
   // Ascending: the least and the greatest of a part bound what is looked up for it.
   const ascending = [...ids].sort((a, b) => (a < b ? -1 : 1));
-  for (let start = 0; start < ascending.length; start += idsAtOnce) {
-    const part = await recopyHalving(context, writer, ascending.slice(start, start + idsAtOnce), parents);
+  for (let start = 0; start < ascending.length; ) {
+    const page = await readRows(context, ascending.slice(start, start + idsAtOnce), writer, parents);
+    start += page.ids.length;
+    const part = await recopyPage(context, writer, page);
     total.migrated += part.migrated;
     total.rejected += part.rejected;
     total.gone += part.gone;
@@ -76,24 +83,33 @@ export async function recopyRows(context: RecopyContext, writer: pg.Client, ids:
 
 const idsAtOnce = 500;
 
-/** One transaction, or, when the target refuses a row, two of half the size; a single refused row becomes a reject. */
-async function recopyHalving(
-  context: RecopyContext,
-  writer: pg.Client,
-  ids: readonly bigint[],
-  parents: LeftOutParents | undefined,
-): Promise<Recopied> {
-  if (ids.length === 0) return { migrated: 0, rejected: 0, gone: 0 };
-  const rows = await readRows(context, ids, await timeOfMove(writer), parents);
+/** Rows that are moved again in one transaction, or refused; `ids` are ascending, of those that the source no longer has too. */
+interface RecopiedPage extends FetchedPage {
+  readonly ids: readonly bigint[];
+}
+
+async function recopyPage(context: RecopyContext, writer: pg.Client, page: RecopiedPage): Promise<Recopied> {
+  const { contents } = context.mapping;
   try {
-    return await replaceRows(context, writer, ids, rows);
+    return await recopyHalving(context, writer, page);
+  } catch (error) {
+    if (contents !== undefined)
+      await releaseUnrecorded(context.databases.cube, contents, page.contents, context.contentAccess);
+    throw error;
+  }
+}
+
+/** One transaction, or, when the target refuses a row, two of half the size; a single refused row becomes a reject. */
+async function recopyHalving(context: RecopyContext, writer: pg.Client, page: RecopiedPage): Promise<Recopied> {
+  const { ids, rows } = page;
+  try {
+    return await replaceRows(context, writer, page);
   } catch (error) {
     if (!(error instanceof RowDataError)) throw error;
     if (ids.length > 1) {
       const middle = Math.floor(ids.length / 2);
-      const [front, back] = [ids.slice(0, middle), ids.slice(middle)];
-      const first = await recopyHalving(context, writer, front, parents);
-      const second = await recopyHalving(context, writer, back, parents);
+      const first = await recopyHalving(context, writer, partOf(page, ids.slice(0, middle)));
+      const second = await recopyHalving(context, writer, partOf(page, ids.slice(middle)));
       return {
         migrated: first.migrated + second.migrated,
         rejected: first.rejected + second.rejected,
@@ -105,20 +121,52 @@ async function recopyHalving(
         ? row
         : { kind: 'reject', id: row.id, payload: payloadOf(context.mapping, row), ...refusedByTarget(error) },
     );
-    return replaceRows(context, writer, ids, refused);
+    return replaceRows(context, writer, { ...page, rows: refused });
   }
 }
 
+function partOf(page: RecopiedPage, ids: readonly bigint[]): RecopiedPage {
+  const wanted = new Set(ids);
+  return { ...page, ids, rows: page.rows.filter(({ id }) => wanted.has(id)) };
+}
+
+/** Of a table with contents as many of the ids as a page holds, at least one. */
 async function readRows(
   context: RecopyContext,
   ids: readonly bigint[],
+  writer: pg.Client,
+  parents: LeftOutParents | undefined,
+): Promise<RecopiedPage> {
+  const { databases, mapping, migrationId, contentAccess, confirm, reach } = context;
+  const sessionName = `cubeshift recopy ${migrationId}`;
+  const movedAt = await timeOfMove(writer);
+  const { contents } = mapping;
+  if (contents === undefined)
+    return { ids, rows: await readAll(databases, mapping, ids, movedAt, parents, sessionName), contents: [] };
+  const { rows, isWhole } = await readPage(databases, mapping, { kind: 'ids', ids }, sessionName);
+  const page = await fetchPage(mapping, contents, rows, movedAt, parents, {
+    ...contentAccess,
+    databases,
+    confirm,
+    reach,
+    trustsKnown: context.origin === 'passed',
+  });
+  const last = page.rows.at(-1)?.id;
+  return { ...page, ids: isWhole || last === undefined ? ids : ids.filter((id) => id <= last) };
+}
+
+async function readAll(
+  databases: Databases,
+  mapping: RowMapping,
+  ids: readonly bigint[],
   movedAt: Buffer,
   parents: LeftOutParents | undefined,
+  sessionName: string,
 ): Promise<(ConvertedRow | WithheldRow)[]> {
-  const reader = await context.databases.connect('legacy', `cubeshift recopy ${context.migrationId}`);
+  const reader = await databases.connect('legacy', sessionName);
   try {
     const rows: (ConvertedRow | WithheldRow)[] = [];
-    const read = readConverted(reader, context.mapping, { kind: 'ids', ids }, movedAt, parents);
+    const read = readConverted(reader, mapping, { kind: 'ids', ids }, movedAt, parents);
     for await (const group of read) rows.push(...group);
     return rows;
   } finally {
@@ -129,8 +177,7 @@ async function readRows(
 async function replaceRows(
   context: RecopyContext,
   writer: pg.Client,
-  ids: readonly bigint[],
-  rows: readonly (ConvertedRow | WithheldRow)[],
+  { ids, rows, contents }: RecopiedPage,
 ): Promise<Recopied> {
   const { mapping, migrationId, worker, token, origin } = context;
   const log = new BatchLog((ids[0] ?? 0n) - 1n, context.settings);
@@ -153,6 +200,8 @@ async function replaceRows(
     await transaction.write(moved.map((row) => row.bytes));
     log.close();
     await transaction.commit(async (client) => {
+      if (mapping.contents !== undefined)
+        await recordContents(client, mapping.contents, contents, context.contentAccess);
       const batchContext = {
         migrationId,
         kind: mapping.kind,

@@ -13,7 +13,7 @@ export async function rejectRows(
   tables: RowTables,
   run: RunReference,
   rejected: readonly RejectedItem[],
-  { databases, worker, signal, reportProgress, reach, itemsOfRows }: StepContext,
+  { assets, databases, worker, signal, reportProgress, reach, itemsOfRows }: StepContext,
 ): Promise<void> {
   await withClaimedWriter(databases, run, async (claim, writer) => {
     for (const mapping of tables) {
@@ -29,6 +29,13 @@ export async function rejectRows(
         reach,
         signal,
         itemsOfRows,
+        contentAccess: {
+          assets,
+          owner: `${run.kind}/${run.migrationId}/operation`,
+          partsOwner: `${run.kind}/${run.migrationId}/parts`,
+          signal,
+          reportProgress: () => reportProgress({}),
+        },
         onRange: ({ position }) => reportProgress({ position: position.toString() }),
       };
       for (const one of rejected.filter(({ item }) => item.table === mapping.table)) {
