@@ -48,5 +48,5 @@ chmod a+rx deploy/postgres/*.sh
 ln "$new" .env
 echo '.env was written; only you can read it.' >&2
 if [ -z "${1-}" ]; then
-  echo 'Fill in LEGACY_DATABASE_URL, SAJU_CUBE_LEGACY_URL, LEGACY_SAJU_URL, AI_CUBE_LEGACY_URL, LEGACY_AI_URL and LEGACY_MODELS there.' >&2
+  echo 'Fill in LEGACY_DATABASE_URL, SAJU_CUBE_LEGACY_URL, LEGACY_SAJU_URL, AI_CUBE_LEGACY_URL, LEGACY_AI_URL, LEGACY_MODELS and LEGACY_FILES there.' >&2
 fi
