@@ -6,6 +6,9 @@ import { measureMoving, renderMoving } from './ai/moving.js';
 import { renderAi } from './ai/table.js';
 import type { Contender, Measured } from './contender.js';
 import { engine, stopEngines } from './engine.js';
+import { measureFiles, rcloneVersion } from './files/measure.js';
+import { runStore } from './files/store-run.js';
+import { renderFiles } from './files/table.js';
 import { serveHttpProxy } from './gateway/http-proxy.js';
 import { measureGateway } from './gateway/measure.js';
 import { describePeers } from './gateway/peers.js';
@@ -15,6 +18,7 @@ import { describeGround, describeMachine } from './machine.js';
 import {
   type BenchOptions,
   readAiOptions,
+  readFilesOptions,
   readGatewayOptions,
   readMovingOptions,
   readOptions,
@@ -33,7 +37,8 @@ import { renderTraffic } from './traffic/table.js';
  * `npm run bench [-- --rounds N --records N --sizes N,N --skip-pgloader --out FILE]`; the gateway and its peers by
  * `npm run bench -- gateway [--rounds N --seconds N]`; routing, tokens, charts and rollbacks by
  * `npm run bench -- traffic [--trials N]`; AI models by `npm run bench -- ai [--rounds N --seconds N]`; moving them by
- * `npm run bench -- moving [--models N --rounds N]`. A run without options replaces its part of bench/RESULTS.md.
+ * `npm run bench -- moving [--models N --rounds N]`; files by `npm run bench -- files [--rounds N]`. A run without options
+ * replaces its part of bench/RESULTS.md.
  */
 /** The row-by-row peer's pages by offset cost the more the farther they are: a million rows took it more than nine minutes. */
 const maxRowByRow = 100_000;
@@ -59,7 +64,12 @@ else if (part === 'gateway') {
   const options = readMovingOptions(args);
   const ground = describeMachine([]);
   publish('moving', renderMoving(await measureMoving(options, log), ground), args);
-} else await measureMigrations();
+} else if (part === 'files') {
+  const { rounds } = readFilesOptions(args);
+  const ground = describeMachine([rcloneVersion() ?? 'no rclone']);
+  publish('files', renderFiles(await measureFiles(rounds, log), ground), args);
+} else if (part === 'files-store') process.stdout.write(JSON.stringify(await runStore(args[0] ?? '', args[1] ?? '')));
+else await measureMigrations();
 
 /** Prints a part, and puts it in its place when the run was a full one. */
 function publish(name: Part, text: string, options: readonly string[]): void {

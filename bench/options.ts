@@ -67,6 +67,12 @@ export function readMovingOptions(args: readonly string[]): { models: number; ro
   return { models: countOf('--models', values.models), rounds: countOf('--rounds', values.rounds) };
 }
 
+/** The options of the part about files; no word at all means the full run. */
+export function readFilesOptions(args: readonly string[]): { rounds: number } {
+  const { values } = parseArgs({ args: [...args], options: { rounds: { type: 'string', default: '7' } } });
+  return { rounds: countOf('--rounds', values.rounds) };
+}
+
 /** The options of the part about traffic; no word at all means the full run. */
 export function readTrafficOptions(args: readonly string[]): { trials: number } {
   const { values } = parseArgs({ args: [...args], options: { trials: { type: 'string', default: '50' } } });

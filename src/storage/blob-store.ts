@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Failure } from '../base/failures.js';
+import type { ByteRange } from '../domain/byte-range.js';
 
 /** The SHA-256 of a content in hexadecimal digits: its address. */
 export type Sha256 = string;
@@ -99,10 +100,10 @@ export interface BlobStore {
   /** `keep` of each, made durable together. Each may be kept again after a failure in the middle. */
   keepMany(blobs: readonly StagedBlob[]): Promise<void>;
   /**
-   * The content, or its bytes from `start` to `end`, both included, as it lies there: `checkBlob` and `verified` compare it with its address.
-   * Throws `BlobMissing` and `BlobDamaged`.
+   * The content, or a range of it as far as it goes, as it lies there: `checkBlob` and `verified` compare it with its address. Throws `BlobMissing` and
+   * `BlobDamaged`. Its file is closed once it was read, or reading was given up.
    */
-  open(sha256: Sha256, range?: { readonly start: number; readonly end: number }): Promise<AsyncIterable<Buffer>>;
+  open(sha256: Sha256, range?: ByteRange): Promise<AsyncIterable<Buffer>>;
   /** Whether a content lies at the address, damaged or not. */
   has(sha256: Sha256): Promise<boolean>;
   /** Undefined where there is nothing. */

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, link, lstat, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../base/failures.js';
+import type { ByteRange } from '../domain/byte-range.js';
 import {
   BlobDamaged,
   type BlobInfo,
@@ -16,7 +17,7 @@ import {
   type WithdrawnBlobs,
 } from './blob-store.js';
 import { makeFolder, synchronizeAll, writeAll } from './folder/durable.js';
-import { codeOf, openRegular } from './folder/open-regular.js';
+import { codeOf, openRegular, type RegularFile } from './folder/open-regular.js';
 import { writeInParts } from './folder/parts-file.js';
 import { storageFailure } from './storage-failure.js';
 
@@ -170,13 +171,13 @@ export function createFolderStore(root: string, partBytes = 64 * 1024 * 1024): B
 
     open: (sha256, range) =>
       atStore(root, async () => {
-        const handle = await openRegular(fileOf(sha256)).catch(async (error: unknown) => {
+        const opened = await openRegular(fileOf(sha256)).catch(async (error: unknown) => {
           if (codeOf(error) !== 'ENOENT') throw error;
           await assertInUse(root, staging);
           throw new BlobMissing(sha256);
         });
-        if (handle === undefined) throw new BlobDamaged(sha256);
-        return chunksOf(handle, root, range);
+        if (opened === undefined) throw new BlobDamaged(sha256);
+        return chunksOf(root, opened, range);
       }),
 
     has: (sha256) =>
@@ -310,13 +311,13 @@ async function write(
 }
 
 async function* chunksOf(
-  handle: FileHandle,
   root: string,
-  { start, end } = { start: 0, end: Number.POSITIVE_INFINITY },
+  { handle, size }: RegularFile,
+  range: ByteRange = { start: 0, end: size - 1 },
 ): AsyncGenerator<Buffer> {
   try {
-    for (let position = start; position <= end; ) {
-      const wanted = Math.min(chunkBytes, end + 1 - position);
+    for (let position = range.start; position <= range.end; ) {
+      const wanted = Math.min(chunkBytes, range.end + 1 - position);
       const { bytesRead, buffer } = await atStore(root, () =>
         handle.read(Buffer.allocUnsafe(wanted), 0, wanted, position),
       );

@@ -1,5 +1,5 @@
 import { type BigIntStats, constants } from 'node:fs';
-import { access, type FileHandle, open, opendir, readlink, realpath } from 'node:fs/promises';
+import { access, type FileHandle, open, opendir, readlink, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../base/failures.js';
@@ -52,7 +52,7 @@ export async function readInside<T>(
       const file = await openFile(folder, handle);
       const before = file.stat;
       const value = await read(file);
-      const [after, again] = [await statText(handle), await statInside(folder, path)];
+      const [after, again] = [await statText(handle), await statOf(folder, path)];
       if (before === after && before === again) return { kind: 'read', value, stat: before };
       await discard(value);
     } catch (error) {
@@ -67,6 +67,16 @@ export async function readInside<T>(
     return { kind: 'unreadable', detail: fault.message };
   }
   return { kind: 'changing', detail: `the file changed while it was read, ${tries} times` };
+}
+
+/** What a path leads to now. Where it is what was open, it is inside as well. */
+async function statOf(folder: LegacyFolder, path: string): Promise<StatText | undefined> {
+  try {
+    return textOf(await stat(`${folder.path}/${path}`, { bigint: true }));
+  } catch {
+    // The next attempt says what is wrong.
+    return undefined;
+  }
 }
 
 /** Whether the path leads out of the folder, also to what is not there or may not be read: by its links alone, nothing is opened. */
@@ -254,16 +264,18 @@ async function openFile(folder: LegacyFolder, handle: FileHandle): Promise<OpenF
   return { size, stat: textOf(found), from, [Symbol.asyncIterator]: () => from(0) };
 }
 
-/** Ends behind the size at which the file was opened: one that grows without end is one that changes. */
+/** Ends at the size that the file had when it was opened: one that has grown since is one that has changed. */
 async function* chunksOf(
   folder: LegacyFolder,
   handle: FileHandle,
   start: number,
   size: number,
 ): AsyncGenerator<Buffer> {
-  for (let position = start; position <= size; ) {
+  // One that says it is empty is read all the same.
+  for (let position = start; position < size || position === 0; ) {
+    const wanted = size === 0 ? chunkBytes : Math.min(chunkBytes, size - position);
     const { bytesRead, buffer } = await handle
-      .read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, position)
+      .read(Buffer.allocUnsafe(wanted), 0, wanted, position)
       .catch((error: unknown) => {
         throw codeOf(error) === 'EIO' ? new DiskFault() : folderFailure(folder, error);
       });

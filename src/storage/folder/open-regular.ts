@@ -1,8 +1,13 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 
+export interface RegularFile {
+  readonly handle: FileHandle;
+  readonly size: number;
+}
+
 /** Opens a regular file to read it: undefined for anything else that lies there, which nothing of the store's own is. */
-export async function openRegular(file: string): Promise<FileHandle | undefined> {
+export async function openRegular(file: string): Promise<RegularFile | undefined> {
   let handle: FileHandle;
   try {
     // A FIFO would hold an open without O_NONBLOCK for ever.
@@ -12,7 +17,8 @@ export async function openRegular(file: string): Promise<FileHandle | undefined>
     throw error;
   }
   try {
-    if ((await handle.stat()).isFile()) return handle;
+    const found = await handle.stat();
+    if (found.isFile()) return { handle, size: found.size };
   } catch (error) {
     await handle.close();
     throw error;

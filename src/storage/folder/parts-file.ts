@@ -59,8 +59,9 @@ async function copyParts(
 }
 
 async function copyFrom(former: string, to: FileHandle, parts: readonly Part[]): Promise<Received | undefined> {
-  const from = await openRegular(former);
-  if (from === undefined) return undefined;
+  const opened = await openRegular(former);
+  if (opened === undefined) return undefined;
+  const from = opened.handle;
   try {
     const hash = createHash('sha256');
     const buffer = Buffer.allocUnsafe(chunkBytes);

@@ -141,6 +141,21 @@ describe.each(Object.entries(implementations))('the %s store', (_, { create }) =
     expect(await here.store.owners()).toEqual([]);
   });
 
+  test('a range of a content, and one that goes beyond its end', async () => {
+    const text = 'a model '.repeat(100_000);
+    await put(text);
+    for (const [start, end] of [
+      [0, 0],
+      [5, 300_000],
+      [799_990, 900_000],
+      [800_000, 900_000],
+    ] as const) {
+      const found: Buffer[] = [];
+      for await (const part of await store.open(sumOf(text), { start, end })) found.push(part);
+      expect(Buffer.concat(found).toString()).toBe(text.slice(start, end + 1));
+    }
+  });
+
   test('what another attempt has discarded is not kept, unless its content is there', async () => {
     const blobs = await store.stageMany('a', (stage) => Promise.all([stage(chunks('one')), stage(chunks('two'))]));
     await store.discardOf('a');

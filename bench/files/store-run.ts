@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import {
+  type BlobInfo,
+  checkBlob,
+  type Part,
+  type PartRecords,
+  type StagedBlob,
+} from '../../src/storage/blob-store.js';
+import { createFolderStore } from '../../src/storage/folder-store.js';
+import { type LegacyFolder, type OpenFile, readInside } from '../../src/storage/inside-folder.js';
+
+/** What a run of the store took: its process says so in one line of JSON. */
+export interface StoreRun {
+  readonly seconds: number;
+  readonly peakMegabytes: number;
+  readonly sums: readonly string[];
+}
+
+/** As a migration does it. */
+const pageRows = 256;
+const filesAtOnce = 16;
+const checkedAtOnce = 8;
+const maxWholeBytes = 128 * 1024 * 1024;
+
+/** Stores every file of a folder as a migration does, then opens the store anew and hashes each content. */
+export async function runStore(source: string, target: string): Promise<StoreRun> {
+  const folder: LegacyFolder = { path: source, variable: 'LEGACY_STORAGE_DIR' };
+  const paths = readdirSync(source, { recursive: true, withFileTypes: true }).flatMap((entry) =>
+    entry.isFile() ? [relative(source, `${entry.parentPath}/${entry.name}`)] : [],
+  );
+  const began = performance.now();
+  const stored: BlobInfo[] = [];
+  const store = createFolderStore(target);
+  for (let from = 0; from < paths.length; from += pageRows) {
+    const blobs = await store.stageMany('bench', (stage) =>
+      inParallel(paths.slice(from, from + pageRows), filesAtOnce, async (path): Promise<StagedBlob> => {
+        const receive = (file: OpenFile) =>
+          file.size <= maxWholeBytes
+            ? stage(file)
+            : store.stageInParts(file, { owner: 'bench', name: path, records: recordsHere() });
+        const read = await readInside(folder, path, receive, (blob) => blob.discard());
+        if (read.kind !== 'read') throw new Error(`${path}: ${read.detail}`);
+        return read.value;
+      }),
+    );
+    await store.keepMany(blobs);
+    stored.push(...blobs);
+  }
+  const anew = createFolderStore(target);
+  await inParallel(stored, checkedAtOnce, async ({ sha256 }) => {
+    if ((await checkBlob(anew, sha256)) !== null) throw new Error(`${sha256} is not whole in the store`);
+  });
+  const seconds = (performance.now() - began) / 1000;
+  const peak = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  return { seconds, peakMegabytes: (Number(peak) * 1024) / 1e6, sums: stored.map(({ sha256 }) => sha256).sort() };
+}
+
+async function inParallel<T, R>(items: readonly T[], atOnce: number, work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const lane = async () => {
+    for (let index = next++; index < items.length; index = next++) results[index] = await work(items[index] as T);
+  };
+  await Promise.all(Array.from({ length: atOnce }, lane));
+  return results;
+}
+
+function recordsHere(): PartRecords {
+  let parts: (Part & { readonly source: string })[] = [];
+  return {
+    list: async () => parts,
+    add: async (index, part, source) => {
+      parts[index] = { ...part, source };
+    },
+    forget: async () => {
+      parts = [];
+    },
+  };
+}
