@@ -25,6 +25,8 @@ stand_in() {
     LEGACY_SAJU_URL) echo http://legacy-saju:8011 ;;
     AI_CUBE_LEGACY_URL) echo 'postgres://ai_cube:${LEGACY_AI_CUBE_PASSWORD}@legacy-postgres:5432/heal7' ;;
     LEGACY_AI_URL) echo http://legacy-ai:8012 ;;
+    PAPERWORK_CUBE_LEGACY_URL) echo 'postgres://paperwork_cube:${LEGACY_PAPERWORK_CUBE_PASSWORD}@legacy-postgres:5432/heal7' ;;
+    LEGACY_PAPERWORK_URL) echo http://legacy-paperwork:8013 ;;
   esac
 }
 
@@ -48,5 +50,5 @@ chmod a+rx deploy/postgres/*.sh
 ln "$new" .env
 echo '.env was written; only you can read it.' >&2
 if [ -z "${1-}" ]; then
-  echo 'Fill in LEGACY_DATABASE_URL, SAJU_CUBE_LEGACY_URL, LEGACY_SAJU_URL, AI_CUBE_LEGACY_URL, LEGACY_AI_URL, LEGACY_MODELS and LEGACY_FILES there.' >&2
+  echo 'Fill in LEGACY_DATABASE_URL, SAJU_CUBE_LEGACY_URL, LEGACY_SAJU_URL, AI_CUBE_LEGACY_URL, LEGACY_AI_URL, LEGACY_MODELS, PAPERWORK_CUBE_LEGACY_URL, LEGACY_PAPERWORK_URL and LEGACY_FILES there.' >&2
 fi

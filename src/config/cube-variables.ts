@@ -14,23 +14,26 @@ import { type Reader, type Variable, variable } from './variable.js';
 /** The variables of every cube that has a legacy twin, by the catalogue: a cube that is added there has them all. */
 
 const monolithCallers = ['control-worker', 'api-gateway-cube'] as const;
-/** What calls the AI service apart from these: the AI cube passes on what it does not serve, and a comparison calls both. */
-const aiCallers = ['ai-cube', 'bulk-worker'] as const satisfies readonly Reader[];
+/** What calls one service apart from these: its cube passes on what it does not serve, and a comparison of models calls both. */
+const furtherCallers = {
+  LEGACY_AI_URL: ['ai-cube', 'bulk-worker'],
+  LEGACY_PAPERWORK_URL: ['paperwork-cube'],
+} as const satisfies Partial<Record<LegacyUrl, readonly Reader[]>>;
+type LegacyUrl = ReturnType<typeof legacyUrlVariable<TrafficName>>;
+type FurtherCallers<Name> = Name extends keyof typeof furtherCallers ? (typeof furtherCallers)[Name] : readonly [];
 const commandLine = ['command-line'] as const;
 
 /** One of the monolith's services is called by what has its URL. */
 export const legacyUrlVariables = Object.fromEntries(
   trafficNames.map((name) => [legacyUrlVariable(name), legacyServiceVariable(name)]),
 ) as unknown as {
-  readonly [Name in ReturnType<typeof legacyUrlVariable<TrafficName>>]: Variable<
-    string,
-    readonly [...typeof monolithCallers, ...(Name extends 'LEGACY_AI_URL' ? typeof aiCallers : readonly [])]
-  >;
+  readonly [Name in LegacyUrl]: Variable<string, readonly [...typeof monolithCallers, ...FurtherCallers<Name>]>;
 };
 
 function legacyServiceVariable(name: TrafficName) {
   const hasStandIn = servedCubes.some(({ trafficName }) => trafficName === name);
-  const callers: readonly Reader[] = name === 'ai' ? [...monolithCallers, ...aiCallers] : monolithCallers;
+  const further: Partial<Record<LegacyUrl, readonly Reader[]>> = furtherCallers;
+  const callers = [...monolithCallers, ...(further[legacyUrlVariable(name)] ?? [])];
   return variable(`URL of the monolith's ${name} service`, parseOrigin, callers, {
     fallback: '',
     sources: hasStandIn ? ['caller', 'stack'] : ['caller'],

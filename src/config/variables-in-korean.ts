@@ -30,6 +30,7 @@ export const koreanTexts: Readonly<Record<VariableName, string>> = {
     '모놀리스의 AI 모델 파일이 있는 디렉터리. 엔진은 읽기만 함. 비워 두면 `up`이 대역의 모델이 든 디렉터리로 설정',
   LEGACY_STORAGE_DIR:
     '모놀리스의 파일이 있는 디렉터리. 엔진은 읽기만 하고, 전환 전까지 사용자가 올리는 파일은 여기에 저장. 비워 두면 `up`이 대역의 파일이 든 디렉터리로 설정',
+  PAPERWORK_FILE_MIB: '사용자가 올릴 수 있는 가장 큰 파일의 크기(MiB)',
   CUBE_STORAGE_URL:
     'AI 모델과 문서 파일 같은 콘텐츠를 SHA-256 값을 이름으로 저장하는 디렉터리. 모든 프로그램이 같은 곳을 사용. 비워 두면 `up`이 `CUBESHIFT_HOME` 안의 디렉터리로 설정',
   AI_CUBE_MODELS_MIB:

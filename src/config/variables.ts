@@ -134,13 +134,19 @@ const variables = {
   LEGACY_STORAGE_DIR: variable(
     "folder of the monolith's files, which the engine only reads; users' uploads go there until a cutover",
     parsePath,
-    ['bulk-worker'],
+    ['bulk-worker', 'paperwork-cube', 'legacy-paperwork'],
     { fallback: '', sources: stack, note: 'left out, `up` sets one with the files of the stand-in' },
+  ),
+  PAPERWORK_FILE_MIB: variable(
+    'size, in MiB, of the largest file that users may upload',
+    parseMebibytes,
+    ['api-gateway-cube', 'paperwork-cube', 'legacy-paperwork'],
+    { fallback: 4096, sources: caller },
   ),
   CUBE_STORAGE_URL: variable(
     'folder in which contents such as AI models and paperwork files are stored, each under its SHA-256',
     parseStorage,
-    ['bulk-worker', 'control-api', 'ai-cube'],
+    ['bulk-worker', 'control-api', 'ai-cube', 'paperwork-cube'],
     { fallback: '', sources: stack, note: 'one for all programs; left out, `up` sets one in `CUBESHIFT_HOME`' },
   ),
   AI_CUBE_MODELS_MIB: variable(

@@ -1,7 +1,7 @@
 import { commonOptions, type MigrationOptions } from './migration/options.js';
 import type { SajuRejectReason } from './saju/convert-record.js';
 import { sajuSmokeCall } from './saju/smoke-call.js';
-import type { SmokeCall } from './smoke-call.js';
+import { type SmokeCall, writeCheckCall } from './smoke-call.js';
 
 /**
  * What there is to move, and the cubes that serve it: the one list from which the plans, the control API, the command line,
@@ -58,7 +58,17 @@ export const cubes = {
     legacyPort: 8012,
     readsCubeTables: true,
   },
-  'paperwork-cube': { type: 'support_service', port: 8003, prefix: '/api/paperwork/', trafficName: 'paperwork' },
+  'paperwork-cube': {
+    type: 'support_service',
+    port: 8003,
+    prefix: '/api/paperwork/',
+    trafficName: 'paperwork',
+    service: 'paperwork',
+    variables: 'PAPERWORK_CUBE',
+    legacyPort: 8013,
+    readsCubeTables: true,
+    smokeCalls: [writeCheckCall],
+  },
   'crawler-cube': { type: 'support_service', port: 8004, prefix: '/api/crawler/', trafficName: 'crawler' },
   'frontend-cube': { type: 'support_service', port: 3000, prefix: '/' },
 } as const satisfies Readonly<Record<string, CubeEntry>>;

@@ -1,3 +1,5 @@
+import { writeCheckPath, writeCheckPermission } from './traffic/write-check.js';
+
 /** A real call that shows that a new version of a cube works before it gets users. */
 export interface SmokeCall {
   readonly method: 'GET' | 'POST';
@@ -6,8 +8,17 @@ export interface SmokeCall {
   /** What a caller from elsewhere than the gateway must hold. */
   readonly permission: string | null;
   /** Fields that the answer must have, with their values. */
-  readonly expected: Readonly<Record<string, string>>;
+  readonly expected: Readonly<Record<string, string | boolean>>;
 }
+
+/** Tries what a user's write would do, and takes it back. */
+export const writeCheckCall: SmokeCall = {
+  method: 'POST',
+  path: writeCheckPath,
+  body: null,
+  permission: writeCheckPermission,
+  expected: { writable: true },
+};
 
 /** The first field of an answer that is not as expected; undefined when all are. */
 export function wrongField(call: SmokeCall, answer: unknown): string | undefined {

@@ -49,8 +49,10 @@ const programs = [
   'api-gateway-cube',
   'control',
   'legacy-ai',
+  'legacy-paperwork',
   'legacy-saju',
   'monitoring-cube',
+  `paperwork-cube-${packageVersion()}-1`,
   `saju-cube-${packageVersion()}-1`,
   'security-cube',
   'worker-bulk-1',
@@ -309,6 +311,7 @@ describe('one stack, then two', () => {
       'CUBE_DATABASE_URL',
       'SAJU_CUBE_LEGACY_URL',
       'AI_CUBE_LEGACY_URL',
+      'PAPERWORK_CUBE_LEGACY_URL',
     ]);
     for (const [name, url] of urls) {
       for (const user of [new URL(url).username, 'cubeshift', 'postgres'])
@@ -355,7 +358,12 @@ describe('one stack, then two', () => {
       'security-cube': ['AUDIT_DATABASE_URL: security_cube'],
       'legacy-saju': ['LEGACY_DATABASE_URL: heal7'],
       'legacy-ai': ['LEGACY_DATABASE_URL: heal7'],
+      'legacy-paperwork': ['LEGACY_DATABASE_URL: heal7'],
       [`ai-cube-${packageVersion()}-1`]: ['AI_CUBE_LEGACY_URL: ai_cube', 'CUBE_DATABASE_URL: ai_cube'],
+      [`paperwork-cube-${packageVersion()}-1`]: [
+        'CUBE_DATABASE_URL: paperwork_cube',
+        'PAPERWORK_CUBE_LEGACY_URL: paperwork_cube',
+      ],
       [`saju-cube-${packageVersion()}-1`]: ['CUBE_DATABASE_URL: saju_cube', 'SAJU_CUBE_LEGACY_URL: saju_cube'],
     });
   });

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { TrafficName } from '../../domain/cubes.js';
+import { uploadBodyBytes, uploadLimits } from '../../domain/paperwork/upload.js';
 import type { Ownership } from '../../domain/traffic/routing.js';
 import { limits } from '../../http/limits.js';
 import type { Buckets } from '../../traffic/bucket.js';
@@ -38,7 +39,7 @@ export interface GatewayLimits extends Readonly<Record<keyof typeof limits, numb
 
 export const gatewayLimits: GatewayLimits = {
   ...limits,
-  uploadBytes: 4098 * 1024 * 1024,
+  uploadBytes: uploadBodyBytes(uploadLimits),
   responseMillis: 30_000,
   idleMillis: 30_000,
   connectMillis: 1000,

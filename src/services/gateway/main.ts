@@ -9,6 +9,7 @@ import { packageVersion } from '../../base/package-root.js';
 import { configureOrExit, refuseToStart } from '../../config/configuration.js';
 import { legacyUrlsOf } from '../../config/legacy-urls.js';
 import { cubeDefinitions, trafficNames } from '../../domain/cubes.js';
+import { uploadBodyBytes, uploadLimitsOf } from '../../domain/paperwork/upload.js';
 import { ownedByLegacy } from '../../domain/traffic/routing.js';
 import { ownUrl } from '../../http/own-url.js';
 import { connectConfiguredRedis } from '../../redis/connection.js';
@@ -80,6 +81,7 @@ const gateway = createGateway({
   limits: {
     ...gatewayLimits,
     windowMillis: config.GATEWAY_WINDOW_SECONDS * 1000,
+    uploadBytes: uploadBodyBytes(uploadLimitsOf(config.PAPERWORK_FILE_MIB)),
     maxTunnels: config.GATEWAY_TUNNELS,
     maxTunnelsPerClient: config.GATEWAY_TUNNELS_PER_CLIENT,
   },

@@ -144,6 +144,8 @@ describe('by the rules of Compose', () => {
       'LEGACY_SAJU_URL',
       'AI_CUBE_LEGACY_URL',
       'LEGACY_AI_URL',
+      'PAPERWORK_CUBE_LEGACY_URL',
+      'LEGACY_PAPERWORK_URL',
       'ESCALATION_WEBHOOK_URL',
     ]);
     expect([...activeServices(file, [])].filter(([name]) => /legacy|stand-in/.test(name))).toEqual([]);
@@ -178,7 +180,7 @@ describe('secrets', () => {
     .map(([, value]) => value);
 
   test('each is new, and on no command line', () => {
-    expect(new Set(secrets).size).toBe(16);
+    expect(new Set(secrets).size).toBe(18);
     for (const secret of secrets) expect(secret).toMatch(/^[0-9a-f]{48}$/);
     const lines = JSON.stringify(
       services.map(([, { command, entrypoint, healthcheck }]) => [command, entrypoint, healthcheck]),
@@ -272,10 +274,12 @@ function isReadBy(name: string, variable: string): boolean {
     'monitoring-cube': ['cube', 'monitoring-cube'],
     'saju-cube': ['cube', 'saju-cube'],
     'ai-cube': ['cube', 'ai-cube'],
+    'paperwork-cube': ['cube', 'paperwork-cube'],
     'api-gateway-cube': ['api-gateway-cube'],
     'stand-in': ['legacy-saju'],
     'legacy-saju': ['legacy-saju'],
     'legacy-ai': ['legacy-ai'],
+    'legacy-paperwork': ['legacy-paperwork'],
   };
   const read: readonly string[] = variablesOf(...(readers[name] ?? []));
   return read.includes(variable) || (/^legacy-/.test(name) && variable === 'HOST');

@@ -35,8 +35,10 @@ test('needs are found in URLs, addresses and the registry', () => {
     'monitoring-cube',
     'saju-cube',
     'ai-cube',
+    'paperwork-cube',
     'legacy-saju',
     'legacy-ai',
+    'legacy-paperwork',
   ]);
 });
 
@@ -44,11 +46,30 @@ describe('a server is reached by', () => {
   test.each([
     [
       'legacy-postgres',
-      ['worker-control', 'worker-bulk', 'saju-cube', 'ai-cube', 'stand-in', 'legacy-saju', 'legacy-ai'],
+      [
+        'worker-control',
+        'worker-bulk',
+        'saju-cube',
+        'ai-cube',
+        'paperwork-cube',
+        'stand-in',
+        'legacy-saju',
+        'legacy-ai',
+        'legacy-paperwork',
+      ],
     ],
     [
       'cube-postgres',
-      ['cube-database', 'worker-control', 'worker-bulk', 'control', 'security-cube', 'saju-cube', 'ai-cube'],
+      [
+        'cube-database',
+        'worker-control',
+        'worker-bulk',
+        'control',
+        'security-cube',
+        'saju-cube',
+        'ai-cube',
+        'paperwork-cube',
+      ],
     ],
     [
       'redis',
@@ -60,6 +81,7 @@ describe('a server is reached by', () => {
         'monitoring-cube',
         'saju-cube',
         'ai-cube',
+        'paperwork-cube',
         'api-gateway-cube',
       ],
     ],

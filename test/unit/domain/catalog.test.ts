@@ -34,9 +34,10 @@ test('the kinds of the contract are known, whether this version moves them or no
   expect(contractKinds).toEqual(['saju-records', 'ai-models', 'paperwork-files', 'crawler-jobs']);
 });
 
-test('every cube is called for its health, and the saju cube for a chart', () => {
+test('every cube is called for its health, the saju cube for a chart, and the paperwork cube to try its writes', () => {
   expect(smokeCallsOf('security-cube').map(({ path }) => path)).toEqual(['/health']);
   expect(smokeCallsOf('saju-cube').map(({ path }) => path)).toEqual(['/health', '/calculate']);
+  expect(smokeCallsOf('paperwork-cube').map(({ path }) => path)).toEqual(['/health', '/_cube/write-check']);
 });
 
 describe.each(migrationKinds)('%s', (kind) => {

@@ -12,6 +12,7 @@ const env = {
   GATEWAY_URL: 'http://127.0.0.1:4',
   LEGACY_SAJU_URL: 'http://127.0.0.1:5',
   LEGACY_AI_URL: 'http://127.0.0.1:6',
+  LEGACY_PAPERWORK_URL: 'http://127.0.0.1:7',
   CUBE_JWT_SECRET: 'a secret of the stack, thirty-two bytes or more',
 };
 
@@ -29,6 +30,7 @@ describe('the programs of a stack', () => {
       'api-gateway-cube': 4,
       'legacy-saju': 5,
       'legacy-ai': 6,
+      'legacy-paperwork': 7,
     });
     const gateway = programs.find(({ name }) => name === 'api-gateway-cube');
     if (gateway === undefined) throw new Error('there is a gateway');
@@ -55,6 +57,7 @@ describe('the programs of a stack', () => {
       'monitoring-cube': [],
       'legacy-saju': [],
       'legacy-ai': [],
+      'legacy-paperwork': [],
     });
   });
 
