@@ -110,7 +110,7 @@ module.exports = {
       to: {
         path: '^(src|bench|demo|test)/',
         pathNot:
-          '^src/(domain/paperwork/|http/content/|storage/(inside-folder|inside-content|write-inside)\\.ts$|base/failures\\.ts$)',
+          '^src/(domain/paperwork/|documents/|http/content/|storage/(inside-folder|inside-content|write-inside)\\.ts$|base/failures\\.ts$)',
       },
     },
     ...staircase,
