@@ -5,6 +5,7 @@ import { plantedAt } from '../legacy/planted.js';
 import { packageVersion } from '../src/base/package-root.js';
 import { Commands } from './commands.js';
 import { findUsers } from './demo-users.js';
+import { describeFiles, fileSteps, showFiles, startFiles } from './files.js';
 import { describeModels, modelSteps, modelsMigrationId, showModels } from './models.js';
 import { describeReport, farewell } from './report.js';
 import { SteadyUsers, sajuVisits } from './steady-users.js';
@@ -23,7 +24,7 @@ const { records, sharedMachine } = optionsAsked();
 /** Users are counted once a second instead of once in ten: the demo's ramps take seconds. */
 const cubeshift = new Commands(folder, { GATEWAY_WINDOW_SECONDS: '1' }, sharedMachine);
 const requestsPerSecond = 200;
-const steps = new Steps(4 + modelSteps + switchingSteps, (text) => void process.stderr.write(`${text}\n`));
+const steps = new Steps(4 + modelSteps + fileSteps + switchingSteps, (text) => void process.stderr.write(`${text}\n`));
 
 process.stderr.write(
   `The demo has a stack of its own. To type commands on it, type \`export CUBESHIFT_HOME=${folder}\` first, then \`npx cubeshift …\`.\n`,
@@ -34,8 +35,12 @@ if (begun !== undefined && (begun.finished || begun.records !== records)) await 
 remember({ records, finished: false });
 
 await cubeshift.run('up', '--detach', '--records', String(records), ...(sharedMachine ? ['--shared-machine'] : []));
-steps.begin(`move ${records} saju records and the AI models to their cubes at the same time, and compare every field`);
+steps.begin(
+  `move ${records} saju records, the AI models and the paperwork files to their cubes at the same time, and compare everything`,
+);
 await cubeshift.run('migrate', 'start', 'ai-models', '--id', modelsMigrationId);
+const env = (await cubeshift.read('env', '--json')) as Readonly<Record<string, string>>;
+const clerks = await startFiles(cubeshift, env.GATEWAY_URL ?? '');
 await cubeshift.run('migrate', 'start', 'saju-records', '--id', migrationId, '--wait');
 steps.begin('accept the rows that were rejected, and complete the migration');
 if (!(await isCompleted())) {
@@ -44,14 +49,16 @@ if (!(await isCompleted())) {
   await cubeshift.run('migrate', 'complete', migrationId, '--wait');
 }
 steps.begin('read the signed report');
-const env = (await cubeshift.read('env', '--json')) as Readonly<Record<string, string>>;
 const report = await cubeshift.read('migrate', 'report', migrationId);
 process.stdout.write(`\n${describeReport(report, env)}\n`);
 const models = await showModels(cubeshift, env.GATEWAY_URL ?? '', steps);
+const files = await showFiles(cubeshift, clerks, steps);
 const switching = await switchUsers(env);
 steps.finish();
 const planted = await plantedAt(env.LEGACY_SAJU_URL ?? '');
-process.stdout.write(`\n${describeModels(models)}\n\n${describeSwitching(switching, planted)}\n\n${farewell}\n`);
+process.stdout.write(
+  `\n${describeModels(models)}\n\n${describeFiles(files)}\n\n${describeSwitching(switching, planted)}\n\n${farewell}\n`,
+);
 remember({ records, finished: true });
 
 async function switchUsers({ GATEWAY_URL = '', LEGACY_DATABASE_URL = '' }: Readonly<Record<string, string>>) {
