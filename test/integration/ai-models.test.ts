@@ -513,7 +513,8 @@ describe('without the comparison', () => {
           ...store,
           stage: async (content, owner) => {
             const staged = await store.stage(content, owner);
-            if (owner.endsWith(`/${idOf('sound')}`)) utimesSync(file, new Date(), new Date(++readings * 1000));
+            if (owner.startsWith(`ai-models/${idOf('sound')}/`))
+              utimesSync(file, new Date(), new Date(++readings * 1000));
             return staged;
           },
         };
