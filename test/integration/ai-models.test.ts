@@ -276,6 +276,27 @@ describe('without the comparison', () => {
     await takenBack(run);
   });
 
+  test('what a completed run handed over stays: a later run is refused, and one that works on it takes nothing back', async () => {
+    await fillModels(databases.legacy, [modelNamed('sound')]);
+    const first = await moved();
+    expect(await first.verify()).toBe(true);
+    await first.complete();
+    const version = async () =>
+      (await databases.cube.query('select id, state, imported_by, file_stats from ai.model_versions')).rows;
+    const handedOver = await version();
+    expect(handedOver).toMatchObject([{ state: 'active' }]);
+
+    const later = await start();
+    await expect(later.preflight()).rejects.toMatchObject({ type: 'target_occupied' });
+    // The plan ends there. Whatever else takes the model through its steps, a rollback leaves it.
+    for (const step of withoutComparison) expect(await later.makeStep(idOf('sound'), step)).toEqual({ kind: 'done' });
+    expect(await version()).toEqual(handedOver);
+    expect(await later.rollBack()).toEqual([]);
+    expect(await version()).toEqual(handedOver);
+    expect(stored()).toEqual([sumOf('sound')]);
+    expect(await counts()).toEqual({ ...nothing, models: 1, versions: 1, blobs: 1 });
+  });
+
   test('a pass moves what legacy changed, and leaves what only the cube changed to a repair', async () => {
     await fillModels(databases.legacy, [modelNamed('sound'), modelNamed('tumour-forest')]);
     const run = await moved();

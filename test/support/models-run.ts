@@ -37,6 +37,10 @@ export class ModelsRun {
     return run;
   }
 
+  async preflight(): Promise<void> {
+    await this.perform(this.steps.preflight, await this.enter('preflight'));
+  }
+
   async copy(): Promise<void> {
     const run = await this.enter('copying');
     const lane = { ...run, lane: 0, options: this.options, estimatedRows: 100 };

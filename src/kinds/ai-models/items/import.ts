@@ -114,7 +114,8 @@ export function confirmed(
 
 /**
  * The newest version of the form stays where it is this one; else a new one is put behind it. Older ones whose files are damaged are
- * deleted: legacy no longer has these. Returns the contents that they referred to.
+ * deleted: legacy no longer has these. Returns the contents that they referred to. A version that a completed run handed over stays
+ * accepted: a rollback of this run does not take it.
  */
 export async function putVersion(
   client: pg.ClientBase,
@@ -139,7 +140,7 @@ export async function putVersion(
     form,
   ];
   const known = await client.query(
-    `update ai.model_versions set file_stats = $9, imported_by = $10
+    `update ai.model_versions set file_stats = $9, imported_by = case when ${notAccepted} then $10 else imported_by end
       where id = (select id from ai.model_versions where model_id = $1 and form = $11 order by id desc limit 1)
         and version is not distinct from $2 and sha256 = $3 and source_sha256 = $4 and files is not distinct from $5::jsonb
         and framework is not distinct from $6 and input_schema is not distinct from $7::jsonb and metrics is not distinct from $8::jsonb`,
