@@ -276,9 +276,13 @@ describe('without the comparison', () => {
     await takenBack(run);
   });
 
-  test('what a completed run handed over stays: a later run is refused, and one that works on it takes nothing back', async () => {
+  test('what a completed run handed over stays: a later run is refused, and one that finds it unchanged leaves it', async () => {
     await fillModels(databases.legacy, [modelNamed('sound')]);
     const first = await moved();
+    await first.moveItems(['int8']);
+    // The comparison asks two services: here it is on record as made.
+    await databases.cube.query(`insert into ledger.items (kind, table_name, item_id, step, place, migration_id, state, token)
+      select kind, table_name, item_id, 'compare', 3, migration_id, state, token from ledger.items where step = 'import'`);
     expect(await first.verify()).toBe(true);
     await first.complete();
     const version = async () =>
@@ -286,15 +290,23 @@ describe('without the comparison', () => {
     const handedOver = await version();
     expect(handedOver).toMatchObject([{ state: 'active' }]);
 
+    const refused = await start();
+    await expect(refused.preflight()).rejects.toMatchObject({ type: 'target_occupied' });
+    await expect(refused.makeStep(idOf('sound'), 'import')).rejects.toMatchObject({ type: 'claim_lost' });
+    expect(await refused.rollBack()).toEqual([]);
+    expect(await version()).toEqual(handedOver);
+
+    // A person deletes the row: the next run moves the model again, and finds its version unchanged.
+    await databases.cube.query('delete from ai.models');
     const later = await start();
-    await expect(later.preflight()).rejects.toMatchObject({ type: 'target_occupied' });
-    // The plan ends there. Whatever else takes the model through its steps, a rollback leaves it.
-    for (const step of withoutComparison) expect(await later.makeStep(idOf('sound'), step)).toEqual({ kind: 'done' });
+    await later.preflight();
+    await later.copy();
+    await later.moveItems(withoutComparison);
     expect(await version()).toEqual(handedOver);
     expect(await later.rollBack()).toEqual([]);
     expect(await version()).toEqual(handedOver);
     expect(stored()).toEqual([sumOf('sound')]);
-    expect(await counts()).toEqual({ ...nothing, models: 1, versions: 1, blobs: 1 });
+    expect(await counts()).toEqual({ ...nothing, versions: 1, blobs: 1 });
   });
 
   test('a pass moves what legacy changed, and leaves what only the cube changed to a repair', async () => {
