@@ -54,10 +54,17 @@ async function firstFiles(
   return { items, isWhole: false };
 }
 
-/** A name that is no text, or holds control characters, is shown as JSON shows it, so that it cannot pass for another. */
+/** A name that is no text, or holds characters that move or turn others, is shown so that it cannot pass for another. */
 function fileRow({ path_base64: base64, size }: FileWithoutRow): readonly string[] {
   const bytes = Buffer.from(base64, 'base64');
   const text = bytes.toString('utf8');
   if (!Buffer.from(text).equals(bytes)) return [String(size), `base64:${base64}`];
-  return [String(size), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text) ? JSON.stringify(text) : text];
+  return [String(size), unseen.test(text) ? JSON.stringify(text).replaceAll(eachUnseen, escaped) : text];
+}
+
+const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+const eachUnseen = new RegExp(unseen, 'gu');
+
+function escaped(character: string): string {
+  return `\\u{${character.codePointAt(0)?.toString(16)}}`;
 }
