@@ -468,6 +468,29 @@ describe.skipIf(!mayMount())('the disk of the store (needs root)', () => {
   });
 });
 
+test.each(['before', 'after'] as const)(
+  'a worker whose run is rolled back %s it puts contents at their addresses leaves nothing',
+  async (when) => {
+    await tree.addFile(1, 'one', 'one');
+    const { assets } = tree.deps;
+    if (assets === undefined) throw new Error('a stack has assets');
+    const real = assets.store();
+    const late: Assets = {
+      ...assets,
+      store: () => ({
+        ...real,
+        keepMany: async (blobs) => {
+          if (when === 'before') await run.rollBack();
+          await real.keepMany(blobs);
+          if (when === 'after') await run.rollBack();
+        },
+      }),
+    };
+    await expect(run.with({ assets: late }).copy()).rejects.toThrow();
+    expect(await tree.left()).toEqual(nothingLeft);
+  },
+);
+
 test('a folder that is unmounted is waited for', async () => {
   await tree.addFile(1, 'one', 'one');
   renameSync(join(tree.folder, 'one'), `${tree.folder}-away`);
