@@ -35,8 +35,10 @@ export interface FetchContext extends ContentAccess {
 }
 
 const filesAtOnce = 16;
-/** A larger content is received in parts, so that an attempt that dies does not begin it again. */
-const maxWholeBytes = 128 * 1024 * 1024;
+/** A larger content is received in parts: an attempt that dies does not begin it again, and a page waits for the disk for seconds at most. */
+const maxWholeBytes = 8 * 1024 * 1024;
+/** How often a step that waits for the disk says that it is there: nothing shows how far a synchronisation is. */
+const waitReportMillis = 2000;
 
 /**
  * Brings the contents of rows' files into the store: each is durable at its address when this returns, and on record as intended, so that
@@ -49,7 +51,7 @@ export async function fetchContents(
 ): Promise<readonly (FetchedContent | UnfitContent)[]> {
   const { assets, databases, owner, reach } = context;
   const store = assets.store();
-  const read = await stageContents(contents, rows, store, context);
+  const read = await reportingMeanwhile(context, () => stageContents(contents, rows, store, context));
   reach('after-contents-staged');
   const blobs = new Map<Sha256, StagedBlob>();
   try {
@@ -66,7 +68,7 @@ export async function fetchContents(
       }),
     );
     reach('after-intent');
-    await store.keepMany([...blobs.values()]);
+    await reportingMeanwhile(context, () => store.keepMany([...blobs.values()]));
     reach('after-artifact-stored');
   } catch (error) {
     for (const blob of blobs.values()) await blob.discard().catch(() => undefined);
@@ -78,6 +80,15 @@ export async function fetchContents(
     const { sha256, size } = one.kind === 'content' ? one.blob : one;
     return { kind: 'content', sha256, size, stat, warned };
   });
+}
+
+async function reportingMeanwhile<T>({ reportProgress }: ContentAccess, work: () => Promise<T>): Promise<T> {
+  const timer = setInterval(reportProgress, waitReportMillis);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /** Many files at a time, made durable together. */
