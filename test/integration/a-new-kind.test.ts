@@ -18,21 +18,21 @@ afterAll(() => stack?.stop(), limit);
 test('the cube of a new kind is started, reached and checked by its line in the catalogue alone', async () => {
   const { env } = stack;
   expect(env).toMatchObject({
-    PAPERWORK_CUBE_URL: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
-    LEGACY_PAPERWORK_URL: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
-    PAPERWORK_CUBE_LEGACY_URL: expect.stringMatching(/^postgres:\/\/paperwork_cube:[\w-]+@127\.0\.0\.1:\d+\/heal7$/),
+    CRAWLER_CUBE_URL: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    LEGACY_CRAWLER_URL: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    CRAWLER_CUBE_LEGACY_URL: expect.stringMatching(/^postgres:\/\/crawler_cube:[\w-]+@127\.0\.0\.1:\d+\/heal7$/),
   });
   const processes = JSON.parse((await stack.cubeshift('ps', '--json')).stdout) as { name: string; state: string }[];
   const ready = processes.filter(({ state }) => state === 'ready').map(({ name }) => name);
-  expect(ready).toEqual(expect.arrayContaining(['legacy-saju', 'legacy-paperwork']));
-  expect(ready.filter((name) => name.startsWith('paperwork-cube'))).toHaveLength(1);
+  expect(ready).toEqual(expect.arrayContaining(['legacy-saju', 'legacy-crawler']));
+  expect(ready.filter((name) => name.startsWith('crawler-cube'))).toHaveLength(1);
 
-  const health = await fetch(`${env.PAPERWORK_CUBE_URL}/health`).then((answer) => answer.json());
+  const health = await fetch(`${env.CRAWLER_CUBE_URL}/health`).then((answer) => answer.json());
   expect(health).toMatchObject({ dependencies: { legacy_database: 'ok', cube_database: 'ok' } });
-  const served = await fetch(`${env.GATEWAY_URL}/api/paperwork/files/1`);
-  expect([served.headers.get('x-cube-target'), await served.json()]).toEqual(['legacy', { service: 'paperwork' }]);
+  const served = await fetch(`${env.GATEWAY_URL}/api/crawler/jobs/1`);
+  expect([served.headers.get('x-cube-target'), await served.json()]).toEqual(['legacy', { service: 'crawler' }]);
 
-  const own = new pg.Client({ connectionString: env.PAPERWORK_CUBE_LEGACY_URL });
+  const own = new pg.Client({ connectionString: env.CRAWLER_CUBE_LEGACY_URL });
   await own.connect();
   try {
     await own.query('update talisman_orders set buyer = buyer where id = 1');
@@ -42,14 +42,14 @@ test('the cube of a new kind is started, reached and checked by its line in the 
   }
 
   const check = async (own: string | undefined) => {
-    const named = { LEGACY_DATABASE_URL: env.LEGACY_DATABASE_URL, LEGACY_PAPERWORK_URL: env.LEGACY_PAPERWORK_URL };
-    const found = await stack.check({ ...named, PAPERWORK_CUBE_LEGACY_URL: own });
-    return found.filter(({ name }) => name.includes('PAPERWORK')).map(({ name, ok }) => `${name} ${ok}`);
+    const named = { LEGACY_DATABASE_URL: env.LEGACY_DATABASE_URL, LEGACY_CRAWLER_URL: env.LEGACY_CRAWLER_URL };
+    const found = await stack.check({ ...named, CRAWLER_CUBE_LEGACY_URL: own });
+    return found.filter(({ name }) => name.includes('CRAWLER')).map(({ name, ok }) => `${name} ${ok}`);
   };
-  const service = 'LEGACY_PAPERWORK_URL true';
-  expect(await check(env.PAPERWORK_CUBE_LEGACY_URL)).toEqual(['PAPERWORK_CUBE_LEGACY_URL true', service]);
-  expect(await check(env.SAJU_CUBE_LEGACY_URL)).toEqual(['PAPERWORK_CUBE_LEGACY_URL false', service]);
-  expect(await check(undefined)).toEqual(['PAPERWORK_CUBE_LEGACY_URL null', service]);
+  const service = 'LEGACY_CRAWLER_URL true';
+  expect(await check(env.CRAWLER_CUBE_LEGACY_URL)).toEqual(['CRAWLER_CUBE_LEGACY_URL true', service]);
+  expect(await check(env.SAJU_CUBE_LEGACY_URL)).toEqual(['CRAWLER_CUBE_LEGACY_URL false', service]);
+  expect(await check(undefined)).toEqual(['CRAWLER_CUBE_LEGACY_URL null', service]);
 });
 
 test('a new kind is moved, found damaged, repaired and rolled back', { timeout: limit }, async () => {
@@ -68,10 +68,10 @@ test('a new kind is moved, found damaged, repaired and rolled back', { timeout: 
   ]);
 
   // A row, a child and an artifact.
-  await stack.cube.query("update paperwork.talismans set name = 'other' where id = 20");
-  await stack.cube.query('delete from paperwork.talisman_orders where talisman_id = 21');
-  await stack.cube.query("update paperwork.drawings set svg = '<svg>smudged</svg>' where talisman_id = 22");
-  await stack.cube.query('delete from paperwork.drawings where talisman_id = 23');
+  await stack.cube.query("update crawler.talismans set name = 'other' where id = 20");
+  await stack.cube.query('delete from crawler.talisman_orders where talisman_id = 21');
+  await stack.cube.query("update crawler.drawings set svg = '<svg>smudged</svg>' where talisman_id = 22");
+  await stack.cube.query('delete from crawler.drawings where talisman_id = 23');
   const damaged = await stack.rest('verify', 'first');
   expect(damaged).toMatchObject({ status: 'blocked', verification: { status: 'mismatch' } });
   const found = damaged.verification.mismatches.map(({ table, id, field }) => `${table} ${id} ${field}`);
@@ -104,11 +104,11 @@ test('a new kind has its own part of the hand-over and of the report', { timeout
   });
   const { report } = JSON.parse((await stack.cubeshift('migrate', 'report', 'second')).stdout);
   expect(report.evidence.section).toMatchObject({
-    tables: [{ table: 'talismans', target: 'paperwork.talismans', compared_fields: 3 }, {}],
+    tables: [{ table: 'talismans', target: 'crawler.talismans', compared_fields: 3 }, {}],
     drawings: { stored: 56, published: 56 },
   });
   expect(await stack.rest('complete', 'second')).toMatchObject({ status: 'completed' });
-  const accepted = await stack.cube.query('select count(accepted_at)::int as accepted from paperwork.drawings');
+  const accepted = await stack.cube.query('select count(accepted_at)::int as accepted from crawler.drawings');
   expect(accepted.rows).toEqual([{ accepted: 56 }]);
   // Two steps of each; those of unfit items were undone.
   const handedOver = await stack.cube.query(`
@@ -119,10 +119,10 @@ test('a new kind has its own part of the hand-over and of the report', { timeout
 
 async function counts(): Promise<Readonly<Record<string, number>>> {
   const found = await stack.cube.query<{ [name: string]: number }>(`
-    select (select count(*) from paperwork.talismans)::int as talismans,
-           (select count(*) from paperwork.talisman_orders)::int as orders,
-           (select count(*) from paperwork.drawings)::int as drawings,
-           (select count(published_at) from paperwork.drawings)::int as published`);
+    select (select count(*) from crawler.talismans)::int as talismans,
+           (select count(*) from crawler.talisman_orders)::int as orders,
+           (select count(*) from crawler.drawings)::int as drawings,
+           (select count(published_at) from crawler.drawings)::int as published`);
   return found.rows[0] ?? {};
 }
 

@@ -136,17 +136,16 @@ test('each container reaches the servers in its networks by name, and no other b
     ([name, { restart }]) => restart === 'unless-stopped' && name !== 'temporal-ui',
   );
   const servers = running.flatMap(([name, { ports }]) => {
-    const port =
-      name === 'temporal-postgres'
-        ? 5432
-        : name === 'legacy-saju'
-          ? 8011
-          : name === 'legacy-ai'
-            ? 8012
-            : ports?.[0]?.split(':').at(-1);
+    const inside: Readonly<Record<string, number>> = {
+      'temporal-postgres': 5432,
+      'legacy-saju': 8011,
+      'legacy-ai': 8012,
+      'legacy-paperwork': 8013,
+    };
+    const port = inside[name] ?? ports?.[0]?.split(':').at(-1);
     return port === undefined ? [] : [{ name, port: Number(port), addresses: compose.addressesOf(name) }];
   });
-  expect(servers).toHaveLength(13);
+  expect(servers).toHaveLength(15);
   for (const [name] of running) {
     const reached = JSON.parse(ok(await compose.exec(name, 'node', '-e', connections(servers))));
     const expected = reachOf(compose.file, name).filter((other) => other !== 'temporal-ui');

@@ -85,6 +85,7 @@ test('each role has the rights on tables that its program needs, and no others',
     'engine_reader at legacy': await everyTable('public', 'SELECT'),
     'saju_cube at legacy': { 'public.saju_records': moves },
     'ai_cube at legacy': { 'public.ai_models': 'SELECT' },
+    'paperwork_cube at legacy': { 'public.paperwork_files': moves, 'public.paperwork_results': moves },
     'control_api at cube': {
       ...(await everyTable('ledger', 'SELECT INSERT UPDATE')),
       'audit.entries': 'SELECT',
@@ -102,6 +103,7 @@ test('each role has the rights on tables that its program needs, and no others',
     'security_cube at cube': {},
     'saju_cube at cube': {},
     'ai_cube at cube': await everyTable('ai', 'SELECT'),
+    'paperwork_cube at cube': await everyTable('paperwork', 'SELECT'),
   });
 });
 
@@ -187,6 +189,7 @@ test('only the audit’s own function adds an entry, and each program that acts 
     'bulk_worker at cube': false,
     'saju_cube at cube': false,
     'ai_cube at cube': false,
+    'paperwork_cube at cube': false,
     'the owner': false,
   });
 });

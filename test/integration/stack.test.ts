@@ -549,7 +549,7 @@ describe('one stack, then two', () => {
       );
       const view = await runCommand(['migrate', 'status', id, '--json'], first);
       // Temporal keeps histories in a file of the state folder, Redis what it is told.
-      const home = marks.filesOf(first.CUBESHIFT_HOME ?? '', ['postgres-legacy', 'postgres-cube']);
+      const home = marks.filesOf(first.CUBESHIFT_HOME ?? '', ['postgres-legacy', 'postgres-cube', 'legacy-files']);
       const places = [
         home,
         new Map([...metrics, ['status', view.stdout]]),

@@ -2,7 +2,7 @@ import type { KindEntry } from '../../src/domain/catalog.js';
 
 /** The kind's line in `src/domain/catalog.ts`, under its name. */
 export const talismans = {
-  cube: 'paperwork-cube',
+  cube: 'crawler-cube',
   plan: 'items',
   tables: [{ name: 'talismans' }, { name: 'talisman_orders', parent: 'talismans' }],
   rejectReasons: {

@@ -1,14 +1,14 @@
 -- Up Migration
-create schema if not exists paperwork;
+create schema if not exists crawler;
 
-create table paperwork.talismans (
+create table crawler.talismans (
   id bigint primary key,
   name text not null,
   created_at timestamptz,
   migrated_at timestamptz
 );
 
-create table paperwork.talisman_orders (
+create table crawler.talisman_orders (
   id bigint primary key,
   talisman_id bigint not null,
   buyer text,
@@ -17,7 +17,7 @@ create table paperwork.talisman_orders (
 );
 
 -- The artifact of a talisman: stored and published by the steps of its item.
-create table paperwork.drawings (
+create table crawler.drawings (
   talisman_id bigint primary key,
   svg text not null,
   published_at timestamptz,

@@ -106,10 +106,10 @@ function addKind(tree: GrownTree): void {
 
 /** A line in the catalogue, its program, and the stand-in of its legacy twin with legacy's tables. */
 function addCube(tree: GrownTree): void {
-  const served = "service: 'paperwork', variables: 'PAPERWORK_CUBE', legacyPort: 8013";
-  tree.replace('src/domain/catalog.ts', "trafficName: 'paperwork' }", `trafficName: 'paperwork', ${served} }`);
-  tree.addFile('src/services/paperwork/main.ts', part('cube/service.ts.txt'));
-  tree.addFile('legacy/paperwork-service.ts', part('cube/stand-in.ts.txt'));
+  const served = "service: 'crawler', variables: 'CRAWLER_CUBE', legacyPort: 8014";
+  tree.replace('src/domain/catalog.ts', "trafficName: 'crawler' }", `trafficName: 'crawler', ${served} }`);
+  tree.addFile('src/services/crawler/main.ts', part('cube/service.ts.txt'));
+  tree.addFile('legacy/crawler-service.ts', part('cube/stand-in.ts.txt'));
   tree.append('legacy/schema.sql', part('legacy.sql'));
 }
 

@@ -1,5 +1,3 @@
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
 import { uploadLimitsOf } from '../../domain/paperwork/upload.js';
 import type { BuiltCube, CubeProgram } from '../../http/cube-program.js';
 import { createLegacyCalls } from '../../http/legacy-calls.js';
@@ -7,6 +5,7 @@ import { createPool } from '../../postgres/connect.js';
 import { createFolderStore } from '../../storage/folder-store.js';
 import { buildPaperworkCube } from './app.js';
 import { legacyFileRows } from './file-rows.js';
+import { createFolderCheck } from './folder-check.js';
 import { createStoredFiles } from './stored-files.js';
 
 /** Builds the paperwork cube in its process. */
@@ -27,7 +26,7 @@ export async function buildPaperworkProgram({ config, basics }: CubeProgram<'pap
     ...basics,
     dependencies: {
       legacy_database: () => legacy.query('select from public.paperwork_files limit 0'),
-      legacy_files: () => access(folder.path, constants.R_OK | constants.W_OK | constants.X_OK),
+      legacy_files: createFolderCheck(folder.path),
     },
     optionalDependencies: { cube_database: () => cube.query('select from paperwork.files limit 0') },
     rows: legacyFileRows(legacy),

@@ -10,7 +10,7 @@ export const drawings: KindItems = {
   list: async (_run, after, max, { databases }) => {
     const found = await atSide('cube', () =>
       databases.cube.query<{ id: string }>(
-        'select id::text from paperwork.talismans as row where ($1::bigint is null or id > $1) order by row.id limit $2',
+        'select id::text from crawler.talismans as row where ($1::bigint is null or id > $1) order by row.id limit $2',
         [after, max],
       ),
     );
@@ -29,13 +29,13 @@ export const drawings: KindItems = {
         await confirmItem(client, claim);
         if (claim.step === 'store')
           await client.query(
-            `insert into paperwork.drawings (talisman_id, svg) values ($1, $2)
+            `insert into crawler.drawings (talisman_id, svg) values ($1, $2)
              on conflict (talisman_id) do update set svg = excluded.svg`,
             [id, svg],
           );
         else
           await client.query(
-            'update paperwork.drawings set published_at = coalesce(published_at, now()) where talisman_id = $1',
+            'update crawler.drawings set published_at = coalesce(published_at, now()) where talisman_id = $1',
             [id],
           );
       }),
@@ -48,8 +48,8 @@ export const drawings: KindItems = {
     await atSide('cube', () =>
       inTransaction(databases.cube, async (client) => {
         await confirmItem(client, claim);
-        if (claim.step === 'store') await client.query('delete from paperwork.drawings where talisman_id = $1', [id]);
-        else await client.query('update paperwork.drawings set published_at = null where talisman_id = $1', [id]);
+        if (claim.step === 'store') await client.query('delete from crawler.drawings where talisman_id = $1', [id]);
+        else await client.query('update crawler.drawings set published_at = null where talisman_id = $1', [id]);
       }),
     );
   },

@@ -6,7 +6,7 @@ import { tables } from './tables.js';
 
 const rows = createRowsKind(tables);
 
-/** Plan `items`, cube `paperwork-cube`, schema `paperwork`: talismans with their orders, and what is drawn on each. */
+/** Plan `items`, cube `crawler-cube`, schema `crawler`: talismans with their orders, and what is drawn on each. */
 export const talismans: Kind = {
   ...rows,
   items: drawings,
@@ -15,7 +15,7 @@ export const talismans: Kind = {
   handOver: async (run, step) => {
     await atSide('cube', () =>
       step.databases.cube.query(
-        'update paperwork.drawings set accepted_at = now() where published_at is not null and accepted_at is null',
+        'update crawler.drawings set accepted_at = now() where published_at is not null and accepted_at is null',
       ),
     );
     await rows.handOver(run, step);
@@ -24,7 +24,7 @@ export const talismans: Kind = {
   evidence: async (run, step) => {
     const counted = await atSide('cube', () =>
       step.databases.cube.query(
-        'select count(*)::int as stored, count(published_at)::int as published from paperwork.drawings',
+        'select count(*)::int as stored, count(published_at)::int as published from crawler.drawings',
       ),
     );
     return { ...(await rows.evidence(run, step)), drawings: counted.rows[0] };

@@ -11,14 +11,14 @@ const columns = [
 ] as const;
 const [id, talismanId, buyer, createdAt] = [0, 1, 2, 3];
 
-/** talisman_orders of the monolith, paperwork.talisman_orders of the cube: children of their talisman. */
+/** talisman_orders of the monolith, crawler.talisman_orders of the cube: children of their talisman. */
 export const ordersMapping: RowMapping = {
   kind: 'talismans',
   table: 'talisman_orders',
   parent: { table: 'talismans', column: 'talisman_id' },
   source: { schema: 'public', table: 'talisman_orders', key: 'id', columns },
   target: {
-    schema: 'paperwork',
+    schema: 'crawler',
     table: 'talisman_orders',
     key: 'id',
     columns: [...columns, { name: 'migrated_at', types: timestamp }],

@@ -11,13 +11,13 @@ const sourceColumns = [
 ] as const;
 const [id, name, createdAt, drawing] = [0, 1, 2, 3];
 
-/** talismans of the monolith, paperwork.talismans of the cube; what is drawn goes with the item, and is compared here. */
+/** talismans of the monolith, crawler.talismans of the cube; what is drawn goes with the item, and is compared here. */
 export const talismansMapping: RowMapping = {
   kind: 'talismans',
   table: 'talismans',
   source: { schema: 'public', table: 'talismans', key: 'id', columns: sourceColumns },
   target: {
-    schema: 'paperwork',
+    schema: 'crawler',
     table: 'talismans',
     key: 'id',
     columns: [
@@ -47,7 +47,7 @@ export const talismansMapping: RowMapping = {
 };
 
 function drawingOfTarget(): string {
-  return '(select svg from paperwork.drawings where talisman_id = id)';
+  return '(select svg from crawler.drawings where talisman_id = id)';
 }
 
 function convert(row: CopyRow, writer: CopyRowWriter, movedAt: Buffer): ConvertedRow {
