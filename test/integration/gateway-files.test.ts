@@ -42,6 +42,31 @@ describe('an upload', () => {
     expect((await fetch(`${gateway.url}/api/paperwork/files/1/process`, other)).status).toBe(413);
   });
 
+  test('that waits to be asked for its body is asked, unless it is too large', async () => {
+    const legacy = await running(TestUpstream.start('legacy'));
+    const gateway = await gatewayWith({ legacy: { paperwork: legacy.url }, limits: { uploadBytes: 1000 } });
+    const start = (path: string, bytes: number) => {
+      const socket = connect(gateway.port, '127.0.0.1');
+      let heard = '';
+      socket.on('data', (chunk: Buffer) => {
+        heard += chunk.toString();
+      });
+      socket.write(`POST ${path} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: ${bytes}\r\n\r\n`);
+      return { socket, heard: () => heard };
+    };
+    const asked = start('/api/paperwork/files', 5);
+    await until('the request to continue', () => asked.heard() === 'HTTP/1.1 100 Continue\r\n\r\n');
+    asked.socket.write('hello');
+    await until('the answer', () => asked.heard().includes('HTTP/1.1 200 OK'));
+    expect(legacy.seen).toMatchObject([{ body: 'hello', headers: { 'content-length': '5' } }]);
+    expect(legacy.seen[0]?.headers.expect).toBeUndefined();
+    const large = start('/api/paperwork/files', 1001);
+    await until('the refusal', () => large.heard().startsWith('HTTP/1.1 413'));
+    const other = start('/api/paperwork/files/1/process', 5);
+    await until('the refusal', () => other.heard().startsWith('HTTP/1.1 417'));
+    for (const { socket } of [asked, large, other]) socket.destroy();
+  });
+
   test('whose instance is not there reaches legacy whole, once', async () => {
     const gone = await TestUpstream.start('gone');
     const { endpoint: dead } = gone;

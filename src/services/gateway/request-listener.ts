@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { type AdmissionControl, isOwnCall, isRefusal } from './admission/admission.js';
+import { type AdmissionControl, isOwnCall, isRefusal, mayContinue } from './admission/admission.js';
 import { discardBody } from './admission/request-body.js';
 import type { GatewayContext } from './context.js';
 import { Exchange } from './exchange/exchange.js';
@@ -32,6 +32,7 @@ export function listenForRequests(
     // Each by its name: V8 allocates an object with spread properties in its old generation, a kilobyte a request.
     const { route, target, headers, forwarded, user, authorization, isCube, client, synthetic, requestId, trace } =
       admitted;
+    if (mayContinue(req, admitted) && Number(headers.contentLength ?? 0) <= route.maxBodyBytes) res.writeContinue();
     const method = req.method ?? 'GET';
     const request = {
       route,

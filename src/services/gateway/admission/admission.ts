@@ -102,7 +102,6 @@ export class AdmissionControl {
     const canonical = canonicalTarget(url);
     if (canonical === null) return refusals.path;
     if (headers.hosts > 1 || (headers.hosts === 0 && req.httpVersionMinor === 1)) return refusals.host;
-    if (headers.expects) return refusals.expectation;
     if (headers.upgrade !== undefined && !upgrades) return refusals.upgrade;
     if (upgrades && (headers.upgrade?.toLowerCase() !== 'websocket' || method !== 'GET')) return refusals.upgrade;
     if (method === 'TRACE') return refusals.method;
@@ -114,10 +113,11 @@ export class AdmissionControl {
       if (waitMillis > 0) return tooManyRequests('subject', waitMillis);
     }
     const endpoint = ownEndpoint(canonical.path);
+    const match = endpoint === null ? routes.find(method, canonical.path) : null;
+    if (headers.expects && !mayContinue(req, match)) return refusals.expectation;
     if (endpoint !== null) {
       return { endpoint, ...canonical, cube, requestId: this.requestIdOf(headers.requestId) };
     }
-    const match = routes.find(method, canonical.path);
     if (match === null) return refusals.notFound;
     if (headers.declared.length > 0) headers.forwardDeclared(match.route.headers);
     const requestId = this.requestIdOf(headers.requestId);
@@ -163,6 +163,13 @@ export class AdmissionControl {
   private requestIdOf(given: string): string {
     return given !== '' && /^[\w.:-]{1,128}$/.test(given) ? given : this.newRequestId();
   }
+}
+
+/** Whether a client that waits for it may be asked to continue: with a file, which many programs announce so. */
+export function mayContinue(req: IncomingMessage, match: { readonly route: Route } | null): boolean {
+  return (
+    match?.route.carriesFiles === true && req.method === 'POST' && /^100-continue$/i.test(req.headers.expect ?? '')
+  );
 }
 
 /** The refusal of a request whose end, and so the start of the next one, is ambiguous; null for a clear one. */
