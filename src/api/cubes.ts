@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { cubeTypes } from '../domain/catalog.js';
+import { replacedModelsSchema } from './replaced-models.js';
 import { nullable, oneOf } from './shapes.js';
 
 const instanceSchema = Type.Object(
@@ -12,6 +13,7 @@ const instanceSchema = Type.Object(
     heartbeat_at: Type.String(),
     health: Type.String({ description: 'ok, degraded or unreachable' }),
     dependencies: Type.Record(Type.String(), Type.String({ description: 'ok or unreachable' })),
+    replaced_models: replacedModelsSchema,
   },
   { title: 'CubeInstance' },
 );

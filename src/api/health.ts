@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { replacedModelsSchema } from './replaced-models.js';
 
 /** What `/health` and `/ready` answer: the control API's own, and every cube's. */
 
@@ -24,6 +25,7 @@ export const cubeHealthSchema = Type.Object({
   state: Type.String({ description: 'starting, ready or draining' }),
   uptime_seconds: Type.Integer(),
   dependencies: Type.Record(Type.String(), Type.String({ description: 'ok or unreachable' })),
+  replaced_models: Type.Optional(replacedModelsSchema),
 });
 export const cubeReadySchema = Type.Object({
   ready: Type.Boolean(),

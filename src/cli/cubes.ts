@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
+import type { CubeView } from '../api/cubes.js';
 import type { DeploymentAnswer, RollbackAnswer } from '../api/deployments.js';
+import type { MigrationList } from '../api/migrations.js';
 import { deploymentIdOf, type RecordedStep, rollbackIdOf } from '../domain/deployment/cube-changes.js';
 import type { StackHome } from '../state/home.js';
 import { lastLines, programsLoggingSince } from '../state/logs.js';
@@ -10,6 +12,7 @@ import { awaitInterruptibly } from './interrupt.js';
 import { nextLines } from './next-lines.js';
 import { oneLine } from './one-line.js';
 import { conclude, type Output, table } from './output.js';
+import { replacedModelsLines } from './replaced-models-lines.js';
 import { currentHome } from './stack.js';
 import { showTemporalPage } from './temporal-page.js';
 import { wholeNumber } from './whole-number.js';
@@ -67,11 +70,13 @@ export function registerCubeCommands(program: Command, output: Output, connect: 
 
   cubes
     .command('status <cube>')
-    .description('show the last change of a cube: its steps, and how it ended')
+    .description('show the last change of a cube: its steps, how it ended, and models that legacy has replaced')
     .option('--json', 'as JSON')
     .action((cube: string, options: { json?: boolean }) =>
       conclude(async () => {
-        const view = await connect().call<DeploymentAnswer>('GET', `${pathOf(cube)}/deployment`);
+        const client = connect();
+        if (!options.json) for (const line of await replacedModels(client, cube)) output.print(oneLine(line));
+        const view = await client.call<DeploymentAnswer>('GET', `${pathOf(cube)}/deployment`);
         if (options.json) output.json(view);
         else {
           output.print(oneLine(`${view.cube_id}: ${view.change} by ${view.by}, ${view.status}: ${view.sentence}`));
@@ -210,6 +215,19 @@ async function followed<T extends { status: string; sentence: string; steps: rea
   }
   if (options.wait) showProgress();
   return view;
+}
+
+/** None where they cannot be read: the command is for the last change. */
+async function replacedModels(client: ControlClient, cube: string): Promise<readonly string[]> {
+  try {
+    const [view, { items }] = await Promise.all([
+      client.call<CubeView>('GET', pathOf(cube)),
+      client.call<MigrationList>('GET', '/v1/migrations'),
+    ]);
+    return replacedModelsLines(view, items);
+  } catch {
+    return [];
+  }
 }
 
 /** What the instances of a cube said last that wrote something since then: of a version that does not come up, why. */

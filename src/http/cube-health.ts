@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { cubeHealthSchema, cubeReadySchema } from '../api/health.js';
+import type { ReplacedModels } from '../api/replaced-models.js';
 import type { CubeDefinition } from '../domain/cubes.js';
 import type { InstanceState } from '../registry/instances.js';
 import type { DependencyHealth } from './dependency-health.js';
@@ -13,6 +14,8 @@ export interface CubeIdentityOptions {
   /** The dependencies without which it cannot serve. */
   readonly needed: DependencyHealth;
   readonly optional: DependencyHealth;
+  /** Of a cube with models: which of them legacy has replaced since they were moved; null while it is not known. */
+  readonly replacedModels?: () => ReplacedModels | null;
   state: InstanceState;
 }
 
@@ -30,6 +33,7 @@ export function registerCubeHealth(app: FastifyInstance, cube: CubeIdentityOptio
       state: cube.state,
       uptime_seconds: Math.floor((clock().getTime() - cube.startedAt.getTime()) / 1000),
       dependencies: states,
+      ...(cube.replacedModels === undefined ? {} : { replaced_models: cube.replacedModels() }),
     };
   });
   const readiness = { summary: '200 once it can serve', response: { 200: cubeReadySchema, 503: cubeReadySchema } };

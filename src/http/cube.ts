@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { problemSchema } from '../api/problem.js';
+import type { ReplacedModels } from '../api/replaced-models.js';
 import type { TokenVerifier } from '../auth/tokens.js';
 import type { Failure } from '../base/failures.js';
 import type { CubeDefinition } from '../domain/cubes.js';
@@ -43,6 +44,8 @@ export interface CubeOptions {
   /** Translates errors of the technology behind the cube, for `registerProblems`. */
   readonly translate?: (error: unknown) => Failure | undefined;
   readonly moreMetrics?: MoreMetrics;
+  /** Of a cube with models, for `/health`. */
+  readonly replacedModels?: () => ReplacedModels | null;
   /** Tries a user's write and rolls it back; throws the failure that a user would get. */
   readonly tryWrite?: () => Promise<void>;
 }
@@ -91,6 +94,7 @@ export async function buildCube(options: CubeOptions): Promise<CubeApp> {
     needed: watchDependencies(options.dependencies),
     optional: watchDependencies(options.optionalDependencies ?? {}),
     state: 'starting',
+    ...(options.replacedModels === undefined ? {} : { replacedModels: options.replacedModels }),
   };
   registerMetrics(app, definition.cubeId, options.moreMetrics);
   registerCubeHealth(app, cube, options.clock);

@@ -62,6 +62,31 @@ describe('who serves', () => {
     await expect.poll(() => servedByCube('digits-external', rows), { timeout: 5000 }).toBe(false);
   });
 
+  test('the cube says which active models legacy has replaced, before anyone asks for one of them', async () => {
+    const { legacy } = services.databases;
+    const replaced = async () => {
+      const health = await send(`${services.urls.cube}/health`);
+      return ((await health.body.json()) as { replaced_models: unknown }).replaced_models;
+    };
+    for (const name of ['changed', 'gone', 'same', 'rejected']) await services.addModel(name, testModels.adds(1));
+    for (const name of ['changed', 'gone', 'same', 'digits-external']) await services.move(name);
+    await services.move('rejected', { state: 'imported' });
+    await expect.poll(replaced, { timeout: 5000 }).toEqual({ count: 0, names: [] });
+
+    await legacy.query("update ai_models set version = '2' where name in ('changed', 'rejected')");
+    await legacy.query("delete from ai_models where name = 'gone'");
+    const file = join(services.folder, 'artifacts', 'digits-external', 'layer-0.bin');
+    writeFileSync(file, Buffer.alloc(statSync(file).size));
+    const names = ['changed', 'gone', 'digits-external'];
+    await expect.poll(replaced, { timeout: 5000 }).toEqual({ count: 3, names });
+    for (const [at, reason] of ['row_changed', 'row_gone', 'files_changed'].entries())
+      expect(await count('ai_cube_models_passed_on', { model: names[at] ?? '', reason })).toBe(1);
+    expect(await count('ai_cube_models_passed_on', {})).toBe(3);
+
+    await legacy.query("update ai_models set version = '1' where name = 'changed'");
+    await expect.poll(replaced, { timeout: 5000 }).toEqual({ count: 2, names: names.slice(1) });
+  });
+
   test('no ramp waits for a right to write: users do not write models', async () => {
     const { token } = issueCubeToken(testSecret, { cubeId: 'control', permissions: ['migration:write'] }, new Date());
     expect(await post('/_cube/write-check', undefined, { authorization: `Bearer ${token}` })).toEqual({

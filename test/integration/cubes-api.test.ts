@@ -135,10 +135,17 @@ test.each<[string, RequestListener]>([
 });
 
 test('one with a dependency away, or that drains, makes it degraded', async () => {
-  await start('one', '1.0.0', saying({ status: 'degraded', dependencies: { legacy_database: 'unreachable', odd: 7 } }));
+  const replaced = { count: 1, names: ['sound', 7] };
+  const dependencies = { legacy_database: 'unreachable', odd: 7 };
+  await start('one', '1.0.0', saying({ status: 'degraded', dependencies, replaced_models: replaced }));
+  await start('two', '1.0.0', saying({ status: 'degraded', dependencies, replaced_models: { count: 'many' } }));
+  const shown = { health: 'degraded', dependencies: { legacy_database: 'unreachable' } };
   expect(await look()).toMatchObject({
     health: 'degraded',
-    instances: [{ health: 'degraded', dependencies: { legacy_database: 'unreachable' } }],
+    instances: [
+      { ...shown, replaced_models: { count: 1, names: ['sound'] } },
+      { ...shown, replaced_models: null },
+    ],
   });
   for (const end of endings.splice(0)) await end();
   await start('two', '1.0.0', well, 'draining');

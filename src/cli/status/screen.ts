@@ -4,6 +4,7 @@ import { commandsFor, movedRows } from '../follow-migration.js';
 import { oneLine } from '../one-line.js';
 import { table } from '../output.js';
 import { checkedLine, rampHeadline } from '../ramp-lines.js';
+import { replacedModelsLines } from '../replaced-models-lines.js';
 import type { Problem } from './problems.js';
 import type { SystemStatus } from './system-status.js';
 
@@ -40,7 +41,7 @@ function serverLines({ stack, control }: SystemStatus): readonly string[] {
   return rows.length === 0 ? [] : [table([['SERVER', 'STATE', 'PORT'], ...rows])];
 }
 
-function cubeLines({ cubes, traffic }: SystemStatus): readonly string[] {
+function cubeLines({ cubes, traffic, migrations }: SystemStatus): readonly string[] {
   // One that answers lists every cube there can be.
   if (cubes.length === 0) return ['CUBES: not known'];
   const shown = cubes.filter(({ instances }) => instances.length > 0);
@@ -64,6 +65,7 @@ function cubeLines({ cubes, traffic }: SystemStatus): readonly string[] {
         users(cube.cube_id),
       ]),
     ]),
+    ...shown.flatMap((cube) => replacedModelsLines(cube, migrations)).map(oneLine),
   ];
 }
 

@@ -7,12 +7,13 @@ import type { LegacyFolder } from '../../storage/inside-folder.js';
 import { keyOf, storedModelFiles } from './model-files.js';
 import { ModelMetrics } from './model-metrics.js';
 import type { ModelRecords } from './model-records.js';
+import { ReplacedModels } from './replaced-models.js';
 import { registerAiRoutes } from './routes.js';
 import { ServingVersions } from './serving-versions.js';
 
 /** The options of the AI cube: those of every cube, and where its models come from. */
 export interface AiCubeOptions
-  extends Omit<CubeOptions, 'permission' | 'bodyLimit' | 'translate' | 'tryWrite' | 'moreMetrics'> {
+  extends Omit<CubeOptions, 'permission' | 'bodyLimit' | 'translate' | 'tryWrite' | 'moreMetrics' | 'replacedModels'> {
   readonly records: ModelRecords;
   readonly store: BlobStore;
   /** Legacy's folder of models. */
@@ -35,15 +36,17 @@ export async function buildAiCube({
 }: AiCubeOptions): Promise<CubeApp> {
   const metrics = new ModelMetrics();
   const pool = new ModelPool({ ...models, observer: metrics });
+  const serving = new ServingVersions(records, folder, ({ id }) => void pool.retire(keyOf(id)));
+  const replaced = new ReplacedModels(records, serving);
   const app = await buildCube({
     ...options,
     permission: 'ai:call',
     bodyLimit: predictionLimits.maxBodyBytes,
     // Users do not write models: no ramp waits for a right to.
     tryWrite: async () => undefined,
-    moreMetrics: { collect: (registry) => metrics.collect(registry, pool) },
+    moreMetrics: { collect: (registry) => metrics.collect(registry, pool, replaced.known() ?? []) },
+    replacedModels: () => replaced.view(),
   });
-  const serving = new ServingVersions(records, folder, ({ id }) => void pool.retire(keyOf(id)));
   const files = storedModelFiles(store, async (name, id) => (await serving.of(name))?.id === id);
   await app.register(async (routes) =>
     registerAiRoutes(
@@ -52,6 +55,10 @@ export async function buildAiCube({
       app.cube,
     ),
   );
-  app.addHook('onClose', () => pool.close());
+  app.addHook('onReady', async () => replaced.start());
+  app.addHook('onClose', () => {
+    replaced.stop();
+    return pool.close();
+  });
   return app;
 }

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { ModelPool, ModelPoolObserver } from '../../models/model-pool.js';
+import type { ReplacedModel } from './replaced-models.js';
 
 /** What the AI cube counts of each model, for `GET /metrics`. */
 export class ModelMetrics implements ModelPoolObserver {
@@ -48,6 +49,13 @@ export class ModelMetrics implements ModelPoolObserver {
     registers: [],
   });
 
+  private readonly passedOn = new Gauge({
+    name: 'ai_cube_models_passed_on',
+    help: 'Active models of which legacy has another version since they were moved, so that legacy predicts',
+    labelNames: ['model', 'reason'],
+    registers: [],
+  });
+
   predicted(model: string, by: 'cube' | 'legacy', status: number): void {
     this.predictions.inc({ model, by, status });
   }
@@ -68,7 +76,9 @@ export class ModelMetrics implements ModelPoolObserver {
     this.failures.inc({ model, reason });
   }
 
-  async collect(registry: Registry, pool: ModelPool): Promise<void> {
+  async collect(registry: Registry, pool: ModelPool, replaced: readonly ReplacedModel[]): Promise<void> {
+    this.passedOn.reset();
+    for (const { model, reason } of replaced) this.passedOn.set({ model, reason }, 1);
     this.sessions.reset();
     this.resident.reset();
     for (const { model, bytes } of pool.loaded()) {
@@ -84,6 +94,7 @@ export class ModelMetrics implements ModelPoolObserver {
       this.resident,
       this.evictions,
       this.failures,
+      this.passedOn,
     ];
     for (const metric of all) registry.registerMetric(metric as Counter);
   }

@@ -21,6 +21,10 @@ export interface CubeVersion {
   readonly file_stats: Readonly<Record<string, string>> | null;
 }
 
+export interface NamedVersion extends CubeVersion {
+  readonly name: string;
+}
+
 /** Reads models in both databases, one statement for each method. Throws the failures of the side. */
 export interface ModelRecords {
   /** Legacy's rows after this id, one more than a page has where there are more. */
@@ -28,17 +32,22 @@ export interface ModelRecords {
   find(name: string): Promise<LegacyModel | undefined>;
   legacyVersion(name: string): Promise<LegacyVersion | undefined>;
   activeVersion(name: string): Promise<CubeVersion | undefined>;
+  /** A page of the active versions of all models, by their ids, after this one. */
+  activeVersions(after: string | null): Promise<readonly NamedVersion[]>;
+  /** By name, of those that legacy has. */
+  legacyVersions(names: readonly string[]): Promise<ReadonlyMap<string, LegacyVersion>>;
   version(name: string, id: string): Promise<CubeVersion | undefined>;
 }
 
 const versionColumns = `version.id::text, version.version, version.sha256, version.source_sha256, version.files,
   version.file_stats`;
+const versionsPerPage = 1000;
 
 export function createModelRecords(legacy: pg.Pool, cube: pg.Pool): ModelRecords {
   const legacyRows = async <Row extends pg.QueryResultRow>(text: string, values: readonly unknown[]) =>
     (await atSide('legacy', () => legacy.query<Row>(text, [...values]))).rows;
-  const cubeRows = async (text: string, values: readonly unknown[]) =>
-    (await atSide('cube', () => cube.query<CubeVersion>(text, [...values]))).rows;
+  const cubeRows = async <Row extends CubeVersion = CubeVersion>(text: string, values: readonly unknown[]) =>
+    (await atSide('cube', () => cube.query<Row>(text, [...values]))).rows;
   return {
     list: (after) =>
       legacyRows<LegacyModel>(`select ${legacyModelColumns} from public.ai_models where id > $1 order by id limit $2`, [
@@ -61,6 +70,19 @@ export function createModelRecords(legacy: pg.Pool, cube: pg.Pool): ModelRecords
           [name],
         )
       )[0],
+    activeVersions: (after) =>
+      cubeRows<NamedVersion>(
+        `select name, ${versionColumns} from ai.models join ai.model_versions as version on version.id = active_version_id
+          where version.state = 'active' and ($1::bigint is null or version.id > $1) order by version.id limit $2`,
+        [after, versionsPerPage],
+      ),
+    legacyVersions: async (names) => {
+      const rows = await legacyRows<LegacyVersion & { readonly name: string }>(
+        'select name, version, sha256, artifact_path from public.ai_models where name = any ($1)',
+        [names],
+      );
+      return new Map(rows.map(({ name, ...version }) => [name, version]));
+    },
     version: async (name, id) =>
       (
         await cubeRows(

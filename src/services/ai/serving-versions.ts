@@ -7,6 +7,9 @@ import type { CubeVersion, LegacyVersion, ModelRecords } from './model-records.j
 /** The version with which the cube predicts, or null where legacy does. */
 export type ServingVersion = CubeVersion | null;
 
+/** Why legacy predicts though a version is active in the cube: its row changed or is gone, or files outside the graph changed. */
+export type Replacement = 'row_changed' | 'row_gone' | 'files_changed';
+
 /** After so long both sides are looked at again, while requests go on with what is known. */
 const freshMillis = 1000;
 /** After so long requests wait for the look. */
@@ -87,9 +90,20 @@ export class ServingVersions {
 
   private async look(name: string, givenUp: AbortSignal): Promise<ServingVersion> {
     const [legacy, active] = await Promise.all([this.records.legacyVersion(name), this.records.activeVersion(name)]);
-    if (legacy === undefined || active === undefined) return null;
+    if (active === undefined) return null;
+    return (await this.replacement(legacy, active, givenUp)) === undefined ? active : null;
+  }
+
+  /** Undefined where legacy still has what was imported as this version. */
+  async replacement(
+    legacy: LegacyVersion | undefined,
+    active: CubeVersion,
+    givenUp: AbortSignal,
+  ): Promise<Replacement | undefined> {
+    if (legacy === undefined) return 'row_gone';
     const isSame = legacy.sha256?.toLowerCase() === active.source_sha256 && legacy.version === active.version;
-    return isSame && (await this.hasSameFiles(legacy, active, givenUp)) ? active : null;
+    if (!isSame) return 'row_changed';
+    return (await this.hasSameFiles(legacy, active, givenUp)) ? undefined : 'files_changed';
   }
 
   /** Whether external data in legacy's folder is what was imported. */

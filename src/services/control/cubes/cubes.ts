@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { type CubeView, cubeListSchema, cubeSchema, type InstanceView } from '../../../api/cubes.js';
 import { problemResponses } from '../../../api/problem.js';
+import type { ReplacedModels } from '../../../api/replaced-models.js';
 import { idParameter } from '../../../api/routes.js';
 import { Failure } from '../../../base/failures.js';
 import { type CubeDefinition, cubeDefinitions, findCube } from '../../../domain/cubes.js';
@@ -102,14 +103,26 @@ async function instanceView(entry: InstanceEntry): Promise<InstanceView> {
 }
 
 /** What an instance says of itself; one that does not, or says nonsense, is unreachable. */
-async function healthAt(url: string): Promise<Pick<InstanceView, 'health' | 'dependencies'>> {
+async function healthAt(url: string): Promise<Pick<InstanceView, 'health' | 'dependencies' | 'replaced_models'>> {
   const answer: unknown = await fetchBounded(`${url}/health`, AbortSignal.timeout(answerMillis))
     .then(JSON.parse)
     .catch(() => undefined);
-  const { status, dependencies }: { status?: unknown; dependencies?: unknown } = Object(answer);
-  if (status !== 'ok' && status !== 'degraded') return { health: 'unreachable', dependencies: {} };
+  const { status, dependencies, replaced_models }: Partial<Record<string, unknown>> = Object(answer);
+  if (status !== 'ok' && status !== 'degraded')
+    return { health: 'unreachable', dependencies: {}, replaced_models: null };
   const states = Object.entries(Object(dependencies)).filter(([, state]) => state === 'ok' || state === 'unreachable');
-  return { health: status, dependencies: Object.fromEntries(states.map(([name, state]) => [name, String(state)])) };
+  return {
+    health: status,
+    dependencies: Object.fromEntries(states.map(([name, state]) => [name, String(state)])),
+    replaced_models: readReplacedModels(replaced_models),
+  };
+}
+
+/** Null where an instance does not say, or says nonsense. */
+function readReplacedModels(said: unknown): ReplacedModels | null {
+  const { count, names }: { count?: unknown; names?: unknown } = Object(said);
+  if (!Number.isSafeInteger(count) || Number(count) < 0 || !Array.isArray(names)) return null;
+  return { count: Number(count), names: names.filter((name) => typeof name === 'string') };
 }
 
 function healthOf(instances: readonly InstanceView[]): string {

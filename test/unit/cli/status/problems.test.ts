@@ -27,6 +27,7 @@ const instance = {
   heartbeat_at: '',
   health: 'ok',
   dependencies: {},
+  replaced_models: null,
 };
 const cube: CubeView = {
   cube_id: 'saju-cube',
