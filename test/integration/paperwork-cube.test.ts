@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../support/conditions.js';
-import { startGateway, type TestGateway } from '../support/gateway.js';
+import { metricsOf, startGateway, type TestGateway } from '../support/gateway.js';
 import { paperworkToken } from '../support/paperwork-cube-here.js';
 import { type PaperworkServices, startPaperworkServices } from '../support/paperwork-services.js';
 
@@ -289,6 +289,27 @@ test('its writes can be tried: nothing stays of it', async () => {
   await rename(services.folder, `${services.folder}-away`);
   const refused = await check().finally(() => rename(`${services.folder}-away`, services.folder));
   expect(refused).toMatchObject({ writable: false });
+});
+
+test('the comparison finds both sides equal, of contents in the store too, rows and results', async () => {
+  const compared = await startGateway({
+    legacy: { paperwork: services.urls.legacy },
+    cubes: [['paperwork-cube', [{ id: 'one', url: services.urls.cube }]]],
+    shadow: true,
+  });
+  const id = await services.addFile('한글 compared.bin', randomBytes(2 * mebibyte), { mimeType: 'application/pdf' });
+  await services.move(id);
+  const empty = await services.addFile('compared and empty', Buffer.alloc(0));
+  const paths = [id, empty, '9999999'].flatMap((file) => [`${file}`, `${file}/content`, `${file}/results`]);
+  for (const [at, path] of paths.entries()) {
+    await (await fetch(`${compared.url}/api/paperwork/files/${path}`)).arrayBuffer();
+    await until('the comparison', async () => {
+      const counts = (await metricsOf(compared)).matchAll(/^gateway_shadow_compared_total\{.*\} (\d+)$/gm);
+      return [...counts].reduce((sum, [, count]) => sum + Number(count), 0) === at + 1;
+    });
+  }
+  expect(await metricsOf(compared)).not.toMatch(/gateway_shadow_(?:mismatched|noise)_total\{/);
+  await compared.stop();
 });
 
 test('the weight decides which side serves', async () => {
