@@ -56,6 +56,9 @@ const maxBytes = 64 * 1024;
 const p99Factor = 2;
 const [minMillis, unknownMillis, maxMillis] = [50, 1000, 5000];
 
+/** Said of a side at this moment, as when the time limit of the comparison is over before a model was loaded; it answers nothing. */
+const unavailable = [503, 504];
+
 /**
  * Sends a request to legacy, the cube, and legacy again, apart from any client, and counts the differences. A field in which
  * legacy differs from itself is noise. Before a difference counts, legacy is called once more: if it now agrees with the cube,
@@ -69,7 +72,11 @@ export function createShadow<R extends ShadowRequest>(options: ShadowOptions<R>)
 
   const compareSides = async (request: R, limits: ResponseLimits) => {
     const ofRoute = counts.of(request.cube, request.route);
-    const call = (side: Side) => fetchResponse(side, request, limits).catch(() => null);
+    const call = (side: Side) =>
+      fetchResponse(side, request, limits).then(
+        (response) => (unavailable.includes(response.status) ? null : response),
+        () => null,
+      );
     const tolerant = await tolerantField(request, limits).catch(() => null);
     const legacy = tolerant === null ? null : await call('legacy');
     const cube = legacy === null ? null : await call('cube');

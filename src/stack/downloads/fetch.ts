@@ -26,7 +26,7 @@ function runner(what: string, cacheFolder: string): Run {
 /** Where fetched servers stay, outside of any checkout. */
 export function defaultCacheFolder(environment: NodeJS.ProcessEnv): string {
   const { CUBESHIFT_CACHE: cache } = readConfiguration(environment, ['CUBESHIFT_CACHE']);
-  return resolve(cache || join(environment.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'cubeshift'));
+  return resolve(cache || join(environment.XDG_CACHE_HOME || join(homedir(), '.cache'), 'cubeshift'));
 }
 
 /**

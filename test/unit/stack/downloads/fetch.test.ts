@@ -122,6 +122,8 @@ test('every artifact is pinned to a version, a SHA-256 and that of its contents'
 test('the cache is where the user says, else where the system keeps caches', () => {
   expect(defaultCacheFolder({ CUBESHIFT_CACHE: '/a', XDG_CACHE_HOME: '/b' })).toBe('/a');
   expect(defaultCacheFolder({ XDG_CACHE_HOME: '/b' })).toBe('/b/cubeshift');
+  // As the XDG specification has it, an empty variable is one that is not set.
+  expect(defaultCacheFolder({ XDG_CACHE_HOME: '' })).toBe(join(homedir(), '.cache', 'cubeshift'));
   expect(defaultCacheFolder({ CUBESHIFT_CACHE: 'a' })).toBe(resolve('a'));
   expect(defaultCacheFolder({})).toBe(join(homedir(), '.cache/cubeshift'));
 });
