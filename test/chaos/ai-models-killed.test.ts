@@ -6,6 +6,7 @@ import { AiStack } from '../support/ai-stack.js';
 import { until } from '../support/conditions.js';
 import { Engine } from '../support/engine.js';
 import { fillModels, modelNamed } from '../support/legacy-models.js';
+import { comparisonCrashPoints, int8CrashPoints } from '../support/model-crash-points.js';
 
 /** A bulk worker that is killed between two side effects of a model's steps, with both AI services and Temporal. */
 const limit = 400_000;
@@ -58,7 +59,14 @@ async function rolledBack(id: string): Promise<void> {
 
 const verified = ({ status, stage }: MigrationView) => status === 'waiting' && stage === 'verified';
 
-test.each(['after-intent', 'after-artifact-stored', 'after-version-commit', 'after-activation-commit'] as const)(
+test.each([
+  'after-model-loaded',
+  'after-intent',
+  'after-artifact-stored',
+  'after-version-commit',
+  ...comparisonCrashPoints,
+  'after-activation-commit',
+] as const)(
   'killed at %s, the run is finished by the next worker: one model active, the other taken back',
   { timeout: limit },
   async (point) => {
@@ -77,3 +85,24 @@ test('killed with its files stored and no version that names them, a run is roll
 }, async () => {
   await rolledBack(await startAndKill('after-artifact-stored'));
 });
+
+test.each(int8CrashPoints)(
+  'killed at %s, the run is finished by the next worker: the float form active, its int8 form rejected once',
+  { timeout: limit },
+  async (point) => {
+    const { row } = modelNamed('sensor-network');
+    await fillModels(stack.databases.legacy, [modelNamed('sensor-network')]);
+    const id = await startAndKill(point);
+    const view = await engine.waitFor(id, 'verified', verified, 120_000);
+    expect(view.progress).toMatchObject({ migrated: 1, rejected: 0 });
+    expect(view.verification).toMatchObject({ status: 'clean', mismatches: [] });
+    const versions = await stack.databases.cube.query(
+      'select model_id, form, state from ai.model_versions order by id',
+    );
+    expect(versions.rows).toEqual([
+      { model_id: row.id, form: 'float', state: 'active' },
+      { model_id: row.id, form: 'int8', state: 'rejected' },
+    ]);
+    await rolledBack(id);
+  },
+);

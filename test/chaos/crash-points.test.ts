@@ -5,7 +5,7 @@ import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine, type ProgramName, programOf } from '../support/engine.js';
 import { expectRejectsAsForetold, expectTargetEqualsSource } from '../support/equality.js';
 import { expectLedgerAddsUp } from '../support/ledger-sums.js';
-import { modelCrashPoints } from '../support/model-crash-points.js';
+import { comparisonCrashPoints, int8CrashPoints, modelCrashPoints } from '../support/model-crash-points.js';
 import { paperworkCrashPoints } from '../support/paperwork-crash-points.js';
 import { sweepCrashPoints } from '../support/sweep-crash-points.js';
 
@@ -51,6 +51,8 @@ afterAll(async () => {
 test('every named point between two side effects is one at which a program is killed here, in the middle of a sweep, among files, or a step of a model ends', () => {
   const killed: CrashPoint[] = [
     ...modelCrashPoints,
+    ...comparisonCrashPoints,
+    ...int8CrashPoints,
     ...sweepCrashPoints,
     ...paperworkCrashPoints,
     ...ofCopy,

@@ -57,7 +57,7 @@ const reasonOfRun = {
 
 /** With the version, and in the list of all, from which the report has them. */
 export async function keepComparison(
-  { databases }: StepContext,
+  { databases, reach }: StepContext,
   claim: ItemClaim,
   version: ImportedVersion,
   comparison: Comparison,
@@ -67,8 +67,10 @@ export async function keepComparison(
       await client.query("set local idle_in_transaction_session_timeout = '15s'");
       await confirmItem(client, claim);
       await recordComparison(client, claim.migrationId, version, comparison);
+      reach('before-comparison-commit');
     }),
   );
+  reach('after-comparison-commit');
 }
 
 async function recordComparison(

@@ -50,7 +50,9 @@ export async function tryInt8(claim: ItemClaim, step: StepContext): Promise<Item
       await client.query("update ai.model_versions set state = 'rejected' where id = $1 and state <> 'active'", [
         version.id,
       ]);
+    step.reach('before-int8-commit');
   });
+  step.reach('after-int8-commit');
   return { kind: 'done' };
 }
 

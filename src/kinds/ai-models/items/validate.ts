@@ -60,6 +60,7 @@ export async function tryOut(
       const loaded = await process.load('model', file);
       step.reportProgress({ model: row.id });
       if ('kind' in loaded) return unfit(reasonOfLoad[loaded.kind], loaded.message);
+      step.reach('after-model-loaded');
       const declared = readInputSchema(parse(row.input_schema));
       if (declared === undefined) return unfit('schema_mismatch', 'input_schema is no list of {name, type, shape}');
       const difference = schemaDifference(declared, loaded.graph.inputs);
