@@ -88,8 +88,14 @@ function differencesOf(recorded: unknown, live: unknown, path: string): readonly
   });
 }
 
-/** One item with all fields of the items of a list. */
+/** One item with all fields of the items of a list, and all items of the lists in these. */
 function merged(items: readonly unknown[]): unknown {
   const [first] = items;
-  return typeof first === 'object' && first !== null ? Object.assign({}, ...items) : first;
+  if (typeof first !== 'object' || first === null) return first;
+  const all: Record<string, unknown> = {};
+  for (const [name, part] of items.flatMap((item) => Object.entries(Object(item)))) {
+    const known = all[name];
+    all[name] = Array.isArray(known) && Array.isArray(part) ? [...known, ...part] : part;
+  }
+  return all;
 }
