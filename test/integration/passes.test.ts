@@ -87,6 +87,27 @@ test('a reject that legacy deleted is on record as gone', async () => {
   expect(await run.verify()).toMatchObject({ clean: true });
 });
 
+test('rows that legacy adds after a pass are not claimed, and the next pass moves them', async () => {
+  await run.pass();
+  await legacy(`
+    insert into shelves (id, name) values (2000, 'later');
+    insert into books (id, shelf_id, name) values (2000, 2000, 'later'), (2001, 3, 'later')`);
+  expect(await run.verify()).toMatchObject({ clean: true });
+  await run.pass();
+  const moved = await databases.cube.query('select from library.books where id >= 2000');
+  expect(moved.rowCount).toBe(2);
+  expect(await run.verify()).toMatchObject({ clean: true });
+});
+
+test('a row that only the cube has is found wherever its id is, and the newest row of legacy leaves when it is deleted', async () => {
+  await databases.cube.query("insert into library.shelves (id, name) values (5000, 'of no run')");
+  expect(await run.verify()).toMatchObject({ clean: false, found: ['shelves 5000 extra row'] });
+  await databases.cube.query('delete from library.shelves where id = 5000');
+  await legacy('delete from loans where id = (select max(id) from loans)');
+  await run.pass();
+  expect(await run.verify()).toMatchObject({ clean: true });
+});
+
 test('a pass that is killed is gone on with by the next', async () => {
   await legacy("update shelves set name = 'another ' || id");
   const kill = (point: string) => {

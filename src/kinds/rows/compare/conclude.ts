@@ -1,5 +1,6 @@
 import { atSide, type Databases, dropConnection } from '../../../postgres/databases.js';
 import { confirmOperation, type OperationClaim } from '../../../postgres/ledger/operations.js';
+import { readHorizon } from '../../../postgres/ledger/pass-horizons.js';
 import { claimSessionName } from '../../../postgres/ledger/ranges.js';
 import {
   endVerification,
@@ -21,8 +22,8 @@ export interface ConcludeContext extends ScanProgress {
 
 /**
  * Ends a verification whose every range was compared. Clean is what this transaction finds clean: every range of the whole
- * key space of every table read equal, and in each as many rows in the source, less the rejected ones and those that follow
- * them, as in the target, as ids that the ledger owns. One that has ended is not counted again: it gives the verdict on record.
+ * key space of every table read equal, and in each as many rows in the source up to its horizon, less the rejected ones and those that
+ * follow them, as in the target, as ids that the ledger owns. One that has ended is not counted again: it gives the verdict on record.
  *
  * The target is counted span by span, each as of its own moment, and the claim is confirmed last, so that no step waits
  * for the run's row meanwhile. The claim is exclusive and held at the end: no step of the engine wrote to the target in
@@ -34,7 +35,10 @@ export async function concludeVerification(context: ConcludeContext): Promise<Ve
   const ended = await atSide('cube', () => verdictOfEnded(databases.cube, verificationId, tables[0].table));
   if (ended !== undefined) return ended;
   const counted: { readonly mapping: RowMapping; readonly source: SourceTotals }[] = [];
-  for (const mapping of tables) counted.push({ mapping, source: await countSource(databases, mapping, context) });
+  for (const mapping of tables) {
+    const horizon = await atSide('cube', () => readHorizon(databases.cube, migrationId, mapping.table));
+    counted.push({ mapping, source: await countSource(databases, mapping, horizon, context) });
+  }
   // A later claim ends this session by its name.
   const client = await databases.connect('cube', claimSessionName(claim.token));
   const drop = () => void dropConnection(client);

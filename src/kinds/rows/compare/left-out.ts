@@ -1,4 +1,4 @@
-import type { Span } from '../../../domain/migration/range-comparison.js';
+import { type SpanAsOf, sourceEnd } from '../../../domain/migration/range-comparison.js';
 import { atSide, type Databases } from '../../../postgres/databases.js';
 import { unresolvedRejectIds } from '../../../postgres/ledger/rejects.js';
 import { withheldIds } from '../../../postgres/ledger/withheld.js';
@@ -21,14 +21,14 @@ export async function rowsLeftOut(
   { legacy, cube }: Databases,
   migrationId: string,
   mapping: RowMapping,
-  span: Span,
+  span: SpanAsOf,
   parents: LeftOutParents | undefined,
 ): Promise<LeftOut> {
   const { table } = mapping;
   const rejected = await atSide('cube', () => unresolvedRejectIds(cube, migrationId, table, span.after, span.upto));
   if (parents === undefined) return { ids: rejected, rejected, following: [], withheld: [] };
   const withheld = await atSide('cube', () => withheldIds(cube, migrationId, table, span.after, span.upto));
-  const children = await parents.childrenIn(legacy, mapping, span);
+  const children = await parents.childrenIn(legacy, mapping, { after: span.after, upto: sourceEnd(span) });
   const isRejected = new Set(rejected);
   const following = children.filter((id) => !isRejected.has(id));
   return { ids: [...rejected, ...following], rejected, following, withheld };

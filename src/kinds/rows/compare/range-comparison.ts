@@ -1,4 +1,4 @@
-import type { RangeComparison, Span } from '../../../domain/migration/range-comparison.js';
+import { type RangeComparison, type SpanAsOf, sourceEnd } from '../../../domain/migration/range-comparison.js';
 import type { Databases } from '../../../postgres/databases.js';
 import { atSide } from '../../../postgres/databases.js';
 import type { RowMapping } from '../row-mapping.js';
@@ -13,7 +13,7 @@ import { rangeDigest, rowDigests, type TableSide } from './row-digest.js';
 export async function compareRange(
   databases: Databases,
   mapping: RowMapping,
-  span: Span,
+  span: SpanAsOf,
   rejected: readonly bigint[],
   maxTargetRows: number | null = null,
 ): Promise<RangeComparison> {
@@ -38,7 +38,7 @@ export async function compareRange(
 export async function sourceDigest(
   databases: Databases,
   mapping: RowMapping,
-  span: Span,
+  span: SpanAsOf,
   leftOut: readonly bigint[],
 ): Promise<{ readonly rows: number; readonly digest: string }> {
   const { rows, digest } = await digestOf(databases, mapping, 'source', span, leftOut, null);
@@ -55,7 +55,7 @@ export interface RowDifference {
 export async function differingRows(
   databases: Databases,
   mapping: RowMapping,
-  span: Span,
+  span: SpanAsOf,
   rejected: readonly bigint[],
 ): Promise<RowDifference[]> {
   const [source, target] = await Promise.all([
@@ -82,7 +82,7 @@ async function digestOf(
   databases: Databases,
   mapping: RowMapping,
   side: TableSide,
-  span: Span,
+  span: SpanAsOf,
   without: readonly bigint[],
   max: number | null,
 ) {
@@ -90,7 +90,7 @@ async function digestOf(
   const result = await atSide(sides[side], () =>
     databases[sides[side]].query<{ rows: string; ids: string; digest: string }>(
       statement,
-      parameters(span, without, max),
+      parameters(side, span, without, max),
     ),
   );
   const [row] = result.rows;
@@ -101,12 +101,12 @@ async function rowDigestsOf(
   databases: Databases,
   mapping: RowMapping,
   side: TableSide,
-  span: Span,
+  span: SpanAsOf,
   without: readonly bigint[],
 ) {
   const statement = rowDigests(mapping[side], mapping.digestedFields, side);
   const result = await atSide(sides[side], () =>
-    databases[sides[side]].query<{ key: string; digest: Buffer }>(statement, parameters(span, without, null)),
+    databases[sides[side]].query<{ key: string; digest: Buffer }>(statement, parameters(side, span, without, null)),
   );
   const digests = new Map<string, string>();
   const repeated = new Set<string>();
@@ -117,6 +117,7 @@ async function rowDigestsOf(
   return { digests, repeated };
 }
 
-function parameters(span: Span, without: readonly bigint[], max: number | null): unknown[] {
-  return [span.after.toString(), span.upto.toString(), without.map(String), max];
+function parameters(side: TableSide, span: SpanAsOf, without: readonly bigint[], max: number | null): unknown[] {
+  const upto = side === 'source' ? sourceEnd(span) : span.upto;
+  return [span.after.toString(), upto.toString(), without.map(String), max];
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { minKey } from '../../../domain/migration/key-range.js';
+import { maxKey, minKey } from '../../../domain/migration/key-range.js';
 import type { MovedTable, TableRule } from '../../../domain/migration/table-rule.js';
 import { quoteIdentifier } from '../../../postgres/connect.js';
 import { atSide, type Databases, dropConnection } from '../../../postgres/databases.js';
@@ -29,12 +29,13 @@ const rowsAtOnce = 200_000;
 const batchesAtOnce = 100;
 
 /**
- * Counts every row of the source, whatever its key: span by span, so that neither a long statement runs nor a snapshot is
+ * Counts every row of the source up to the horizon, whatever its key: span by span, so that neither a long statement runs nor a snapshot is
  * held. Aborted, it loses its connection.
  */
 export async function countSource(
   databases: Databases,
   { source }: RowMapping,
+  horizon: bigint | undefined,
   scan: ScanProgress,
 ): Promise<SourceTotals> {
   const client = await databases.connect('legacy', 'cubeshift count');
@@ -45,7 +46,12 @@ export async function countSource(
       const outside = await countOutside(client, source);
       let rows = outside.rows;
       for (let after: bigint | undefined = minKey; after !== undefined; ) {
-        const counted: { upto: bigint | undefined; rows: number } = await countSourceSpan(client, source, after);
+        const counted: { upto: bigint | undefined; rows: number } = await countSourceSpan(
+          client,
+          source,
+          after,
+          horizon ?? maxKey,
+        );
         rows += counted.rows;
         after = counted.upto;
         if (after !== undefined) scan.onRange({ position: after });
@@ -107,6 +113,7 @@ async function countSourceSpan(
   client: pg.ClientBase,
   source: TableRule,
   after: bigint,
+  horizon: bigint,
 ): Promise<{ readonly upto: bigint | undefined; readonly rows: number }> {
   const key = quoteIdentifier(source.key);
   const table = quoteIdentifier(source.schema, source.table);
@@ -114,8 +121,8 @@ async function countSourceSpan(
     `select span.upto::text as upto,
             (select count(*) from ${table} where ${key} > $1::bigint and ${key} <= span.upto) as rows
        from (select max(${key}) as upto
-               from (select ${key} from ${table} where ${key} > $1::bigint order by ${key} limit $2) as ahead) as span`,
-    [after.toString(), rowsAtOnce],
+               from (select ${key} from ${table} where ${key} > $1::bigint and ${key} <= $3::bigint order by ${key} limit $2) as ahead) as span`,
+    [after.toString(), rowsAtOnce, horizon.toString()],
   );
   const upto = counted.rows[0]?.upto ?? null;
   return { upto: upto === null ? undefined : BigInt(upto), rows: Number(counted.rows[0]?.rows) };

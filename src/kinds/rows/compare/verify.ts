@@ -1,9 +1,10 @@
 import type { ReachCrashPoint } from '../../../base/crash-points.js';
 import { maxKey } from '../../../domain/migration/key-range.js';
-import type { Span } from '../../../domain/migration/range-comparison.js';
+import type { SpanAsOf } from '../../../domain/migration/range-comparison.js';
 import { inTransaction } from '../../../postgres/connect.js';
 import { atSide, type Databases } from '../../../postgres/databases.js';
 import type { OperationClaim } from '../../../postgres/ledger/operations.js';
+import { readHorizon } from '../../../postgres/ledger/pass-horizons.js';
 import {
   type ComparedRange,
   type MismatchEntry,
@@ -75,11 +76,12 @@ async function verifyTable(context: TableContext, round: Round): Promise<VerifyO
   const { databases, mapping, rangeRows, verificationId, signal } = context;
   const endInLegacy = rangeEnds(databases, mapping, 'legacy', rangeRows);
   const nearerEnd = nearerRangeEnds(databases, mapping, rangeRows);
+  const horizon = await atSide('cube', () => readHorizon(databases.cube, context.migrationId, mapping.table));
   const frontier = await atSide('cube', () => readVerifiedFrontier(databases.cube, verificationId, mapping.table));
   let next: bigint | undefined = frontier;
   /** Up to here the target has more rows than legacy's index lets expect: both indexes are walked. */
   let crowdedUpto = frontier;
-  const underWay: { readonly span: Span; readonly comparison: Promise<ComparedRange | undefined> }[] = [];
+  const underWay: { readonly span: SpanAsOf; readonly comparison: Promise<ComparedRange | undefined> }[] = [];
   try {
     while (next !== undefined || underWay.length > 0) {
       // A round without anything to show would be followed by the same again.
@@ -87,7 +89,7 @@ async function verifyTable(context: TableContext, round: Round): Promise<VerifyO
       if (next !== undefined && next < maxKey && underWay.length < 2 && !enough) {
         const isCrowded = next < crowdedUpto;
         const upto: bigint = (await (isCrowded ? nearerEnd : endInLegacy)(next)) ?? maxKey;
-        const span: Span = { after: next, upto };
+        const span: SpanAsOf = { after: next, upto, horizon };
         const maxTargetRows = isCrowded ? null : rangeRows;
         const comparison = compareWhole(context, span, maxDetailedRows - round.detailed, maxTargetRows);
         // Waited for in its turn; one that fails while another is waited for must not end the process.
@@ -140,7 +142,7 @@ const maxWholeReads = 3;
  */
 async function compareWhole(
   context: TableContext,
-  span: Span,
+  span: SpanAsOf,
   details: number,
   maxTargetRows: number | null,
 ): Promise<ComparedRange | undefined> {
@@ -153,7 +155,7 @@ async function compareWhole(
 
 async function readWhole(
   context: TableContext,
-  span: Span,
+  span: SpanAsOf,
   details: number,
   maxTargetRows: number | null,
 ): Promise<ComparedRange | undefined> {
@@ -167,7 +169,8 @@ async function readWhole(
   ]);
   if (maxTargetRows !== null && comparison.targetRows > maxTargetRows) return undefined;
   const base = {
-    ...span,
+    after: span.after,
+    upto: span.upto,
     ...comparison,
     rejectedRows: rejected.length - rechecked.missing.length + following.length,
   };

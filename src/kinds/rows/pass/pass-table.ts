@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { maxKey, minKey } from '../../../domain/migration/key-range.js';
-import type { Span } from '../../../domain/migration/range-comparison.js';
+import type { Span, SpanAsOf } from '../../../domain/migration/range-comparison.js';
 import { atSide } from '../../../postgres/databases.js';
 import { confirmOperation } from '../../../postgres/ledger/operations.js';
 import {
@@ -20,8 +20,10 @@ import { recopyRows } from '../repair/recopy-rows.js';
 import type { RepairContext } from '../repair/repair.js';
 import { takeOut } from '../repair/take-out.js';
 import { fieldsOfLegacy } from '../row-mapping.js';
+import { setHorizons } from './horizon.js';
 
 interface PassContext extends FollowContext {
+  readonly horizon: bigint;
   /** Ids of a span whose rows are as they were, and what they name outside the databases is not. */
   readonly changedOutside: (span: Span) => Promise<readonly bigint[]>;
 }
@@ -37,11 +39,13 @@ const unsettled: SourceState = { rows: -1, digest: '' };
  * when stopped before.
  */
 export async function passTables(context: RepairContext, writer: pg.Client): Promise<boolean> {
+  const horizons = await setHorizons(context, writer);
   for (const mapping of context.tables) {
     const passed = await passTable(
       {
         ...context,
         mapping,
+        horizon: horizons.get(mapping.table) ?? maxKey,
         token: context.claim.token,
         origin: 'passed',
         confirm: (client) => confirmOperation(client, context.claim),
@@ -61,7 +65,7 @@ export async function passTables(context: RepairContext, writer: pg.Client): Pro
  * table was passed over, false when stopped before.
  */
 async function passTable(context: PassContext, writer: pg.Client): Promise<boolean> {
-  const { databases, mapping, migrationId, signal } = context;
+  const { databases, mapping, migrationId, signal, horizon } = context;
   if (!(await moveReleasedRows(context, writer)) || !(await withholdChildren(context, writer))) return false;
   const parents = await LeftOutParents.load(databases, migrationId, mapping);
   const endInLegacy = rangeEnds(databases, mapping, 'legacy', rowsAtOnce);
@@ -77,8 +81,8 @@ async function passTable(context: PassContext, writer: pg.Client): Promise<boole
       if (signal.aborted) return false;
       const end = await endInLegacy(after);
       // The last piece reaches to the end of the range, so that rows which are added later make no range of their own.
-      const isLast = end === undefined || end >= range.upto || (await endInLegacy(end)) === undefined;
-      const span = { after, upto: isLast ? range.upto : end };
+      const isLast = end === undefined || end >= range.upto || end >= horizon || (await endInLegacy(end)) === undefined;
+      const span = { after, upto: isLast ? range.upto : end, horizon };
       const moved = await passSpan(context, writer, span, range.source !== undefined, parents);
       context.onRange({ position: span.upto, rows: moved });
       after = span.upto;
@@ -110,9 +114,10 @@ async function isAsItWas(
   parents: LeftOutParents | undefined,
 ): Promise<boolean> {
   if (range.source === undefined) return false;
-  const { databases, mapping, migrationId } = context;
-  const leftOut = await rowsLeftOut(databases, migrationId, mapping, range, parents);
-  const now = await sourceDigest(databases, fieldsOfLegacy(mapping), range, leftOut.ids);
+  const { databases, mapping, migrationId, horizon } = context;
+  const span = { ...range, horizon };
+  const leftOut = await rowsLeftOut(databases, migrationId, mapping, span, parents);
+  const now = await sourceDigest(databases, fieldsOfLegacy(mapping), span, leftOut.ids);
   if (now.rows !== range.source.rows || now.digest !== range.source.digest) return false;
   const { missing } = await recheckRejects(databases, mapping, [...leftOut.rejected, ...leftOut.withheld]);
   return missing.length === 0 && (await context.changedOutside(range)).length === 0;
@@ -122,7 +127,7 @@ async function isAsItWas(
 async function passSpan(
   context: PassContext,
   writer: pg.Client,
-  span: Span,
+  span: SpanAsOf,
   wasOnRecord: boolean,
   parents: LeftOutParents | undefined,
 ): Promise<number> {
@@ -151,7 +156,7 @@ async function passSpan(
 async function moveDifferences(
   context: PassContext,
   writer: pg.Client,
-  span: Span,
+  span: SpanAsOf,
   leftOut: LeftOut,
   others: readonly bigint[],
 ): Promise<number> {
