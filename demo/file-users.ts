@@ -12,12 +12,14 @@ export interface Uploads {
 }
 
 interface Uploaded {
+  readonly userId: string;
   readonly id: number;
   readonly path: string;
   readonly sha256: string;
 }
 
 const everyMillis = 200;
+const clerks = 40;
 
 /** Users who upload a file every so often, through the gateway, until they are stopped; each upload is kept to be asked for later. */
 export class FileUsers {
@@ -69,11 +71,12 @@ export class FileUsers {
     const form = new FormData();
     form.set('file', new File([content], name));
     form.set('metadata', JSON.stringify({ from: 'demo', place }));
+    const userId = `clerk-${place % clerks}`;
     try {
       const { statusCode, headers, body } = await this.pool.request({
         method: 'POST',
         path: '/api/paperwork/files',
-        headers: { 'x-user-id': `clerk-${place % 40}` },
+        headers: { 'x-user-id': userId },
         body: form,
       });
       const answer = (await body.json()) as { readonly id: number; readonly path: string };
@@ -82,19 +85,28 @@ export class FileUsers {
         return;
       }
       if (headers['x-cube-target'] === 'cube') this.byCube++;
-      this.uploads.push({ id: answer.id, path: answer.path, sha256: sumOf(content) });
+      this.uploads.push({ userId, id: answer.id, path: answer.path, sha256: sumOf(content) });
     } catch {
       this.failed++;
     }
   }
 
-  private async isWhole({ id, path, sha256 }: Uploaded): Promise<boolean> {
-    const headers = { 'x-user-id': 'checker' };
-    const row = await this.pool.request({ method: 'GET', path: `/api/paperwork/files/${id}`, headers });
-    const { path: kept } = (await row.body.json()) as { readonly path?: string };
-    const content = await this.pool.request({ method: 'GET', path: `/api/paperwork/files/${id}/content`, headers });
-    const bytes = Buffer.from(await content.body.arrayBuffer());
-    return row.statusCode === 200 && content.statusCode === 200 && kept === path && sumOf(bytes) === sha256;
+  private async isWhole({ userId, id, path, sha256 }: Uploaded): Promise<boolean> {
+    const row = await this.read(userId, `/api/paperwork/files/${id}`);
+    const content = await this.read(userId, `/api/paperwork/files/${id}/content`);
+    if (row.status !== 200 || content.status !== 200) return false;
+    const { path: kept } = JSON.parse(row.bytes.toString('utf8')) as { readonly path?: string };
+    return kept === path && sumOf(content.bytes) === sha256;
+  }
+
+  /** A user who asks too often is answered 429 and asks again: that says nothing of the file. */
+  private async read(userId: string, path: string): Promise<{ readonly status: number; readonly bytes: Buffer }> {
+    for (;;) {
+      const { statusCode, body } = await this.pool.request({ method: 'GET', path, headers: { 'x-user-id': userId } });
+      const bytes = Buffer.from(await body.arrayBuffer());
+      if (statusCode !== 429) return { status: statusCode, bytes };
+      await sleep(1000);
+    }
   }
 }
 
