@@ -48,7 +48,7 @@ test('a worker killed while a repair undoes an item whose row leaves loses neith
   await stack.cubeshift('migrate', 'repair', 'killed');
   await drawings.untilMet();
   // The row has not left before its item is undone.
-  expect((await stack.cube.query('select from paperwork.talismans where id = 20')).rowCount).toBe(1);
+  expect((await stack.cube.query('select from crawler.talismans where id = 20')).rowCount).toBe(1);
   await killWorker();
   await drawings.release();
   expect(await rested()).toMatchObject({ status: 'waiting', verification: { status: 'clean' } });
@@ -87,7 +87,7 @@ class Held {
   static async hold({ env }: NewKindStack, name: string): Promise<Held> {
     const client = new pg.Client({ connectionString: env.CUBE_DATABASE_URL });
     await client.connect();
-    const table = `paperwork.${name}`;
+    const table = `crawler.${name}`;
     await client.query(`begin; lock table ${table} in share mode`);
     const lock = new Held(table, client);
     held.push(lock);
@@ -133,10 +133,10 @@ function whole(count: number): Readonly<Record<string, number>> {
 
 async function counts(): Promise<Readonly<Record<string, number>>> {
   const found = await stack.cube.query<{ [name: string]: number }>(`
-    select (select count(*) from paperwork.talismans)::int as talismans,
-           (select count(*) from paperwork.talisman_orders)::int as orders,
-           (select count(*) from paperwork.drawings)::int as drawings,
-           (select count(published_at) from paperwork.drawings)::int as published`);
+    select (select count(*) from crawler.talismans)::int as talismans,
+           (select count(*) from crawler.talisman_orders)::int as orders,
+           (select count(*) from crawler.drawings)::int as drawings,
+           (select count(published_at) from crawler.drawings)::int as published`);
   return found.rows[0] ?? {};
 }
 

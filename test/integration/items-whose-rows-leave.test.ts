@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await addresses.cube.query(`
-    truncate paperwork.talismans, paperwork.talisman_orders, paperwork.drawings, ledger.items;
+    truncate crawler.talismans, crawler.talisman_orders, crawler.drawings, ledger.items;
     update ledger.batches set state = 'removed';
     update ledger.migrations set status = 'cancelled', finished_at = now() where finished_at is null`);
   await addresses.legacy.query(`
@@ -49,8 +49,8 @@ function start(): Promise<TalismanRun> {
 
 async function expectNothingOf(id: number): Promise<void> {
   const found = await addresses.cube.query<{ rows: number; drawings: number; states: string[] }>(
-    `select (select count(*)::int from paperwork.talismans where id = $1) as rows,
-            (select count(*)::int from paperwork.drawings where talisman_id = $1) as drawings,
+    `select (select count(*)::int from crawler.talismans where id = $1) as rows,
+            (select count(*)::int from crawler.drawings where talisman_id = $1) as drawings,
             array(select state from ledger.items where item_id = $1 order by place) as states`,
     [id],
   );
@@ -70,7 +70,7 @@ test('a repair undoes the steps of an item that legacy deleted before the row le
   const rowsAtUndo: unknown[] = [];
   const watched = run.with({
     undo: async (claim, step) => {
-      const row = await addresses.cube.query('select id from paperwork.talismans where id = $1', [claim.item.id]);
+      const row = await addresses.cube.query('select id from crawler.talismans where id = $1', [claim.item.id]);
       rowsAtUndo.push(`${claim.item.id} ${claim.step} ${row.rowCount}`);
       await drawings.undo(claim, step);
     },
@@ -122,13 +122,13 @@ test('an item of which neither side has the row any more is undone', async () =>
   await first.move();
   await first.cancel();
   await deleteInLegacy(24);
-  await addresses.cube.query('delete from paperwork.talismans where id = 24');
-  await addresses.cube.query('delete from paperwork.talisman_orders where talisman_id = 24');
+  await addresses.cube.query('delete from crawler.talismans where id = 24');
+  await addresses.cube.query('delete from crawler.talisman_orders where talisman_id = 24');
   const next = await start();
   await next.move();
   await expectNothingOf(24);
   await deleteInLegacy(25);
-  await addresses.cube.query('delete from paperwork.talismans where id = 25');
+  await addresses.cube.query('delete from crawler.talismans where id = 25');
   await next.verify();
   await next.repair();
   await expectNothingOf(25);
@@ -148,7 +148,7 @@ test('a repair whose undo fails leaves row and steps, and its next attempt goes 
     },
   });
   await expect(failing.repair()).rejects.toThrow();
-  const row = await addresses.cube.query('select from paperwork.talismans where id = 26');
+  const row = await addresses.cube.query('select from crawler.talismans where id = 26');
   expect(row.rowCount).toBe(1);
   // Legacy has it again: the item is made again.
   await addresses.legacy.query("insert into talismans (id, name, drawing) values (26, 't26', '<svg>26</svg>')");
@@ -170,7 +170,7 @@ describe('an attempt of a step that was frozen while its item was found unfit, a
   async function expectRejectedAlone(run: TalismanRun, id: number): Promise<void> {
     const steps = await addresses.cube.query('select state from ledger.items where item_id = $1', [id]);
     expect(steps.rows).toEqual([{ state: 'undone' }]);
-    const row = await addresses.cube.query('select from paperwork.talismans where id = $1', [id]);
+    const row = await addresses.cube.query('select from crawler.talismans where id = $1', [id]);
     expect(row.rowCount).toBe(0);
     await run.moveItems();
     expect(await run.verify()).toMatchObject({ clean: true });
@@ -200,14 +200,14 @@ describe('an attempt of a step that was frozen while its item was found unfit, a
 
   test('just before the row leaves keeps it until its step is undone too', async () => {
     const run = await unfit(32);
-    const row = await HeldLock.take('select from paperwork.talismans where id = 32 for update');
+    const row = await HeldLock.take('select from crawler.talismans where id = 32 for update');
     const leaving = run.rejectItem(32);
     leaving.catch(() => undefined);
     await row.untilMet(1);
     expect(await run.makeStep(32, 'store')).toMatchObject({ kind: 'unfit' });
     await row.release();
     await expect(leaving).rejects.toMatchObject({ type: 'claim_lost' });
-    const kept = await addresses.cube.query('select from paperwork.talismans where id = 32');
+    const kept = await addresses.cube.query('select from crawler.talismans where id = 32');
     expect(kept.rowCount).toBe(1);
     await run.rejectItem(32);
     await expectRejectedAlone(run, 32);
@@ -222,11 +222,11 @@ test('a repair has every item made again that differs, though the verification k
   await run.copy();
   // As if each had been taken through its steps, and damaged then.
   await addresses.cube.query(`
-    insert into paperwork.drawings select id, case when id > 1000 then 'smudged' else '<svg>' || id || '</svg>' end, now()
-      from paperwork.talismans;
+    insert into crawler.drawings select id, case when id > 1000 then 'smudged' else '<svg>' || id || '</svg>' end, now()
+      from crawler.talismans;
     insert into ledger.items (kind, table_name, item_id, step, place, migration_id, state, token)
     select 'talismans', 'talismans', id, step, place, '${run.id}', 'done', 0
-      from paperwork.talismans, (values ('store', 0), ('publish', 1)) as steps (step, place)`);
+      from crawler.talismans, (values ('store', 0), ('publish', 1)) as steps (step, place)`);
   expect(await run.verify()).toMatchObject({ mismatched: 1100 });
   const detailed = await addresses.cube.query(
     'select from ledger.mismatches where verification_id = (select max(id) from ledger.verifications)',
@@ -283,12 +283,12 @@ test('a rollback keeps the row of an item that it cannot undo, and the next roll
   });
   expect(await stuck.rollBack()).toEqual([
     expect.stringMatching(/^1 items were not undone: 33 \(/),
-    '1 rows of paperwork.talismans stay, since what was done to their items was not undone: id 33.',
+    '1 rows of crawler.talismans stay, since what was done to their items was not undone: id 33.',
   ]);
   const left = `
-    select (select array_agg(id::int) from paperwork.talismans) as rows,
-           (select count(*)::int from paperwork.talisman_orders) as orders,
-           (select array_agg(talisman_id::int) from paperwork.drawings) as drawings,
+    select (select array_agg(id::int) from crawler.talismans) as rows,
+           (select count(*)::int from crawler.talisman_orders) as orders,
+           (select array_agg(talisman_id::int) from crawler.drawings) as drawings,
            (select range_agg(ids)::text from ledger.batches where state = 'owned') as owned`;
   const kept = await addresses.cube.query(left);
   expect(kept.rows).toEqual([{ rows: [33], orders: 0, drawings: [33], owned: '{[33,34)}' }]);

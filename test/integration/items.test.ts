@@ -48,10 +48,10 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await addresses.cube.query(`
-    truncate paperwork.talismans, paperwork.drawings, ledger.items;
+    truncate crawler.talismans, crawler.drawings, ledger.items;
     update ledger.batches set state = 'removed';
     update ledger.migrations set status = 'cancelled', finished_at = now() where finished_at is null;
-    insert into paperwork.talismans (id, name) select n, 't' || n from generate_series(1, 5) as n`);
+    insert into crawler.talismans (id, name) select n, 't' || n from generate_series(1, 5) as n`);
 });
 
 /** A run that is at work, and owns the rows. */
@@ -110,7 +110,7 @@ async function onRecord(): Promise<readonly string[]> {
 
 async function stored(): Promise<readonly string[]> {
   const found = await addresses.cube.query<{ line: string }>(
-    "select talisman_id || case when published_at is null then '' else ' published' end as line from paperwork.drawings order by talisman_id",
+    "select talisman_id || case when published_at is null then '' else ' published' end as line from crawler.drawings order by talisman_id",
   );
   return found.rows.map(({ line }) => line);
 }
