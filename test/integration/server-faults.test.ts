@@ -8,6 +8,8 @@ import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { packageRoot } from '../../src/base/package-root.js';
 import { inspectConfiguration } from '../../src/diagnosis/servers.js';
+import { kindEntry, migrationKinds } from '../../src/domain/catalog.js';
+import { servedCubes } from '../../src/domain/cubes.js';
 import { connectRedis } from '../../src/redis/connection.js';
 import { runCommand } from '../support/command-line.js';
 import { createDatabase, createDatabases, dropDatabase, type TestDatabases } from '../support/databases.js';
@@ -27,6 +29,8 @@ interface Fault {
   readonly seconds?: number;
 }
 
+/** Of every kind, in legacy. */
+const tables = migrationKinds.flatMap((kind) => kindEntry(kind).tables.map(({ name }) => name));
 const folder = mkdtempSync(join(tmpdir(), 'cubeshift-faults-'));
 const pem = join(packageRoot(), 'test', 'data', 'tls');
 const identity = { key: readFileSync(join(pem, 'server.key')), cert: readFileSync(join(pem, 'server.pem')) };
@@ -65,9 +69,7 @@ beforeAll(async () => {
     () => dropDatabase(legacyUrl, `${name}_empty`),
     () => dropDatabase(cubeUrl, `${name}_private`),
   );
-  await databases.legacy.query(
-    `grant select on saju_records, ai_models to ${roles.reader.name}, ${roles.tlsOnly.name}`,
-  );
+  await databases.legacy.query(`grant select on ${tables.join(', ')} to ${roles.reader.name}, ${roles.tlsOnly.name}`);
   await databases.legacy.query('revoke usage on schema public from public');
   await databases.legacy.query(
     `grant usage on schema public to ${roles.reader.name}, ${roles.tlsOnly.name}, ${roles.bare.name}`,
@@ -505,8 +507,7 @@ test('check says all of them at once, changes nothing, and ends as the worst of 
   expect(Object.fromEntries(findings.map(({ name, ok }) => [name, ok]))).toEqual({
     LEGACY_DATABASE_URL: false,
     CUBE_DATABASE_URL: false,
-    SAJU_CUBE_LEGACY_URL: null,
-    AI_CUBE_LEGACY_URL: null,
+    ...Object.fromEntries(servedCubes.map(({ legacyDatabaseVariable }) => [legacyDatabaseVariable, null])),
     REDIS_URL: null,
     TEMPORAL_ADDRESS: null,
     LOG_LEVEL: false,
