@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTokenVerifier, issueCubeToken } from '../../src/auth/tokens.js';
@@ -13,6 +16,7 @@ import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
 import { buildControlApp } from '../../src/services/control/app.js';
 import type { ControlSettings } from '../../src/services/control/dependencies.js';
+import { createFolderStore } from '../../src/storage/folder-store.js';
 import { runCommand } from '../support/command-line.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { watchAnswers } from '../support/documented-answers.js';
@@ -30,6 +34,7 @@ let app: FastifyInstance;
 let url: string;
 let undocumented: ReturnType<typeof watchAnswers>;
 let plans: () => Promise<void>;
+const storeFolder = mkdtempSync(join(tmpdir(), 'cubeshift-store-'));
 const token = issueCubeToken(
   testSecret,
   { cubeId: 'operator', permissions: ['migration:read', 'migration:write'] },
@@ -144,7 +149,7 @@ beforeAll(async () => {
     },
     keptVersions: nothing,
     warmVersionOf: async () => '1',
-    store: () => expect.fail('no store is used'),
+    store: () => createFolderStore(storeFolder),
     reach: () => undefined,
     maxInstances: 8,
     calls: { call: nothing },
@@ -159,6 +164,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await app.close();
+  rmSync(storeFolder, { recursive: true });
   expect(undocumented()).toEqual([]);
   redis.disconnect();
   await server.stop();
@@ -204,6 +210,7 @@ const bodies: Readonly<Record<string, (made: string) => unknown>> = {
   '/v1/cubes/{id}/scale': () => ({ instances: 2 }),
   '/v1/cubes/{id}/rollback/acknowledge': () => ({ why: 'seen' }),
   '/v1/models/{name}/activate': () => ({ version_id: 2 }),
+  '/v1/blobs/sweep': () => ({ dry_run: false }),
 };
 
 const claimed = { 'x-claimed-by': encodeURIComponent('김 민준'), 'x-os-user': 'mj' };
@@ -221,8 +228,8 @@ test.each([
   plans = () => (failure === undefined ? Promise.resolve() : Promise.reject(failure));
   const isStart = ({ path }: { path: string }) => path === '/v1/migrations/{id}';
   for (const { method, path, parameters } of [...routes.filter(isStart), ...routes.filter((one) => !isStart(one))]) {
-    // Weights and active versions are written by this program itself, and no plan can refuse them.
-    if (/^\/v1\/(traffic\/\{cube\}$|models\/)/.test(path) && failure !== undefined) continue;
+    // Weights, active versions and sweeps are carried out by this program itself, and no plan can refuse them.
+    if (/^\/v1\/(traffic\/\{cube\}$|models\/|blobs\/)/.test(path) && failure !== undefined) continue;
     expect(parameters, path).toEqual(expect.arrayContaining(['x-claimed-by', 'x-os-user']));
     const id = isStart({ path }) ? 'saju-records' : path.startsWith('/v1/cubes') ? 'saju-cube' : run;
     const before = (await checkAudit(databases.cube)).head?.seq ?? 0;
@@ -237,7 +244,7 @@ test.each([
     );
     const entry = await newest();
     expect(entry.seq, path).toBe(before + 1);
-    expect(entry.action, path).toMatch(/^(migration|ramp|traffic|cube|model)\.[a-z/.]+$/);
+    expect(entry.action, path).toMatch(/^(migration|ramp|traffic|cube|model|blobs)\.[a-z/.]+$/);
     expect(entry, path).toMatchObject({
       actor: 'operator',
       outcome: { what, ...(failure === undefined ? {} : { reason: failure.type }) },
