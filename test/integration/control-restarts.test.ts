@@ -93,8 +93,11 @@ test('a run that an API put on record and did not live to start is started by th
 test('an API without its ledger listens, is not ready, and says so; it serves as soon as the ledger is there', async () => {
   const role = await createRole(databases.cube);
   const name = new URL(databases.cubeUrl).pathname.slice(1);
-  for (const schema of ['ledger', 'audit', 'ai', 'storage'])
-    await databases.cube.query(`alter schema ${schema} rename to ${schema}_of_others`);
+  const schemas = await databases.cube.query<{ name: string }>(
+    `select nspname as name from pg_namespace
+      where nspname not like 'pg\\_%' and nspname not in ('information_schema', 'public', 'saju')`,
+  );
+  for (const { name } of schemas.rows) await databases.cube.query(`alter schema ${name} rename to ${name}_of_others`);
   await engine.kill('control');
   engine.startProgram('control', { CUBE_DATABASE_URL: role.url(databases.cubeUrl) });
   await until('the API to listen', async () => (await readiness()) !== undefined);
