@@ -1,22 +1,21 @@
 import { type CopyRow, CopyRowWriter } from '../../postgres/copy-binary.js';
-import type { ConvertedRow, DigestedField, RowMapping } from '../rows/row-mapping.js';
+import { newestVerificationOf } from '../contents/check-contents.js';
+import { jsonTypes, textTypes, timestampTypes } from '../rows/column-types.js';
+import { type ConvertedRow, comparedAsText, type DigestedField, type RowMapping } from '../rows/row-mapping.js';
 import { unfitRow } from './legacy-row.js';
 
 const integer = ['integer', 'smallint'];
-const text = ['text', 'character varying'];
-const json = ['jsonb'];
-const timestamp = ['timestamp with time zone'];
 
 const sourceColumns = [
   { name: 'id', types: integer },
-  { name: 'name', types: text },
-  { name: 'created_at', types: timestamp },
-  { name: 'version', types: text },
-  { name: 'framework', types: text },
-  { name: 'artifact_path', types: text },
-  { name: 'sha256', types: text },
-  { name: 'input_schema', types: json },
-  { name: 'metrics', types: json },
+  { name: 'name', types: textTypes },
+  { name: 'created_at', types: timestampTypes },
+  { name: 'version', types: textTypes },
+  { name: 'framework', types: textTypes },
+  { name: 'artifact_path', types: textTypes },
+  { name: 'sha256', types: textTypes },
+  { name: 'input_schema', types: jsonTypes },
+  { name: 'metrics', types: jsonTypes },
 ] as const;
 const [id, name, createdAt, version, framework, artifactPath, sha256, inputSchema, metrics] = [
   0, 1, 2, 3, 4, 5, 6, 7, 8,
@@ -25,9 +24,7 @@ const [id, name, createdAt, version, framework, artifactPath, sha256, inputSchem
 /** What a field says of which nothing is wrong. */
 const whole = 'whole';
 
-/** SQL of the newest verification of models: what an earlier one found says nothing of now. */
-const newestVerification = `(select max(verifications.id) from ledger.verifications
-  join ledger.migrations on migrations.id = migration_id where kind = 'ai-models')`;
+const newestVerification = newestVerificationOf('ai-models');
 
 /** SQL of a column of the version that a run imported last: what is active may be an older one, by a person's decision, or its int8 form. */
 function ofVersion(column: string): string {
@@ -66,9 +63,9 @@ export const aiModelsMapping: RowMapping = {
     columns: [
       { name: 'id', types: ['integer'] },
       { name: 'name', types: ['text'] },
-      { name: 'created_at', types: timestamp },
+      { name: 'created_at', types: timestampTypes },
       { name: 'active_version_id', types: ['bigint'] },
-      { name: 'migrated_at', types: timestamp },
+      { name: 'migrated_at', types: timestampTypes },
     ],
   },
   targetColumns: ['id', 'name', 'created_at'],
@@ -78,11 +75,7 @@ export const aiModelsMapping: RowMapping = {
     return (row) => convert(row, writer, movedAt);
   },
   payload,
-  comparedFields: digestedFields.map((field) =>
-    field.type === 'timestamp'
-      ? { name: field.name, source: `${field.source}::text`, target: `${field.target}::text` }
-      : field,
-  ),
+  comparedFields: comparedAsText(digestedFields),
   digestedFields,
 };
 

@@ -78,3 +78,9 @@ async function recordChecks(
     ),
   );
 }
+
+/** SQL of the newest verification of a kind, for a field that reads what it found: what an earlier one found says nothing of now. */
+export function newestVerificationOf(kind: MigrationKind): string {
+  return `(select max(verifications.id) from ledger.verifications
+    join ledger.migrations on migrations.id = migration_id where kind = '${kind}')`;
+}

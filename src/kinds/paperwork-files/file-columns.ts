@@ -1,9 +1,5 @@
 import type { CopyRow } from '../../postgres/copy-binary.js';
-
-export const bigintTypes = ['bigint', 'integer'];
-export const textTypes = ['text', 'character varying'];
-export const jsonTypes = ['jsonb'];
-export const timestampTypes = ['timestamp with time zone'];
+import { bigintTypes, jsonTypes, textTypes, timestampTypes } from '../rows/column-types.js';
 
 /** The columns of paperwork_files, as the copy reads them. */
 export const fileColumns = [

@@ -1,7 +1,9 @@
 import { type CopyRow, CopyRowWriter } from '../../postgres/copy-binary.js';
+import { newestVerificationOf } from '../contents/check-contents.js';
 import type { FetchedContent } from '../contents/row-contents.js';
-import type { ConvertedRow, DigestedField, RowMapping } from '../rows/row-mapping.js';
-import { fileColumns, fileField, textTypes, timestampTypes } from './file-columns.js';
+import { textTypes, timestampTypes } from '../rows/column-types.js';
+import { type ConvertedRow, comparedAsText, type DigestedField, type RowMapping } from '../rows/row-mapping.js';
+import { fileColumns, fileField } from './file-columns.js';
 import { fileContents } from './file-contents.js';
 
 /** What the field `content` says of which nothing is wrong. */
@@ -41,24 +43,18 @@ export const filesMapping: RowMapping = {
     return (row, content) => convert(row, content, writer, movedAt);
   },
   payload,
-  comparedFields: digestedFields.map((field) =>
-    field.type === 'timestamp'
-      ? { name: field.name, source: `${field.source}::text`, target: `${field.target}::text` }
-      : field,
-  ),
+  comparedFields: comparedAsText(digestedFields),
   digestedFields,
 };
 
 /** Whether the content is on record with the size that the row names, and what the newest verification of the kind found when it read it. */
 function contentOfTarget(): string {
-  const newest = `(select max(verifications.id) from ledger.verifications
-    join ledger.migrations on migrations.id = migration_id where kind = 'paperwork-files')`;
   return `coalesce(
     (select case when files.size <> stored.size then 'another size'
                  when checked.sha256 is null then 'not read'
                  else coalesce(checked.damage, '${whole}') end
        from storage.blobs as stored
-       left join storage.checks as checked on checked.sha256 = stored.sha256 and checked.verification_id >= ${newest}
+       left join storage.checks as checked on checked.sha256 = stored.sha256 and checked.verification_id >= ${newestVerificationOf('paperwork-files')}
       where stored.sha256 = files.sha256),
     'not stored')`;
 }

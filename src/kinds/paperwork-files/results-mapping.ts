@@ -1,6 +1,7 @@
 import { type CopyRow, CopyRowWriter } from '../../postgres/copy-binary.js';
-import type { ConvertedRow, DigestedField, RowMapping } from '../rows/row-mapping.js';
-import { bigintTypes, isCarriedTime, jsonTypes, textTypes, timestampTypes } from './file-columns.js';
+import { bigintTypes, jsonTypes, textTypes, timestampTypes } from '../rows/column-types.js';
+import { type ConvertedRow, comparedAsText, type DigestedField, type RowMapping } from '../rows/row-mapping.js';
+import { isCarriedTime } from './file-columns.js';
 
 const sourceColumns = [
   { name: 'id', types: bigintTypes },
@@ -53,11 +54,7 @@ export const resultsMapping: RowMapping = {
     return (row) => convert(row, writer, movedAt);
   },
   payload,
-  comparedFields: digestedFields.map((field) =>
-    field.type === 'timestamp'
-      ? { name: field.name, source: `${field.source}::text`, target: `${field.target}::text` }
-      : field,
-  ),
+  comparedFields: comparedAsText(digestedFields),
   digestedFields,
 };
 

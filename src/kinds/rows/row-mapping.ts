@@ -82,3 +82,12 @@ export type RowTables = readonly [RowMapping, ...RowMapping[]];
 export function fieldsOfLegacy(mapping: RowMapping): RowMapping {
   return { ...mapping, digestedFields: mapping.digestedFields.filter(({ ofCubeAlone }) => ofCubeAlone !== true) };
 }
+
+/** The compared fields of a mapping whose digest covers each of them by itself: as text, for saying how they differ. */
+export function comparedAsText(fields: readonly DigestedField[]): readonly ComparedField[] {
+  return fields.map((field) =>
+    field.type === 'timestamp'
+      ? { name: field.name, source: `${field.source}::text`, target: `${field.target}::text` }
+      : field,
+  );
+}
