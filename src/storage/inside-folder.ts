@@ -72,7 +72,7 @@ export async function readInside<T>(
 /** What a path leads to now. Where it is what was open, it is inside as well. */
 async function statOf(folder: LegacyFolder, path: string): Promise<StatText | undefined> {
   try {
-    return textOf(await stat(`${folder.path}/${path}`, { bigint: true }));
+    return statTextOf(await stat(`${folder.path}/${path}`, { bigint: true }));
   } catch {
     // The next attempt says what is wrong.
     return undefined;
@@ -250,10 +250,11 @@ function codeOf(error: unknown): string {
 
 /** What an open file is like now. */
 export async function statText(handle: FileHandle): Promise<StatText> {
-  return textOf(await handle.stat({ bigint: true }));
+  return statTextOf(await handle.stat({ bigint: true }));
 }
 
-function textOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): StatText {
+/** What a file is like, of which device, inode, size and times of change say it: equal texts, equal files. */
+export function statTextOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): StatText {
   return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
 }
 
@@ -261,7 +262,7 @@ async function openFile(folder: LegacyFolder, handle: FileHandle): Promise<OpenF
   const found = await handle.stat({ bigint: true });
   const size = Number(found.size);
   const from = (position: number) => chunksOf(folder, handle, position, size);
-  return { size, stat: textOf(found), from, [Symbol.asyncIterator]: () => from(0) };
+  return { size, stat: statTextOf(found), from, [Symbol.asyncIterator]: () => from(0) };
 }
 
 /** Ends at the size that the file had when it was opened: one that has grown since is one that has changed. */

@@ -2,7 +2,7 @@ import { lstat } from 'node:fs';
 import { join } from 'node:path';
 import type { Span } from '../../domain/migration/range-comparison.js';
 import { atSide } from '../../postgres/databases.js';
-import { type LegacyFolder, type StatText, statInside } from '../../storage/inside-folder.js';
+import { type LegacyFolder, type StatText, statInside, statTextOf } from '../../storage/inside-folder.js';
 import { inParallel } from '../contents/in-parallel.js';
 import type { ContentLook } from '../contents/row-contents.js';
 
@@ -43,13 +43,12 @@ async function isUnchanged(folder: LegacyFolder, { path, file_stat: known }: Mov
   return (await statOf(join(folder.path, path))) === known || (await statInside(folder, path)) === known;
 }
 
-/** As `statText` writes it; undefined where nothing is. Without a promise of its own for each call that `fs/promises` makes. */
+/** Undefined where nothing is. Without a promise of its own for each call that `fs/promises` makes. */
 function statOf(file: string): Promise<StatText | undefined> {
   return new Promise((resolve) => {
     lstat(file, { bigint: true }, (error, found) => {
       if (error !== null) return resolve(undefined);
-      const { dev, ino, size, mtimeNs, ctimeNs } = found;
-      resolve(`${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`);
+      resolve(statTextOf(found));
     });
   });
 }
