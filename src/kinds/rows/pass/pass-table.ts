@@ -119,8 +119,8 @@ async function isAsItWas(
   const leftOut = await rowsLeftOut(databases, migrationId, mapping, span, parents);
   const now = await sourceDigest(databases, fieldsOfLegacy(mapping), span, leftOut.ids);
   if (now.rows !== range.source.rows || now.digest !== range.source.digest) return false;
-  const { missing } = await recheckRejects(databases, mapping, [...leftOut.rejected, ...leftOut.withheld]);
-  return missing.length === 0 && (await context.changedOutside(range)).length === 0;
+  const gone = await goneRejects(context, leftOut);
+  return gone.length === 0 && (await context.changedOutside(range)).length === 0;
 }
 
 /** Returns how many rows were moved again or taken out. */
@@ -168,7 +168,7 @@ async function moveDifferences(
   const extra = differences.filter(({ id, kind }) => kind === 'extra' && !again.has(id)).map(({ id }) => id);
   await context.itemsOfRows.reopen(mapping.table, [...again], context.confirm);
   await recopyRows(context, writer, [...again]);
-  await takeOut(context, writer, extra);
+  if (extra.length > 0) await takeOut(context, writer, extra);
   return again.size + extra.length;
 }
 
