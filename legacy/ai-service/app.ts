@@ -17,6 +17,7 @@ import {
   writePrediction,
 } from '../../src/domain/models/prediction.js';
 import { RunFailure } from '../../src/models/run-failure.js';
+import { parseJsonBodies } from '../json-bodies.js';
 import { malformed, notFound, Problem, problemOf, registerProblems, sendProblem } from '../problem.js';
 import type { LoadedModels, ModelRow } from './loaded-models.js';
 
@@ -35,13 +36,7 @@ export function buildAiService(pool: pg.Pool, models: LoadedModels): FastifyInst
   });
   registerProblems(app, words);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_, body, done) => {
-    try {
-      done(null, body === '' ? undefined : JSON.parse(String(body)));
-    } catch {
-      done(Object.assign(new Error('not JSON'), { statusCode: 400 }));
-    }
-  });
+  parseJsonBodies(app);
   app.get('/health', async () => ({ status: 'up' }));
 
   app.get<{ Querystring: Record<string, unknown> }>('/models', async ({ query }, reply) => {

@@ -14,6 +14,7 @@ import { type ContentRefusal, sendContent } from '../../src/http/content/send-co
 import { entityTagOf, openContent } from '../../src/storage/inside-content.js';
 import type { LegacyFolder } from '../../src/storage/inside-folder.js';
 import { removeInside, stageUpload } from '../../src/storage/write-inside.js';
+import { parseJsonBodies } from '../json-bodies.js';
 import { malformed, notFound, Problem, problemOf, registerProblems, sendProblem } from '../problem.js';
 import { Processing } from './processing.js';
 import { deleteFile, findFile, insertFile, listResults } from './rows.js';
@@ -52,13 +53,7 @@ export function buildPaperworkService({
   });
   registerProblems(app, words);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_, body, done) => {
-    try {
-      done(null, body === '' ? undefined : JSON.parse(String(body)));
-    } catch {
-      done(Object.assign(new Error('not JSON'), { statusCode: 400 }));
-    }
-  });
+  parseJsonBodies(app);
   app.addHook('onClose', () => processing.close());
   app.get('/health', async () => ({ status: 'up' }));
 

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type pg from 'pg';
+import { parseJsonBodies } from '../json-bodies.js';
 import { notFound, problemOf, registerProblems, sendProblem } from '../problem.js';
 import { chartOf } from './chart.js';
 import { type Faults, registerFaultRoutes } from './faults.js';
@@ -29,15 +30,7 @@ export function buildSajuService(pool: pg.Pool, faults: Faults): FastifyInstance
     frameworkErrors: (error, _, reply) => sendProblem(reply, problemOf(error, words), words),
   });
   registerProblems(app, words);
-  // Clients that send the content type with an empty DELETE are common.
-  app.removeContentTypeParser('application/json');
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_, body, done) => {
-    try {
-      done(null, body === '' ? undefined : JSON.parse(String(body)));
-    } catch {
-      done(Object.assign(new Error('not JSON'), { statusCode: 400 }));
-    }
-  });
+  parseJsonBodies(app);
   registerFaultRoutes(app, faults);
   app.get('/health', async () => ({ status: 'up', planted: faults.planted }));
   app.register(async (routes) => {
