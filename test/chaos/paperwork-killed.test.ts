@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CrashPoint } from '../../src/base/crash-points.js';
 import type { MigrationView } from '../../src/domain/migration/migration.js';
 import { until } from '../support/conditions.js';
-import { Engine } from '../support/engine.js';
+import type { Engine } from '../support/engine.js';
 import { nothingLeft, PaperworkStack } from '../support/paperwork-stack.js';
 
 /** A bulk worker that is killed between two side effects of moving files. */
@@ -26,11 +26,7 @@ beforeAll(async () => {
   await tree.databases.legacy.query(
     `insert into paperwork_results (id, file_id, kind, result) select id, id, 'text', '{"text": "a"}' from paperwork_files`,
   );
-  engine = await Engine.start({
-    ...tree.databases,
-    apart: ['worker-bulk'],
-    environment: { [worker]: { LEGACY_STORAGE_DIR: tree.folder, CUBE_STORAGE_URL: tree.store } },
-  });
+  engine = await tree.startEngine(worker);
 }, limit);
 afterAll(async () => {
   await engine?.stop();

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Engine } from '../support/engine.js';
+import type { Engine } from '../support/engine.js';
 import { nothingLeft, PaperworkStack } from '../support/paperwork-stack.js';
 
 /** A file of more than 2 GiB among thousands of small ones, and how much memory the worker takes meanwhile. */
@@ -27,11 +27,7 @@ beforeAll(async () => {
   for (const position of [0, 2 ** 30, size - 4]) writeSync(file, 'here', position);
   closeSync(file);
   await tree.databases.legacy.query(`update paperwork_files set path = 'large', size = $1 where id = 2000`, [size]);
-  engine = await Engine.start({
-    ...tree.databases,
-    apart: ['worker-bulk'],
-    environment: { [worker]: { LEGACY_STORAGE_DIR: tree.folder, CUBE_STORAGE_URL: tree.store } },
-  });
+  engine = await tree.startEngine(worker);
 }, limit);
 afterAll(async () => {
   await engine?.stop();

@@ -1,53 +1,27 @@
-import { MockActivityEnvironment } from '@temporalio/testing';
 import type { ActivityDependencies } from '../../src/activities/dependencies.js';
 import { createItemSteps, type ItemPage } from '../../src/activities/item-steps.js';
-import { createLedgerSteps } from '../../src/activities/ledger-steps.js';
-import { createMigrationSteps } from '../../src/activities/migration-steps.js';
-import { defaultOptionsOf } from '../../src/domain/catalog.js';
 import { type ItemOutcome, type ItemRef, itemSteps } from '../../src/domain/migration/items.js';
-import type { MigrationId, MigrationStage, MigrationStatus } from '../../src/domain/migration/migration.js';
 import type { RunReference } from '../../src/domain/migration/run-reference.js';
 import { registry } from '../../src/kinds/registry.js';
-import { recordRunState } from '../../src/postgres/ledger/run-state.js';
-import { recordStart } from '../../src/postgres/ledger/runs.js';
+import { StepsRun } from './steps-run.js';
 
 const kind = 'ai-models';
 
-/** A run of AI models: its steps as a worker calls them, in the order of the plan and without Temporal. */
-export class ModelsRun {
-  private state = { sequence: 0 };
-  private readonly options = defaultOptionsOf(kind);
-
-  private constructor(
-    readonly id: string,
-    private readonly deps: ActivityDependencies,
-  ) {}
-
-  static async start(id: string, deps: ActivityDependencies): Promise<ModelsRun> {
-    const run = new ModelsRun(id, deps);
-    const start = { id: id as MigrationId, kind, mode: 'copy', options: run.options } as const;
-    await recordStart(deps.databases.cube, { ...start, idempotencyKey: undefined, by: 'test' });
-    return run;
+/** A run of AI models. */
+export class ModelsRun extends StepsRun {
+  static start(id: string, deps: ActivityDependencies): Promise<ModelsRun> {
+    return new ModelsRun(id, kind, deps).recordStart();
   }
 
   /** The same run at another worker. */
   with(deps: ActivityDependencies): ModelsRun {
-    const run = new ModelsRun(this.id, deps);
+    const run = new ModelsRun(this.id, kind, deps);
     run.state = this.state;
     return run;
   }
 
   async preflight(): Promise<void> {
     await this.perform(this.steps.preflight, await this.enter('preflight'));
-  }
-
-  async copy(): Promise<void> {
-    const run = await this.enter('copying');
-    const lane = { ...run, lane: 0, options: this.options, estimatedRows: 100 };
-    for (;;) {
-      const { outcome } = await this.perform(this.steps.copyLane, lane);
-      if (outcome.kind === 'source_exhausted') return;
-    }
   }
 
   /** Takes each model in the cube through its steps; those that are unfit become rejects. Returns what became of each, by id. */
@@ -83,18 +57,13 @@ export class ModelsRun {
 
   /** Moves again what legacy has changed, and takes these models through their steps. */
   async pass(steps?: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    await this.perform(this.steps.passOverChanges, await this.enter('verifying'), this.options);
+    await this.passOverChanges();
     return this.moveItems(steps);
   }
 
   /** Verifies as the plan does; true for clean. */
   async verify(): Promise<boolean> {
-    const run = await this.enter('verifying');
-    const id = await this.perform(this.ledger.startVerification, run);
-    for (;;) {
-      const round = await this.perform(this.steps.verifyRows, run, id);
-      if (round.kind === 'concluded') return round.verdict.clean;
-    }
+    return (await this.compare()).verdict.clean;
   }
 
   /** What the last verification found, as `id field`. */
@@ -108,14 +77,13 @@ export class ModelsRun {
 
   /** Repairs what the last verification found, and takes the models through their steps again. */
   async repair(steps?: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    await this.perform(this.steps.repairRows, await this.enter('verifying', 'running', 'repair'), this.options);
+    await this.repairRows();
     return this.moveItems(steps);
   }
 
   /** Tries all rejects again, and takes the models that went through to the cube through their steps. */
   async retry(steps?: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const run = await this.enter('verifying');
-    await this.perform(this.steps.retryRejects, run, this.options, 'all');
+    await this.retryRejects();
     return this.moveItems(steps);
   }
 
@@ -130,39 +98,7 @@ export class ModelsRun {
     return left;
   }
 
-  async complete(): Promise<void> {
-    await this.perform(this.steps.finalize, await this.enter('done'));
-  }
-
-  async enter(
-    stage: MigrationStage,
-    status: MigrationStatus = 'running',
-    /** The command that is carried out: each of them is another operation. */
-    what = 'step',
-  ): Promise<RunReference> {
-    const sequence = ++this.state.sequence;
-    const state = { stage, status, runId: 'r', by: 'test', what, settles: false, sequence };
-    await recordRunState(this.deps.databases.cube, this.id, state);
-    return this.reference;
-  }
-
-  private get reference(): RunReference {
-    return { migrationId: this.id, kind, sequence: this.state.sequence };
-  }
-
-  private get steps() {
-    return createMigrationSteps(this.deps, registry);
-  }
-
   private get items() {
     return createItemSteps(this.deps, registry);
-  }
-
-  private get ledger() {
-    return createLedgerSteps(this.deps);
-  }
-
-  private perform<Args extends unknown[], R>(activity: (...args: Args) => Promise<R>, ...args: Args): Promise<R> {
-    return new MockActivityEnvironment().run(activity, ...args);
   }
 }

@@ -8,6 +8,7 @@ import { createAssets } from '../../src/kinds/assets.js';
 import { openDatabases } from '../../src/postgres/databases.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { createDatabases, type TestDatabases } from './databases.js';
+import { Engine } from './engine.js';
 import type { PaperworkTree } from './paperwork-tree.js';
 
 /** Legacy with rows and files of paperwork, and a cube with an empty store. */
@@ -52,6 +53,15 @@ export class PaperworkStack {
     const stack = await PaperworkStack.create(files);
     await insertPaperwork(stack.databases.legacy, paperwork);
     return stack;
+  }
+
+  /** An engine whose bulk worker, a process of its own under this name, reaches the files and the store. */
+  startEngine(worker: string): Promise<Engine> {
+    return Engine.start({
+      ...this.databases,
+      apart: ['worker-bulk'],
+      environment: { [worker]: { LEGACY_STORAGE_DIR: this.folder, CUBE_STORAGE_URL: this.store } },
+    });
   }
 
   write(path: string, content: string | Buffer): void {
