@@ -2,6 +2,7 @@ import { request as send } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { issueCubeToken } from '../../src/auth/tokens.js';
 import { type AiServices, heldOutRows, startAiServices } from '../support/ai-services.js';
+import { type ComparedAnswer, comparedAnswer } from '../support/compared-answer.js';
 import { testSecret } from '../support/engine.js';
 import { testModels } from '../support/onnx-graph.js';
 
@@ -178,18 +179,9 @@ interface Call {
   readonly body?: string;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly text: string;
-}
-
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
 
-/** What the two sides may differ in. */
-const hostHeaders = ['x-request-id', 'traceparent', 'date', 'connection', 'keep-alive'];
-
-async function expectAlike(method: Method, path: string, sent: Call = {}): Promise<Answer> {
+async function expectAlike(method: Method, path: string, sent: Call = {}): Promise<ComparedAnswer> {
   const legacy = await call('legacy', method, path, sent);
   const cube = await call('cube', method, path, sent);
   expect([method, path, withoutDigits(cube)]).toEqual([method, path, withoutDigits(legacy)]);
@@ -197,7 +189,7 @@ async function expectAlike(method: Method, path: string, sent: Call = {}): Promi
 }
 
 /** Sums in another order differ in the last digits of float32. */
-function withoutDigits({ status, headers, text }: Answer): Answer {
+function withoutDigits({ status, headers, text }: ComparedAnswer): ComparedAnswer {
   const { 'content-length': _, ...others } = headers;
   const rounded = text.replace(/-?\d+\.\d+(e-?\d+)?/g, (number) => Number(number).toPrecision(5));
   return { status, headers: others, text: rounded };
@@ -208,13 +200,11 @@ async function call(
   method: Method,
   path: string,
   { headers = {}, body }: Call,
-): Promise<Answer> {
+): Promise<ComparedAnswer> {
   const answer = await send(services.urls[side] + path, {
     method,
     headers: { ...headers, ...(side === 'cube' ? { 'x-cube-token': token } : {}) },
     ...(body === undefined ? {} : { body }),
   });
-  const text = await answer.body.text();
-  const kept = Object.entries(answer.headers).filter(([name]) => !hostHeaders.includes(name));
-  return { status: answer.statusCode, headers: Object.fromEntries(kept), text };
+  return comparedAnswer(answer);
 }

@@ -3,6 +3,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FormData, request as send } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ComparedAnswer, comparedAnswer } from '../support/compared-answer.js';
 import { paperworkToken } from '../support/paperwork-cube-here.js';
 import { type PaperworkServices, startPaperworkServices } from '../support/paperwork-services.js';
 
@@ -309,18 +310,9 @@ interface Sent {
   readonly form?: () => FormData;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly text: string;
-}
-
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
 
-/** What the two sides may differ in. */
-const hostHeaders = ['x-request-id', 'traceparent', 'date', 'connection', 'keep-alive'];
-
-async function alike(method: Method, path: string, sent: Sent = {}): Promise<Answer> {
+async function alike(method: Method, path: string, sent: Sent = {}): Promise<ComparedAnswer> {
   const legacy = await call('legacy', method, path, sent);
   const cube = await call('cube', method, path, sent);
   expect([method, path, withoutNewParts(cube)]).toEqual([method, path, withoutNewParts(legacy)]);
@@ -328,7 +320,7 @@ async function alike(method: Method, path: string, sent: Sent = {}): Promise<Ans
 }
 
 /** Each upload has an id, a folder and a time of its own. */
-function withoutNewParts({ status, headers, text }: Answer): Answer {
+function withoutNewParts({ status, headers, text }: ComparedAnswer): ComparedAnswer {
   if (status !== 201) return { status, headers, text };
   const { 'content-length': _, ...others } = headers;
   return {
@@ -343,16 +335,14 @@ async function call(
   method: Method,
   path: string,
   { headers = {}, body, form }: Sent = {},
-): Promise<Answer> {
+): Promise<ComparedAnswer> {
   const content = form?.() ?? body;
   const answer = await send(services.urls[side] + path, {
     method,
     headers: { ...headers, ...(side === 'cube' ? { 'x-cube-token': paperworkToken() } : {}) },
     ...(content === undefined ? {} : { body: content }),
   });
-  const text = await answer.body.text();
-  const kept = Object.entries(answer.headers).filter(([name]) => !hostHeaders.includes(name));
-  return { status: answer.statusCode, headers: Object.fromEntries(kept), text };
+  return comparedAnswer(answer);
 }
 
 function form(

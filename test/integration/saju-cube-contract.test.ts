@@ -5,6 +5,7 @@ import { buildSajuService } from '../../legacy/saju-service/app.js';
 import { Faults } from '../../legacy/saju-service/faults.js';
 import { issueCubeToken } from '../../src/auth/tokens.js';
 import { createPool } from '../../src/postgres/connect.js';
+import { type ComparedAnswer, comparedAnswer } from '../support/compared-answer.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { testSecret } from '../support/engine.js';
 import { sajuCubeOn } from '../support/saju-cube.js';
@@ -276,23 +277,14 @@ describe('records are answered alike', () => {
   });
 });
 
-/** What the two sides may differ in: `docs/saju-differences.md` says why. */
-const hostHeaders = ['x-request-id', 'traceparent', 'date', 'connection', 'keep-alive'];
-
 interface Call {
   readonly headers?: Record<string, string>;
   readonly body?: string;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly text: string;
-}
-
 /** Asks both sides; `{id}` is a fresh record of each side's own. Expects equal answers but for new ids and times of now. */
-async function expectAlike(method: Method, path: string, sent: Call = {}): Promise<Answer> {
-  const answers: Record<Side, Answer> = { legacy: nothing, cube: nothing };
+async function expectAlike(method: Method, path: string, sent: Call = {}): Promise<ComparedAnswer> {
+  const answers: Record<Side, ComparedAnswer> = { legacy: nothing, cube: nothing };
   for (const side of ['legacy', 'cube'] as const) {
     const id = path.includes('{id}') ? await storeRecord() : undefined;
     const answer = await call(side, method, id === undefined ? path : path.replace('{id}', id), sent);
@@ -303,21 +295,24 @@ async function expectAlike(method: Method, path: string, sent: Call = {}): Promi
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'OPTIONS';
-const nothing: Answer = { status: 0, headers: {}, text: '' };
+const nothing: ComparedAnswer = { status: 0, headers: {}, text: '' };
 
-async function call(side: Side, method: Method, path: string, { headers = {}, body }: Call = {}): Promise<Answer> {
+async function call(
+  side: Side,
+  method: Method,
+  path: string,
+  { headers = {}, body }: Call = {},
+): Promise<ComparedAnswer> {
   const answer = await ask(urls[side] + path, {
     method,
     headers: { ...headers, ...(side === 'cube' ? { 'x-cube-token': token } : {}) },
     ...(body === undefined ? {} : { body }),
   });
-  const text = await answer.body.text();
-  const kept = Object.entries(answer.headers).filter(([name]) => !hostHeaders.includes(name));
-  return { status: answer.statusCode, headers: Object.fromEntries(kept), text };
+  return comparedAnswer(answer);
 }
 
 /** Ids of the sequence and the time of now differ by call, in digits and not in length but for six digits of an id. */
-function withoutChance({ status, headers, text }: Answer): Answer {
+function withoutChance({ status, headers, text }: ComparedAnswer): ComparedAnswer {
   const { 'content-length': length, ...others } = headers;
   const plain = text
     .replace(/^\{"id":\d+/, '{"id":0')
