@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { misspelledVariables } from './known-words.js';
 import { conclude, type Output, table } from './output.js';
-import { ownEnvironment } from './stack.js';
+import { environmentOfStack } from './stack.js';
 
 /** `cubeshift check`: whether what is configured can be used. */
 export function registerCheckCommand(program: Command, output: Output): void {
@@ -14,7 +14,7 @@ export function registerCheckCommand(program: Command, output: Output): void {
       conclude(async () => {
         // Loaded here: no other command needs what speaks to every kind of server.
         const { inspectConfiguration, worst } = await import('../diagnosis/servers.js');
-        const findings = await inspectConfiguration(ownEnvironment());
+        const findings = await inspectConfiguration(environmentOfStack());
         for (const sentence of misspelledVariables(process.env)) output.talk(sentence);
         if (options.json) output.json(findings);
         else

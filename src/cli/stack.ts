@@ -11,7 +11,7 @@ import { kindEntry, migrationKinds } from '../domain/catalog.js';
 import { connectClient } from '../postgres/connect.js';
 import { diagnose } from '../stack/doctor.js';
 import { defaultCacheFolder } from '../stack/downloads/fetch.js';
-import { ignoredVariables } from '../stack/environment.js';
+import { contentFolders, ignoredVariables } from '../stack/environment.js';
 import {
   checkNotOfRemovedStack,
   hasVariablesOf,
@@ -53,6 +53,12 @@ export function ownEnvironment(): NodeJS.ProcessEnv {
   return withoutOwnValues(home, process.env);
 }
 
+/** What the caller has set, with the folders that a stack would use; right or wrong only together. */
+export function environmentOfStack(): NodeJS.ProcessEnv {
+  const own = ownEnvironment();
+  return { ...own, ...contentFolders(own, currentHome().folder) };
+}
+
 export function registerStackCommands(program: Command, output: Output): void {
   program
     .command('up')
@@ -62,7 +68,7 @@ export function registerStackCommands(program: Command, output: Output): void {
     .option('--shared-machine', 'start even where Temporal cannot be closed to other users of this machine')
     .action((options: UpOptions, command: Command) =>
       conclude(async () => {
-        checkVariables(ownEnvironment());
+        checkVariables(environmentOfStack());
         // Of two `up`, one of which runs on its own, the one that a person typed.
         const typed = process.send === undefined && command.getOptionValueSource('records') === 'cli';
         if (typed && currentHome().hasComeUp)

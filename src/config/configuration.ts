@@ -1,4 +1,5 @@
 import { Failure, toFailure } from '../base/failures.js';
+import { foldersNotApartFromStore } from './separate-folders.js';
 import type { Reader } from './variable.js';
 import {
   type Configuration,
@@ -44,7 +45,23 @@ export function readConfiguration<Name extends VariableName>(
   }
   problems.push(...incompletePairs(environment, names, problems));
   if (problems.length > 0) throw new Failure('configuration_invalid', problems.join('\n'));
+  if (names.some((name) => name === 'CUBE_STORAGE_URL')) checkStoreApart(environment);
   return values as Pick<Configuration, Name>;
+}
+
+/** Contents of the store would be files of legacy's, and a sweep of the store would look among those. */
+function checkStoreApart(environment: Environment): void {
+  const met = foldersNotApartFromStore(environment);
+  if (met.length === 0) return;
+  const folders = met.join(' and of ');
+  throw new Failure(
+    'configuration_invalid',
+    `CUBE_STORAGE_URL must be a folder apart from that of ${folders}: it lies inside, holds it, or is the same.`,
+    {
+      safe: 'Nothing was started, and nothing was written to any of these folders.',
+      hint: `Set CUBE_STORAGE_URL to a folder that neither lies in that of ${folders} nor holds it, then start again.`,
+    },
+  );
 }
 
 /** A sentence for each pair of which only a part is set; a part that is wrong has a sentence already. */
@@ -76,9 +93,10 @@ export function configureOrExit<R extends Reader>(
   }
 }
 
-/** Ends the process with code 2 and what is wrong with its environment. */
+/** Ends the process with code 2 and what is wrong with its environment, what is safe, and what to do. */
 export function refuseToStart(error: unknown): never {
-  process.stderr.write(`${toFailure(error).message}\n`);
+  const { message, safe, hint } = toFailure(error);
+  process.stderr.write(`${[message, safe, hint].join('\n')}\n`);
   process.exit(2);
 }
 

@@ -147,7 +147,11 @@ const variables = {
     'folder in which contents such as AI models and paperwork files are stored, each under its SHA-256',
     parseStorage,
     ['bulk-worker', 'control-api', 'ai-cube', 'paperwork-cube'],
-    { fallback: '', sources: stack, note: 'one for all programs; left out, `up` sets one in `CUBESHIFT_HOME`' },
+    {
+      fallback: '',
+      sources: stack,
+      note: 'one for all programs, apart from the folders of legacy; left out, `up` sets one in `CUBESHIFT_HOME`',
+    },
   ),
   AI_CUBE_MODELS_MIB: variable(
     'resident memory, in MiB, of all processes with models that an AI cube keeps loaded; beyond it the least recently used leave',

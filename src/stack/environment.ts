@@ -77,10 +77,7 @@ export function stackEnvironment(
     ...(own.REDIS_URL === undefined ? redisUserId() : {}),
     CUBE_JWT_SECRET: settings.cubeJwtSecret,
     USER_JWT_SECRET: settings.userJwtSecret,
-    // Programs run in another folder than the caller.
-    LEGACY_MODEL_DIR: resolve(environment.LEGACY_MODEL_DIR || pathOf(stateFolder, 'legacyModels', 'models')),
-    LEGACY_STORAGE_DIR: resolve(environment.LEGACY_STORAGE_DIR || pathOf(stateFolder, 'legacyFiles', 'files')),
-    CUBE_STORAGE_URL: absolute(environment.CUBE_STORAGE_URL || pathOf(stateFolder, 'storage')),
+    ...contentFolders(environment, stateFolder),
     TOKEN_SECRETS_FILE: resolve(environment.TOKEN_SECRETS_FILE || pathOf(stateFolder, 'tokenSecrets')),
     ...byServedCube(
       ({ legacyUrlVariable }) => legacyUrlVariable,
@@ -106,6 +103,15 @@ export function stackEnvironment(
     const { of } = variableTable[name];
     return of === undefined || Boolean(environment[of]);
   }
+}
+
+/** Where contents lie in a stack: the caller's folders, else those in the state folder. Programs run in another folder than the caller. */
+export function contentFolders(environment: NodeJS.ProcessEnv, stateFolder: string) {
+  return {
+    LEGACY_MODEL_DIR: resolve(environment.LEGACY_MODEL_DIR || pathOf(stateFolder, 'legacyModels', 'models')),
+    LEGACY_STORAGE_DIR: resolve(environment.LEGACY_STORAGE_DIR || pathOf(stateFolder, 'legacyFiles', 'files')),
+    CUBE_STORAGE_URL: absolute(environment.CUBE_STORAGE_URL || pathOf(stateFolder, 'storage')),
+  } satisfies Readonly<Partial<Record<VariableName, string>>>;
 }
 
 /** A folder by its absolute path; the address of a store that is none is left for the programs to refuse. */
