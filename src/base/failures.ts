@@ -199,7 +199,7 @@ const rules = {
     actor: 'operator',
     httpStatus: 503,
     safe: committed,
-    hint: `Bring legacy's folder back, readable for the engine${continues}`,
+    hint: `Bring legacy's folder back, readable for the engine, or correct the variable and start the engine again${continues}`,
   },
   legacy_schema_mismatch: {
     retryable: false,

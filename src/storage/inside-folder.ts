@@ -211,11 +211,6 @@ function isForbidden(code: string): boolean {
   return code === 'EACCES' || code === 'EPERM';
 }
 
-/** Throws `legacy_files_unreachable` for a folder that is not there, may not be read, or is empty. */
-export async function checkLegacyFolder(folder: LegacyFolder): Promise<void> {
-  await assertReadable(folder, folder.path);
-}
-
 /** An empty folder is most often one on which a share is not mounted. */
 async function assertReadable(folder: LegacyFolder, root: Bytes): Promise<void> {
   const isEmpty = await holdsNothing(root).catch((error: unknown) => {

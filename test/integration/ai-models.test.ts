@@ -431,6 +431,40 @@ describe('without the comparison', () => {
     await takenBack(run);
   });
 
+  test('a folder that holds none of the files that models name is waited for, and no model is rejected', async () => {
+    const { row } = modelNamed('sound');
+    await fillModels(
+      databases.legacy,
+      [1, 2, 3, 4, 5].map((id) => modelNamed('sound', { id, name: `${row.name} ${id}` })),
+    );
+    const run = await start();
+    const waits = {
+      type: 'legacy_files_unreachable',
+      nonRetryable: false,
+      message: expect.stringContaining('holds none of the files that 5 rows of ai_models name'),
+    };
+    const away = `${folders.models}.away`;
+    const exchange = () => {
+      renameSync(folders.models, away);
+      mkdirSync(folders.models);
+      writeFileSync(join(folders.models, 'another.onnx'), 'another');
+    };
+    const putBack = () => {
+      rmSync(folders.models, { recursive: true });
+      renameSync(away, folders.models);
+    };
+    exchange();
+    await expect(run.copy()).rejects.toMatchObject(waits);
+    expect(await counts()).toEqual(nothing);
+    putBack();
+    expect(await run.copy()).toEqual({ migrated: 5, rejected: 0 });
+    exchange();
+    await expect(run.moveItems(withoutComparison)).rejects.toMatchObject(waits);
+    putBack();
+    expect(new Set((await run.moveItems(withoutComparison)).values())).toEqual(new Set(['active']));
+    await takenBack(run);
+  });
+
   test.each([
     ['256 rows', testModels.widens(2 ** 19, true)],
     ['4096 rows', testModels.widens(2 ** 15, false)],

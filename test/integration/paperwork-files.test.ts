@@ -505,3 +505,59 @@ test('a folder that is unmounted is waited for', async () => {
   renameSync(`${tree.folder}-away`, join(tree.folder, 'one'));
   expect(await run.copy()).toEqual({ migrated: 1, rejected: 0 });
 });
+
+describe('a folder that holds other files than those that rows name', () => {
+  beforeEach(async () => {
+    for (let id = 1; id <= 5; id++) await tree.addFile(id, `folder/file ${id}`, `content ${id}`);
+  });
+
+  const exchange = () => {
+    renameSync(tree.folder, `${tree.folder}-away`);
+    mkdirSync(tree.folder);
+    writeFileSync(join(tree.folder, 'another'), 'another');
+  };
+  const putBack = () => {
+    rmSync(tree.folder, { recursive: true });
+    renameSync(`${tree.folder}-away`, tree.folder);
+  };
+  const waits = {
+    type: 'legacy_files_unreachable',
+    nonRetryable: false,
+    message: expect.stringContaining('holds none of the files that 5 rows of paperwork_files name'),
+  };
+
+  test('is waited for before the first row, and nothing is rejected', async () => {
+    exchange();
+    await expect(run.copy()).rejects.toMatchObject(waits);
+    expect(await run.rejects()).toEqual([]);
+    putBack();
+    expect(await run.copy()).toEqual({ migrated: 5, rejected: 0 });
+  });
+
+  test('is waited for by a pass and a repair, which take out no row', async () => {
+    await run.copy();
+    await run.pass();
+    exchange();
+    await expect(run.pass()).rejects.toMatchObject(waits);
+    await run.verify();
+    await expect(run.repair()).rejects.toMatchObject(waits);
+    expect(await run.rejects()).toEqual([]);
+    expect((await tree.moved()).size).toBe(5);
+    putBack();
+    await run.pass();
+    expect(await run.verify()).toEqual([]);
+  });
+
+  test('is taken as it is where one file is there', async () => {
+    exchange();
+    tree.write('folder/file 5', 'content 5');
+    expect(await run.copy()).toEqual({ migrated: 1, rejected: 4 });
+    expect(await run.rejects()).toEqual([1, 2, 3, 4].map((id) => `paperwork_files ${id} file_missing`));
+  });
+
+  test('is no fault where rows name no file at all', async () => {
+    await tree.databases.legacy.query(`update paperwork_files set path = '/' || id`);
+    exchange();
+    expect(await run.copy()).toEqual({ migrated: 0, rejected: 5 });
+  });
+});

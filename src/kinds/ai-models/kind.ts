@@ -1,6 +1,7 @@
+import { artifactPathProblem } from '../../domain/models/artifact-path.js';
 import { atSide } from '../../postgres/databases.js';
-import { checkLegacyFolder } from '../../storage/inside-folder.js';
-import type { Kind, KindItems } from '../kind.js';
+import { checkFolder } from '../contents/check-folder.js';
+import type { Kind, KindItems, StepContext } from '../kind.js';
 import { checkGrants } from '../rows/preflight/grants.js';
 import { rejectRows } from '../rows/repair/reject-rows.js';
 import type { RowTables } from '../rows/row-mapping.js';
@@ -18,9 +19,18 @@ import { checkArtifacts } from './verify/check-artifacts.js';
 const tables: RowTables = [aiModelsMapping];
 const rows = createRowsKind(tables);
 
+/** Before models are rejected for files that are not there. */
+function checkModelFolder(step: StepContext): Promise<void> {
+  const { source } = aiModelsMapping;
+  const column = 'artifact_path';
+  return checkFolder(step.assets.modelFolder(), { source, column, problemOf: artifactPathProblem }, step);
+}
+
 /** What is done to each model once its row is in the cube, and how each step is undone. */
 const items: KindItems = {
-  list: async (_run, after, max, { databases }) => {
+  list: async (_run, after, max, step) => {
+    await checkModelFolder(step);
+    const { databases } = step;
     const found = await atSide('cube', () =>
       databases.cube.query<{ id: string }>(
         'select id::text from ai.models as row where ($1::bigint is null or id > $1) order by row.id limit $2',
@@ -69,9 +79,9 @@ export const aiModels: Kind = {
   ...rows,
   items,
 
-  // Without the files no model can be moved: said before a row is. What preflights reach are the databases alone.
+  // Without the files no model can be moved: said before a row is.
   copy: async (lane, step) => {
-    await checkLegacyFolder(step.assets.modelFolder());
+    await checkModelFolder(step);
     return rows.copy(lane, step);
   },
 
