@@ -59,9 +59,12 @@ export function describePaperworkService(start: () => Promise<PaperworkService>)
   const idOf = (special: string) => service.tree.paperwork.specialFiles.get(special) ?? expect.fail(special);
   const rowsNow = async () =>
     Number((await service.legacy.query('select count(*)::int as n from paperwork_files')).rows[0].n);
+  /** Folders of uploads, and files that are being received. */
   const uploadsNow = () => {
     const folder = join(service.tree.files, 'uploads');
-    return existsSync(folder) ? readdirSync(folder).length : 0;
+    const entries = existsSync(folder) ? readdirSync(folder) : [];
+    const receiving = entries.includes('.receiving') ? readdirSync(join(folder, '.receiving')).length : 0;
+    return entries.filter((name) => name !== '.receiving').length + receiving;
   };
 
   describe('an upload', () => {

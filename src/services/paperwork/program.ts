@@ -3,6 +3,7 @@ import type { BuiltCube, CubeProgram } from '../../http/cube-program.js';
 import { createLegacyCalls } from '../../http/legacy-calls.js';
 import { createPool } from '../../postgres/connect.js';
 import { createFolderStore } from '../../storage/folder-store.js';
+import { keepRemovingAbandonedUploads } from './abandoned-uploads.js';
 import { buildPaperworkCube } from './app.js';
 import { legacyFileRows } from './file-rows.js';
 import { createFolderCheck } from './folder-check.js';
@@ -36,7 +37,9 @@ export async function buildPaperworkProgram({ config, basics }: CubeProgram<'pap
     legacy: calls,
     limits: uploadLimitsOf(config.PAPERWORK_FILE_MIB),
   });
+  const stopRemoving = keepRemovingAbandonedUploads(folder, basics.logger);
   const close = async () => {
+    stopRemoving();
     await Promise.all([calls.close(), legacy.end(), cube.end()]);
   };
   return { app, close };

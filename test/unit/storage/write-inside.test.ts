@@ -1,16 +1,20 @@
+import { randomUUID } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { removeAbandonedUploads } from '../../../src/storage/abandoned-uploads.js';
 import { removeInside, stageUpload } from '../../../src/storage/write-inside.js';
 
 let base: string;
@@ -26,6 +30,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(base, { recursive: true, force: true }));
 
+const receiving = () => join(root, 'uploads', '.receiving');
+/** Folders of uploads, and what is being received. */
+const uploads = () => [
+  ...readdirSync(join(root, 'uploads')).filter((name) => name !== '.receiving'),
+  ...readdirSync(receiving()),
+];
+
 async function* chunks(...texts: readonly string[]): AsyncGenerator<Buffer> {
   for (const text of texts) yield Buffer.from(text);
 }
@@ -35,8 +46,10 @@ describe('an upload', () => {
     const staged = await stageUpload(folder(), '한글 "이름".txt', chunks('one, ', 'two'));
     expect(staged).toMatchObject({ size: 8, path: expect.stringMatching(/^uploads\/[0-9a-f-]{36}\/한글 "이름".txt$/) });
     const own = dirname(join(root, staged.path));
-    expect(readdirSync(own)).toEqual([expect.stringMatching(/^\.[0-9a-f-]{36}\.part$/)]);
+    expect(readdirSync(join(root, 'uploads'))).toEqual(['.receiving']);
+    expect(readdirSync(receiving())).toEqual([expect.stringMatching(/^[0-9a-f-]{36}\.part$/)]);
     await staged.keep();
+    expect(readdirSync(receiving())).toEqual([]);
     expect(readdirSync(own)).toEqual(['한글 "이름".txt']);
     expect(readFileSync(join(root, staged.path), 'utf8')).toBe('one, two');
   });
@@ -45,7 +58,7 @@ describe('an upload', () => {
     const staged = await stageUpload(folder(), 'a.txt', chunks('content'));
     if (when === 'after') await staged.keep();
     await staged.discard();
-    expect(readdirSync(join(root, 'uploads'))).toEqual([]);
+    expect(uploads()).toEqual([]);
   });
 
   test('that is cut off leaves nothing, and fails as its content does', async () => {
@@ -54,13 +67,13 @@ describe('an upload', () => {
       throw new Error('cut off');
     }
     await expect(stageUpload(folder(), 'a.txt', cut())).rejects.toThrow('cut off');
-    expect(readdirSync(join(root, 'uploads'))).toEqual([]);
+    expect(uploads()).toEqual([]);
   });
 
   test('of the longest name is kept', async () => {
     const name = `${'가'.repeat(84)}abc`;
     await (await stageUpload(folder(), name, chunks('x'))).keep();
-    const [own] = readdirSync(join(root, 'uploads'));
+    const [own] = uploads();
     expect(readdirSync(join(root, 'uploads', own ?? ''))).toEqual([name]);
   });
 
@@ -86,12 +99,49 @@ describe('an upload', () => {
   });
 });
 
+describe('what programs that died have left', () => {
+  const day = 24 * 60 * 60 * 1000;
+  function leave(name: string, age: number): void {
+    mkdirSync(receiving(), { recursive: true });
+    writeFileSync(join(receiving(), name), 'half');
+    const written = new Date(Date.now() - age);
+    utimesSync(join(receiving(), name), written, written);
+  }
+  const part = () => `${randomUUID()}.part`;
+
+  test('is removed once nothing was written to it for a day', async () => {
+    const young = part();
+    leave(part(), day + 1000);
+    leave(part(), 100 * day);
+    leave(young, day - 10_000);
+    leave('notes.txt', 100 * day);
+    expect(await removeAbandonedUploads(folder())).toBe(2);
+    expect(readdirSync(receiving()).sort()).toEqual([young, 'notes.txt'].sort());
+  });
+
+  test('is not looked for outside of the folder, or where there is nothing', async () => {
+    expect(await removeAbandonedUploads(folder())).toBe(0);
+    leave(part(), 100 * day);
+    renameSync(join(root, 'uploads'), join(base, 'outside', 'uploads'));
+    symlinkSync(join(base, 'outside', 'uploads'), join(root, 'uploads'));
+    expect(await removeAbandonedUploads(folder())).toBe(0);
+    expect(readdirSync(receiving())).toHaveLength(1);
+  });
+
+  test('does not matter to an upload that is being received', async () => {
+    const staged = await stageUpload(folder(), 'a.txt', chunks('content'));
+    expect(await removeAbandonedUploads(folder())).toBe(0);
+    await staged.keep();
+    expect(readFileSync(join(root, staged.path), 'utf8')).toBe('content');
+  });
+});
+
 describe('removing', () => {
   test('an upload removes its folder, too', async () => {
     const staged = await stageUpload(folder(), 'a.txt', chunks('x'));
     await staged.keep();
     await removeInside(folder(), staged.path);
-    expect(readdirSync(join(root, 'uploads'))).toEqual([]);
+    expect(uploads()).toEqual([]);
   });
 
   test('a link removes the link, not what it leads to', async () => {
