@@ -8,7 +8,7 @@ import {
   rollbackStatuses,
 } from '../domain/deployment/cube-changes.js';
 import { schemaOf } from './schema-of.js';
-import { nextCommands, nullable, oneOf, reason, weightSchema } from './shapes.js';
+import { nextCommands, nullable, oneOf, planIds, reason, weightSchema } from './shapes.js';
 
 /** A version's name. */
 const version = Type.String({ pattern: '^[A-Za-z0-9][\\w.-]{0,62}$' });
@@ -69,6 +69,7 @@ export const deploymentSchema = schemaOf<DeploymentAnswer>()(
   Type.Object(
     {
       cube_id: Type.String(),
+      ...planIds,
       change: oneOf(cubeChangeKinds),
       version: nullable<string>(Type.String()),
       previous_version: nullable<string>(Type.String()),
@@ -87,6 +88,7 @@ export const rollbackSchema = schemaOf<RollbackAnswer>()(
   Type.Object(
     {
       cube_id: Type.String(),
+      ...planIds,
       target_version: nullable<string>(Type.String()),
       from_version: nullable<string>(Type.String()),
       status: oneOf(rollbackStatuses),

@@ -9,7 +9,7 @@ import {
   rampStatuses,
 } from '../domain/traffic/ramp/ramp.js';
 import { schemaOf } from './schema-of.js';
-import { emptyBody, nextCommands, nullable, oneOf, reason } from './shapes.js';
+import { emptyBody, nextCommands, nullable, oneOf, planIds, reason } from './shapes.js';
 
 const weight = Type.Integer({ minimum: 1, maximum: 100 });
 
@@ -54,7 +54,7 @@ export const rampSchema = schemaOf<RampAnswer>()(
   Type.Object(
     {
       cube: oneOf(trafficNames),
-      workflow_id: Type.String(),
+      ...planIds,
       status: oneOf(rampStatuses),
       percentage: Type.Integer({
         description: 'the share of users on the cube now; where Redis does not answer, as it was seen last',

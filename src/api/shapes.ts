@@ -31,5 +31,11 @@ export const nextCommands = Type.Unsafe<readonly NextCommand[]>(
   ),
 );
 
+/** A run as Temporal knows it. */
+export const planIds = {
+  workflow_id: Type.String(),
+  run_id: nullable<string>(Type.String({ description: "Temporal's id of the run; null while no worker has begun it" })),
+};
+
 /** The flags of a cube's traffic, as views of ramps and cubes name them. */
 export const weightSchema = Type.Object({ enabled: Type.Boolean(), percentage: nullable<number>(Type.Integer()) });

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import type { CubeView } from '../api/cubes.js';
 import type { DeploymentAnswer, RollbackAnswer } from '../api/deployments.js';
 import type { MigrationList } from '../api/migrations.js';
-import { deploymentIdOf, type RecordedStep, rollbackIdOf } from '../domain/deployment/cube-changes.js';
+import type { RecordedStep } from '../domain/deployment/cube-changes.js';
 import type { StackHome } from '../state/home.js';
 import { lastLines, programsLoggingSince } from '../state/logs.js';
 import type { Connect, ControlClient } from './control-client.js';
@@ -126,7 +126,7 @@ export function registerCubeCommands(program: Command, output: Output, connect: 
         const client = connect();
         const path = `${pathOf(cube)}/rollback`;
         const first = await requestRollback(client, path, version, options);
-        if (!options.status) showTemporalPage(rollbackIdOf(first.cube_id), null, output);
+        if (!options.status) showTemporalPage(first, output);
         const look = `cubeshift cubes rollback ${first.cube_id} --status`;
         const view = await follow(client, path, first, look, options, output);
         if (!options.json) for (const line of nextLines(view.next)) output.print(line);
@@ -166,7 +166,7 @@ function change(
     const client = connect();
     const path = pathOf(cube);
     const first = await client.call<DeploymentAnswer>('POST', `${path}/${verb}`, body);
-    showTemporalPage(deploymentIdOf(first.cube_id), null, output);
+    showTemporalPage(first, output);
     const began = Date.now();
     const look = `cubeshift cubes status ${first.cube_id}`;
     const view = await follow(client, `${path}/deployment`, first, look, options, output);

@@ -63,7 +63,7 @@ export function registerMigrateCommands(program: Command, output: Output, connec
           options: parseOptions(options.option ?? []),
         };
         const started = await client.call<MigrationView>('POST', `/v1/migrations/${encodeURIComponent(kind)}`, body);
-        showTemporalPage(started.workflow_id, started.run_id, output);
+        showTemporalPage(started, output);
         return show(client, started, options, output);
       }),
     );

@@ -77,7 +77,7 @@ export function registerRampCommands(traffic: Command, output: Output, connect: 
       conclude(async () => {
         const client = connect();
         const view = await sendCommand(client, cube, options);
-        if (!options.status) showTemporalPage(view.workflow_id, null, output);
+        if (!options.status) showTemporalPage(view, output);
         return show(client, view, options, output);
       }),
     );

@@ -4,16 +4,23 @@ import { withoutLogin } from '../stack/temporal/ui-login.js';
 import type { Output } from './output.js';
 import { liveEnvironment, ownEnvironment } from './stack.js';
 
+/** A run as Temporal knows it. */
+interface PlanIds {
+  readonly workflow_id: string;
+  /** Null while it is not known. */
+  readonly run_id: string | null;
+}
+
 /**
  * Names the page of a run in Temporal's Web UI, where that is known. The link that logs in is a secret: a log or a pipe has it
  * without the login, for a browser that has opened the Web UI before.
  */
-export function showTemporalPage(workflowId: string, runId: string | null, output: Output): void {
+export function showTemporalPage(plan: PlanIds, output: Output): void {
   try {
     const { url, namespace } = webUi();
     if (url === '') return;
     const base = process.stderr.isTTY ? url : withoutLogin(url);
-    output.talk(`Temporal Web UI  ${base.replace(/\/$/, '')}${pageOf(namespace, workflowId, runId)}`);
+    output.talk(`Temporal Web UI  ${base.replace(/\/$/, '')}${pageOf(namespace, plan)}`);
   } catch (error) {
     // What the command is for is done: a link that cannot be had is no failure of it.
     output.talk(toFailure(error).message);
@@ -21,7 +28,7 @@ export function showTemporalPage(workflowId: string, runId: string | null, outpu
 }
 
 /** Of a run that is known the page with its details, else that of the newest run of the workflow. */
-export function pageOf(namespace: string, workflowId: string, runId: string | null): string {
+export function pageOf(namespace: string, { workflow_id: workflowId, run_id: runId }: PlanIds): string {
   const page = `/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(workflowId)}`;
   return runId === null ? page : `${page}/${encodeURIComponent(runId)}/user-metadata`;
 }

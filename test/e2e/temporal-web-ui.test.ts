@@ -50,8 +50,7 @@ test('the filter finds what waits for a person, with its stage and status in col
 });
 
 test('the page of a run says what it counted and what to type', async () => {
-  const { workflow_id, run_id } = blocked;
-  await page.goto(`${inject('servers').temporalUiUrl}${pageOf(engine.namespace, workflow_id, run_id)}`);
+  await page.goto(`${inject('servers').temporalUiUrl}${pageOf(engine.namespace, blocked)}`);
   const texts = await until('the details to be shown', async () => {
     const frames = await Promise.all(page.frames().map((frame) => frame.textContent('main').catch(() => null)));
     return frames.some((text) => text?.includes('blocked at copying')) && frames;

@@ -52,6 +52,7 @@ const rollback = begunRollback({
 const ramp: RampView = {
   cube: 'saju',
   workflow_id: 'ramp/saju',
+  run_id: 'r',
   status: 'waiting',
   percentage: 0,
   target_percentage: 100,

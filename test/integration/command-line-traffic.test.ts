@@ -19,7 +19,12 @@ let variables: Variables;
 beforeAll(async () => {
   stack = await RampStack.start();
   ({ redis } = stack);
-  variables = { CONTROL_URL: stack.engine.url, CUBE_JWT_SECRET: testSecret };
+  variables = {
+    CONTROL_URL: stack.engine.url,
+    CUBE_JWT_SECRET: testSecret,
+    TEMPORAL_UI_URL: 'http://temporal.example',
+    TEMPORAL_NAMESPACE: 'heal7',
+  };
 });
 beforeEach(async () => {
   await stack.openForNobody();
@@ -66,7 +71,12 @@ test('ramp starts one and returns; --pause, --resume and --status steer it; stop
     expect.stringMatching(/^saju: ramping at \d+ % of 50 %$/),
   ]);
   await until('the first step', async () => (await percentageNow()) === 5);
-  expect(await statusNow()).toMatchObject({ status: 'ramping', percentage: 5, target_percentage: 50 });
+  const ramping = await statusNow();
+  expect(ramping).toMatchObject({ status: 'ramping', percentage: 5, target_percentage: 50 });
+  expect(ramping.run_id).toMatch(/^[\da-f-]{36}$/);
+  expect(begun.stderr).toContain(
+    `http://temporal.example/namespaces/heal7/workflows/ramp%2Fsaju/${ramping.run_id}/user-metadata\n`,
+  );
   const second = await cubeshift('ramp', 'saju', ...quick);
   expect([second.code, second.stdout]).toEqual([4, '']);
   expect((await cubeshift('ramp', 'saju', '--pause')).code).toBe(0);

@@ -45,6 +45,23 @@ describe('a good version', () => {
     const shown = await runCommand(['cubes', 'status', 'saju-cube'], variables);
     expect([shown.code, shown.stdout.split('\n')[0]]).toEqual([0, `saju-cube: deploy by test, done: ${view.sentence}`]);
     expect(shown.stdout).toContain(' switch: 1.1 takes the traffic');
+    expect(view).toMatchObject({
+      workflow_id: 'deployment/saju-cube',
+      run_id: expect.stringMatching(/^[\da-f-]{36}$/),
+    });
+  });
+
+  test('is followed on the page of its run, to which the command line prints a link', async () => {
+    const { code, stdout, stderr } = await runCommand(['cubes', 'scale', 'saju-cube', '2', '--wait', '--json'], {
+      CONTROL_URL: stack.engine.url,
+      CUBE_JWT_SECRET: testSecret,
+      TEMPORAL_UI_URL: 'http://temporal.example',
+      TEMPORAL_NAMESPACE: 'heal7',
+    });
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain(
+      `http://temporal.example/namespaces/heal7/workflows/deployment%2Fsaju-cube/${JSON.parse(stdout).run_id}/user-metadata\n`,
+    );
   });
 
   test('only the version before the one that serves is kept warm', async () => {

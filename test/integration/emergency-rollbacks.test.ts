@@ -268,7 +268,16 @@ describe('a person is called, with users kept from the cube, when', () => {
     const told = await runCommand(['cubes', 'rollback', 'saju-cube', '--status'], variables);
     expect([told.code, told.stdout]).toEqual([1, expect.stringContaining(view.sentence)]);
     expect(told.stdout).toContain('next: cubeshift cubes rollback saju-cube VERSION --wait');
-    const answered = await runCommand(['cubes', 'rollback', 'saju-cube', good, '--wait'], variables);
+    const answered = await runCommand(['cubes', 'rollback', 'saju-cube', good, '--wait'], {
+      ...variables,
+      TEMPORAL_UI_URL: 'http://temporal.example',
+      TEMPORAL_NAMESPACE: 'heal7',
+    });
+    const { run_id } = await stack.rollback();
+    expect(run_id).toMatch(/^[\da-f-]{36}$/);
+    expect(answered.stderr).toContain(
+      `http://temporal.example/namespaces/heal7/workflows/rollback%2Fsaju-cube/${run_id}/user-metadata\n`,
+    );
     expect([answered.code, answered.stdout]).toEqual([
       0,
       expect.stringMatching(/^completed: .* serves its users again/),

@@ -55,6 +55,9 @@ export type DeploymentStatus = (typeof deploymentStatuses)[number];
 
 export interface DeploymentView {
   readonly cube_id: string;
+  readonly workflow_id: string;
+  /** Temporal's id of the run; null while it is not known. */
+  readonly run_id: string | null;
   readonly change: CubeChange['kind'];
   readonly version: string | null;
   readonly previous_version: string | null;
@@ -87,6 +90,9 @@ export type RollbackStatus = (typeof rollbackStatuses)[number];
 
 export interface RollbackView {
   readonly cube_id: string;
+  readonly workflow_id: string;
+  /** Temporal's id of the run; null while it is not known. */
+  readonly run_id: string | null;
   readonly target_version: string | null;
   /** What took the traffic when the rollback began. */
   readonly from_version: string | null;
@@ -133,6 +139,8 @@ const notAccepted = 'It is begun; its workflow has not reported yet. If this las
 export function begunDeployment({ cubeId, change, by }: DeploymentInput): DeploymentView {
   return {
     cube_id: cubeId,
+    workflow_id: deploymentIdOf(cubeId),
+    run_id: null,
     change: change.kind,
     version: change.kind === 'deploy' ? change.version : null,
     previous_version: null,
@@ -149,6 +157,8 @@ export function begunDeployment({ cubeId, change, by }: DeploymentInput): Deploy
 export function begunRollback({ cubeId, targetVersion, by }: RollbackInput): RollbackView {
   return {
     cube_id: cubeId,
+    workflow_id: rollbackIdOf(cubeId),
+    run_id: null,
     target_version: targetVersion,
     from_version: null,
     status: 'running',

@@ -22,6 +22,12 @@ import type { PlanDescription } from '../../domain/plan-descriptions.js';
 import { planIsEndingType } from '../../domain/plan-requests.js';
 import { viewMemo } from '../../domain/plan-view.js';
 
+/** What a plan publishes. */
+interface PlanView {
+  /** Temporal's id of the run; null while it is not known. */
+  readonly run_id: string | null;
+}
+
 /** What came of an update that a plan accepted. */
 export interface UpdateAnswer<T> {
   /** False where the plan did not apply it in the time of a call. */
@@ -63,7 +69,7 @@ export interface TemporalCalls {
    * What the newest plan of this id published last, of one that runs no more as `ended` has it; undefined when there was none, or Temporal has forgotten it. Throws
    * `temporal_unreachable` where something happened to the plan and no worker has handled it for as long as a call takes.
    */
-  view<T>(workflowId: string, ended: (view: T) => T): Promise<T | undefined>;
+  view<T extends PlanView>(workflowId: string, ended: (view: T) => T): Promise<T | undefined>;
   /** Whether the server answers within two seconds. */
   reachable(): Promise<boolean>;
   close(): Promise<void>;
@@ -200,14 +206,16 @@ export function createTemporalCalls(target: TemporalTarget, namespace: string, c
       }
     },
     describe: (workflowId) => bounded(() => describe(workflowId)),
-    view: <T>(workflowId: string, ended: (view: T) => T) =>
+    view: <T extends PlanView>(workflowId: string, ended: (view: T) => T) =>
       bounded(async () => {
         const plan = await describe(workflowId);
         if (plan === undefined) return undefined;
-        const view = plan.memo?.[viewMemo];
+        const published = plan.memo?.[viewMemo];
         // A plan that was started past the control API has no view before a worker has begun it.
-        if (view === undefined || unhandledMillis(plan) > callMillis) throw temporalAway(undefined);
-        return plan.status.name === 'RUNNING' ? (view as T) : ended(view as T);
+        if (published === undefined || unhandledMillis(plan) > callMillis) throw temporalAway(undefined);
+        // What the control API starts a plan with cannot name the run.
+        const view = { ...(published as T), run_id: plan.runId };
+        return plan.status.name === 'RUNNING' ? view : ended(view);
       }),
     close: () => connection.close(),
   };

@@ -84,6 +84,7 @@ export class DeploymentRun extends CubeChangeRun {
     const { change, by, cubeId } = this.input;
     return {
       cube_id: cubeId,
+      ...this.plan,
       change: change.kind,
       version: change.kind === 'deploy' ? change.version : (this.before?.active ?? null),
       previous_version: this.before?.active ?? null,

@@ -151,6 +151,7 @@ export class RollbackRun extends CubeChangeRun {
     const { cubeId, by } = this.input;
     return {
       cube_id: cubeId,
+      ...this.plan,
       target_version: this.target ?? this.named,
       from_version: this.from ?? null,
       status: this.status,

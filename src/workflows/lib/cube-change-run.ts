@@ -14,6 +14,8 @@ export class CheckFailed extends Error {
 export abstract class CubeChangeRun {
   readonly steps: RecordedStep[] = [];
   readonly change: ChangeReference;
+  /** What Temporal calls the run, as its view has it. */
+  protected readonly plan: { readonly workflow_id: string; readonly run_id: string };
   currentStep = 'begin';
   /** What the step under way is to bring about. */
   protected goal = 'it has just begun';
@@ -21,6 +23,7 @@ export abstract class CubeChangeRun {
   constructor(cubeId: string) {
     const { workflowId, runId } = workflowInfo();
     this.change = { cubeId, holderId: `${workflowId}/${runId}` };
+    this.plan = { workflow_id: workflowId, run_id: runId };
   }
 
   /** Runs one step and records it; `outcome` gives the sentence where it depends on the step's result. */

@@ -61,7 +61,7 @@ export class RampRun {
   }
 
   get view(): RampView {
-    return rampView(this.input, this.state);
+    return rampView(this.input, this.state, workflowInfo().runId);
   }
 
   /** Changes the status of the ramp, or only the reason for it. */

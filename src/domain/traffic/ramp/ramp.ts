@@ -48,6 +48,8 @@ export interface WeightReset {
 export interface RampView {
   readonly cube: TrafficName;
   readonly workflow_id: string;
+  /** Temporal's id of the run; null while it is not known. */
+  readonly run_id: string | null;
   readonly status: RampStatus;
   /** The weight that the ramp set or found. */
   readonly percentage: number;

@@ -60,12 +60,13 @@ export function newRampState(now: number): RampState {
 }
 
 /** A ramp as people and programs see it. */
-export function rampView(input: RampInput, state: RampState): RampView {
+export function rampView(input: RampInput, state: RampState, runId: string | null): RampView {
   const { evidence } = state;
   const { latency, shadow } = evidence;
   return {
     cube: input.cube,
     workflow_id: rampWorkflowId(input.cube),
+    run_id: runId,
     status: state.status,
     percentage: state.found,
     target_percentage: input.steps.at(-1) ?? 0,

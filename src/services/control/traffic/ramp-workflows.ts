@@ -47,7 +47,7 @@ export function createRampWorkflows(target: TemporalTarget, namespace: string, p
             taskQueue: taskQueues.control,
             args: [input, null, prove(workflowId, 'start', [input, null])],
             ...describeRamp(input),
-            memo: { [viewMemo]: rampView(input, newRampState(Date.now())) },
+            memo: { [viewMemo]: rampView(input, newRampState(Date.now()), null) },
           })
           .catch((error: unknown) => {
             if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
