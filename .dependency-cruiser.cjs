@@ -10,7 +10,7 @@ const floors = [
   ['config'],
   ['state'],
   ['redis', 'postgres'],
-  ['metrics', 'storage'],
+  ['metrics', 'storage', 'processes'],
   ['registry'],
   ['traffic'],
   ['auth'],

@@ -1,12 +1,11 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { packageRoot } from '../base/package-root.js';
 import { type InputRow, readInputRows } from '../domain/models/input-rows.js';
 import { type OutputRow, outputRows } from '../domain/models/output-rows.js';
 import type { Batch, GraphSchema } from '../domain/models/tensors.js';
+import { type EndReason, LimitedProcess } from '../processes/limited-process.js';
 import type { LoadFailure, ModelAnswer, ModelRequest } from './messages.js';
-import { residentSize } from './resident-size.js';
-import { type EndReason, endSentences, RunFailure } from './run-failure.js';
+import { endSentences, RunFailure } from './run-failure.js';
 
 export interface ModelProcessLimits {
   /** Of the whole process; one that grows past it is killed. */
@@ -46,53 +45,22 @@ export interface ModelProcess {
   close(): Promise<void>;
 }
 
-/** Starts a process that needs no variable of this program's environment, and has none: it holds no secret. */
+/** Starts a process that has no variable of this program's environment: it holds no secret. */
 export function startModelProcess(limits: ModelProcessLimits): ModelProcess {
   const program = join(packageRoot(), 'dist', 'src', 'models', 'main.js');
-  const child = fork(program, [], {
-    // Few arenas: freed memory of one thread is of use to another.
-    env: { MALLOC_ARENA_MAX: '2', MODEL_PARENT: String(process.pid) },
-    execArgv: ['--max-old-space-size=512', '--max-semi-space-size=8'],
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-  });
-  return new ChildModelProcess(child, limits);
+  return new ChildModelProcess(new LimitedProcess(program, { ...limits, maxHeapMebibytes: 512 }), limits);
 }
-
-interface PendingCall {
-  readonly limitMillis: number;
-  readonly resolve: (answer: ModelAnswer | { readonly kind: 'ended'; readonly reason: EndReason }) => void;
-}
-
-const watchEveryMillis = 100;
 
 class ChildModelProcess implements ModelProcess {
-  readonly ended: Promise<EndReason>;
   private readonly graphs = new Map<string, GraphSchema>();
-  private readonly pending: PendingCall[] = [];
-  private headTimer: NodeJS.Timeout | undefined;
-  private endReason: EndReason | undefined;
-  private hasEnded = false;
 
   constructor(
-    private readonly child: ChildProcess,
+    private readonly child: LimitedProcess<ModelRequest, ModelAnswer>,
     private readonly limits: ModelProcessLimits,
-  ) {
-    const watch = setInterval(() => this.checkSize(), watchEveryMillis).unref();
-    child.on('message', (answer: ModelAnswer) => this.settle(answer));
-    this.ended = new Promise((resolve) => {
-      const end = () => {
-        clearInterval(watch);
-        resolve(this.finish());
-      };
-      child.once('exit', end);
-      // It could not be started: there is no exit then.
-      child.once('error', end);
-    });
-  }
+  ) {}
 
   async load(key: string, file: string): Promise<LoadedModel | LoadFailure> {
-    const answer = await this.call({ kind: 'load', key, file }, this.limits.loadMillis);
+    const answer = await this.child.call({ kind: 'load', key, file }, this.limits.loadMillis);
     if (answer.kind === 'not_loaded') return answer.failure;
     if (answer.kind !== 'loaded') {
       const reason = answer.kind === 'ended' && answer.reason !== 'closed' ? answer.reason : 'crashed';
@@ -103,7 +71,7 @@ class ChildModelProcess implements ModelProcess {
   }
 
   async run(key: string, batch: Batch): Promise<Batch> {
-    const answer = await this.call({ kind: 'run', key, batch }, this.limits.runMillis);
+    const answer = await this.child.call({ kind: 'run', key, batch }, this.limits.runMillis);
     if (answer.kind === 'computed') return answer.batch;
     if (answer.kind === 'failed') throw new RunFailure('refused', answer.message);
     const reason = answer.kind === 'ended' ? answer.reason : 'crashed';
@@ -120,67 +88,26 @@ class ChildModelProcess implements ModelProcess {
 
   async release(key: string): Promise<void> {
     this.graphs.delete(key);
-    await this.call({ kind: 'release', key }, this.limits.runMillis);
+    await this.child.call({ kind: 'release', key }, this.limits.runMillis);
   }
 
   get pid(): number | undefined {
     return this.child.pid;
   }
 
+  get ended(): Promise<EndReason> {
+    return this.child.ended;
+  }
+
   residentBytes(): number {
-    return this.hasEnded || this.child.pid === undefined ? 0 : (residentSize(this.child.pid) ?? 0);
-  }
-
-  async close(): Promise<void> {
-    this.kill('closed');
-    await this.ended;
-  }
-
-  private call(request: ModelRequest, limitMillis: number) {
-    return new Promise<Parameters<PendingCall['resolve']>[0]>((resolve) => {
-      if (this.endReason !== undefined || this.hasEnded) {
-        resolve({ kind: 'ended', reason: this.endReason ?? 'crashed' });
-        return;
-      }
-      this.pending.push({ limitMillis, resolve });
-      if (this.pending.length === 1) this.timeHead();
-      // A channel that has closed reports the end of the process, which fails the call.
-      this.child.send(request, () => undefined);
-    });
-  }
-
-  private settle(answer: ModelAnswer): void {
-    this.pending.shift()?.resolve(answer);
-    this.timeHead();
-  }
-
-  /** The time limit of a call begins when the process begins it. */
-  private timeHead(): void {
-    clearTimeout(this.headTimer);
-    const [head] = this.pending;
-    if (head !== undefined) this.headTimer = setTimeout(() => this.kill('timed_out'), head.limitMillis);
+    return this.child.residentBytes();
   }
 
   isTooLarge(): boolean {
-    return this.residentBytes() > this.limits.maxResidentBytes;
+    return this.child.isTooLarge();
   }
 
-  private checkSize(): void {
-    if (this.isTooLarge()) this.kill('memory_exceeded');
-  }
-
-  private kill(reason: EndReason): void {
-    this.endReason ??= reason;
-    this.child.kill('SIGKILL');
-  }
-
-  /** What was behind the call that ended the process fails as crashed: the reason is not its own. */
-  private finish(): EndReason {
-    const reason = this.endReason ?? 'crashed';
-    this.hasEnded = true;
-    clearTimeout(this.headTimer);
-    for (const [at, { resolve }] of this.pending.splice(0).entries())
-      resolve({ kind: 'ended', reason: at === 0 || reason === 'closed' ? reason : 'crashed' });
-    return reason;
+  close(): Promise<void> {
+    return this.child.close();
   }
 }

@@ -1,6 +1,6 @@
 import { Failure } from '../base/failures.js';
+import type { EndReason } from '../processes/limited-process.js';
 import type { LoadFailureKind } from './messages.js';
-import type { EndReason } from './run-failure.js';
 
 /**
  * Why a model cannot be run now. The first five are of the model itself; `artifact_unavailable`: its files could not be taken out of the

@@ -1,5 +1,4 @@
-/** Why a model process is no more. */
-export type EndReason = 'crashed' | 'timed_out' | 'memory_exceeded' | 'closed';
+import type { EndReason } from '../processes/limited-process.js';
 
 export const endSentences: Readonly<Record<EndReason, string>> = {
   crashed: 'The process of the model has ended.',
