@@ -17,6 +17,8 @@ const temporal = /^@temporalio\//;
 const runtime = /^onnxruntime-node/;
 /** Stays outside for the same reason: its page is files of its own. */
 const page = '@fastify/swagger-ui';
+/** Stay outside for the same reason: machine code, programs of threads, fonts, data of languages. */
+const documents = /^(@napi-rs\/canvas|mammoth|pdfjs-dist|read-excel-file|tesseract\.js)/;
 /** Optional packages that are not installed. */
 const absent = ['pg-native', 'pg-cloudflare'];
 
@@ -30,6 +32,7 @@ const parts = [
   'src/cli/output',
   'src/base/failures',
   'src/models/model-process',
+  'src/documents/document-pool',
   'src/storage/folder-store',
   'src/config/variables',
   'src/config/variables-in-korean',
@@ -48,6 +51,7 @@ const groups = [
       'src/stack/temporal/front',
       'src/stack/database-setup',
       'src/models/main',
+      'src/documents/main',
       ...servicePrograms(),
       ...parts,
     ],
@@ -82,7 +86,7 @@ async function bundle({ folder, programs, shared = `${folder}/shared` }, platfor
     cwd: root,
     input: Object.fromEntries(programs.map((program) => [program, `${program}.ts`])),
     platform,
-    external: [temporal, runtime, page, ...absent],
+    external: [temporal, runtime, page, documents, ...absent],
     resolve: { extensionAlias: { '.js': ['.ts', '.js'] } },
     onLog: (level, { message }) => {
       if (level === 'warn') process.stderr.write(`${message}\n`);

@@ -1,0 +1,41 @@
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Canvas, Image } from '@napi-rs/canvas';
+import { createWorker, OEM, type Worker } from 'tesseract.js';
+import { libraryFolder, libraryVersion } from './library-version.js';
+import { preparePage } from './scanned-page.js';
+
+const languages = ['kor', 'eng'];
+const data = '4.0.0_best_int';
+
+/** What made a text, with its data. */
+export function recognizerVersion(): string {
+  return `${libraryVersion('tesseract.js')}, ${languages.join('+')} ${data}`;
+}
+
+/** Reads a picture, Korean and English; lines that are not level are turned. A picture without text has the text ''. */
+export async function recognize(picture: Canvas | Image, orientation?: number): Promise<string> {
+  recognizer ??= start();
+  const worker = await recognizer;
+  const { data } = await worker.recognize(preparePage(picture, orientation).toBuffer('image/png'), {
+    rotateAuto: true,
+  });
+  return data.text.trim();
+}
+
+let recognizer: Promise<Worker> | undefined;
+
+/** The library takes its data out of one folder, or downloads it; each language is a package of its own. */
+async function start(): Promise<Worker> {
+  const folder = mkdtempSync(join(tmpdir(), 'cubeshift-languages-'));
+  try {
+    for (const language of languages) {
+      const file = `${language}.traineddata.gz`;
+      symlinkSync(join(libraryFolder(`@tesseract.js-data/${language}`), data, file), join(folder, file));
+    }
+    return await createWorker(languages, OEM.LSTM_ONLY, { langPath: folder, cacheMethod: 'none' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
