@@ -1,13 +1,13 @@
 import type { FastifyReply } from 'fastify';
 import { callUpstream } from '../upstream/call.js';
 import { connectEndpoint } from '../upstream/connections.js';
-import { Upstream } from '../upstream/upstream.js';
+import { itemFailureHeader, Upstream } from '../upstream/upstream.js';
 import { timeLeft } from './time-left.js';
 
 const maxResponseBytes = 256 * 1024 * 1024;
 
 /** Headers of legacy's responses that are its own, not its connection's. */
-const passedHeaders = new Set(['content-type', 'cache-control', 'allow']);
+const passedHeaders = new Set(['content-type', 'cache-control', 'allow', 'retry-after']);
 
 /** Passes requests on to the monolith's service. */
 export interface LegacyCalls {
@@ -40,7 +40,7 @@ export function createLegacyCalls(url: string): LegacyCalls {
       const { request } = reply;
       const traceparent = reply.getHeader('traceparent');
       const { 'content-type': type } = request.headers;
-      const response = await callUpstream(upstream, {
+      const call = callUpstream(upstream, {
         method: request.method,
         path: request.url,
         route: request.routeOptions.url ?? '',
@@ -55,6 +55,12 @@ export function createLegacyCalls(url: string): LegacyCalls {
         limitMillis: timeLeft(reply),
         maxResponseBytes,
       });
+      const response = await call.catch((error: unknown) => {
+        reply.header(itemFailureHeader, '1');
+        throw error;
+      });
+      // What legacy cannot serve is no reason to leave the cube alone, which serves other things itself.
+      if (response.status >= 500) reply.header(itemFailureHeader, '1');
       reply.code(response.status);
       for (const [at, name] of response.headers.entries())
         if (at % 2 === 0 && passedHeaders.has(name.toLowerCase())) reply.header(name, response.headers[at + 1]);

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Problem } from '../api/problem.js';
 import { Failure, failureRule, kindAndPlace, toFailure } from '../base/failures.js';
+import { itemFailureHeader } from '../upstream/upstream.js';
 
 /**
  * The decorator of an app whose problems say what is safe, too. Cubes leave that out: their answers are those of the legacy
@@ -25,7 +26,8 @@ export function problemOf(failure: Failure, status: number = failureRule(failure
 export async function sendProblem(reply: FastifyReply, failure: Failure, status?: number): Promise<void> {
   const { safe } = failure;
   const problem = { ...problemOf(failure, status), ...(reply.server.hasDecorator(withSafe) ? { safe } : {}) };
-  const { retryAfterSeconds } = failure.details;
+  const { retryAfterSeconds, isOfItem } = failure.details;
+  if (isOfItem === true) reply.header(itemFailureHeader, '1');
   if (typeof retryAfterSeconds === 'number') reply.header('retry-after', retryAfterSeconds);
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
   await reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));

@@ -22,7 +22,7 @@ export function modelUnavailable(reason: UnavailableReason, waitMillis: number, 
     safe: 'No prediction was made; other models are served.',
     hint: `Try again in ${seconds} s.`,
     cause,
-    details: { reason, retryAfterSeconds: seconds },
+    details: { reason, retryAfterSeconds: seconds, isOfItem: true },
   });
 }
 

@@ -1,5 +1,8 @@
-/** How a call ended. A 4xx is an answer like any other. */
-export type CallOutcome = 'answered' | 'failed' | 'timed_out' | 'abandoned';
+/**
+ * How a call ended. A 4xx is an answer like any other. `item_failed`: the service said that it cannot serve what the call names, as one
+ * of its models, and is itself well: what else it serves is not kept from its callers.
+ */
+export type CallOutcome = 'answered' | 'failed' | 'item_failed' | 'timed_out' | 'abandoned';
 
 /** The permission for one call; it is returned with the call's outcome. */
 export interface BreakerPermit {

@@ -5,7 +5,7 @@ import { deadlineHeader, deadlineLeft } from './deadline.js';
 import type { PoolMember } from './load-balancer.js';
 import type { CachedResponse } from './response-cache.js';
 import { isSafe, retryAfterOf, retryDelay } from './retry-budget.js';
-import { type Attempt, callHeader, type Upstream } from './upstream.js';
+import { type Attempt, callHeader, itemFailureHeader, outcomeOfStatus, type Upstream } from './upstream.js';
 
 export interface Call {
   readonly method: string;
@@ -99,6 +99,7 @@ class ResponseCollector implements Dispatcher.DispatchHandler {
   private readonly chunks: Buffer[] = [];
   private status = 0;
   private headers: string[] = [];
+  private isOfItem = false;
   private bytes = 0;
   private ended = false;
 
@@ -118,8 +119,12 @@ class ResponseCollector implements Dispatcher.DispatchHandler {
     this.status = status;
     const headers = raw.map((part) => part.toString('latin1'));
     if (this.attempt.isCrossUser(headerValue(headers, callHeader))) this.abortWith('cross_user');
-    // The id belongs to this call alone: a response that is passed on does not carry it.
-    this.headers = headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== callHeader);
+    this.isOfItem = headerValue(headers, itemFailureHeader) !== '';
+    // Both are of this call alone: a response that is passed on does not carry them.
+    this.headers = headers.filter((_, at) => {
+      const name = headers[at - (at % 2)]?.toLowerCase();
+      return name !== callHeader && name !== itemFailureHeader;
+    });
     return true;
   }
 
@@ -133,7 +138,7 @@ class ResponseCollector implements Dispatcher.DispatchHandler {
   onComplete(): void {
     if (this.ended) return;
     this.finish();
-    this.attempt.complete(this.status >= 500 ? 'failed' : 'answered', true);
+    this.attempt.complete(outcomeOfStatus(this.status, this.isOfItem), true);
     const response = { status: this.status, headers: this.headers, body: Buffer.concat(this.chunks) };
     this.resolve({ kind: 'response', response, member: this.attempt.member });
   }

@@ -30,7 +30,7 @@ export class PoolMember {
   /** Records the outcome of a call. A time-out or a refused connection counts as a failure, as a 5xx does. */
   record(outcome: CallOutcome, now: number): void {
     if (outcome === 'abandoned') return;
-    if (outcome === 'answered') {
+    if (outcome === 'answered' || outcome === 'item_failed') {
       this.failuresInARow = 0;
       return;
     }

@@ -23,6 +23,15 @@ export interface UpstreamOptions {
 /** The header in which a cube repeats the id of the call that it answers. */
 export const callHeader = 'x-cube-call';
 
+/** The header of a 5xx by which a cube says that it cannot serve what the call names, and is itself well. Its value says nothing. */
+export const itemFailureHeader = 'x-cube-item-failure';
+
+/** What a response with this status says of the service; `isOfItem`: whether it has `itemFailureHeader`. */
+export function outcomeOfStatus(status: number, isOfItem: boolean): CallOutcome {
+  if (status < 500) return 'answered';
+  return isOfItem ? 'item_failed' : 'failed';
+}
+
 /** Why a call cannot be made: no endpoint, an open breaker, or too many calls in flight. */
 export type UnavailableReason = 'nobody' | 'broken_off' | 'too_many';
 
@@ -130,7 +139,7 @@ export class Attempt {
   complete(outcome: CallOutcome, answered: boolean): void {
     this.member.outstanding--;
     this.upstream.outstanding--;
-    if (outcome === 'failed' || outcome === 'timed_out') {
+    if (outcome !== 'answered' && outcome !== 'abandoned') {
       if (answered) this.upstream.upstreamFailures++;
       else this.upstream.localFailures++;
     }

@@ -364,7 +364,7 @@ describe('more requests than a model can take', () => {
     expect(await predict('slow', [{ x: 1, turns: 1 }])).toMatchObject({ status: 200 });
     const waiting = [1, 2, 3].map(() => predict('slow', [slow]));
     await pause(500);
-    expect(await predict('slow', [{ x: 1, turns: 1 }])).toMatchObject(overloaded);
+    expect(await predict('slow', [{ x: 1, turns: 1 }])).toMatchObject({ ...overloaded, isOfItem: true });
     expect(await predict('plus', [[0, 0, 0, 0]])).toMatchObject({ status: 200 });
     for (const { body } of await Promise.all(waiting)) expect(body).not.toMatchObject({ reason: 'overloaded' });
   });
@@ -376,7 +376,7 @@ describe('more requests than a model can take', () => {
     expect(await predict('slow', [{ x: 1, turns: 1 }])).toMatchObject({ status: 200 });
     const waiting = predict('slow', new Array(50).fill(slow));
     await pause(500);
-    expect(await predict('slow', new Array(50).fill(slow))).toMatchObject(overloaded);
+    expect(await predict('slow', new Array(50).fill(slow))).toMatchObject({ ...overloaded, isOfItem: false });
     expect((await waiting).body).toMatchObject({ reason: 'timed_out' });
     // What was answered counts no more.
     await expect.poll(async () => (await predict('slow', new Array(50).fill({ x: 1, turns: 1 }))).status).toBe(200);
@@ -417,6 +417,8 @@ describe('a version that serves no users', () => {
 interface Answer {
   readonly status: number;
   readonly retryAfter: string | undefined;
+  /** Whether the cube says that it is well itself. */
+  readonly isOfItem: boolean;
   readonly body: unknown;
 }
 
@@ -429,7 +431,8 @@ async function post(path: string, inputs: unknown, headers: Record<string, strin
     body: JSON.stringify({ inputs }),
   });
   const retryAfter = answer.headers['retry-after']?.toString();
-  return { status: answer.statusCode, retryAfter, body: await answer.body.json() };
+  const isOfItem = answer.headers['x-cube-item-failure'] !== undefined;
+  return { status: answer.statusCode, retryAfter, isOfItem, body: await answer.body.json() };
 }
 
 /** Whether the cube itself computed a prediction. */

@@ -129,6 +129,34 @@ describe('a call that was sent and lost', () => {
     expect(performance.now() - begun).toBeLessThan(4000);
   });
 
+  test('with 503 for what it names alone keeps nothing else from the cube, neither its route nor its instance', async () => {
+    const legacy = await running(TestUpstream.start('legacy'));
+    let isOfItem = true;
+    const cube = await running(
+      TestUpstream.start('cube', (req, res) => {
+        if (req.url?.includes('/ill/') !== true) return sendJson(res, { outputs: [] });
+        if (isOfItem) res.setHeader('x-cube-item-failure', '1');
+        res.setHeader('retry-after', '1');
+        sendJson(res, { reason: 'overloaded' }, 503);
+      }),
+    );
+    const gateway = await running(startGateway({ legacy: { ai: legacy.url }, cubes: [['ai-cube', [cube.endpoint]]] }));
+    gateway.controls.weight(100);
+    const predict = async (name: string) => {
+      const answer = await ask(gateway, `/api/ai/models/${name}/predict`, { method: 'POST', body: '{"inputs":[1]}' });
+      expect(answer.headers.get('x-cube-item-failure')).toBeNull();
+      return `${answer.status} ${answer.headers.get('x-cube-target')}`;
+    };
+    const many = (name: string) => Promise.all(Array.from({ length: 40 }, () => predict(name)));
+    expect(await many('ill')).toContain('503 cube');
+    expect(new Set(await many('well'))).toEqual(new Set(['200 cube']));
+    // Of the cube itself it opens the breaker of the route.
+    isOfItem = false;
+    await many('ill');
+    await many('ill');
+    expect(new Set(await many('well'))).toEqual(new Set(['200 legacy']));
+  });
+
   test('with 503 is repeated once: one client, two calls, no more', async () => {
     let calls = 0;
     const cube = await running(

@@ -23,7 +23,26 @@ test.each([
   try {
     const answer = await cube.inject({ method: 'POST', url: '/models/m/predict', payload: { inputs: [1] } });
     expect(answer.statusCode).toBe(sent === 2 ? 200 : 500);
+    // What legacy cannot serve says nothing of the cube.
+    expect(answer.headers['x-cube-item-failure']).toBe(sent === 2 ? undefined : '1');
     expect(bodies).toEqual(Array(sent).fill('{"inputs":[1]}'));
+  } finally {
+    await cube.close();
+    await calls.close();
+    legacy.close();
+  }
+});
+
+test('an error of legacy is passed on as one that says nothing of the cube, with the time to wait', async () => {
+  const legacy = createServer((_, res) => res.writeHead(503, { 'retry-after': '0' }).end('{}'));
+  await new Promise<void>((resolve) => legacy.listen(0, '127.0.0.1', resolve));
+  const calls = createLegacyCalls(`http://127.0.0.1:${(legacy.address() as AddressInfo).port}`);
+  const cube = Fastify();
+  cube.get('/files/:id/process/:kind', (_, reply) => calls.passOn(reply, undefined));
+  try {
+    const answer = await cube.inject('/files/1/process/text');
+    expect(answer.statusCode).toBe(503);
+    expect(answer.headers).toMatchObject({ 'x-cube-item-failure': '1', 'retry-after': '0' });
   } finally {
     await cube.close();
     await calls.close();

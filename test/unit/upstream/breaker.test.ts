@@ -36,6 +36,16 @@ describe('a breaker', () => {
     expect(clock.breaker.state).toBe('closed');
   });
 
+  test('does not open on failures of what the calls name, and takes them for answers in a trial', () => {
+    const clock = new Clock();
+    clock.call(100, 'item_failed');
+    expect(clock.breaker.state).toBe('closed');
+    clock.call(100, 'failed');
+    clock.millis += 12_000;
+    expect(clock.call(10, 'item_failed')).toBe(10);
+    expect(clock.breaker.state).toBe('closed');
+  });
+
   test('forgets failures by the clock: ten idle minutes, then one failure', () => {
     const clock = new Clock();
     clock.call(19, 'failed');

@@ -2,7 +2,7 @@ import type { TrafficName } from '../../../domain/cubes.js';
 import type { Side } from '../../../domain/side.js';
 import type { Intent } from '../../../domain/traffic/routing.js';
 import { retryAfterOf } from '../../../upstream/retry-budget.js';
-import type { Upstream } from '../../../upstream/upstream.js';
+import { outcomeOfStatus, type Upstream } from '../../../upstream/upstream.js';
 import type { AdmittedRequest } from '../admission/admission.js';
 import { BodyTooLarge, discardBody, RequestBody, readBody } from '../admission/request-body.js';
 import type { Waiting } from '../admission/waiting-room.js';
@@ -30,6 +30,8 @@ export class Exchange implements UpstreamListener, WriterListener, OpenExchange 
   private side: Side | null = null;
   private upstreamRequest: UpstreamRequest | null = null;
   private upstream: Upstream | null = null;
+  /** Whether the upstream's failure is of what the request names alone. */
+  private isOfItem = false;
   private retried = false;
   private countedIntent: Intent | null = null;
   private waiting: Waiting | null = null;
@@ -186,8 +188,9 @@ export class Exchange implements UpstreamListener, WriterListener, OpenExchange 
 
   onHeaders(upstreamRequest: UpstreamRequest, status: number, raw: Buffer[], resume: () => void): boolean {
     const head = this.context.responseHeaders.read(raw, status === 204);
+    this.isOfItem = head.isOfItem;
     if (status === 503 && this.retry(upstreamRequest, retryAfterOf(head.forwarded))) {
-      upstreamRequest.abort('failed', true);
+      upstreamRequest.abort(outcomeOfStatus(status, head.isOfItem), true);
       return true;
     }
     if (upstreamRequest.attempt.isCrossUser(head.callId)) {
@@ -230,9 +233,8 @@ export class Exchange implements UpstreamListener, WriterListener, OpenExchange 
   }
 
   private finishResponse(status: number): void {
-    const failed = status >= 500;
-    this.upstreamRequest?.end(failed ? 'failed' : 'answered', true);
-    this.finish(status, failed);
+    this.upstreamRequest?.end(outcomeOfStatus(status, this.isOfItem), true);
+    this.finish(status, status >= 500);
   }
 
   onError(upstreamRequest: UpstreamRequest, error: Error): void {

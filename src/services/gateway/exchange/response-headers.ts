@@ -1,4 +1,4 @@
-import { callHeader } from '../../../upstream/upstream.js';
+import { callHeader, itemFailureHeader } from '../../../upstream/upstream.js';
 import { removableHeaders, withoutHeaders } from '../admission/connection-header.js';
 import { maxSpellingLength, maxSpellings } from '../admission/header-names.js';
 
@@ -26,9 +26,11 @@ export interface ResponseHeaders {
   readonly isEventStream: boolean;
   /** The id of the call that it answers; empty without one. */
   readonly callId: string;
+  /** Whether a failure is of what the request names alone. */
+  readonly isOfItem: boolean;
 }
 
-type ResponseHeaderKind = 'pass' | 'drop' | 'connection' | 'content-length' | 'content-type' | 'call';
+type ResponseHeaderKind = 'pass' | 'drop' | 'connection' | 'content-length' | 'content-type' | 'call' | 'item_failure';
 
 /** As `HeaderNames`, for the responses of upstreams. */
 export class ResponseHeaderReader {
@@ -41,6 +43,7 @@ export class ResponseHeaderReader {
     let isEventStream = false;
     let connection = '';
     let callId = '';
+    let isOfItem = false;
     for (let index = 0; index < raw.length; index += 2) {
       const name = raw[index]?.toString('latin1') ?? '';
       const value = raw[index + 1]?.toString('latin1') ?? '';
@@ -52,6 +55,10 @@ export class ResponseHeaderReader {
       }
       if (kind === 'call') {
         callId = value;
+        continue;
+      }
+      if (kind === 'item_failure') {
+        isOfItem = true;
         continue;
       }
       if (kind === 'content-length') {
@@ -67,6 +74,7 @@ export class ResponseHeaderReader {
       length,
       isEventStream,
       callId,
+      isOfItem,
     };
   }
 
@@ -88,6 +96,8 @@ function responseKindOf(lower: string): ResponseHeaderKind {
       return lower;
     case callHeader:
       return 'call';
+    case itemFailureHeader:
+      return 'item_failure';
     default:
       return droppedResponseHeaders.has(lower) ? 'drop' : 'pass';
   }
