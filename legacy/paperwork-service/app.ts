@@ -112,9 +112,9 @@ export function buildPaperworkService({
       const tag = entityTagOf(content.stat);
       const head = await readHead(content.read, content.size);
       const mimeType = await mediaTypeOf(head, plainMimeType(row.mime_type));
-      const sent = await sendContent(request, reply, { ...content, tag, mimeType, path: row.path });
-      if ('kind' in sent) throw refused(sent);
-      return sent;
+      const refusal = await sendContent(request, reply, { ...content, tag, mimeType, path: row.path });
+      if (refusal !== undefined) throw refused(refusal);
+      return reply;
     },
   });
 

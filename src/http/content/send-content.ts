@@ -19,7 +19,6 @@ export interface OpenContent {
 
 /** What keeps a content from being sent; the service answers it as a problem. */
 export type ContentRefusal = {
-  readonly kind: 'refusal';
   readonly status: 412 | 416;
   readonly field: string;
   readonly detail: string;
@@ -28,13 +27,13 @@ export type ContentRefusal = {
 /**
  * Answers `GET` and `HEAD` of a content: whole, one range, 304 to a client that has it; closes it when the answer has ended. Whatever the
  * content is, a browser saves it and runs nothing of it. An error in the middle ends the connection, so that no client takes a part for
- * the whole.
+ * the whole. Returns what it refuses, without an answer; else undefined, at once: a handler that waits for its reply waits for the last byte.
  */
 export async function sendContent(
   request: FastifyRequest,
   reply: FastifyReply,
   content: OpenContent,
-): Promise<FastifyReply | ContentRefusal> {
+): Promise<ContentRefusal | undefined> {
   const { size, tag } = content;
   const {
     range: rangeHeader,
@@ -44,19 +43,20 @@ export async function sendContent(
   } = request.headers;
   if (failsMatch(ifMatch, tag)) {
     await content.close();
-    return { kind: 'refusal', status: 412, field: 'if-match', detail: 'The content is another one.' };
+    return { status: 412, field: 'if-match', detail: 'The content is another one.' };
   }
   reply.headers({ etag: tag, 'cache-control': 'private, no-cache', 'accept-ranges': 'bytes' });
   if (matchesNone(ifNoneMatch, tag)) {
     await content.close();
-    return reply.code(304).send();
+    reply.code(304).send();
+    return undefined;
   }
   const asked =
     request.method === 'GET' && allowsRange(textOf(ifRange), tag) ? readByteRange(rangeHeader, size) : 'everything';
   if (asked === 'unsatisfiable') {
     await content.close();
     reply.header('content-range', `bytes */${size}`);
-    return { kind: 'refusal', status: 416, field: 'range', detail: `The content has ${size} bytes.` };
+    return { status: 416, field: 'range', detail: `The content has ${size} bytes.` };
   }
   const isPart = asked !== 'everything';
   const range = isPart ? asked : { start: 0, end: size - 1 };
@@ -70,12 +70,14 @@ export async function sendContent(
   });
   if (request.method === 'HEAD' || size === 0) {
     await content.close();
-    return reply.send(null);
+    reply.send(null);
+    return undefined;
   }
   const bytes = Readable.from(content.read(range), { objectMode: false, highWaterMark: 256 * 1024 });
   // Also where nothing of it was read, for a client that has gone.
   bytes.once('close', () => void content.close().catch(() => undefined));
-  return reply.send(bytes);
+  reply.send(bytes);
+  return undefined;
 }
 
 function textOf(header: string | readonly string[] | undefined): string | undefined {

@@ -58,9 +58,9 @@ export function registerPaperworkRoutes(
     handler: async (request, reply) => {
       const content = await contents.open(await fileOf(request.params.id));
       if (content === undefined) throw notFound('The content of the file is not there.');
-      const sent = await sendContent(request, reply, content);
-      if ('kind' in sent) throw new RequestRefusal(sent.status, sent.field, sent.detail);
-      return sent;
+      const refusal = await sendContent(request, reply, content);
+      if (refusal !== undefined) throw new RequestRefusal(refusal.status, refusal.field, refusal.detail);
+      return reply;
     },
   });
 

@@ -25,14 +25,15 @@ async function serve(size: number, ready: Promise<unknown> = Promise.resolve()) 
       closed++;
     },
   };
-  const app = Fastify();
+  const logged: string[] = [];
+  const app = Fastify({ logger: { level: 'warn', stream: { write: (line: string) => void logged.push(line) } } });
   app.get('/', async (incoming, reply) => {
     await ready;
-    const sent = await sendContent(incoming, reply, content);
-    return 'kind' in sent ? reply.code(sent.status).send(sent.detail) : sent;
+    const refusal = await sendContent(incoming, reply, content);
+    return refusal === undefined ? reply : reply.code(refusal.status).send(refusal.detail);
   });
   apps.push(app);
-  return { url: await app.listen({ host: '127.0.0.1', port: 0 }), closed: () => closed };
+  return { url: await app.listen({ host: '127.0.0.1', port: 0 }), closed: () => closed, logged };
 }
 
 test.each([
@@ -42,11 +43,12 @@ test.each([
   ['to a client that has another', { 'if-match': '"2"' }, 412],
   ['beyond its end', { range: 'bytes=9000000-' }, 416],
 ])('a content that was sent %s is closed, once', async (_, headers, status) => {
-  const { url, closed } = await serve(1_000_000);
+  const { url, closed, logged } = await serve(1_000_000);
   const answer = await fetch(url, { headers: headers as Record<string, string> });
   await answer.arrayBuffer();
   expect(answer.status).toBe(status);
   await until('it to be closed', () => closed() === 1);
+  expect(logged).toEqual([]);
 });
 
 test.each([
