@@ -7,11 +7,13 @@ import { packageVersion } from '../../src/base/package-root.js';
 import { readConfiguration } from '../../src/config/configuration.js';
 import { temporalTarget, temporalVariables } from '../../src/config/temporal-address.js';
 import type { MigrationView } from '../../src/domain/migration/migration.js';
+import { until } from '../support/conditions.js';
 import { CubeStack } from '../support/cube-stack.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { Engine } from '../support/engine.js';
 import { fakeRelease } from '../support/fake-cube.js';
 import { NewKindStack } from '../support/new-kind-stack.js';
+import { PaperworkStack } from '../support/paperwork-stack.js';
 import { historiesFolder, planVersion, toText } from './histories.js';
 import { rampScenarios, startRampWorld } from './ramp-scenarios.js';
 
@@ -207,6 +209,39 @@ describe.each(Object.entries(itemScenarios).filter(isWanted))('%s', (name, { ite
       for (const [file, id] of Object.entries(items)) await save(server, file, `talismans/${name}/${id}`);
     } finally {
       await stack.stop();
+    }
+  });
+});
+
+describe.each(['files-passed'].filter((name) => isWanted([name, undefined])))('%s', (name) => {
+  test('is recorded', { timeout: 300_000 }, async () => {
+    const stack = await PaperworkStack.create();
+    for (let id = 1; id <= 20; id++) await stack.addFile(id, `${id % 3}/file ${id}`, `content ${id}`);
+    await stack.addResult(1, 1);
+    // One whose file is not there.
+    await stack.addRow(21, 'none', { size: 1 });
+    const engine = await stack.startEngine('worker-bulk-1');
+    try {
+      expect(
+        (
+          await engine.call('POST', '/v1/migrations/paperwork-files', {
+            id: name,
+            options: { reject_limit_percent: 50 },
+          })
+        ).status,
+      ).toBe(202);
+      await rest(engine, name);
+      // What users write after the copy is moved by the pass of the next verification.
+      await stack.addFile(22, 'new', 'new content');
+      stack.write('0/file 3', 'other content');
+      await engine.steer(name, 'verify');
+      const passed = () => stack.databases.cube.query('select from paperwork.files where id = 22');
+      await until('the pass', async () => (await passed()).rowCount === 1);
+      await complete(engine, name);
+      await save(serverOf(engine), name, `paperwork-files/${name}`);
+    } finally {
+      await engine.stop();
+      await stack.drop();
     }
   });
 });

@@ -45,6 +45,7 @@ test('each scenario has a history of the version in the making', () => {
     'cube-rollback-worker-killed',
     'cube-rolled-back',
     'cube-taken-back',
+    'files-passed',
     'happy-path',
     'item-moved',
     'item-unfit',
@@ -115,6 +116,14 @@ test('a plan that does not look for what a stopped round left of unfit items doe
   const history = await load(join(historiesFolder(planVersion), 'items-completed.json'));
   const code = await codeWithNewKind();
   const without = code.replace(/await run\.step\(stage, \(\) => rejectItems[$\d]*\(run\.reference, \[\]\)\);/, '');
+  expect(without).not.toBe(code);
+  await expect(replay(history, { code: without })).rejects.toThrow(DeterminismViolationError);
+});
+
+test('a plan that verifies files without a pass before does not replay', async () => {
+  const history = await load(join(historiesFolder(planVersion), 'files-passed.json'));
+  const code = await readFile(workflowBundlePath, 'utf8');
+  const without = code.replaceAll(/\.passes !== true/g, '.passes !== undefined');
   expect(without).not.toBe(code);
   await expect(replay(history, { code: without })).rejects.toThrow(DeterminismViolationError);
 });
