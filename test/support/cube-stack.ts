@@ -22,6 +22,8 @@ interface CubeStackOptions {
   readonly apart?: readonly Program[];
   /** That of the control worker. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** That of the bulk worker. */
+  readonly bulkEnvironment?: Readonly<Record<string, string>>;
 }
 
 /** The engine with a supervisor of cubes, on real servers: what deployments and rollbacks need. */
@@ -35,6 +37,8 @@ export class CubeStack {
     readonly redis: RedisConnection,
     readonly home: StackHome,
     readonly engine: Engine,
+    /** Whose first version runs from the start. */
+    private readonly cubeId: Release['cube_id'],
     private readonly supervisor: Supervisor,
   ) {
     this.watching = supervisor.watch(this.stopping.signal);
@@ -43,7 +47,7 @@ export class CubeStack {
   /** Runs `first`. */
   static async start(
     first: Release,
-    { records = 50, bulkWorkers = 0, apart = [], environment = {} }: CubeStackOptions = {},
+    { records = 50, bulkWorkers = 0, apart = [], environment = {}, bulkEnvironment = {} }: CubeStackOptions = {},
   ): Promise<CubeStack> {
     const databases = await createDatabases(records);
     const ownRedis = await OwnRedis.start();
@@ -52,18 +56,22 @@ export class CubeStack {
     home.addRelease(first);
     const redis = connectRedis(ownRedis.url, { onError: () => undefined });
     const supervisor = new Supervisor(home);
-    await supervisor.bringUpCubes(
-      new CubeSupervisor(home, () => ({ REDIS_URL: ownRedis.url, CUBE_JWT_SECRET: testSecret }), [], []),
-    );
+    const environmentOfCubes = {
+      REDIS_URL: ownRedis.url,
+      CUBE_JWT_SECRET: testSecret,
+      LEGACY_DATABASE_URL: databases.legacyUrl,
+      CUBE_DATABASE_URL: databases.cubeUrl,
+    };
+    await supervisor.bringUpCubes(new CubeSupervisor(home, () => environmentOfCubes, [], []));
     const engine = await Engine.start({
       ...databases,
       redisUrl: ownRedis.url,
       stateFolder: home.folder,
       bulkWorkers,
       apart,
-      environment: { 'worker-control': environment },
+      environment: { 'worker-control': environment, 'worker-bulk-1': bulkEnvironment },
     });
-    return new CubeStack(databases, ownRedis, redis, home, engine, supervisor);
+    return new CubeStack(databases, ownRedis, redis, home, engine, first.cube_id, supervisor);
   }
 
   async deploy(version: string, body: Readonly<Record<string, unknown>> = {}): Promise<DeploymentView> {
@@ -74,7 +82,7 @@ export class CubeStack {
   /** The deployment once it is over. */
   deployed(): Promise<DeploymentView> {
     return until('the deployment to end', async () => {
-      const { status, body } = await this.engine.call('GET', '/v1/cubes/saju-cube/deployment');
+      const { status, body } = await this.engine.call('GET', `/v1/cubes/${this.cubeId}/deployment`);
       // A worker that is away or short of time cannot say.
       if (status === 503) return false;
       if (status !== 200) throw new Error(`${status}: ${JSON.stringify(body)}`);
@@ -88,7 +96,7 @@ export class CubeStack {
   }
 
   private async ask(what: 'deploy' | 'rollback', body: Readonly<Record<string, unknown>>): Promise<unknown> {
-    const { status, body: view } = await this.engine.call('POST', `/v1/cubes/saju-cube/${what}`, body);
+    const { status, body: view } = await this.engine.call('POST', `/v1/cubes/${this.cubeId}/${what}`, body);
     if (status !== 202) throw new Error(`${status}: ${JSON.stringify(view)}`);
     return view;
   }
@@ -96,7 +104,7 @@ export class CubeStack {
   rollback(fits: (view: RollbackView) => boolean = ({ status }) => status !== 'running'): Promise<RollbackView> {
     let last: RollbackView | undefined;
     return until('the rollback to be as expected', async () => {
-      const { status, body } = await this.engine.call('GET', '/v1/cubes/saju-cube/rollback');
+      const { status, body } = await this.engine.call('GET', `/v1/cubes/${this.cubeId}/rollback`);
       // A worker that is away cannot say.
       if (status !== 200) return false;
       last = body as RollbackView;
