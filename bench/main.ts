@@ -11,7 +11,7 @@ import { runStore } from './files/store-run.js';
 import { renderFiles } from './files/table.js';
 import { serveHttpProxy } from './gateway/http-proxy.js';
 import { measureGateway } from './gateway/measure.js';
-import { describePeers } from './gateway/peers.js';
+import { describeNginx, describePeers } from './gateway/peers.js';
 import { renderGateway } from './gateway/table.js';
 import { Lab } from './lab.js';
 import { describeGround, describeMachine } from './machine.js';
@@ -22,6 +22,7 @@ import {
   readGatewayOptions,
   readMovingOptions,
   readOptions,
+  readStreamsOptions,
   readTrafficOptions,
 } from './options.js';
 import { type Part, replacePart } from './parts.js';
@@ -29,6 +30,9 @@ import { pgloader, psqlPipe } from './peers.js';
 import { type PeerProgram, versionOf } from './programs.js';
 import { type Results, renderResults } from './results.js';
 import { rowByRow } from './row-by-row.js';
+import { serveFiles } from './streams/file-service.js';
+import { measureStreams } from './streams/measure.js';
+import { renderStreams } from './streams/table.js';
 import { measureTraffic } from './traffic/measure.js';
 import { renderTraffic } from './traffic/table.js';
 
@@ -37,8 +41,9 @@ import { renderTraffic } from './traffic/table.js';
  * `npm run bench [-- --rounds N --records N --sizes N,N --skip-pgloader --out FILE]`; the gateway and its peers by
  * `npm run bench -- gateway [--rounds N --seconds N]`; routing, tokens, charts and rollbacks by
  * `npm run bench -- traffic [--trials N]`; AI models by `npm run bench -- ai [--rounds N --seconds N]`; moving them by
- * `npm run bench -- moving [--models N --rounds N]`; files by `npm run bench -- files [--rounds N]`. A run without options
- * replaces its part of bench/RESULTS.md.
+ * `npm run bench -- moving [--models N --rounds N]`; files by `npm run bench -- files [--rounds N]`; files
+ * through the gateway by `npm run bench -- streams [--rounds N --mebibytes N]`. A run without options replaces its part of
+ * bench/RESULTS.md.
  */
 /** The row-by-row peer's pages by offset cost the more the farther they are: a million rows took it more than nine minutes. */
 const maxRowByRow = 100_000;
@@ -68,7 +73,12 @@ else if (part === 'gateway') {
   const { rounds } = readFilesOptions(args);
   const ground = describeMachine([rcloneVersion() ?? 'no rclone']);
   publish('files', renderFiles(await measureFiles(rounds, log), ground), args);
-} else if (part === 'files-store') process.stdout.write(JSON.stringify(await runStore(args[0] ?? '', args[1] ?? '')));
+} else if (part === 'streams') {
+  const options = readStreamsOptions(args);
+  const ground = describeMachine([describeNginx()]);
+  publish('streams', renderStreams(await measureStreams(options, log), ground), args);
+} else if (part === 'file-service') await serveFiles(Number(args[0]), Number(args[1]));
+else if (part === 'files-store') process.stdout.write(JSON.stringify(await runStore(args[0] ?? '', args[1] ?? '')));
 else await measureMigrations();
 
 /** Prints a part, and puts it in its place when the run was a full one. */

@@ -73,6 +73,18 @@ export function readFilesOptions(args: readonly string[]): { rounds: number } {
   return { rounds: countOf('--rounds', values.rounds) };
 }
 
+/** The options of the part about streams of files; no word at all means the full run. */
+export function readStreamsOptions(args: readonly string[]): { rounds: number; bytes: number } {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { rounds: { type: 'string', default: '7' }, mebibytes: { type: 'string', default: '1024' } },
+  });
+  return {
+    rounds: countOf('--rounds', values.rounds),
+    bytes: countOf('--mebibytes', values.mebibytes) * 1024 * 1024,
+  };
+}
+
 /** The options of the part about traffic; no word at all means the full run. */
 export function readTrafficOptions(args: readonly string[]): { trials: number } {
   const { values } = parseArgs({ args: [...args], options: { trials: { type: 'string', default: '50' } } });

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/base/package-root.js';
+import { legacyUrlVariable } from '../../src/domain/cubes.js';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
 import { type Registration, registerInstance } from '../../src/registry/instances.js';
 import { defaultCacheFolder, ensureArtifact } from '../../src/stack/downloads/fetch.js';
@@ -21,7 +22,12 @@ export class MeasuredGateway {
   ) {}
 
   /** `weight` percent of the users are on the cube; both sides are the same upstream. */
-  static async start(folder: string, upstream: Peer, weight: number): Promise<MeasuredGateway> {
+  static async start(
+    folder: string,
+    upstream: Peer,
+    weight: number,
+    service: 'saju' | 'paperwork' = 'saju',
+  ): Promise<MeasuredGateway> {
     const redisPort = await choosePort(0, new Set());
     const program = await ensureArtifact('redis', defaultCacheFolder(process.env), () => undefined);
     const redisPeer = await Peer.start(
@@ -32,12 +38,12 @@ export class MeasuredGateway {
     );
     const redis = connectRedis(`redis://127.0.0.1:${redisPort}`, { onError: () => undefined });
     if (redis.status !== 'ready') await new Promise((resolve) => redis.once('ready', resolve));
-    await redis.set('saju_cube_user_percentage', String(weight));
+    await redis.set(`${service}_cube_user_percentage`, String(weight));
     const url = `http://127.0.0.1:${upstream.port}`;
     const registration = registerInstance(
       redis,
       {
-        cube_id: 'saju-cube',
+        cube_id: `${service}-cube`,
         instance_id: 'measured',
         url,
         version: '0',
@@ -47,7 +53,8 @@ export class MeasuredGateway {
       { secret: () => cubeSecret },
     );
     await registration.setState('ready');
-    const start = async () => startProcess(folder, `redis://127.0.0.1:${redisPort}`, url);
+    const start = async () =>
+      startProcess(folder, `redis://127.0.0.1:${redisPort}`, { [legacyUrlVariable(service)]: url });
     return new MeasuredGateway(await start(), start, redisPeer, redis, registration);
   }
 
@@ -64,7 +71,11 @@ export class MeasuredGateway {
   }
 }
 
-async function startProcess(folder: string, redisUrl: string, upstreamUrl: string): Promise<Peer> {
+async function startProcess(
+  folder: string,
+  redisUrl: string,
+  legacyUrl: Readonly<Record<string, string>>,
+): Promise<Peer> {
   const port = await choosePort(0, new Set());
   const stateFolder = join(folder, 'gateway');
   mkdirSync(stateFolder, { recursive: true });
@@ -74,7 +85,7 @@ async function startProcess(folder: string, redisUrl: string, upstreamUrl: strin
     REDIS_URL: redisUrl,
     CUBE_JWT_SECRET: cubeSecret,
     USER_JWT_SECRET: userSecret,
-    LEGACY_SAJU_URL: upstreamUrl,
+    ...legacyUrl,
     CUBE_PORT: String(port),
     STATE_DIR: stateFolder,
     GATEWAY_SHADOW: 'off',

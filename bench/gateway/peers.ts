@@ -127,6 +127,17 @@ export async function startNginxProxy(folder: string, upstream: Peer): Promise<P
   return startNginx('nginx', folder, port, server);
 }
 
+/** As the gateway does, it passes bodies on as they come, both ways, and keeps none of them on the disk. */
+export async function startNginxForFiles(folder: string, upstream: Peer): Promise<Peer> {
+  const port = await choosePort(0, new Set());
+  const server = [
+    `upstream service { server 127.0.0.1:${upstream.port}; keepalive 8; }`,
+    `server { listen 127.0.0.1:${port}; client_max_body_size 0; location /api/paperwork/ { proxy_pass http://service/;`,
+    'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_request_buffering off; proxy_max_temp_file_size 0; } }',
+  ].join('\n');
+  return startNginx('nginx', folder, port, server);
+}
+
 async function startNginx(name: string, folder: string, port: number, server: string): Promise<Peer> {
   const place = join(folder, name);
   mkdirSync(place, { recursive: true });
@@ -157,11 +168,15 @@ export function findTraefik(): string | undefined {
 
 /** The version lines of the peers that are programs. */
 export function describePeers(): readonly string[] {
-  const nginx = spawnSync('nginx', ['-v'], { encoding: 'utf8' }).stderr.trim().replace('nginx version: ', '');
   const wrk = spawnSync('wrk', ['--version'], { encoding: 'utf8' }).stdout.split(' [')[0] ?? 'wrk';
   const traefik = spawnSync('traefik', ['version'], { encoding: 'utf8' });
   const version = traefik.status === 0 ? [`Traefik ${/Version:\s+(\S+)/.exec(traefik.stdout)?.[1]}`] : [];
-  return [nginx, ...version, wrk];
+  return [describeNginx(), ...version, wrk];
+}
+
+/** The version line of nginx. */
+export function describeNginx(): string {
+  return spawnSync('nginx', ['-v'], { encoding: 'utf8' }).stderr.trim().replace('nginx version: ', '');
 }
 
 export async function startTraefik(program: string, folder: string, upstream: Peer): Promise<Peer> {
