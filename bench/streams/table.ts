@@ -65,7 +65,7 @@ function goalsOf({ bytes, runs }: StreamFigures): readonly Goal[] {
   ];
 }
 
-const grownOf = ({ peakMegabytes, megabytesBefore }: StreamRun) => peakMegabytes - megabytesBefore;
+const grownOf = ({ peakMegabytes, megabytesBefore }: StreamRun) => Math.max(0, peakMegabytes - megabytesBefore);
 
 function sizeText(bytes: number): string {
   const mebibytes = bytes / 1024 ** 2;
