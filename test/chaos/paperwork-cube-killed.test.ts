@@ -28,6 +28,7 @@ let databases: TestDatabases;
 let redis: OwnRedis;
 let root: string;
 let folders = 0;
+const cubes: ServiceProcess[] = [];
 
 beforeAll(async () => {
   [databases, redis] = await Promise.all([createDatabases(0), OwnRedis.start()]);
@@ -35,6 +36,7 @@ beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'cubeshift-cube-killed-'));
 }, limit);
 afterAll(async () => {
+  for (const cube of cubes) await cube.end('SIGKILL');
   await redis.stop();
   await databases.drop();
   rmSync(root, { recursive: true });
@@ -47,9 +49,9 @@ function newFolder(): string {
   return folder;
 }
 
-function startCube(folder: string, killAt?: number): Promise<ServiceProcess> {
+async function startCube(folder: string, killAt?: number): Promise<ServiceProcess> {
   const victim = pathToFileURL(join(packageRoot(), 'test', 'support', 'paperwork-cube-victim.mjs')).href;
-  return ServiceProcess.start('paperwork', {
+  const cube = await ServiceProcess.start('paperwork', {
     LEGACY_DATABASE_URL: databases.legacyUrl,
     CUBE_DATABASE_URL: databases.cubeUrl,
     LEGACY_STORAGE_DIR: folder,
@@ -60,6 +62,8 @@ function startCube(folder: string, killAt?: number): Promise<ServiceProcess> {
       ? {}
       : { NODE_OPTIONS: `--import=${victim}`, VICTIM_TRACE: `${folder}.trace`, VICTIM_KILL_AT: String(killAt) }),
   });
+  cubes.push(cube);
+  return cube;
 }
 
 const effectsOf = (folder: string): readonly string[] => readFileSync(`${folder}.trace`, 'utf8').trim().split('\n');
