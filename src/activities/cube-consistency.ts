@@ -1,6 +1,7 @@
 import { kindsOf } from '../domain/catalog.js';
+import type { CheckResult } from '../domain/check-result.js';
 import { findCube, type TrafficName } from '../domain/cubes.js';
-import type { ChangeReference, CheckResult } from '../domain/deployment/cube-changes.js';
+import type { ChangeReference } from '../domain/deployment/change-reference.js';
 import type { Ownership } from '../domain/traffic/routing.js';
 import type { AnsweredFields, Kind, ServedRows } from '../kinds/kind.js';
 import { registry } from '../kinds/registry.js';

@@ -1,7 +1,8 @@
 import { Context } from '@temporalio/activity';
 import { Failure } from '../base/failures.js';
+import type { CheckResult } from '../domain/check-result.js';
 import { smokeCallsOf } from '../domain/cubes.js';
-import type { ChangeReference, CheckResult } from '../domain/deployment/cube-changes.js';
+import type { ChangeReference } from '../domain/deployment/change-reference.js';
 import { instancesOf } from '../domain/deployment/desired-cubes.js';
 import { type SmokeCall, wrongField } from '../domain/smoke-call.js';
 import type { RedisConnection } from '../redis/connection.js';

@@ -2,13 +2,9 @@ import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { toFailure } from '../base/failures.js';
 import { findCube, type TrafficName } from '../domain/cubes.js';
-import {
-  type ChangeReference,
-  type ReopenedTraffic,
-  rollbackIdOf,
-  type StopOutcome,
-  type TrafficBefore,
-} from '../domain/deployment/cube-changes.js';
+import type { ChangeReference } from '../domain/deployment/change-reference.js';
+import { rollbackIdOf } from '../domain/deployment/rollback.js';
+import type { ReopenedTraffic, StopOutcome, TrafficBefore } from '../domain/deployment/stopped-traffic.js';
 import type { StepFence } from '../domain/step-fence.js';
 import type { Ownership } from '../domain/traffic/routing.js';
 import type { RedisConnection } from '../redis/connection.js';

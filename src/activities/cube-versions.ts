@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ChangeReference, rollbackIdOf, type TargetFound } from '../domain/deployment/cube-changes.js';
+import type { ChangeReference } from '../domain/deployment/change-reference.js';
 import { checkInstances, type DesiredCube, instancesOf, warmVersion } from '../domain/deployment/desired-cubes.js';
+import { rollbackIdOf, type TargetFound } from '../domain/deployment/rollback.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { redisFailure } from '../redis/failure.js';
 import { closeFence } from '../redis/fencing.js';

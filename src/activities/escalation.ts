@@ -1,5 +1,5 @@
 import { Failure } from '../base/failures.js';
-import type { Escalation } from '../domain/deployment/cube-changes.js';
+import type { Escalation } from '../domain/deployment/rollback.js';
 import { guarded } from './guard.js';
 
 const answerMillis = 10_000;

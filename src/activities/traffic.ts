@@ -1,7 +1,7 @@
 import { Failure } from '../base/failures.js';
 import type { AuditOutcome } from '../domain/audit.js';
+import type { CheckResult } from '../domain/check-result.js';
 import { cubeIdOf, type TrafficName } from '../domain/cubes.js';
-import type { CheckResult } from '../domain/deployment/cube-changes.js';
 import type { StepFence } from '../domain/step-fence.js';
 import type { CounterSnapshot } from '../domain/traffic/ramp/counters.js';
 import type { LatencyComparison } from '../domain/traffic/ramp/mann-whitney.js';

@@ -1,12 +1,7 @@
 import { type Static, Type } from 'typebox';
-import {
-  cubeChangeKinds,
-  type DeploymentView,
-  deploymentStatuses,
-  type RecordedStep,
-  type RollbackView,
-  rollbackStatuses,
-} from '../domain/deployment/cube-changes.js';
+import { cubeChangeKinds, type DeploymentView, deploymentStatuses } from '../domain/deployment/deployment.js';
+import type { RecordedStep } from '../domain/deployment/recorded-step.js';
+import { type RollbackView, rollbackStatuses } from '../domain/deployment/rollback.js';
 import { schemaOf } from './schema-of.js';
 import { nextCommands, nullable, oneOf, planIds, reason, weightSchema } from './shapes.js';
 

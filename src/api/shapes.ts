@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { NextCommand } from '../domain/deployment/cube-changes.js';
+import type { NextCommand } from '../domain/next-command.js';
 import { schemaOf } from './schema-of.js';
 
 /** Shapes that several requests and answers have in common. */

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import type { CubeView } from '../api/cubes.js';
 import type { DeploymentAnswer, RollbackAnswer } from '../api/deployments.js';
 import type { MigrationList } from '../api/migrations.js';
-import type { RecordedStep } from '../domain/deployment/cube-changes.js';
+import type { RecordedStep } from '../domain/deployment/recorded-step.js';
 import type { StackHome } from '../state/home.js';
 import { lastLines, programsLoggingSince } from '../state/logs.js';
 import type { Connect, ControlClient } from './control-client.js';

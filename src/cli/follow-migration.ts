@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure, isFailureType } from '../base/failures.js';
-import type { NextCommand } from '../domain/deployment/cube-changes.js';
 import { endedStatuses, type MigrationAction, type MigrationView } from '../domain/migration/migration.js';
 import { commandsAfterEnd, commandsOfActions } from '../domain/migration/next-commands.js';
 import type { OperationView } from '../domain/migration/operation-view.js';
+import type { NextCommand } from '../domain/next-command.js';
 import { type ControlClient, migrationPath } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { failureLines } from './failure-lines.js';

@@ -1,4 +1,4 @@
-import type { NextCommand } from '../domain/deployment/cube-changes.js';
+import type { NextCommand } from '../domain/next-command.js';
 import { oneLine } from './one-line.js';
 
 /** What a person may type now, a command a line, and what each does. */

@@ -1,6 +1,7 @@
 import type { AuditedAct } from './audit.js';
 import { kindEntry } from './catalog.js';
-import type { DeploymentInput, RollbackInput } from './deployment/cube-changes.js';
+import type { DeploymentInput } from './deployment/deployment.js';
+import type { RollbackInput } from './deployment/rollback.js';
 import type { MigrationInput } from './migration/migration.js';
 import { summaryLine } from './summary-line.js';
 import type { RampInput } from './traffic/ramp/ramp.js';

@@ -1,4 +1,4 @@
-import type { ChangeReference } from '../domain/deployment/cube-changes.js';
+import type { ChangeReference } from '../domain/deployment/change-reference.js';
 import {
   checkHeld,
   claimCube,

@@ -1,4 +1,4 @@
-import type { ChangeReference } from '../domain/deployment/cube-changes.js';
+import type { ChangeReference } from '../domain/deployment/change-reference.js';
 import type { CubeHolder, DesiredCube, ObservedInstance } from '../domain/deployment/desired-cubes.js';
 
 /** A version of a cube: what should run of it and what does. */

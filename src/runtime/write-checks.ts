@@ -1,5 +1,5 @@
+import type { CheckResult } from '../domain/check-result.js';
 import { cubeIdOf, type TrafficName } from '../domain/cubes.js';
-import type { CheckResult } from '../domain/deployment/cube-changes.js';
 import { parseWriteCheck, writeCheckPath, writeCheckPermission } from '../domain/traffic/write-check.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { redisFailure } from '../redis/failure.js';

@@ -1,6 +1,6 @@
 import { ActivityFailure, CancellationScope, proxyActivities } from '@temporalio/workflow';
 import type { RampMove, TrafficReads, WeightChange, WeightSteps } from '../activities/traffic.js';
-import type { CheckResult } from '../domain/deployment/cube-changes.js';
+import type { CheckResult } from '../domain/check-result.js';
 import type { RequestProof } from '../domain/plan-requests.js';
 import { countBetween, keepSilent } from '../domain/traffic/ramp/counters.js';
 import { addSeen, watchedBetween } from '../domain/traffic/ramp/evidence.js';

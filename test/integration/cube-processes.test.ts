@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ChangeReference } from '../../src/domain/deployment/cube-changes.js';
+import type { ChangeReference } from '../../src/domain/deployment/change-reference.js';
 import type { ObservedInstance } from '../../src/domain/deployment/desired-cubes.js';
 import { createLocalRuntime } from '../../src/runtime/local.js';
 import type { CubeRuntime } from '../../src/runtime/runtime.js';

@@ -2,7 +2,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { AuditEntry } from '../../src/domain/audit.js';
-import type { RollbackView } from '../../src/domain/deployment/cube-changes.js';
+import type { RollbackView } from '../../src/domain/deployment/rollback.js';
 import { readActiveVersion } from '../../src/registry/instances.js';
 import { readFlags, writeFlags } from '../../src/traffic/flags.js';
 import { runCommand } from '../support/command-line.js';

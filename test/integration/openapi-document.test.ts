@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { DeploymentView, RollbackView } from '../../src/domain/deployment/cube-changes.js';
+import type { DeploymentView } from '../../src/domain/deployment/deployment.js';
+import type { RollbackView } from '../../src/domain/deployment/rollback.js';
 import { ApiCaller, type NamedOperation } from '../support/api-caller.js';
 import { ApiStack } from '../support/api-stack.js';
 import { until } from '../support/conditions.js';

@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DeploymentView, RollbackView } from '../../src/domain/deployment/cube-changes.js';
+import type { DeploymentView } from '../../src/domain/deployment/deployment.js';
 import type { Release } from '../../src/domain/deployment/releases.js';
+import type { RollbackView } from '../../src/domain/deployment/rollback.js';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
 import { CubeSupervisor } from '../../src/stack/programs/cubes.js';
 import { Supervisor } from '../../src/stack/programs/supervisor.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { CheckResult } from '../../src/domain/deployment/cube-changes.js';
+import type { CheckResult } from '../../src/domain/check-result.js';
 import { until } from '../support/conditions.js';
 import { CubeServer, type CubeStep, cubeBefore, FakeCube } from './cube-server.js';
 

@@ -9,15 +9,14 @@ import type { CubeVersions } from '../../src/activities/cube-versions.js';
 import type { EscalationSteps } from '../../src/activities/escalation.js';
 import { guarded } from '../../src/activities/guard.js';
 import { Failure, type FailureType } from '../../src/base/failures.js';
+import type { CubeChange, DeploymentView } from '../../src/domain/deployment/deployment.js';
+import type { DesiredCube } from '../../src/domain/deployment/desired-cubes.js';
 import type {
   Acknowledgement,
-  CubeChange,
-  DeploymentView,
   RollbackCall,
   RollbackInput,
   RollbackView,
-} from '../../src/domain/deployment/cube-changes.js';
-import type { DesiredCube } from '../../src/domain/deployment/desired-cubes.js';
+} from '../../src/domain/deployment/rollback.js';
 import { taskQueues } from '../../src/domain/task-queues.js';
 import { createWorker, workflowBundlePath } from '../../src/workers/worker.js';
 import { until } from '../support/conditions.js';

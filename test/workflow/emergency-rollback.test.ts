@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { CheckResult } from '../../src/domain/deployment/cube-changes.js';
+import type { CheckResult } from '../../src/domain/check-result.js';
 import { CubeServer, type CubeStep, FakeCube, untilCancelled } from './cube-server.js';
 
 let server: CubeServer;

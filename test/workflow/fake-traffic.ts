@@ -5,7 +5,7 @@ import type {
   WeightChange,
   WeightSteps,
 } from '../../src/activities/traffic.js';
-import type { CheckResult } from '../../src/domain/deployment/cube-changes.js';
+import type { CheckResult } from '../../src/domain/check-result.js';
 import type { Counter, RampSeries } from '../../src/domain/traffic/ramp/counters.js';
 import type { LatencyComparison } from '../../src/domain/traffic/ramp/mann-whitney.js';
 

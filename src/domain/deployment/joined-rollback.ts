@@ -1,4 +1,4 @@
-import type { RollbackStatus } from './cube-changes.js';
+import type { RollbackStatus } from './rollback.js';
 
 /** An emergency rollback, as far as it decides what a further call for one means. */
 export interface RollbackUnderWay {

@@ -1,5 +1,5 @@
 import type { MigrationKind } from '../catalog.js';
-import type { NextCommand } from '../deployment/cube-changes.js';
+import type { NextCommand } from '../next-command.js';
 import {
   allowedActions,
   type MigrationAction,

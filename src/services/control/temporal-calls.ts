@@ -17,7 +17,7 @@ import { ApplicationFailure, type Workflow } from '@temporalio/common';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import { Failure } from '../../base/failures.js';
 import type { TemporalTarget } from '../../config/temporal-address.js';
-import type { NextCommand } from '../../domain/deployment/cube-changes.js';
+import type { NextCommand } from '../../domain/next-command.js';
 import type { PlanDescription } from '../../domain/plan-descriptions.js';
 import { planIsEndingType } from '../../domain/plan-requests.js';
 import { viewMemo } from '../../domain/plan-view.js';

@@ -1,7 +1,7 @@
 import { CancellationScope, isCancellation, proxyActivities } from '@temporalio/workflow';
 import type { CubeHealth } from '../../activities/cube-health.js';
 import type { CubeVersions } from '../../activities/cube-versions.js';
-import type { DeploymentInput, DeploymentStatus, DeploymentView } from '../../domain/deployment/cube-changes.js';
+import type { DeploymentInput, DeploymentStatus, DeploymentView } from '../../domain/deployment/deployment.js';
 import type { DesiredCube } from '../../domain/deployment/desired-cubes.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
 import { sentenceOf } from '../lib/cube-change-run.js';

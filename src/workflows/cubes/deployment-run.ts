@@ -4,7 +4,7 @@ import type {
   DeploymentInput,
   DeploymentStatus,
   DeploymentView,
-} from '../../domain/deployment/cube-changes.js';
+} from '../../domain/deployment/deployment.js';
 import type { DesiredCube } from '../../domain/deployment/desired-cubes.js';
 import { describeDeployment } from '../../domain/plan-descriptions.js';
 import { cubeChangeDetails } from '../lib/cube-change-details.js';

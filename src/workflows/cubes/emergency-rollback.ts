@@ -3,14 +3,14 @@ import type { CubeConsistency } from '../../activities/cube-consistency.js';
 import type { CubeHealth } from '../../activities/cube-health.js';
 import type { CubeVersions } from '../../activities/cube-versions.js';
 import type { EscalationSteps } from '../../activities/escalation.js';
+import { type DesiredCube, warmVersion } from '../../domain/deployment/desired-cubes.js';
 import {
   type Acknowledgement,
   type RollbackInput,
   type RollbackStatus,
   type RollbackView,
   rollbackIdOf,
-} from '../../domain/deployment/cube-changes.js';
-import { type DesiredCube, warmVersion } from '../../domain/deployment/desired-cubes.js';
+} from '../../domain/deployment/rollback.js';
 import type { RequestProof } from '../../domain/plan-requests.js';
 import { CheckFailed, sentenceOf } from '../lib/cube-change-run.js';
 import { ReceivedRequests } from '../lib/received-requests.js';

@@ -10,18 +10,17 @@ import {
 } from '@temporalio/workflow';
 import type { CubeTraffic } from '../../activities/cube-traffic.js';
 import { findCube } from '../../domain/cubes.js';
+import { joinedAs } from '../../domain/deployment/joined-rollback.js';
 import {
   type Acknowledgement,
-  type NextCommand,
-  type ReopenedTraffic,
   type RollbackCall,
   type RollbackInput,
   type RollbackStatus,
   type RollbackView,
   rollbackAnswers,
-  type TrafficBefore,
-} from '../../domain/deployment/cube-changes.js';
-import { joinedAs } from '../../domain/deployment/joined-rollback.js';
+} from '../../domain/deployment/rollback.js';
+import type { ReopenedTraffic, TrafficBefore } from '../../domain/deployment/stopped-traffic.js';
+import type { NextCommand } from '../../domain/next-command.js';
 import { cubeChangeDetails } from '../lib/cube-change-details.js';
 import { CubeChangeRun } from '../lib/cube-change-run.js';
 import { acknowledgeUpdate, joinUpdate } from '../lib/messages.js';

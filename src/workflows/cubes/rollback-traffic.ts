@@ -1,6 +1,6 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { CubeTraffic } from '../../activities/cube-traffic.js';
-import type { StopOutcome, TrafficBefore } from '../../domain/deployment/cube-changes.js';
+import type { StopOutcome, TrafficBefore } from '../../domain/deployment/stopped-traffic.js';
 import { profiles } from '../lib/retry-profiles.js';
 import type { RollbackRun } from './rollback-run.js';
 

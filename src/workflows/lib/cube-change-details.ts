@@ -1,4 +1,5 @@
-import type { NextCommand, RecordedStep } from '../../domain/deployment/cube-changes.js';
+import type { RecordedStep } from '../../domain/deployment/recorded-step.js';
+import type { NextCommand } from '../../domain/next-command.js';
 import { commandBlock, listBlock, page, plainText } from './markdown.js';
 
 interface CubeChangeShown {

@@ -1,5 +1,7 @@
 import { ActivityFailure, ApplicationFailure, workflowInfo } from '@temporalio/workflow';
-import type { ChangeReference, CheckResult, RecordedStep } from '../../domain/deployment/cube-changes.js';
+import type { CheckResult } from '../../domain/check-result.js';
+import type { ChangeReference } from '../../domain/deployment/change-reference.js';
+import type { RecordedStep } from '../../domain/deployment/recorded-step.js';
 import { failureOf } from './activity-failure.js';
 
 /** Thrown out of a plan when a check did not find what the plan needs. */

@@ -1,4 +1,4 @@
-import type { NextCommand } from '../../domain/deployment/cube-changes.js';
+import type { NextCommand } from '../../domain/next-command.js';
 
 /**
  * Markdown as the Web UI shows it: it keeps the ends of lines, so that blocks need no empty lines inside, and gives tables neither

@@ -1,13 +1,8 @@
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { FailureReport } from '../../base/failures.js';
-import type {
-  Acknowledgement,
-  DeploymentCall,
-  DeploymentView,
-  RollbackCall,
-  RollbackView,
-} from '../../domain/deployment/cube-changes.js';
+import type { DeploymentCall, DeploymentView } from '../../domain/deployment/deployment.js';
+import type { Acknowledgement, RollbackCall, RollbackView } from '../../domain/deployment/rollback.js';
 import type { MigrationAction, MigrationState, SteeringRequest } from '../../domain/migration/migration.js';
 import type { SearchAttributeName } from '../../domain/search-attributes.js';
 import type { RampAction, RampRequest, RampView } from '../../domain/traffic/ramp/ramp.js';

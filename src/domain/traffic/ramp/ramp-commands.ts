@@ -1,4 +1,4 @@
-import type { NextCommand } from '../../deployment/cube-changes.js';
+import type { NextCommand } from '../../next-command.js';
 import type { RampAction, RampView } from './ramp.js';
 
 /** What a person may type about a ramp. `set` needs no command of the ramp's own: a weight that is set by hand makes it wait. */

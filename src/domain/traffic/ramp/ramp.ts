@@ -1,5 +1,5 @@
 import type { TrafficName } from '../../cubes.js';
-import type { NextCommand } from '../../deployment/cube-changes.js';
+import type { NextCommand } from '../../next-command.js';
 import type { RequestProof } from '../../plan-requests.js';
 import type { RampVerdict } from './gate.js';
 import type { RampSettings } from './settings.js';

@@ -4,20 +4,22 @@ import { Failure } from '../../../base/failures.js';
 import type { TemporalTarget } from '../../../config/temporal-address.js';
 import type { AuditedAct } from '../../../domain/audit.js';
 import {
-  type Acknowledgement,
   begunDeployment,
-  begunRollback,
   type DeploymentCall,
   type DeploymentInput,
   type DeploymentView,
   deploymentIdOf,
   endedDeployment,
+} from '../../../domain/deployment/deployment.js';
+import {
+  type Acknowledgement,
+  begunRollback,
   endedRollback,
   type RollbackCall,
   type RollbackInput,
   type RollbackView,
   rollbackIdOf,
-} from '../../../domain/deployment/cube-changes.js';
+} from '../../../domain/deployment/rollback.js';
 import {
   describeAuditRecord,
   describeDeployment,

@@ -6,7 +6,7 @@ import { requesterHeaders } from '../../../api/requester-headers.js';
 import { idParameter, ledgerFailures } from '../../../api/routes.js';
 import { emptyBody } from '../../../api/shapes.js';
 import { Failure, isFailureType } from '../../../base/failures.js';
-import { type CubeChange, type DeploymentView, deploymentDefaults } from '../../../domain/deployment/cube-changes.js';
+import { type CubeChange, type DeploymentView, deploymentDefaults } from '../../../domain/deployment/deployment.js';
 import { checkInstances } from '../../../domain/deployment/desired-cubes.js';
 import { requesterName } from '../../../http/requester.js';
 import { audited } from '../audit/audited.js';

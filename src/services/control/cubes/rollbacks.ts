@@ -6,7 +6,7 @@ import { requesterHeaders } from '../../../api/requester-headers.js';
 import { idParameter, planProblems } from '../../../api/routes.js';
 import { Failure, toFailure } from '../../../base/failures.js';
 import type { AuditedAct, AuditOutcome } from '../../../domain/audit.js';
-import { type RollbackView, rollbackDefaults } from '../../../domain/deployment/cube-changes.js';
+import { type RollbackView, rollbackDefaults } from '../../../domain/deployment/rollback.js';
 import { requesterName } from '../../../http/requester.js';
 import { appendAudit } from '../../../postgres/audit.js';
 import { actOf, audited, outcomeOf, reasonOf } from '../audit/audited.js';
