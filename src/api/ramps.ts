@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { trafficNames } from '../domain/cubes.js';
-import { type RampVerdict, rampVerdicts } from '../domain/traffic/ramp/gate.js';
+import { type RampVerdict, rampVerdicts } from '../domain/traffic/ramp/decision.js';
 import {
   type LaterChange,
   type RampAction,

@@ -3,8 +3,9 @@ import type { RampMove, TrafficReads, WeightChange, WeightSteps } from '../activ
 import type { CheckResult } from '../domain/check-result.js';
 import type { RequestProof } from '../domain/plan-requests.js';
 import { countBetween, keepSilent } from '../domain/traffic/ramp/counters.js';
+import type { Decision } from '../domain/traffic/ramp/decision.js';
 import { addSeen, watchedBetween } from '../domain/traffic/ramp/evidence.js';
-import { type Decision, judge } from '../domain/traffic/ramp/gate.js';
+import { judge } from '../domain/traffic/ramp/gate.js';
 import { holdOffAfter } from '../domain/traffic/ramp/hold-off.js';
 import type { RampInput, RampView } from '../domain/traffic/ramp/ramp.js';
 import type { RampState } from '../domain/traffic/ramp/state.js';

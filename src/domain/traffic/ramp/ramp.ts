@@ -1,7 +1,7 @@
 import type { TrafficName } from '../../cubes.js';
 import type { NextCommand } from '../../next-command.js';
 import type { RequestProof } from '../../plan-requests.js';
-import type { RampVerdict } from './gate.js';
+import type { RampVerdict } from './decision.js';
 import type { RampSettings } from './settings.js';
 
 /** One ramp of one cube: its input, its commands, and its view. */

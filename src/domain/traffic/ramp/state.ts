@@ -1,7 +1,7 @@
 import { likelihoodRatio } from './always-valid.js';
 import type { CounterSnapshot } from './counters.js';
+import type { RampVerdict } from './decision.js';
 import { type Evidence, freshEvidence } from './evidence.js';
-import type { RampVerdict } from './gate.js';
 import {
   allowedRampActions,
   type RampInput,
