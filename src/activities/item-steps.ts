@@ -5,15 +5,10 @@ import { type ItemOutcome, type ItemRef, itemName, itemSteps, type RejectedItem 
 import type { RunReference } from '../domain/migration/run-reference.js';
 import type { Kind, KindItems } from '../kinds/kind.js';
 import { atSide } from '../postgres/databases.js';
-import {
-  beginItemStep,
-  endItemStep,
-  itemsToUndo,
-  recordDetail,
-  type UndoScope,
-  unfinishedItems,
-  unfitDetail,
-} from '../postgres/ledger/items.js';
+import { beginItemStep, endItemStep } from '../postgres/ledger/item-claims.js';
+import { recordDetail, unfitDetail } from '../postgres/ledger/item-details.js';
+import { itemsToUndo, type UndoScope } from '../postgres/ledger/items-to-undo.js';
+import { unfinishedItems } from '../postgres/ledger/unfinished-items.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { undoItemSteps } from './items-of-rows.js';
 import { createKindDispatch } from './kind-dispatch.js';

@@ -4,7 +4,9 @@ import { type ConfirmClaim, type ItemsOfRows, noItems } from '../kinds/items-of-
 import type { KindItems, StepContext } from '../kinds/kind.js';
 import { inTransaction } from '../postgres/connect.js';
 import { atSide } from '../postgres/databases.js';
-import { claimItemUndo, endItemStep, itemsAmong, notUndoneAmong, reopenItems } from '../postgres/ledger/items.js';
+import { claimItemUndo, endItemStep } from '../postgres/ledger/item-claims.js';
+import { itemsAmong, notUndoneAmong } from '../postgres/ledger/items-to-undo.js';
+import { reopenItems } from '../postgres/ledger/unfinished-items.js';
 
 /** `step` gives the context that the undo of a step gets. */
 export function createItemsOfRows(

@@ -5,7 +5,7 @@ import type { MigrationOptions } from '../domain/migration/options.js';
 import type { RejectSelection } from '../domain/migration/reject-selection.js';
 import type { RunReference } from '../domain/migration/run-reference.js';
 import type { Databases } from '../postgres/databases.js';
-import type { ItemClaim } from '../postgres/ledger/items.js';
+import type { ItemClaim } from '../postgres/ledger/item-claims.js';
 import type { VerificationVerdict } from '../postgres/ledger/verifications.js';
 import type { Assets } from './assets.js';
 import type { ItemsOfRows } from './items-of-rows.js';

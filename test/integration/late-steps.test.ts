@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { endsRun, migrationActions } from '../../src/domain/migration/migration.js';
 import { inTransaction } from '../../src/postgres/connect.js';
-import { reopenItems } from '../../src/postgres/ledger/items.js';
 import { claimOperation } from '../../src/postgres/ledger/operations.js';
 import { claimRange, releaseRanges } from '../../src/postgres/ledger/ranges.js';
 import { acceptRejects, recordRejects } from '../../src/postgres/ledger/rejects.js';
@@ -13,6 +12,7 @@ import {
   recordRunState,
   supersedeLostPlan,
 } from '../../src/postgres/ledger/run-state.js';
+import { reopenItems } from '../../src/postgres/ledger/unfinished-items.js';
 import { startVerification } from '../../src/postgres/ledger/verifications.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { RowsRun } from '../support/rows-run.js';

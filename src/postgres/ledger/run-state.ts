@@ -13,7 +13,7 @@ import type {
 import { endedStatuses, endsRun, isKept } from '../../domain/migration/migration.js';
 import type { RunStep } from '../../domain/migration/run-reference.js';
 import { inTransaction } from '../connect.js';
-import { finalizeItems } from './items.js';
+import { finalizeItems } from './final-items.js';
 import { assertCurrent, currentStepSql, notLaterSql, runStepValues } from './run-step.js';
 
 /** The state of a run as its workflow reports it. `sequence` rises with each change; an older one never overwrites a newer. */

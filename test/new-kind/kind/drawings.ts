@@ -2,7 +2,7 @@ import type { KindItems } from '../../../src/kinds/kind.js';
 import { rejectRows } from '../../../src/kinds/rows/repair/reject-rows.js';
 import { inTransaction } from '../../../src/postgres/connect.js';
 import { atSide } from '../../../src/postgres/databases.js';
-import { confirmItem } from '../../../src/postgres/ledger/items.js';
+import { confirmItem } from '../../../src/postgres/ledger/item-claims.js';
 import { tables } from './tables.js';
 
 /** What is done to each talisman once its row was moved: its drawing is stored, then published. */

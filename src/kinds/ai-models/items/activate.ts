@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { ItemOutcome } from '../../../domain/migration/items.js';
 import { inTransaction } from '../../../postgres/connect.js';
 import { atSide } from '../../../postgres/databases.js';
-import { confirmItem, type ItemClaim } from '../../../postgres/ledger/items.js';
+import { confirmItem, type ItemClaim } from '../../../postgres/ledger/item-claims.js';
 import { forgetActivationsAfter, formerVersionSql, recordActivation } from '../../../postgres/models/activations.js';
 import type { StepContext } from '../../kind.js';
 import { importedVersion, notAccepted } from '../imported-version.js';

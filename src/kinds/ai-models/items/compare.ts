@@ -5,7 +5,7 @@ import type { Comparison } from '../../../domain/models/comparison/comparison.js
 import { readMetrics } from '../../../domain/models/metrics.js';
 import { inTransaction } from '../../../postgres/connect.js';
 import { atSide } from '../../../postgres/databases.js';
-import { confirmItem, type ItemClaim } from '../../../postgres/ledger/items.js';
+import { confirmItem, type ItemClaim } from '../../../postgres/ledger/item-claims.js';
 import type { StepContext } from '../../kind.js';
 import { readTestRows } from '../artifact/test-rows.js';
 import { compareVersions } from '../compare/compare-versions.js';

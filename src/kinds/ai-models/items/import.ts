@@ -3,7 +3,7 @@ import { Failure } from '../../../base/failures.js';
 import type { ItemOutcome } from '../../../domain/migration/items.js';
 import { inTransaction } from '../../../postgres/connect.js';
 import { atSide } from '../../../postgres/databases.js';
-import { confirmItem, type ItemClaim } from '../../../postgres/ledger/items.js';
+import { confirmItem, type ItemClaim } from '../../../postgres/ledger/item-claims.js';
 import { intendBlobs, recordBlobs, releaseBlobs } from '../../../storage/blob-records.js';
 import type { Sha256 } from '../../../storage/blob-store.js';
 import type { StepContext } from '../../kind.js';

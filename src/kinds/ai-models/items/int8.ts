@@ -3,7 +3,8 @@ import type { ItemOutcome, UnfitItem } from '../../../domain/migration/items.js'
 import { isFaster, type SpeedComparison } from '../../../domain/models/comparison/speed.js';
 import { readMetrics } from '../../../domain/models/metrics.js';
 import { atSide } from '../../../postgres/databases.js';
-import { confirmItem, type ItemClaim, recordDetail } from '../../../postgres/ledger/items.js';
+import { confirmItem, type ItemClaim } from '../../../postgres/ledger/item-claims.js';
+import { recordDetail } from '../../../postgres/ledger/item-details.js';
 import { releaseBlobs } from '../../../storage/blob-records.js';
 import type { StepContext } from '../../kind.js';
 import { discardArtifact, stageArtifact } from '../artifact/stage-artifact.js';

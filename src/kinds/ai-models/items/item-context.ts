@@ -1,5 +1,5 @@
 import type { UnfitItem } from '../../../domain/migration/items.js';
-import type { ItemClaim } from '../../../postgres/ledger/items.js';
+import type { ItemClaim } from '../../../postgres/ledger/item-claims.js';
 import type { BlobStore } from '../../../storage/blob-store.js';
 import type { StepContext } from '../../kind.js';
 import type { StageContext } from '../artifact/stage-artifact.js';

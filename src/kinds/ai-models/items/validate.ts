@@ -1,7 +1,7 @@
 import type { ItemOutcome, UnfitItem } from '../../../domain/migration/items.js';
 import { readInputSchema, schemaDifference } from '../../../domain/models/input-schema.js';
 import { readMetrics } from '../../../domain/models/metrics.js';
-import type { ItemClaim } from '../../../postgres/ledger/items.js';
+import type { ItemClaim } from '../../../postgres/ledger/item-claims.js';
 import { isSha256 } from '../../../storage/blob-store.js';
 import { withWorkingFolder } from '../../../storage/working-folder.js';
 import type { StepContext } from '../../kind.js';
