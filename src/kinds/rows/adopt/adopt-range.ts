@@ -15,7 +15,7 @@ import { formerRejectIds } from '../../../postgres/ledger/rejects.js';
 import { formerWithheldIds } from '../../../postgres/ledger/withheld.js';
 import { type ConfirmClaim, expectUndone } from '../../items-of-rows.js';
 import { compareRange, differingRows } from '../compare/range-comparison.js';
-import type { CopyContext } from '../copy/copy-range.js';
+import type { CopyContext } from '../copy/copy-context.js';
 import { LeftOutParents } from '../left-out-parents.js';
 import { expectGone } from '../remaining-rows.js';
 import { recopyRows } from '../repair/recopy-rows.js';

@@ -8,8 +8,9 @@ import { checkLedgerVersion } from '../../../postgres/ledger/schema.js';
 import { adoptRange } from '../adopt/adopt-range.js';
 import { nearerRangeEnds, rangeEnds } from '../range-ends.js';
 import type { RowMapping, RowTables } from '../row-mapping.js';
+import type { CopyContext } from './copy-context.js';
 import { copyPages } from './copy-pages.js';
-import { type CopyContext, copyRange } from './copy-range.js';
+import { copyRange } from './copy-range.js';
 
 export interface LaneSettings {
   readonly lane: number;

@@ -5,9 +5,11 @@ import type { RowContents } from '../../contents/row-contents.js';
 import { LeftOutParents } from '../left-out-parents.js';
 import type { ConvertedRow, WithheldRow } from '../row-mapping.js';
 import { BatchLog } from './batch-log.js';
-import { type CopyContext, payloadOf, recordChunk, refusedByTarget } from './copy-range.js';
+import type { CopyContext } from './copy-context.js';
 import { type FetchedPage, fetchPage, pageRows, readPage } from './page.js';
-import { RowDataError, TargetTransaction, timeOfMove } from './transfer.js';
+import { recordChunk } from './record-chunk.js';
+import { payloadOf, RowDataError, refusedByTarget } from './refused-row.js';
+import { TargetTransaction, timeOfMove } from './target-transaction.js';
 
 /**
  * As `copyRange`, for a table whose rows name files: rows are read page by page, then the contents of their files are brought into the

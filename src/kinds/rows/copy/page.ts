@@ -5,7 +5,8 @@ import { type FetchContext, fetchContents } from '../../contents/fetch-contents.
 import type { RowContents } from '../../contents/row-contents.js';
 import { integerReader, type LeftOutParents } from '../left-out-parents.js';
 import type { ConvertedRow, RowMapping, WithheldRow } from '../row-mapping.js';
-import { readSource, type SourceSelection, withholder } from './transfer.js';
+import { withholder } from './read-converted.js';
+import { readSource, type SourceSelection } from './read-source.js';
 
 /** A page of source rows whose files are read before any of them commits: no read of legacy stays open meanwhile. */
 export interface SourcePage {

@@ -12,9 +12,11 @@ import { recordContents, releaseUnrecorded } from '../../contents/fetch-contents
 import type { ContentAccess } from '../../contents/row-contents.js';
 import { type ConfirmClaim, expectUndone, type ItemsOfRows } from '../../items-of-rows.js';
 import { BatchLog } from '../copy/batch-log.js';
-import { type CopySettings, payloadOf, refusedByTarget } from '../copy/copy-range.js';
+import type { CopySettings } from '../copy/copy-context.js';
 import { type FetchedPage, fetchPage, readPage } from '../copy/page.js';
-import { RowDataError, readConverted, TargetTransaction, timeOfMove } from '../copy/transfer.js';
+import { readConverted } from '../copy/read-converted.js';
+import { payloadOf, RowDataError, refusedByTarget } from '../copy/refused-row.js';
+import { TargetTransaction, timeOfMove } from '../copy/target-transaction.js';
 import { LeftOutParents } from '../left-out-parents.js';
 import { expectGone } from '../remaining-rows.js';
 import type { ConvertedRow, RowMapping, WithheldRow } from '../row-mapping.js';

@@ -3,7 +3,7 @@ import type { RunReference } from '../../../domain/migration/run-reference.js';
 import { confirmOperation } from '../../../postgres/ledger/operations.js';
 import type { StepContext } from '../../kind.js';
 import { withClaimedWriter } from '../claimed-writer.js';
-import type { CopySettings } from '../copy/copy-range.js';
+import type { CopySettings } from '../copy/copy-context.js';
 import type { ConvertedRow, RowMapping, RowTables } from '../row-mapping.js';
 import { type FollowContext, withholdChildren } from './follow-parents.js';
 import { recopyRows } from './recopy-rows.js';

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { readConverted } from '../../../../../src/kinds/rows/copy/transfer.js';
+import { readConverted } from '../../../../../src/kinds/rows/copy/read-converted.js';
 import { sajuRecordsMapping as mapping } from '../../../../../src/kinds/saju-records/mapping.js';
 import { clientSettings } from '../../../../../src/postgres/connect.js';
 import { dropConnection } from '../../../../../src/postgres/databases.js';
