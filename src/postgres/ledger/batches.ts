@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { FencingToken } from '../../domain/migration/fencing-token.js';
-import { maxKey, minKey } from '../../domain/migration/key-range.js';
+import { minKey } from '../../domain/migration/key-range.js';
 
 /** What one batch moved: at most `batch_rows` source rows with ids in (after, upto]. */
 export interface BatchEntry {
@@ -74,38 +74,4 @@ export async function logRemovedIds(
   await logBatches(client, context, [
     { after, upto: greatest, migrated: -rows, rejected: 0, warned: 0, bytes: 0, ids: '{}' },
   ]);
-}
-
-/** Builds the text of an int8multirange from ascending ids; neighbours become one run. */
-export class IdRuns {
-  private readonly runs: string[] = [];
-  private first: bigint | undefined;
-  private last: bigint | undefined;
-
-  add(id: bigint): void {
-    if (this.last !== undefined && id === this.last + 1n) {
-      this.last = id;
-      return;
-    }
-    this.close();
-    this.first = id;
-    this.last = id;
-  }
-
-  /** The text so far; the collection is empty afterwards. */
-  take(): string {
-    this.close();
-    const text = `{${this.runs.join(',')}}`;
-    this.runs.length = 0;
-    return text;
-  }
-
-  private close(): void {
-    if (this.first !== undefined && this.last !== undefined) {
-      // PostgreSQL turns an inclusive bound into its successor, which the greatest bigint does not have.
-      this.runs.push(this.last === maxKey ? `[${this.first},)` : `[${this.first},${this.last}]`);
-    }
-    this.first = undefined;
-    this.last = undefined;
-  }
 }

@@ -1,4 +1,5 @@
-import { type BatchEntry, IdRuns } from '../../../postgres/ledger/batches.js';
+import type { BatchEntry } from '../../../postgres/ledger/batches.js';
+import { IdRuns } from '../../../postgres/ledger/id-multirange.js';
 import type { RejectEntry } from '../../../postgres/ledger/rejects.js';
 import type { WithheldEntry } from '../../../postgres/ledger/withheld.js';
 import type { ConvertedRow, WithheldRow } from '../row-mapping.js';

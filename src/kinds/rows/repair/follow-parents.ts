@@ -6,7 +6,8 @@ import { without } from '../compare/left-out.js';
 import { childrenOf, LeftOutParents } from '../left-out-parents.js';
 import { isIndexedByParent } from '../preflight/relations.js';
 import { rangeEnds } from '../range-ends.js';
-import { type RecopyContext, recopyRows } from './recopy-rows.js';
+import type { RecopyContext } from './recopy-context.js';
+import { recopyRows } from './recopy-rows.js';
 
 /** What is moved again because of what became of its parents. */
 export interface FollowContext extends RecopyContext {

@@ -18,7 +18,8 @@ import { LeftOutParents } from '../left-out-parents.js';
 import { rangeEnds } from '../range-ends.js';
 import type { RowMapping, RowTables } from '../row-mapping.js';
 import { type FollowContext, moveReleasedRows, withholdChildren } from './follow-parents.js';
-import { type RecopiedRows, type RecopyContext, recopyRows } from './recopy-rows.js';
+import type { RecopiedRows, RecopyContext } from './recopy-context.js';
+import { recopyRows } from './recopy-rows.js';
 import { takeOut } from './take-out.js';
 
 export interface RepairContext extends Omit<RecopyContext, 'confirm' | 'token' | 'origin' | 'mapping'> {

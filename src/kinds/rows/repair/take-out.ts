@@ -1,8 +1,10 @@
 import type pg from 'pg';
 import { atSide } from '../../../postgres/databases.js';
 import { logRemovedIds } from '../../../postgres/ledger/batches.js';
+import { multirangeOf } from '../../../postgres/ledger/id-multirange.js';
 import { expectUndone } from '../../items-of-rows.js';
-import { type Cleared, clearTargetRows, expectCleared, multirangeOf, type RecopyContext } from './recopy-rows.js';
+import { type Cleared, clearTargetRows, expectCleared } from './clear-target-rows.js';
+import type { RecopyContext } from './recopy-context.js';
 
 /**
  * Takes rows out of the target that the source does not have, by ascending ids: deleted when a run of ours put them there, set aside in

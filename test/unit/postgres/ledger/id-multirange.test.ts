@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { IdRuns } from '../../../../src/postgres/ledger/batches.js';
+import { IdRuns } from '../../../../src/postgres/ledger/id-multirange.js';
 
 const greatest = 2n ** 63n - 1n;
 const ascendingIds = fc
