@@ -5,4 +5,4 @@ export { itemMigration } from './migration/item.js';
 export { itemsMigration } from './migration/items.js';
 export { rowsMigration } from './migration/rows.js';
 export { outsideRequest } from './outside-request.js';
-export { trafficRamp } from './traffic-ramp.js';
+export { trafficRamp } from './traffic/traffic-ramp.js';

@@ -140,7 +140,7 @@ test('a ramp that goes back without a word to the audit does not replay', async 
   const history = await load(join(historiesFolder(planVersion), 'ramp-went-back-and-stopped.json'));
   const code = await readFile(workflowBundlePath, 'utf8');
   const without = code.replace(
-    /\brecord\(ramp, \{\s*action: (["'])ramp\.back\1/,
+    /\brecordMove[$\d]*\(ramp, \{\s*action: (["'])ramp\.back\1/,
     "((..._) => undefined)(ramp, { action: 'ramp.back'",
   );
   expect(without).not.toBe(code);
