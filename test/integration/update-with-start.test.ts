@@ -2,11 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
-import {
-  createTemporalCalls,
-  type StartedPlan,
-  type TemporalCalls,
-} from '../../src/services/control/temporal-calls.js';
+import type { StartedPlan } from '../../src/services/control/temporal/started-plan.js';
+import { createTemporalCalls, type TemporalCalls } from '../../src/services/control/temporal/temporal-calls.js';
 import { until } from '../support/conditions.js';
 import { createNamespace } from '../support/engine.js';
 import { quietRuntime } from '../support/quiet-runtime.js';

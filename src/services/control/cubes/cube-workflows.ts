@@ -27,7 +27,9 @@ import {
   type PlanDescription,
 } from '../../../domain/plan-descriptions.js';
 import { taskQueues } from '../../../domain/task-queues.js';
-import { createTemporalCalls, notPossible, type StartedPlan } from '../temporal-calls.js';
+import { notPossible } from '../temporal/possible-commands.js';
+import type { StartedPlan } from '../temporal/started-plan.js';
+import { createTemporalCalls } from '../temporal/temporal-calls.js';
 
 /** Changes of cubes, as the control API starts and follows them. All throw `temporal_unreachable`. */
 export interface CubeWorkflows {

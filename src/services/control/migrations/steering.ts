@@ -25,7 +25,7 @@ import {
 import { readStart } from '../../../postgres/ledger/runs.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
-import { hintingCommands, hintOf, notPossible } from '../temporal-calls.js';
+import { hintingCommands, hintOf, notPossible } from '../temporal/possible-commands.js';
 import { knownMigration } from './views.js';
 
 /**

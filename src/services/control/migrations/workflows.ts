@@ -12,7 +12,9 @@ import {
 import { describeMigration } from '../../../domain/plan-descriptions.js';
 import { taskQueues } from '../../../domain/task-queues.js';
 import type { CarriedRun } from '../../../workflows/lib/carried-run.js';
-import { createTemporalCalls, temporalAway, type UpdateAnswer } from '../temporal-calls.js';
+import { temporalAway } from '../temporal/temporal-away.js';
+import { createTemporalCalls } from '../temporal/temporal-calls.js';
+import type { UpdateAnswer } from '../temporal/update-outcome.js';
 
 /** The plans, as the control API starts and steers them. */
 export interface MigrationWorkflows {

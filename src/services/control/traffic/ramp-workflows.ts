@@ -17,7 +17,8 @@ import {
 } from '../../../domain/traffic/ramp/ramp.js';
 import { rampCommands } from '../../../domain/traffic/ramp/ramp-commands.js';
 import { newRampState, rampView } from '../../../domain/traffic/ramp/state.js';
-import { createTemporalCalls, hintingCommands, notPossible } from '../temporal-calls.js';
+import { hintingCommands, notPossible } from '../temporal/possible-commands.js';
+import { createTemporalCalls } from '../temporal/temporal-calls.js';
 
 /** Ramps, as the control API starts, reads and steers them. All throw `temporal_unreachable`. */
 export interface RampWorkflows {
