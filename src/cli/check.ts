@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { environmentOfStack } from './current-stack.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { misspelledVariables } from './known-words.js';
 import { conclude, type Output, table } from './output.js';
-import { environmentOfStack } from './stack.js';
 
 /** `cubeshift check`: whether what is configured can be used. */
 export function registerCheckCommand(program: Command, output: Output): void {

@@ -4,10 +4,10 @@ import { issueCubeToken } from '../auth/tokens.js';
 import { Failure, isFailureType } from '../base/failures.js';
 import { readConfiguration, setVariables } from '../config/configuration.js';
 import type { MigrationView } from '../domain/migration/migration.js';
+import { currentHome, liveEnvironment, ownEnvironment } from './current-stack.js';
 import { oneLine } from './one-line.js';
 import type { Output } from './output.js';
 import { callerHeaders } from './person.js';
-import { currentHome, liveEnvironment, ownEnvironment } from './stack.js';
 import { type ControlRequest, type ControlResponse, fetchFromStack } from './stack-fetch.js';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';

@@ -7,13 +7,13 @@ import type { RecordedStep } from '../domain/deployment/recorded-step.js';
 import type { StackHome } from '../state/home.js';
 import { lastLines, programsLoggingSince } from '../state/logs.js';
 import type { Connect, ControlClient } from './control-client.js';
+import { currentHome } from './current-stack.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { nextLines } from './next-lines.js';
 import { oneLine } from './one-line.js';
 import { conclude, type Output, table } from './output.js';
 import { replacedModelsLines } from './replaced-models-lines.js';
-import { currentHome } from './stack.js';
 import { showTemporalPage } from './temporal-page.js';
 import { wholeNumber } from './whole-number.js';
 

@@ -4,9 +4,9 @@ import type { Command } from 'commander';
 import { Failure } from '../base/failures.js';
 import { nearWord } from '../base/near-word.js';
 import { LogTail, lastLines, programsLoggingSince } from '../state/logs.js';
+import { currentHome } from './current-stack.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output } from './output.js';
-import { currentHome } from './stack.js';
 import { wholeNumber } from './whole-number.js';
 
 interface LogOptions {

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { Failure } from '../base/failures.js';
 import { isVersion } from '../domain/deployment/releases.js';
+import { currentHome } from './current-stack.js';
 import { exitCodes } from './exit-codes.js';
 import { conclude, type Output, table } from './output.js';
 import { withWholePaths } from './release-paths.js';
-import { currentHome } from './stack.js';
 
 /**
  * `cubeshift release …`: versions of cubes that may be deployed. They are files of the state folder, and not within reach

@@ -6,11 +6,11 @@ import { fingerprintOf, readSecretsFile, secretsPollMillis } from '../auth/token
 import { cubeTokenSeconds } from '../auth/tokens.js';
 import { Failure } from '../base/failures.js';
 import type { Connect } from './control-client.js';
+import { currentHome } from './current-stack.js';
 import { exitCodes } from './exit-codes.js';
 import { awaitInterruptibly } from './interrupt.js';
 import { forgetWhenAllReport } from './known-secrets.js';
 import { conclude, type Output } from './output.js';
-import { currentHome } from './stack.js';
 
 /** A program that is busy may read it a little late. */
 const untilAllKnowMillis = 3 * secretsPollMillis;

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { Connect } from './control-client.js';
+import { currentHome } from './current-stack.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { conclude, type Output } from './output.js';
-import { currentHome } from './stack.js';
 import { findProblems } from './status/problems.js';
 import { statusScreen } from './status/screen.js';
 import { readStackState } from './status/stack-state.js';

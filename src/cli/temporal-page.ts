@@ -1,8 +1,8 @@
 import { toFailure } from '../base/failures.js';
 import { readConfiguration } from '../config/configuration.js';
 import { withoutLogin } from '../stack/temporal/ui-login.js';
+import { liveEnvironment, ownEnvironment } from './current-stack.js';
 import type { Output } from './output.js';
-import { liveEnvironment, ownEnvironment } from './stack.js';
 
 /** A run as Temporal knows it. */
 interface PlanIds {

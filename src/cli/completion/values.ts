@@ -5,8 +5,8 @@ import { endedStatuses, isMigrationId } from '../../domain/migration/migration.j
 import { knownPermissions } from '../../domain/permissions.js';
 import { programsLoggingSince } from '../../state/logs.js';
 import { createControlClient } from '../control-client.js';
+import { currentHome } from '../current-stack.js';
 import { offeredWords } from '../known-words.js';
-import { currentHome } from '../stack.js';
 import type { Candidate, Fitting } from './candidates.js';
 
 /** How long the control API may take: a person who presses a key waits for it. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { liveEnvironment } from '../../../src/cli/stack.js';
+import { liveEnvironment } from '../../../src/cli/current-stack.js';
 import { StackHome } from '../../../src/state/home.js';
 
 const former = process.env.CUBESHIFT_HOME;
