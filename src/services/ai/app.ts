@@ -1,7 +1,8 @@
 import { predictionLimits } from '../../domain/models/prediction.js';
 import { buildCube, type CubeApp, type CubeOptions } from '../../http/cube.js';
 import type { LegacyCalls } from '../../http/legacy-calls.js';
-import { ModelPool, type ModelPoolOptions } from '../../models/model-pool.js';
+import { ModelPool } from '../../models/model-pool.js';
+import type { ModelPoolOptions } from '../../models/pool-options.js';
 import type { BlobStore } from '../../storage/blob-store.js';
 import type { LegacyFolder } from '../../storage/inside-folder.js';
 import { keyOf, storedModelFiles } from './model-files.js';

@@ -1,4 +1,4 @@
-import type { ModelVersion } from '../../models/model-pool.js';
+import type { ModelVersion } from '../../models/model-version.js';
 import type { BlobStore } from '../../storage/blob-store.js';
 import { checkOut } from '../../storage/check-out.js';
 import { withWorkingFolder } from '../../storage/working-folder.js';

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { ModelPool, ModelPoolObserver } from '../../models/model-pool.js';
+import type { ModelPool } from '../../models/model-pool.js';
+import type { ModelPoolObserver } from '../../models/pool-options.js';
 import type { ReplacedModel } from './replaced-models.js';
 
 /** What the AI cube counts of each model, for `GET /metrics`. */
