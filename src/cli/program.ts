@@ -5,7 +5,7 @@ import { registerBlobCommands } from './blobs.js';
 import { registerCheckCommand } from './check.js';
 import { registerCompletionCommand } from './completion/completion.js';
 import { type Connect, createControlClient } from './control-client.js';
-import { registerCubeCommands } from './cubes.js';
+import { registerCubeCommands } from './cubes/cubes.js';
 import { addExamples, wordsOf } from './examples.js';
 import { usageLines } from './failure-lines.js';
 import { nameElsewhere, refuseUnknownWords, registerHelpCommands } from './help.js';
