@@ -1,12 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
-import {
-  type BlobInfo,
-  checkBlob,
-  type Part,
-  type PartRecords,
-  type StagedBlob,
-} from '../../src/storage/blob-store.js';
+import type { BlobInfo, Part, PartRecords, StagedBlob } from '../../src/storage/blob-store.js';
 import { createFolderStore } from '../../src/storage/folder-store.js';
 import { type LegacyFolder, type OpenFile, readInside } from '../../src/storage/inside-folder.js';
 
@@ -18,10 +12,11 @@ export interface StoreRun {
 }
 
 /** As a migration does it. */
+const lanes = 2;
 const pageRows = 256;
 const filesAtOnce = 16;
 const checkedAtOnce = 8;
-const maxWholeBytes = 128 * 1024 * 1024;
+const maxWholeBytes = 8 * 1024 * 1024;
 
 /** Stores every file of a folder as a migration does, then opens the store anew and hashes each content. */
 export async function runStore(source: string, target: string): Promise<StoreRun> {
@@ -32,9 +27,9 @@ export async function runStore(source: string, target: string): Promise<StoreRun
   const began = performance.now();
   const stored: BlobInfo[] = [];
   const store = createFolderStore(target);
-  for (let from = 0; from < paths.length; from += pageRows) {
+  const copyPage = async (page: readonly string[]) => {
     const blobs = await store.stageMany('bench', (stage) =>
-      inParallel(paths.slice(from, from + pageRows), filesAtOnce, async (path): Promise<StagedBlob> => {
+      inParallel(page, filesAtOnce, async (path): Promise<StagedBlob> => {
         const receive = (file: OpenFile) =>
           file.size <= maxWholeBytes
             ? stage(file)
@@ -46,14 +41,21 @@ export async function runStore(source: string, target: string): Promise<StoreRun
     );
     await store.keepMany(blobs);
     stored.push(...blobs);
-  }
+  };
+  await inParallel(pagesOf(paths), lanes, copyPage);
   const anew = createFolderStore(target);
   await inParallel(stored, checkedAtOnce, async ({ sha256 }) => {
-    if ((await checkBlob(anew, sha256)) !== null) throw new Error(`${sha256} is not whole in the store`);
+    if ((await anew.check(sha256)) !== null) throw new Error(`${sha256} is not whole in the store`);
   });
   const seconds = (performance.now() - began) / 1000;
   const peak = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
   return { seconds, peakMegabytes: (Number(peak) * 1024) / 1e6, sums: stored.map(({ sha256 }) => sha256).sort() };
+}
+
+function pagesOf(paths: readonly string[]): readonly (readonly string[])[] {
+  return Array.from({ length: Math.ceil(paths.length / pageRows) }, (_, page) =>
+    paths.slice(page * pageRows, (page + 1) * pageRows),
+  );
 }
 
 async function inParallel<T, R>(items: readonly T[], atOnce: number, work: (item: T) => Promise<R>): Promise<R[]> {

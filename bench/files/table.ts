@@ -34,8 +34,8 @@ export function renderFiles({ rounds, sets, minutes }: FileFigures, ground: read
     ),
     '',
     'The store is a process of its own that reads each path as a migration does (links resolved, the open file looked at, looked at again after',
-    'reading), pages of 256 files, 16 at a time, hashed on the way; a page is durable before its contents get their addresses, and these before the next page.',
-    'A file over 128 MB comes in parts of 64 MB, each durable before it is on record. Then the store is opened anew and every content is hashed. What a',
+    'reading), in two lanes of pages of 256 files, 16 at a time, hashed on the way; a page is durable before its contents get their addresses, and these',
+    'before the next page of the lane. A file over 8 MiB comes in parts of 64 MiB, each durable before it is on record. Then the store is opened anew and every content is hashed. What a',
     'migration does in the databases is not in it. The content that every contender leaves is compared with the source in each round.',
   ].join('\n');
 }
