@@ -52,6 +52,7 @@ const groups = [
       'src/stack/database-setup',
       'src/models/main',
       'src/documents/main',
+      'src/storage/threads/main',
       ...servicePrograms(),
       ...parts,
     ],

@@ -28,8 +28,14 @@ export interface StagedBlob extends BlobInfo {
   discard(): Promise<void>;
 }
 
+/** A content to receive. */
+export interface Content extends AsyncIterable<Buffer> {
+  /** The open file of this program whose first bytes it is: a store may read it there instead. */
+  readonly inFile?: { readonly fd: number; readonly size: number } | undefined;
+}
+
 /** Receives a content of a batch; it is durable when the batch is. */
-export type Stage = (content: AsyncIterable<Buffer>) => Promise<StagedBlob>;
+export type Stage = (content: Content) => Promise<StagedBlob>;
 
 /** A large content that can be read from any position on. */
 export interface SeekableContent {
@@ -73,6 +79,8 @@ export interface WithdrawnBlobs extends WithdrawnBlob {
   readonly youngest: Date | undefined;
 }
 
+export type BlobDamage = 'missing' | 'damaged';
+
 /** What some owner staged or withdrew: of work that goes on, or of a program that died. */
 export interface TemporaryBlob {
   isOf(owner: string): boolean;
@@ -86,7 +94,7 @@ export interface TemporaryBlob {
  */
 export interface BlobStore {
   /** Receives a content, durably. `owner` names whose work it is part of. */
-  stage(content: AsyncIterable<Buffer>, owner: string): Promise<StagedBlob>;
+  stage(content: Content, owner: string): Promise<StagedBlob>;
   /**
    * Runs `receive`, which stages many small contents, several at a time, and has ended with all of them when it resolves; then makes them
    * durable together. Should it throw, none of them stays staged.
@@ -100,10 +108,12 @@ export interface BlobStore {
   /** `keep` of each, made durable together. Each may be kept again after a failure in the middle. */
   keepMany(blobs: readonly StagedBlob[]): Promise<void>;
   /**
-   * The content, or a range of it as far as it goes, as it lies there: `checkBlob` and `verified` compare it with its address. Throws `BlobMissing` and
+   * The content, or a range of it as far as it goes, as it lies there: `check` and `verified` compare it with its address. Throws `BlobMissing` and
    * `BlobDamaged`. Its file is closed once it was read, or reading was given up.
    */
   open(sha256: Sha256, range?: ByteRange): Promise<AsyncIterable<Buffer>>;
+  /** Reads every byte: why what lies there is not the content of the address, or null. `onChunk` is called meanwhile; it may throw. */
+  check(sha256: Sha256, onChunk?: () => void): Promise<BlobDamage | null>;
   /** Whether a content lies at the address, damaged or not. */
   has(sha256: Sha256): Promise<boolean>;
   /** Undefined where there is nothing. */
@@ -151,12 +161,12 @@ export async function* verified(store: BlobStore, sha256: Sha256): AsyncGenerato
   if (hash.digest('hex') !== sha256) throw new BlobDamaged(sha256);
 }
 
-/** Reads every byte: why the content is not what its address says, or null. */
-export async function checkBlob(
+/** What a store's `check` does for a content that it cannot look at in a quicker way. */
+export async function checkByReading(
   store: BlobStore,
   sha256: Sha256,
   onChunk: () => void = () => undefined,
-): Promise<'missing' | 'damaged' | null> {
+): Promise<BlobDamage | null> {
   try {
     for await (const _ of verified(store, sha256)) onChunk();
     return null;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
-import { type LegacyFolder, openInside, type StatText, statText, type UnreadablePath } from './inside-folder.js';
+import { type LegacyFolder, openInside, type UnreadablePath } from './inside-folder.js';
+import type { OpenDescriptor } from './open-descriptor.js';
+import type { StatText } from './stat-text.js';
 
 /** A regular file of legacy's folder that is open for reading, whatever becomes of its path. */
 export interface InsideContent {
@@ -16,22 +17,15 @@ export interface InsideContent {
 /** Opens the file that a path of the folder leads to, as `readInside` does; `close` it. */
 export async function openContent(folder: LegacyFolder, path: string): Promise<InsideContent | UnreadablePath> {
   const opened = await openInside(folder, path);
-  if (!('handle' in opened)) return opened;
-  const { handle } = opened;
-  try {
-    const stat = await statText(handle);
-    const { size } = await handle.stat();
-    return {
-      kind: 'open',
-      size,
-      stat,
-      read: ({ start, end }) => bytesOf(handle, start, end),
-      close: () => handle.close(),
-    };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+  if ('kind' in opened) return opened;
+  const { handle, size, stat } = opened;
+  return {
+    kind: 'open',
+    size,
+    stat,
+    read: ({ start, end }) => bytesOf(handle, start, end),
+    close: () => handle.close(),
+  };
 }
 
 /**
@@ -43,7 +37,7 @@ export function entityTagOf(stat: StatText): string {
   return `"${createHash('sha256').update(rest.join(' ')).digest('base64url').slice(0, 27)}"`;
 }
 
-async function* bytesOf(handle: FileHandle, start: number, end: number): AsyncGenerator<Buffer> {
+async function* bytesOf(handle: OpenDescriptor, start: number, end: number): AsyncGenerator<Buffer> {
   for (let position = start; position <= end; ) {
     const wanted = Math.min(chunkBytes, end + 1 - position);
     const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(wanted), 0, wanted, position);

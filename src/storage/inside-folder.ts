@@ -1,9 +1,14 @@
-import { type BigIntStats, constants } from 'node:fs';
-import { access, type FileHandle, open, opendir, readlink, realpath, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, type FileHandle, opendir, readlink, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../base/failures.js';
-import type { SeekableContent } from './blob-store.js';
+import type { Content, SeekableContent } from './blob-store.js';
+import { type Bytes, bufferOf, bytesOf, isInside } from './inside-paths.js';
+import { OpenDescriptor } from './open-descriptor.js';
+import { readAhead } from './read-ahead.js';
+import type { StatText } from './stat-text.js';
+import { inFileThread } from './threads/file-threads.js';
 
 /** A folder of legacy's, of whose paths nothing is trusted. */
 export interface LegacyFolder {
@@ -18,12 +23,11 @@ export interface UnreadablePath {
   readonly detail: string;
 }
 
-/** What a file was like when it was read: another text means that it may hold something else. */
-export type StatText = string;
-
 /** A file that is open for reading, from its beginning or from any position on. */
-export interface OpenFile extends AsyncIterable<Buffer>, SeekableContent {
+export interface OpenFile extends Content, SeekableContent {
   readonly stat: StatText;
+  /** The first bytes, as many as there are. */
+  head(bytes: number): Promise<Buffer>;
 }
 
 const tries = 3;
@@ -46,14 +50,11 @@ export async function readInside<T>(
     if (attempt > 1) await sleep(pauseMillis);
     fault = undefined;
     const opened = await openInside(folder, path);
-    if (!('handle' in opened)) return opened;
-    const { handle } = opened;
+    if ('kind' in opened) return opened;
+    const { handle, stat } = opened;
     try {
-      const file = await openFile(folder, handle);
-      const before = file.stat;
-      const value = await read(file);
-      const [after, again] = [await statText(handle), await statOf(folder, path)];
-      if (before === after && before === again) return { kind: 'read', value, stat: before };
+      const value = await read(fileOf(folder, opened));
+      if (await handle.closeUnchanged(`${folder.path}/${path}`, stat)) return { kind: 'read', value, stat };
       await discard(value);
     } catch (error) {
       if (!(error instanceof DiskFault)) throw error;
@@ -67,16 +68,6 @@ export async function readInside<T>(
     return { kind: 'unreadable', detail: fault.message };
   }
   return { kind: 'changing', detail: `the file changed while it was read, ${tries} times` };
-}
-
-/** What a path leads to now. Where it is what was open, it is inside as well. */
-async function statOf(folder: LegacyFolder, path: string): Promise<StatText | undefined> {
-  try {
-    return statTextOf(await stat(`${folder.path}/${path}`, { bigint: true }));
-  } catch {
-    // The next attempt says what is wrong.
-    return undefined;
-  }
 }
 
 /** Whether the path leads out of the folder, also to what is not there or may not be read: by its links alone, nothing is opened. */
@@ -110,59 +101,35 @@ const maxLinks = 40;
 /** What the file is like now; undefined where it is not one that can be read. */
 export async function statInside(folder: LegacyFolder, path: string): Promise<StatText | undefined> {
   const opened = await openInside(folder, path);
-  if (!('handle' in opened)) return undefined;
-  try {
-    return await statText(opened.handle);
-  } finally {
-    await opened.handle.close();
-  }
+  if ('kind' in opened) return undefined;
+  await opened.handle.close();
+  return opened.stat;
 }
 
-/**
- * Opens the regular file that the path leads to; its user closes it. That it lies inside is asked of the open file itself: nothing that is
- * exchanged between the look and the opening leads out of the folder.
- */
-export async function openInside(
-  folder: LegacyFolder,
-  path: string,
-): Promise<{ readonly handle: FileHandle } | UnreadablePath> {
-  const root = await realRoot(folder);
-  if (path.includes('\0')) return { kind: 'missing', detail: 'no name holds a NUL' };
+/** A regular file that was opened, and what it was like then; its user closes it. */
+export interface OpenedFile {
+  readonly handle: OpenDescriptor;
+  readonly size: number;
+  readonly stat: StatText;
+}
+
+/** Opens the regular file that the path leads to, whatever is exchanged meanwhile, only inside the folder. */
+export async function openInside(folder: LegacyFolder, path: string): Promise<OpenedFile | UnreadablePath> {
   const outside: UnreadablePath = { kind: 'outside', detail: 'the path leads out of the folder' };
-  const notAFile: UnreadablePath = { kind: 'not_a_file', detail: 'the path leads to no regular file' };
+  if (path.includes('\0')) {
+    await realRoot(folder);
+    return { kind: 'missing', detail: 'no name holds a NUL' };
+  }
   try {
-    const real = await realpath(Buffer.concat([bufferOf(root), Buffer.from(`/${path}`)]), 'buffer');
-    if (bytesOf(real) === root) return notAFile;
-    if (!isInside(root, bytesOf(real))) return outside;
-    // A FIFO that nobody writes would hold an open without O_NONBLOCK for ever.
-    const handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      if (!(await handle.stat()).isFile()) {
-        await handle.close();
-        return notAFile;
-      }
-      if (isInside(root, await pathOf(handle))) return { handle };
-    } catch (error) {
-      await handle.close();
-      throw error;
-    }
-    await handle.close();
-    return outside;
+    const opened = await inFileThread('openInside', folder.path, path);
+    if (opened === 'outside') return outside;
+    if (opened === 'not a file') return { kind: 'not_a_file', detail: 'the path leads to no regular file' };
+    return { handle: new OpenDescriptor(opened.fd), size: opened.size, stat: opened.stat };
   } catch (error) {
+    const root = await realRoot(folder);
     const found = await unreadable(folder, root, error);
     return (await staysInside(root, path)) ? found : outside;
   }
-}
-
-/** A path as the system has it, one character a byte: a link may lead to a name that is no text. */
-export type Bytes = string;
-
-function bytesOf(path: Buffer): Bytes {
-  return path.toString('latin1');
-}
-
-function bufferOf(path: Bytes): Buffer {
-  return Buffer.from(path, 'latin1');
 }
 
 /** The real path of the folder. */
@@ -180,11 +147,6 @@ export async function pathOf({ fd }: FileHandle): Promise<Bytes> {
 
 async function targetOf(link: string | Buffer): Promise<Bytes> {
   return bytesOf(await readlink(link, 'buffer'));
-}
-
-/** Whether a real path lies below the folder's. */
-export function isInside(root: Bytes, real: Bytes): boolean {
-  return real.startsWith(root === '/' ? root : `${root}/`);
 }
 
 const missing = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EINVAL'];
@@ -243,42 +205,16 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && 'syscall' in error ? String(error.code) : '';
 }
 
-/** What an open file is like now. */
-export async function statText(handle: FileHandle): Promise<StatText> {
-  return statTextOf(await handle.stat({ bigint: true }));
-}
-
-/** What a file is like, of which device, inode, size and times of change say it: equal texts, equal files. */
-export function statTextOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): StatText {
-  return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
-}
-
-async function openFile(folder: LegacyFolder, handle: FileHandle): Promise<OpenFile> {
-  const found = await handle.stat({ bigint: true });
-  const size = Number(found.size);
-  const from = (position: number) => chunksOf(folder, handle, position, size);
-  return { size, stat: statTextOf(found), from, [Symbol.asyncIterator]: () => from(0) };
-}
-
-/** Ends at the size that the file had when it was opened: one that has grown since is one that has changed. */
-async function* chunksOf(
-  folder: LegacyFolder,
-  handle: FileHandle,
-  start: number,
-  size: number,
-): AsyncGenerator<Buffer> {
+function fileOf(folder: LegacyFolder, { handle, size, stat }: OpenedFile): OpenFile {
+  const failureOf = (error: unknown) => (codeOf(error) === 'EIO' ? new DiskFault() : folderFailure(folder, error));
+  // It ends at the size that the file had when it was opened: one that has grown since is one that has changed.
+  const to = (end: number) => (start: number) => readAhead(handle, { start, end }, failureOf);
   // One that says it is empty is read all the same.
-  for (let position = start; position < size || position === 0; ) {
-    const wanted = size === 0 ? chunkBytes : Math.min(chunkBytes, size - position);
-    const { bytesRead, buffer } = await handle
-      .read(Buffer.allocUnsafe(wanted), 0, wanted, position)
-      .catch((error: unknown) => {
-        throw codeOf(error) === 'EIO' ? new DiskFault() : folderFailure(folder, error);
-      });
-    if (bytesRead === 0) return;
-    position += bytesRead;
-    yield buffer.subarray(0, bytesRead);
-  }
+  const from = to(size === 0 ? Number.POSITIVE_INFINITY : size - 1);
+  const head = async (bytes: number) => {
+    for await (const chunk of to(bytes - 1)(0)) return chunk;
+    return Buffer.alloc(0);
+  };
+  const inFile = size === 0 ? undefined : { fd: handle.fd, size };
+  return { size, stat, from, head, inFile, [Symbol.asyncIterator]: () => from(0) };
 }
-
-const chunkBytes = 256 * 1024;

@@ -3,7 +3,8 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { isDiskFull } from '../base/disk-space.js';
 import { Failure } from '../base/failures.js';
-import { isInside, type LegacyFolder, pathOf, realRoot } from './inside-folder.js';
+import { type LegacyFolder, pathOf, realRoot } from './inside-folder.js';
+import { isInside } from './inside-paths.js';
 
 /** Makes a folder below another one, each entry on the disk; returns it open. */
 export async function makeFolder(folder: LegacyFolder, path: string): Promise<FileHandle> {

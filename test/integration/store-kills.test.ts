@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { packageRoot } from '../../src/base/package-root.js';
-import { checkBlob, type Sha256 } from '../../src/storage/blob-store.js';
+import type { Sha256 } from '../../src/storage/blob-store.js';
 import { createFolderStore } from '../../src/storage/folder-store.js';
 
 /** Programs that use the store are killed in front of each of their side effects, and what they had on the disk is looked at. */
 
-const victim = join(packageRoot(), 'test', 'support', 'store-victim.mjs');
+const support = (file: string) => join(packageRoot(), 'test', 'support', file);
+const [victim, effects] = [support('store-victim.mjs'), support('store-effects.mjs')];
 const sumOf = (text: string): Sha256 => createHash('sha256').update(text).digest('hex');
 const inParts = 'x'.repeat(3500);
 const stored = ['one', 'two'];
@@ -30,9 +31,10 @@ async function run(
   killAt: number,
   path = process.env.PATH ?? '',
 ): Promise<readonly Effect[]> {
-  const args = [victim, root, scenario, String(killAt), ...stored.map(sumOf)];
+  const args = ['--import', effects, victim, scenario, ...stored.map(sumOf)];
+  const env = { PATH: path, STORE_ROOT: root, KILL_AT: String(killAt) };
   const ended = await new Promise<unknown>((resolve) => {
-    execFile(process.execPath, args, { env: { PATH: path } }, (error, _, stderr) => resolve(error?.signal ?? stderr));
+    execFile(process.execPath, args, { env }, (error, _, stderr) => resolve(error?.signal ?? stderr));
   });
   expect(ended).toBe(killAt === 0 ? '' : 'SIGKILL');
   if (!existsSync(`${root}.trace`)) return [];
@@ -82,12 +84,12 @@ async function eachKill(
 }
 
 describe('killed in front of each side effect', () => {
-  test.each(['single', 'batch'])(
+  test.each(['single', 'batch', 'files'])(
     'of storing (%s), an address has nothing or all, and nothing else is left',
     async (scenario) => {
       await eachKill(scenario, prepared, async (root) => {
         const store = createFolderStore(root);
-        for (const name of filesIn(root).filter(isAddress)) expect(await checkBlob(store, name)).toBeNull();
+        for (const name of filesIn(root).filter(isAddress)) expect(await store.check(name)).toBeNull();
         await store.discardOf('work');
         expect(filesIn(root).filter((name) => !isAddress(name))).toEqual([]);
       });
@@ -113,7 +115,7 @@ describe('killed in front of each side effect', () => {
         await createFolderStore(root).discardOf('work');
         await run(root, 'parts', 0);
         expect(filesIn(root)).toEqual([sumOf(inParts)]);
-        expect(await checkBlob(createFolderStore(root), sumOf(inParts))).toBeNull();
+        expect(await createFolderStore(root).check(sumOf(inParts))).toBeNull();
         expect(existsSync(`${root}.parts`)).toBe(false);
       });
     },
@@ -125,7 +127,7 @@ describe('killed in front of each side effect', () => {
       (name) => prepared(name, stored),
       async (root) => {
         const store = createFolderStore(root);
-        for (const name of filesIn(root).filter(isAddress)) expect(await checkBlob(store, name)).toBeNull();
+        for (const name of filesIn(root).filter(isAddress)) expect(await store.check(name)).toBeNull();
         await store.discardOf('work');
         expect(filesIn(root).filter((name) => !isAddress(name))).toEqual([]);
       },
@@ -134,7 +136,7 @@ describe('killed in front of each side effect', () => {
 });
 
 describe('what is on the disk should the power fail', () => {
-  test.each(['single', 'batch', 'parts'])(
+  test.each(['single', 'batch', 'files', 'parts'])(
     '%s: a content before it gets its address, its address before it is kept',
     async (scenario) => {
       const root = join(folder, 'store');

@@ -1,48 +1,15 @@
-// Does one thing with a folder store, writing each side effect to a trace before it has it, and kills itself before the one whose number it
-// is given: `store-victim.mjs ROOT SCENARIO KILL_AT`; 0 is none. What is on record of parts lies in `ROOT.parts`, the trace in `ROOT.trace`.
-import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import promises from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
+// Does one thing with the folder store `STORE_ROOT`: `store-victim.mjs SCENARIO`, with `store-effects.mjs` before it. What is on record of
+// parts lies in `STORE_ROOT.parts`, files to store in `STORE_ROOT.source`.
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { effect } from './store-effects.mjs';
 
-const [root, scenario, killAt] = process.argv.slice(2);
-const [traceFile, partsFile] = [`${root}.trace`, `${root}.parts`];
-let effects = 0;
+const [scenario, ...addresses] = process.argv.slice(2);
+const root = process.env.STORE_ROOT;
+const partsFile = `${root}.parts`;
 
-function effect(...words) {
-  effects++;
-  if (effects === Number(killAt)) process.kill(process.pid, 'SIGKILL');
-  appendFileSync(traceFile, `${JSON.stringify(words)}\n`);
-}
-
-const { open } = promises;
-const probe = await open('/dev/null');
-const handles = Object.getPrototypeOf(probe);
-await probe.close();
-const paths = new WeakMap();
-
-for (const name of ['mkdir', 'rename', 'link', 'rm']) {
-  const real = promises[name];
-  promises[name] = (...args) => {
-    effect(name, String(args[0]), ['rename', 'link'].includes(name) ? String(args[1]) : '');
-    return real(...args);
-  };
-}
-promises.open = async (path, flags, ...rest) => {
-  if (flags === 'wx') effect('create', path);
-  const handle = await open(path, flags, ...rest);
-  paths.set(handle, path);
-  return handle;
-};
-for (const name of ['write', 'sync', 'datasync', 'truncate']) {
-  const real = handles[name];
-  handles[name] = function (...args) {
-    effect(name, paths.get(this));
-    return real.apply(this, args);
-  };
-}
-syncBuiltinESMExports();
-
-const { createFolderStore } = await import(new URL('../../dist/src/storage/folder-store.js', import.meta.url).href);
+const built = (file) => import(new URL(`../../dist/src/storage/${file}.js`, import.meta.url).href);
+const { createFolderStore } = await built('folder-store');
+const { readInside } = await built('inside-folder');
 const store = createFolderStore(root, 1000);
 
 async function* chunks(text) {
@@ -78,6 +45,15 @@ await {
     const blobs = await store.stageMany('work', (stage) => Promise.all(texts.map((one) => stage(chunks(one)))));
     await store.keepMany(blobs);
   },
+  files: async () => {
+    const folder = { path: `${root}.source`, variable: 'LEGACY_STORAGE_DIR' };
+    mkdirSync(folder.path, { recursive: true });
+    for (const [name, one] of texts.entries()) writeFileSync(`${folder.path}/${name}`, one);
+    const read = await store.stageMany('work', (stage) =>
+      Promise.all(texts.map((_, name) => readInside(folder, String(name), stage))),
+    );
+    await store.keepMany(read.map(({ value }) => value));
+  },
   'large batch': async () => {
     const many = Array.from({ length: 20 }, (_, index) => `content ${index}`);
     await store.keepMany(await store.stageMany('work', (stage) => Promise.all(many.map((one) => stage(chunks(one))))));
@@ -86,7 +62,7 @@ await {
     const content = { size: text.length, stat: 'same', from: (position) => chunks(text.slice(position)) };
     await (await store.stageInParts(content, { owner: 'work', name: '5', records })).keep();
   },
-  'put back': async () => (await store.withdrawMany(process.argv.slice(5), 'work')).putBack(),
-  remove: async () => (await store.withdrawMany(process.argv.slice(5), 'work')).delete(),
+  'put back': async () => (await store.withdrawMany(addresses, 'work')).putBack(),
+  remove: async () => (await store.withdrawMany(addresses, 'work')).delete(),
 }[scenario]();
-appendFileSync(traceFile, `${JSON.stringify(['done'])}\n`);
+appendFileSync(`${root}.trace`, `${JSON.stringify(['done'])}\n`);

@@ -1,6 +1,6 @@
 import type { MigrationKind } from '../../domain/catalog.js';
 import { atSide } from '../../postgres/databases.js';
-import { checkBlob, type Sha256 } from '../../storage/blob-store.js';
+import type { Sha256 } from '../../storage/blob-store.js';
 import { referencesOf } from '../../storage/content-references.js';
 import type { StepContext } from '../kind.js';
 import { inParallel } from './in-parallel.js';
@@ -50,7 +50,7 @@ interface Check {
 /** Undefined for one that was not looked at any more. */
 async function checkOne(sha256: Sha256, step: StepContext, isOver: () => boolean): Promise<Check | undefined> {
   if (isOver()) return undefined;
-  const damage = await checkBlob(step.assets.store(), sha256, () => {
+  const damage = await step.assets.store().check(sha256, () => {
     step.signal.throwIfAborted();
     step.reportProgress({ content: sha256 });
   });

@@ -42,8 +42,8 @@ export async function checkFolder(
   for (const { path } of found.rows) {
     if (files.problemOf(path) !== undefined) continue;
     const opened = await openInside(folder, path);
-    if ('handle' in opened) await opened.handle.close();
-    if ('handle' in opened || opened.kind !== 'missing') return;
+    if (!('kind' in opened)) await opened.handle.close();
+    if (!('kind' in opened) || opened.kind !== 'missing') return;
     missing++;
   }
   if (missing < minMissing) return;

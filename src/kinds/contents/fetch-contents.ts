@@ -8,6 +8,7 @@ import { intendBlobs, recordBlobs, releaseBlobs } from '../../storage/blob-recor
 import type {
   BlobInfo,
   BlobStore,
+  Content,
   PartRecords,
   SeekableContent,
   Sha256,
@@ -103,9 +104,9 @@ function stageContents(
     reportProgress();
   };
   return store.stageMany(owner, (stage) => {
-    const receive = (content: SeekableContent, name: string) =>
+    const receive = (content: Content & SeekableContent, name: string) =>
       content.size <= maxWholeBytes
-        ? stage(content.from(0))
+        ? stage(content)
         : store.stageInParts(content, {
             owner: partsOwner,
             name,

@@ -1,8 +1,8 @@
 import type { Span } from '../../domain/migration/range-comparison.js';
 import type { CopyRow } from '../../postgres/copy-binary.js';
 import type { Databases } from '../../postgres/databases.js';
-import type { BlobInfo, SeekableContent, StagedBlob } from '../../storage/blob-store.js';
-import type { StatText } from '../../storage/inside-folder.js';
+import type { BlobInfo, Content, SeekableContent, StagedBlob } from '../../storage/blob-store.js';
+import type { StatText } from '../../storage/stat-text.js';
 import type { Assets } from '../assets.js';
 
 /** Files that rows of legacy name, whose contents lie in the store before the rows commit. */
@@ -48,7 +48,7 @@ export interface ContentAccess {
 export interface ContentReading {
   readonly assets: Assets;
   /** Receives a content; `name` is its own among those of the run. */
-  readonly receive: (content: SeekableContent, name: string) => Promise<StagedBlob>;
+  readonly receive: (content: Content & SeekableContent, name: string) => Promise<StagedBlob>;
   /** Whether what was read of a file before need not be read again. */
   readonly trustsKnown: boolean;
   readonly databases: Databases;

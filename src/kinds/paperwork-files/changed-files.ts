@@ -2,7 +2,8 @@ import { lstat } from 'node:fs';
 import { join } from 'node:path';
 import type { Span } from '../../domain/migration/range-comparison.js';
 import { atSide } from '../../postgres/databases.js';
-import { type LegacyFolder, type StatText, statInside, statTextOf } from '../../storage/inside-folder.js';
+import { type LegacyFolder, statInside } from '../../storage/inside-folder.js';
+import { type StatText, statTextOf } from '../../storage/stat-text.js';
 import { inParallel } from '../contents/in-parallel.js';
 import type { ContentLook } from '../contents/row-contents.js';
 

@@ -2,8 +2,9 @@ import { headBytes, mediaTypeOf } from '../../documents/media-type.js';
 import { filePathProblem } from '../../domain/paperwork/file-path.js';
 import type { CopyRow } from '../../postgres/copy-binary.js';
 import { atSide } from '../../postgres/databases.js';
-import type { BlobInfo, SeekableContent, StagedBlob } from '../../storage/blob-store.js';
-import { readInside, type StatText, type UnreadablePath } from '../../storage/inside-folder.js';
+import type { BlobInfo, StagedBlob } from '../../storage/blob-store.js';
+import { type OpenFile, readInside, type UnreadablePath } from '../../storage/inside-folder.js';
+import type { StatText } from '../../storage/stat-text.js';
 import type {
   ContentReading,
   KnownContent,
@@ -37,12 +38,11 @@ async function readFile(row: CopyRow, reading: ContentReading): Promise<StagedCo
     assets.storageFolder(),
     path,
     async (file): Promise<ReadFile> => {
-      const head = new Head();
-      const from = (position: number) => observed(file, position, head, onChunk);
+      onChunk();
       const wrong = sizeProblem(row, file.size) ?? timeProblem(row);
       if (wrong !== undefined) return wrong;
-      const blob = known?.stat === file.stat ? known : await receive({ ...file, from }, id.toString());
-      return { kind: 'received', blob, head: await head.of(file) };
+      const blob = known?.stat === file.stat ? known : await receive(observed(file, onChunk), id.toString());
+      return { kind: 'received', blob, head: await file.head(headBytes) };
     },
     async (value) => {
       if (value.kind === 'received' && 'discard' in value.blob) await value.blob.discard();
@@ -99,37 +99,15 @@ async function contradicts(type: string, head: Buffer): Promise<boolean> {
   return !unspecific.includes(type.trim().toLowerCase()) && (await mediaTypeOf(head, type)) !== type;
 }
 
-/** The first bytes of a content, as they pass. */
-class Head {
-  private bytes: Buffer | undefined;
-
-  see(chunk: Buffer): void {
-    this.bytes ??= Buffer.from(chunk.subarray(0, headBytes));
-  }
-
-  /** Of a content whose first part was received earlier they are read for themselves. */
-  async of(file: SeekableContent): Promise<Buffer> {
-    if (this.bytes === undefined) {
-      for await (const chunk of file.from(0)) {
-        this.see(chunk);
-        break;
-      }
+/** The same file, with each piece of it reported. */
+function observed(file: OpenFile, onChunk: () => void): OpenFile {
+  const from = async function* (position: number) {
+    for await (const chunk of file.from(position)) {
+      onChunk();
+      yield chunk;
     }
-    return this.bytes ?? Buffer.alloc(0);
-  }
-}
-
-async function* observed(
-  file: SeekableContent,
-  position: number,
-  head: Head,
-  onChunk: () => void,
-): AsyncGenerator<Buffer> {
-  for await (const chunk of file.from(position)) {
-    onChunk();
-    if (position === 0) head.see(chunk);
-    yield chunk;
-  }
+  };
+  return { ...file, from, [Symbol.asyncIterator]: () => from(0) };
 }
 
 function unfit(reason: string, detail: string): UnfitContent {

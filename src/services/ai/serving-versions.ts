@@ -1,7 +1,8 @@
 import { posix } from 'node:path';
 import { LRUCache } from 'lru-cache';
-import type { LegacyFolder, StatText } from '../../storage/inside-folder.js';
+import type { LegacyFolder } from '../../storage/inside-folder.js';
 import { statInside } from '../../storage/inside-folder.js';
+import type { StatText } from '../../storage/stat-text.js';
 import type { CubeVersion, LegacyVersion, ModelRecords } from './model-records.js';
 
 /** The version with which the cube predicts, or null where legacy does. */

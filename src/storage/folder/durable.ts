@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
+import type { Hash } from 'node:crypto';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { SharedRun } from '../../base/shared-run.js';
 
 const run = promisify(execFile);
 
@@ -27,7 +29,7 @@ export async function synchronize(path: string): Promise<void> {
 
 /** The same of many paths, all of them in the file system of `folder`. */
 export async function synchronizeAll(folder: string, paths: readonly string[]): Promise<void> {
-  if (paths.length < manyPaths || !(await synchronizeFileSystem(folder)))
+  if (paths.length < manyPaths || !(await synchronisationOf(folder).run()))
     for (const path of paths) await synchronize(path);
 }
 
@@ -42,8 +44,24 @@ async function synchronizeFileSystem(folder: string): Promise<boolean> {
   }
 }
 
+/** By folder: lanes that wait for the disk at the same time wait for it once. */
+const synchronisations = new Map<string, SharedRun<boolean>>();
+
+function synchronisationOf(folder: string): SharedRun<boolean> {
+  const found = synchronisations.get(folder) ?? new SharedRun(() => synchronizeFileSystem(folder));
+  synchronisations.set(folder, found);
+  return found;
+}
+
+/** Writes and hashes a piece of a content, both at the same time. */
+export async function writeHashed(handle: FileHandle, chunk: Buffer, position: number, hash: Hash): Promise<void> {
+  const written = writeAll(handle, chunk, position);
+  hash.update(chunk);
+  await written;
+}
+
 /** A write may take less than it was given, as on a disk that is almost full. */
-export async function writeAll(handle: FileHandle, chunk: Buffer, position: number): Promise<void> {
+async function writeAll(handle: FileHandle, chunk: Buffer, position: number): Promise<void> {
   for (let written = 0; written < chunk.length; ) {
     const { bytesWritten } = await handle.write(chunk, written, chunk.length - written, position + written);
     written += bytesWritten;

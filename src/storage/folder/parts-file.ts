@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { BlobInfo, Part, PartRecords, SeekableContent } from '../blob-store.js';
-import { synchronize, writeAll } from './durable.js';
+import { synchronize, writeHashed } from './durable.js';
 import { openRegular } from './open-regular.js';
 
 const chunkBytes = 1024 * 1024;
@@ -71,8 +71,7 @@ async function copyFrom(former: string, to: FileHandle, parts: readonly Part[]):
         const { bytesRead } = await from.read(buffer, 0, Math.min(chunkBytes, end - position), position);
         if (bytesRead === 0) return undefined;
         const chunk = buffer.subarray(0, bytesRead);
-        hash.update(chunk);
-        await writeAll(to, chunk, position);
+        await writeHashed(to, chunk, position, hash);
         position += bytesRead;
       }
       if (hash.copy().digest('hex') !== part.sha256) return undefined;
@@ -103,8 +102,7 @@ async function append(
   };
   try {
     for await (const chunk of content.from(position)) {
-      hash.update(chunk);
-      await writeAll(handle, chunk, position);
+      await writeHashed(handle, chunk, position, hash);
       position += chunk.length;
       if (position - partStart >= partBytes) await endPart();
     }

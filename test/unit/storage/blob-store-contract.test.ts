@@ -3,13 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  type BlobStore,
-  checkBlob,
-  type SeekableContent,
-  type Sha256,
-  verified,
-} from '../../../src/storage/blob-store.js';
+import { type BlobStore, type SeekableContent, type Sha256, verified } from '../../../src/storage/blob-store.js';
 import { createFolderStore } from '../../../src/storage/folder-store.js';
 import { PartRecordsHere } from '../../support/part-records.js';
 
@@ -136,7 +130,7 @@ describe.each(Object.entries(implementations))('the %s store', (_, { create }) =
       };
       await Promise.all([store(), put('a model'), take()]);
       if (round % 2 === 0) expect((await read(sumOf('a model'))).toString()).toBe('a model');
-      else expect(await checkBlob(here.store, sumOf('a model'))).not.toBe('damaged');
+      else expect(await here.store.check(sumOf('a model'))).not.toBe('damaged');
     }
     expect(await here.store.owners()).toEqual([]);
   });

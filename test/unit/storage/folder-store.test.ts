@@ -17,7 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type BlobStore, checkBlob, type Sha256, verified } from '../../../src/storage/blob-store.js';
+import { type BlobStore, type Sha256, verified } from '../../../src/storage/blob-store.js';
 import { createFolderStore } from '../../../src/storage/folder-store.js';
 import { PartRecordsHere } from '../../support/part-records.js';
 
@@ -59,11 +59,11 @@ test('a content is at its address once it is kept, as one file that holds it and
   const staged = await store.stage(chunks('a mo', 'del'), 'test');
   expect(staged).toMatchObject({ sha256: sumOf('a model'), size: 7 });
   expect(readFileSync(staged.file, 'utf8')).toBe('a model');
-  expect([await store.has(staged.sha256), await checkBlob(store, staged.sha256)]).toEqual([false, 'missing']);
+  expect([await store.has(staged.sha256), await store.check(staged.sha256)]).toEqual([false, 'missing']);
   await staged.keep();
   expect(readFileSync(fileOf('a model'), 'utf8')).toBe('a model');
   expect(await read(staged.sha256)).toBe('a model');
-  expect(await checkBlob(store, staged.sha256)).toBeNull();
+  expect(await store.check(staged.sha256)).toBeNull();
   expect(files()).toHaveLength(1);
   expect(statSync(fileOf('a model')).mode & 0o007).toBe(0);
 });
@@ -93,9 +93,9 @@ test('damage is found by reading, and the same content kept again replaces it', 
   await put('a model');
   writeFileSync(fileOf('a model'), 'a mobel');
   await expect(read(sumOf('a model'))).rejects.toThrow('is damaged in the store');
-  expect(await checkBlob(store, sumOf('a model'))).toBe('damaged');
+  expect(await store.check(sumOf('a model'))).toBe('damaged');
   await put('a model');
-  expect(await checkBlob(store, sumOf('a model'))).toBeNull();
+  expect(await store.check(sumOf('a model'))).toBeNull();
 });
 
 test('a withdrawn content can be put back, also where it was stored again meanwhile', async () => {
@@ -186,14 +186,14 @@ test('what is no regular file at an address is damage, is replaced when its cont
   for (const [name, make] of Object.entries(strangers)) {
     rmSync(address, { recursive: true, force: true });
     make();
-    expect(await checkBlob(store, sumOf('a model')), name).toBe('damaged');
+    expect(await store.check(sumOf('a model')), name).toBe('damaged');
     expect(await store.has(sumOf('a model')), name).toBe(false);
     await put('a model');
     expect(await read(sumOf('a model')), name).toBe('a model');
     rmSync(address);
     make();
     await (await store.withdraw(sumOf('a model'), 'test'))?.delete();
-    expect(await checkBlob(store, sumOf('a model')), name).toBe('missing');
+    expect(await store.check(sumOf('a model')), name).toBe('missing');
   }
   expect(readFileSync(outside, 'utf8')).toBe('a model');
 });
@@ -209,7 +209,7 @@ test('a folder in which nothing was ever stored, or that is gone, is no store wi
   await expect(store.stage(chunks('two'), 'test')).rejects.toMatchObject(says);
   expect(readdirSync(root)).toEqual([]);
   mkdirSync(join(root, '.staging'));
-  expect(await checkBlob(store, sumOf('one'))).toBe('missing');
+  expect(await store.check(sumOf('one'))).toBe('missing');
   await put('one');
 });
 
@@ -227,7 +227,7 @@ test('no descriptor stays open, whatever fails', async () => {
     await store
       .stageInParts({ size: 4, stat: '', from: broken }, { owner: 'test', name: '1', records: new PartRecordsHere() })
       .catch(() => undefined);
-    for (const sha256 of [sumOf('one'), sumOf('a folder'), sumOf('absent')]) await checkBlob(store, sha256);
+    for (const sha256 of [sumOf('one'), sumOf('a folder'), sumOf('absent')]) await store.check(sha256);
     for await (const _ of await store.open(sumOf('one'))) break;
   }
   expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before + 2);
@@ -270,7 +270,7 @@ describe.skipIf(!canMount())('on a disk of its own', () => {
       execFileSync('mount', ['-o', 'remount,size=16m', folder]);
       const blob = await full.stageInParts(source, parts);
       await blob.keep();
-      expect([blob.size, await checkBlob(full, blob.sha256)]).toEqual([large.length, null]);
+      expect([blob.size, await full.check(blob.sha256)]).toEqual([large.length, null]);
     }));
 
   test('that is read-only everything is read, and every change fails and changes nothing', () =>
@@ -290,10 +290,10 @@ describe.skipIf(!canMount())('on a disk of its own', () => {
         () => here.discardOf('test'),
       ])
         await expect(change()).rejects.toMatchObject(unreachable);
-      expect(await checkBlob(here, sumOf('one'))).toBeNull();
+      expect(await here.check(sumOf('one'))).toBeNull();
       execFileSync('mount', ['-o', 'remount,rw', folder]);
       await staged.keep();
-      expect(await checkBlob(here, sumOf('two'))).toBeNull();
+      expect(await here.check(sumOf('two'))).toBeNull();
     }));
 });
 

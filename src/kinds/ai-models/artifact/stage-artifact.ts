@@ -5,13 +5,8 @@ import type { UnfitItem } from '../../../domain/migration/items.js';
 import { artifactPathProblem } from '../../../domain/models/artifact-path.js';
 import type { BlobStore, StagedBlob } from '../../../storage/blob-store.js';
 import { graphFile } from '../../../storage/check-out.js';
-import {
-  type LegacyFolder,
-  leadsOutside,
-  readInside,
-  type StatText,
-  type UnreadablePath,
-} from '../../../storage/inside-folder.js';
+import { type LegacyFolder, leadsOutside, readInside, type UnreadablePath } from '../../../storage/inside-folder.js';
+import type { StatText } from '../../../storage/stat-text.js';
 import { onTemporaryDisk } from '../../../storage/temporary-disk.js';
 import { externalLocations } from './external-data.js';
 

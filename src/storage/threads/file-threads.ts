@@ -1,0 +1,77 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { packageRoot } from '../../base/package-root.js';
+import type { BlockingCalls, FileAnswer, FileRequest } from './messages.js';
+
+/** A file up to this size is read in one go. */
+export const smallBytes = 1024 * 1024;
+
+/** One waits for the disk, or hashes, while the other does. */
+const threadCount = 2;
+
+interface Pending {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** A thread that makes blocking calls, so that the program's own goes on meanwhile. It keeps no program alive that waits for none of them. */
+class FileThread {
+  readonly pending = new Map<number, Pending>();
+  private readonly worker: Worker;
+  private lastId = 0;
+
+  constructor(onEnd: (thread: FileThread) => void) {
+    this.worker = new Worker(join(packageRoot(), 'dist', 'src', 'storage', 'threads', 'main.js'), {
+      execArgv: [],
+      // A file that a thread opens is closed by another one.
+      trackUnmanagedFds: false,
+      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 },
+    });
+    this.worker.on('message', (answer: FileAnswer) => this.settle(answer));
+    const end = (error: unknown) => {
+      onEnd(this);
+      for (const { reject } of this.pending.values()) reject(error);
+      this.pending.clear();
+    };
+    this.worker.once('error', end);
+    this.worker.once('exit', (code) => end(new Error(`a file thread ended with ${code}`)));
+    this.worker.unref();
+  }
+
+  request(call: FileRequest['call'], args: readonly unknown[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const id = ++this.lastId;
+      if (this.pending.size === 0) this.worker.ref();
+      this.pending.set(id, { resolve, reject });
+      this.worker.postMessage({ id, call, args } satisfies FileRequest);
+    });
+  }
+
+  private settle(answer: FileAnswer): void {
+    const asked = this.pending.get(answer.id);
+    this.pending.delete(answer.id);
+    if (this.pending.size === 0) this.worker.unref();
+    if ('value' in answer) asked?.resolve(answer.value);
+    else asked?.reject(Object.assign(new Error(answer.failure.message), answer.failure));
+  }
+}
+
+const threads = new Set<FileThread>();
+
+/**
+ * Has a thread make a blocking call; begins threads as they are needed.  Rejects with the error of the system.
+ */
+export async function inFileThread<Call extends keyof BlockingCalls>(
+  call: Call,
+  ...args: Parameters<BlockingCalls[Call]>
+): Promise<ReturnType<BlockingCalls[Call]>> {
+  return (await threadWithLeast().request(call, args)) as ReturnType<BlockingCalls[Call]>;
+}
+
+function threadWithLeast(): FileThread {
+  const [least] = [...threads].sort((one, other) => one.pending.size - other.pending.size);
+  if (least !== undefined && (least.pending.size === 0 || threads.size === threadCount)) return least;
+  const begun = new FileThread((ended) => threads.delete(ended));
+  threads.add(begun);
+  return begun;
+}
