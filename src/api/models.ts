@@ -67,15 +67,19 @@ const comparison = schemaOf<Comparison>()(
 const version = schemaOf<ModelVersionView>()(
   Type.Object(
     {
-      id: Type.Integer(),
+      id: nullable<number>({
+        type: 'integer',
+        description: "null for a form that legacy's row names and that could not be imported",
+      }),
       version: nullable<string>(Type.String()),
       form: nullable<(typeof versionForms)[number]>(oneOf(versionForms)),
-      sha256: Type.String(),
+      sha256: nullable<string>(Type.String()),
       source_sha256: Type.String({ description: "of the graph file in legacy's row that it was made from" }),
       framework: nullable<string>(Type.String()),
       state: nullable<(typeof versionStates)[number]>(oneOf(versionStates)),
       imported_at: nullable<string>(Type.String()),
       comparison: nullable<Comparison>(comparison),
+      reason: nullable<string>({ type: 'string', description: 'why it could not be imported' }),
     },
     { title: 'ModelVersion' },
   ),

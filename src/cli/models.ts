@@ -99,15 +99,15 @@ function modelRow({ name, active, versions }: ModelView): readonly string[] {
 
 const versionHead = ['ID', 'STATE', 'VERSION', 'FORM', 'IMPORTED', 'SHA-256', 'COMPARISON'];
 
-function versionRow({ id, state, version, form, imported_at: at, sha256, comparison }: ModelVersionView) {
+function versionRow({ id, state, version, form, imported_at: at, sha256, comparison, reason }: ModelVersionView) {
   return [
-    String(id),
+    id === null ? '–' : String(id),
     state ?? '–',
     version ?? '–',
     form ?? '–',
     at?.slice(0, 19).replace('T', ' ') ?? '–',
-    sha256.slice(0, 12),
-    comparison === null ? 'none' : comparisonText(comparison),
+    sha256?.slice(0, 12) ?? '–',
+    comparison === null ? (reason ?? 'none') : comparisonText(comparison),
   ];
 }
 

@@ -23,7 +23,7 @@ import { inTransaction } from '../../src/postgres/connect.js';
 import { type Databases, openDatabases } from '../../src/postgres/databases.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { activateVersion } from '../../src/postgres/models/activate-version.js';
-import { readModel } from '../../src/postgres/models/read-models.js';
+import { listVersions, readModel } from '../../src/postgres/models/read-models.js';
 import type { BlobStore } from '../../src/storage/blob-store.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
@@ -499,7 +499,7 @@ describe('without the comparison', () => {
     },
   );
 
-  test('an int8 form that cannot be imported is in the evidence, with the reason', async () => {
+  test('an int8 form that cannot be imported is in the evidence and among the versions, with the reason', async () => {
     await fillModels(databases.legacy, [modelNamed('digits-reservoir')]);
     await databases.legacy.query(
       `update ai_models set metrics = jsonb_set(metrics, '{int8,sha256}', to_jsonb(repeat('0', 64)))`,
@@ -514,6 +514,12 @@ describe('without the comparison', () => {
         { model_id: id, form: 'int8', why: expect.stringMatching(/^checksum_mismatch: the file has/) },
       ],
     });
+    const versions = await listVersions(databases.cube, id, null, 10);
+    expect(versions.map(({ form, state }) => [form, state])).toEqual([
+      ['float', 'active'],
+      ['int8', 'rejected'],
+    ]);
+    expect(versions[1]).toMatchObject({ id: null, reason: expect.stringMatching(/^checksum_mismatch: the file has/) });
     await takenBack(run);
   });
 

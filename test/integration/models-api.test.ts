@@ -173,11 +173,46 @@ describe('what is in the cube', () => {
       state: 'active',
       imported_at: '2026-01-02T03:04:05.678901Z',
       comparison,
+      reason: null,
     });
     const page = await call('GET', '/reviews/versions?limit=2');
     expect(page.body.next_cursor).toBe('14');
     const next = (await call('GET', '/reviews/versions?limit=2&cursor=13')).body;
     expect(next.items.map(({ id }) => id)).toEqual([12, 11]);
+  });
+
+  test('has the int8 form that could not be imported behind its versions, with the reason', async () => {
+    await databases.cube.query(`
+      insert into ledger.migrations (id, kind, mode, options, workflow_id, started_by) values ('m', 'ai-models', 'copy', '{}', 'w', 'test');
+      update ai.model_versions set metrics = '{"int8": {"sha256": "CC"}}' where id = 14;
+      insert into ledger.items (kind, table_name, item_id, step, place, migration_id, state, token, detail)
+      values ('ai-models', 'ai_models', 1, 'int8', 4, 'm', 'done', 1, 'checksum_mismatch: the file has another'),
+             ('ai-models', 'ai_models', 3, 'int8', 4, 'm', 'done', 1, null)`);
+    const seen: unknown[] = [];
+    let cursor = '';
+    for (let pages = 0; pages < 9; pages++) {
+      const { body } = await call('GET', `/reviews/versions?limit=1${cursor}`);
+      seen.push(...body.items);
+      if (body.next_cursor === null) break;
+      cursor = `&cursor=${body.next_cursor}`;
+    }
+    expect(seen).toHaveLength(6);
+    expect(seen[5]).toEqual({
+      id: null,
+      version: '1.0.0',
+      form: 'int8',
+      sha256: 'cc',
+      source_sha256: 'b'.repeat(64),
+      framework: 'onnx',
+      state: 'rejected',
+      imported_at: null,
+      comparison: null,
+      reason: 'checksum_mismatch: the file has another',
+    });
+    const said = await runCommand(['models', 'versions', 'reviews'], { CONTROL_URL: url, CUBE_JWT_SECRET: testSecret });
+    expect(said.stdout).toMatch(/^– +rejected +1\.0\.0 +int8 +– +cc +checksum_mismatch: the file has another$/m);
+    expect((await call('GET', '/plain/versions')).body.items).toHaveLength(1);
+    await databases.cube.query('delete from ledger.items; delete from ledger.migrations');
   });
 
   test('has any name, also with a slash and in Korean', async () => {

@@ -9,7 +9,16 @@ const versionJson = (row: string) => `json_build_object(
   'id', ${row}.id, 'version', ${row}.version, 'form', ${row}.form, 'sha256', ${row}.sha256,
   'source_sha256', ${row}.source_sha256, 'framework', ${row}.framework, 'state', ${row}.state,
   'imported_at', to_char(${row}.imported_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-  'comparison', ${row}.comparison)`;
+  'comparison', ${row}.comparison, 'reason', null)`;
+
+/** The int8 form of the model $1 that its newest run could not import, as a version of which nothing is in the cube. */
+const notImportedQuery = `
+  select json_build_object('id', null, 'version', float.version, 'form', item.step, 'sha256', lower(float.metrics #>> '{int8,sha256}'),
+         'source_sha256', float.source_sha256, 'framework', float.framework, 'state', 'rejected', 'imported_at', null,
+         'comparison', null, 'reason', item.detail) as version
+    from ledger.items as item
+    join lateral (select * from ai.model_versions where model_id = item.item_id and form = 'float' order by id desc limit 1) as float on true
+   where item.kind = 'ai-models' and item.table_name = 'ai_models' and item.item_id = $1 and item.step = 'int8' and item.detail is not null`;
 
 const modelQuery = `
   select m.id, m.name, case when a.id is not null then ${versionJson('a')} end as active,
@@ -36,7 +45,7 @@ export async function readModel(client: pg.Pool | pg.ClientBase, name: string): 
   return model;
 }
 
-/** Versions of a model before the id `before`, the newest first. */
+/** Versions of a model before the id `before`, the newest first; behind all of them a form that could not be imported. */
 export async function listVersions(
   cube: pg.Pool,
   modelId: number,
@@ -48,7 +57,11 @@ export async function listVersions(
       where model_id = $1 and ($2::bigint is null or id < $2) order by id desc limit $3`,
     [modelId, before, max],
   );
-  return found.rows.map(({ version }) => version);
+  const isLastPage = found.rows.length < max;
+  const notImported = isLastPage
+    ? await cube.query<{ version: ModelVersionView }>(notImportedQuery, [modelId])
+    : undefined;
+  return [...found.rows, ...(notImported?.rows ?? [])].map(({ version }) => version);
 }
 
 /** The failure of a name that no model in the cube has; its hint names the near one. */

@@ -128,7 +128,8 @@ export function registerModelRoutes(app: FastifyInstance, deps: ControlDependenc
   }
 }
 
-function cursorOf(items: readonly { readonly id: number }[], limit: string): string | null {
+/** What is in no version stands behind all of them. */
+function cursorOf(items: readonly { readonly id: number | null }[], limit: string): string | null {
   const last = items.length === Number(limit) ? items.at(-1) : undefined;
-  return last === undefined ? null : String(last.id);
+  return last === undefined || last.id === null ? null : String(last.id);
 }
