@@ -190,7 +190,8 @@ async function expectAlike(method: Method, path: string, sent: Call = {}): Promi
 
 /** Sums in another order differ in the last digits of float32. */
 function withoutDigits({ status, headers, text }: ComparedAnswer): ComparedAnswer {
-  const { 'content-length': _, ...others } = headers;
+  // Of the cube the gateway alone reads that a failure is one model's, and no client gets it.
+  const { 'content-length': _, 'x-cube-item-failure': __, ...others } = headers;
   const rounded = text.replace(/-?\d+\.\d+(e-?\d+)?/g, (number) => Number(number).toPrecision(5));
   return { status, headers: others, text: rounded };
 }
