@@ -4,7 +4,7 @@ import { packageRoot } from '../../base/package-root.js';
 import type { BlockingCalls, FileAnswer, FileRequest } from './messages.js';
 
 /** A file up to this size is read in one go. */
-export const smallBytes = 1024 * 1024;
+export const smallBytes = 256 * 1024;
 
 /** One waits for the disk, or hashes, while the other does. */
 const threadCount = 2;
