@@ -7,7 +7,7 @@ import type { BlockingCalls, FileAnswer, FileRequest } from './messages.js';
 export const smallBytes = 256 * 1024;
 
 /** One waits for the disk, or hashes, while the other does. */
-const threadCount = 2;
+const threadCount = 1;
 
 interface Pending {
   resolve(value: unknown): void;
@@ -25,7 +25,7 @@ class FileThread {
       execArgv: [],
       // A file that a thread opens is closed by another one.
       trackUnmanagedFds: false,
-      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 },
+      resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 },
     });
     this.worker.on('message', (answer: FileAnswer) => this.settle(answer));
     const end = (error: unknown) => {
