@@ -1,5 +1,5 @@
 import type { SpeedComparison } from '../../src/domain/models/comparison/speed.js';
-import { type Goal, renderGoalTable } from '../goals.js';
+import { type Goal, renderPartHead } from '../goals.js';
 import { median, spread } from '../statistics.js';
 import type { BelowHttp } from './below-http.js';
 import { type AiFigures, largerModel, type ModelFigures } from './measure.js';
@@ -11,15 +11,17 @@ export function renderAi(
   ground: readonly string[],
 ): string {
   return [
-    `## AI models (${options.rounds} rounds of ${options.seconds} s a side, ${options.connections} connections, single rows over HTTP)`,
-    '',
-    'Written by `npm run bench -- ai`; do not edit. Medians with least and most in brackets; ratios are geometric means over the rounds, with their',
-    'lower 95 % bound (paired t).',
-    '',
-    ...ground.map((line) => `- ${line}`),
-    `- The whole part took ${minutes.toFixed(0)} minutes.`,
-    '',
-    ...renderGoalTable([...goalsOf(models), belowHttpGoal(belowHttp), memoryGoal(memory)]),
+    ...renderPartHead({
+      title: `AI models (${options.rounds} rounds of ${options.seconds} s a side, ${options.connections} connections, single rows over HTTP)`,
+      part: 'ai',
+      figures: [
+        'Medians with least and most in brackets; ratios are geometric means over the rounds, with their',
+        'lower 95 % bound (paired t).',
+      ],
+      ground,
+      minutes,
+      goals: [...goalsOf(models), belowHttpGoal(belowHttp), memoryGoal(memory)],
+    }),
     '',
     '| model | decision | accuracy or error, legacy / cube | requests/s, legacy | requests/s, cube | throughput | p99 legacy, ms | p99 cube, ms | p99 |',
     '|---|---|---|---|---|---|---|---|---|',

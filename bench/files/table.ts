@@ -1,19 +1,21 @@
-import { type Goal, renderGoalTable } from '../goals.js';
+import { type Goal, renderPartHead } from '../goals.js';
 import { median, quotients, spread } from '../statistics.js';
 import type { FileFigures, SetFigures } from './measure.js';
 
 /** The part of the results about files; `ground` says when, where and with which versions. */
 export function renderFiles({ rounds, sets, minutes }: FileFigures, ground: readonly string[]): string {
   return [
-    `## Files into the store, with reading back (${rounds} rounds)`,
-    '',
-    'Written by `npm run bench -- files`; do not edit. Times are seconds, medians with least and most in brackets; ratios are of the same round,',
-    'above 1 the store is the faster one.',
-    '',
-    ...ground.map((line) => `- ${line}`),
-    `- The whole part took ${minutes.toFixed(0)} minutes.`,
-    '',
-    ...renderGoalTable(goalsOf(sets)),
+    ...renderPartHead({
+      title: `Files into the store, with reading back (${rounds} rounds)`,
+      part: 'files',
+      figures: [
+        'Times are seconds, medians with least and most in brackets; ratios are of the same round,',
+        'above 1 the store is the faster one.',
+      ],
+      ground,
+      minutes,
+      goals: goalsOf(sets),
+    }),
     '',
     '| | store | `cp -r`, `sync`, `sha256sum` | ratio | `rclone copy`, `rclone check --download` | ratio | peak memory of the store, MB |',
     '|---|---|---|---|---|---|---|',

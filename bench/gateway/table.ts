@@ -1,4 +1,4 @@
-import { type Goal, renderGoalTable } from '../goals.js';
+import { type Goal, renderPartHead } from '../goals.js';
 import { median, quotients, spread } from '../statistics.js';
 import type { GatewayFigures, ThroughputFigures } from './measure.js';
 import { stallMillis } from './stalling-server.js';
@@ -10,14 +10,14 @@ const quietMillis = 3;
 export function renderGateway(figures: GatewayFigures, ground: readonly string[]): string {
   const { options, throughput, minutes } = figures;
   return [
-    `## Gateway (${options.rounds} rounds of ${options.seconds} s, ${options.connections} connections, a small JSON)`,
-    '',
-    'Written by `npm run bench -- gateway`; do not edit. Medians with least and most in brackets.',
-    '',
-    ...ground.map((line) => `- ${line}`),
-    `- The whole part took ${minutes.toFixed(0)} minutes.`,
-    '',
-    ...renderGoalTable(goalsOf(figures)),
+    ...renderPartHead({
+      title: `Gateway (${options.rounds} rounds of ${options.seconds} s, ${options.connections} connections, a small JSON)`,
+      part: 'gateway',
+      figures: ['Medians with least and most in brackets.'],
+      ground,
+      minutes,
+      goals: goalsOf(figures),
+    }),
     '',
     'The gateway with weights (50 %), token checks of a thousand users and metrics, shadow off, one process; the others forward',
     'and nothing else. All run before the same nginx, are measured in turns (every other round backwards), and a round counts',

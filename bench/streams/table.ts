@@ -1,4 +1,4 @@
-import { type Goal, renderGoalTable } from '../goals.js';
+import { type Goal, renderPartHead } from '../goals.js';
 import { quotients, spread } from '../statistics.js';
 import { type Direction, directions, type StreamFigures, type StreamRun } from './measure.js';
 
@@ -8,14 +8,16 @@ const mostGrownMegabytes = 64;
 export function renderStreams(figures: StreamFigures, ground: readonly string[]): string {
   const { bytes, rounds, minutes } = figures;
   return [
-    `## Files through the gateway (${rounds} rounds, one file of ${sizeText(bytes)})`,
-    '',
-    'Written by `npm run bench -- streams`; do not edit. Medians with least and most in brackets; ratios are of the same round, above 1 the gateway is the better one.',
-    '',
-    ...ground.map((line) => `- ${line}`),
-    `- The whole part took ${minutes.toFixed(0)} minutes.`,
-    '',
-    ...renderGoalTable(goalsOf(figures)),
+    ...renderPartHead({
+      title: `Files through the gateway (${rounds} rounds, one file of ${sizeText(bytes)})`,
+      part: 'streams',
+      figures: [
+        'Medians with least and most in brackets; ratios are of the same round, above 1 the gateway is the better one.',
+      ],
+      ground,
+      minutes,
+      goals: goalsOf(figures),
+    }),
     '',
     '| | gateway, MB a second | nginx, MB a second | ratio | gateway, CPU-seconds | nginx, CPU-seconds | ratio | most memory of the gateway, MB | more than before, MB |',
     '|---|---|---|---|---|---|---|---|---|',

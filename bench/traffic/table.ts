@@ -1,5 +1,5 @@
 import { clocks } from '../../src/domain/saju/birth.js';
-import { type Goal, renderGoalTable } from '../goals.js';
+import { type Goal, renderPartHead } from '../goals.js';
 import { percentile } from '../statistics.js';
 import type { TrafficFigures } from './measure.js';
 import { requestsPerSecond, type Trial, usersAtOnce } from './trials.js';
@@ -10,14 +10,14 @@ const maxEmergencyMillis = 5000;
 export function renderTraffic(figures: TrafficFigures, ground: readonly string[]): string {
   const { automatic, usual, emergency, options, minutes, tokens, saju } = figures;
   return [
-    '## Routing, tokens, charts and rollbacks',
-    '',
-    'Written by `npm run bench -- traffic`; do not edit.',
-    '',
-    ...ground.map((line) => `- ${line}`),
-    `- The whole part took ${minutes.toFixed(0)} minutes.`,
-    '',
-    ...renderGoalTable(goalsOf(figures)),
+    ...renderPartHead({
+      title: 'Routing, tokens, charts and rollbacks',
+      part: 'traffic',
+      figures: [],
+      ground,
+      minutes,
+      goals: goalsOf(figures),
+    }),
     '',
     `A first token check takes ${tokens.jose.toFixed(1)} µs with jose for the same tokens. A bare call of the library makes`,
     `${saju.libraryPerSecond.toFixed(0)} charts a second and core; the cube, by clock: ${clocks.map((clock) => `${clock} ${saju.perSecond[clock].toFixed(0)} (${saju.ratio[clock].toFixed(2)} ×)`).join(', ')}.`,
