@@ -6,9 +6,6 @@ import type { BlockingCalls, FileAnswer, FileRequest } from './messages.js';
 /** A file up to this size is read in one go. */
 export const smallBytes = 256 * 1024;
 
-/** One waits for the disk, or hashes, while the other does. */
-const threadCount = 1;
-
 interface Pending {
   resolve(value: unknown): void;
   reject(error: unknown): void;
@@ -16,14 +13,14 @@ interface Pending {
 
 /** A thread that makes blocking calls, so that the program's own goes on meanwhile. It keeps no program alive that waits for none of them. */
 class FileThread {
-  readonly pending = new Map<number, Pending>();
+  private readonly pending = new Map<number, Pending>();
   private readonly worker: Worker;
   private lastId = 0;
 
   constructor(onEnd: (thread: FileThread) => void) {
     this.worker = new Worker(join(packageRoot(), 'dist', 'src', 'storage', 'threads', 'main.js'), {
       execArgv: [],
-      // A file that a thread opens is closed by another one.
+      // A file that it opens is closed by the program's own thread.
       trackUnmanagedFds: false,
       resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 },
     });
@@ -56,22 +53,15 @@ class FileThread {
   }
 }
 
-const threads = new Set<FileThread>();
+let running: FileThread | undefined;
 
-/**
- * Has a thread make a blocking call; begins threads as they are needed.  Rejects with the error of the system.
- */
+/** Has the program's file thread make a blocking call; begins one where none runs. Rejects with the error of the system. */
 export async function inFileThread<Call extends keyof BlockingCalls>(
   call: Call,
   ...args: Parameters<BlockingCalls[Call]>
 ): Promise<ReturnType<BlockingCalls[Call]>> {
-  return (await threadWithLeast().request(call, args)) as ReturnType<BlockingCalls[Call]>;
-}
-
-function threadWithLeast(): FileThread {
-  const [least] = [...threads].sort((one, other) => one.pending.size - other.pending.size);
-  if (least !== undefined && (least.pending.size === 0 || threads.size === threadCount)) return least;
-  const begun = new FileThread((ended) => threads.delete(ended));
-  threads.add(begun);
-  return begun;
+  running ??= new FileThread((ended) => {
+    if (running === ended) running = undefined;
+  });
+  return (await running.request(call, args)) as ReturnType<BlockingCalls[Call]>;
 }

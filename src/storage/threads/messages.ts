@@ -1,6 +1,6 @@
 import type { blockingCalls } from './blocking-calls.js';
 
-/** Between a program and its file threads. */
+/** Between a program and its file thread. */
 
 export type BlockingCalls = typeof blockingCalls;
 
