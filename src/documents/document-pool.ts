@@ -1,3 +1,4 @@
+import { Places } from '../processes/places.js';
 import { type DocumentLimits, defaultDocumentLimits } from './document-limits.js';
 import { DocumentProcess } from './document-process.js';
 import type { PageContent, ReadingKind } from './page-content.js';
@@ -39,12 +40,12 @@ export class DocumentPool {
   private readonly idleMillis: number;
   private readonly idle: PooledProcess[] = [];
   private readonly running = new Set<PooledProcess>();
-  private readonly waiting: (() => void)[] = [];
-  private busy = 0;
+  private readonly places: Places;
   private replaced = 0;
   private isClosed = false;
 
-  constructor(private readonly options: DocumentPoolOptions) {
+  constructor(options: DocumentPoolOptions) {
+    this.places = new Places(options.processes);
     this.limits = options.limits ?? defaultDocumentLimits;
     this.documentsPerProcess = options.documentsPerProcess ?? 50;
     this.idleMillis = options.idleMillis ?? 60_000;
@@ -55,9 +56,9 @@ export class DocumentPool {
    * `ReadingStopped`, or the reason of the signal where that comes while the document waits for a process.
    */
   async open(file: string, reading: ReadingKind, signal?: AbortSignal): Promise<OpenDocument> {
-    await this.enter(signal);
+    await this.places.enter(signal);
     if (this.isClosed) {
-      this.makePlace();
+      this.places.leave();
       throw new ReadingStopped();
     }
     const pooled = this.take();
@@ -100,26 +101,6 @@ export class DocumentPool {
     await Promise.all([...this.running].map(({ process }) => process.close()));
   }
 
-  private async enter(signal: AbortSignal | undefined): Promise<void> {
-    signal?.throwIfAborted();
-    if (this.busy < this.options.processes) {
-      this.busy += 1;
-      return;
-    }
-    await new Promise<void>((resolve, reject) => {
-      const enter = () => {
-        signal?.removeEventListener('abort', abort);
-        resolve();
-      };
-      const abort = () => {
-        this.waiting.splice(this.waiting.indexOf(enter), 1);
-        reject(signal?.reason);
-      };
-      signal?.addEventListener('abort', abort, { once: true });
-      this.waiting.push(enter);
-    });
-  }
-
   private take(): PooledProcess {
     // The one that was used last: the others may become idle and end.
     let pooled = this.idle.pop();
@@ -155,12 +136,6 @@ export class DocumentPool {
         void pooled.process.close();
       }, this.idleMillis).unref();
     }
-    this.makePlace();
-  }
-
-  private makePlace(): void {
-    const next = this.waiting.shift();
-    if (next === undefined) this.busy -= 1;
-    else next();
+    this.places.leave();
   }
 }
