@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bulkWorkerFlags } from '../../src/stack/programs/programs.js';
 import type { Engine } from '../support/engine.js';
 import { nothingLeft, PaperworkStack } from '../support/paperwork-stack.js';
 
@@ -27,7 +28,7 @@ beforeAll(async () => {
   for (const position of [0, 2 ** 30, size - 4]) writeSync(file, 'here', position);
   closeSync(file);
   await tree.databases.legacy.query(`update paperwork_files set path = 'large', size = $1 where id = 2000`, [size]);
-  engine = await tree.startEngine(worker);
+  engine = await tree.startEngine(worker, bulkWorkerFlags);
 }, limit);
 afterAll(async () => {
   await engine?.stop();

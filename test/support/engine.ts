@@ -26,6 +26,8 @@ export interface EngineSettings {
   /** Where the versions of cubes are kept; a folder of its own by default. */
   readonly stateFolder?: string;
   readonly bulkWorkers?: number;
+  /** Of Node.js, for programs that run apart and are measured: those that a stack gives them, in place of those for a short life. */
+  readonly nodeFlags?: Readonly<Record<string, readonly string[]>>;
   /** Control workers beside the first: `worker-control-2`, … */
   readonly controlWorkers?: number;
   /** Programs that run as processes of their own: what is to be killed, frozen or started anew. The others run here. */
@@ -107,7 +109,8 @@ export class Engine {
    */
   startProgram(name: ProgramName, environment: Readonly<Record<string, string>> = {}): ChildProcess {
     if (this.settings.apart?.includes(programOf(name)) !== true) throw new Error(`${name} does not run apart`);
-    const child = spawn(process.execPath, [...shortLivedFlags, join(packageRoot(), 'dist', 'src', entryOf(name))], {
+    const flags = this.settings.nodeFlags?.[name] ?? shortLivedFlags;
+    const child = spawn(process.execPath, [...flags, join(packageRoot(), 'dist', 'src', entryOf(name))], {
       env: { ...this.shared, ...this.settings.environment?.[name], ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -56,11 +56,12 @@ export class PaperworkStack {
   }
 
   /** An engine whose bulk worker, a process of its own under this name, reaches the files and the store. */
-  startEngine(worker: string): Promise<Engine> {
+  startEngine(worker: string, nodeFlags?: readonly string[]): Promise<Engine> {
     return Engine.start({
       ...this.databases,
       apart: ['worker-bulk'],
       environment: { [worker]: { LEGACY_STORAGE_DIR: this.folder, CUBE_STORAGE_URL: this.store } },
+      ...(nodeFlags === undefined ? {} : { nodeFlags: { [worker]: nodeFlags } }),
     });
   }
 
