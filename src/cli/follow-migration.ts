@@ -119,10 +119,15 @@ function failureOfView({ type, message, hint }: NonNullable<MigrationView['error
 
 function progressLine({ stage, progress }: MigrationView): string {
   const { verified, rate_per_second, eta_seconds } = progress;
-  const pace =
-    rate_per_second > 0 ? `, ${rate_per_second} rows/s${eta_seconds === null ? '' : `, ${eta_seconds} s left`}` : '';
+  const pace = eta_seconds === null ? '' : `, ${rate_per_second} rows/s, ${eta_seconds} s left`;
   const moved = movedRows(progress);
-  return `${stage}: ${moved}${moved === nothingMoved ? '' : `, ${verified} verified${pace}`}`;
+  return `${stage}: ${moved}${moved === nothingMoved ? '' : `, ${verified} verified${pace}`}${itemsLine({ stage, progress })}`;
+}
+
+/** How far the rows are that have steps of their own: they were moved before, and are taken back where they turn out unfit. */
+export function itemsLine({ stage, progress: { items } }: Pick<MigrationView, 'stage' | 'progress'>): string {
+  if (stage !== 'copying' || items === null || items.passed + items.taken_back === 0) return '';
+  return `; ${items.passed} passed every step, ${items.taken_back} taken back`;
 }
 
 const nothingMoved = 'no row moved yet';

@@ -1,6 +1,6 @@
 import { migrationKinds } from '../../domain/catalog.js';
 import { endedStatuses, type MigrationView } from '../../domain/migration/migration.js';
-import { commandsFor, movedRows } from '../follow-migration.js';
+import { commandsFor, itemsLine, movedRows } from '../follow-migration.js';
 import { oneLine } from '../one-line.js';
 import { table } from '../output.js';
 import { checkedLine, rampHeadline } from '../ramp-lines.js';
@@ -101,11 +101,10 @@ function migrationLines(view: MigrationView): readonly string[] {
   const { migrated, rejected, total, rate_per_second, eta_seconds } = view.progress;
   const share =
     total > 0 ? `; ${Math.min(100, Math.floor(((migrated + rejected) / total) * 100))} % of the rows handled` : '';
-  const left =
-    eta_seconds === null || rate_per_second === 0 ? '' : `, ${rate_per_second} rows/s, ${eta_seconds} s left`;
+  const left = eta_seconds === null ? '' : `, ${rate_per_second} rows/s, ${eta_seconds} s left`;
   return [
     `${view.kind} ${view.id}: ${view.status} at ${view.stage}`,
-    `    ${movedRows(view.progress)}${share}${left}; verification ${view.verification.status}`,
+    `    ${movedRows(view.progress)}${share}${left}${itemsLine(view)}; verification ${view.verification.status}`,
     ...waitLines(view),
   ];
 }

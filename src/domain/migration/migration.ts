@@ -201,7 +201,18 @@ export interface MigrationProgress {
   readonly rejected: number;
   readonly verified: number;
   readonly rate_per_second: number;
+  /** Null while nothing is copied, and once every row was. */
   readonly eta_seconds: number | null;
+  /** Of a kind whose rows have steps of their own; null for every other. */
+  readonly items: ItemProgress | null;
+}
+
+/** Rows of the main table that have steps of their own, as comparing and activating a model. */
+export interface ItemProgress {
+  /** Went through all their steps. */
+  readonly passed: number;
+  /** Undone: unfit ones, and after a rollback all. */
+  readonly taken_back: number;
 }
 
 export interface VerificationView {

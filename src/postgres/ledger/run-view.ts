@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import type { MigrationKind } from '../../domain/catalog.js';
+import { type MigrationKind, migrationKinds } from '../../domain/catalog.js';
+import { itemSteps } from '../../domain/migration/items.js';
 import {
   allowedActions,
   type BlockReason,
@@ -29,6 +30,8 @@ interface ViewRow {
   migrated: string;
   recent: string;
   recent_seconds: string;
+  passed_items: string;
+  items_taken_back: string;
   rejected: string;
   open_rejects: boolean;
   verification_status: 'running' | 'clean' | 'mismatch' | 'abandoned' | null;
@@ -45,7 +48,8 @@ const viewStatement = `
   select m.id, m.kind, m.mode, m.workflow_id, m.run_id, m.status, m.stage, m.blocked_by,
          coalesce(m.error, case when m.finished_at is null then m.retried_failure end) as error, m.pending, m.total, m.total_estimated,
          m.started_at, m.finished_at, moved.migrated, moved.recent, moved.recent_seconds, kept.rejected + followers.rows as rejected, kept.open_rejects,
-         v.status as verification_status, v.compared, v.finished_at as verified_at, differing.mismatches, done.operation
+         v.status as verification_status, v.compared, v.finished_at as verified_at, differing.mismatches, done.operation,
+         made.passed_items, made.items_taken_back
     from ledger.migrations m
     cross join lateral (
       -- The last half minute, of this stretch of work alone: the rate before a pause says nothing about the rate after it.
@@ -61,6 +65,10 @@ const viewStatement = `
              exists (select from ledger.rejects where migration_id = m.id and resolution = 'open') as open_rejects) kept
     cross join lateral (
       select count(*) as rows from ledger.withheld where migration_id = m.id and released_at is null) followers
+    cross join lateral (
+      select count(*) filter (where step = any ($1) and state in ('done', 'final')) as passed_items,
+             count(distinct item_id) filter (where state = 'undone') as items_taken_back
+        from ledger.items where kind = m.kind and migration_id = m.id) made
     left join lateral (
       select * from ledger.verifications
        where migration_id = m.id and status <> 'abandoned' and m.status <> 'rolled_back' order by id desc limit 1) v on true
@@ -75,24 +83,27 @@ const viewStatement = `
                  select outcome, sum(rows) as rows from ledger.operation_counts where operation_id = last.id group by 1) counted), '{}')) as operation
         from (select * from ledger.operations where migration_id = m.id order by id desc limit 1) last) done on true`;
 
+/** The step after which an item has passed, for each kind that has items. */
+const lastSteps = migrationKinds.flatMap((kind) => itemSteps(kind).slice(-1));
+
 /** A run as the ledger knows it: Redis holds the weights. */
 export type LedgerView = Omit<MigrationView, 'traffic'>;
 
 /** What the ledger knows of a run; undefined when there is none of this id. */
 export async function readMigration(cube: pg.Pool, id: string): Promise<LedgerView | undefined> {
-  const found = await cube.query<ViewRow>(`${viewStatement} where m.id = $1`, [id]);
+  const found = await cube.query<ViewRow>(`${viewStatement} where m.id = $2`, [lastSteps, id]);
   return found.rows[0] && toView(found.rows[0]);
 }
 
 /** What the ledger knows of the runs with these ids, in one statement. */
 export async function readMigrations(cube: pg.Pool, ids: readonly string[]): Promise<readonly LedgerView[]> {
-  const found = await cube.query<ViewRow>(`${viewStatement} where m.id = any ($1)`, [ids]);
+  const found = await cube.query<ViewRow>(`${viewStatement} where m.id = any ($2)`, [lastSteps, ids]);
   return found.rows.map(toView);
 }
 
 /** All runs, the latest first. */
 export async function listMigrations(cube: pg.Pool): Promise<readonly LedgerView[]> {
-  const found = await cube.query<ViewRow>(`${viewStatement} order by m.started_at desc, m.id`);
+  const found = await cube.query<ViewRow>(`${viewStatement} order by m.started_at desc, m.id`, [lastSteps]);
   return found.rows.map(toView);
 }
 
@@ -131,7 +142,11 @@ function toView(row: ViewRow): LedgerView {
       rejected,
       verified,
       rate_per_second: Math.round(rate),
-      eta_seconds: rate > 0 ? Math.round(left / rate) : null,
+      eta_seconds: rate > 0 && left > 0 ? Math.round(left / rate) : null,
+      items:
+        itemSteps(row.kind).length === 0
+          ? null
+          : { passed: Number(row.passed_items), taken_back: Number(row.items_taken_back) },
     },
     verification: {
       status:

@@ -30,7 +30,7 @@ const answer = {
   changed: { by: forged, at: '', why: forged },
   problems: [forged],
   steps: [],
-  progress: {},
+  progress: { eta_seconds: null, items: null },
   verification: { status: 'none', compared: 0, mismatches: [] },
   error: { type: 'unexpected', message: forged, hint: forged },
   last_operation: { action: 'repair', summary: forged },

@@ -22,7 +22,12 @@ beforeEach(async () => {
       };
     return {
       status: 200,
-      body: { id: 'one', status: looks < 3 ? 'running' : 'waiting', verification: {}, progress: {} },
+      body: {
+        id: 'one',
+        status: looks < 3 ? 'running' : 'waiting',
+        verification: {},
+        progress: { eta_seconds: null, items: null },
+      },
     };
   });
 });

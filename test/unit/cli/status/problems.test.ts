@@ -64,7 +64,15 @@ const healthy: SystemStatus = {
 };
 
 function migration(id: string, status: MigrationStatus, error: MigrationView['error'] = null): MigrationView {
-  const progress = { total: 100, migrated: 60, rejected: 3, verified: 0, rate_per_second: 0, eta_seconds: null };
+  const progress = {
+    total: 100,
+    migrated: 60,
+    rejected: 3,
+    verified: 0,
+    rate_per_second: 0,
+    eta_seconds: null,
+    items: null,
+  };
   return {
     id,
     kind: 'saju-records',
