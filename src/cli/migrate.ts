@@ -3,6 +3,7 @@ import type { MigrationList } from '../api/migrations.js';
 import { Failure } from '../base/failures.js';
 import { migrationKinds } from '../domain/catalog.js';
 import type { MigrationAction, MigrationView } from '../domain/migration/migration.js';
+import { actionTexts } from '../domain/migration/next-commands.js';
 import { type Connect, migrationPath, readMigrationView } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { registerFilesWithoutRowsCommand } from './files-without-rows.js';
@@ -15,7 +16,6 @@ import { showTemporalPage } from './temporal-page.js';
 
 interface SteeringVerb {
   readonly word: Exclude<MigrationAction, 'rejects/retry' | 'rejects/accept'>;
-  readonly text: string;
   readonly flag?: string;
   readonly hidden?: boolean;
   /** The question at a terminal before an action that cannot be undone. */
@@ -23,20 +23,15 @@ interface SteeringVerb {
 }
 
 const steeringVerbs: readonly SteeringVerb[] = [
-  { word: 'verify', text: 'read both databases again, every row and every field, and compare them' },
-  { word: 'repair', text: 'move again what differs, then verify' },
-  { word: 'pause', text: 'stop moving rows until `resume`; nothing is undone' },
-  { word: 'resume', text: 'continue after a pause, or once the cause of a block is fixed' },
-  { word: 'cancel', text: 'end the migration; its rows stay, and the next migration of the kind adopts them' },
-  { word: 'cutover', text: 'make the cube the owner; not available in mode copy', flag: '--dry-run', hidden: true },
-  {
-    word: 'rollback',
-    text: 'remove every row that migrations of the kind put into the cube, and no others',
-    flag: '--rehearse',
-  },
+  { word: 'verify' },
+  { word: 'repair' },
+  { word: 'pause' },
+  { word: 'resume' },
+  { word: 'cancel' },
+  { word: 'cutover', flag: '--dry-run', hidden: true },
+  { word: 'rollback', flag: '--rehearse' },
   {
     word: 'complete',
-    text: 'accept the migration: it can no longer be rolled back',
     question: (id) =>
       `Completing ${id} is final: it can never be rolled back, and its kind cannot be migrated to the same target again.`,
   },
@@ -130,10 +125,10 @@ export function registerMigrateCommands(program: Command, output: Output, connec
       }),
     );
 
-  for (const { word, text, flag, hidden = false, question } of steeringVerbs) {
+  for (const { word, flag, hidden = false, question } of steeringVerbs) {
     const command = migrate
       .command(`${word} <id>`, { hidden })
-      .description(text)
+      .description(actionTexts[word])
       .option('--wait', 'return when it waits or ends')
       .option('--json', 'as JSON');
     // Of mode live, which does not exist yet.

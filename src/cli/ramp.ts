@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import type { RampAnswer } from '../domain/traffic/ramp/ramp.js';
+import { type RampAnswer, rampTexts } from '../domain/traffic/ramp/ramp.js';
 import { rampCommands } from '../domain/traffic/ramp/ramp-commands.js';
 import type { Connect, ControlClient } from './control-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
@@ -60,17 +60,9 @@ export function registerRampCommands(traffic: Command, output: Output, connect: 
     .addOption(
       new Option('--status', 'only show its state, and why').conflicts([...startOptions, 'pause', 'resume', 'stop']),
     )
-    .addOption(
-      new Option('--pause', 'keep the weight; the ramp still goes back when users suffer').conflicts([
-        ...startOptions,
-        'resume',
-        'stop',
-      ]),
-    )
-    .addOption(new Option('--resume', 'continue the ramp after a pause').conflicts([...startOptions, 'stop']))
-    .addOption(
-      new Option('--stop', 'end the ramp; the weight stays (the same as `traffic stop`)').conflicts([...startOptions]),
-    )
+    .addOption(new Option('--pause', rampTexts.pause).conflicts([...startOptions, 'resume', 'stop']))
+    .addOption(new Option('--resume', `after a pause: ${rampTexts.resume}`).conflicts([...startOptions, 'stop']))
+    .addOption(new Option('--stop', `${rampTexts.stop} (the same as \`traffic stop\`)`).conflicts([...startOptions]))
     .option('--wait', 'return when it ends, or when a person must decide')
     .option('--json', 'as JSON')
     .action((cube: string, options: RampOptions) =>

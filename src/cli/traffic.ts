@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { TrafficView } from '../api/traffic.js';
-import type { RampAnswer } from '../domain/traffic/ramp/ramp.js';
+import { type RampAnswer, rampTexts } from '../domain/traffic/ramp/ramp.js';
 import type { Connect, ControlClient } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { possibleLines } from './next-lines.js';
@@ -75,9 +75,9 @@ async function hintOfRamp(client: ControlClient, cube: string): Promise<readonly
     ...possibleLines([
       {
         command: `cubeshift traffic ramp ${ramp.cube} --resume`,
-        what: 'once it waits: let it go on from the weight as it is',
+        what: `once it waits: ${rampTexts.resume}`,
       },
-      { command: `cubeshift traffic stop ${ramp.cube}`, what: 'end it; the weight stays' },
+      { command: `cubeshift traffic stop ${ramp.cube}`, what: rampTexts.stop },
     ]),
   ];
 }

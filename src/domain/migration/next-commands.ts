@@ -60,7 +60,7 @@ function effectiveCommands(
 ): readonly NextCommand[] {
   return actions
     .filter((action) => hasRejects || !action.startsWith('rejects/'))
-    .map((action) => ({ command: commandOf(action, id), what: effects[action] }));
+    .map((action) => ({ command: commandOf(action, id), what: actionTexts[action] }));
 }
 
 function commandOf(action: MigrationAction, id: string): string {
@@ -78,15 +78,16 @@ function commandOf(action: MigrationAction, id: string): string {
   }
 }
 
-const effects: Readonly<Record<MigrationAction, string>> = {
+/** What each action does: the one text for the command line's help and for the commands that are shown as possible. */
+export const actionTexts: Readonly<Record<MigrationAction, string>> = {
   pause: 'stop moving rows until `resume`; nothing is undone',
-  resume: 'continue, once the cause is fixed',
+  resume: 'continue after a pause, or once the cause of a block is fixed',
   cancel: 'end the migration; its rows stay, and the next migration of the kind adopts them',
   verify: 'compare every row of both databases again',
   repair: 'move again what differs, then verify',
   'rejects/retry': 'try the rejects again, once they are corrected in legacy',
   'rejects/accept': 'leave the rejects out of the cube; a person answers for it',
   rollback: 'remove from the cube every row that migrations of the kind put there',
-  cutover: 'make the cube the owner',
+  cutover: 'make the cube the owner; not available in mode copy',
   complete: 'accept the migration: it can no longer be rolled back',
 };

@@ -163,11 +163,18 @@ function laterChangeText(change: LaterChange | null): string {
   return ` ${by} changed it at ${at}, after the ramp had ended${why === '' ? '' : ` (${why})`}.`;
 }
 
+/** What each word about a ramp does: the one text for the command line's help and for the commands that are shown as possible. */
+export const rampTexts = {
+  pause: 'keep the weight; the ramp still goes back when users suffer',
+  resume: 'let it go on from the weight as it is',
+  stop: 'end it; the weight stays',
+} as const;
+
 function nextOf({ cube, status }: RampView): readonly NextCommand[] {
   if (status !== 'waiting') return [];
   return [
-    { command: `cubeshift traffic ramp ${cube} --resume`, what: 'let it go on from the weight as it is' },
-    { command: `cubeshift traffic stop ${cube}`, what: 'end it; the weight stays' },
+    { command: `cubeshift traffic ramp ${cube} --resume`, what: rampTexts.resume },
+    { command: `cubeshift traffic stop ${cube}`, what: rampTexts.stop },
   ];
 }
 
