@@ -18,6 +18,7 @@ const floors = [
   ['upstream'],
   ['kinds'],
   ['http'],
+  ['paperwork'],
   ['runtime'],
   ['activities'],
   ['diagnosis'],

@@ -41,17 +41,22 @@ function legacyServiceVariable(name: TrafficName) {
   });
 }
 
-/** Read by its own cube alone. */
+/** Read by its own cube; the paperwork cube's by what processes its documents, too. */
 export const legacyDatabaseVariables = byServedCube(
   ({ legacyDatabaseVariable }) => legacyDatabaseVariable,
   ({ trafficName, cubeId }) =>
     variable(
       `PostgreSQL URL of the monolith with the ${trafficName} cube's own role; by default LEGACY_DATABASE_URL`,
       parsePostgresUrl,
-      [cubeId],
+      [cubeId, ...(cubeId === 'paperwork-cube' ? (['documents-worker'] as const) : [])],
       { elsewhere: 'LEGACY_DATABASE_URL', sources: ['caller', 'stack'], server: true, secret: true },
     ),
-) as { readonly [Name in ServedCube['legacyDatabaseVariable']]: Variable<string, readonly [CubeOf<Name>]> };
+) as {
+  readonly [Name in ServedCube['legacyDatabaseVariable']]: Variable<
+    string,
+    readonly [CubeOf<Name>, ...(Name extends 'PAPERWORK_CUBE_LEGACY_URL' ? ['documents-worker'] : [])]
+  >;
+};
 
 export const cubePortVariables = byServedCube(
   ({ portVariable }) => portVariable,

@@ -7,6 +7,7 @@ export type Reader =
   | 'cube'
   | 'control-worker'
   | 'bulk-worker'
+  | 'documents-worker'
   | 'control-api'
   | ServedCube['standIn']
   | 'database-setup'

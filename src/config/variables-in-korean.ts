@@ -37,6 +37,9 @@ export const koreanTexts: Readonly<Record<VariableName, string>> = {
     'AI 큐브가 적재해 두는 모델 프로세스들의 상주 메모리 합계 상한(MiB). 넘으면 가장 오래 쓰이지 않은 모델부터 내림',
   AI_CUBE_PROCESS_MIB:
     '모델 프로세스 하나의 상주 메모리 상한(MiB). 넘으면 AI 큐브가 그 프로세스를 교체하고, 마이그레이션은 더 필요한 모델을 거부',
+  DOCUMENT_PROCESSES: '문서 워커 하나가 동시에 읽는 문서 수. 문서마다 프로세스 하나를 사용',
+  DOCUMENT_PROCESS_MIB:
+    '문서를 읽는 프로세스 하나의 상주 메모리 상한(MiB). 넘으면 그 프로세스를 교체하고 해당 문서는 실패로 처리',
   CUBE_DATABASE_URL:
     '큐브의 PostgreSQL URL. 모놀리스와는 다른 데이터베이스여야 하며 인코딩은 UTF8, 버전은 PostgreSQL 16 이상',
   AUDIT_DATABASE_URL:

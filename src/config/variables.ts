@@ -36,13 +36,15 @@ import {
 import { parseCrashPoint, parseLogLevel, parseName, parsePath, parseStorage, parseSwitch } from './parsers/words.js';
 import { type Reader, type Source, type Variable, variable } from './variable.js';
 
-const workers = ['control-worker', 'bulk-worker'] as const satisfies readonly Reader[];
+/** What moves rows, and has the plans of it. */
+const movers = ['control-worker', 'bulk-worker'] as const satisfies readonly Reader[];
+const workers = [...movers, 'documents-worker'] as const satisfies readonly Reader[];
 /** What speaks to Temporal. */
 const temporal = [...workers, 'control-api'] as const satisfies readonly Reader[];
 /** What listens as a cube does. */
 const listeners = ['api-gateway-cube', 'cube'] as const satisfies readonly Reader[];
 /** What calls, registers or routes instances of cubes, and so knows Redis and cube tokens. */
-const traffic = ['control-worker', 'bulk-worker', 'control-api', ...listeners] as const satisfies readonly Reader[];
+const traffic = [...workers, 'control-api', ...listeners] as const satisfies readonly Reader[];
 /** The cubes that serve what the monolith served, and the stand-ins of the monolith's own services. */
 const served = servedCubes.map(({ cubeId }) => cubeId);
 const standIns = servedCubes.map(({ standIn }) => standIn);
@@ -118,7 +120,7 @@ const variables = {
     of: 'TEMPORAL_ADDRESS',
     secret: true,
   }),
-  LEGACY_DATABASE_URL: variable('PostgreSQL URL of the monolith', parsePostgresUrl, [...workers, ...standIns], {
+  LEGACY_DATABASE_URL: variable('PostgreSQL URL of the monolith', parsePostgresUrl, [...movers, ...standIns], {
     sources: either,
     server: true,
     secret: true,
@@ -134,7 +136,7 @@ const variables = {
   LEGACY_STORAGE_DIR: variable(
     "folder of the monolith's files, which the engine only reads; users' uploads go there until a cutover",
     parsePath,
-    ['bulk-worker', 'paperwork-cube', 'legacy-paperwork'],
+    ['bulk-worker', 'documents-worker', 'paperwork-cube', 'legacy-paperwork'],
     { fallback: '', sources: stack, note: 'left out, `up` sets one with the files of the stand-in' },
   ),
   PAPERWORK_FILE_MIB: variable(
@@ -146,7 +148,7 @@ const variables = {
   CUBE_STORAGE_URL: variable(
     'folder in which contents such as AI models and paperwork files are stored, each under its SHA-256',
     parseStorage,
-    ['bulk-worker', 'control-api', 'ai-cube', 'paperwork-cube'],
+    ['bulk-worker', 'documents-worker', 'control-api', 'ai-cube', 'paperwork-cube'],
     {
       fallback: '',
       sources: stack,
@@ -164,6 +166,18 @@ const variables = {
     parseMebibytes,
     ['ai-cube', 'bulk-worker'],
     { fallback: 512, sources: caller },
+  ),
+  DOCUMENT_PROCESSES: variable(
+    'how many documents a documents worker reads at a time, each in a process of its own',
+    parseInstances,
+    ['documents-worker'],
+    { fallback: 2, sources: caller },
+  ),
+  DOCUMENT_PROCESS_MIB: variable(
+    'resident memory, in MiB, past which a process that reads a document is replaced, and the document fails',
+    parseMebibytes,
+    ['documents-worker'],
+    { fallback: 1024, sources: caller },
   ),
   CUBE_DATABASE_URL: variable('PostgreSQL URL of the cubes', parsePostgresUrl, [...temporal, ...served], {
     sources: either,

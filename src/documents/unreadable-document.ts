@@ -4,7 +4,13 @@ import type { EndReason } from '../processes/limited-process.js';
 /** The reasons that reading itself finds. */
 export type UnreadableReason = Exclude<
   ProcessFailureReason,
-  'content_missing' | 'content_changed' | 'file_deleted' | 'model_missing' | 'model_refused' | 'gave_up'
+  | 'content_missing'
+  | 'content_changed'
+  | 'file_deleted'
+  | 'model_missing'
+  | 'model_refused'
+  | 'text_missing'
+  | 'gave_up'
 >;
 
 /** Of a reason for which a process ended, the reason of the document that it was reading. */

@@ -3,6 +3,7 @@ import { kindEntry } from './catalog.js';
 import type { DeploymentInput } from './deployment/deployment.js';
 import type { RollbackInput } from './deployment/rollback.js';
 import type { MigrationInput } from './migration/migration.js';
+import type { ProcessRequest } from './paperwork/processing-request.js';
 import { summaryLine } from './summary-line.js';
 import type { RampInput } from './traffic/ramp/ramp.js';
 
@@ -79,6 +80,13 @@ export function describeAuditRecord({ action, subject, actor }: AuditedAct): Pla
   return {
     staticSummary: summaryLine(`Audit: ${action} of ${subject}`),
     staticDetails: `Records in the audit what ${actor} did while the database was away; tried until it is on record.`,
+  };
+}
+
+export function describeProcessing({ fileId, kind }: ProcessRequest): PlanDescription {
+  return {
+    staticSummary: summaryLine(`Document ${fileId}: ${kind}`),
+    staticDetails: `Reads file ${fileId} page by page, for \`${kind}\`, and writes the result. \`GET /files/${fileId}/process/${kind}\` of the paperwork cube says how far it is.`,
   };
 }
 

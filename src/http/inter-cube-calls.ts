@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { createHopTokens } from '../auth/hop-tokens.js';
 import { Failure } from '../base/failures.js';
@@ -32,8 +33,8 @@ export interface InterCubeCall {
   /** The pattern of the route: the key of its breaker. */
   readonly route: string;
   readonly json?: object;
-  /** The response that needs it: its request id, trace and time limit are forwarded. */
-  readonly reply: FastifyReply;
+  /** The response that needs it: its request id, trace and time limit are forwarded. Left out where no request does. */
+  readonly reply?: FastifyReply;
   /** Whether a cached response may serve, for five minutes; only for GET. */
   readonly cacheable?: boolean;
   /** Including its retry; ten seconds by default, and never longer than the caller's own caller waits. */
@@ -121,12 +122,12 @@ export async function createInterCubeCalls(options: InterCubeCallsOptions): Prom
 
 /** Names and values in turn. */
 function headersOf({ reply, json }: InterCubeCall, token: string): readonly string[] {
-  const traceparent = reply.getHeader('traceparent');
+  const traceparent = reply?.getHeader('traceparent');
   return [
     'authorization',
     `Bearer ${token}`,
     'x-request-id',
-    reply.request.id,
+    reply?.request.id ?? randomUUID(),
     ...(typeof traceparent === 'string' ? ['traceparent', traceparent] : []),
     ...(json === undefined ? [] : ['content-type', 'application/json']),
   ];
@@ -134,8 +135,8 @@ function headersOf({ reply, json }: InterCubeCall, token: string): readonly stri
 
 /** The remaining time of the caller's own caller; 0 or less when none is left. */
 function timeLeft({ reply, limitMillis: max = usualMillis }: InterCubeCall): number {
-  const header = reply.request.headers[deadlineHeader];
-  if (typeof header !== 'string' || !/^\d{1,9}$/.test(header)) return max;
+  const header = reply?.request.headers[deadlineHeader];
+  if (reply === undefined || typeof header !== 'string' || !/^\d{1,9}$/.test(header)) return max;
   return Math.min(max, Number(header) - reply.elapsedTime);
 }
 

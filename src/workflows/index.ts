@@ -1,6 +1,7 @@
 export { auditRecord } from './audit-record.js';
 export { cubeDeployment } from './cubes/cube-deployment.js';
 export { emergencyRollback } from './cubes/emergency-rollback.js';
+export { documentProcessing } from './documents/document-processing.js';
 export { itemMigration } from './migration/item.js';
 export { itemsMigration } from './migration/items.js';
 export { rowsMigration } from './migration/rows.js';

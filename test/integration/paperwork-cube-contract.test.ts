@@ -4,17 +4,24 @@ import { join } from 'node:path';
 import { FormData, request as send } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ComparedAnswer, comparedAnswer } from '../support/compared-answer.js';
+import { DocumentsWorker } from '../support/documents-worker.js';
 import { paperworkToken } from '../support/paperwork-cube-here.js';
 import { type PaperworkServices, startPaperworkServices } from '../support/paperwork-services.js';
 
 /** Both services on the same rows and files: a client cannot tell from an answer which of them served it. */
 let services: PaperworkServices;
+let worker: DocumentsWorker;
 const limits = { maxFileBytes: 200_000, maxMetadataBytes: 1000 };
 
 beforeAll(async () => {
   services = await startPaperworkServices(limits);
+  const { databases, folder, storeFolder } = services;
+  worker = await DocumentsWorker.start({ ...databases, folder, storeFolder });
 });
-afterAll(() => services.close());
+afterAll(async () => {
+  await worker.end();
+  await services.close();
+});
 
 const png = Buffer.concat([Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex'), Buffer.alloc(100, 7)]);
 
@@ -258,7 +265,7 @@ describe('processing is answered alike', () => {
     const id = await services.addFile('process/done.txt', Buffer.from('words'), { mimeType: 'text/plain' });
     await call('cube', 'POST', `/files/${id}/process`, { headers: json, body: '{"kind":"text"}' });
     await expect
-      .poll(async () => (await call('cube', 'GET', `/files/${id}/process/text`)).text)
+      .poll(async () => (await call('cube', 'GET', `/files/${id}/process/text`)).text, { timeout: 20_000 })
       .toContain('"state":"done"');
     await alike('GET', `/files/${id}/process/text`);
     await alike('GET', `/files/${id}/process/ocr`);

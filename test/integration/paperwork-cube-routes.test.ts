@@ -3,6 +3,7 @@ import { insertPaperwork } from '../../legacy/paperwork/insert-rows.js';
 import { buildPaperworkService } from '../../legacy/paperwork-service/app.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { createDatabases } from '../support/databases.js';
+import { DocumentsWorker } from '../support/documents-worker.js';
 import { describePaperworkService, limitsOfContract, type PaperworkService } from '../support/paperwork-contract.js';
 import { paperworkToken, startPaperworkCubeHere } from '../support/paperwork-cube-here.js';
 import { PaperworkTree } from '../support/paperwork-tree.js';
@@ -21,12 +22,14 @@ async function startCube(): Promise<PaperworkService> {
   const serviceUrl = await service.listen({ host: '127.0.0.1', port: 0 });
   const places = { legacyUrl, cubeUrl, serviceUrl, folder: tree.files, storeFolder: join(tree.root, 'store') };
   const { url, close } = await startPaperworkCubeHere({ ...places, limits: limitsOfContract });
+  const worker = await DocumentsWorker.start(places);
   return {
     url,
     headers: { 'x-cube-token': paperworkToken() },
     legacy,
     tree,
     close: async () => {
+      await worker.end();
       await close();
       await service.close();
       await drop();

@@ -354,7 +354,9 @@ export function describePaperworkService(start: () => Promise<PaperworkService>)
       const view = { kind: 'text', state: expect.stringMatching(/^(queued|waiting|running|done)$/), reason: null };
       expect(JSON.parse(accepted.text)).toMatchObject(view);
       const state = async () => JSON.parse((await call('GET', `/files/${id}/process/text`)).text);
-      await expect.poll(state).toEqual({ kind: 'text', state: 'done', page: 1, pages: 1, reason: null });
+      await expect
+        .poll(state, { timeout: 20_000 })
+        .toEqual({ kind: 'text', state: 'done', page: 1, pages: 1, reason: null });
       const { items, next_cursor } = JSON.parse((await call('GET', `/files/${id}/results`)).text);
       expect(items).toEqual([
         {
@@ -371,7 +373,9 @@ export function describePaperworkService(start: () => Promise<PaperworkService>)
       const id = idOf('file-gone');
       expect((await call('POST', `/files/${id}/process`, json({ kind: 'text' }))).status).toBe(202);
       const state = async () => JSON.parse((await call('GET', `/files/${id}/process/text`)).text);
-      await expect.poll(state).toMatchObject({ state: 'failed', reason: expect.stringMatching(/^[a-z_]+$/) });
+      await expect
+        .poll(state, { timeout: 20_000 })
+        .toMatchObject({ state: 'failed', reason: expect.stringMatching(/^[a-z_]+$/) });
     });
 
     test.each<[unknown, number]>([

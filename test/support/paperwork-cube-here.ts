@@ -3,10 +3,11 @@ import { createTokenVerifier, issueCubeToken } from '../../src/auth/tokens.js';
 import { findCube } from '../../src/domain/cubes.js';
 import type { UploadLimits } from '../../src/domain/paperwork/upload.js';
 import { createLegacyCalls } from '../../src/http/legacy-calls.js';
+import { createProcessingRequests } from '../../src/paperwork/processing-requests.js';
+import { createStoredFiles } from '../../src/paperwork/stored-files.js';
 import { createPool } from '../../src/postgres/connect.js';
 import { buildPaperworkCube } from '../../src/services/paperwork/app.js';
 import { legacyFileRows } from '../../src/services/paperwork/file-rows.js';
-import { createStoredFiles } from '../../src/services/paperwork/stored-files.js';
 import { createFolderStore } from '../../src/storage/folder-store.js';
 import { cubeSecret } from './gateway.js';
 
@@ -38,6 +39,7 @@ export async function startPaperworkCubeHere(place: PaperworkCubePlace) {
     dependencies: {},
     rows: legacyFileRows(pools[0]),
     stored: createStoredFiles(pools[1]),
+    processing: createProcessingRequests(pools[1]),
     store,
     folder,
     legacy: calls,

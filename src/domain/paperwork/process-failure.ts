@@ -16,7 +16,8 @@ export const processFailureSentences = {
   file_deleted: 'The file was deleted meanwhile.',
   model_missing: 'There is no model that classifies documents.',
   model_refused: 'The model that classifies documents refused the text.',
-  gave_up: 'A service that processing needs was away for a day.',
+  text_missing: 'The document has no text by which it could be classified.',
+  gave_up: 'A service that processing needs was away for a day, or refused to serve.',
 } as const;
 
 export type ProcessFailureReason = keyof typeof processFailureSentences;

@@ -12,7 +12,7 @@ export interface ProcessView {
   /** The last page that is done and how many there are; null where that is not known. */
   readonly page: number | null;
   readonly pages: number | null;
-  /** Why it failed; null otherwise. */
+  /** Why it failed, or what it waits for; null otherwise. */
   readonly reason: string | null;
 }
 

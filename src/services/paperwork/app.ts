@@ -3,6 +3,8 @@ import { toFailure } from '../../base/failures.js';
 import type { UploadLimits } from '../../domain/paperwork/upload.js';
 import { buildCube, type CubeApp, type CubeOptions } from '../../http/cube.js';
 import type { LegacyCalls } from '../../http/legacy-calls.js';
+import type { ProcessingRequests } from '../../paperwork/processing-requests.js';
+import type { StoredFiles } from '../../paperwork/stored-files.js';
 import type { BlobStore } from '../../storage/blob-store.js';
 import type { LegacyFolder } from '../../storage/inside-folder.js';
 import { stageUpload } from '../../storage/write-inside.js';
@@ -10,13 +12,13 @@ import { Contents } from './contents.js';
 import type { FileRows } from './file-rows.js';
 import { PaperworkMetrics } from './paperwork-metrics.js';
 import { registerPaperworkRoutes } from './routes.js';
-import type { StoredFiles } from './stored-files.js';
 
 /** The options of the paperwork cube: those of every cube, and where rows, files and contents are. */
 export interface PaperworkCubeOptions
   extends Omit<CubeOptions, 'permission' | 'bodyLimit' | 'carriesFiles' | 'translate' | 'tryWrite' | 'moreMetrics'> {
   readonly rows: FileRows;
   readonly stored: StoredFiles;
+  readonly processing: ProcessingRequests;
   readonly store: BlobStore;
   /** LEGACY_STORAGE_DIR. */
   readonly folder: LegacyFolder;
@@ -28,6 +30,7 @@ export interface PaperworkCubeOptions
 export async function buildPaperworkCube({
   rows,
   stored,
+  processing,
   store,
   folder,
   legacy,
@@ -57,8 +60,16 @@ export async function buildPaperworkCube({
       metrics.miss();
     },
   });
+  const onNotForgotten = (error: unknown) => {
+    const { type, message } = toFailure(error);
+    app.log.warn({ type, detail: message }, 'the processing of a file that was deleted could not be dropped');
+  };
   await app.register(async (routes) =>
-    registerPaperworkRoutes(routes, { rows, contents, legacy, folder, limits }, app.cube.methods),
+    registerPaperworkRoutes(
+      routes,
+      { rows, contents, processing, onNotForgotten, legacy, folder, limits },
+      app.cube.methods,
+    ),
   );
   return app;
 }

@@ -8,10 +8,10 @@ import { filePathProblem } from '../../domain/paperwork/file-path.js';
 import type { LegacyFile } from '../../domain/paperwork/legacy-file.js';
 import { plainMimeType } from '../../domain/paperwork/upload.js';
 import type { OpenContent } from '../../http/content/send-content.js';
+import type { StoredFiles } from '../../paperwork/stored-files.js';
 import { BlobDamaged, type BlobStore, type Sha256 } from '../../storage/blob-store.js';
 import { entityTagOf, type InsideContent, openContent } from '../../storage/inside-content.js';
 import type { LegacyFolder } from '../../storage/inside-folder.js';
-import type { StoredFiles } from './stored-files.js';
 
 /** Where a content was read. */
 export type ContentSource = 'store' | 'legacy';

@@ -1,13 +1,14 @@
 import { uploadLimitsOf } from '../../domain/paperwork/upload.js';
 import type { BuiltCube, CubeProgram } from '../../http/cube-program.js';
 import { createLegacyCalls } from '../../http/legacy-calls.js';
+import { createProcessingRequests } from '../../paperwork/processing-requests.js';
+import { createStoredFiles } from '../../paperwork/stored-files.js';
 import { createPool } from '../../postgres/connect.js';
 import { createFolderStore } from '../../storage/folder-store.js';
 import { keepRemovingAbandonedUploads } from './abandoned-uploads.js';
 import { buildPaperworkCube } from './app.js';
 import { legacyFileRows } from './file-rows.js';
 import { createFolderCheck } from './folder-check.js';
-import { createStoredFiles } from './stored-files.js';
 
 /** Builds the paperwork cube in its process. */
 export async function buildPaperworkProgram({ config, basics }: CubeProgram<'paperwork-cube'>): Promise<BuiltCube> {
@@ -19,7 +20,7 @@ export async function buildPaperworkProgram({ config, basics }: CubeProgram<'pap
     statementMillis: 10_000,
     runsForeignCode: true,
   });
-  // Nothing that a user gets depends on it: without it contents come from legacy's folder.
+  // Without it contents come from legacy's folder, and no processing can be requested.
   const cube = createPool(config.CUBE_DATABASE_URL, { applicationName, max: 4, statementMillis: 2000 });
   const folder = { path: config.LEGACY_STORAGE_DIR, variable: 'LEGACY_STORAGE_DIR' };
   const calls = createLegacyCalls(config.LEGACY_PAPERWORK_URL);
@@ -32,6 +33,7 @@ export async function buildPaperworkProgram({ config, basics }: CubeProgram<'pap
     optionalDependencies: { cube_database: () => cube.query('select from paperwork.files limit 0') },
     rows: legacyFileRows(legacy),
     stored: createStoredFiles(cube),
+    processing: createProcessingRequests(cube),
     store: createFolderStore(config.CUBE_STORAGE_URL),
     folder,
     legacy: calls,

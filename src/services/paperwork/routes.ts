@@ -3,19 +3,24 @@ import { Failure } from '../../base/failures.js';
 import { filePathProblem } from '../../domain/paperwork/file-path.js';
 import { type LegacyFile, readFileId, writeFile } from '../../domain/paperwork/legacy-file.js';
 import { readResultCursor, writeResultPage } from '../../domain/paperwork/legacy-result.js';
+import { isProcessKind, readProcess, writeProcess } from '../../domain/paperwork/process.js';
 import { sendContent } from '../../http/content/send-content.js';
 import type { LegacyCalls } from '../../http/legacy-calls.js';
-import { RequestRefusal, registerErrorHandler } from '../../http/request-errors.js';
+import { notJson, RequestRefusal, registerErrorHandler } from '../../http/request-errors.js';
 import type { RouteMethods } from '../../http/route-methods.js';
+import type { ProcessingRequests } from '../../paperwork/processing-requests.js';
 import { removeInside } from '../../storage/write-inside.js';
 import type { Contents } from './contents.js';
 import type { FileRows } from './file-rows.js';
 import { acceptUpload, type UploadsOptions } from './uploads.js';
 
 export interface PaperworkRoutesOptions extends UploadsOptions {
+  /** Called where the processing of a file that was deleted could not be dropped. */
+  readonly onNotForgotten: (error: unknown) => void;
   readonly rows: FileRows;
   readonly contents: Contents;
-  /** Until the cube processes files itself the monolith's service does. */
+  readonly processing: ProcessingRequests;
+  /** It says how far it is with what was requested of it. */
   readonly legacy: LegacyCalls;
 }
 
@@ -27,10 +32,9 @@ export function registerPaperworkRoutes(
   options: PaperworkRoutesOptions,
   methods: RouteMethods,
 ): void {
-  const { rows, contents, legacy, folder } = options;
+  const { rows, contents, processing, legacy, folder } = options;
   registerErrorHandler(app);
   app.removeAllContentTypeParsers();
-  // As text: what is passed on goes on as it came.
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_, body, done) => done(null, body));
 
   app.register(async (uploads) => {
@@ -66,7 +70,9 @@ export function registerPaperworkRoutes(
 
   app.delete<ById>('/files/:id', async ({ params }, reply) => {
     const id = readFileId(params.id);
-    const { path } = found(id === undefined ? undefined : await rows.remove(id));
+    const { id: removed, path } = found(id === undefined ? undefined : await rows.remove(id));
+    // What is left of it without the cube database ends by itself: there is no file any more.
+    await processing.forget(removed).catch((error: unknown) => options.onNotForgotten(error));
     // A path that leads elsewhere was never served, and what it leads to is not the row's to remove.
     if (filePathProblem(path) === undefined) await removeInside(folder, path);
     return reply.code(204).send();
@@ -79,15 +85,32 @@ export function registerPaperworkRoutes(
     return sendJson(reply, writeResultPage(await rows.results(id, after)));
   });
 
-  app.post<ById & { Body: string | undefined }>('/files/:id/process', async ({ body }, reply) =>
-    legacy.passOn(reply, body),
-  );
-  app.get('/files/:id/process/:kind', async (_, reply) => legacy.passOn(reply, undefined));
+  app.post<ById & { Body: string | undefined }>('/files/:id/process', async ({ params, body }, reply) => {
+    const read = readProcess(readJson(body));
+    if (read.kind === 'refusal') throw new RequestRefusal(read.status, read.field, read.detail);
+    const { id } = await fileOf(params.id);
+    return sendJson(reply.code(202), writeProcess(await processing.request(id, read.process)));
+  });
+
+  app.get<{ Params: { id: string; kind: string } }>('/files/:id/process/:kind', async ({ params }, reply) => {
+    const id = readFileId(params.id);
+    const { kind } = params;
+    const view = id !== undefined && isProcessKind(kind) ? await processing.view(id, kind) : undefined;
+    return view === undefined ? legacy.passOn(reply, undefined) : sendJson(reply, writeProcess(view));
+  });
 
   app.all('/*', async (request, reply) => {
     if (await methods.refuse(request, reply)) return;
     throw notFound('There is no such route.');
   });
+}
+
+function readJson(body: string | undefined): unknown {
+  try {
+    return body === undefined || body === '' ? undefined : JSON.parse(body);
+  } catch {
+    throw new RequestRefusal(400, 'body', notJson);
+  }
 }
 
 /** A row may change at any time. */

@@ -58,6 +58,14 @@ export const programs: readonly StackProgram[] = [
     roles: { legacy: 'engine_reader', cube: 'bulk_worker' },
     listens: null,
   },
+  {
+    name: 'worker-documents',
+    entry: 'src/workers/documents.js',
+    readers: ['documents-worker'],
+    // In legacy it writes results as the paperwork cube writes files.
+    roles: { legacy: 'paperwork_cube', cube: 'documents_worker' },
+    listens: null,
+  },
   cubeProgram('security-cube', 'security', 'SECURITY_CUBE_URL', { cube: 'security_cube' }),
   ...servedCubes.map(standInOf),
   {

@@ -83,6 +83,20 @@ const readsListings = (role: string) => [
   `grant select on paperwork.files_without_rows to ${role}`,
 ];
 
+/** What users request of documents: the cube writes it, and removes it with the file. */
+const requestsProcessing = (role: string) => [
+  `grant usage on schema paperwork to ${role}`,
+  `grant select, insert, update, delete on paperwork.processing to ${role}`,
+];
+
+/** How far documents are, and the pages that were read; what the store holds of them. */
+const processesDocuments = (role: string) => [
+  `grant usage on schema paperwork to ${role}`,
+  `grant select on paperwork.files to ${role}`,
+  `grant select, update on paperwork.processing to ${role}`,
+  `grant select, insert, delete on paperwork.read_pages to ${role}`,
+];
+
 /** What a cube does with its own tables that it serves from. */
 function readsTables(schema: string): (role: string) => readonly string[] {
   return (role) => [
@@ -154,11 +168,15 @@ export const databaseRoles = {
       },
       // Takes ranges and operations from bulk workers: what a lost one has open is ended.
       { name: 'control_worker', memberOf: ['bulk_worker'], rights: appendsToAudit },
+      { name: 'documents_worker', rights: processesDocuments },
       { name: 'security_cube', rights: appendsToAudit },
       // Until a cutover nothing is there that most cubes read: they only check that the database answers.
       ...servedCubes.map(({ role, cubeId, trafficName }) => ({
         name: role,
-        rights: cubeEntry(cubeId).readsCubeTables ? readsTables(trafficName) : () => [],
+        rights: (own: string) => [
+          ...(cubeEntry(cubeId).readsCubeTables ? readsTables(trafficName)(own) : []),
+          ...(cubeId === 'paperwork-cube' ? requestsProcessing(own) : []),
+        ],
       })),
     ],
   },

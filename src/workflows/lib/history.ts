@@ -14,10 +14,15 @@ export interface HistoryRenewal {
 
 /** Begins a new history where this one has grown long and the run is not busy. */
 export async function renewHistory({ isBusy, settle, continueRun }: HistoryRenewal): Promise<void> {
-  const { continueAsNewSuggested, historyLength } = workflowInfo();
-  if ((!continueAsNewSuggested && historyLength < maxEvents) || isBusy()) return;
+  if (!isHistoryLong() || isBusy()) return;
   await condition(allHandlersFinished);
   await settle();
   if (isBusy()) return;
   await continueRun();
+}
+
+/** Whether a plan had better begin a new history. */
+export function isHistoryLong(): boolean {
+  const { continueAsNewSuggested, historyLength } = workflowInfo();
+  return continueAsNewSuggested || historyLength >= maxEvents;
 }

@@ -32,6 +32,14 @@ const longStep = {
   retry: retry('500 milliseconds', '10 seconds'),
 } satisfies ActivityOptions;
 
+/** Documents wait for services that are away, in their own worker, and nothing else waits for them. */
+const documentStep = {
+  taskQueue: taskQueues.documents,
+  scheduleToCloseTimeout: '1 day',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: retry('500 milliseconds', '30 seconds'),
+} satisfies ActivityOptions;
+
 /** How Temporal times, retries and cancels the activities of every plan. */
 export const profiles = {
   /** The ledger and the audit: what a plan cannot continue without, however long a person takes to fix a database. */
@@ -90,6 +98,22 @@ export const profiles = {
     heartbeatTimeout: '5 seconds',
     retry: retry('500 milliseconds', '2 seconds'),
   },
+
+  /**
+   * Some pages of a document, each of which has a time limit of its own; a killed worker goes unnoticed for ten seconds. What it needs and
+   * is away is waited for, for a day.
+   */
+  documentReading: {
+    ...documentStep,
+    startToCloseTimeout: '1 hour',
+    heartbeatTimeout: '10 seconds',
+  },
+
+  /** The result of a document, or what the AI cube makes of its text; as patient. */
+  documentRecord: { ...documentStep, startToCloseTimeout: '5 minutes', heartbeatTimeout: '10 seconds' },
+
+  /** The end of a document that failed: a statement, as often as it takes. */
+  documentEnding: { ...documentStep, startToCloseTimeout: '15 seconds' },
 
   /** A call to a person's webhook: retried for an hour, and no plan waits for it. */
   webhook: { ...shortStep, scheduleToCloseTimeout: '1 hour', retry: retry('500 milliseconds', '1 minute') },

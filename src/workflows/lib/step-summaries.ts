@@ -3,6 +3,7 @@ import type { CubeConsistency } from '../../activities/cube-consistency.js';
 import type { CubeHealth } from '../../activities/cube-health.js';
 import type { CubeTraffic } from '../../activities/cube-traffic.js';
 import type { CubeVersions } from '../../activities/cube-versions.js';
+import type { DocumentSteps } from '../../activities/document-steps.js';
 import type { EscalationSteps } from '../../activities/escalation.js';
 import type { ItemSteps } from '../../activities/item-steps.js';
 import type { LedgerSteps } from '../../activities/ledger-steps.js';
@@ -18,6 +19,7 @@ type Steps = AuditRecord &
   CubeHealth &
   CubeTraffic &
   CubeVersions &
+  DocumentSteps &
   EscalationSteps &
   ItemSteps &
   LedgerSteps &
@@ -85,6 +87,10 @@ const summaries: Summaries = {
   extendHold: ({ cubeId }) => `Let users of ${cubeId} wait at the gateways`,
   resumeTraffic: ({ cubeId }) => `Let users reach ${cubeId} as before`,
   callWebhook: ({ cube_id }) => `Call a person: the rollback of ${cube_id} needs an answer`,
+
+  readDocument: ({ fileId, kind }) => `Read pages of file ${fileId} for ${kind}`,
+  recordResult: ({ fileId, kind }) => `Write the result of ${kind} of file ${fileId}`,
+  recordFailure: ({ fileId, kind }, reason) => `Record that ${kind} of file ${fileId} failed: ${reason}`,
 
   recordAct: ({ action, subject }) => `Record in the audit: ${action} of ${subject}`,
   checkProof: ({ word }) => `Check who sent ${word}`,

@@ -61,7 +61,8 @@ const rulesWith = (uploadBytes: number): Readonly<Record<TrafficName, readonly R
     rule(['GET', 'HEAD'], '/files/:id/content', 'reads', { carriesFiles: true, shadowable: true }),
     rule(['DELETE'], '/files/:id', 'writes'),
     rule(['POST'], '/files/:id/process', 'writes'),
-    rule(['GET', 'HEAD'], '/files/:id/process/:kind', 'reads', { shadowable: true }),
+    // Each side says how far it is itself, and of what the cube processes legacy knows nothing.
+    rule(['GET', 'HEAD'], '/files/:id/process/:kind', 'reads'),
     rule(['GET', 'HEAD'], '/files/:id/results', 'reads', { shadowable: true }),
   ],
   crawler: [

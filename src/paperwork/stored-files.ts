@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import type { LegacyFile } from '../../domain/paperwork/legacy-file.js';
-import { atSide } from '../../postgres/databases.js';
-import type { Sha256 } from '../../storage/blob-store.js';
-import type { StatText } from '../../storage/stat-text.js';
+import type { LegacyFile } from '../domain/paperwork/legacy-file.js';
+import { atSide } from '../postgres/databases.js';
+import type { Sha256 } from '../storage/blob-store.js';
+import type { StatText } from '../storage/stat-text.js';
 
 /** Which contents of legacy's files are in the store. */
 export interface StoredFiles {
