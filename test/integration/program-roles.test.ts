@@ -100,10 +100,15 @@ test('each role has the rights on tables that its program needs, and no others',
     },
     'control_worker at cube': engine,
     'bulk_worker at cube': engine,
+    'documents_worker at cube': {
+      'paperwork.files': 'SELECT',
+      'paperwork.processing': 'SELECT UPDATE',
+      'paperwork.read_pages': 'SELECT INSERT DELETE',
+    },
     'security_cube at cube': {},
     'saju_cube at cube': {},
     'ai_cube at cube': await everyTable('ai', 'SELECT'),
-    'paperwork_cube at cube': await everyTable('paperwork', 'SELECT'),
+    'paperwork_cube at cube': { ...(await everyTable('paperwork', 'SELECT')), 'paperwork.processing': moves },
   });
 });
 
@@ -187,6 +192,7 @@ test('only the audit’s own function adds an entry, and each program that acts 
     'control_worker at cube': true,
     'security_cube at cube': true,
     'bulk_worker at cube': false,
+    'documents_worker at cube': false,
     'saju_cube at cube': false,
     'ai_cube at cube': false,
     'paperwork_cube at cube': false,

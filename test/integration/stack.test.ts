@@ -57,6 +57,7 @@ const programs = [
   'security-cube',
   'worker-bulk-1',
   'worker-control',
+  'worker-documents',
 ];
 const limit = 240_000;
 
@@ -354,6 +355,11 @@ describe('one stack, then two', () => {
       'api-gateway-cube': ['USER_JWT_SECRET'],
       'worker-control': ['CUBE_DATABASE_URL: control_worker', 'LEGACY_DATABASE_URL: engine_reader', ...ofTemporal],
       'worker-bulk-1': ['CUBE_DATABASE_URL: bulk_worker', 'LEGACY_DATABASE_URL: engine_reader', ...ofTemporal],
+      'worker-documents': [
+        'CUBE_DATABASE_URL: documents_worker',
+        'PAPERWORK_CUBE_LEGACY_URL: paperwork_cube',
+        ...ofTemporal,
+      ],
       control: ['CUBE_DATABASE_URL: control_api', ...ofTemporal],
       'security-cube': ['AUDIT_DATABASE_URL: security_cube'],
       'legacy-saju': ['LEGACY_DATABASE_URL: heal7'],

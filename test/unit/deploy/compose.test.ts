@@ -180,7 +180,7 @@ describe('secrets', () => {
     .map(([, value]) => value);
 
   test('each is new, and on no command line', () => {
-    expect(new Set(secrets).size).toBe(18);
+    expect(new Set(secrets).size).toBe(19);
     for (const secret of secrets) expect(secret).toMatch(/^[0-9a-f]{48}$/);
     const lines = JSON.stringify(
       services.map(([, { command, entrypoint, healthcheck }]) => [command, entrypoint, healthcheck]),
@@ -205,7 +205,9 @@ describe('secrets', () => {
       expect({ name, cube: userOf(CUBE_DATABASE_URL ?? AUDIT_DATABASE_URL) }).toEqual({ name, cube });
       expect({
         name,
-        legacy: userOf(LEGACY_DATABASE_URL ?? others[`${name.toUpperCase().replace('-', '_')}_LEGACY_URL`]),
+        legacy: userOf(
+          LEGACY_DATABASE_URL ?? Object.entries(others).find(([key]) => key.endsWith('_CUBE_LEGACY_URL'))?.[1],
+        ),
       }).toEqual({ name, legacy });
     }
   });
@@ -267,6 +269,7 @@ function isReadBy(name: string, variable: string): boolean {
   const readers: Readonly<Record<string, readonly Reader[]>> = {
     'worker-control': ['control-worker'],
     'worker-bulk': ['bulk-worker'],
+    'worker-documents': ['documents-worker'],
     control: ['control-api'],
     'cube-database': ['database-setup'],
     cubeshift: ['command-line'],

@@ -49,6 +49,7 @@ describe('a server is reached by', () => {
       [
         'worker-control',
         'worker-bulk',
+        'worker-documents',
         'saju-cube',
         'ai-cube',
         'paperwork-cube',
@@ -64,6 +65,7 @@ describe('a server is reached by', () => {
         'cube-database',
         'worker-control',
         'worker-bulk',
+        'worker-documents',
         'control',
         'security-cube',
         'saju-cube',
@@ -76,6 +78,7 @@ describe('a server is reached by', () => {
       [
         'worker-control',
         'worker-bulk',
+        'worker-documents',
         'control',
         'security-cube',
         'monitoring-cube',
@@ -91,7 +94,13 @@ describe('a server is reached by', () => {
   });
 
   test('the services that use it and its own database: temporal', () => {
-    expect(needing('temporal')).toEqual(['temporal-ui', 'worker-control', 'worker-bulk', 'control']);
+    expect(needing('temporal')).toEqual([
+      'temporal-ui',
+      'worker-control',
+      'worker-bulk',
+      'worker-documents',
+      'control',
+    ]);
     expect(reaching('temporal')).toEqual(['temporal-postgres', ...needing('temporal')]);
   });
 });

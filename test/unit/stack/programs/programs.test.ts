@@ -51,6 +51,7 @@ describe('the programs of a stack', () => {
     expect(Object.fromEntries(told)).toEqual({
       'worker-control': temporal,
       'worker-bulk-1': temporal,
+      'worker-documents': temporal,
       control: temporal,
       'api-gateway-cube': user,
       'security-cube': [],
