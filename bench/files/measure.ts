@@ -20,7 +20,13 @@ export interface SetFigures {
   readonly set: FileSet;
   readonly store: readonly StoreRun[];
   readonly cp: readonly number[];
-  readonly rclone: readonly number[];
+  readonly rclone: readonly RcloneRun[];
+}
+
+export interface RcloneRun {
+  readonly seconds: number;
+  /** Until what it wrote is durable too, as the store's contents and those of `cp` are. */
+  readonly durableSeconds: number;
 }
 
 /** The version of rclone, or undefined where it is not installed. */
@@ -35,7 +41,12 @@ export async function measureFiles(rounds: number, log: (text: string) => void):
   const folder = mkdtempSync(join(tmpdir(), 'cubeshift-bench-'));
   try {
     const sets = [makeSmallFiles(join(folder, 'small')), makeLargeFile(join(folder, 'large'))];
-    const figures = sets.map((set) => ({ set, store: [] as StoreRun[], cp: [] as number[], rclone: [] as number[] }));
+    const figures = sets.map((set) => ({
+      set,
+      store: [] as StoreRun[],
+      cp: [] as number[],
+      rclone: [] as RcloneRun[],
+    }));
     const hasRclone = rcloneVersion() !== undefined;
     for (let round = 0; round < rounds; round++) {
       log(`round ${round + 1} of ${rounds}`);
@@ -81,15 +92,17 @@ async function runCp(set: FileSet, target: string): Promise<number> {
   return seconds;
 }
 
-/** What it writes is durable some time later. */
-async function runRclone(set: FileSet, target: string): Promise<number> {
+/** It leaves what it writes to the system: durable it is after a synchronisation, which is timed apart. */
+async function runRclone(set: FileSet, target: string): Promise<RcloneRun> {
   const config = ['--config', '/dev/null', '--log-level', 'ERROR'];
   const began = performance.now();
   await run('rclone', ['copy', set.folder, target, ...config]);
   await run('rclone', ['check', '--download', set.folder, target, ...config]);
   const seconds = (performance.now() - began) / 1000;
+  await run('sync', ['-f', target]);
+  const durableSeconds = (performance.now() - began) / 1000;
   expectEqual(set, await sumsOf(target), 'rclone');
-  return seconds;
+  return { seconds, durableSeconds };
 }
 
 async function sumsOf(folder: string): Promise<readonly string[]> {
