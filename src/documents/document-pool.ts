@@ -1,4 +1,4 @@
-import { Places } from '../processes/places.js';
+import { Places } from '../base/places.js';
 import { type DocumentLimits, defaultDocumentLimits } from './document-limits.js';
 import { DocumentProcess } from './document-process.js';
 import type { PageContent, ReadingKind } from './page-content.js';

@@ -1,4 +1,4 @@
-import { Places } from '../processes/places.js';
+import { Places } from '../base/places.js';
 
 /** Runs tasks in the order in which they come, at most `max` at the same time. */
 export class TaskQueue {

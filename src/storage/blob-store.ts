@@ -19,10 +19,10 @@ export interface StoredBlob extends BlobInfo {
   readonly storedAt: Date;
 }
 
-/** A content that was received and is not yet at its address: kept, or discarded. */
+/** A content that was received: kept, or discarded. Some stores have it at its address already, where a release may take it away again. */
 export interface StagedBlob extends BlobInfo {
-  /** A file with the content, until it is kept or discarded. */
-  readonly file: string;
+  /** Writes it, before it is kept or discarded, to a new file of the caller's. Throws `disk_full`, and `BlobDamaged`. */
+  copyTo(file: string): Promise<void>;
   /** Puts it at its address, durably. What was there before, though damaged, is replaced. */
   keep(): Promise<void>;
   discard(): Promise<void>;
@@ -105,7 +105,7 @@ export interface BlobStore {
    * the store and not from the source, if the source is still like it was; otherwise they are dropped.
    */
   stageInParts(content: SeekableContent, parts: PartsOf): Promise<StagedBlob>;
-  /** `keep` of each, made durable together. Each may be kept again after a failure in the middle. */
+  /** `keep` of each, which this store staged, made durable together. Each may be kept again after a failure in the middle. */
   keepMany(blobs: readonly StagedBlob[]): Promise<void>;
   /**
    * The content, or a range of it as far as it goes, as it lies there: `check` and `verified` compare it with its address. Throws `BlobMissing` and

@@ -11,6 +11,7 @@ import { layoutOf, ownerOf, partsPrefix, prefixOf } from './folder/layout.js';
 import { codeOf } from './folder/open-regular.js';
 import { writeInParts } from './folder/parts-file.js';
 import { readContent, sumOfSmall } from './folder/read-content.js';
+import { type StagedFile, stagedFile, stagedFiles } from './folder/staged-file.js';
 import { putBackFrom, withdrawMany } from './folder/withdraw.js';
 import { writeContent } from './folder/write-content.js';
 
@@ -22,33 +23,17 @@ import { writeContent } from './folder/write-content.js';
 export function createFolderStore(root: string, partBytes = 64 * 1024 * 1024): BlobStore {
   const layout = layoutOf(root);
   const { staging } = layout;
-  /** What else is due once a content is kept. */
-  const onceKept = new WeakMap<StagedBlob, () => Promise<void>>();
-
-  async function keepMany(blobs: readonly StagedBlob[]): Promise<void> {
-    await moveToAddresses(layout, blobs);
-    for (const blob of blobs) await onceKept.get(blob)?.();
+  async function keepAll(files: readonly StagedFile[]): Promise<void> {
+    await moveToAddresses(layout, files);
+    for (const file of files) await file.forget();
   }
 
-  /** `forget` is called when it is kept or discarded. */
-  function stagedBlob(file: string, { sha256, size }: BlobInfo, forget?: () => Promise<void>): StagedBlob {
-    const blob: StagedBlob = {
-      sha256,
-      size,
-      file,
-      keep: () => atStore(root, () => keepMany([blob])),
-      discard: () =>
-        atStore(root, async () => {
-          await rm(file, { force: true });
-          await forget?.();
-        }),
-    };
-    if (forget !== undefined) onceKept.set(blob, forget);
-    return blob;
+  function staged(file: string, written: BlobInfo, forget?: () => Promise<void>): StagedFile {
+    return stagedFile(root, file, written, keepAll, forget);
   }
 
   /** The temporary files whose names begin like this. */
-  async function stagedFiles(prefix: string): Promise<readonly string[]> {
+  async function filesOf(prefix: string): Promise<readonly string[]> {
     const names = await namesIn(staging);
     return names.filter((name) => name.startsWith(prefix)).map((name) => join(staging, name));
   }
@@ -65,7 +50,7 @@ export function createFolderStore(root: string, partBytes = 64 * 1024 * 1024): B
         try {
           const written = await writeContent(file, content);
           await synchronize(file);
-          return stagedBlob(file, written);
+          return staged(file, written);
         } catch (error) {
           await rm(file, { force: true }).catch(() => undefined);
           throw error;
@@ -81,7 +66,7 @@ export function createFolderStore(root: string, partBytes = 64 * 1024 * 1024): B
           const file = layout.temporary(owner);
           files.add(file);
           const blob = atStore(root, async () =>
-            stagedBlob(file, await writeContent(file, content), async () => void files.delete(file)),
+            staged(file, await writeContent(file, content), async () => void files.delete(file)),
           );
           received.push(blob);
           return blob;
@@ -101,13 +86,13 @@ export function createFolderStore(root: string, partBytes = 64 * 1024 * 1024): B
       atStore(root, async () => {
         await makeStaging(layout);
         const prefix = partsPrefix(owner, name);
-        const formerFiles = await stagedFiles(prefix);
+        const formerFiles = await filesOf(prefix);
         const file = join(staging, `${prefix}${randomUUID()}`);
         const received = await writeInParts(file, content, records, { formerFiles, partBytes });
-        return stagedBlob(file, received, records.forget);
+        return staged(file, received, records.forget);
       }),
 
-    keepMany: (blobs) => atStore(root, () => keepMany(blobs)),
+    keepMany: (blobs) => atStore(root, () => keepAll(stagedFiles(blobs))),
 
     open: (sha256, range) => atStore(root, () => readContent(layout, sha256, range)),
 
@@ -139,17 +124,17 @@ export function createFolderStore(root: string, partBytes = 64 * 1024 * 1024): B
 
     discardOf: (owner) =>
       atStore(root, async () => {
-        const parts = new Set(await stagedFiles(partsPrefix(owner)));
-        await removeAll((await stagedFiles(prefixOf(owner))).filter((file) => !parts.has(file)));
+        const parts = new Set(await filesOf(partsPrefix(owner)));
+        await removeAll((await filesOf(prefixOf(owner))).filter((file) => !parts.has(file)));
       }),
 
-    discardPartsOf: (owner) => atStore(root, async () => removeAll(await stagedFiles(partsPrefix(owner)))),
+    discardPartsOf: (owner) => atStore(root, async () => removeAll(await filesOf(partsPrefix(owner)))),
 
     owners: () => atStore(root, async () => [...new Set((await namesIn(staging)).map(ownerOf))]),
 
     putBackOf: (owner) =>
       atStore(root, async () => {
-        for (const file of await stagedFiles(prefixOf(owner))) await putBackFrom(layout, file);
+        for (const file of await filesOf(prefixOf(owner))) await putBackFrom(layout, file);
       }),
 
     temporary: () => temporaryIn(layout),

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { CrashPoint } from '../../src/base/crash-points.js';
@@ -144,19 +144,20 @@ describe('a sweep', () => {
   });
 
   test('removes temporary files that are older than a day', async () => {
-    const [old, young] = [
-      await store.stage(chunk('old'), 'ai-models/1'),
-      await store.stage(chunk('young'), 'ai-models/2'),
-    ];
+    await store.stage(chunk('old'), 'ai-models/1');
+    await store.stage(chunk('young'), 'ai-models/2');
+    const staged = (owner: string) =>
+      readdirSync(join(folder, '.staging')).find((name) => name.startsWith(encodeURIComponent(owner))) ?? '';
+    const [old, young] = [staged('ai-models/1'), staged('ai-models/2')];
     const withdrawn = await put('withdrawn just now, and written long ago');
     await store.withdraw(withdrawn, 'ai-models/3');
-    utimesSync(old.file, twoDaysAgo, twoDaysAgo);
+    utimesSync(join(folder, '.staging', old), twoDaysAgo, twoDaysAgo);
     writeFileSync(join(folder, '.staging', 'left by another version'), '');
     utimesSync(join(folder, '.staging', 'left by another version'), twoDaysAgo, twoDaysAgo);
     expect(await sweep(true)).toMatchObject({ temporary_files: 2 });
     expect(await sweep()).toMatchObject({ temporary_files: 2 });
     const left = files().join();
-    expect(left).toContain(basename(young.file));
+    expect(left).toContain(young);
     expect(left).toContain(withdrawn);
     expect(files()).toHaveLength(2);
   });

@@ -1,9 +1,9 @@
+import { inParallel } from '../../base/in-parallel.js';
 import type { MigrationKind } from '../../domain/catalog.js';
 import { atSide } from '../../postgres/databases.js';
 import type { Sha256 } from '../../storage/blob-store.js';
 import { referencesOf } from '../../storage/content-references.js';
 import type { StepContext } from '../kind.js';
-import { inParallel } from './in-parallel.js';
 
 const atOnce = 256;
 const readAtOnce = 8;

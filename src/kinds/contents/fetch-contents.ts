@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import type { ReachCrashPoint } from '../../base/crash-points.js';
+import { inParallel } from '../../base/in-parallel.js';
 import { inTransaction } from '../../postgres/connect.js';
 import type { CopyRow } from '../../postgres/copy-binary.js';
 import { atSide, type Databases } from '../../postgres/databases.js';
@@ -16,7 +17,6 @@ import type {
 } from '../../storage/blob-store.js';
 import { partRecords } from '../../storage/part-records.js';
 import type { ConfirmClaim } from '../items-of-rows.js';
-import { inParallel } from './in-parallel.js';
 import type {
   ContentAccess,
   FetchedContent,

