@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { toFailure } from '../base/failures.js';
+import type { ReadingKind } from '../documents/page-content.js';
 import type { ProcessFailureReason } from '../domain/paperwork/process-failure.js';
 import { type ProcessWaitReason, waitReasonOf } from '../domain/paperwork/process-waiting.js';
 import type { ProcessRequest } from '../domain/paperwork/processing-request.js';
@@ -21,7 +22,7 @@ export interface Waits {
 
 type Ended = Exclude<SliceOutcome, { readonly kind: 'read' }>;
 
-/** `read_again`: the text that the document has as text is empty, and it is read as a picture. */
+/** `read_again`: not every page is kept, or the text that the document has as text is empty and it is read as a picture. */
 export type RecordOutcome = { readonly kind: 'done' } | { readonly kind: 'read_again' } | Ended;
 
 /** So that a killed worker is noticed; reading itself has its own limits of time. */
@@ -54,6 +55,10 @@ export function createDocumentSteps(dependencies: DocumentDependencies) {
       }
     });
 
+  const readAgain = async (request: ProcessRequest, reading: ReadingKind): Promise<RecordOutcome> => ({
+    kind: (await records.readAs(request, reading)) ? 'read_again' : 'forgotten',
+  });
+
   return {
     /** Reads pages of the document for a while, and keeps them. */
     readDocument: (request: ProcessRequest, isWaiting: boolean): Promise<SliceOutcome | Waits> =>
@@ -66,6 +71,8 @@ export function createDocumentSteps(dependencies: DocumentDependencies) {
         if (record === undefined) return { kind: 'forgotten' };
         const { reading, method } = record;
         const pages = await records.pages(request);
+        // Another attempt, stopped for long and woken, may have begun anew: what is left is no result.
+        if (pages.length !== record.pages) return readAgain(request, reading);
         const readBy = method ?? '';
         const write = async (...result: Parameters<ResultWriter['write']>): Promise<RecordOutcome> => {
           const written = await results.write(...result);
@@ -76,7 +83,7 @@ export function createDocumentSteps(dependencies: DocumentDependencies) {
         const text = textOfPages(pages);
         if (text.trim() === '') {
           if (reading !== 'text') return { kind: 'failed', reason: 'text_missing' };
-          return { kind: (await records.readAs(request, 'ocr')) ? 'read_again' : 'forgotten' };
+          return readAgain(request, 'ocr');
         }
         const classified = await classify(text);
         if (classified.kind === 'failed') return classified;
