@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CrashPoint, crashPoints } from '../../src/base/crash-points.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
+import { documentCrashPoints } from '../support/document-crash-points.js';
 import { Engine, type ProgramName, programOf } from '../support/engine.js';
 import { expectRejectsAsForetold, expectTargetEqualsSource } from '../support/equality.js';
 import { expectLedgerAddsUp } from '../support/ledger-sums.js';
@@ -48,13 +49,14 @@ afterAll(async () => {
   }
 });
 
-test('every named point between two side effects is one at which a program is killed here, in the middle of a sweep, among files, or a step of a model ends', () => {
+test('every named point between two side effects is one at which a program is killed here, in the middle of a sweep, among files, in a document, or a step of a model ends', () => {
   const killed: CrashPoint[] = [
     ...modelCrashPoints,
     ...comparisonCrashPoints,
     ...int8CrashPoints,
     ...sweepCrashPoints,
     ...paperworkCrashPoints,
+    ...documentCrashPoints,
     ...ofCopy,
     ...ofVerifying,
     ...ofRepair,

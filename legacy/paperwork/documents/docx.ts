@@ -31,7 +31,8 @@ function escaped(text: string): string {
 /** 1 January 1980, where ZIP begins to count. */
 const firstDay = 0x21;
 
-function storedZip(entries: readonly (readonly [name: string, text: string])[]): Buffer {
+/** A ZIP whose entries are stored as they are. */
+export function storedZip(entries: readonly (readonly [name: string, text: string])[]): Buffer {
   const parts: Buffer[] = [];
   const directory: Buffer[] = [];
   let offset = 0;

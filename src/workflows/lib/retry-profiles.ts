@@ -37,7 +37,7 @@ const documentStep = {
   taskQueue: taskQueues.documents,
   scheduleToCloseTimeout: '1 day',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-  retry: retry('500 milliseconds', '30 seconds'),
+  retry: retry('500 milliseconds', '10 seconds'),
 } satisfies ActivityOptions;
 
 /** How Temporal times, retries and cancels the activities of every plan. */
