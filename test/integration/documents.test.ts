@@ -1,7 +1,9 @@
-import { renameSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { docx } from '../../legacy/paperwork/documents/docx.js';
 import { pdf } from '../../legacy/paperwork/documents/pdf.js';
+import type { ProcessKind } from '../../src/domain/paperwork/process.js';
 import { processFailureSentences } from '../../src/domain/paperwork/process-failure.js';
 import { until } from '../support/conditions.js';
 import { DocumentsStack } from '../support/documents-stack.js';
@@ -131,17 +133,17 @@ describe('a request', () => {
 });
 
 describe('a document that cannot be read fails alone, and says why', () => {
-  test.each<[keyof typeof processFailureSentences, Parameters<DocumentsStack['processed']>]>([
-    ['type_unsupported', ['picture.png', pictureOf(['x']), 'text']],
-    ['type_unsupported', ['text.txt', 'x', 'tables']],
-    ['document_damaged', ['cut.pdf', pdf(['쪽'], '제목').subarray(0, 300), 'text']],
-    ['text_unreadable', ['bytes.txt', Buffer.from([0xff, 0x41, 0xff, 0x20, 0x80]), 'text']],
-    ['too_many_pages', ['pages.txt', '\f'.repeat(3000), 'text']],
-    ['image_too_large', ['large.png', largePng(), 'ocr']],
-  ])('%s: %s', async (reason, document) => {
-    const { id, view, results } = await stack.processed(...document);
+  test.each<[keyof typeof processFailureSentences, string, string | Buffer, ProcessKind]>([
+    ['type_unsupported', 'picture.png', pictureOf(['x']), 'text'],
+    ['type_unsupported', 'text.txt', 'x', 'tables'],
+    ['document_damaged', 'cut.pdf', pdf(['쪽'], '제목').subarray(0, 300), 'text'],
+    ['text_unreadable', 'bytes.txt', Buffer.from([0xff, 0x41, 0xff, 0x20, 0x80]), 'text'],
+    ['too_many_pages', 'pages.txt', '\f'.repeat(3000), 'text'],
+    ['image_too_large', 'large.png', largePng(), 'ocr'],
+  ])('%s: %s', async (reason, name, content, kind) => {
+    const { id, view, results } = await stack.processed(name, content, kind);
     expect([view, results]).toEqual([expect.objectContaining({ state: 'failed', reason }), []]);
-    expect(await stack.details(id, document[2])).toBe(`**failed**, \`${reason}\`: ${processFailureSentences[reason]}`);
+    expect(await stack.details(id, kind)).toBe(`**failed**, \`${reason}\`: ${processFailureSentences[reason]}`);
   });
 
   test('content_missing', async () => {
@@ -152,20 +154,10 @@ describe('a document that cannot be read fails alone, and says why', () => {
   });
 
   test('and is tried anew by another request', async () => {
-    const path = 'late/file.txt';
-    const id = Number(await stack.services.addFile(path, null));
+    const id = Number(await stack.services.addFile('late.txt', null));
     await stack.request(id, 'text');
     await stack.reaches(id, 'text', 'failed');
-    await stack.services.databases.legacy.query('update paperwork_files set path = $2 where id = $1', [
-      id,
-      'something-else.txt',
-    ]);
-    await stack.services.addFile('here-now.txt', Buffer.from('now'));
-    await stack.services.databases.legacy.query('update paperwork_files set path = $2 where id = $1', [
-      id,
-      'here-too.txt',
-    ]);
-    renameSync(`${stack.services.folder}/here-now.txt`, `${stack.services.folder}/here-too.txt`);
+    writeFileSync(join(stack.services.folder, 'late.txt'), 'now');
     await stack.request(id, 'text');
     await stack.reaches(id, 'text', 'done');
     expect(await stack.results(id)).toMatchObject([{ result: { text: 'now' } }]);

@@ -1,8 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils.js';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import { packageVersion } from '../../src/base/package-root.js';
 import { readConfiguration } from '../../src/config/configuration.js';
 import { temporalTarget, temporalVariables } from '../../src/config/temporal-address.js';
@@ -10,6 +10,7 @@ import type { MigrationView } from '../../src/domain/migration/migration.js';
 import { until } from '../support/conditions.js';
 import { CubeStack } from '../support/cube-stack.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
+import { DocumentsStack } from '../support/documents-stack.js';
 import { Engine } from '../support/engine.js';
 import { fakeRelease } from '../support/fake-cube.js';
 import { NewKindStack } from '../support/new-kind-stack.js';
@@ -242,6 +243,27 @@ describe.each(['files-passed'].filter((name) => isWanted([name, undefined])))('%
     } finally {
       await engine.stop();
       await stack.drop();
+    }
+  });
+});
+
+describe.each(['document-read', 'document-unreadable'].filter((name) => isWanted([name, undefined])))('%s', (name) => {
+  test('is recorded', { timeout: 300_000 }, async () => {
+    const stack = await DocumentsStack.start();
+    const { folder } = stack.services;
+    try {
+      const id = await stack.upload('document', name === 'document-read' ? 'one\ftwo' : Buffer.from('00ff0080', 'hex'));
+      // It is away when the document is read for the first time.
+      await rename(folder, `${folder}.away`);
+      await stack.request(id, 'text');
+      await stack.reaches(id, 'text', 'waiting');
+      await rename(`${folder}.away`, folder);
+      await stack.reaches(id, 'text', name === 'document-read' ? 'done' : 'failed');
+      await (await stack.plan(id, 'text')).result();
+      const target = { address: inject('servers').temporalAddress };
+      await save({ target, namespace: stack.worker.namespace }, name, `process/${id}/text`);
+    } finally {
+      await stack.stop();
     }
   });
 });

@@ -45,6 +45,8 @@ test('each scenario has a history of the version in the making', () => {
     'cube-rollback-worker-killed',
     'cube-rolled-back',
     'cube-taken-back',
+    'document-read',
+    'document-unreadable',
     'files-passed',
     'happy-path',
     'item-moved',
