@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.js';
 import { type Registration, registerInstance } from '../../src/registry/instances.js';
@@ -8,45 +7,37 @@ import { DocumentsStack } from '../support/documents-stack.js';
 import { testSecret } from '../support/engine.js';
 import { OwnRedis } from '../support/own-redis.js';
 import { pictureOf } from '../support/scanned-text.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 
-/** Documents that the AI cube classifies; it is in the registry as long as a test says so. */
+/** Documents that the AI cube classifies. */
 let redis: OwnRedis;
 let connection: RedisConnection;
 let ai: AiServices;
 let stack: DocumentsStack;
-let registration: Registration | undefined;
+/** Between the documents worker and the AI cube. */
+let network: TcpProxy;
+let registration: Registration;
 
 beforeAll(async () => {
   redis = await OwnRedis.start();
   connection = connectRedis(redis.url, { onError: () => undefined });
   ai = await startAiServices();
+  network = await TcpProxy.before(ai.urls.cube);
+  registration = registerInstance(
+    connection,
+    { cube_id: 'ai-cube', instance_id: 'one', url: network.url, version: '1', state: 'ready', started_at: Date.now() },
+    { secret: () => testSecret },
+  );
   stack = await DocumentsStack.start({ redisUrl: redis.url });
-  await aiCubeComes();
 });
 afterAll(async () => {
-  await registration?.close();
   await stack.stop();
+  await registration.close();
+  await network.close();
   await ai.close();
   connection.disconnect();
   await redis.stop();
 });
-
-async function aiCubeComes(url = ai.urls.cube): Promise<void> {
-  const entry = {
-    cube_id: 'ai-cube',
-    instance_id: randomUUID(),
-    url,
-    version: '1',
-    state: 'ready',
-    started_at: Date.now(),
-  } as const;
-  registration = registerInstance(connection, entry, { secret: () => testSecret });
-}
-
-async function aiCubeLeaves(): Promise<void> {
-  await registration?.close();
-  registration = undefined;
-}
 
 const contract =
   '한빛상사(이하 갑)과 청솔물산(이하 을)은 복사용지 공급에 관하여 다음과 같이 약정한다. 을은 갑의 서면 동의 없이 이 계약상의 권리와 의무를 제삼자에게 양도할 수 없다. 당사자가 의무를 이행하지 아니한 때에는 상대방은 계약을 해지할 수 있다.';
@@ -84,7 +75,7 @@ test('a document without a text has no class', async () => {
 });
 
 test('with the AI cube away it waits, says so, and goes on once it is back', { timeout: 180_000 }, async () => {
-  await aiCubeLeaves();
+  network.refuse();
   const id = await stack.upload('waits.txt', contract);
   await stack.request(id, 'classify');
   expect(await stack.reaches(id, 'classify', 'waiting')).toMatchObject({ page: 1, pages: 1, reason: 'ai_cube_away' });
@@ -93,7 +84,7 @@ test('with the AI cube away it waits, says so, and goes on once it is back', { t
   );
   // Others are read meanwhile.
   expect((await stack.processed('other.txt', 'x', 'text')).view.state).toBe('done');
-  await aiCubeComes();
+  network.heal();
   await stack.reaches(id, 'classify', 'done');
   expect(await stack.results(id)).toMatchObject([{ result: { label: 'contract' } }]);
 });

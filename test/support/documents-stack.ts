@@ -68,6 +68,11 @@ export class DocumentsStack {
     return (await this.call('GET', `/files/${id}/process/${kind}`)).body as ProcessView;
   }
 
+  async content(id: number): Promise<string> {
+    const headers = { 'x-cube-token': paperworkToken() };
+    return (await fetch(`${this.services.urls.cube}/files/${id}/content`, { headers })).text();
+  }
+
   /** Waits until the processing is in this state. */
   reaches(id: number, kind: ProcessKind, ...states: readonly ProcessView['state'][]): Promise<ProcessView> {
     return until(
