@@ -39,7 +39,13 @@ export interface ProcessingRecords {
   begin(request: ProcessRequest, reading: BegunReading): Promise<boolean>;
   /** As `begin`, before it is known what the document is. */
   readAs(request: ProcessRequest, reading: ReadingKind): Promise<boolean>;
-  keepPage(request: ProcessRequest, content: string, page: number, read: PageContent): Promise<boolean>;
+  /** Nor of a document that another attempt has begun to read otherwise meanwhile. */
+  keepPage(
+    request: ProcessRequest,
+    as: Pick<BegunReading, 'content' | 'method'>,
+    page: number,
+    read: PageContent,
+  ): Promise<boolean>;
   /** Characters of all pages that are kept, as JSON. */
   keptLength(request: ProcessRequest): Promise<number>;
   /** In their order. */
@@ -65,7 +71,7 @@ const beginText = `update paperwork.processing
 const dropPagesText = 'delete from paperwork.read_pages where file_id = $1 and kind = $2';
 const keepPageText = `with kept as (
     update paperwork.processing set state = 'running', reason = null, page = $5, updated_at = now()
-     where ${isOpen} and content = $4 returning file_id, kind
+     where ${isOpen} and content = $4 and method = $7 returning file_id, kind
   ), added as (
     insert into paperwork.read_pages (file_id, kind, page, content) select file_id, kind, $5, $6::jsonb from kept
     on conflict do nothing
@@ -100,7 +106,8 @@ export function createProcessingRecords(cube: pg.Pool): ProcessingRecords {
     begin: (request, { reading, content, method, pages }) =>
       changeWithoutPages(beginText, request, reading, content, method, pages),
     readAs: (request, reading) => changeWithoutPages(readAsText, request, reading),
-    keepPage: (request, content, page, read) => change(keepPageText, request, content, page, JSON.stringify(read)),
+    keepPage: (request, { content, method }, page, read) =>
+      change(keepPageText, request, content, page, JSON.stringify(read), method),
     keptLength: ({ fileId, kind }) =>
       atSide('cube', async () => {
         const found = await cube.query<{ length: number }>(lengthText, [fileId, kind]);

@@ -101,10 +101,10 @@ async function readWith(
   signal.addEventListener('abort', stop, { once: true });
   try {
     const { pages } = document;
+    const begun = { reading, content, method: document.madeBy, pages };
     let page = pageOf(record, document, content);
     if (page === undefined) {
       page = 0;
-      const begun = { reading, content, method: document.madeBy, pages };
       if (!(await records.begin(request, begun))) return { kind: 'forgotten' };
     }
     let characters = await records.keptLength(request);
@@ -114,7 +114,7 @@ async function readWith(
       characters += JSON.stringify(read).length;
       if (characters > maxCharacters) return { kind: 'failed', reason: 'too_large' };
       reach('before-page-kept');
-      if (!(await records.keepPage(request, content, page + 1, read))) return { kind: 'forgotten' };
+      if (!(await records.keepPage(request, begun, page + 1, read))) return { kind: 'forgotten' };
       reach('after-page-kept');
       page += 1;
     }

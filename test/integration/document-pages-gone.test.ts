@@ -21,7 +21,7 @@ test('a document of which not every page is kept gets no result: it is read agai
   const [request] = await createProcessingOutbox(databases.cube).undispatched(1);
   if (request === undefined) throw new Error('there is no request');
   await records.begin(request, { reading: 'text', content: 'a'.repeat(64), method: 'test', pages: 2 });
-  await records.keepPage(request, 'a'.repeat(64), 1, { text: 'first' });
+  await records.keepPage(request, { content: 'a'.repeat(64), method: 'test' }, 1, { text: 'first' });
 
   const written: unknown[] = [];
   const steps = createDocumentSteps({

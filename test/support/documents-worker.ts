@@ -68,6 +68,10 @@ export class DocumentsWorker {
     await until('the documents worker to be ready', () => this.said.includes('worker ready', from) || !this.isAlive);
   }
 
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
   get isAlive(): boolean {
     return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null;
   }
