@@ -192,7 +192,7 @@ const rules = {
     actor: 'operator',
     httpStatus: 503,
     safe: committed,
-    hint: `Bring the folder of CUBE_STORAGE_URL back, readable and writable for the engine${continues}`,
+    hint: `Bring the store of CUBE_STORAGE_URL back, readable and writable for the engine${continues}`,
   },
   legacy_files_unreachable: {
     retryable: true,

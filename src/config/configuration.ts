@@ -1,5 +1,6 @@
 import { Failure, toFailure } from '../base/failures.js';
 import { foldersNotApartFromStore } from './separate-folders.js';
+import { s3Place } from './storage-place.js';
 import type { Reader } from './variable.js';
 import {
   type Configuration,
@@ -16,7 +17,17 @@ import {
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** One of these without the others is of no use. */
-const pairs: readonly (readonly VariableName[])[] = [['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY']];
+const pairs: readonly (readonly VariableName[])[] = [
+  ['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY'],
+  ['CUBE_STORAGE_ACCESS_KEY', 'CUBE_STORAGE_SECRET_KEY'],
+];
+
+/** Without these a store at an S3 server cannot be opened. */
+const neededByS3: readonly VariableName[] = [
+  'CUBE_STORAGE_ENDPOINT',
+  'CUBE_STORAGE_ACCESS_KEY',
+  'CUBE_STORAGE_SECRET_KEY',
+];
 
 /**
  * Reads the named variables. Throws one `configuration_invalid` failure that lists every problem, one sentence each;
@@ -43,6 +54,7 @@ export function readConfiguration<Name extends VariableName>(
       problems.push(`${source} ${error instanceof Error ? error.message : 'is not valid'} (${text}).`);
     }
   }
+  if (names.some((name) => name === 'CUBE_STORAGE_URL')) problems.push(...missingForS3(environment));
   problems.push(...incompletePairs(environment, names, problems));
   if (problems.length > 0) throw new Failure('configuration_invalid', problems.join('\n'));
   if (names.some((name) => name === 'CUBE_STORAGE_URL')) checkStoreApart(environment);
@@ -62,6 +74,14 @@ function checkStoreApart(environment: Environment): void {
       hint: `Set CUBE_STORAGE_URL to a folder that neither lies in that of ${folders} nor holds it, then start again.`,
     },
   );
+}
+
+/** A sentence for each variable that is missing for the store that the environment names. */
+function missingForS3(environment: Environment): readonly string[] {
+  if (s3Place(environment.CUBE_STORAGE_URL ?? '') === undefined) return [];
+  return neededByS3
+    .filter((name) => !environment[name])
+    .map((name) => `${name} is not set (${variableTable[name].text}).`);
 }
 
 /** A sentence for each pair of which only a part is set; a part that is wrong has a sentence already. */

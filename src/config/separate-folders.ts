@@ -1,5 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { isS3 } from './storage-place.js';
 import type { VariableName } from './variables.js';
 
 /** Legacy's folders: the engine only reads them, and users and the monolith write there as they like. */
@@ -10,7 +11,7 @@ export function foldersNotApartFromStore(
   environment: Readonly<Record<string, string | undefined>>,
 ): readonly VariableName[] {
   const store = environment.CUBE_STORAGE_URL;
-  if (!store) return [];
+  if (!store || isS3(store)) return [];
   return foldersOfLegacy.filter((name) => {
     const folder = environment[name];
     return folder && meet(realPlace(store), realPlace(folder));

@@ -32,7 +32,12 @@ export const koreanTexts: Readonly<Record<VariableName, string>> = {
     '모놀리스의 파일이 있는 디렉터리. 엔진은 읽기만 하고, 전환 전까지 사용자가 올리는 파일은 여기에 저장. 비워 두면 `up`이 대역의 파일이 든 디렉터리로 설정',
   PAPERWORK_FILE_MIB: '사용자가 올릴 수 있는 가장 큰 파일의 크기(MiB)',
   CUBE_STORAGE_URL:
-    'AI 모델과 문서 파일 같은 콘텐츠를 SHA-256 값을 이름으로 저장하는 디렉터리. 레거시의 디렉터리들과는 떨어진 곳이어야 하며, 모든 프로그램이 같은 곳을 사용. 비워 두면 `up`이 `CUBESHIFT_HOME` 안의 디렉터리로 설정',
+    'AI 모델과 문서 파일 같은 콘텐츠를 SHA-256 값을 이름으로 저장하는 디렉터리 또는 s3://BUCKET/PREFIX. 레거시의 디렉터리들과는 떨어진 곳이어야 하며, 모든 프로그램이 같은 곳을 사용. 비워 두면 `up`이 `CUBESHIFT_HOME` 안의 디렉터리로 설정. [디렉터리와 S3](docs/where-contents-live.md)',
+  CUBE_STORAGE_ENDPOINT: 's3:// 저장소를 제공하는 S3 서버의 URL',
+  CUBE_STORAGE_REGION: 's3:// 저장소가 있는 버킷의 리전',
+  CUBE_STORAGE_ACCESS_KEY:
+    's3:// 저장소의 버킷에 접근하는 액세스 키. 다른 S3 프로그램의 변수와 파일(`AWS_*`, `~/.aws`)은 쓰지 않음',
+  CUBE_STORAGE_SECRET_KEY: 'CUBE_STORAGE_ACCESS_KEY에 대응하는 시크릿 키',
   AI_CUBE_MODELS_MIB:
     'AI 큐브가 적재해 두는 모델 프로세스들의 상주 메모리 합계 상한(MiB). 넘으면 가장 오래 쓰이지 않은 모델부터 내림',
   AI_CUBE_PROCESS_MIB:

@@ -8,6 +8,7 @@ import {
   legacyUrlVariables,
 } from './cube-variables.js';
 import {
+  parseEndpoint,
   parseHost,
   parseHostPort,
   parseHttpUrl,
@@ -17,11 +18,13 @@ import {
   parseRedisUrl,
 } from './parsers/addresses.js';
 import {
+  parseAccessKey,
   parseBearerToken,
   parseCertificateFile,
   parseKeyFile,
   parsePasswords,
   parseSecret,
+  parseSecretKey,
   parseTls,
 } from './parsers/credentials.js';
 import {
@@ -33,7 +36,15 @@ import {
   parseSeconds,
   parseUserId,
 } from './parsers/numbers.js';
-import { parseCrashPoint, parseLogLevel, parseName, parsePath, parseStorage, parseSwitch } from './parsers/words.js';
+import {
+  parseCrashPoint,
+  parseLogLevel,
+  parseName,
+  parsePath,
+  parseRegion,
+  parseStorage,
+  parseSwitch,
+} from './parsers/words.js';
 import { type Reader, type Source, type Variable, variable } from './variable.js';
 
 /** What moves rows, and has the plans of it. */
@@ -45,6 +56,14 @@ const temporal = [...workers, 'control-api'] as const satisfies readonly Reader[
 const listeners = ['api-gateway-cube', 'cube'] as const satisfies readonly Reader[];
 /** What calls, registers or routes instances of cubes, and so knows Redis and cube tokens. */
 const traffic = [...workers, 'control-api', ...listeners] as const satisfies readonly Reader[];
+/** What reads or writes the store of contents. */
+const storing = [
+  'bulk-worker',
+  'documents-worker',
+  'control-api',
+  'ai-cube',
+  'paperwork-cube',
+] as const satisfies readonly Reader[];
 /** The cubes that serve what the monolith served, and the stand-ins of the monolith's own services. */
 const served = servedCubes.map(({ cubeId }) => cubeId);
 const standIns = servedCubes.map(({ standIn }) => standIn);
@@ -146,15 +165,34 @@ const variables = {
     { fallback: 4096, sources: caller },
   ),
   CUBE_STORAGE_URL: variable(
-    'folder in which contents such as AI models and paperwork files are stored, each under its SHA-256',
+    'folder, or s3://BUCKET/PREFIX, in which contents such as AI models and paperwork files are stored, each under its SHA-256',
     parseStorage,
-    ['bulk-worker', 'documents-worker', 'control-api', 'ai-cube', 'paperwork-cube'],
+    storing,
     {
       fallback: '',
       sources: stack,
-      note: 'one for all programs, apart from the folders of legacy; left out, `up` sets one in `CUBESHIFT_HOME`',
+      note: 'one for all programs, apart from the folders of legacy; left out, `up` sets one in `CUBESHIFT_HOME`; [folder or S3](docs/where-contents-live.md)',
     },
   ),
+  CUBE_STORAGE_ENDPOINT: variable('URL of the S3 server of an s3:// store', parseEndpoint, storing, {
+    fallback: '',
+    sources: caller,
+  }),
+  CUBE_STORAGE_REGION: variable('region of the bucket of an s3:// store', parseRegion, storing, {
+    fallback: 'us-east-1',
+    sources: caller,
+  }),
+  CUBE_STORAGE_ACCESS_KEY: variable('access key for the bucket of an s3:// store', parseAccessKey, storing, {
+    fallback: '',
+    sources: caller,
+    secret: true,
+    note: 'variables and files of other S3 programs (`AWS_*`, `~/.aws`) never count',
+  }),
+  CUBE_STORAGE_SECRET_KEY: variable('secret of CUBE_STORAGE_ACCESS_KEY', parseSecretKey, storing, {
+    fallback: '',
+    sources: caller,
+    secret: true,
+  }),
   AI_CUBE_MODELS_MIB: variable(
     'resident memory, in MiB, of all processes with models that an AI cube keeps loaded; beyond it the least recently used leave',
     parseMebibytes,

@@ -2,6 +2,7 @@ import { connect as connectTls } from 'node:tls';
 import { Failure, toFailure } from '../base/failures.js';
 import { answerMillis, codeOf, probePort, tlsFault } from '../base/network.js';
 import { type Environment, readConfiguration, setVariables } from '../config/configuration.js';
+import { isS3 } from '../config/storage-place.js';
 import { temporalTarget, temporalVariables } from '../config/temporal-address.js';
 import type { VariableName } from '../config/variables.js';
 import { byServedCube, legacyUrlVariable, servedCubes, trafficNames } from '../domain/cubes.js';
@@ -69,7 +70,16 @@ const serviceVariables: readonly VariableName[] = [
  */
 export async function inspectConfiguration(environment: Environment): Promise<readonly ServerFinding[]> {
   const wrong = setVariables(environment).filter((name) => !isRight(environment, name));
+  // It has no embedded default; what speaks to it is loaded only where there is one.
+  const hasS3 = isS3(environment.CUBE_STORAGE_URL);
   const inspected = await Promise.all([
+    ...(hasS3
+      ? [
+          inspect(environment, 'CUBE_STORAGE_URL', async () =>
+            (await import('./storage.js')).inspectStorage(environment),
+          ),
+        ]
+      : []),
     ...Object.entries(inspections).map(([name, inspection]) =>
       environment[name]
         ? inspect(environment, name as VariableName, () => inspection(environment))
@@ -80,6 +90,7 @@ export async function inspectConfiguration(environment: Environment): Promise<re
       .map((name) => inspect(environment, name, () => inspectService(name, environment[name] ?? ''))),
     ...wrong
       .filter((name) => !(name in inspections) && !serviceVariables.some((service) => service === name))
+      .filter((name) => !(hasS3 && name === 'CUBE_STORAGE_URL'))
       .map((name) => inspect(environment, name, async () => ({ sentence: '' }))),
   ]);
   return inspected;
@@ -87,7 +98,9 @@ export async function inspectConfiguration(environment: Environment): Promise<re
 
 /** The servers of the caller's own, as `inspectConfiguration` inspects them; throws what is wrong with any, all at once. */
 export async function checkServers(environment: Environment): Promise<void> {
-  const wrong = (await inspectConfiguration(environment)).filter(({ ok, name }) => ok === false && name in inspections);
+  const wrong = (await inspectConfiguration(environment)).filter(
+    ({ ok, name }) => ok === false && (name in inspections || name === 'CUBE_STORAGE_URL'),
+  );
   const [first, ...others] = wrong;
   if (first === undefined) return;
   const last = others.at(-1) ?? first;

@@ -2,8 +2,8 @@ import { Failure } from '../base/failures.js';
 import { cubeProcessLimits } from '../models/cube-limits.js';
 import type { ModelProcessLimits } from '../models/model-process.js';
 import type { BlobStore } from '../storage/blob-store.js';
-import { createFolderStore } from '../storage/folder-store.js';
 import type { LegacyFolder } from '../storage/inside-folder.js';
+import { openStore, type StorageSettings } from '../storage/open-store.js';
 
 /**
  * What steps of some kinds reach apart from the databases: files and services, by the worker's environment. Each throws
@@ -24,10 +24,9 @@ export interface Assets {
   token(permission: string): string;
 }
 
-export interface AssetSettings {
+export interface AssetSettings extends StorageSettings {
   readonly LEGACY_MODEL_DIR: string;
   readonly LEGACY_STORAGE_DIR: string;
-  readonly CUBE_STORAGE_URL: string;
   readonly LEGACY_AI_URL: string;
   readonly AI_CUBE_PROCESS_MIB: number;
 }
@@ -38,6 +37,10 @@ export const noAssets: Assets = createAssets(
     LEGACY_MODEL_DIR: '',
     LEGACY_STORAGE_DIR: '',
     CUBE_STORAGE_URL: '',
+    CUBE_STORAGE_ENDPOINT: '',
+    CUBE_STORAGE_REGION: '',
+    CUBE_STORAGE_ACCESS_KEY: '',
+    CUBE_STORAGE_SECRET_KEY: '',
     LEGACY_AI_URL: '',
     AI_CUBE_PROCESS_MIB: 0,
   },
@@ -52,11 +55,15 @@ export function createAssets(settings: AssetSettings, services: Pick<Assets, 'to
       });
     return settings[variable];
   };
+  let store: BlobStore | undefined;
   return {
     modelFolder: () => ({ path: named('LEGACY_MODEL_DIR'), variable: 'LEGACY_MODEL_DIR' }),
     modelLimits: () => cubeProcessLimits(settings.AI_CUBE_PROCESS_MIB),
     storageFolder: () => ({ path: named('LEGACY_STORAGE_DIR'), variable: 'LEGACY_STORAGE_DIR' }),
-    store: () => createFolderStore(named('CUBE_STORAGE_URL')),
+    store: () => {
+      store ??= openStore({ ...settings, CUBE_STORAGE_URL: named('CUBE_STORAGE_URL') });
+      return store;
+    },
     legacyAiUrl: () => named('LEGACY_AI_URL'),
     ...services,
   };

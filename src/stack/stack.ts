@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../base/failures.js';
 import { readConfiguration } from '../config/configuration.js';
+import { isS3 } from '../config/storage-place.js';
 import type { Reader } from '../config/variable.js';
 import { variablesOf } from '../config/variables.js';
 import type { Side } from '../domain/side.js';
@@ -74,7 +75,8 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
     const settings = await home.settings(inUse, requested);
     const own = ownServers(options.environment);
     for (const sentence of movedPorts(formerPorts, settings, requested, own)) log(sentence);
-    if (Object.keys(own).length > 0) await (await import('../diagnosis/servers.js')).checkServers(options.environment);
+    if (Object.keys(own).length > 0 || isS3(options.environment.CUBE_STORAGE_URL))
+      await (await import('../diagnosis/servers.js')).checkServers(options.environment);
     const temporal =
       own.TEMPORAL_ADDRESS === undefined
         ? await embeddedTemporal(home, settings, options.temporalAccess ?? 'closed', log)

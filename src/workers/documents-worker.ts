@@ -18,7 +18,7 @@ import { createPool } from '../postgres/connect.js';
 import { atSide } from '../postgres/databases.js';
 import { connectConfiguredRedis } from '../redis/connection.js';
 import { admittedInstances } from '../registry/admitted-instances.js';
-import { createFolderStore } from '../storage/folder-store.js';
+import { openStore } from '../storage/open-store.js';
 import { keepDispatching } from './processing-dispatch.js';
 import type { Log, StartedWorker } from './run-worker.js';
 import { connectTemporal, createWorker, workflowBundlePath } from './worker.js';
@@ -73,7 +73,7 @@ export async function startDocumentsWorker(
       findFile: createFindFile(legacy),
       places: {
         folder: { path: config.LEGACY_STORAGE_DIR, variable: 'LEGACY_STORAGE_DIR' },
-        store: createFolderStore(config.CUBE_STORAGE_URL),
+        store: openStore(config),
         stored: createStoredFiles(cube),
         onMissed: (error) => {
           const { type, message } = toFailure(error);

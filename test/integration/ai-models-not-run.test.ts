@@ -9,6 +9,7 @@ import { type AiServices, startAiServices } from '../support/ai-services.js';
 import { testSecret } from '../support/engine.js';
 import { fillModels, insertModel, modelNamed } from '../support/legacy-models.js';
 import { ModelsRun } from '../support/models-run.js';
+import { noS3 } from '../support/no-s3.js';
 import { testModels } from '../support/onnx-graph.js';
 
 /** Models that a worker with more room than the cube finds fit, and that the cube alone cannot run. */
@@ -58,6 +59,7 @@ test.each([
       const settings = {
         LEGACY_MODEL_DIR: folder,
         LEGACY_STORAGE_DIR: '',
+        ...noS3,
         CUBE_STORAGE_URL: storeFolder,
         LEGACY_AI_URL: urls.legacy,
       };

@@ -30,6 +30,7 @@ import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { expectedModels, fillModels, insertModel, ModelFolders, modelNamed } from '../support/legacy-models.js';
 import { modelCrashPoints } from '../support/model-crash-points.js';
 import { ModelsRun } from '../support/models-run.js';
+import { noS3 } from '../support/no-s3.js';
 import { testModels } from '../support/onnx-graph.js';
 import { mayMount, SmallDisk, withSmallTemporaryDisk } from '../support/small-disk.js';
 
@@ -54,6 +55,7 @@ beforeEach(() => {
   const settings = {
     LEGACY_MODEL_DIR: folders.models,
     LEGACY_STORAGE_DIR: '',
+    ...noS3,
     CUBE_STORAGE_URL: folders.store,
     LEGACY_AI_URL: '',
     AI_CUBE_PROCESS_MIB: 512,

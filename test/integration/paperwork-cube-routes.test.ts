@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { insertPaperwork } from '../../legacy/paperwork/insert-rows.js';
 import { buildPaperworkService } from '../../legacy/paperwork-service/app.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
+import { createFolderStore } from '../../src/storage/folder-store.js';
 import { createDatabases } from '../support/databases.js';
 import { DocumentsWorker } from '../support/documents-worker.js';
 import { describePaperworkService, limitsOfContract, type PaperworkService } from '../support/paperwork-contract.js';
@@ -21,7 +22,11 @@ async function startCube(): Promise<PaperworkService> {
   const service = buildPaperworkService({ pool: legacy, folder });
   const serviceUrl = await service.listen({ host: '127.0.0.1', port: 0 });
   const places = { legacyUrl, cubeUrl, serviceUrl, folder: tree.files, storeFolder: join(tree.root, 'store') };
-  const { url, close } = await startPaperworkCubeHere({ ...places, limits: limitsOfContract });
+  const { url, close } = await startPaperworkCubeHere({
+    ...places,
+    store: createFolderStore(places.storeFolder),
+    limits: limitsOfContract,
+  });
   const worker = await DocumentsWorker.start(places);
   return {
     url,

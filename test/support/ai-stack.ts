@@ -16,6 +16,7 @@ import { until } from './conditions.js';
 import { createDatabases, type TestDatabases } from './databases.js';
 import { testSecret } from './engine.js';
 import { fillModels, ModelFolders } from './legacy-models.js';
+import { noS3 } from './no-s3.js';
 import { OwnRedis } from './own-redis.js';
 
 /** Legacy with the stand-in's models and its AI service as a process of its own, and the AI cube with an empty store. */
@@ -59,6 +60,7 @@ export class AiStack {
     const variables = {
       LEGACY_MODEL_DIR: folders.models,
       LEGACY_STORAGE_DIR: '',
+      ...noS3,
       CUBE_STORAGE_URL: folders.store,
       LEGACY_AI_URL: legacy.url,
       REDIS_URL: ownRedis.url,

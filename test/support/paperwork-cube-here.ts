@@ -8,7 +8,7 @@ import { createStoredFiles } from '../../src/paperwork/stored-files.js';
 import { createPool } from '../../src/postgres/connect.js';
 import { buildPaperworkCube } from '../../src/services/paperwork/app.js';
 import { legacyFileRows } from '../../src/services/paperwork/file-rows.js';
-import { createFolderStore } from '../../src/storage/folder-store.js';
+import type { BlobStore } from '../../src/storage/blob-store.js';
 import { cubeSecret } from './gateway.js';
 
 interface PaperworkCubePlace {
@@ -18,7 +18,7 @@ interface PaperworkCubePlace {
   readonly serviceUrl: string;
   /** LEGACY_STORAGE_DIR. */
   readonly folder: string;
-  readonly storeFolder: string;
+  readonly store: BlobStore;
   readonly limits: UploadLimits;
 }
 
@@ -26,7 +26,7 @@ interface PaperworkCubePlace {
 export async function startPaperworkCubeHere(place: PaperworkCubePlace) {
   const settings = { applicationName: 'paperwork cube', max: 4, statementMillis: 10_000 };
   const pools = [createPool(place.legacyUrl, settings), createPool(place.cubeUrl, settings)] as const;
-  const store = createFolderStore(place.storeFolder);
+  const { store } = place;
   const folder = { path: place.folder, variable: 'LEGACY_STORAGE_DIR' };
   const calls = createLegacyCalls(place.serviceUrl);
   const cube = await buildPaperworkCube({

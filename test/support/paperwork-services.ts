@@ -7,6 +7,7 @@ import { expect } from 'vitest';
 import { buildPaperworkService } from '../../legacy/paperwork-service/app.js';
 import { type UploadLimits, uploadLimits } from '../../src/domain/paperwork/upload.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
+import { createFolderStore } from '../../src/storage/folder-store.js';
 import { statInside } from '../../src/storage/inside-folder.js';
 import { createDatabases, type TestDatabases } from './databases.js';
 import { startPaperworkCubeHere } from './paperwork-cube-here.js';
@@ -53,7 +54,7 @@ export async function startPaperworkServices(limits: Partial<UploadLimits> = {})
     cubeUrl: databases.cubeUrl,
     serviceUrl: legacyUrl,
     folder,
-    storeFolder,
+    store: createFolderStore(storeFolder),
     limits: ofUploads,
   });
   return {

@@ -7,8 +7,10 @@ import type { ActivityDependencies } from '../../src/activities/dependencies.js'
 import { createAssets } from '../../src/kinds/assets.js';
 import { openDatabases } from '../../src/postgres/databases.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
+import type { StorageSettings } from '../../src/storage/open-store.js';
 import { createDatabases, type TestDatabases } from './databases.js';
 import { Engine } from './engine.js';
+import { noS3 } from './no-s3.js';
 import type { PaperworkTree } from './paperwork-tree.js';
 
 /** Legacy with rows and files of paperwork, and a cube with an empty store. */
@@ -18,30 +20,34 @@ export class PaperworkStack {
     /** LEGACY_STORAGE_DIR. */
     readonly folder: string,
     readonly store: string,
+    /** Variables of the store. */
+    private readonly storage: StorageSettings,
     readonly deps: ActivityDependencies,
     private readonly close: () => Promise<void>,
   ) {}
 
-  static async create(given?: string): Promise<PaperworkStack> {
+  /** With files and a store of its own, where none are given. */
+  static async create(given?: string, givenStorage?: StorageSettings): Promise<PaperworkStack> {
     const databases = await createDatabases(0);
     await upgradeLedger(databases.cubeUrl);
     await databases.legacy.query('delete from paperwork_results; delete from paperwork_files');
     const root = mkdtempSync(join(tmpdir(), 'cubeshift-paperwork-'));
     const [folder, store] = [given ?? join(root, 'legacy'), join(root, 'store')];
     mkdirSync(folder, { recursive: true });
+    const storage = givenStorage ?? { ...noS3, CUBE_STORAGE_URL: store };
     const opened = openDatabases(databases, 'test', 10);
     const assets = createAssets(
       {
         LEGACY_MODEL_DIR: '',
         LEGACY_STORAGE_DIR: folder,
-        CUBE_STORAGE_URL: store,
+        ...storage,
         LEGACY_AI_URL: '',
         AI_CUBE_PROCESS_MIB: 0,
       },
       { token: () => '', aiCubeUrl: async () => '' },
     );
     const deps = { databases: opened, worker: 'test/0', reach: () => undefined, assets };
-    return new PaperworkStack(databases, folder, store, deps, async () => {
+    return new PaperworkStack(databases, folder, store, storage, deps, async () => {
       await opened.close();
       await databases.drop();
       rmSync(root, { recursive: true, force: true });
@@ -60,7 +66,10 @@ export class PaperworkStack {
     return Engine.start({
       ...this.databases,
       apart: ['worker-bulk'],
-      environment: { [worker]: { LEGACY_STORAGE_DIR: this.folder, CUBE_STORAGE_URL: this.store } },
+      environment: {
+        [worker]: { LEGACY_STORAGE_DIR: this.folder, ...this.storage },
+        control: { ...this.storage },
+      },
       ...(nodeFlags === undefined ? {} : { nodeFlags: { [worker]: nodeFlags } }),
     });
   }

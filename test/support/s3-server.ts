@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultCacheFolder, ensureArtifact } from '../../src/stack/downloads/fetch.js';
 import { choosePort } from '../../src/state/ports.js';
+import type { StorageSettings } from '../../src/storage/open-store.js';
 import { Bucket } from '../../src/storage/s3/bucket.js';
 import { S3Requests } from '../../src/storage/s3/requests.js';
 import type { S3Settings } from '../../src/storage/s3/settings.js';
@@ -73,14 +74,7 @@ export class S3Server {
   }
 
   /** The same as variables of a program. */
-  environment({
-    bucket,
-    prefix,
-    endpoint,
-    region,
-    accessKey,
-    secretKey,
-  }: S3Settings): Readonly<Record<string, string>> {
+  environment({ bucket, prefix, endpoint, region, accessKey, secretKey }: S3Settings): StorageSettings {
     return {
       CUBE_STORAGE_URL: `s3://${bucket}/${prefix}`,
       CUBE_STORAGE_ENDPOINT: endpoint,

@@ -33,6 +33,15 @@ export function parseHttpUrl(value: string): string {
   return checked(value, urlProblem(value, ['http:', 'https:'], 'http://127.0.0.1:8090')).replace(/(?<!\/)\/+$/, '');
 }
 
+/** As `parseHttpUrl`, of a server whose name is said where something is wrong with it, and whose keys are given apart. */
+export function parseEndpoint(value: string): string {
+  const url = parseHttpUrl(value);
+  const { username, password, search, hash } = new URL(url);
+  if (`${username}${password}${search}${hash}` !== '')
+    throw new Error('must be scheme, host, port and path alone, such as https://s3.us-east-1.amazonaws.com');
+  return url;
+}
+
 /** As `parseHttpUrl`, of a service whose paths are its own. */
 export function parseOrigin(value: string): string {
   const url = parseHttpUrl(value);

@@ -13,6 +13,18 @@ export function parseBearerToken(value: string): string {
   return value;
 }
 
+/** Of an S3 server: it becomes part of a header. */
+export function parseAccessKey(value: string): string {
+  if (!/^[!-~]{1,256}$/.test(value) || /[/,=]/.test(value))
+    throw new Error('must be an access key: printable, without spaces, commas, slashes and equals signs');
+  return value;
+}
+
+export function parseSecretKey(value: string): string {
+  if (!/^[!-~]{1,256}$/.test(value)) throw new Error('must be a secret key: printable, without spaces');
+  return value;
+}
+
 /** Passwords by role. A password goes into URLs as it is. */
 export function parsePasswords(value: string): ReadonlyMap<string, string> {
   const pairs = value.split(',').map((pair) => /^([a-z_]+)=([\w-]+)$/.exec(pair)?.slice(1, 3) ?? []);

@@ -1,4 +1,5 @@
 import { crashPoints } from '../../base/crash-points.js';
+import { s3Place } from '../storage-place.js';
 
 /** Names, switches and paths. Each parser returns the value, or throws an Error that completes "NAME …". */
 
@@ -12,11 +13,16 @@ export function parsePath(value: string): string {
   return value;
 }
 
-/** Where contents are stored: a folder. */
+/** Where contents are stored: a folder, or a place in a bucket. */
 export function parseStorage(value: string): string {
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(value))
-    throw new Error('must be a folder: this version stores in folders alone, and knows no s3:// or other address');
+  if (/^[a-z][a-z0-9+.-]*:/i.test(value) && s3Place(value) === undefined)
+    throw new Error('must be a folder, or s3://BUCKET/PREFIX of letters, digits, dots, dashes and underscores');
   return parsePath(value);
+}
+
+export function parseRegion(value: string): string {
+  if (!/^[a-z0-9-]{1,64}$/.test(value)) throw new Error('must be a region such as us-east-1');
+  return value;
 }
 
 export function parseSwitch(value: string): boolean {

@@ -2,7 +2,7 @@ import type { BuiltCube, CubeProgram } from '../../http/cube-program.js';
 import { createLegacyCalls } from '../../http/legacy-calls.js';
 import { cubeProcessLimits, maxBatchRows } from '../../models/cube-limits.js';
 import { createPool } from '../../postgres/connect.js';
-import { createFolderStore } from '../../storage/folder-store.js';
+import { openStore } from '../../storage/open-store.js';
 import { buildAiCube } from './app.js';
 import { createModelRecords } from './model-records.js';
 
@@ -27,7 +27,7 @@ export async function buildAiProgram({ config, basics }: CubeProgram<'ai-cube'>)
       cube_database: () => cube.query('select from ai.model_versions limit 0'),
     },
     records: createModelRecords(legacy, cube),
-    store: createFolderStore(config.CUBE_STORAGE_URL),
+    store: openStore(config),
     folder: { path: config.LEGACY_MODEL_DIR, variable: 'LEGACY_MODEL_DIR' },
     legacy: calls,
     models: {

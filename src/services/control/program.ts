@@ -17,7 +17,7 @@ import { admittedInstances } from '../../registry/admitted-instances.js';
 import { reportSecrets } from '../../registry/known-secrets.js';
 import { createCubeCalls } from '../../runtime/cube-calls.js';
 import type { BlobStore } from '../../storage/blob-store.js';
-import { createFolderStore } from '../../storage/folder-store.js';
+import { openStore, type StorageSettings } from '../../storage/open-store.js';
 import { buildControlApp } from './app.js';
 import { createCubeWorkflows } from './cubes/cube-workflows.js';
 import { createKeptVersions, createWarmVersionOf } from './cubes/kept-versions.js';
@@ -60,7 +60,7 @@ export async function runControl(
     warmVersionOf: createWarmVersionOf(config.STATE_DIR),
     tokens,
     secret: () => secrets.cube.current,
-    store: () => configuredStore(config.CUBE_STORAGE_URL),
+    store: configuredStore(config),
     reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT),
     clock,
     logger: log,
@@ -82,9 +82,18 @@ export async function runControl(
   await cube.end();
 }
 
-function configuredStore(url: string): BlobStore {
-  if (url !== '') return createFolderStore(url);
-  throw new Failure('configuration_invalid', 'CUBE_STORAGE_URL is not set, which a sweep needs.', {
+/** Opens the store at its first use. */
+function configuredStore(settings: StorageSettings): () => BlobStore {
+  let store: BlobStore | undefined;
+  return () => {
+    if (settings.CUBE_STORAGE_URL === '') throw noStore();
+    store ??= openStore(settings);
+    return store;
+  };
+}
+
+function noStore(): Failure {
+  return new Failure('configuration_invalid', 'CUBE_STORAGE_URL is not set, which a sweep needs.', {
     hint: 'Set CUBE_STORAGE_URL for the control API to the store of the bulk workers, and start it again.',
   });
 }

@@ -4,7 +4,7 @@ import { createLegacyCalls } from '../../http/legacy-calls.js';
 import { createProcessingRequests } from '../../paperwork/processing-requests.js';
 import { createStoredFiles } from '../../paperwork/stored-files.js';
 import { createPool } from '../../postgres/connect.js';
-import { createFolderStore } from '../../storage/folder-store.js';
+import { openStore } from '../../storage/open-store.js';
 import { keepRemovingAbandonedUploads } from './abandoned-uploads.js';
 import { buildPaperworkCube } from './app.js';
 import { legacyFileRows } from './file-rows.js';
@@ -34,7 +34,7 @@ export async function buildPaperworkProgram({ config, basics }: CubeProgram<'pap
     rows: legacyFileRows(legacy),
     stored: createStoredFiles(cube),
     processing: createProcessingRequests(cube),
-    store: createFolderStore(config.CUBE_STORAGE_URL),
+    store: openStore(config),
     folder,
     legacy: calls,
     limits: uploadLimitsOf(config.PAPERWORK_FILE_MIB),

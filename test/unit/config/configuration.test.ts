@@ -24,6 +24,10 @@ const right = {
   LEGACY_STORAGE_DIR: '',
   PAPERWORK_FILE_MIB: '4096',
   CUBE_STORAGE_URL: '',
+  CUBE_STORAGE_ENDPOINT: '',
+  CUBE_STORAGE_REGION: 'us-east-1',
+  CUBE_STORAGE_ACCESS_KEY: '',
+  CUBE_STORAGE_SECRET_KEY: '',
   AI_CUBE_MODELS_MIB: '1536',
   AI_CUBE_PROCESS_MIB: '512',
   DOCUMENT_PROCESSES: '2',
@@ -245,7 +249,13 @@ describe('a wrong value', () => {
     ['TOKEN_SECRETS_FILE', 'zanzibar\0'],
     ['CUBE_VERSION', '../zanzibar'],
     ['LEGACY_SAJU_URL', 'zanzibar:8011'],
-    ['CUBE_STORAGE_URL', 's3://zanzibar/models'],
+    ['CUBE_STORAGE_URL', 's3://Zanzibar/models'],
+    ['CUBE_STORAGE_URL', 's3://zanzibar/../models'],
+    ['CUBE_STORAGE_URL', 's3://zanzibar/mod els'],
+    ['CUBE_STORAGE_URL', 's3:zanzibar'],
+    ['CUBE_STORAGE_ENDPOINT', 'zanzibar:9000'],
+    ['CUBE_STORAGE_ENDPOINT', 'https://zanzi:bar@127.0.0.1'],
+    ['CUBE_STORAGE_REGION', 'zanzibar/1'],
     ['CUBE_STORAGE_URL', 'file:///zanzibar'],
     ['CUBE_ROLE_PASSWORDS', 'zanzibar'],
     ['CUBE_ROLE_PASSWORDS', 'cubes=zanzibar:1'],
@@ -281,12 +291,32 @@ describe('a wrong value', () => {
       'LEGACY_MODEL_DIR',
       'LEGACY_STORAGE_DIR',
       'CUBE_STORAGE_URL',
+      'CUBE_STORAGE_ACCESS_KEY',
+      'CUBE_STORAGE_SECRET_KEY',
       'TOKEN_SECRETS_FILE',
     ];
     const wrong = Object.fromEntries(names.map((name) => [name, paths.includes(name) ? 'zanzibar\0' : '{zanzibar}']));
     const problems = problemsOf(wrong);
     expect(problems.map((problem) => problem.split(' ')[0])).toEqual(names);
     expect(problems.join()).not.toContain('zanzibar');
+  });
+
+  test('a store at an S3 server needs an address and both keys, which are reported by name', () => {
+    const s3 = { CUBE_STORAGE_URL: 's3://contents/of/cubes' };
+    const needed = ['CUBE_STORAGE_ENDPOINT', 'CUBE_STORAGE_ACCESS_KEY', 'CUBE_STORAGE_SECRET_KEY'];
+    expect(problemsOf(s3, ['CUBE_STORAGE_URL'])).toEqual(
+      needed.map((name) => expect.stringContaining(`${name} is not set`)),
+    );
+    const whole = { ...s3, ...Object.fromEntries(needed.map((name) => [name, 'https://s3.example'])) };
+    expect(
+      readConfiguration({ ...whole, AWS_REGION: 'eu-west-1' }, ['CUBE_STORAGE_URL', 'CUBE_STORAGE_REGION']),
+    ).toEqual({
+      ...s3,
+      CUBE_STORAGE_REGION: 'us-east-1',
+    });
+    expect(problemsOf({ CUBE_STORAGE_ACCESS_KEY: 'one' }, ['CUBE_STORAGE_ACCESS_KEY'])).toEqual([
+      'CUBE_STORAGE_ACCESS_KEY and CUBE_STORAGE_SECRET_KEY are needed together.',
+    ]);
   });
 
   test('half a pair is reported once, whichever half is read', () => {
@@ -313,6 +343,8 @@ test('what holds a password or key is marked secret', () => {
     'SAJU_CUBE_LEGACY_URL',
     'AI_CUBE_LEGACY_URL',
     'PAPERWORK_CUBE_LEGACY_URL',
+    'CUBE_STORAGE_ACCESS_KEY',
+    'CUBE_STORAGE_SECRET_KEY',
     'CUBE_DATABASE_URL',
     'AUDIT_DATABASE_URL',
     'CUBE_ADMINISTRATOR_URL',
