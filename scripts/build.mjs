@@ -35,6 +35,7 @@ const parts = [
   'src/models/model-process',
   'src/documents/document-pool',
   'src/storage/folder-store',
+  'src/storage/s3-store',
   'src/config/variables',
   'src/config/variables-in-korean',
   'src/stack/downloads/fetch',

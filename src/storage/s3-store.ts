@@ -102,11 +102,14 @@ export function createS3Store(
     },
 
     withdraw: async (sha256, owner) => {
-      const withdrawn = await withdrawMany(withdrawing, [sha256], owner);
+      const withdrawn = await store.withdrawMany([sha256], owner);
       return withdrawn.contents.length === 0 ? undefined : withdrawn;
     },
 
-    withdrawMany: (contents, owner) => withdrawMany(withdrawing, contents, owner),
+    withdrawMany: async (contents, owner) => {
+      if (contents.length > 0) await marker.begin();
+      return withdrawMany(withdrawing, contents, owner);
+    },
 
     discardOf: (owner) => removeUnder(prefixOf(owner), partsPrefix(owner)),
 
