@@ -1,8 +1,15 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { createProcessingRequests } from '../../src/paperwork/processing-requests.js';
+import { createPool } from '../../src/postgres/connect.js';
 import { prepareTables } from '../../src/stack/servers/embedded-database.js';
 import { referencedContents } from '../../src/storage/content-references.js';
+import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
+import { DocumentsWorker } from '../support/documents-worker.js';
 import { Engine } from '../support/engine.js';
 import { expectTargetEqualsSource } from '../support/equality.js';
 
@@ -269,6 +276,43 @@ test('tables that a later version adds are theirs too', async () => {
     'bulk_worker at cube': 'SELECT INSERT UPDATE DELETE',
     'security_cube at cube': undefined,
   });
+});
+
+test('with these roles a document is requested, read and forgotten', async () => {
+  const [ofCube, ofWorker] = [variablesOf('paperwork-cube'), variablesOf('worker-documents')];
+  const root = mkdtempSync(join(tmpdir(), 'cubeshift-roles-'));
+  const folder = join(root, 'files');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'file.txt'), '글');
+  const added = await databases.legacy.query(
+    `insert into paperwork_files (path) values ('file.txt') returning id::text`,
+  );
+  const id = String(added.rows[0]?.id);
+  const pool = createPool(ofCube.CUBE_DATABASE_URL ?? '', { applicationName: 'test', max: 1 });
+  const requests = createProcessingRequests(pool);
+  const worker = await DocumentsWorker.start({
+    legacyUrl: ofWorker.PAPERWORK_CUBE_LEGACY_URL ?? '',
+    cubeUrl: ofWorker.CUBE_DATABASE_URL ?? '',
+    folder,
+    storeFolder: join(root, 'store'),
+  });
+  try {
+    await requests.request(id, 'text');
+    const view = await until('the document to be read', async () => {
+      const now = await requests.view(id, 'text');
+      return (now?.state === 'done' || now?.state === 'failed') && now;
+    });
+    expect(view).toEqual({ kind: 'text', state: 'done', page: 1, pages: 1, reason: null });
+    const found = await databases.legacy.query('select result from paperwork_results where file_id = $1', [id]);
+    expect(found.rows).toMatchObject([{ result: { text: '글' } }]);
+    await requests.request(id, 'text');
+    await requests.forget(id);
+    expect(await requests.view(id, 'text')).toBeUndefined();
+  } finally {
+    await worker.end();
+    await pool.end();
+    rmSync(root, { recursive: true });
+  }
 });
 
 test('with these roles a run is killed, goes on, is repaired, retried, rolled back, and another one completes', async () => {

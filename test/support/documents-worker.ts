@@ -32,6 +32,7 @@ export class DocumentsWorker {
   static async start(place: DocumentsWorkerPlace): Promise<DocumentsWorker> {
     const worker = new DocumentsWorker(await createNamespace(inject('servers').temporalAddress), place);
     await worker.begin();
+    if (!worker.isAlive) throw new Error(`the documents worker ended: ${worker.said}`);
     return worker;
   }
 
