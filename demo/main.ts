@@ -5,6 +5,7 @@ import { plantedAt } from '../legacy/planted.js';
 import { packageVersion } from '../src/base/package-root.js';
 import { Commands } from './commands.js';
 import { findUsers } from './demo-users.js';
+import { describeDocument, documentSteps, showDocument } from './documents.js';
 import { describeFiles, fileSteps, showFiles, startFiles } from './files.js';
 import { describeModels, modelSteps, modelsMigrationId, showModels } from './models.js';
 import { describeReport, farewell } from './report.js';
@@ -24,7 +25,10 @@ const { records, sharedMachine } = optionsAsked();
 /** Users are counted once a second instead of once in ten: the demo's ramps take seconds. */
 const cubeshift = new Commands(folder, { GATEWAY_WINDOW_SECONDS: '1' }, sharedMachine);
 const requestsPerSecond = 200;
-const steps = new Steps(4 + modelSteps + fileSteps + switchingSteps, (text) => void process.stderr.write(`${text}\n`));
+const steps = new Steps(
+  4 + modelSteps + fileSteps + documentSteps + switchingSteps,
+  (text) => void process.stderr.write(`${text}\n`),
+);
 
 process.stderr.write(
   `The demo has a stack of its own. To type commands on it, type \`export CUBESHIFT_HOME=${folder}\` first, then \`npx cubeshift …\`.\n`,
@@ -53,11 +57,12 @@ const report = await cubeshift.read('migrate', 'report', migrationId);
 process.stdout.write(`\n${describeReport(report, env)}\n`);
 const models = await showModels(cubeshift, env.GATEWAY_URL ?? '', steps);
 const files = await showFiles(cubeshift, clerks, steps);
+const document = await showDocument(cubeshift, env.GATEWAY_URL ?? '', steps);
 const switching = await switchUsers(env);
 steps.finish();
 const planted = await plantedAt(env.LEGACY_SAJU_URL ?? '');
 process.stdout.write(
-  `\n${describeModels(models)}\n\n${describeFiles(files)}\n\n${describeSwitching(switching, planted)}\n\n${farewell}\n`,
+  `\n${describeModels(models)}\n\n${describeFiles(files)}\n\n${describeDocument(document)}\n\n${describeSwitching(switching, planted)}\n\n${farewell}\n`,
 );
 remember({ records, finished: true });
 
