@@ -14,13 +14,11 @@ export function recognizerVersion(): string {
   return `${libraryVersion('tesseract.js')}, ${languages.join('+')} ${data}`;
 }
 
-/** Reads a picture, Korean and English; lines that are not level are turned. A picture without text has the text ''. */
+/** Reads a picture, Korean and English, as lines over its whole width. A picture without text has the text ''. */
 export async function recognize(picture: Canvas | Image, orientation?: number): Promise<string> {
   recognizer ??= start();
   const worker = await recognizer;
-  const { data } = await worker.recognize(preparePage(picture, orientation).toBuffer('image/png'), {
-    rotateAuto: true,
-  });
+  const { data } = await worker.recognize(preparePage(picture, orientation).toBuffer('image/png'));
   return data.text.trim();
 }
 

@@ -1,0 +1,38 @@
+/** What English pages are made of; `#` is a digit from the seed. */
+export const englishTitles = [
+  'Notice to all departments',
+  'Report on the yearly inspection',
+  'Minutes of the meeting',
+  'Terms of the equipment lease',
+] as const;
+
+export const englishSentences = [
+  'This notice summarises what the board agreed on and is sent to every department.',
+  'Applications are reviewed within ## working days, and the result is sent by mail.',
+  'Two members of staff must be present when records are destroyed.',
+  'A copy of the file is handed out on request, and the request is written down.',
+  'The office received ### complaints this year, twelve of which are still open.',
+  'After heavy rain the humidity of the cellar must be measured every two hours.',
+  'The new rules apply to all branches from the first Monday of next month.',
+  'Whoever loses a badge reports it at once and receives a temporary one.',
+  'The monthly rent is ### dollars, taxes included, and is due on the last day.',
+  'Both parties keep the business secrets of the other, even after the contract ends.',
+  'Six fire extinguishers had low pressure and were replaced the same afternoon.',
+  'The library opens at nine on weekdays and closes at one on Saturdays.',
+  'While the data is moved, users can read and write as they always do.',
+  'Every Friday evening the operator checks the backup and signs the list.',
+  'The old map has faded, but it still shows the roads and wells of the village.',
+  'A consultation takes no longer than ## minutes and follows the order of bookings.',
+  'Please bring an identity card if the name on your papers is wrong.',
+  'The recipient counts the goods, looks at their condition and signs the receipt.',
+  'In winter the heating stays on at night so that no water pipe freezes.',
+  'Figures and tables of the proposal were drawn again and moved to the appendix.',
+  'The committee compared three plans and chose the one with the lowest cost.',
+  'Photographs are scanned, and the originals are kept in a box away from light.',
+  'A late delivery costs the supplier up to ## percent of the price for each day.',
+  'Those who finish the course receive a certificate, which is added to their record.',
+  'The letter of my grandmother told the story of a tree that she planted in spring.',
+  'When a server stops, check its power supply first and then read its log.',
+  'Visitors state the purpose of their visit and wear a name tag in the building.',
+  'What the budget does not cover will be requested in the following quarter.',
+] as const;
