@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Canvas, Image } from '@napi-rs/canvas';
 import { createWorker, OEM, type Worker } from 'tesseract.js';
 import { libraryFolder, libraryVersion } from './library-version.js';
+import { hasDoubtfulWords, linesOf, preferHangul, type RecognizedLine, textOfLines } from './recognized-words.js';
 import { preparePage } from './scanned-page.js';
 
 const languages = ['kor', 'eng'];
@@ -16,16 +17,24 @@ export function recognizerVersion(): string {
 
 /** Reads a picture, Korean and English, as lines over its whole width. A picture without text has the text ''. */
 export async function recognize(picture: Canvas | Image, orientation?: number): Promise<string> {
-  recognizer ??= start();
-  const worker = await recognizer;
-  const { data } = await worker.recognize(preparePage(picture, orientation).toBuffer('image/png'));
-  return data.text.trim();
+  const page = preparePage(picture, orientation).toBuffer('image/png');
+  bothLanguages ??= start(languages);
+  const lines = await readLines(await bothLanguages, page);
+  if (!hasDoubtfulWords(lines)) return textOfLines(lines);
+  koreanAlone ??= start(['kor']);
+  return textOfLines(preferHangul(lines, await readLines(await koreanAlone, page)));
 }
 
-let recognizer: Promise<Worker> | undefined;
+let bothLanguages: Promise<Worker> | undefined;
+let koreanAlone: Promise<Worker> | undefined;
+
+async function readLines(worker: Worker, page: Buffer): Promise<readonly RecognizedLine[]> {
+  const { data } = await worker.recognize(page, {}, { text: false, blocks: true });
+  return linesOf(data);
+}
 
 /** The library takes its data out of one folder, or downloads it; each language is a package of its own. */
-async function start(): Promise<Worker> {
+async function start(languages: string[]): Promise<Worker> {
   const folder = mkdtempSync(join(tmpdir(), 'cubeshift-languages-'));
   try {
     for (const language of languages) {
