@@ -113,7 +113,7 @@ const count = new Intl.NumberFormat('en');
 export function describeModels({ toCube, back, why }: ModelsShown): string {
   const lines: [string, string][] = [
     [worse, `stays in legacy, which has the better file loaded: ${why}`],
-    ['0 → 100 %', describePhase(toCube)],
+    ['AI, 0 → 100 %', describePhase(toCube)],
     ['100 → 0 %', describePhase(back)],
   ];
   return lines.map(([name, text]) => `${name.padEnd(13)} ${text}`).join('\n');

@@ -82,9 +82,12 @@ export const migrationSchema = schemaOf<MigrationView>()(
         verified: Type.Integer(),
         rate_per_second: Type.Integer(),
         eta_seconds: nullable<number>({ type: 'integer' }),
-        items: Type.Union([Type.Object({ passed: Type.Integer(), taken_back: Type.Integer() }), Type.Null()], {
-          description: 'Of a kind whose rows have steps of their own, as AI models; null for every other.',
-        }),
+        items: Type.Union(
+          [Type.Object({ passed: Type.Integer(), taken_back: Type.Integer(), left: Type.Integer() }), Type.Null()],
+          {
+            description: 'Of a kind whose rows have steps of their own, as AI models; null for every other.',
+          },
+        ),
       }),
       verification: Type.Object({
         status: oneOf(['none', 'running', 'clean', 'mismatch']),

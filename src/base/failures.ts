@@ -241,7 +241,7 @@ const rules = {
     actor: 'operator',
     httpStatus: 409,
     safe: 'The run waits; rejected rows are kept with their contents.',
-    hint: 'Look at them with `cubeshift migrate rejects ID`; fix the source and add --retry, or accept them with --accept.',
+    hint: 'Look at them with `cubeshift migrate rejects ID`; correct the rows in legacy and add --retry, or accept them with --accept.',
   },
   verification_mismatch: {
     retryable: false,

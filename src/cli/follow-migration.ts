@@ -127,7 +127,7 @@ function progressLine({ stage, progress }: MigrationView): string {
 /** How far the rows are that have steps of their own: they were moved before, and are taken back where they turn out unfit. */
 export function itemsLine({ stage, progress: { items } }: Pick<MigrationView, 'stage' | 'progress'>): string {
   if (stage !== 'copying' || items === null || items.passed + items.taken_back === 0) return '';
-  return `; ${items.passed} passed every step, ${items.taken_back} taken back`;
+  return `; of those moved ${items.passed} passed every step, ${items.taken_back} were taken back, ${items.left} are left`;
 }
 
 const nothingMoved = 'no row moved yet';

@@ -1,9 +1,12 @@
 import { type Command, Option } from 'commander';
 import type { MigrationList } from '../api/migrations.js';
 import { Failure } from '../base/failures.js';
+import { nearWord } from '../base/near-word.js';
 import { migrationKinds } from '../domain/catalog.js';
 import type { MigrationAction, MigrationView } from '../domain/migration/migration.js';
+import { isMigrationId } from '../domain/migration/migration.js';
 import { actionTexts } from '../domain/migration/next-commands.js';
+import { optionNames } from '../domain/migration/options.js';
 import { type Connect, migrationPath, readMigrationView } from './control-client.js';
 import { exitCodes } from './exit-codes.js';
 import { registerFilesWithoutRowsCommand } from './files-without-rows.js';
@@ -51,6 +54,10 @@ export function registerMigrateCommands(program: Command, output: Output, connec
     .option('--json', 'as JSON')
     .action((kind: string, options: FollowOptions & { id?: string; mode: string; option?: string[] }) =>
       conclude(async () => {
+        if (options.id !== undefined && !isMigrationId(options.id))
+          throw new Failure('invalid_input', `No migration can have the id ${JSON.stringify(options.id)}.`, {
+            hint: 'An id is up to 63 small letters, digits and hyphens, and begins with a letter or digit, as in --id first.',
+          });
         const client = connect();
         const body = {
           id: options.id,
@@ -169,6 +176,12 @@ function parseOptions(pairs: readonly string[]): Record<string, unknown> {
         throw new Failure('invalid_input', 'A setting is written --option name=value.', {
           hint: 'As in --option lanes=4.',
         });
+      if (!optionNames().includes(name)) {
+        const near = nearWord(name, optionNames());
+        throw new Failure('invalid_input', `There is no option ${name}.`, {
+          hint: `${near === undefined ? '' : `Did you mean ${near}? `}The options are ${optionNames().join(', ')}.`,
+        });
+      }
       if (value === 'null') return [name, null];
       return [name, /^-?\d+(?:\.\d+)?$/.test(value) ? Number(value) : value];
     }),

@@ -123,7 +123,15 @@ function comparisonText({ decision, n, legacy, cube, bound, limit, rows_needed: 
   if (bound !== null) parts.push(`bound ${percent(bound)}, limit ${percent(limit)}`);
   if (needed !== null) parts.push(`${needed} rows would do`);
   if (detail !== null) parts.push(detail);
-  return parts.join('; ');
+  return parts
+    .map((part, index) => (index === 0 ? part : lowerFirst(part)))
+    .join('; ')
+    .replace(/\.$/, '');
+}
+
+/** A sentence as the part of another one. */
+function lowerFirst(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
 }
 
 function percent(share: number): string {

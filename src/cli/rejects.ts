@@ -99,7 +99,7 @@ async function list(client: ControlClient, id: string, options: RejectOptions, o
     throw new Failure('not_found', `${options.id} is no reject of ${id} that fits.`, {
       hint: `List them with \`cubeshift migrate rejects ${id}\`.`,
     });
-  const reasons = reasonsOf(summary, options);
+  const reasons = reasonsOf(summary, options, items);
   if (options.json) output.json({ summary: { ...summary, reasons }, items });
   else
     for (const line of describe(kind, id, { ...summary, reasons }, items, isAll, actions, output)) output.print(line);
@@ -168,8 +168,14 @@ function readSummary(client: ControlClient, id: string): Promise<RejectSummary> 
   return client.call('GET', `${migrationPath(id)}/rejects/summary`);
 }
 
-/** The reasons that the options select; throws `not_found` where one is named that no reject has. */
-function reasonsOf({ reasons }: RejectSummary, { table, reason }: RejectOptions): RejectSummary['reasons'] {
+/** The reasons that the options select, of a single reject its own; throws `not_found` where one is named that no reject has. */
+function reasonsOf(
+  { reasons }: RejectSummary,
+  { id, table, reason }: RejectOptions,
+  items: Parameters<typeof rejectListing>[1] = [],
+): RejectSummary['reasons'] {
+  if (id !== undefined)
+    return reasons.filter((one) => items.some((item) => item.reason === one.reason && item.table === one.table));
   const found = reasons.filter(
     (one) => (reason === undefined || one.reason === reason) && (table === undefined || one.table === table),
   );

@@ -27,12 +27,12 @@ export const koreanTexts: Readonly<Record<VariableName, string>> = {
       `${trafficName} 큐브 전용 역할로 접속하는 모놀리스의 PostgreSQL URL. 기본값은 LEGACY_DATABASE_URL의 값`,
   ),
   LEGACY_MODEL_DIR:
-    '모놀리스의 AI 모델 파일이 있는 디렉터리. 엔진은 읽기만 함. 비워 두면 `up`이 대역의 모델이 든 디렉터리로 설정',
+    '모놀리스의 AI 모델 파일이 있는 디렉터리. 엔진은 읽기만 함. 비워 두면 `up`이 모의 모놀리스의 모델이 든 디렉터리로 설정',
   LEGACY_STORAGE_DIR:
-    '모놀리스의 파일이 있는 디렉터리. 엔진은 읽기만 하고, 전환 전까지 사용자가 올리는 파일은 여기에 저장. 비워 두면 `up`이 대역의 파일이 든 디렉터리로 설정',
+    '모놀리스의 파일이 있는 디렉터리. 엔진은 읽기만 하고, 컷오버 전까지 사용자가 올리는 파일은 여기에 저장. 비워 두면 `up`이 모의 모놀리스의 파일이 든 디렉터리로 설정',
   PAPERWORK_FILE_MIB: '사용자가 올릴 수 있는 가장 큰 파일의 크기(MiB)',
   CUBE_STORAGE_URL:
-    'AI 모델과 문서 파일 같은 콘텐츠를 SHA-256 값을 이름으로 저장하는 디렉터리 또는 s3://BUCKET/PREFIX. 레거시의 디렉터리들과는 떨어진 곳이어야 하며, 모든 프로그램이 같은 곳을 사용. 비워 두면 `up`이 `CUBESHIFT_HOME` 안의 디렉터리로 설정. [디렉터리와 S3](docs/where-contents-live.md)',
+    'AI 모델과 서류 파일 같은 콘텐츠를 SHA-256 값을 이름으로 저장하는 디렉터리 또는 s3://BUCKET/PREFIX. 레거시의 디렉터리들과는 떨어진 곳이어야 하며, 모든 프로그램이 같은 곳을 사용. 비워 두면 `up`이 `CUBESHIFT_HOME` 안의 디렉터리로 설정. [디렉터리와 S3](docs/where-contents-live.md)',
   CUBE_STORAGE_ENDPOINT: 's3:// 저장소를 제공하는 S3 서버의 URL',
   CUBE_STORAGE_REGION: 's3:// 저장소가 있는 버킷의 리전',
   CUBE_STORAGE_ACCESS_KEY:
@@ -41,7 +41,7 @@ export const koreanTexts: Readonly<Record<VariableName, string>> = {
   AI_CUBE_MODELS_MIB:
     'AI 큐브가 적재해 두는 모델 프로세스들의 상주 메모리 합계 상한(MiB). 넘으면 가장 오래 쓰이지 않은 모델부터 내림',
   AI_CUBE_PROCESS_MIB:
-    '모델 프로세스 하나의 상주 메모리 상한(MiB). 넘으면 AI 큐브가 그 프로세스를 교체하고, 마이그레이션은 더 필요한 모델을 거부',
+    '모델 프로세스 하나의 상주 메모리 상한(MiB). 넘으면 AI 큐브가 그 프로세스를 교체하고, 메모리가 더 필요한 모델은 마이그레이션에서 거부',
   DOCUMENT_PROCESSES: '문서 워커 하나가 동시에 읽는 문서 수. 문서마다 프로세스 하나를 사용',
   DOCUMENT_PROCESS_MIB:
     '문서를 읽는 프로세스 하나의 상주 메모리 상한(MiB). 넘으면 그 프로세스를 교체하고 해당 문서는 실패로 처리',

@@ -44,6 +44,8 @@ export function registerProblems(app: FastifyInstance, translate: (error: unknow
     const known = { type: failure.type, detail: failure.message };
     if ((status ?? failureRule(failure.type).httpStatus) >= 500)
       request.log.error({ ...known, cause: causeOf(failure) }, 'request failed');
+    // What is not there is an answer like another: `status` asks of every cube whether it has a ramp.
+    else if (failure.type === 'not_found') request.log.debug(known, 'request refused');
     else request.log.info(known, 'request refused');
     await sendProblem(reply, failure, status);
   });

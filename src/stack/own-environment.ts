@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Failure } from '../base/failures.js';
-import { variablesFrom, variableTable } from '../config/variables.js';
+import { variablesFrom } from '../config/variables.js';
 import { StackHome } from '../state/home.js';
 
 /**
@@ -42,7 +42,7 @@ export function hasVariablesOf(folder: string, { STATE_DIR: named, STACK_ID: id 
   return Boolean(named && id) && resolve(named ?? '') === resolve(folder);
 }
 
-/** What a shell types to get rid of the variables that `env` has put there and a program would read. */
+/** What a shell types to get rid of the variables that `env` has put there. */
 export function unsetOwnVariables(environment: NodeJS.ProcessEnv): string {
   return `unset ${ownNames.filter((name) => environment[name]).join(' ')}`;
 }
@@ -60,5 +60,5 @@ export function recordOwnValues(
   home.recordEmbeddedValues({ ...known, ...Object.fromEntries(fresh) });
 }
 
-/** What of the variables that `env` prints would be taken for the caller's own. */
-const ownNames = variablesFrom('stack').filter((name) => variableTable[name].readers.length > 0);
+/** What `env` prints. */
+const ownNames = variablesFrom('stack');

@@ -119,6 +119,7 @@ export async function startServers(options: StackOptions): Promise<RunningStack>
     if (wanted.redis) {
       const password = passwordFrom(settings, 'redis');
       const server = { program: await fetch('redis'), port: settings.ports.redis, password };
+      log(`starting redis on port ${server.port}`);
       const checkServer = async () => {
         await refuseStranger(server.port);
         await check('redis')();

@@ -24,6 +24,8 @@ export interface ProcessEntry extends ProcessIdentity {
   readonly port: number | null;
   readonly version: string;
   readonly state: 'starting' | 'ready' | 'stopped';
+  /** When it was started again because the process before had died, and how that one ended. */
+  readonly restarted?: { readonly at: string; readonly before: string };
 }
 
 /** The state folder of one stack: private to its user, and the only thing that survives its processes. */

@@ -6,6 +6,7 @@ import { table } from '../output.js';
 import { checkedLine, rampHeadline } from '../ramp-lines.js';
 import { replacedModelsLines } from '../replaced-models-lines.js';
 import type { Problem } from './problems.js';
+import type { StackState } from './stack-state.js';
 import type { SystemStatus } from './system-status.js';
 
 const maxEnded = 3;
@@ -38,7 +39,12 @@ function serverLines({ stack, control }: SystemStatus): readonly string[] {
     stack === null
       ? Object.entries(control?.dependencies ?? {}).map(([name, state]) => [name.replaceAll('_', ' '), state, '–'])
       : stack.processes.map(({ name, state, port }) => [name, state, String(port ?? '–')]);
-  return rows.length === 0 ? [] : [table([['SERVER', 'STATE', 'PORT'], ...rows])];
+  if (rows.length === 0) return [];
+  return [table([['SERVER', 'STATE', 'PORT'], ...rows]), ...(stack?.restarted ?? []).map(restartLine)];
+}
+
+function restartLine({ name, at, before }: StackState['restarted'][number]): string {
+  return `${name} runs again since ${at.slice(0, 19).replace('T', ' ')}: the process before ${before}; \`cubeshift logs ${name}\``;
 }
 
 function cubeLines({ cubes, traffic, migrations }: SystemStatus): readonly string[] {
@@ -81,8 +87,10 @@ function runLines({ stack, control, migrations, ramps, deployments, rollbacks }:
   }
   const open = migrations.filter(({ status }) => !endedStatuses.has(status));
   const ended = migrations.filter(({ status }) => endedStatuses.has(status)).slice(0, maxEnded);
+  const hidden = migrations.length - open.length - ended.length;
   const runs = [
     ...[...open, ...ended].flatMap(migrationLines),
+    ...(hidden > 0 ? [`${hidden} more that ended: \`cubeshift migrate list\``] : []),
     ...ramps.flatMap((ramp) => [
       `ramp of ${ramp.cube}: ${rampHeadline(ramp)}`,
       ...[ramp.sentence, checkedLine(ramp, Date.now()) ?? []].flat().map((line) => `    ${line}`),
@@ -98,9 +106,11 @@ function runLines({ stack, control, migrations, ramps, deployments, rollbacks }:
 }
 
 function migrationLines(view: MigrationView): readonly string[] {
-  const { migrated, rejected, total, rate_per_second, eta_seconds } = view.progress;
+  const { migrated, rejected, total, rate_per_second, eta_seconds, items } = view.progress;
+  const handled = migrated + rejected - (items?.left ?? 0);
+  const isOpen = !endedStatuses.has(view.status);
   const share =
-    total > 0 ? `; ${Math.min(100, Math.floor(((migrated + rejected) / total) * 100))} % of the rows handled` : '';
+    isOpen && total > 0 ? `; ${Math.min(100, Math.floor((handled / total) * 100))} % of the rows handled` : '';
   const left = eta_seconds === null ? '' : `, ${rate_per_second} rows/s, ${eta_seconds} s left`;
   return [
     `${view.kind} ${view.id}: ${view.status} at ${view.stage}`,

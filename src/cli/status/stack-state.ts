@@ -28,6 +28,8 @@ export interface StackState {
   readonly absent: readonly string[];
   /** Instances of cubes that ended and were not started again yet. */
   readonly ended: readonly { readonly instance: string; readonly how: string }[];
+  /** Programs that died and were started again, the latest time each. */
+  readonly restarted: readonly { readonly name: string; readonly at: string; readonly before: string }[];
 }
 
 /** Null where no `up` was ever begun. */
@@ -41,6 +43,7 @@ export function readStackState(home: StackHome): StackState | null {
     hasComeUp: home.hasComeUp,
     processes,
     absent: namesOfEveryStack().filter((name) => !running.has(name)),
+    restarted: listProcesses(home).flatMap(({ name, restarted }) => (restarted ? [{ name, ...restarted }] : [])),
     ended: home
       .instances()
       .filter(({ state }) => state === 'ended')

@@ -213,6 +213,8 @@ export interface ItemProgress {
   readonly passed: number;
   /** Undone: unfit ones, and after a rollback all. */
   readonly taken_back: number;
+  /** Were moved, and are still to go through their steps. */
+  readonly left: number;
 }
 
 export interface VerificationView {

@@ -19,6 +19,11 @@ export interface MigrationOptions {
   readonly unmapped_columns: UnmappedColumns;
 }
 
+/** The names under which a person sets them. */
+export function optionNames(): readonly string[] {
+  return [...Object.keys(commonOptions), 'reject_limit_percent' satisfies keyof MigrationOptions];
+}
+
 /** What every kind begins with; the catalogue has what a kind says of its own. */
 export const commonOptions: Omit<MigrationOptions, 'reject_limit_percent'> = {
   batch_rows: 1000,

@@ -4,6 +4,7 @@ import { itemSteps } from '../../domain/migration/items.js';
 import {
   allowedActions,
   type BlockReason,
+  type ItemProgress,
   type MigrationAction,
   type MigrationMode,
   type MigrationStage,
@@ -32,6 +33,7 @@ interface ViewRow {
   recent_seconds: string;
   passed_items: string;
   items_taken_back: string;
+  items_to_reject: string;
   rejected: string;
   open_rejects: boolean;
   verification_status: 'running' | 'clean' | 'mismatch' | 'abandoned' | null;
@@ -49,7 +51,7 @@ const viewStatement = `
          coalesce(m.error, case when m.finished_at is null then m.retried_failure end) as error, m.pending, m.total, m.total_estimated,
          m.started_at, m.finished_at, moved.migrated, moved.recent, moved.recent_seconds, kept.rejected + followers.rows as rejected, kept.open_rejects,
          v.status as verification_status, v.compared, v.finished_at as verified_at, differing.mismatches, done.operation,
-         made.passed_items, made.items_taken_back
+         made.passed_items, made.items_taken_back, made.items_to_reject
     from ledger.migrations m
     cross join lateral (
       -- The last half minute, of this stretch of work alone: the rate before a pause says nothing about the rate after it.
@@ -67,7 +69,11 @@ const viewStatement = `
       select count(*) as rows from ledger.withheld where migration_id = m.id and released_at is null) followers
     cross join lateral (
       select count(*) filter (where step = any ($1) and state in ('done', 'final')) as passed_items,
-             count(distinct item_id) filter (where state = 'undone') as items_taken_back
+             count(distinct item_id) filter (where state = 'undone') as items_taken_back,
+             -- Their rows count as moved until their round is over.
+             count(distinct item_id) filter (where state = 'undone' and not exists (
+               select from ledger.rejects where migration_id = m.id and rejects.table_name = items.table_name
+                  and source_id = item_id and resolution in ('open', 'accepted'))) as items_to_reject
         from ledger.items where kind = m.kind and migration_id = m.id) made
     left join lateral (
       select * from ledger.verifications
@@ -107,6 +113,16 @@ export async function listMigrations(cube: pg.Pool): Promise<readonly LedgerView
   return found.rows.map(toView);
 }
 
+/** The rows of a kind with items are all of its main table: what is moved and neither passed nor undone is left. */
+function itemProgress({ passed_items, items_taken_back, items_to_reject }: ViewRow, migrated: number): ItemProgress {
+  const passed = Number(passed_items);
+  return {
+    passed,
+    taken_back: Number(items_taken_back),
+    left: Math.max(0, migrated - passed - Number(items_to_reject)),
+  };
+}
+
 function toOperation({
   counts,
   started_at,
@@ -143,10 +159,7 @@ function toView(row: ViewRow): LedgerView {
       verified,
       rate_per_second: Math.round(rate),
       eta_seconds: rate > 0 && left > 0 ? Math.round(left / rate) : null,
-      items:
-        itemSteps(row.kind).length === 0
-          ? null
-          : { passed: Number(row.passed_items), taken_back: Number(row.items_taken_back) },
+      items: itemSteps(row.kind).length === 0 ? null : itemProgress(row, migrated),
     },
     verification: {
       status:

@@ -37,6 +37,7 @@ export class ManagedProcess {
   private ended: string | null = null;
   private refused = false;
   private conflict: Failure | undefined;
+  private restarted: ProcessEntry['restarted'];
 
   constructor(
     readonly spec: ProcessSpec,
@@ -61,7 +62,10 @@ export class ManagedProcess {
       return true;
     }
     if (Date.now() < this.retryAt) return false;
-    if (await this.mayStart()) this.start();
+    if (await this.mayStart()) {
+      if (this.state === 'ready') this.noteDeath();
+      this.start();
+    }
     this.retryAt = Date.now() + this.backOff;
     this.backOff = Math.min(maxBackOff, this.backOff * 2);
     return true;
@@ -128,7 +132,17 @@ export class ManagedProcess {
 
   get entry(): ProcessEntry | undefined {
     const { name, port, version } = this.spec;
-    return this.identity && { name, ...this.identity, port, version, state: this.state };
+    const { restarted } = this;
+    return (
+      this.identity && {
+        name,
+        ...this.identity,
+        port,
+        version,
+        state: this.state,
+        ...(restarted === undefined ? {} : { restarted }),
+      }
+    );
   }
 
   /** How often it was started here. */
@@ -158,6 +172,13 @@ export class ManagedProcess {
       appendLine(this.logFile, message);
       return false;
     }
+  }
+
+  /** In its own log, where one looks for what became of it, and for `status`. */
+  private noteDeath(): void {
+    const before = this.ended ?? 'was gone';
+    appendLine(this.logFile, `${this.spec.name}: the process ${before}; it is started again`);
+    this.restarted = { at: new Date().toISOString(), before };
   }
 
   private start(): void {

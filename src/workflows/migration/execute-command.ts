@@ -72,5 +72,6 @@ async function describeRejects(run: MigrationRun): Promise<FailureReport> {
   const { open, topReasons } = rejects;
   const reasons = topReasons.map(({ reason, count }) => `${reason} ${count}`).join(', ');
   const message = `${open} rows were rejected, more than the limit of ${run.input.options.reject_limit_percent} %: ${reasons}.`;
-  return { type: 'too_many_rejects', message, hint: failureRule('too_many_rejects').hint };
+  const hint = failureRule('too_many_rejects').hint.replaceAll('ID', run.reference.migrationId);
+  return { type: 'too_many_rejects', message, hint };
 }

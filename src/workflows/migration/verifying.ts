@@ -47,7 +47,7 @@ async function verifyUntilClean(run: MigrationRun, prepare: () => Promise<void>)
       repeats++;
       continue;
     }
-    const command = await run.block('verification_mismatch', describeMismatch(verdict));
+    const command = await run.block('verification_mismatch', describeMismatch(run.reference.migrationId, verdict));
     if (command.action !== 'verify') await executeCommand(run, command);
     await run.renewHistory();
     repeats = 0;
@@ -81,13 +81,16 @@ async function hasOpenRejects(run: MigrationRun): Promise<boolean> {
   return rejects.open > 0;
 }
 
-function describeMismatch({ mismatched, compared, examples, disagreement }: VerificationVerdict): FailureReport {
+function describeMismatch(
+  migrationId: string,
+  { mismatched, compared, examples, disagreement }: VerificationVerdict,
+): FailureReport {
   const some = examples.map(({ id, field }) => `id ${id} ${field}`).join(', ');
   const differ = `${mismatched} of ${compared} rows differ between legacy and cube: ${some}${mismatched > examples.length ? ', …' : ''}.`;
   const sentences = [...(mismatched > 0 || disagreement === undefined ? [differ] : []), disagreement ?? []].flat();
   return {
     type: 'verification_mismatch',
     message: sentences.join(' '),
-    hint: failureRule('verification_mismatch').hint,
+    hint: failureRule('verification_mismatch').hint.replaceAll('ID', migrationId),
   };
 }

@@ -82,7 +82,10 @@ export function registerRampRoutes(app: FastifyInstance, deps: ControlDependenci
       const { percentage } = await readFlags(redis, cube);
       if (percentage !== null && percentage >= target)
         throw new Failure('conflict', `The weight of ${cube} is ${percentage} % already.`, {
-          hint: `Set it with \`cubeshift traffic set ${cube}\`, or ramp to more.`,
+          hint:
+            percentage < 100
+              ? `Ramp to more, or set it with \`cubeshift traffic set ${cube} PERCENTAGE\`.`
+              : `Everybody is on the cube. Take users back with \`cubeshift traffic set ${cube} PERCENTAGE\`.`,
         });
       const writes = await checkWrites(deps, cube);
       if (!writes.passed)

@@ -6,7 +6,7 @@ import { statusScreen } from '../../../../src/cli/status/screen.js';
 import type { StackState } from '../../../../src/cli/status/stack-state.js';
 import type { SystemStatus } from '../../../../src/cli/status/system-status.js';
 import type { MigrationStatus, MigrationView } from '../../../../src/domain/migration/migration.js';
-import { migrationStatuses } from '../../../../src/domain/migration/migration.js';
+import { endedStatuses, migrationStatuses } from '../../../../src/domain/migration/migration.js';
 import type { RampAnswer } from '../../../../src/domain/traffic/ramp/ramp.js';
 
 const stack: StackState = {
@@ -16,6 +16,7 @@ const stack: StackState = {
   processes: [{ name: 'redis', pid: 1, port: 6379, version: '8', state: 'ready' }],
   absent: [],
   ended: [],
+  restarted: [],
 };
 
 const instance = {
@@ -241,13 +242,38 @@ test('an earlier failed run of a kind is no problem once a newer one is there', 
 test.each(migrationStatuses)('a run that is %s is on the screen with what it waits for, if for anything', (status) => {
   const screen = statusScreen({ ...healthy, migrations: [migration('one', status)] }, []);
   expect(screen).toContain(`saju-records one: ${status} at copying`);
-  expect(screen).toContain('60 moved, 3 rejected of 100; 63 % of the rows handled;');
+  const share = endedStatuses.has(status) ? '' : '; 63 % of the rows handled';
+  expect(screen).toContain(`60 moved, 3 rejected of 100${share};`);
   const waits = ['waiting', 'paused', 'blocked'].includes(status);
   expect(
     screen.includes(
       'waits for a command:\n        cubeshift migrate resume one --wait\n        cubeshift migrate cancel one',
     ),
   ).toBe(waits);
+});
+
+test('a program that died and runs again is told, with where to look', () => {
+  const restarted = [{ name: 'worker-bulk-1', at: '2026-11-29T09:20:11.000Z', before: 'was ended by SIGKILL' }];
+  expect(statusScreen({ ...healthy, stack: { ...stack, restarted } }, [])).toContain(
+    'worker-bulk-1 runs again since 2026-11-29 09:20:11: the process before was ended by SIGKILL; `cubeshift logs worker-bulk-1`',
+  );
+});
+
+test('of models it is told how many are left to go through their steps', () => {
+  const running = migration('one', 'running');
+  const items = { passed: 12, taken_back: 30, left: 20 };
+  const screen = statusScreen(
+    { ...healthy, migrations: [{ ...running, progress: { ...running.progress, items } }] },
+    [],
+  );
+  expect(screen).toContain(
+    '43 % of the rows handled; of those moved 12 passed every step, 30 were taken back, 20 are left',
+  );
+});
+
+test('ended runs that are not shown are counted', () => {
+  const migrations = ['a', 'b', 'c', 'd', 'e'].map((id) => migration(id, 'completed'));
+  expect(statusScreen({ ...healthy, migrations }, [])).toContain('2 more that ended: `cubeshift migrate list`');
 });
 
 test('no sentence shows a line, as a command to type, that there is not', () => {
