@@ -38,6 +38,8 @@ export class ManagedProcess {
   private refused = false;
   private conflict: Failure | undefined;
   private restarted: ProcessEntry['restarted'];
+  /** How the process that was started last ended, once that was seen. */
+  private exit: string | undefined;
 
   constructor(
     readonly spec: ProcessSpec,
@@ -176,7 +178,7 @@ export class ManagedProcess {
 
   /** In its own log, where one looks for what became of it, and for `status`. */
   private noteDeath(): void {
-    const before = this.ended ?? 'was gone';
+    const before = this.exit ?? 'was gone';
     appendLine(this.logFile, `${this.spec.name}: the process ${before}; it is started again`);
     this.restarted = { at: new Date().toISOString(), before };
   }
@@ -201,10 +203,12 @@ export class ManagedProcess {
     });
     child.on('exit', (code, signal) => {
       this.ended = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+      this.exit = this.ended;
       // With this exit code a program of this package reports an environment that only a person can fix.
       this.refused = code === 2;
     });
     this.started++;
+    this.exit = undefined;
     this.identity = child.pid === undefined ? undefined : identify(child.pid);
     this.state = 'starting';
   }
