@@ -18,7 +18,7 @@ const runtime = /^onnxruntime-node/;
 /** Stays outside for the same reason: its page is files of its own. */
 const page = '@fastify/swagger-ui';
 /** Stay outside for the same reason: machine code, programs of threads, fonts, data of languages. */
-const documents = /^(@napi-rs\/canvas|mammoth|pdfjs-dist|read-excel-file|tesseract\.js)/;
+const documents = /^(@napi-rs\/canvas|iconv-lite|mammoth|pdfjs-dist|read-excel-file|tesseract\.js)/;
 /** Optional packages that are not installed. */
 const absent = ['pg-native', 'pg-cloudflare'];
 
