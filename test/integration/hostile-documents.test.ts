@@ -119,6 +119,22 @@ describe('a hostile document', () => {
     ['a picture of 50,000 × 50,000', 'image_too_large', 'ocr', () => pngHead(50_000, 50_000)],
     ['a TIFF of 50,000 × 50,000', 'image_too_large', 'ocr', () => tiffOf(50_000, 50_000, [Buffer.alloc(10)])],
     [
+      'a picture of 50,000 × 50,000 in a PDF',
+      'image_too_large',
+      'ocr',
+      () =>
+        pdfOf([
+          '<< /Type /Catalog /Pages 2 0 R >>',
+          onePage,
+          '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] /Resources << /XObject << /I 4 0 R >> >> /Contents 5 0 R >>',
+          pdfStream(
+            'x',
+            '/Type /XObject /Subtype /Image /Width 50000 /Height 50000 /ColorSpace /DeviceGray /BitsPerComponent 8',
+          ),
+          pdfStream('200 0 0 200 0 0 cm /I Do'),
+        ]),
+    ],
+    [
       'bytes that begin as a PDF',
       'document_damaged',
       'text',

@@ -41,6 +41,27 @@ export async function openPdf(content: Buffer, limits: DocumentLimits): Promise<
   return document;
 }
 
+/** The library's own stream of what a page draws. It is no part of its interface, hence the test that depends on it. */
+interface DrawingStreams {
+  readonly _transport: {
+    readonly messageHandler: { sendWithStream(name: string, ...rest: readonly unknown[]): ReadableStream };
+  };
+}
+
+/** Calls `note` with each error that ends a page early: the library draws what came before it, and reports success. */
+export function noteDrawingErrors(document: PDFDocumentProxy, note: (error: unknown) => void): void {
+  const { messageHandler } = (document as unknown as DrawingStreams)._transport;
+  const send = messageHandler.sendWithStream.bind(messageHandler);
+  messageHandler.sendWithStream = (name, ...rest) => {
+    const stream = send(name, ...rest);
+    if (name !== 'GetOperatorList') return stream;
+    const reader = stream.getReader();
+    reader.closed.catch(note);
+    stream.getReader = (() => reader) as typeof stream.getReader;
+    return stream;
+  };
+}
+
 /** What an error of the library means; it has no type for an image that is too large. */
 export function refusalOf(error: unknown): unknown {
   return error instanceof Error && error.message.includes('Image exceeded maximum allowed size')
