@@ -5,6 +5,9 @@ import { measureAi } from './ai/measure.js';
 import { measureMoving, renderMoving } from './ai/moving.js';
 import { renderAi } from './ai/table.js';
 import type { Contender, Measured } from './contender.js';
+import { readBare } from './documents/bare.js';
+import { measureDocuments } from './documents/measure.js';
+import { renderDocuments } from './documents/table.js';
 import { engine, stopEngines } from './engine.js';
 import { measureFiles, rcloneVersion } from './files/measure.js';
 import { runStore } from './files/store-run.js';
@@ -18,6 +21,7 @@ import { describeGround, describeMachine } from './machine.js';
 import {
   type BenchOptions,
   readAiOptions,
+  readDocumentsOptions,
   readFilesOptions,
   readGatewayOptions,
   readMovingOptions,
@@ -42,7 +46,8 @@ import { renderTraffic } from './traffic/table.js';
  * `npm run bench -- gateway [--rounds N --seconds N]`; routing, tokens, charts and rollbacks by
  * `npm run bench -- traffic [--trials N]`; AI models by `npm run bench -- ai [--rounds N --seconds N]`; moving them by
  * `npm run bench -- moving [--models N --rounds N]`; files by `npm run bench -- files [--rounds N]`; files
- * through the gateway by `npm run bench -- streams [--rounds N --mebibytes N]`. A run without options replaces its part of
+ * through the gateway by `npm run bench -- streams [--rounds N --mebibytes N]`; reading documents by
+ * `npm run bench -- documents [--rounds N --pages N --documents N]`. A run without options replaces its part of
  * bench/RESULTS.md.
  */
 /** The row-by-row peer's pages by offset cost the more the farther they are: a million rows took it more than nine minutes. */
@@ -77,6 +82,14 @@ else if (part === 'gateway') {
   const options = readStreamsOptions(args);
   const ground = describeMachine([describeNginx()]);
   publish('streams', renderStreams(await measureStreams(options, log), ground), args);
+} else if (part === 'documents') {
+  const options = readDocumentsOptions(args);
+  const ground = describeMachine([]);
+  publish('documents', renderDocuments(await measureDocuments(options, log), ground), args);
+} else if (part === 'documents-bare') {
+  const measured = JSON.stringify(await readBare(args[0] ?? '', args[1] ?? ''));
+  // The recogniser's thread would go on.
+  process.stdout.write(measured, () => process.exit());
 } else if (part === 'file-service') await serveFiles(Number(args[0]), Number(args[1]));
 else if (part === 'files-store') process.stdout.write(JSON.stringify(await runStore(args[0] ?? '', args[1] ?? '')));
 else await measureMigrations();

@@ -85,6 +85,23 @@ export function readStreamsOptions(args: readonly string[]): { rounds: number; b
   };
 }
 
+/** The options of the part about documents; no word at all means the full run. */
+export function readDocumentsOptions(args: readonly string[]): { rounds: number; pages: number; documents: number } {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: 'string', default: '5' },
+      pages: { type: 'string', default: '50' },
+      documents: { type: 'string', default: '1000' },
+    },
+  });
+  return {
+    rounds: countOf('--rounds', values.rounds),
+    pages: countOf('--pages', values.pages),
+    documents: countOf('--documents', values.documents),
+  };
+}
+
 /** The options of the part about traffic; no word at all means the full run. */
 export function readTrafficOptions(args: readonly string[]): { trials: number } {
   const { values } = parseArgs({ args: [...args], options: { trials: { type: 'string', default: '50' } } });

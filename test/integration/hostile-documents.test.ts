@@ -7,19 +7,11 @@ import { createCanvas } from '@napi-rs/canvas';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { docx } from '../../legacy/paperwork/documents/docx.js';
 import { pdf } from '../../legacy/paperwork/documents/pdf.js';
+import { type GreyPage, greyTiff } from '../../legacy/scanned-pages/grey-tiff.js';
 import { defaultDocumentLimits } from '../../src/documents/document-limits.js';
 import { DocumentPool } from '../../src/documents/document-pool.js';
 import type { PageContent, ReadingKind } from '../../src/documents/page-content.js';
-import {
-  animated,
-  pdfOf,
-  pdfStream,
-  pngHead,
-  tiffOf,
-  wordDocument,
-  workbook,
-  zipBomb,
-} from '../support/hostile-documents.js';
+import { animated, pdfOf, pdfStream, pngHead, wordDocument, workbook, zipBomb } from '../support/hostile-documents.js';
 
 let folder: string;
 let pool: DocumentPool;
@@ -63,19 +55,18 @@ async function expectNextIsRead(): Promise<void> {
   expect(connections).toBe(0);
 }
 
-function picture(text: string): { readonly png: Buffer; readonly levels: Uint8Array } {
-  const canvas = createCanvas(400, 100);
+function picture(text: string): { readonly png: Buffer; readonly grey: GreyPage } {
+  const [width, height] = [400, 100];
+  const canvas = createCanvas(width, height);
   const context = canvas.getContext('2d');
   context.fillStyle = 'white';
-  context.fillRect(0, 0, 400, 100);
+  context.fillRect(0, 0, width, height);
   context.fillStyle = 'black';
   context.font = '40px sans-serif';
   context.fillText(text, 20, 65);
-  const { data } = context.getImageData(0, 0, 400, 100);
-  return {
-    png: canvas.toBuffer('image/png'),
-    levels: Uint8Array.from({ length: 40_000 }, (_, at) => data[4 * at] ?? 0),
-  };
+  const { data } = context.getImageData(0, 0, width, height);
+  const levels = Uint8Array.from({ length: width * height }, (_, at) => data[4 * at] ?? 0);
+  return { png: canvas.toBuffer('image/png'), grey: { width, height, levels } };
 }
 
 const page = '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] >>';
@@ -117,7 +108,12 @@ describe('a hostile document', () => {
     ['a PDF that was cut off', 'document_damaged', 'text', () => ordinary.subarray(0, ordinary.length / 2)],
     ['a DOCX that was cut off', 'document_damaged', 'text', () => docx('잘린 문서').subarray(0, 900)],
     ['a picture of 50,000 × 50,000', 'image_too_large', 'ocr', () => pngHead(50_000, 50_000)],
-    ['a TIFF of 50,000 × 50,000', 'image_too_large', 'ocr', () => tiffOf(50_000, 50_000, [Buffer.alloc(10)])],
+    [
+      'a TIFF of 50,000 × 50,000',
+      'image_too_large',
+      'ocr',
+      () => greyTiff([{ width: 50_000, height: 50_000, levels: Buffer.alloc(10) }]),
+    ],
     [
       'a picture of 50,000 × 50,000 in a PDF',
       'image_too_large',
@@ -225,7 +221,7 @@ describe('a hostile document', () => {
   });
 
   test('that is a TIFF of several pictures has a page for each', async () => {
-    const content = tiffOf(400, 100, [picture('First').levels, picture('Second').levels]);
+    const content = greyTiff([picture('First').grey, picture('Second').grey]);
     expect((await read(content, 'ocr')).pages).toEqual([{ text: 'First' }, { text: 'Second' }]);
     await expectNextIsRead();
   });

@@ -86,39 +86,6 @@ export function animated(png: Buffer): Buffer {
   ]);
 }
 
-/** A TIFF of grey pictures of equal size, each a page, without compression. */
-export function tiffOf(width: number, height: number, pages: readonly Uint8Array[]): Buffer {
-  const entries = 9;
-  const directoryBytes = 2 + entries * 12 + 4;
-  const parts: Buffer[] = [Buffer.from([0x49, 0x49, 0x2a, 0, 8, 0, 0, 0])];
-  let at = 8;
-  for (const [index, page] of pages.entries()) {
-    const directory = Buffer.alloc(directoryBytes);
-    directory.writeUInt16LE(entries, 0);
-    const tags = [
-      [256, width],
-      [257, height],
-      [258, 8],
-      [259, 1],
-      [262, 1],
-      [273, at + directoryBytes],
-      [277, 1],
-      [278, height],
-      [279, page.length],
-    ];
-    for (const [place, [tag, value]] of tags.entries()) {
-      directory.writeUInt16LE(tag ?? 0, 2 + place * 12);
-      directory.writeUInt16LE(4, 4 + place * 12);
-      directory.writeUInt32LE(1, 6 + place * 12);
-      directory.writeUInt32LE(value ?? 0, 10 + place * 12);
-    }
-    at += directoryBytes + page.length;
-    directory.writeUInt32LE(index === pages.length - 1 ? 0 : at, directoryBytes - 4);
-    parts.push(directory, Buffer.from(page));
-  }
-  return Buffer.concat(parts);
-}
-
 function deflatedZip(parts: Readonly<Record<string, string | Buffer>>): Buffer {
   const written: Buffer[] = [];
   const directory: Buffer[] = [];

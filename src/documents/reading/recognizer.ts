@@ -16,8 +16,12 @@ export function recognizerVersion(): string {
 }
 
 /** Reads a picture, Korean and English, as lines over its whole width. A picture without text has the text ''. */
-export async function recognize(picture: Canvas | Image, orientation?: number): Promise<string> {
-  const page = preparePage(picture, orientation).toBuffer('image/png');
+export function recognize(picture: Canvas | Image, orientation?: number): Promise<string> {
+  return recognizePrepared(preparePage(picture, orientation).toBuffer('image/png'));
+}
+
+/** Reads a page as `preparePage` made it. */
+export async function recognizePrepared(page: Buffer): Promise<string> {
   bothLanguages ??= start(languages);
   const lines = await readLines(await bothLanguages, page);
   if (!hasDoubtfulWords(lines)) return textOfLines(lines);
