@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import type { MoveView, UnmovedContent } from '../domain/blob-move.js';
 import type { SweepView, SweptContent } from '../domain/sweep.js';
 import { schemaOf } from './schema-of.js';
 import { nullable } from './shapes.js';
@@ -35,5 +36,49 @@ export const sweepSchema = schemaOf<SweepView>()(
       next_cursor: nullable<string>({ type: 'string', description: 'where the next call goes on; null at the end' }),
     },
     { title: 'Sweep' },
+  ),
+);
+
+export const moveBody = Type.Object(
+  {
+    to: Type.String({
+      minLength: 1,
+      maxLength: 1024,
+      description:
+        's3://BUCKET/PREFIX at the server of CUBE_STORAGE_ENDPOINT, or an absolute path of the control API’s machine',
+    }),
+    cursor: Type.Optional(Type.String({ ...sha256, description: '`next_cursor` of the call before' })),
+  },
+  { title: 'MoveRequest', additionalProperties: false },
+);
+
+const unmovedContent = schemaOf<UnmovedContent>()(
+  Type.Object(
+    {
+      sha256: Type.String(),
+      damage: Type.Union([Type.Literal('missing'), Type.Literal('damaged')], {
+        description: 'missing: on record, and not in the store',
+      }),
+    },
+    { title: 'UnmovedContent' },
+  ),
+);
+
+export const moveSchema = schemaOf<MoveView>()(
+  Type.Object(
+    {
+      to: Type.String(),
+      contents: Type.Integer({ description: 'written there by this call, and read back' }),
+      bytes: Type.Integer({ description: 'of these contents' }),
+      already_there: Type.Integer({ description: 'there before this call, every byte of them right' }),
+      unmoved: Type.Integer({ description: 'contents that the store does not have whole' }),
+      items: Type.Array(unmovedContent, { description: 'the first hundred of these' }),
+      next_cursor: nullable<string>({ type: 'string', description: 'where the next call goes on; null at the end' }),
+      missing_there: nullable<number>({
+        type: 'integer',
+        description: 'at the end: contents on record that the place does not have; null before',
+      }),
+    },
+    { title: 'Move' },
   ),
 );

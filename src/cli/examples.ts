@@ -47,6 +47,7 @@ const examples: Readonly<Record<string, string>> = {
   'models rollback': 'cubeshift models rollback korean-reviews',
   blobs: 'cubeshift blobs sweep --dry-run',
   'blobs sweep': 'cubeshift blobs sweep --dry-run',
+  'blobs move': 'cubeshift blobs move s3://heal7/contents',
   release: 'cubeshift release add saju-cube 1.1 -- node saju-1.1.js',
   'release add': 'cubeshift release add saju-cube 1.1 --env LOG_LEVEL=debug -- node saju-1.1.js',
   'release list': 'cubeshift release list saju-cube',

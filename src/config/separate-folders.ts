@@ -14,8 +14,13 @@ export function foldersNotApartFromStore(
   if (!store || isS3(store)) return [];
   return foldersOfLegacy.filter((name) => {
     const folder = environment[name];
-    return folder && meet(realPlace(store), realPlace(folder));
+    return folder && foldersMeet(store, folder);
   });
+}
+
+/** Whether one of two folders lies in the other, or is the same, also where it is not there yet. */
+export function foldersMeet(one: string, other: string): boolean {
+  return meet(realPlace(one), realPlace(other));
 }
 
 function meet(one: string, other: string): boolean {

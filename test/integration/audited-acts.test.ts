@@ -152,6 +152,7 @@ beforeAll(async () => {
     keptVersions: nothing,
     warmVersionOf: async () => '1',
     store: () => createFolderStore(storeFolder),
+    moveTarget: async (to) => createFolderStore(to),
     reach: () => undefined,
     maxInstances: 8,
     calls: { call: nothing },
@@ -213,6 +214,7 @@ const bodies: Readonly<Record<string, (made: string) => unknown>> = {
   '/v1/cubes/{id}/rollback/acknowledge': () => ({ why: 'seen' }),
   '/v1/models/{name}/activate': () => ({ version_id: 2 }),
   '/v1/blobs/sweep': () => ({ dry_run: false }),
+  '/v1/blobs/move': () => ({ to: join(storeFolder, 'another') }),
 };
 
 const claimed = { 'x-claimed-by': encodeURIComponent('김 민준'), 'x-os-user': 'mj' };

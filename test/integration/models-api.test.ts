@@ -45,6 +45,7 @@ beforeAll(async () => {
     keptVersions: async () => undefined,
     warmVersionOf: async () => undefined,
     store: () => expect.fail('no store is used'),
+    moveTarget: () => expect.fail('nothing is moved'),
     reach: () => undefined,
     maxInstances: 8,
     calls: { call: async () => undefined },

@@ -138,8 +138,10 @@ test('what nothing refers to leaves the store', async () => {
   await pool.query(`insert into ledger.migrations (id, kind, mode, options, workflow_id, started_by, status, run_id)
     values ('models', 'ai-models', 'copy', '{}', 'ai-models/models', 'test', 'paused', 'r')`);
   await api.call('sweepBlobs', 409, { body: { dry_run: false } });
+  await api.call('moveBlobs', 409, { body: { to: join(stack.storeFolder, '..', 'moved') } });
   await pool.query(`delete from ledger.migrations where id = 'models'`);
   await api.call('sweepBlobs', 200, { body: { dry_run: false } });
+  await api.call('moveBlobs', 200, { body: { to: join(stack.storeFolder, '..', 'moved') } });
 });
 
 test('versions of a cube', async () => {
@@ -213,6 +215,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   scaleCube: { instances: 2 },
   activateModelVersion: { version_id: 1 },
   sweepBlobs: { dry_run: false },
+  moveBlobs: { to: '/srv/contents' },
   acknowledgeRollback: { why: 'seen' },
   rollbackCube: { target_version: '1.0.0' },
 };

@@ -35,6 +35,8 @@ export interface ControlSettings {
   readonly secret: () => string;
   /** Throws `configuration_invalid` where no store is named. */
   readonly store: () => BlobStore;
+  /** The place to which contents of the store are brought. Throws `invalid_input` and `configuration_invalid`. */
+  readonly moveTarget: (to: string) => Promise<BlobStore>;
   readonly reach: ReachCrashPoint;
   readonly clock: () => Date;
   readonly logger: FastifyBaseLogger | false;

@@ -17,6 +17,7 @@ import { admittedInstances } from '../../registry/admitted-instances.js';
 import { reportSecrets } from '../../registry/known-secrets.js';
 import { createCubeCalls } from '../../runtime/cube-calls.js';
 import type { BlobStore } from '../../storage/blob-store.js';
+import { openMoveTarget } from '../../storage/move-target.js';
 import { openStore, type StorageSettings } from '../../storage/open-store.js';
 import { buildControlApp } from './app.js';
 import { createCubeWorkflows } from './cubes/cube-workflows.js';
@@ -61,6 +62,7 @@ export async function runControl(
     tokens,
     secret: () => secrets.cube.current,
     store: configuredStore(config),
+    moveTarget: (to) => openMoveTarget(config, to),
     reach: armCrashPoint(config.CUBESHIFT_CRASH_POINT),
     clock,
     logger: log,
@@ -93,7 +95,7 @@ function configuredStore(settings: StorageSettings): () => BlobStore {
 }
 
 function noStore(): Failure {
-  return new Failure('configuration_invalid', 'CUBE_STORAGE_URL is not set, which a sweep needs.', {
+  return new Failure('configuration_invalid', 'CUBE_STORAGE_URL is not set, which names the store.', {
     hint: 'Set CUBE_STORAGE_URL for the control API to the store of the bulk workers, and start it again.',
   });
 }

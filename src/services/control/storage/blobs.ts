@@ -1,15 +1,17 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { sweepBody, sweepSchema } from '../../../api/blobs.js';
+import { moveBody, moveSchema, sweepBody, sweepSchema } from '../../../api/blobs.js';
 import { problemResponses } from '../../../api/problem.js';
 import { requesterHeaders } from '../../../api/requester-headers.js';
 import { ledgerFailures } from '../../../api/routes.js';
+import type { MoveView } from '../../../domain/blob-move.js';
 import type { SweepView } from '../../../domain/sweep.js';
+import { moveStore } from '../../../storage/move.js';
 import { sweepStore } from '../../../storage/sweep.js';
 import { audited } from '../audit/audited.js';
 import type { ControlDependencies } from '../dependencies.js';
 
-/** Contents of the store that nothing refers to. */
+/** Contents of the store: those that nothing refers to, and where all of them lie. */
 export function registerBlobRoutes(app: FastifyInstance, deps: ControlDependencies): void {
   const { cube, clock, reach } = deps;
 
@@ -37,6 +39,41 @@ export function registerBlobRoutes(app: FastifyInstance, deps: ControlDependenci
       return { ...view, items: view.items.map((item) => ({ ...item })) };
     },
   );
+
+  app.withTypeProvider<TypeBoxTypeProvider>().post(
+    '/v1/blobs/move',
+    {
+      onRequest: deps.authorization.require('migration:write'),
+      schema: {
+        operationId: 'moveBlobs',
+        tags: ['blobs'],
+        summary: 'Bring the contents of the store to another place, each read back there',
+        headers: requesterHeaders,
+        body: moveBody,
+        response: {
+          200: moveSchema,
+          ...problemResponses(
+            'not_at_this_stage',
+            'configuration_invalid',
+            'storage_unreachable',
+            'disk_full',
+            ...ledgerFailures,
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const { to, cursor } = request.body;
+      const move = async () => moveStore({ cube, store: deps.store(), target: await deps.moveTarget(to), to }, cursor);
+      const act = { action: 'blobs.move', subject: 'store', details: { to, from: cursor ?? null } };
+      const view = await audited(deps, request, act, move, moveCountsOf);
+      return { ...view, items: view.items.map((item) => ({ ...item })) };
+    },
+  );
+}
+
+function moveCountsOf({ contents, bytes, already_there, unmoved, missing_there }: MoveView) {
+  return { contents, bytes, already_there, unmoved, missing_there };
 }
 
 function countsOf({ contents, bytes, temporary_files }: SweepView) {
