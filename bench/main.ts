@@ -1,6 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../src/base/package-root.js';
+import { readConfiguration } from '../src/config/configuration.js';
+import { artifacts } from '../src/stack/downloads/artifacts.js';
+import { createFolderStore } from '../src/storage/folder-store.js';
+import { openStore, storageVariables } from '../src/storage/open-store.js';
 import { measureAi } from './ai/measure.js';
 import { measureMoving, renderMoving } from './ai/moving.js';
 import { renderAi } from './ai/table.js';
@@ -34,6 +38,8 @@ import { pgloader, psqlPipe } from './peers.js';
 import { type PeerProgram, versionOf } from './programs.js';
 import { type Results, renderResults } from './results.js';
 import { rowByRow } from './row-by-row.js';
+import { measureS3 } from './s3/measure.js';
+import { renderS3 } from './s3/table.js';
 import { serveFiles } from './streams/file-service.js';
 import { measureStreams } from './streams/measure.js';
 import { renderStreams } from './streams/table.js';
@@ -45,9 +51,9 @@ import { renderTraffic } from './traffic/table.js';
  * `npm run bench [-- --rounds N --records N --sizes N,N --skip-pgloader --out FILE]`; the gateway and its peers by
  * `npm run bench -- gateway [--rounds N --seconds N]`; routing, tokens, charts and rollbacks by
  * `npm run bench -- traffic [--trials N]`; AI models by `npm run bench -- ai [--rounds N --seconds N]`; moving them by
- * `npm run bench -- moving [--models N --rounds N]`; files by `npm run bench -- files [--rounds N]`; files
- * through the gateway by `npm run bench -- streams [--rounds N --mebibytes N]`; reading documents by
- * `npm run bench -- documents [--rounds N --pages N --documents N]`. A run without options replaces its part of
+ * `npm run bench -- moving [--models N --rounds N]`; files by `npm run bench -- files [--rounds N]`, to an S3 server
+ * by `npm run bench -- s3 [--rounds N]`, through the gateway by `npm run bench -- streams [--rounds N --mebibytes N]`;
+ * reading documents by `npm run bench -- documents [--rounds N --pages N --documents N]`. A run without options replaces its part of
  * bench/RESULTS.md.
  */
 /** The row-by-row peer's pages by offset cost the more the farther they are: a million rows took it more than nine minutes. */
@@ -78,6 +84,10 @@ else if (part === 'gateway') {
   const { rounds } = readFilesOptions(args);
   const ground = describeMachine([rcloneVersion() ?? 'no rclone']);
   publish('files', renderFiles(await measureFiles(rounds, log), ground), args);
+} else if (part === 's3') {
+  const { rounds } = readFilesOptions(args);
+  const ground = describeMachine([rcloneVersion() ?? 'no rclone', `SeaweedFS ${artifacts.seaweedfs.version}`]);
+  publish('s3', renderS3(await measureS3(rounds, log), ground), args);
 } else if (part === 'streams') {
   const options = readStreamsOptions(args);
   const ground = describeMachine([describeNginx()]);
@@ -91,7 +101,12 @@ else if (part === 'gateway') {
   // The recogniser's thread would go on.
   process.stdout.write(measured, () => process.exit());
 } else if (part === 'file-service') await serveFiles(Number(args[0]), Number(args[1]));
-else if (part === 'files-store') process.stdout.write(JSON.stringify(await runStore(args[0] ?? '', args[1] ?? '')));
+else if (part === 'files-store')
+  process.stdout.write(JSON.stringify(await runStore(args[0] ?? '', () => createFolderStore(args[1] ?? ''))));
+else if (part === 's3-store')
+  process.stdout.write(
+    JSON.stringify(await runStore(args[0] ?? '', () => openStore(readConfiguration(process.env, storageVariables)))),
+  );
 else await measureMigrations();
 
 /** Prints a part, and puts it in its place when the run was a full one. */

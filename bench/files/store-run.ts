@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
-import type { BlobInfo, Part, PartRecords, StagedBlob } from '../../src/storage/blob-store.js';
-import { createFolderStore } from '../../src/storage/folder-store.js';
+import type { BlobInfo, BlobStore, Part, PartRecords, StagedBlob } from '../../src/storage/blob-store.js';
 import { type LegacyFolder, type OpenFile, readInside } from '../../src/storage/inside-folder.js';
 
 /** What a run of the store took: its process says so in one line of JSON. */
@@ -18,15 +17,15 @@ const filesAtOnce = 16;
 const checkedAtOnce = 8;
 const maxWholeBytes = 8 * 1024 * 1024;
 
-/** Stores every file of a folder as a migration does, then opens the store anew and hashes each content. */
-export async function runStore(source: string, target: string): Promise<StoreRun> {
+/** Stores every file of a folder as a migration does, then opens the store anew by `open` and hashes each content. */
+export async function runStore(source: string, open: () => BlobStore): Promise<StoreRun> {
   const folder: LegacyFolder = { path: source, variable: 'LEGACY_STORAGE_DIR' };
   const paths = readdirSync(source, { recursive: true, withFileTypes: true }).flatMap((entry) =>
     entry.isFile() ? [relative(source, `${entry.parentPath}/${entry.name}`)] : [],
   );
   const began = performance.now();
   const stored: BlobInfo[] = [];
-  const store = createFolderStore(target);
+  const store = open();
   const copyPage = async (page: readonly string[]) => {
     const blobs = await store.stageMany('bench', (stage) =>
       inParallel(page, filesAtOnce, async (path): Promise<StagedBlob> => {
@@ -43,7 +42,7 @@ export async function runStore(source: string, target: string): Promise<StoreRun
     stored.push(...blobs);
   };
   await inParallel(pagesOf(paths), lanes, copyPage);
-  const anew = createFolderStore(target);
+  const anew = open();
   await inParallel(stored, checkedAtOnce, async ({ sha256 }) => {
     if ((await anew.check(sha256)) !== null) throw new Error(`${sha256} is not whole in the store`);
   });
