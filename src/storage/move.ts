@@ -129,13 +129,17 @@ async function missingIn(
   return found.rows.map(({ sha256 }) => ({ sha256, damage: 'missing' }));
 }
 
-/** What came on record meanwhile is looked for, too. */
+/** What came on record meanwhile is looked for, too, while nothing more can come. */
 async function missingThere({ cube, target }: MoveContext): Promise<number> {
   const there = new Set<Sha256>();
   for await (const { sha256 } of target.list()) there.add(sha256);
-  const recorded = await atSide('cube', () => cube.query<{ sha256: Sha256 }>('select sha256 from storage.blobs'));
-  await assertAtRest(cube);
-  return recorded.rows.filter(({ sha256 }) => !there.has(sha256)).length;
+  return atSide('cube', () =>
+    inTransaction(cube, async (client) => {
+      await keepStoreAtRest(client);
+      const recorded = await client.query<{ sha256: Sha256 }>('select sha256 from storage.blobs');
+      return recorded.rows.filter(({ sha256 }) => !there.has(sha256)).length;
+    }),
+  );
 }
 
 /** Nothing leaves the store, and so a migration that begins meanwhile loses nothing: it only ends the move. */

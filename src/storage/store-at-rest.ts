@@ -23,7 +23,7 @@ export async function keepStoreAtRest(client: pg.ClientBase): Promise<void> {
   if (working === undefined) return;
   const { id, kind, status } = working;
   throw new Failure('not_at_this_stage', `The ${kind} migration ${id}, which uses the store, is ${status}.`, {
-    safe: 'Nothing was removed from the store while it is.',
+    safe: 'Nothing is removed from the store while it is.',
     hint: `Type the same again when it waits or has ended; \`cubeshift migrate status ${id}\` shows what it does.`,
   });
 }

@@ -352,6 +352,6 @@ describe('cubeshift blobs sweep', () => {
     await startRun('ai-models', 'running', 'works');
     const refused = await cubeshift();
     expect([refused.code, refused.stdout]).toEqual([4, '']);
-    expect(refused.stderr).toContain('Nothing was removed from the store while it is.');
+    expect(refused.stderr).toContain('Nothing is removed from the store while it is.');
   });
 });

@@ -1,12 +1,15 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createProcessingRequests } from '../../src/paperwork/processing-requests.js';
 import { createPool } from '../../src/postgres/connect.js';
 import { prepareTables } from '../../src/stack/servers/embedded-database.js';
 import { referencedContents } from '../../src/storage/content-references.js';
+import { createFolderStore } from '../../src/storage/folder-store.js';
+import { moveStore } from '../../src/storage/move.js';
 import { until } from '../support/conditions.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { DocumentsWorker } from '../support/documents-worker.js';
@@ -101,6 +104,7 @@ test('each role has the rights on tables that its program needs, and no others',
       'ai.model_versions': 'SELECT',
       'storage.blobs': 'SELECT DELETE',
       'storage.checks': 'DELETE',
+      'storage.parts': moves,
       'storage.referenced': 'SELECT',
       'paperwork.files': 'SELECT',
       'paperwork.files_without_rows': 'SELECT',
@@ -181,6 +185,24 @@ test('the control API removes records of the store, and makes none', async () =>
     'delete from storage.intended',
   ])
     await expect(ask(url, refused), refused).rejects.toMatchObject({ code: '42501' });
+});
+
+test('with its role the control API brings a store elsewhere, what is large in parts', async () => {
+  const url = programRoles.find(([name]) => name === 'control_api at cube')?.[1] ?? expect.fail('no such role');
+  const root = mkdtempSync(join(tmpdir(), 'cubeshift-roles-'));
+  const [store, target] = [createFolderStore(join(root, 'store')), createFolderStore(join(root, 'target'))];
+  const content = Buffer.alloc(9 * 1024 * 1024, 'a');
+  const { sha256, keep } = await store.stage(Readable.from([content]), 'test');
+  await keep();
+  const cube = createPool(url, { applicationName: 'test', max: 2 });
+  try {
+    const moved = await moveStore({ cube, store, target, to: join(root, 'target') }, undefined);
+    expect(moved).toMatchObject({ contents: 1, bytes: content.length, next_cursor: null, missing_there: 0 });
+    expect(await target.check(sha256)).toBeNull();
+  } finally {
+    await cube.end();
+    rmSync(root, { recursive: true });
+  }
 });
 
 test('only the audit’s own function adds an entry, and each program that acts may call it', async () => {

@@ -65,10 +65,11 @@ const activatesModels = (role: string) => [
   `grant insert, delete on ai.activations to ${role}`,
 ];
 
-/** What nothing refers to leaves the store, and its records. */
-const sweepsStore = (role: string) => [
+/** What nothing refers to leaves the store, and its records; what is brought to another place comes there part by part. */
+const keepsStore = (role: string) => [
   `grant usage on schema storage to ${role}`,
   `grant select, delete on storage.blobs to ${role}`,
+  `grant select, insert, update, delete on storage.parts to ${role}`,
   `grant select (sha256), delete on storage.checks to ${role}`,
   `grant select on storage.referenced to ${role}`,
   ...referringColumns.flatMap(({ schema, table }) => [
@@ -158,7 +159,7 @@ export const databaseRoles = {
           ...onLedger('select, insert, update')(role),
           ...auditReader(role),
           ...activatesModels(role),
-          ...sweepsStore(role),
+          ...keepsStore(role),
           ...readsListings(role),
         ],
       },
