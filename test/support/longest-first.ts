@@ -4,16 +4,23 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** The files that take longest, the longest first: a minute or so each, most of it waiting. */
 const longest = [
+  'test/chaos/ai-models-killed.test.ts',
+  'test/chaos/emergency-rollbacks.test.ts',
+  'test/chaos/paperwork-killed.test.ts',
   'test/chaos/random-kills.test.ts',
-  'test/integration/emergency-rollbacks.test.ts',
-  'test/integration/stack.test.ts',
   'test/chaos/servers-restarted.test.ts',
-  'test/chaos/frozen-worker.test.ts',
-  'test/chaos/crash-points.test.ts',
-  'test/integration/command-line.test.ts',
+  'test/integration/stack.test.ts',
+  'test/integration/ai-models-compared.test.ts',
   'test/integration/a-new-kind.test.ts',
+  'test/integration/command-line.test.ts',
   'test/integration/containers.test.ts',
+  'test/integration/scanned-pages.test.ts',
+  'test/integration/ai-models.test.ts',
+  'test/integration/blob-move.test.ts',
   'test/integration/preflight.test.ts',
+  'test/integration/crash-points.test.ts',
+  'test/integration/ai-cube.test.ts',
+  'test/integration/lost-plan.test.ts',
   'test/integration/steering.test.ts',
   'test/integration/cube-deployments.test.ts',
 ];
