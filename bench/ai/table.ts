@@ -1,7 +1,7 @@
 import type { SpeedComparison } from '../../src/domain/models/comparison/speed.js';
 import { type Goal, renderPartHead } from '../goals.js';
-import { median, spread } from '../statistics.js';
-import type { BelowHttp } from './below-http.js';
+import { spread } from '../statistics.js';
+import type { BelowHttp, Paired } from './below-http.js';
 import { type AiFigures, largerModel, type ModelFigures } from './measure.js';
 import type { MemoryFigures } from './memory.js';
 
@@ -33,15 +33,17 @@ export function renderAi(
     'the same cores. They differ in two things: the cube computes rows together whose requests arrive within 2 ms, where the graph allows it; and each of its',
     'models has processes of its own, where legacy has one for all.',
     '',
-    'Below HTTP, batches of 256 rows, in turn, 60 pairs:',
+    'Below HTTP, batches of 256 rows, in turn, 60 pairs. One at a time a batch crosses to the process and back before the next begins; flowing, four are',
+    'under way, and each measure is of about 100 ms.',
     '',
-    '| model | bare loop of the runtime, ms | model process, ms | speed against the bare loop |',
-    '|---|---|---|---|',
-    ...belowHttp.map(
-      ({ name, bareMillis, processMillis, speed }) =>
-        `| ${name} | ${spread(bareMillis)} | ${spread(processMillis)} | ${ratio(speed)} |`,
-    ),
+    '| model | bare loop of the runtime, ms | model process, ms | speed, one at a time | bare loop, ms | model process, flowing, ms | speed, flowing |',
+    '|---|---|---|---|---|---|---|',
+    ...belowHttp.map(({ name, alone, flowing }) => `| ${name} | ${pairedCells(alone)} | ${pairedCells(flowing)} |`),
   ].join('\n');
+}
+
+function pairedCells({ bareMillis, processMillis, speed }: Paired): string {
+  return `${spread(bareMillis)} | ${spread(processMillis)} | ${ratio(speed)}`;
 }
 
 function modelLine({ name, comparison, rounds, throughput, p99 }: ModelFigures): string {
@@ -77,15 +79,11 @@ function ratio({ ratio: mean, bound }: SpeedComparison): string {
   return `${mean.toFixed(2)} × (≥ ${bound.toFixed(2)})`;
 }
 
-/** The process costs about a millisecond a batch: what it is of one that takes less says nothing. */
-const minBareMillis = 20;
-
 function belowHttpGoal(figures: readonly BelowHttp[]): Goal {
-  const judged = figures.filter(({ bareMillis }) => median(bareMillis) >= minBareMillis);
   return {
-    name: `inference in a model process ≥ 0.8 × a bare loop, where a batch takes ${minBareMillis} ms or more`,
-    measured: judged.map(({ name, speed }) => `${name} ${ratio(speed)}`).join(', '),
-    reached: judged.length === 0 ? undefined : judged.every(({ speed }) => speed.ratio >= 0.8),
+    name: 'inference in a model process that always has a batch waiting ≥ 0.8 × a bare loop',
+    measured: figures.map(({ name, flowing }) => `${name} ${ratio(flowing.speed)}`).join(', '),
+    reached: figures.every(({ flowing }) => flowing.speed.ratio >= 0.8),
   };
 }
 

@@ -37,7 +37,8 @@ export function lineText({ latency }: Evidence): string {
 }
 
 export function secondsText(millis: number): string {
-  const seconds = Math.max(1, Math.round(millis / 1000));
+  // Never more than has passed: a sentence names the limit beside it.
+  const seconds = Math.max(1, Math.floor(millis / 1000));
   if (seconds < 120) return `${seconds} s`;
   return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }
