@@ -14,7 +14,7 @@ const floors = [
   ['registry'],
   ['traffic'],
   ['auth'],
-  ['models', 'documents', 'crawling'],
+  ['models', 'documents', 'crawler'],
   ['upstream'],
   ['kinds'],
   ['http'],
