@@ -25,7 +25,7 @@ export async function provePeer(socket: Socket, { name, userId }: LocalServer, m
   ] as const;
   const deadline = Date.now() + millis;
   for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
-    const userIds = takersOf(await readTables(), ends);
+    const userIds = await readTakers(ends);
     const stranger = userIds.find((one) => one !== userId);
     if (stranger !== undefined)
       throw strangerFailure(`${place} is held by another user's program (user id ${stranger}), not by ${name}`);
@@ -89,11 +89,10 @@ function bytesOfIPv6(address: string): readonly number[] {
   return groups.map((group) => Number.parseInt(group, 16)).flatMap((group) => [group >> 8, group & 255]);
 }
 
-async function readTables(): Promise<string> {
-  const [narrow, wide] = await Promise.all([
-    readFile('/proc/net/tcp', 'utf8'),
-    // A kernel without IPv6 has no second table.
-    readFile('/proc/net/tcp6', 'utf8').catch(() => ''),
-  ]);
-  return `${narrow}\n${wide}`;
+/** A connection is in one of the tables: reading the second takes the kernel as long as reading the first. */
+async function readTakers(ends: readonly [End, End]): Promise<readonly number[]> {
+  const narrow = takersOf(await readFile('/proc/net/tcp', 'utf8'), ends);
+  if (narrow.length > 0) return narrow;
+  // A kernel without IPv6 has no second table.
+  return takersOf(await readFile('/proc/net/tcp6', 'utf8').catch(() => ''), ends);
 }

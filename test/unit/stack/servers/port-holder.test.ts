@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { programProcess } from '../../../../src/stack/programs/program-process.j
 import { programs, type StackProgram } from '../../../../src/stack/programs/programs.js';
 import { Supervisor } from '../../../../src/stack/programs/supervisor.js';
 import { prepareDatabase } from '../../../../src/stack/servers/embedded-database.js';
-import { isOurs, listenerUsers, refuseStranger } from '../../../../src/stack/servers/port-holder.js';
+import { isOurs, isPastListeners, listenerUsers, refuseStranger } from '../../../../src/stack/servers/port-holder.js';
 import { type PostgresServer, postgresProcess } from '../../../../src/stack/servers/postgres-server.js';
 import { redisProcess } from '../../../../src/stack/servers/redis-server.js';
 import { closedTemporal, openTemporal } from '../../../../src/stack/temporal/server.js';
@@ -39,6 +39,35 @@ test.each([
 ])('of %s port 5432 is held by %j', (row, owners) => {
   const table = `  sl  local_address rem_address   st …\n   0: ${row} 00000000:00000000 00:00000000 00000000  1001        0 145592 2 00000000 100 0`;
   expect(listenerUsers(table, 5432)).toEqual(owners);
+});
+
+test('of many servers with connections each is found', async () => {
+  const servers = Array.from({ length: 200 }, () => createServer((socket) => socket.resume()).listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  const sockets = ports.map((port) => connect(port, '127.0.0.1'));
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  expect(ports.filter((port) => !isOurs(port))).toEqual([]);
+  for (const socket of sockets) socket.destroy();
+  for (const server of servers) server.close();
+  await Promise.all(servers.map((server) => once(server, 'close')));
+  expect(ports.filter((port) => isOurs(port))).toEqual([]);
+});
+
+const head = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n';
+const rowOf = (state: string) =>
+  `   0: 0100007F:1538 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000  1001\n`;
+test.each([
+  ['nothing', '', false],
+  ['the head alone', head, false],
+  ['servers', head + rowOf('0A') + rowOf('0A'), false],
+  // Kernels before 4.4 list these with their server.
+  ['servers, and connections that begin', head + rowOf('0A') + rowOf('03') + rowOf('0A'), false],
+  ['servers, and a row that is cut off', head + rowOf('0A') + rowOf('01').slice(0, 40), false],
+  ['servers, then connections', head + rowOf('0A') + rowOf('01'), true],
+  ['connections that have ended', head + rowOf('06'), true],
+])('the kernel’s table is read on after %s: %j', (_, part, isPast) => {
+  expect(isPastListeners(part)).toBe(isPast);
 });
 
 describe.skipIf(!canBeStranger)("another user's program on a port that the stack chose", () => {
