@@ -20,7 +20,6 @@ const longest = [
   'test/integration/preflight.test.ts',
   'test/integration/crash-points.test.ts',
   'test/integration/ai-cube.test.ts',
-  'test/integration/lost-plan.test.ts',
   'test/integration/steering.test.ts',
   'test/integration/cube-deployments.test.ts',
 ];
