@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type pg from 'pg';
+import { isStorable } from '../body-fields.js';
 import { parseJsonBodies } from '../json-bodies.js';
 import { notFound, problemOf, registerProblems, sendProblem } from '../problem.js';
 import { chartOf } from './chart.js';
@@ -14,7 +15,7 @@ import {
   type SajuRecord,
   writeRecord,
 } from './records.js';
-import { isStorable, readCalculation, readId, readInterpretation, readPage } from './requests.js';
+import { readCalculation, readId, readInterpretation, readPage } from './requests.js';
 
 const words = {
   notFound: 'List what exists with GET /users/{user_id}/records.',

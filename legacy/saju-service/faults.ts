@@ -1,5 +1,6 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { impossible, malformed, notFound, Problem } from '../problem.js';
+import type { FastifyInstance } from 'fastify';
+import { refuseOthers } from '../local-caller.js';
+import { impossible, malformed, Problem } from '../problem.js';
 import { sajuColumns } from '../saju-row.js';
 import type { SajuRecord } from './records.js';
 
@@ -83,16 +84,6 @@ export function registerFaultRoutes(app: FastifyInstance, faults: Faults): void 
     faults.plant(readFaults(request.body));
     return faults.planted;
   });
-}
-
-/** What a gateway passes on comes from this machine too, but bears its marks. */
-const marksOfProxies = ['x-cube-source', 'x-forwarded-for', 'forwarded', 'via'] as const;
-
-function refuseOthers({ socket, headers }: FastifyRequest): void {
-  const address = socket.remoteAddress ?? '';
-  const loopback = address === '::1' || /^(::ffff:)?127\./.test(address);
-  if (!loopback || marksOfProxies.some((name) => headers[name] !== undefined))
-    throw notFound('There is no such route.');
 }
 
 function readFaults(body: unknown): PlantedFaults {

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { writeIsoTime } from '../iso-time.js';
 import type { Chart } from './chart.js';
 import type { Calculation } from './requests.js';
 
@@ -99,15 +100,8 @@ export function writeRecord(record: SajuRecord): string {
     ...rest,
     birth_minute: rest.birth_minute ?? 0,
     is_leap_month: rest.is_leap_month ?? false,
-    created_at: writeTime(created_at),
-    updated_at: writeTime(updated_at),
+    created_at: writeIsoTime(created_at),
+    updated_at: writeIsoTime(updated_at),
   }).map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
   return `{${[...(id === undefined ? [] : [`"id":${id}`]), `"convention":${convention ?? 'null'}`, ...members].join(',')}}`;
-}
-
-/** `2020-01-02 03:04:05.6+00` with six digits and Z; what ISO 8601 has no four digits for stays as PostgreSQL wrote it. */
-function writeTime(text: string | null | undefined): string | null {
-  if (text === null || text === undefined) return null;
-  const match = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/.exec(text);
-  return match === null ? text : `${match[1]}T${match[2]}.${(match[3] ?? '').padEnd(6, '0')}Z`;
 }
