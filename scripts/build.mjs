@@ -60,7 +60,7 @@ const groups = [
       ...parts,
     ],
   },
-  { folder: 'legacy', programs: ['legacy/main', 'legacy/scanned-pages/index', ...standIns()] },
+  { folder: 'legacy', programs: ['legacy/main', 'legacy/crawler-site', 'legacy/scanned-pages/index', ...standIns()] },
   { folder: 'demo', programs: ['demo/main', 'demo/faulty-saju-cube'] },
   { folder: 'bench', programs: ['bench/main'] },
 ];
