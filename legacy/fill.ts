@@ -6,6 +6,8 @@ import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { legacyModels } from './ai-models/manifest.js';
 import { connectionSettings } from './connection.js';
+import type { CrawlerRows } from './crawler/generate.js';
+import { insertCrawler } from './crawler/insert-rows.js';
 import { generateSajuRows } from './generator.js';
 import type { Paperwork } from './paperwork/generate.js';
 import { insertPaperwork } from './paperwork/insert-rows.js';
@@ -19,6 +21,8 @@ export interface FillSettings {
   readonly models?: boolean;
   /** Rows of files that `layOutPaperwork` lays out; without them there is one, of a file that is not there. */
   readonly paperwork?: Paperwork | undefined;
+  /** Jobs that crawl the stand-in's site; without them there is one. */
+  readonly crawler?: CrawlerRows | undefined;
   readonly log: (text: string) => void;
 }
 
@@ -38,6 +42,7 @@ export async function fillLegacy({
   seed,
   models = false,
   paperwork,
+  crawler,
   log,
 }: FillSettings): Promise<Filled> {
   const client = new pg.Client(connectionSettings(url, 'legacy stand-in'));
@@ -56,6 +61,8 @@ export async function fillLegacy({
     if (models) await insertModels(client);
     if (paperwork === undefined) await client.query(onePaper);
     else await insertPaperwork(client, paperwork);
+    if (crawler === undefined) await client.query(oneJob);
+    else await insertCrawler(client, crawler);
     await client.query('commit');
     await client.query('vacuum analyze saju_records');
   } finally {
@@ -118,7 +125,9 @@ const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '
 /** A few rows of everything else, so that the schema is alive. */
 const otherAssets = `
   insert into users select 'user-' || n, timestamptz '2015-01-01' + n * interval '1 hour' from generate_series(1, 100) n;
-  insert into user_events select 'user-' || n, 'login', 'session-' || n, timestamptz '2025-01-01' + n * interval '1 minute' from generate_series(1, 100) n;
+  insert into user_events select 'user-' || n, 'login', 'session-' || n, timestamptz '2025-01-01' + n * interval '1 minute' from generate_series(1, 100) n;`;
+
+const oneJob = `
   insert into crawler_jobs (name, urls, cron_expression, css_selectors, content_filters, rate_limit, request_delay, output_format, status, created_at)
     values ('horoscopes', '{http://127.0.0.1/a}', '0 3 * * *', '{"title": "h1"}', '[]', 30, 2, 'json', 'active', now());
   insert into crawler_results (job_id, url, content, crawled_at) values (1, 'http://127.0.0.1/a', '{}', now());`;
