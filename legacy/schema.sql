@@ -23,5 +23,6 @@ create table crawler_jobs (
 create table crawler_results (
   id bigserial primary key, job_id bigint references crawler_jobs, url text, content jsonb, crawled_at timestamptz
 );
+create index crawler_results_job on crawler_results (job_id, id);
 create table users (id text primary key, created_at timestamptz);
 create table user_events (user_id text, kind text, session_id text, at timestamptz);
