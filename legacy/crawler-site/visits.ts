@@ -18,9 +18,8 @@ export interface Visit {
 
 /** The identity in the comment of a User-Agent: `Heal7Crawler/1.0 (side=legacy; job=7; run=…)`. */
 export function identityIn(userAgent: string): Pick<Visit, 'side' | 'job' | 'run'> {
-  const match = /^Heal7Crawler\/[\w.]+ \((?:[^()]*; )?side=(legacy|cube); job=(\d+); run=([^;()\s]+)[^()]*\)/.exec(
-    userAgent,
-  );
+  const match =
+    /^Heal7Crawler\/[\w.]+ \((?:[^()]*; )?side=(legacy|cube); job=(\d+); run=([^;()\s]+)(?:;[^()]*)?\)/.exec(userAgent);
   return {
     side: (match?.[1] as 'legacy' | 'cube' | undefined) ?? null,
     job: match?.[2] ?? null,
