@@ -55,7 +55,7 @@ export function articleHtml(article: Article, further = '', meta = '<meta charse
 
 /** The same paragraphs for every page: so many that a page has 20 kB. */
 const ballast = Array.from(
-  { length: 97 },
+  { length: 115 },
   (_, index) =>
     `<p class="note" data-index="${index}">Note ${index}: pillars, branches and stems are listed in <a href="/en/${index}">part ${index}</a>, with examples of each and how they meet in a year.</p>`,
 ).join('\n');

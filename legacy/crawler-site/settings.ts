@@ -14,7 +14,7 @@ export const usualSettings: SiteSettings = { crawl_delay: null, robots_status: 2
 
 /** Undefined for what is none of the settings. */
 export function readSettings(value: unknown, before: SiteSettings): SiteSettings | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   const wanted: SiteSettings = { ...before, ...value };
   const { crawl_delay, robots_status, busy_until, hold } = wanted;
   const fits =
