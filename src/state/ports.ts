@@ -3,12 +3,15 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { reservePort } from './port-reservations.js';
 
-/** Whether a port of the loopback address is free now. */
-export function isPortFree(port: number): Promise<boolean> {
+/** Where nearly all of a stack listens. */
+export const loopback = '127.0.0.1';
+
+/** Whether a port of a loopback address is free now. */
+export function isPortFree(port: number, host: string = loopback): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
   });
 }
 
@@ -17,13 +20,13 @@ export function isPortFree(port: number): Promise<boolean> {
  * lends to connections and to programs that listen on port 0, one could be gone before its server binds it, or while that
  * server is started again. Reserved against other stacks until this process ends.
  */
-export async function choosePort(usual: number, taken: ReadonlySet<number>): Promise<number> {
-  if (usual !== 0 && !taken.has(usual) && (await isPortFree(usual)) && reservePort(usual)) return usual;
+export async function choosePort(usual: number, taken: ReadonlySet<number>, host: string = loopback): Promise<number> {
+  if (usual !== 0 && !taken.has(usual) && (await isPortFree(usual, host)) && reservePort(usual)) return usual;
   const lent = lentPorts(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8'));
   for (;;) {
     const port = randomInt(lowestChosen, 65_536);
     if (port >= lent.first && port <= lent.last) continue;
-    if (!taken.has(port) && (await isPortFree(port)) && reservePort(port)) return port;
+    if (!taken.has(port) && (await isPortFree(port, host)) && reservePort(port)) return port;
   }
 }
 

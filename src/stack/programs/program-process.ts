@@ -26,7 +26,7 @@ export function programProcess(
     stopSignal: 'SIGTERM',
     ready: async () => url === undefined || (await isReady(url, listens?.path)),
     check: async () => {
-      if (url !== undefined) await refuseStranger(portOf(url));
+      if (url !== undefined) await refuseStranger(portOf(url), null, hostOf(url));
     },
   };
 }
@@ -38,13 +38,20 @@ export function programFile(entry: string): string {
 
 /** Whether a program of ours on this machine says that it can serve. Throws `conflict` when another user's program has its port. */
 export function isReady(url: string, path = '/ready'): Promise<boolean> {
-  return answersAsOurs(portOf(url), async () => {
+  const look = async () => {
     const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(2000) });
     await response.body?.cancel();
     return response.ok;
-  });
+  };
+  return answersAsOurs(portOf(url), look, hostOf(url));
 }
 
 function portOf(url: string): number {
   return Number(new URL(url).port);
+}
+
+/** One of its own of this machine; what listens elsewhere is looked for at the usual one. */
+function hostOf(url: string): string | undefined {
+  const { hostname } = new URL(url);
+  return /^127\.[\d.]+$/.test(hostname) ? hostname : undefined;
 }

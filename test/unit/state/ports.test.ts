@@ -26,6 +26,12 @@ test('a port is free when no program listens on it', async () => {
   expect(await isPortFree(port)).toBe(true);
 });
 
+test('a port is taken at one loopback address, and free at another', async () => {
+  const port = await takenPort();
+  expect(await isPortFree(port, '127.77.0.1')).toBe(true);
+  expect(await choosePort(port, new Set(), '127.77.0.1')).toBe(port);
+});
+
 test('the usual port is chosen when it is free', async () => {
   const port = await choosePort(0, new Set());
   expect(await choosePort(port, new Set())).toBe(port);

@@ -70,6 +70,16 @@ test.each([
   expect(isPastListeners(part)).toBe(isPast);
 });
 
+test.each([
+  ['01004D7F:1538 00000000:0000 0A', [1001]],
+  ['00000000:1538 00000000:0000 0A', [1001]],
+  ['0000000000000000FFFF000001004D7F:1538 00000000000000000000000000000000:0000 0A', [1001]],
+  ['0100007F:1538 00000000:0000 0A', []],
+])('of %s port 5432 of another loopback address is held by %j', (row, owners) => {
+  const table = `  sl  local_address rem_address   st …\n   0: ${row} 00000000:00000000 00:00000000 00000000  1001        0 145592 2 00000000 100 0`;
+  expect(listenerUsers(table, 5432, '127.77.0.1')).toEqual(owners);
+});
+
 describe.skipIf(!canBeStranger)("another user's program on a port that the stack chose", () => {
   const account = 65_533;
   const place = { folder, program: 'postgres', account };
