@@ -54,6 +54,7 @@ test('each scenario has a history of the version in the making', () => {
     'items-completed',
     'items-rolled-back',
     'mismatch-repaired',
+    'models-passed',
     'paused-and-resumed',
     'ramp-completed',
     'ramp-paused-set-and-killed',
@@ -122,13 +123,16 @@ test('a plan that does not look for what a stopped round left of unfit items doe
   await expect(replay(history, { code: without })).rejects.toThrow(DeterminismViolationError);
 });
 
-test('a plan that verifies files without a pass before does not replay', async () => {
-  const history = await load(join(historiesFolder(planVersion), 'files-passed.json'));
-  const code = await readFile(workflowBundlePath, 'utf8');
-  const without = code.replaceAll(/\.passes !== true/g, '.passes !== undefined');
-  expect(without).not.toBe(code);
-  await expect(replay(history, { code: without })).rejects.toThrow(DeterminismViolationError);
-});
+test.each(['files-passed', 'models-passed'])(
+  'a plan that verifies without a pass before does not replay: %s',
+  async (name) => {
+    const history = await load(join(historiesFolder(planVersion), `${name}.json`));
+    const code = await readFile(workflowBundlePath, 'utf8');
+    const without = code.replaceAll(/\.passes !== true/g, '.passes !== undefined');
+    expect(without).not.toBe(code);
+    await expect(replay(history, { code: without })).rejects.toThrow(DeterminismViolationError);
+  },
+);
 
 test('an item that is found unfit and not taken back does not replay', async () => {
   const history = await load(join(historiesFolder(planVersion), 'item-unfit.json'));
