@@ -119,7 +119,7 @@ module.exports = {
       name: 'domain-imports-no-package',
       comment: 'Decisions without I/O: importable from anywhere, importing nothing that acts.',
       severity: 'error',
-      from: { path: '^src/domain/', pathNot: '^src/domain/(saju|models/comparison)/' },
+      from: { path: '^src/domain/', pathNot: '^src/domain/(saju|models/comparison|crawler)/' },
       to: { path: 'node_modules|^node:' },
     },
     {
@@ -128,6 +128,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/domain/models/comparison/' },
       to: { path: 'node_modules|^node:', pathNot: 'node_modules/jstat/' },
+    },
+    {
+      name: 'crawler-rules-import-addresses-alone',
+      comment: 'A package that reads addresses and nothing else.',
+      severity: 'error',
+      from: { path: '^src/domain/crawler/' },
+      to: { path: 'node_modules|^node:', pathNot: 'node_modules/ipaddr\\.js/' },
     },
     {
       name: 'saju-imports-calendars-alone',

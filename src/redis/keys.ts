@@ -54,3 +54,15 @@ export function rateKey(bucket: string): string {
 
 /** Which secrets of cube tokens each program knows. */
 export const secretReportsKey = 'cubeshift:known-secrets';
+
+/** Since when Redis has known what the crawler's workers send. */
+export const hostPaceEraKey = 'cubeshift:crawler:pace-era';
+
+/** What is known of the requests to one host: when they arrived, the pace of each running job, and whether the host asked for a rest. */
+export function hostPaceKeys(host: string) {
+  return {
+    arrivals: `cubeshift:crawler:pace:${host}:arrivals`,
+    jobs: `cubeshift:crawler:pace:${host}:jobs`,
+    rest: `cubeshift:crawler:pace:${host}:rest`,
+  } as const;
+}

@@ -1,0 +1,35 @@
+import { load } from 'cheerio';
+import { type ContentFilters, compileFilter, type ExtractionRules } from './extraction-rules.js';
+
+/** The texts of a page by field; or the page is left out by a filter of the job. */
+export type Extraction =
+  | { readonly kind: 'content'; readonly fields: Readonly<Record<string, string>> }
+  | { readonly kind: 'filtered' };
+
+/**
+ * The text of the first element of each selector, an empty one where there is none. The page is parsed as a browser does it, and nothing of it is executed or loaded. Throws where the
+ * rules do not parse, or the page is nested deeper than the program's stack.
+ */
+export function extractPage(html: string, { selectors, filters }: ExtractionRules): Extraction {
+  const root = load(html).root();
+  const fields = Object.entries(selectors).map(
+    ([field, selector]) => [field, normalizedText(root.find(selector).first().text())] as const,
+  );
+  const text = fields.map(([, value]) => value).join('\n');
+  return passes(text, filters) ? { kind: 'content', fields: Object.fromEntries(fields) } : { kind: 'filtered' };
+}
+
+/** One space for any white space; letters in one form (NFC); no NUL, which JSON in PostgreSQL does not hold, and no half of a pair. */
+function normalizedText(text: string): string {
+  return text
+    .replaceAll('\0', '')
+    .replace(/[\ud800-\udfff]/gu, '\ufffd')
+    .normalize('NFC')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+}
+
+function passes(text: string, { include = [], exclude = [], min_length: minLength = 0 }: ContentFilters): boolean {
+  const matches = (expression: string) => compileFilter(expression).matcher(text).find();
+  return text.length >= minLength && (include.length === 0 || include.some(matches)) && !exclude.some(matches);
+}
