@@ -40,6 +40,10 @@ const parts = [
   'src/config/variables-in-korean',
   'src/stack/downloads/fetch',
   'src/storage/inside-folder',
+  'src/redis/connection',
+  'src/domain/crawler/allowed-targets',
+  'src/crawler/fetching/host-pace',
+  'src/crawler/fetching/fetcher',
 ];
 
 /** What the programs of a folder have in common is in `shared` next to them; folders share nothing. */

@@ -17,8 +17,6 @@ import { sleepUnder } from './sleep.js';
 /** Sliding 60 seconds; a request that is not at its host after 40 never will be, since a fetch gives up before. */
 export const paceTimes: PaceTimes = { window: 60_000, latestArrival: 40_000, job: 30_000, settle: 2000 };
 
-/** Longest time until a waiting request looks again, so that the pace of its job goes on to hold. */
-const longestSleep = 10_000;
 const redisAwaySleep = 250;
 
 /** A request that may be sent now. */
@@ -107,7 +105,8 @@ export class HostPace {
         // A worker that was frozen meanwhile might send it when it counts no more.
         if (!isLate) return { host, requestId };
       }
-      await sleepUnder(signal, Math.min(answer?.waitMillis ?? redisAwaySleep, longestSleep));
+      // It looks again in time for the pace of its job to go on to hold.
+      await sleepUnder(signal, Math.min(answer?.waitMillis ?? redisAwaySleep, this.times.job / 3));
     }
   }
 

@@ -31,12 +31,13 @@ export async function readBody(
       ? new Enough()
       : new PageFailure('too_large', `The response is more than ${limit} bytes ${what}.`);
 
-  async function* counted(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const chunk of source) {
+  const parts: AsyncIterator<Buffer> = body[Symbol.asyncIterator]();
+  async function* counted(first: IteratorResult<Buffer>): AsyncGenerator<Buffer> {
+    for (let part = first; part.done !== true; part = await parts.next()) {
       onBytes();
-      wireBytes += chunk.length;
+      wireBytes += part.value.length;
       if (wireBytes > limits.wireBytes) throw beyond('as it comes', limits.wireBytes);
-      yield chunk;
+      yield part.value;
     }
   }
   async function collect(source: AsyncIterable<Buffer>): Promise<void> {
@@ -48,13 +49,15 @@ export async function readBody(
   }
 
   try {
-    const first = await firstChunk(body);
-    if (first !== undefined) body.unshift(first);
-    const unpacking = unpackingOf(encoding, first);
-    if (unpacking === undefined) await pipeline(body, counted, collect);
-    else await pipeline(body, counted, unpacking, collect);
+    const first = await parts.next();
+    const unpacking = unpackingOf(encoding, first.done === true ? undefined : first.value);
+    if (unpacking === undefined) await collect(counted(first));
+    else await pipeline(counted(first), unpacking, collect);
   } catch (error) {
     if (!(error instanceof Enough)) throw isDamage(error) ? damaged(error) : error;
+  } finally {
+    // An error of what nobody reads any more must not end the program.
+    body.on('error', () => undefined).destroy();
   }
   return { content: Buffer.concat(chunks), wireBytes };
 }
@@ -79,23 +82,6 @@ function unpackingOf(encoding: string, first: Buffer | undefined): Transform | u
         `The response is packed as “${encoding.slice(0, 40)}”, which was not asked for.`,
       );
   }
-}
-
-/** Undefined for an empty body. */
-function firstChunk(body: Readable): Promise<Buffer | undefined> {
-  return new Promise((resolve, reject) => {
-    const settle = (act: () => void) => {
-      body.off('readable', readable).off('error', failed).off('end', ended).off('close', ended);
-      act();
-    };
-    const readable = () => {
-      const chunk: Buffer | null = body.read();
-      if (chunk !== null) settle(() => resolve(chunk));
-    };
-    const failed = (error: Error) => settle(() => reject(error));
-    const ended = () => settle(() => resolve(undefined));
-    body.on('readable', readable).on('error', failed).on('end', ended).on('close', ended);
-  });
 }
 
 function isDamage(error: unknown): error is Error {

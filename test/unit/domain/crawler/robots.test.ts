@@ -1,11 +1,14 @@
 import fc from 'fast-check';
-import robotsParser from 'robots-parser';
+import untypedParser from 'robots-parser';
 import { describe, expect, test } from 'vitest';
 import { isAllowed } from '../../../../src/domain/crawler/robots/is-allowed.js';
 import { readRobots } from '../../../../src/domain/crawler/robots/read-robots.js';
 
 const allows = (robots: string, path: string) => isAllowed(readRobots(robots, 'Heal7Crawler'), path);
 const rule = (line: string, path: string) => allows(`user-agent: *\n${line}`, path);
+
+// Its types are those of another form of module.
+const robotsParser = untypedParser as unknown as typeof untypedParser.default;
 
 describe('a rule of robots.txt', () => {
   test.each([
