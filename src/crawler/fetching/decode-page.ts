@@ -39,7 +39,7 @@ function headOf(bytes: Uint8Array): string {
 }
 
 function charsetIn(text: string): string | undefined {
-  return /charset\s*=\s*["']?\s*([\w.:-]{2,40})/i.exec(text)?.[1]?.toLowerCase();
+  return /charset\s*=\s*["']?([\w.:-]{2,40})/i.exec(text)?.[1]?.toLowerCase();
 }
 
 /** None for a name that no browser knows. */

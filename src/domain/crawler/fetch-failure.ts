@@ -21,5 +21,3 @@ export const fetchFailureSentences = {
 } as const;
 
 export type FetchFailureReason = keyof typeof fetchFailureSentences;
-
-export const fetchFailureReasons = Object.keys(fetchFailureSentences) as readonly FetchFailureReason[];

@@ -24,8 +24,9 @@ interface Group {
 export function readRobots(text: string, productToken: string): RobotsRules {
   const groups: Group[] = [];
   for (const line of text.replace(/^\ufeff/, '').split(/\r\n|\r|\n/)) {
-    const [, key = '', value = ''] = /^\s*([^:#]*?)\s*:\s*([^#]*?)\s*(?:#|$)/.exec(line) ?? [];
-    readLine(groups, key.toLowerCase(), value);
+    const [statement = ''] = line.split('#', 1);
+    const colon = statement.indexOf(':');
+    if (colon > 0) readLine(groups, statement.slice(0, colon).trim().toLowerCase(), statement.slice(colon + 1).trim());
   }
   const named = groups.filter(({ agents }) => agents.includes(productToken.toLowerCase()));
   const chosen = named.length > 0 ? named : groups.filter(({ agents }) => agents.includes('*'));
