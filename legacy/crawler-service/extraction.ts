@@ -22,9 +22,9 @@ export function readExtraction(selectors: unknown, filters: unknown): Extraction
   const keeps = readFilters(filters);
   return {
     contentOf(html) {
-      const page = load(html);
+      const page = load(html).root();
       const content = Object.fromEntries(
-        fields.map(([field, selector]) => [field, plain(page(selector).first().text())]),
+        fields.map(([field, selector]) => [field, plain(page.find(selector).first().text())]),
       );
       return keeps(Object.values(content).join('\n')) ? content : undefined;
     },
@@ -37,11 +37,13 @@ function plain(text: string): string {
 }
 
 function readSelectors(selectors: unknown): readonly (readonly [string, string])[] {
-  const empty = load('');
+  const empty = load('').root();
   return Object.entries(objectOf('css_selectors', selectors)).map(([field, selector]) => {
     if (typeof selector !== 'string') throw new UnreadableRule('css_selectors', `${field} is not a text.`);
+    // What begins with a tag would be taken for a page.
+    if (/^\s*(<|$)/.test(selector)) throw new UnreadableRule('css_selectors', `${field} is no CSS selector.`);
     try {
-      empty(selector);
+      empty.find(selector);
     } catch {
       throw new UnreadableRule('css_selectors', `${field} is no CSS selector.`);
     }
@@ -50,7 +52,8 @@ function readSelectors(selectors: unknown): readonly (readonly [string, string])
 }
 
 function readFilters(filters: unknown): (text: string) => boolean {
-  const { include, exclude, min_length: minLength = 0 } = objectOf('content_filters', filters);
+  const { include, exclude, min_length } = objectOf('content_filters', filters);
+  const minLength = min_length ?? 0;
   const [wanted, unwanted] = [expressionsOf('include', include), expressionsOf('exclude', exclude)];
   if (typeof minLength !== 'number') throw new UnreadableRule('content_filters', 'min_length is not a number.');
   return (text) =>
