@@ -41,7 +41,7 @@ export const wrongJobs: readonly SpecialJob[] = [
   urls('url-port-22', 'http://example.com:22/'),
   urls('url-port-8080', 'http://example.com:8080/'),
   { name: 'selector-broken', row: { css_selectors: '{"title": "h1["}' } },
-  { name: 'selector-ends-early', row: { css_selectors: '{"title": "h1", "body": "div >"}' } },
+  { name: 'selector-ends-early', row: { css_selectors: '{"title": "h1", "body": "h1,"}' } },
   { name: 'selector-a-tag', row: { css_selectors: '{"title": "<h1>"}' } },
   { name: 'selector-empty', row: { css_selectors: '{"title": ""}' } },
   { name: 'selectors-not-an-object', row: { css_selectors: '["h1"]' } },
