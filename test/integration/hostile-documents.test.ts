@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createCanvas } from '@napi-rs/canvas';
+import { createCanvas, GifEncoder } from '@napi-rs/canvas';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { docx } from '../../legacy/paperwork/documents/docx.js';
 import { pdf } from '../../legacy/paperwork/documents/pdf.js';
@@ -11,7 +11,16 @@ import { type GreyPage, greyTiff } from '../../legacy/scanned-pages/grey-tiff.js
 import { defaultDocumentLimits } from '../../src/documents/document-limits.js';
 import { DocumentPool } from '../../src/documents/document-pool.js';
 import type { PageContent, ReadingKind } from '../../src/documents/page-content.js';
-import { animated, pdfOf, pdfStream, pngHead, wordDocument, workbook, zipBomb } from '../support/hostile-documents.js';
+import {
+  animated,
+  animatedWebp,
+  pdfOf,
+  pdfStream,
+  pngHead,
+  wordDocument,
+  workbook,
+  zipBomb,
+} from '../support/hostile-documents.js';
 
 let folder: string;
 let pool: DocumentPool;
@@ -55,7 +64,14 @@ async function expectNextIsRead(): Promise<void> {
   expect(connections).toBe(0);
 }
 
-function picture(text: string): { readonly png: Buffer; readonly grey: GreyPage } {
+interface Picture {
+  readonly png: Buffer;
+  readonly webp: Buffer;
+  readonly pixels: Uint8Array;
+  readonly grey: GreyPage;
+}
+
+function picture(text: string): Picture {
   const [width, height] = [400, 100];
   const canvas = createCanvas(width, height);
   const context = canvas.getContext('2d');
@@ -66,7 +82,24 @@ function picture(text: string): { readonly png: Buffer; readonly grey: GreyPage 
   context.fillText(text, 20, 65);
   const { data } = context.getImageData(0, 0, width, height);
   const levels = Uint8Array.from({ length: width * height }, (_, at) => data[4 * at] ?? 0);
-  return { png: canvas.toBuffer('image/png'), grey: { width, height, levels } };
+  return {
+    png: canvas.toBuffer('image/png'),
+    webp: canvas.toBuffer('image/webp'),
+    pixels: new Uint8Array(data.buffer),
+    grey: { width, height, levels },
+  };
+}
+
+function gif(texts: readonly string[]): Buffer {
+  const encoder = new GifEncoder(400, 100);
+  for (const text of texts) encoder.addFrame(picture(text).pixels, 400, 100);
+  return encoder.finish();
+}
+
+/** A GIF without the block that says how often it plays. */
+function withoutRepeat(content: Buffer): Buffer {
+  const at = content.indexOf('NETSCAPE2.0') - 3;
+  return Buffer.concat([content.subarray(0, at), content.subarray(at + 19)]);
 }
 
 const page = '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] >>';
@@ -213,10 +246,21 @@ describe('a hostile document', () => {
     await expectNextIsRead();
   });
 
-  test('that is an animated picture is read in its first frame, and says so', async () => {
-    const { made, pages } = await read(animated(picture('First').png), 'ocr');
+  test.each<[string, () => Buffer]>([
+    ['PNG', () => animated(picture('First').png)],
+    ['GIF', () => gif(['First', 'Second'])],
+    ['GIF that plays once', () => withoutRepeat(gif(['First', 'Second']))],
+    ['WebP', () => animatedWebp(400, 100, [picture('First').webp, picture('Second').webp])],
+  ])('that is an animated %s is read in its first frame, and says so', async (_, content) => {
+    const { made, pages } = await read(content(), 'ocr');
     expect(pages).toEqual([{ text: 'First' }]);
-    expect(made).toContain('first frame');
+    expect(made).toMatch(/; first frame$/);
+  });
+
+  test('that is a GIF of one frame is no animated one', async () => {
+    const { made, pages } = await read(gif(['First']), 'ocr');
+    expect(pages).toEqual([{ text: 'First' }]);
+    expect(made).not.toContain('first frame');
     await expectNextIsRead();
   });
 

@@ -86,6 +86,37 @@ export function animated(png: Buffer): Buffer {
   ]);
 }
 
+/** These pictures, as WebP, as the frames of one. */
+export function animatedWebp(width: number, height: number, pictures: readonly Buffer[]): Buffer {
+  const size = Buffer.concat([uint24(width - 1), uint24(height - 1)]);
+  const frames = pictures.map((picture) =>
+    riffChunk('ANMF', Buffer.concat([Buffer.alloc(6), size, uint24(100), Buffer.alloc(1), pixelsOf(picture)])),
+  );
+  const head = riffChunk('VP8X', Buffer.concat([Buffer.from([2, 0, 0, 0]), size]));
+  return riffChunk('RIFF', Buffer.concat([Buffer.from('WEBP'), head, riffChunk('ANIM', Buffer.alloc(6)), ...frames]));
+}
+
+/** The chunk of a WebP that has its pixels. */
+function pixelsOf(webp: Buffer): Buffer {
+  for (let at = 12; at < webp.length; ) {
+    const length = webp.readUInt32LE(at + 4);
+    const end = at + 8 + length + (length % 2);
+    if (webp.toString('latin1', at, at + 3) === 'VP8' && webp[at + 3] !== 0x58) return webp.subarray(at, end);
+    at = end;
+  }
+  throw new Error('a WebP without pixels');
+}
+
+function riffChunk(type: string, data: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(data.length);
+  return Buffer.concat([Buffer.from(type), length, data, Buffer.alloc(data.length % 2)]);
+}
+
+function uint24(value: number): Buffer {
+  return Buffer.from([value & 0xff, (value >> 8) & 0xff, value >> 16]);
+}
+
 function deflatedZip(parts: Readonly<Record<string, string | Buffer>>): Buffer {
   const written: Buffer[] = [];
   const directory: Buffer[] = [];

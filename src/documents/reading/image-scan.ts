@@ -2,6 +2,7 @@ import { createCanvas, loadImage } from '@napi-rs/canvas';
 import { imageSize } from 'image-size';
 import UTIF from 'utif2';
 import type { DocumentLimits } from '../document-limits.js';
+import { isAnimated } from './animation.js';
 import type { ReadableDocument } from './readable-document.js';
 import { recognize, recognizerVersion } from './recognizer.js';
 import { Refused } from './refused.js';
@@ -63,18 +64,4 @@ function tagOf(picture: UTIF.IFD, tag: string): number {
 function orientationOf(picture: UTIF.IFD): number {
   const orientation = tagOf(picture, 't274');
   return Number.isNaN(orientation) ? 1 : orientation;
-}
-
-/** By the chunk, block or flag with which PNG, GIF and WebP say so. */
-function isAnimated(content: Buffer): boolean {
-  switch (content.toString('latin1', 0, 4)) {
-    case '\x89PNG':
-      return content.subarray(0, content.indexOf('IDAT')).includes('acTL');
-    case 'GIF8':
-      return content.includes('NETSCAPE2.0');
-    case 'RIFF':
-      return content.toString('latin1', 12, 16) === 'VP8X' && (content.readUInt8(20) & 0x02) !== 0;
-    default:
-      return false;
-  }
 }
