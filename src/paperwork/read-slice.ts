@@ -77,13 +77,30 @@ async function readCopy(
         const isOpen = await dependencies.records.readAs(request, 'ocr');
         return isOpen ? { kind: 'read', page: 0, pages: 1 } : { kind: 'forgotten' };
       }
-      return { kind: 'failed', reason: error.reason };
+      const isEmpty = isNoPicture(request, current.reading, error) && (await isText(dependencies.pool, file, signal));
+      return { kind: 'failed', reason: isEmpty ? 'text_missing' : error.reason };
     }
   }
 }
 
 function mayBePicture({ kind }: ProcessRequest, reading: ReadingKind, { reason }: UnreadableDocument): boolean {
   return kind === 'classify' && reading === 'text' && reason === 'type_unsupported';
+}
+
+function isNoPicture({ kind }: ProcessRequest, reading: ReadingKind, { reason }: UnreadableDocument): boolean {
+  return kind === 'classify' && reading === 'ocr' && reason === 'type_unsupported';
+}
+
+/** What is read as a picture though it has text as text was found to have an empty one. */
+async function isText(pool: DocumentPool, file: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const document = await pool.open(file, 'text', signal);
+    await document.close();
+    return true;
+  } catch (error) {
+    if (error instanceof UnreadableDocument) return false;
+    throw error;
+  }
 }
 
 async function readWith(

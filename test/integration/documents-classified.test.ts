@@ -3,6 +3,7 @@ import { connectRedis, type RedisConnection } from '../../src/redis/connection.j
 import { type Registration, registerInstance } from '../../src/registry/instances.js';
 import { type AiServices, startAiServices } from '../support/ai-services.js';
 import { until } from '../support/conditions.js';
+import { expectFailed, failuresAt } from '../support/document-failures.js';
 import { DocumentsStack } from '../support/documents-stack.js';
 import { testSecret } from '../support/engine.js';
 import { OwnRedis } from '../support/own-redis.js';
@@ -69,8 +70,8 @@ test('a picture is read first', async () => {
   ]);
 });
 
-test('a document without a text has no class', async () => {
-  const { view } = await stack.processed('empty.png', pictureOf([]), 'classify');
+test('a text that is empty has no class', async () => {
+  const { view } = await stack.processed('empty.txt', ' ', 'classify');
   expect(view).toMatchObject({ state: 'failed', reason: 'text_missing' });
 });
 
@@ -89,14 +90,9 @@ test('with the AI cube away it waits, says so, and goes on once it is back', { t
   expect(await stack.results(id)).toMatchObject([{ result: { label: 'contract' } }]);
 });
 
-test('without such a model it fails, and says why', async () => {
-  await ai.databases.legacy.query(`delete from ai_models where name = 'korean-documents'`);
-  let documents = 0;
-  // For up to five seconds the cube goes by what it knew of legacy.
-  const { view, results } = await until('the cube to find the model gone', async () => {
-    documents += 1;
-    const processed = await stack.processed(`no-model-${documents}.txt`, contract, 'classify');
-    return processed.view.state !== 'done' && processed;
-  });
-  expect([view.state, view.reason, results]).toEqual(['failed', 'model_missing', []]);
-});
+test.each(failuresAt('documents-classified'))(
+  'one that is not classified fails, and says why: %s',
+  async (reason, bring) => {
+    await expectFailed({ stack }, reason, await bring({ stack, ai }));
+  },
+);

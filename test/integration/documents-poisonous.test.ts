@@ -1,45 +1,36 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../support/conditions.js';
+import { expectFailed, failuresAt } from '../support/document-failures.js';
 import { DocumentsStack } from '../support/documents-stack.js';
 import { pictureOf } from '../support/scanned-text.js';
 
-/** Documents that end the process which reads them: less memory than reading a picture takes. */
-let narrow: DocumentsStack;
-let wide: DocumentsStack;
+/** Documents that end the process which reads them. */
+let stack: DocumentsStack;
 beforeAll(async () => {
-  narrow = await DocumentsStack.start({ environment: { DOCUMENT_PROCESS_MIB: '160', DOCUMENT_PROCESSES: '1' } });
-  wide = await DocumentsStack.start({ environment: { DOCUMENT_PROCESSES: '1' } });
+  stack = await DocumentsStack.start({ environment: { DOCUMENT_PROCESSES: '1' } });
 });
-afterAll(async () => {
-  await narrow.stop();
-  await wide.stop();
+afterAll(() => stack.stop());
+
+test('one whose process is killed is read once more, in another', async () => {
+  const lines = Array.from({ length: 25 }, (_, at) => `Invoice number ${1000 + at} of the branch in Seoul`);
+  const id = await stack.upload('long.png', pictureOf(lines));
+  await stack.request(id, 'ocr');
+  const reader = await until('a document process', () => documentProcessOf(stack.worker.pid));
+  process.kill(reader, 'SIGKILL');
+  expect(await stack.reaches(id, 'ocr', 'done', 'failed')).toMatchObject({ state: 'done', page: 1, pages: 1 });
+  expect(documentProcessOf(stack.worker.pid)).not.toBe(reader);
 });
 
-test('one that takes more memory than it may fails alone', async () => {
-  const id = await narrow.upload('picture.png', pictureOf(['Invoice number 2042']));
-  await narrow.request(id, 'ocr');
-  const others = await Promise.all([1, 2, 3].map((at) => narrow.processed(`${at}.txt`, `text ${at}`, 'text')));
+test.each(failuresAt('documents-poisonous'))('one fails alone: %s', async (reason, bring) => {
+  const requested = await bring({ stack });
+  const others = await Promise.all([1, 2, 3].map((at) => stack.processed(`${at}.txt`, `text ${at}`, 'text')));
   expect(others.map(({ view, results }) => [view.state, results[0]?.result.text])).toEqual([
     ['done', 'text 1'],
     ['done', 'text 2'],
     ['done', 'text 3'],
   ]);
-  expect(await narrow.reaches(id, 'ocr', 'done', 'failed')).toMatchObject({
-    state: 'failed',
-    reason: 'memory_exceeded',
-  });
-  expect(await narrow.results(id)).toEqual([]);
-});
-
-test('one whose process is killed is read once more, in another', async () => {
-  const lines = Array.from({ length: 25 }, (_, at) => `Invoice number ${1000 + at} of the branch in Seoul`);
-  const id = await wide.upload('long.png', pictureOf(lines));
-  await wide.request(id, 'ocr');
-  const reader = await until('a document process', () => documentProcessOf(wide.worker.pid));
-  process.kill(reader, 'SIGKILL');
-  expect(await wide.reaches(id, 'ocr', 'done', 'failed')).toMatchObject({ state: 'done', page: 1, pages: 1 });
-  expect(documentProcessOf(wide.worker.pid)).not.toBe(reader);
+  await expectFailed({ stack }, reason, requested);
 });
 
 /** A child of the worker that reads documents. */

@@ -1,11 +1,11 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { docx } from '../../legacy/paperwork/documents/docx.js';
 import { pdf } from '../../legacy/paperwork/documents/pdf.js';
-import type { ProcessKind } from '../../src/domain/paperwork/process.js';
 import { processFailureSentences } from '../../src/domain/paperwork/process-failure.js';
 import { until } from '../support/conditions.js';
+import { expectFailed, failuresAt } from '../support/document-failures.js';
 import { DocumentsStack } from '../support/documents-stack.js';
 import { workbook } from '../support/office-documents.js';
 import { pictureOf } from '../support/scanned-text.js';
@@ -121,36 +121,16 @@ describe('a request', () => {
     const left = await stack.services.databases.legacy.query('select from paperwork_results where file_id = $1', [id]);
     expect(left.rowCount).toBe(0);
   });
-
-  test('of a file that legacy deletes fails, and leaves no result', async () => {
-    const id = await stack.upload('deleted.txt', 'x');
-    await stack.worker.end();
-    await stack.request(id, 'text');
-    await stack.services.databases.legacy.query('delete from paperwork_files where id = $1', [id]);
-    await stack.worker.begin();
-    expect(await stack.reaches(id, 'text', 'failed')).toMatchObject({ reason: 'file_deleted' });
-  });
 });
 
 describe('a document that cannot be read fails alone, and says why', () => {
-  test.each<[keyof typeof processFailureSentences, string, string | Buffer, ProcessKind]>([
-    ['type_unsupported', 'picture.png', pictureOf(['x']), 'text'],
-    ['type_unsupported', 'text.txt', 'x', 'tables'],
-    ['document_damaged', 'cut.pdf', pdf(['쪽'], '제목').subarray(0, 300), 'text'],
-    ['text_unreadable', 'bytes.txt', Buffer.from([0xff, 0x41, 0xff, 0x20, 0x80]), 'text'],
-    ['too_many_pages', 'pages.txt', '\f'.repeat(3000), 'text'],
-    ['image_too_large', 'large.png', largePng(), 'ocr'],
-  ])('%s: %s', async (reason, name, content, kind) => {
-    const { id, view, results } = await stack.processed(name, content, kind);
-    expect([view, results]).toEqual([expect.objectContaining({ state: 'failed', reason }), []]);
-    expect(await stack.details(id, kind)).toBe(`**failed**, \`${reason}\`: ${processFailureSentences[reason]}`);
+  test.each(failuresAt('documents'))('%s', async (reason, bring) => {
+    await expectFailed({ stack }, reason, await bring({ stack }));
   });
 
-  test('content_missing', async () => {
-    const id = Number(await stack.services.addFile('nothing/there.txt', null));
-    await stack.services.addFile('something.txt', Buffer.from('x'));
-    await stack.request(id, 'text');
-    expect(await stack.reaches(id, 'text', 'failed')).toMatchObject({ reason: 'content_missing' });
+  test('for one of the reasons that the documentation has', () => {
+    const documented = readFileSync('docs/reading-documents.md', 'utf8');
+    for (const reason of Object.keys(processFailureSentences)) expect(documented).toContain(`| \`${reason}\` `);
   });
 
   test('and is tried anew by another request', async () => {
@@ -186,13 +166,3 @@ test('a history has nothing of the document, and what it has is a sentence', asy
   expect(history).not.toContain(Buffer.from('nobody else').toString('base64').slice(0, 10));
   expect(Buffer.from(history).toString()).not.toContain('nobody else may read');
 });
-
-/** The first bytes of a picture of 50,000 × 50,000 pixels. */
-function largePng(): Buffer {
-  const head = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
-  const size = Buffer.alloc(17);
-  size.writeUInt32BE(50_000, 0);
-  size.writeUInt32BE(50_000, 4);
-  size[8] = 8;
-  return Buffer.concat([head, size, Buffer.alloc(64)]);
-}
