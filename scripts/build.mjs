@@ -60,6 +60,7 @@ const groups = [
       'src/models/main',
       'src/documents/main',
       'src/storage/threads/main',
+      'src/crawler/extracting/main',
       ...servicePrograms(),
       ...parts,
     ],

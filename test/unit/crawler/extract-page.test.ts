@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { contentDigest } from '../../../src/crawler/extracting/content-digest.js';
-import { extractPage } from '../../../src/crawler/extracting/extract-page.js';
+import { compileRules } from '../../../src/crawler/extracting/extract-page.js';
 import { readExtractionRules } from '../../../src/crawler/extracting/extraction-rules.js';
 
 const extract = (html: string, selectors: Record<string, string>, filters = {}) =>
-  extractPage(html, { selectors, filters });
+  compileRules({ selectors, filters })(html);
 
 describe('a page', () => {
   test('gives the text of the first element of each selector, in one form', () => {
