@@ -1,3 +1,4 @@
+import { renameSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../support/conditions.js';
 import { documentCrashPoints } from '../support/document-crash-points.js';
@@ -28,6 +29,7 @@ test.concurrent.each(documentCrashPoints)(
     const kept = async () =>
       (await services.databases.cube.query('select page from paperwork.read_pages order by page')).rows.length;
     for (let death = 1; death <= (reachedAgain[point] ?? 1); death++) {
+      if (point === 'after-page-kept' && death === 2) await waitsForFolder(stack, id);
       await worker.begin({ CUBESHIFT_CRASH_POINT: point });
       expect(await worker.ended()).toBe('SIGKILL');
       if (point === 'after-page-kept') expect(await kept()).toBe(death);
@@ -45,3 +47,13 @@ test.concurrent.each(documentCrashPoints)(
   },
   limit,
 );
+
+/** A worker finds legacy's folder away behind the first page, and is killed while it waits. */
+async function waitsForFolder(stack: DocumentsStack, id: number): Promise<void> {
+  const { folder } = stack.services;
+  renameSync(folder, `${folder}.away`);
+  await stack.worker.begin();
+  expect(await stack.reaches(id, 'text', 'waiting')).toMatchObject({ page: 1, pages: 3, reason: 'files_away' });
+  await stack.worker.end();
+  renameSync(`${folder}.away`, folder);
+}
