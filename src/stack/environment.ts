@@ -44,7 +44,9 @@ export function ignoredVariables(
   environment: NodeJS.ProcessEnv,
   live: Readonly<Record<string, string>>,
 ): readonly string[] {
-  return variablesFrom('caller').filter((name) => environment[name] && environment[name] !== live[name]);
+  const given: NodeJS.ProcessEnv = { ...environment, ...contentFolders(environment, '') };
+  const taken: ReadonlySet<string> = new Set([...variablesFrom('caller'), ...Object.keys(contentFolders({}, ''))]);
+  return variableNames.filter((name) => taken.has(name) && environment[name] && given[name] !== live[name]);
 }
 
 /**

@@ -19,8 +19,8 @@ export async function openMoveTarget(settings: StorageSettings, to: string): Pro
   else {
     const missing = neededByS3.filter((name) => settings[name] === '');
     if (missing.length > 0)
-      throw new Failure('configuration_invalid', `${missing.join(' and ')} not set, which a store at ${to} needs.`, {
-        hint: 'Set them for the control API, and start it again; `cubeshift up --detach` does both for a stack.',
+      throw new Failure('configuration_invalid', `${listed(missing)} not set, which a store at ${to} needs.`, {
+        hint: 'Set them for the control API and start it again: of a stack by `cubeshift down`, then `cubeshift up --detach`.',
       });
   }
   return openStore({ ...settings, CUBE_STORAGE_URL: to });
@@ -53,6 +53,10 @@ async function assertMayBeStore(folder: string): Promise<void> {
     throw refused(`cannot be read as a folder (${code})`);
   });
   if (names.length > 0 && !names.includes('.staging')) throw refused('is a folder that is neither empty nor a store');
+}
+
+function listed(names: readonly string[]): string {
+  return names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)} are` : `${names[0]} is`;
 }
 
 function refused(problem: string): Failure {

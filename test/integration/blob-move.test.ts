@@ -243,6 +243,9 @@ describe('a request', () => {
       ),
     );
     const { code, stderr } = await move(to);
-    expect([code, stderr]).toEqual([2, expect.stringContaining('CUBE_STORAGE_ENDPOINT and CUBE_STORAGE_ACCESS_KEY')]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining('CUBE_STORAGE_ENDPOINT, CUBE_STORAGE_ACCESS_KEY and CUBE_STORAGE_SECRET_KEY are not set'),
+    ]);
   });
 });

@@ -141,4 +141,12 @@ test('what a stack that runs does not hear of is named, and nothing else', () =>
       live,
     ),
   ).toEqual(['REDIS_URL', 'PROMETHEUS_URL', 'LOG_LEVEL']);
+  // Folders too, which a stack chooses where nothing is set.
+  const { LEGACY_STORAGE_DIR } = live;
+  expect(
+    ignoredVariables(
+      { CUBE_STORAGE_URL: 's3://heal7/contents', LEGACY_MODEL_DIR: '/models', LEGACY_STORAGE_DIR },
+      live,
+    ),
+  ).toEqual(['LEGACY_MODEL_DIR', 'CUBE_STORAGE_URL']);
 });
