@@ -27,6 +27,8 @@ stand_in() {
     LEGACY_AI_URL) echo http://legacy-ai:8012 ;;
     PAPERWORK_CUBE_LEGACY_URL) echo 'postgres://paperwork_cube:${LEGACY_PAPERWORK_CUBE_PASSWORD}@legacy-postgres:5432/heal7' ;;
     LEGACY_PAPERWORK_URL) echo http://legacy-paperwork:8013 ;;
+    CRAWLER_CUBE_LEGACY_URL) echo 'postgres://crawler_cube:${LEGACY_CRAWLER_CUBE_PASSWORD}@legacy-postgres:5432/heal7' ;;
+    LEGACY_CRAWLER_URL) echo http://legacy-crawler:8014 ;;
   esac
 }
 
@@ -50,5 +52,5 @@ chmod a+rx deploy/postgres/*.sh
 ln "$new" .env
 echo '.env was written; only you can read it.' >&2
 if [ -z "${1-}" ]; then
-  echo 'Fill in LEGACY_DATABASE_URL, SAJU_CUBE_LEGACY_URL, LEGACY_SAJU_URL, AI_CUBE_LEGACY_URL, LEGACY_AI_URL, LEGACY_MODELS, PAPERWORK_CUBE_LEGACY_URL, LEGACY_PAPERWORK_URL and LEGACY_FILES there.' >&2
+  echo 'Fill in LEGACY_DATABASE_URL, SAJU_CUBE_LEGACY_URL, LEGACY_SAJU_URL, AI_CUBE_LEGACY_URL, LEGACY_AI_URL, LEGACY_MODELS, PAPERWORK_CUBE_LEGACY_URL, LEGACY_PAPERWORK_URL, LEGACY_FILES, CRAWLER_CUBE_LEGACY_URL and LEGACY_CRAWLER_URL there.' >&2
 fi

@@ -18,6 +18,7 @@ const monolithCallers = ['control-worker', 'api-gateway-cube'] as const;
 const furtherCallers = {
   LEGACY_AI_URL: ['ai-cube', 'bulk-worker'],
   LEGACY_PAPERWORK_URL: ['paperwork-cube'],
+  LEGACY_CRAWLER_URL: ['crawler-cube'],
 } as const satisfies Partial<Record<LegacyUrl, readonly Reader[]>>;
 type LegacyUrl = ReturnType<typeof legacyUrlVariable<TrafficName>>;
 type FurtherCallers<Name> = Name extends keyof typeof furtherCallers ? (typeof furtherCallers)[Name] : readonly [];
@@ -41,20 +42,32 @@ function legacyServiceVariable(name: TrafficName) {
   });
 }
 
-/** Read by its own cube; the paperwork cube's by what processes its documents, too. */
+/** The workers that do a cube's work, and are in legacy what it is. */
+const workersOf = {
+  'paperwork-cube': ['documents-worker'],
+  'crawler-cube': ['crawler-worker'],
+} as const satisfies Partial<Record<ServedCubeId, readonly Reader[]>>;
+type WorkersOf<Id> = Id extends keyof typeof workersOf ? (typeof workersOf)[Id] : readonly [];
+
+function workersOfCube(cubeId: ServedCubeId): readonly Reader[] {
+  const workers: Partial<Record<ServedCubeId, readonly Reader[]>> = workersOf;
+  return workers[cubeId] ?? [];
+}
+
+/** Read by its own cube, and by the workers that do its work. */
 export const legacyDatabaseVariables = byServedCube(
   ({ legacyDatabaseVariable }) => legacyDatabaseVariable,
   ({ trafficName, cubeId }) =>
     variable(
       `PostgreSQL URL of the monolith with the ${trafficName} cube's own role; by default LEGACY_DATABASE_URL`,
       parsePostgresUrl,
-      [cubeId, ...(cubeId === 'paperwork-cube' ? (['documents-worker'] as const) : [])],
+      [cubeId, ...workersOfCube(cubeId)],
       { elsewhere: 'LEGACY_DATABASE_URL', sources: ['caller', 'stack'], server: true, secret: true },
     ),
 ) as {
   readonly [Name in ServedCube['legacyDatabaseVariable']]: Variable<
     string,
-    readonly [CubeOf<Name>, ...(Name extends 'PAPERWORK_CUBE_LEGACY_URL' ? ['documents-worker'] : [])]
+    readonly [CubeOf<Name>, ...WorkersOf<CubeOf<Name>>]
   >;
 };
 

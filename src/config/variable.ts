@@ -8,6 +8,7 @@ export type Reader =
   | 'control-worker'
   | 'bulk-worker'
   | 'documents-worker'
+  | 'crawler-worker'
   | 'control-api'
   | ServedCube['standIn']
   | 'database-setup'

@@ -30,6 +30,8 @@ export const koreanTexts: Readonly<Record<VariableName, string>> = {
     '모놀리스의 AI 모델 파일이 있는 디렉터리. 엔진은 읽기만 함. 비워 두면 `up`이 모의 모놀리스의 모델이 든 디렉터리로 설정',
   LEGACY_STORAGE_DIR:
     '모놀리스의 파일이 있는 디렉터리. 엔진은 읽기만 하고, 컷오버 전까지 사용자가 올리는 파일은 여기에 저장. 비워 두면 `up`이 모의 모놀리스의 파일이 든 디렉터리로 설정',
+  CRAWLER_ALLOWED_TARGETS:
+    '안전 규칙이 거부하는 주소라도 크롤러 작업이 가져올 수 있는 네트워크. `10.0.5.0/24:8080`처럼 쓰며 포트는 생략 가능, 쉼표로 구분. [규칙](docs/crawling.md) 참고',
   PAPERWORK_FILE_MIB: '사용자가 올릴 수 있는 가장 큰 파일의 크기(MiB)',
   CUBE_STORAGE_URL:
     'AI 모델과 서류 파일 같은 콘텐츠를 SHA-256 값을 이름으로 저장하는 디렉터리 또는 s3://BUCKET/PREFIX. 레거시의 디렉터리들과는 떨어진 곳이어야 하며, 모든 프로그램이 같은 곳을 사용. 비워 두면 `up`이 `CUBESHIFT_HOME` 안의 디렉터리로 설정. [디렉터리와 S3](docs/where-contents-live.md)',

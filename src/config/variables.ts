@@ -16,6 +16,7 @@ import {
   parsePort,
   parsePostgresUrl,
   parseRedisUrl,
+  parseTargets,
 } from './parsers/addresses.js';
 import {
   parseAccessKey,
@@ -49,13 +50,15 @@ import { type Reader, type Source, type Variable, variable } from './variable.js
 
 /** What moves rows, and has the plans of it. */
 const movers = ['control-worker', 'bulk-worker'] as const satisfies readonly Reader[];
-const workers = [...movers, 'documents-worker'] as const satisfies readonly Reader[];
+const workers = [...movers, 'documents-worker', 'crawler-worker'] as const satisfies readonly Reader[];
 /** What speaks to Temporal. */
 const temporal = [...workers, 'control-api'] as const satisfies readonly Reader[];
 /** What listens as a cube does. */
 const listeners = ['api-gateway-cube', 'cube'] as const satisfies readonly Reader[];
 /** What calls, registers or routes instances of cubes, and so knows Redis and cube tokens. */
-const traffic = [...workers, 'control-api', ...listeners] as const satisfies readonly Reader[];
+const traffic = [...movers, 'documents-worker', 'control-api', ...listeners] as const satisfies readonly Reader[];
+/** The crawler worker keeps the pace of hosts there. */
+const redis = [...traffic, 'crawler-worker'] as const satisfies readonly Reader[];
 /** What reads or writes the store of contents. */
 const storing = [
   'bulk-worker',
@@ -217,6 +220,12 @@ const variables = {
     ['documents-worker'],
     { fallback: 1024, sources: caller },
   ),
+  CRAWLER_ALLOWED_TARGETS: variable(
+    'networks with an optional port that jobs may fetch from although the safety rules refuse them, separated by commas',
+    parseTargets,
+    ['crawler-worker', 'legacy-crawler'],
+    { fallback: [], sources: caller, note: 'such as `10.0.5.0/24:8080`; [the rules](docs/crawling.md)' },
+  ),
   CUBE_DATABASE_URL: variable('PostgreSQL URL of the cubes', parsePostgresUrl, [...temporal, ...served], {
     sources: either,
     server: true,
@@ -241,16 +250,16 @@ const variables = {
     ['database-setup'],
     { secret: true },
   ),
-  REDIS_URL: variable('Redis URL', parseRedisUrl, traffic, {
+  REDIS_URL: variable('Redis URL', parseRedisUrl, redis, {
     sources: either,
     server: true,
     secret: true,
-    note: 'traffic flags, instances and holds',
+    note: 'traffic flags, instances and holds, and the pace of crawled hosts',
   }),
-  REDIS_SERVER_UID: variable<number | null, typeof traffic>(
+  REDIS_SERVER_UID: variable<number | null, typeof redis>(
     "user id that a Redis on this machine runs as; programs send no data to another user's program on its port; empty for a Redis on another machine",
     parseUserId,
-    traffic,
+    redis,
     { fallback: null, sources: stack },
   ),
   CUBE_JWT_SECRET: variable('secret with which cube tokens are signed', parseSecret, [...traffic, 'command-line'], {

@@ -69,7 +69,16 @@ export const cubes = {
     readsCubeTables: true,
     smokeCalls: [writeCheckCall],
   },
-  'crawler-cube': { type: 'support_service', port: 8004, prefix: '/api/crawler/', trafficName: 'crawler' },
+  'crawler-cube': {
+    type: 'support_service',
+    port: 8004,
+    prefix: '/api/crawler/',
+    trafficName: 'crawler',
+    service: 'crawler',
+    variables: 'CRAWLER_CUBE',
+    legacyPort: 8014,
+    readsCubeTables: true,
+  },
   'frontend-cube': { type: 'support_service', port: 3000, prefix: '/' },
 } as const satisfies Readonly<Record<string, CubeEntry>>;
 

@@ -90,6 +90,13 @@ export function describeProcessing({ fileId, kind }: ProcessRequest): PlanDescri
   };
 }
 
+export function describeCrawl(jobId: string): PlanDescription {
+  return {
+    staticSummary: summaryLine(`Crawler job ${jobId}: a run`),
+    staticDetails: `Fetches each URL of job ${jobId} once, at the pace of its hosts, and keeps a result a page. \`GET /jobs/${jobId}\` of the crawler cube says when it runs next; \`POST /jobs/${jobId}/pause\` stops it.`,
+  };
+}
+
 function settings(values: object): string {
   const listed = Object.entries(values).map(([name, value]) => `\`${name}\` ${value ?? 'none'}`);
   return `Settings: ${listed.join(', ')}`;

@@ -1,4 +1,5 @@
 export { auditRecord } from './audit-record.js';
+export { crawlRun } from './crawler/crawl-run.js';
 export { cubeDeployment } from './cubes/cube-deployment.js';
 export { emergencyRollback } from './cubes/emergency-rollback.js';
 export { documentProcessing } from './documents/document-processing.js';

@@ -5,7 +5,7 @@ import { NewKindStack } from '../support/new-kind-stack.js';
 /**
  * How a kind is added, proved on a copy of the source tree: its folder, a line in the catalogue, a line in the registry, one numbered
  * migration. `talismans` has two related tables and an artifact an item; it is moved, damaged, repaired and rolled back on real servers.
- * It is served by a cube of its own: another line in the catalogue, a program, and the stand-in of the monolith's service.
+ * So is a cube: another line in the catalogue, its routes, a program, and the stand-in of the monolith's service.
  */
 const limit = 300_000;
 let stack: NewKindStack;
@@ -18,20 +18,21 @@ afterAll(() => stack?.stop(), limit);
 test('the cube of a new kind is started, reached and checked by its line in the catalogue alone', async () => {
   const { env } = stack;
   expect(env).toMatchObject({
-    CRAWLER_CUBE_URL: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
-    LEGACY_CRAWLER_URL: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
-    CRAWLER_CUBE_LEGACY_URL: expect.stringMatching(/^postgres:\/\/crawler_cube:[\w-]+@127\.0\.0\.1:\d+\/heal7$/),
+    TALISMAN_CUBE_URL: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    LEGACY_TALISMAN_URL: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    TALISMAN_CUBE_LEGACY_URL: expect.stringMatching(/^postgres:\/\/talisman_cube:[\w-]+@127\.0\.0\.1:\d+\/heal7$/),
   });
   const processes = JSON.parse((await stack.cubeshift('ps', '--json')).stdout) as { name: string; state: string }[];
   const ready = processes.filter(({ state }) => state === 'ready').map(({ name }) => name);
-  expect(ready).toEqual(expect.arrayContaining(['legacy-saju', 'legacy-crawler']));
-  expect(ready.filter((name) => name.startsWith('crawler-cube'))).toHaveLength(1);
+  expect(ready).toEqual(expect.arrayContaining(['legacy-saju', 'legacy-talisman']));
+  expect(ready.filter((name) => name.startsWith('talisman-cube'))).toHaveLength(1);
 
-  const health = await fetch(`${env.CRAWLER_CUBE_URL}/health`).then((answer) => answer.json());
+  const health = await fetch(`${env.TALISMAN_CUBE_URL}/health`).then((answer) => answer.json());
   expect(health).toMatchObject({ dependencies: { legacy_database: 'ok', cube_database: 'ok' } });
-  const served = await fetch(`${env.GATEWAY_URL}/api/crawler/jobs/1`);
-  expect([served.headers.get('x-cube-target'), await served.json()]).toEqual(['legacy', { service: 'crawler' }]);
+  const served = await fetch(`${env.GATEWAY_URL}/api/talisman/talismans/1`);
+  expect([served.headers.get('x-cube-target'), await served.json()]).toEqual(['legacy', { service: 'talisman' }]);
 
+  // The kind's own cube, with rights on legacy's tables of its kinds.
   const own = new pg.Client({ connectionString: env.CRAWLER_CUBE_LEGACY_URL });
   await own.connect();
   try {

@@ -141,11 +141,12 @@ test('each container reaches the servers in its networks by name, and no other b
       'legacy-saju': 8011,
       'legacy-ai': 8012,
       'legacy-paperwork': 8013,
+      'legacy-crawler': 8014,
     };
     const port = inside[name] ?? ports?.[0]?.split(':').at(-1);
     return port === undefined ? [] : [{ name, port: Number(port), addresses: compose.addressesOf(name) }];
   });
-  expect(servers).toHaveLength(15);
+  expect(servers).toHaveLength(17);
   for (const [name] of running) {
     const reached = JSON.parse(ok(await compose.exec(name, 'node', '-e', connections(servers))));
     const expected = reachOf(compose.file, name).filter((other) => other !== 'temporal-ui');

@@ -96,6 +96,7 @@ test('each role has the rights on tables that its program needs, and no others',
     'saju_cube at legacy': { 'public.saju_records': moves },
     'ai_cube at legacy': { 'public.ai_models': 'SELECT' },
     'paperwork_cube at legacy': { 'public.paperwork_files': moves, 'public.paperwork_results': moves },
+    'crawler_cube at legacy': { 'public.crawler_jobs': 'SELECT', 'public.crawler_results': 'SELECT INSERT' },
     'control_api at cube': {
       ...(await everyTable('ledger', 'SELECT INSERT UPDATE')),
       'audit.entries': 'SELECT',
@@ -116,10 +117,22 @@ test('each role has the rights on tables that its program needs, and no others',
       'paperwork.processing': 'SELECT UPDATE',
       'paperwork.read_pages': 'SELECT INSERT DELETE',
     },
+    'crawler_worker at cube': {
+      'crawler.jobs': 'SELECT',
+      'crawler.results': 'SELECT INSERT',
+      'crawler.runs': 'SELECT INSERT UPDATE',
+      'crawler.leases': 'SELECT INSERT UPDATE',
+      'crawler.validators': 'SELECT INSERT UPDATE',
+      'crawler.totals': 'SELECT INSERT UPDATE',
+      'crawler.open_runs': moves,
+      'crawler.schedules': moves,
+      'crawler.result_ids': moves,
+    },
     'security_cube at cube': {},
     'saju_cube at cube': {},
     'ai_cube at cube': await everyTable('ai', 'SELECT'),
     'paperwork_cube at cube': { ...(await everyTable('paperwork', 'SELECT')), 'paperwork.processing': moves },
+    'crawler_cube at cube': await everyTable('crawler', 'SELECT'),
   });
 });
 
@@ -222,9 +235,11 @@ test('only the audit’s own function adds an entry, and each program that acts 
     'security_cube at cube': true,
     'bulk_worker at cube': false,
     'documents_worker at cube': false,
+    'crawler_worker at cube': false,
     'saju_cube at cube': false,
     'ai_cube at cube': false,
     'paperwork_cube at cube': false,
+    'crawler_cube at cube': false,
     'the owner': false,
   });
 });

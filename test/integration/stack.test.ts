@@ -48,7 +48,9 @@ const programs = [
   `ai-cube-${packageVersion()}-1`,
   'api-gateway-cube',
   'control',
+  `crawler-cube-${packageVersion()}-1`,
   'legacy-ai',
+  'legacy-crawler',
   'legacy-paperwork',
   'legacy-saju',
   'monitoring-cube',
@@ -57,6 +59,7 @@ const programs = [
   'security-cube',
   'worker-bulk-1',
   'worker-control',
+  'worker-crawler',
   'worker-documents',
 ];
 const limit = 240_000;
@@ -313,6 +316,7 @@ describe('one stack, then two', () => {
       'SAJU_CUBE_LEGACY_URL',
       'AI_CUBE_LEGACY_URL',
       'PAPERWORK_CUBE_LEGACY_URL',
+      'CRAWLER_CUBE_LEGACY_URL',
     ]);
     for (const [name, url] of urls) {
       for (const user of [new URL(url).username, 'cubeshift', 'postgres'])
@@ -360,15 +364,21 @@ describe('one stack, then two', () => {
         'PAPERWORK_CUBE_LEGACY_URL: paperwork_cube',
         ...ofTemporal,
       ],
+      'worker-crawler': ['CRAWLER_CUBE_LEGACY_URL: crawler_cube', 'CUBE_DATABASE_URL: crawler_worker', ...ofTemporal],
       control: ['CUBE_DATABASE_URL: control_api', ...ofTemporal],
       'security-cube': ['AUDIT_DATABASE_URL: security_cube'],
       'legacy-saju': ['LEGACY_DATABASE_URL: heal7'],
       'legacy-ai': ['LEGACY_DATABASE_URL: heal7'],
       'legacy-paperwork': ['LEGACY_DATABASE_URL: heal7'],
+      'legacy-crawler': ['LEGACY_DATABASE_URL: heal7'],
       [`ai-cube-${packageVersion()}-1`]: ['AI_CUBE_LEGACY_URL: ai_cube', 'CUBE_DATABASE_URL: ai_cube'],
       [`paperwork-cube-${packageVersion()}-1`]: [
         'CUBE_DATABASE_URL: paperwork_cube',
         'PAPERWORK_CUBE_LEGACY_URL: paperwork_cube',
+      ],
+      [`crawler-cube-${packageVersion()}-1`]: [
+        'CRAWLER_CUBE_LEGACY_URL: crawler_cube',
+        'CUBE_DATABASE_URL: crawler_cube',
       ],
       [`saju-cube-${packageVersion()}-1`]: ['CUBE_DATABASE_URL: saju_cube', 'SAJU_CUBE_LEGACY_URL: saju_cube'],
     });

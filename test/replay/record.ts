@@ -9,6 +9,7 @@ import { temporalTarget, temporalVariables } from '../../src/config/temporal-add
 import type { MigrationView } from '../../src/domain/migration/migration.js';
 import { AiStack } from '../support/ai-stack.js';
 import { until } from '../support/conditions.js';
+import { CrawlerStack } from '../support/crawler-stack.js';
 import { CubeStack } from '../support/cube-stack.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { DocumentsStack } from '../support/documents-stack.js';
@@ -291,6 +292,32 @@ describe.each(['document-read', 'document-unreadable'].filter((name) => isWanted
       await (await stack.plan(id, 'text')).result();
       const target = { address: inject('servers').temporalAddress };
       await save({ target, namespace: stack.worker.namespace }, name, `process/${id}/text`);
+    } finally {
+      await stack.stop();
+    }
+  });
+});
+
+describe.each(['crawl-done', 'crawl-stopped'].filter((name) => isWanted([name, undefined])))('%s', (name) => {
+  test('is recorded', { timeout: 300_000 }, async () => {
+    const stack = await CrawlerStack.start();
+    try {
+      await stack.worker().begin();
+      const paths = Array.from({ length: 45 }, (_, place) => `/ko/${place}`);
+      // Eight batches of a slow pace, or one that a pause ends.
+      const id = await stack.insert({ paths, status: 'active', perMinute: name === 'crawl-done' ? 100_000 : 30 });
+      await until('pages to be fetched', () => stack.pages(id).length > 3);
+      if (name === 'crawl-stopped') await stack.caller.call('POST', `/jobs/${id}/pause`);
+      await stack.caller.rest(id);
+      const [run] = await stack.runs(id);
+      expect(run?.outcome).toBe(name === 'crawl-done' ? 'done' : 'stopped');
+      const target = { address: inject('servers').temporalAddress };
+      const client = new Client({ connection: await Connection.connect(target), namespace: stack.namespace });
+      const workflows = client.workflow.list({ query: "WorkflowType = 'crawlRun'" });
+      for await (const { workflowId } of workflows) {
+        await client.workflow.getHandle(workflowId).result();
+        await save({ target, namespace: stack.namespace }, name, workflowId);
+      }
     } finally {
       await stack.stop();
     }

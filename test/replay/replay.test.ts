@@ -40,6 +40,8 @@ test('each scenario has a history of the version in the making', () => {
     'cancelled',
     'continued-as-new-1',
     'continued-as-new',
+    'crawl-done',
+    'crawl-stopped',
     'cube-deployed',
     'cube-rollback-escalated-then-acknowledged',
     'cube-rollback-worker-killed',

@@ -106,12 +106,15 @@ function addKind(tree: GrownTree): void {
   tree.addMigration('talismans', part('migration.sql'));
 }
 
-/** A line in the catalogue, its program, and the stand-in of its legacy twin with legacy's tables. */
+/** A line in the catalogue, its routes at the gateway, its program, and the stand-in of its legacy twin; and legacy's tables of the kind. */
 function addCube(tree: GrownTree): void {
-  const served = "service: 'crawler', variables: 'CRAWLER_CUBE', legacyPort: 8014";
-  tree.replace('src/domain/catalog.ts', "trafficName: 'crawler' }", `trafficName: 'crawler', ${served} }`);
-  tree.addFile('src/services/crawler/main.ts', part('cube/service.ts.txt'));
-  tree.addFile('legacy/crawler-service.ts', part('cube/stand-in.ts.txt'));
+  const reached = "type: 'support_service', port: 8005, prefix: '/api/talisman/', trafficName: 'talisman'";
+  const served = "service: 'talisman', variables: 'TALISMAN_CUBE', legacyPort: 8015";
+  tree.addLine('src/domain/catalog.ts', 'export const cubes = {', `  'talisman-cube': { ${reached}, ${served} },`);
+  const routes = "  talisman: [rule(['GET'], '/talismans/:id', 'reads')],\n";
+  tree.replace('src/services/gateway/routing/routes.ts', '  crawler: [\n', `${routes}  crawler: [\n`);
+  tree.addFile('src/services/talisman/main.ts', part('cube/service.ts.txt'));
+  tree.addFile('legacy/talisman-service.ts', part('cube/stand-in.ts.txt'));
   tree.append('legacy/schema.sql', part('legacy.sql'));
 }
 

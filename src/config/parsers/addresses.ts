@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { type AllowedTargets, parseAllowedTargets } from '../../domain/crawler/allowed-targets.js';
 import { postgresUrlProblem, redisUrlProblem, urlProblem } from '../server-urls.js';
 
 /** Values that say where something is. Each parser returns the value, or throws an Error that completes "NAME …". */
@@ -60,6 +61,15 @@ export function parseNetworks(value: string): readonly string[] {
       throw new Error('must be networks such as 10.0.0.0/8, separated by commas');
   }
   return networks;
+}
+
+/** Networks with an optional port, which jobs may fetch from. */
+export function parseTargets(value: string): AllowedTargets {
+  try {
+    return parseAllowedTargets(value);
+  } catch {
+    throw new Error('must be networks with an optional port such as 127.77.0.1/32:8081, separated by commas');
+  }
 }
 
 /** The value, unless there is a problem. */

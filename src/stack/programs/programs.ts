@@ -66,6 +66,14 @@ export const programs: readonly StackProgram[] = [
     roles: { legacy: 'paperwork_cube', cube: 'documents_worker' },
     listens: null,
   },
+  {
+    name: 'worker-crawler',
+    entry: 'src/workers/crawler.js',
+    readers: ['crawler-worker'],
+    // In legacy it writes results of jobs that the crawler cube runs.
+    roles: { legacy: 'crawler_cube', cube: 'crawler_worker' },
+    listens: null,
+  },
   cubeProgram('security-cube', 'security', 'SECURITY_CUBE_URL', { cube: 'security_cube' }),
   ...servedCubes.map(standInOf),
   {

@@ -98,6 +98,34 @@ const processesDocuments = (role: string) => [
   `grant select, insert, delete on paperwork.read_pages to ${role}`,
 ];
 
+/** What users request of jobs: start and pause. */
+const steersJobs = (role: string) => [
+  `grant usage on schema crawler to ${role}`,
+  `grant update (status) on crawler.jobs to ${role}`,
+  `grant update (stopping) on crawler.open_runs to ${role}`,
+];
+
+/** Schedules, runs and results of the cube's jobs; who runs a job it only reads. */
+const runsJobs = (role: string) => [
+  `grant usage on schema crawler to ${role}`,
+  `grant select on crawler.jobs to ${role}`,
+  `grant update (status, schedule_id, calendars) on crawler.jobs to ${role}`,
+  `grant select, insert, update on crawler.runs, crawler.leases, crawler.validators, crawler.totals to ${role}`,
+  `grant select, insert, update, delete on crawler.open_runs, crawler.schedules, crawler.result_ids to ${role}`,
+  `grant select, insert on crawler.results to ${role}`,
+  `grant update (written_back_at) on crawler.results to ${role}`,
+];
+
+/** Until jobs of legacy can be moved, their tables are of no kind: the cube lists them, and writes results of jobs that it runs. */
+const writesCrawlerResults = (role: string) => [
+  `do $$ begin
+     if to_regclass('public.crawler_jobs') is null or to_regclass('public.crawler_results') is null then return; end if;
+     grant select on public.crawler_jobs to ${role};
+     grant select, insert on public.crawler_results to ${role};
+     execute format('grant usage on sequence %s to ${role}', pg_get_serial_sequence('public.crawler_results', 'id'));
+   end $$`,
+];
+
 /** What a cube does with its own tables that it serves from. */
 function readsTables(schema: string): (role: string) => readonly string[] {
   return (role) => [
@@ -146,7 +174,13 @@ export const databaseRoles = {
           `alter default privileges for role heal7 in schema public grant select on tables to ${role}`,
         ],
       },
-      ...servedCubes.map(({ role, cubeId }) => ({ name: role, rights: servesTablesOf(cubeId) })),
+      ...servedCubes.map(({ role, cubeId }) => ({
+        name: role,
+        rights: (own: string) => [
+          ...servesTablesOf(cubeId)(own),
+          ...(cubeId === 'crawler-cube' ? writesCrawlerResults(own) : []),
+        ],
+      })),
     ],
   },
   cube: {
@@ -170,6 +204,7 @@ export const databaseRoles = {
       // Takes ranges and operations from bulk workers: what a lost one has open is ended.
       { name: 'control_worker', memberOf: ['bulk_worker'], rights: appendsToAudit },
       { name: 'documents_worker', rights: processesDocuments },
+      { name: 'crawler_worker', rights: runsJobs },
       { name: 'security_cube', rights: appendsToAudit },
       // Until a cutover nothing is there that most cubes read: they only check that the database answers.
       ...servedCubes.map(({ role, cubeId, trafficName }) => ({
@@ -177,6 +212,7 @@ export const databaseRoles = {
         rights: (own: string) => [
           ...(cubeEntry(cubeId).readsCubeTables ? readsTables(trafficName)(own) : []),
           ...(cubeId === 'paperwork-cube' ? requestsProcessing(own) : []),
+          ...(cubeId === 'crawler-cube' ? steersJobs(own) : []),
         ],
       })),
     ],

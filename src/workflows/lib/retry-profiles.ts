@@ -40,6 +40,14 @@ const documentStep = {
   retry: retry('500 milliseconds', '10 seconds'),
 } satisfies ActivityOptions;
 
+/** Runs wait for databases and hosts in their own worker. */
+const crawlStep = {
+  taskQueue: taskQueues.crawler,
+  heartbeatTimeout: '5 seconds',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: retry('200 milliseconds', '10 seconds'),
+} satisfies ActivityOptions;
+
 /** How Temporal times, retries and cancels the activities of every plan. */
 export const profiles = {
   /** The ledger and the audit: what a plan cannot continue without, however long a person takes to fix a database. */
@@ -114,6 +122,18 @@ export const profiles = {
 
   /** The end of a document that failed: a statement, as often as it takes. */
   documentEnding: { ...documentStep, startToCloseTimeout: '15 seconds' },
+
+  /**
+   * The begin of a job's run: a statement or two, after a wait for a lease that another worker did not give back. A killed worker goes
+   * unnoticed for five seconds.
+   */
+  crawlBeginning: { ...crawlStep, startToCloseTimeout: '5 minutes' },
+
+  /** Some batches of a run, as long as hosts let it wait. */
+  crawlFetching: { ...crawlStep, startToCloseTimeout: '10 minutes' },
+
+  /** The end of a run that was cancelled, or that a failure ended; given up after a day. */
+  crawlEnding: { ...crawlStep, startToCloseTimeout: '5 minutes', scheduleToCloseTimeout: '1 day' },
 
   /** A call to a person's webhook: retried for an hour, and no plan waits for it. */
   webhook: { ...shortStep, scheduleToCloseTimeout: '1 hour', retry: retry('500 milliseconds', '1 minute') },

@@ -1,4 +1,5 @@
 import type { AuditRecord } from '../../activities/audit-record.js';
+import type { CrawlSteps } from '../../activities/crawl-steps.js';
 import type { CubeConsistency } from '../../activities/cube-consistency.js';
 import type { CubeHealth } from '../../activities/cube-health.js';
 import type { CubeTraffic } from '../../activities/cube-traffic.js';
@@ -15,6 +16,7 @@ import { isNamed, type RejectSelection } from '../../domain/migration/reject-sel
 import { summaryLine } from '../../domain/summary-line.js';
 
 type Steps = AuditRecord &
+  CrawlSteps &
   CubeConsistency &
   CubeHealth &
   CubeTraffic &
@@ -91,6 +93,10 @@ const summaries: Summaries = {
   readDocument: ({ fileId, kind }) => `Read pages of file ${fileId} for ${kind}`,
   recordResult: ({ fileId, kind }) => `Write the result of ${kind} of file ${fileId}`,
   recordFailure: ({ fileId, kind }, reason) => `Record that ${kind} of file ${fileId} failed: ${reason}`,
+
+  beginRun: ({ jobId }) => `Begin a run of job ${jobId}`,
+  fetchUrls: ({ jobId }) => `Fetch URLs of job ${jobId}`,
+  endRun: ({ jobId }) => `End the run of job ${jobId}`,
 
   recordAct: ({ action, subject }) => `Record in the audit: ${action} of ${subject}`,
   checkProof: ({ word }) => `Check who sent ${word}`,

@@ -146,6 +146,9 @@ describe('by the rules of Compose', () => {
       'LEGACY_AI_URL',
       'PAPERWORK_CUBE_LEGACY_URL',
       'LEGACY_PAPERWORK_URL',
+      'CRAWLER_CUBE_LEGACY_URL',
+      'LEGACY_CRAWLER_URL',
+      'CRAWLER_ALLOWED_TARGETS',
       'ESCALATION_WEBHOOK_URL',
     ]);
     expect([...activeServices(file, [])].filter(([name]) => /legacy|stand-in/.test(name))).toEqual([]);
@@ -180,7 +183,7 @@ describe('secrets', () => {
     .map(([, value]) => value);
 
   test('each is new, and on no command line', () => {
-    expect(new Set(secrets).size).toBe(19);
+    expect(new Set(secrets).size).toBe(22);
     for (const secret of secrets) expect(secret).toMatch(/^[0-9a-f]{48}$/);
     const lines = JSON.stringify(
       services.map(([, { command, entrypoint, healthcheck }]) => [command, entrypoint, healthcheck]),
@@ -270,6 +273,7 @@ function isReadBy(name: string, variable: string): boolean {
     'worker-control': ['control-worker'],
     'worker-bulk': ['bulk-worker'],
     'worker-documents': ['documents-worker'],
+    'worker-crawler': ['crawler-worker'],
     control: ['control-api'],
     'cube-database': ['database-setup'],
     cubeshift: ['command-line'],
@@ -278,11 +282,13 @@ function isReadBy(name: string, variable: string): boolean {
     'saju-cube': ['cube', 'saju-cube'],
     'ai-cube': ['cube', 'ai-cube'],
     'paperwork-cube': ['cube', 'paperwork-cube'],
+    'crawler-cube': ['cube', 'crawler-cube'],
     'api-gateway-cube': ['api-gateway-cube'],
     'stand-in': ['legacy-saju'],
     'legacy-saju': ['legacy-saju'],
     'legacy-ai': ['legacy-ai'],
     'legacy-paperwork': ['legacy-paperwork'],
+    'legacy-crawler': ['legacy-crawler'],
   };
   const read: readonly string[] = variablesOf(...(readers[name] ?? []));
   return read.includes(variable) || (/^legacy-/.test(name) && variable === 'HOST');

@@ -62,7 +62,8 @@ test('a server of one’s own takes the place of the embedded one, and no other 
   const own = { LEGACY_DATABASE_URL: 'postgres://db/heal7', TEMPORAL_ADDRESS: 'temporal:7233' };
   const embedded = stackEnvironment(settings, {});
   // Cubes come to a server of one's own as the engine does, where nothing else is said.
-  const { TEMPORAL_UI_URL, SAJU_CUBE_LEGACY_URL, AI_CUBE_LEGACY_URL, PAPERWORK_CUBE_LEGACY_URL, ...rest } = embedded;
+  const { TEMPORAL_UI_URL, SAJU_CUBE_LEGACY_URL, AI_CUBE_LEGACY_URL, PAPERWORK_CUBE_LEGACY_URL, ...others } = embedded;
+  const { CRAWLER_CUBE_LEGACY_URL, ...rest } = others;
   expect(stackEnvironment(settings, own)).toEqual({ ...rest, ...own });
   expect(ownServers({ ...own, PATH: '/bin' })).toEqual(own);
 });

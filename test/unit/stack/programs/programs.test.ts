@@ -13,6 +13,7 @@ const env = {
   LEGACY_SAJU_URL: 'http://127.0.0.1:5',
   LEGACY_AI_URL: 'http://127.0.0.1:6',
   LEGACY_PAPERWORK_URL: 'http://127.0.0.1:7',
+  LEGACY_CRAWLER_URL: 'http://127.0.0.1:8',
   CUBE_JWT_SECRET: 'a secret of the stack, thirty-two bytes or more',
 };
 
@@ -31,6 +32,7 @@ describe('the programs of a stack', () => {
       'legacy-saju': 5,
       'legacy-ai': 6,
       'legacy-paperwork': 7,
+      'legacy-crawler': 8,
     });
     const gateway = programs.find(({ name }) => name === 'api-gateway-cube');
     if (gateway === undefined) throw new Error('there is a gateway');
@@ -52,6 +54,7 @@ describe('the programs of a stack', () => {
       'worker-control': temporal,
       'worker-bulk-1': temporal,
       'worker-documents': temporal,
+      'worker-crawler': temporal,
       control: temporal,
       'api-gateway-cube': user,
       'security-cube': [],
@@ -59,6 +62,7 @@ describe('the programs of a stack', () => {
       'legacy-saju': [],
       'legacy-ai': [],
       'legacy-paperwork': [],
+      'legacy-crawler': [],
     });
   });
 
