@@ -1,9 +1,17 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import iconv from 'iconv-lite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FetchOutcome, FetchRequest } from '../../src/crawler/fetching/fetch-request.js';
 import { createFetcher, type Fetcher } from '../../src/crawler/fetching/fetcher.js';
+import { until } from '../support/conditions.js';
 import { CrawlerHere } from '../support/crawler-here.js';
+import { authorityFile } from '../support/tls-postgres.js';
 
 let here: CrawlerHere;
 
@@ -368,7 +376,7 @@ describe('a page', () => {
     expect(await fetchPage('http://site.test/gone')).toMatchObject({ reason: 'status_unexpected', status: 410 });
     expect(await fetchPage('http://site.test/unasked')).toMatchObject({ reason: 'status_unexpected', status: 304 });
     expect(await failureOf('no URL')).toBe('url_invalid');
-    expect(await failureOf('https://site.test/')).toBe('robots_unreachable');
+    expect(await failureOf('https://site.test/')).toBe('tls_failed');
   });
 
   test('is not asked for when the caller says so before, which counts no request', async () => {
@@ -391,4 +399,30 @@ describe('a page', () => {
     stop.abort(new Error('paused'));
     await expect(waiting).rejects.toThrow('paused');
   });
+});
+
+test('a site over TLS is fetched by the certificate of its name, and not without one that is trusted', async () => {
+  const pem = (name: string) => readFileSync(fileURLToPath(new URL(`../data/tls/${name}`, import.meta.url)));
+  const paths: (string | undefined)[] = [];
+  const server = createServer({ key: pem('server.key'), cert: pem('server.pem') }, (request, response) => {
+    paths.push(request.url);
+    response.writeHead(request.url === '/robots.txt' ? 404 : 200, { 'content-type': 'text/html' }).end('page');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const dial = () => ({ address: '127.0.0.1', port });
+  const fetcher = createFetcher(here.settings({ dial }));
+  expect(await fetchPage('https://localhost/', {}, fetcher)).toMatchObject({ kind: 'failed', reason: 'tls_failed' });
+  expect(paths).toEqual([]);
+  await fetcher.close();
+  // Which authorities a program trusts is settled when it starts.
+  const file = fileURLToPath(new URL('../support/pace-worker.mjs', import.meta.url));
+  const args = [file, here.redisUrl, `https://localhost:${port}/`, '1', '1000', '0', '60000'];
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: authorityFile };
+  const worker = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'inherit'], env });
+  await until('a page', () => paths.includes('/'));
+  worker.stdin.end();
+  await once(worker, 'exit');
+  server.closeAllConnections();
+  server.close();
 });

@@ -36,6 +36,10 @@ export class CrawlerHere {
     return new CrawlerHere(site, server, redis);
   }
 
+  get redisUrl(): string {
+    return this.server.url;
+  }
+
   settings(changes: Partial<FetcherSettings> = {}): FetcherSettings {
     return {
       allowed: parseAllowedTargets(''),

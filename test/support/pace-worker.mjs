@@ -9,7 +9,7 @@ const { createFetcher } = await built('crawler/fetching/fetcher');
 
 const redis = connectRedis(redisUrl, { onError: () => undefined });
 const pace = new HostPace(redis, { ...paceTimes, window: Number(window), settle: 200 });
-const fetcher = createFetcher({ allowed: parseAllowedTargets('127.0.0.1/32'), pace });
+const fetcher = createFetcher({ allowed: parseAllowedTargets('127.0.0.1/32,[::1]'), pace });
 const stop = new AbortController();
 process.stdin.on('end', () => stop.abort()).resume();
 

@@ -39,6 +39,8 @@ export class HostPace {
   constructor(
     private readonly redis: RedisConnection,
     private readonly times: PaceTimes = paceTimes,
+    /** Called with each error of Redis for which a request waits. */
+    private readonly onError: (error: unknown) => void = () => undefined,
   ) {
     this.sent = new SentRequests(times.window);
     this.era = new PaceEra(redis, this.sent, times);
@@ -118,7 +120,8 @@ export class HostPace {
       const answer = await reserveRequest(this.redis, host, requestId, pace, this.times, known);
       if (answer.outcome === 'forgotten') await this.era.enter(answer.era);
       return answer;
-    } catch {
+    } catch (error) {
+      this.onError(error);
       return undefined;
     }
   }

@@ -58,6 +58,7 @@ export class PaceEra {
       if (this.redis.status === 'ready') await this.findServer();
       return;
     }
+    this.sent.prune();
     if (this.sent.isEmpty && this.era !== '') return;
     try {
       const era = await readPaceEra(this.redis, this.server);

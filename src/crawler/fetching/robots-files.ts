@@ -118,10 +118,17 @@ function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
+const ofTheHost: readonly PageFailure['reason'][] = [
+  'address_refused',
+  'name_not_resolved',
+  'tls_failed',
+  'robots_unreachable',
+];
+
 /** What is wrong with the host itself is said as it is. */
 function asRobotsFailure(failure: PageFailure): PageFailure {
   const { reason, detail } = failure;
-  return reason === 'address_refused' || reason === 'name_not_resolved' || reason === 'robots_unreachable'
+  return ofTheHost.includes(reason)
     ? failure
     : new PageFailure('robots_unreachable', `The robots.txt could not be read: ${detail}`);
 }

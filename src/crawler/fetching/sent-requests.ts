@@ -1,10 +1,16 @@
 import type { Arrival } from '../../redis/scripts/record-arrivals.js';
 
+interface HostRequests {
+  /** Latest times of arrival by request, the oldest first. */
+  readonly arrivals: Map<string, number>;
+  newest: number;
+}
+
 /**
- * What this worker sent within the last minute, by host: what it tells a Redis that has lost it. Times are of the worker's monotonic clock.
+ * What this worker sent within the last window, by host: what it tells a Redis that has lost it. Times are of the worker's monotonic clock.
  */
 export class SentRequests {
-  private readonly hosts = new Map<string, Map<string, number>>();
+  private readonly hosts = new Map<string, HostRequests>();
 
   constructor(private readonly keptMillis: number) {}
 
@@ -12,33 +18,43 @@ export class SentRequests {
     return this.hosts.size === 0;
   }
 
-  /** `arrivedAt` is the latest time at which the host has, or may have, the request. */
-  note(host: string, requestId: string, arrivedAt: number): void {
-    const requests = this.hosts.get(host) ?? new Map<string, number>();
+  /** `arrivesBy` is the latest time at which the host has, or may have, the request. */
+  note(host: string, requestId: string, arrivesBy: number): void {
+    const requests = this.hosts.get(host) ?? { arrivals: new Map<string, number>(), newest: 0 };
     this.hosts.set(host, requests);
-    // To the end: the first ones are the oldest.
-    requests.delete(requestId);
-    requests.set(requestId, arrivedAt);
-    const now = performance.now();
-    for (const [id, at] of requests) {
-      if (at > now - this.keptMillis) break;
-      requests.delete(id);
+    const { arrivals } = requests;
+    arrivals.delete(requestId);
+    arrivals.set(requestId, arrivesBy);
+    requests.newest = Math.max(requests.newest, arrivesBy);
+    for (const [id, time] of arrivals) {
+      if (this.matters(time)) break;
+      arrivals.delete(id);
     }
   }
 
   forget(host: string, requestId: string): void {
-    this.hosts.get(host)?.delete(requestId);
+    this.hosts.get(host)?.arrivals.delete(requestId);
   }
 
-  /** Every host with what was sent to it, forgetting what is too old to matter. */
+  /** Forgets hosts whose requests are all too old to matter. */
+  prune(): void {
+    for (const [host, { newest }] of this.hosts) if (!this.matters(newest)) this.hosts.delete(host);
+  }
+
+  /** Every host with what was sent to it. */
   list(): readonly { readonly host: string; readonly arrivals: readonly Arrival[] }[] {
     const now = performance.now();
-    return [...this.hosts].flatMap(([host, requests]) => {
-      const arrivals = [...requests]
-        .map(([requestId, at]) => ({ requestId, ageMillis: now - at }))
-        .filter(({ ageMillis }) => ageMillis < this.keptMillis);
-      if (arrivals.length === 0) this.hosts.delete(host);
-      return arrivals.length === 0 ? [] : [{ host, arrivals }];
-    });
+    return [...this.hosts]
+      .map(([host, { arrivals }]) => ({
+        host,
+        arrivals: [...arrivals]
+          .filter(([, time]) => this.matters(time))
+          .map(([requestId, time]) => ({ requestId, ageMillis: now - time })),
+      }))
+      .filter(({ arrivals }) => arrivals.length > 0);
+  }
+
+  private matters(time: number): boolean {
+    return time > performance.now() - this.keptMillis;
   }
 }
