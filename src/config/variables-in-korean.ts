@@ -31,7 +31,7 @@ export const koreanTexts: Readonly<Record<VariableName, string>> = {
   LEGACY_STORAGE_DIR:
     '모놀리스의 파일이 있는 디렉터리. 엔진은 읽기만 하고, 컷오버 전까지 사용자가 올리는 파일은 여기에 저장. 비워 두면 `up`이 모의 모놀리스의 파일이 든 디렉터리로 설정',
   CRAWLER_ALLOWED_TARGETS:
-    '안전 규칙이 거부하는 주소라도 크롤러 작업이 가져올 수 있는 네트워크. `10.0.5.0/24:8080`처럼 쓰며 포트는 생략 가능, 쉼표로 구분. [규칙](docs/crawling.md) 참고',
+    '안전 규칙이 거부하는 주소라도 크롤러 작업이 가져올 수 있는 네트워크. `10.0.5.0/24:8080`처럼 쓰며 포트는 생략 가능, 쉼표로 구분. [규칙](docs/crawling.md) 참고. 비워 두면 `up`이 모의 모놀리스의 사이트만 지정',
   PAPERWORK_FILE_MIB: '사용자가 올릴 수 있는 가장 큰 파일의 크기(MiB)',
   CUBE_STORAGE_URL:
     'AI 모델과 서류 파일 같은 콘텐츠를 SHA-256 값을 이름으로 저장하는 디렉터리 또는 s3://BUCKET/PREFIX. 레거시의 디렉터리들과는 떨어진 곳이어야 하며, 모든 프로그램이 같은 곳을 사용. 비워 두면 `up`이 `CUBESHIFT_HOME` 안의 디렉터리로 설정. [디렉터리와 S3](docs/where-contents-live.md)',
@@ -109,6 +109,8 @@ export const koreanTexts: Readonly<Record<VariableName, string>> = {
     ({ urlVariable }) => urlVariable,
     ({ trafficName }) => `스택의 ${trafficName} 큐브 URL`,
   ),
+  CRAWLER_SITE_PORT: '모의 모놀리스의 작업이 크롤링하는 작은 사이트가 127.77.0.1에서 쓰는 포트',
+  CRAWLER_SITE_URL: '모의 모놀리스의 작업이 크롤링하는 작은 사이트의 URL. `/_log`에서 사이트 자체의 로그를 제공',
   TEMPORAL_UI_URL: 'Temporal Web UI의 URL. 실행별 페이지로 가는 링크를 만들 때 사용',
 };
 

@@ -224,7 +224,11 @@ const variables = {
     'networks with an optional port that jobs may fetch from although the safety rules refuse them, separated by commas',
     parseTargets,
     ['crawler-worker', 'legacy-crawler'],
-    { fallback: [], sources: caller, note: 'such as `10.0.5.0/24:8080`; [the rules](docs/crawling.md)' },
+    {
+      fallback: [],
+      sources: either,
+      note: 'such as `10.0.5.0/24:8080`; [the rules](docs/crawling.md); left out, `up` names the site of the stand-in alone',
+    },
   ),
   CUBE_DATABASE_URL: variable('PostgreSQL URL of the cubes', parsePostgresUrl, [...temporal, ...served], {
     sources: either,
@@ -436,6 +440,18 @@ const variables = {
   SECURITY_CUBE_URL: variable('URL of the security cube of a stack', parseHttpUrl, [], { sources: stack }),
   MONITORING_CUBE_URL: variable('URL of the monitoring cube of a stack', parseHttpUrl, [], { sources: stack }),
   ...cubeUrlVariables,
+  CRAWLER_SITE_PORT: variable(
+    'port, at 127.77.0.1, of the small site that the jobs of the stand-in crawl',
+    parsePort,
+    ['command-line'],
+    { fallback: 8081 },
+  ),
+  CRAWLER_SITE_URL: variable(
+    'URL of the small site that the jobs of the stand-in crawl; `/_log` is its own log',
+    parseHttpUrl,
+    [],
+    { sources: stack },
+  ),
   TEMPORAL_UI_URL: variable(
     "URL of Temporal's Web UI, for links to the pages of runs",
     parseHttpUrl,

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { type VariableName, variableNames, variablesFrom, variableTable } from '../config/variables.js';
 import { byServedCube, type ServedCube, servedCubes } from '../domain/cubes.js';
 import { pathOf } from '../state/files.js';
-import { legacyPortOf, type PortName, passwordFrom, type StackSettings, stackIdOf } from '../state/settings.js';
+import { hostOf, legacyPortOf, type PortName, passwordFrom, type StackSettings, stackIdOf } from '../state/settings.js';
 import { databaseVariables } from './programs/program-databases.js';
 import { redisUrl } from './servers/redis-server.js';
 
@@ -28,6 +28,7 @@ export const portVariables: Readonly<Partial<Record<VariableName, PortName>>> = 
     ({ service }) => service,
   ),
   ...byServedCube(({ legacyPortVariable }) => legacyPortVariable, legacyPortOf),
+  CRAWLER_SITE_PORT: 'crawlerSite',
 };
 
 /** The ports that the environment sets; 0 leaves the choice to the stack. */
@@ -62,7 +63,7 @@ export function stackEnvironment(
 ): Record<string, string> {
   const { ports } = settings;
   const own = ownServers(environment);
-  const local = (port: PortName) => `http://127.0.0.1:${ports[port]}`;
+  const local = (port: PortName) => `http://${hostOf(port)}:${ports[port]}`;
   const databases = (names: readonly VariableName[], roles: Parameters<typeof databaseVariables>[1]) =>
     databaseVariables(names, roles, settings, own);
   const legacyDatabaseOf = ({ legacyDatabaseVariable, role }: ServedCube) =>
@@ -90,6 +91,7 @@ export function stackEnvironment(
     GATEWAY_URL: local('gateway'),
     SECURITY_CUBE_URL: local('security'),
     MONITORING_CUBE_URL: local('monitoring'),
+    ...crawlerSite(settings, environment),
     ...byServedCube(
       ({ urlVariable }) => urlVariable,
       ({ service }) => local(service),
@@ -105,6 +107,13 @@ export function stackEnvironment(
     const { of } = variableTable[name];
     return of === undefined || Boolean(environment[of]);
   }
+}
+
+/** The site that the jobs of the stand-in crawl, to which alone of this machine crawlers connect. The jobs of a crawler of the caller's own have their own. */
+function crawlerSite({ ports }: StackSettings, environment: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  if (environment.LEGACY_CRAWLER_URL) return {};
+  const [host, port] = [hostOf('crawlerSite'), ports.crawlerSite];
+  return { CRAWLER_SITE_URL: `http://${host}:${port}`, CRAWLER_ALLOWED_TARGETS: `${host}/32:${port}` };
 }
 
 /** Where contents lie in a stack: the caller's folders, else those in the state folder. Programs run in another folder than the caller. */

@@ -3,7 +3,7 @@ import type { VariableName } from '../config/variables.js';
 import { byServedCube } from '../domain/cubes.js';
 import { reservePort } from '../state/port-reservations.js';
 import { isPortFree } from '../state/ports.js';
-import { legacyPortOf, type PortName, type StackSettings, usualPorts } from '../state/settings.js';
+import { hostOf, legacyPortOf, type PortName, type StackSettings, usualPorts } from '../state/settings.js';
 import { type OwnServers, portVariables } from './environment.js';
 
 type Ports = StackSettings['ports'];
@@ -24,6 +24,7 @@ const listeners: Readonly<Record<PortName, string>> = {
     ({ cubeId }) => cubeId,
   ),
   ...byServedCube(legacyPortOf, ({ trafficName }) => `legacy-${trafficName}`),
+  crawlerSite: 'crawler-site',
 };
 
 /** Servers of the user's own, in whose place none of the stack's listens. */
@@ -34,6 +35,7 @@ const replaced: Readonly<Partial<Record<PortName, VariableName>>> = {
   cubePostgres: 'CUBE_DATABASE_URL',
   redis: 'REDIS_URL',
   ...byServedCube(legacyPortOf, ({ legacyUrlVariable }) => legacyUrlVariable),
+  crawlerSite: 'LEGACY_CRAWLER_URL',
 };
 
 /**
@@ -42,13 +44,13 @@ const replaced: Readonly<Partial<Record<PortName, VariableName>>> = {
  */
 export async function checkRequestedPorts(environment: NodeJS.ProcessEnv, inUse: ReadonlySet<number>): Promise<void> {
   const names = new Map<number, string>();
-  for (const name of Object.keys(portVariables)) {
+  for (const [name, part] of Object.entries(portVariables)) {
     const port = Number(environment[name] || 0);
     if (port === 0) continue;
     const other = names.get(port);
     if (other !== undefined) throw refused(`${other} and ${name} name the same port, ${port}`, name);
     names.set(port, name);
-    if (!inUse.has(port) && !((await isPortFree(port)) && reservePort(port)))
+    if (!inUse.has(port) && !((await isPortFree(port, hostOf(part))) && reservePort(port)))
       throw refused(`Port ${port}, which ${name} names, is taken by another program`, name);
   }
 }

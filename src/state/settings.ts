@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { fallbackOf } from '../config/variables.js';
 import { byServedCube, type ServedCube } from '../domain/cubes.js';
-import { choosePort } from './ports.js';
+import { choosePort, loopback } from './ports.js';
 
 /** Ports by the part that listens on them, and where each usually is. */
 export const usualPorts = {
@@ -19,8 +19,14 @@ export const usualPorts = {
     ({ portVariable }) => fallbackOf(portVariable),
   ),
   ...byServedCube(legacyPortOf, ({ legacyPortVariable }) => fallbackOf(legacyPortVariable)),
+  crawlerSite: fallbackOf('CRAWLER_SITE_PORT'),
 } as const;
 export type PortName = keyof typeof usualPorts;
+
+/** Where a part listens. The site that jobs crawl has an address of its own: crawlers may connect to nothing else of this machine. */
+export function hostOf(name: PortName): string {
+  return name === 'crawlerSite' ? '127.77.0.1' : loopback;
+}
 
 /** The name of the port of a stand-in. */
 export function legacyPortOf({ trafficName }: Pick<ServedCube, 'trafficName'>) {
@@ -70,7 +76,7 @@ export async function chooseSettings(
     // Temporal's two ports belong together, whichever of its processes lives.
     const holders = kept !== undefined && isTemporal(name) ? [kept.ports.temporal, kept.ports.temporalUi] : [wanted];
     const own = holders.some((holder) => inUse.has(holder));
-    const port = requested[name] ?? (own ? wanted : await choosePort(wanted, taken));
+    const port = requested[name] ?? (own ? wanted : await choosePort(wanted, taken, hostOf(name)));
     ports[name] = port;
     taken.add(port);
   }

@@ -15,6 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, describe, expect, inject, test } from 'vitest';
+import type { Visit } from '../../legacy/crawler-site/visits.js';
 import { issueCubeToken } from '../../src/auth/tokens.js';
 import { packageVersion } from '../../src/base/package-root.js';
 import { defaultCacheFolder } from '../../src/stack/downloads/fetch.js';
@@ -49,6 +50,7 @@ const programs = [
   'api-gateway-cube',
   'control',
   `crawler-cube-${packageVersion()}-1`,
+  'crawler-site',
   'legacy-ai',
   'legacy-crawler',
   'legacy-paperwork',
@@ -221,6 +223,21 @@ describe('one stack, then two', () => {
     limit,
   );
 
+  test('the crawler of each stand-in crawls the site of its own stack', async () => {
+    const sites = await Promise.all(
+      [first, second].map(async (variables) => {
+        const { CRAWLER_SITE_URL: site = '' } = await env(variables);
+        const visits = await until('the active job has crawled', async () => {
+          const lines = (await (await fetch(`${site}/_log`)).text()).split('\n').filter((line) => line !== '');
+          return lines.length > 2 && lines.map((line) => JSON.parse(line) as Visit);
+        });
+        expect(visits.every(({ side }) => side === 'legacy')).toBe(true);
+        return site;
+      }),
+    );
+    expect(sites[0]).not.toBe(sites[1]);
+  });
+
   test('what holds secrets is private to its user', () => {
     for (const name of ['settings.json', 'environment.json'])
       expect(statSync(join(first.CUBESHIFT_HOME ?? '', name)).mode & 0o777, name).toBe(0o600);
@@ -355,7 +372,7 @@ describe('one stack, then two', () => {
     );
     const ofTemporal = ['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY'];
     expect(told).toEqual({
-      ...Object.fromEntries([...servers, 'monitoring-cube'].map((name) => [name, []])),
+      ...Object.fromEntries([...servers, 'monitoring-cube', 'crawler-site'].map((name) => [name, []])),
       'api-gateway-cube': ['USER_JWT_SECRET'],
       'worker-control': ['CUBE_DATABASE_URL: control_worker', 'LEGACY_DATABASE_URL: engine_reader', ...ofTemporal],
       'worker-bulk-1': ['CUBE_DATABASE_URL: bulk_worker', 'LEGACY_DATABASE_URL: engine_reader', ...ofTemporal],

@@ -14,7 +14,9 @@ export async function fillWhenEmpty(
 ): Promise<void> {
   if (await isFilled(env)) return;
   const entry = join(packageRoot(), 'dist', 'legacy', 'main.js');
-  const child = spawn(process.execPath, [entry, '--records', String(records), ...folders], {
+  const { CRAWLER_SITE_URL: site } = env;
+  const crawler = site === undefined ? [] : ['--crawler', site];
+  const child = spawn(process.execPath, [entry, '--records', String(records), ...folders, ...crawler], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { PATH: process.env.PATH, LEGACY_DATABASE_URL: env.LEGACY_DATABASE_URL },
   });

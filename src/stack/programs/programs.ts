@@ -27,7 +27,13 @@ export interface StackProgram {
   /** Null for one that listens on no port. */
   readonly listens: {
     /** The variable that says where others reach it. */
-    readonly url: 'CONTROL_URL' | 'SECURITY_CUBE_URL' | 'MONITORING_CUBE_URL' | 'GATEWAY_URL' | StandInUrl;
+    readonly url:
+      | 'CONTROL_URL'
+      | 'SECURITY_CUBE_URL'
+      | 'MONITORING_CUBE_URL'
+      | 'GATEWAY_URL'
+      | 'CRAWLER_SITE_URL'
+      | StandInUrl;
     /** The readiness check, when it is not `/ready`. */
     readonly path?: string;
     /** Variables of its own, as those that say where to listen. */
@@ -77,6 +83,17 @@ export const programs: readonly StackProgram[] = [
   cubeProgram('security-cube', 'security', 'SECURITY_CUBE_URL', { cube: 'security_cube' }),
   ...servedCubes.map(standInOf),
   {
+    name: 'crawler-site',
+    entry: 'legacy/crawler-site.js',
+    readers: [],
+    roles: {},
+    listens: {
+      url: 'CRAWLER_SITE_URL',
+      path: '/_site',
+      environment: ({ CRAWLER_SITE_URL: url = '' }) => ({ HOST: new URL(url).hostname, PORT: new URL(url).port }),
+    },
+  },
+  {
     name: 'control',
     entry: 'src/services/control/main.js',
     readers: ['control-api'],
@@ -110,6 +127,8 @@ export function isNeeded(program: StackProgram, environment: NodeJS.ProcessEnv):
 
 /** The variable that names the service for which a program stands in; undefined for a program that is no stand-in. */
 function standInUrlOf({ listens }: StackProgram): StandInUrl | undefined {
+  // Its jobs are the stand-in's.
+  if (listens?.url === 'CRAWLER_SITE_URL') return 'LEGACY_CRAWLER_URL';
   return servedCubes.map(({ legacyUrlVariable }) => legacyUrlVariable).find((url) => url === listens?.url);
 }
 

@@ -44,6 +44,8 @@ test('everything that the programs read is there, and right', () => {
     SECURITY_CUBE_URL: 'http://127.0.0.1:8080',
     MONITORING_CUBE_URL: 'http://127.0.0.1:9464',
     SAJU_CUBE_URL: 'http://127.0.0.1:8001',
+    CRAWLER_SITE_URL: 'http://127.77.0.1:8081',
+    CRAWLER_ALLOWED_TARGETS: '127.77.0.1/32:8081',
   });
   expect(stackEnvironment(settings, {}).TEMPORAL_UI_URL).toBe('http://127.0.0.1:8233');
 });
@@ -66,6 +68,14 @@ test('a server of one’s own takes the place of the embedded one, and no other 
   const { CRAWLER_CUBE_LEGACY_URL, ...rest } = others;
   expect(stackEnvironment(settings, own)).toEqual({ ...rest, ...own });
   expect(ownServers({ ...own, PATH: '/bin' })).toEqual(own);
+});
+
+test('the site that jobs crawl is there for those of the stand-in, and the caller may allow other targets', () => {
+  const own = stackEnvironment(settings, { LEGACY_CRAWLER_URL: 'http://monolith' });
+  expect(own).not.toHaveProperty('CRAWLER_SITE_URL');
+  expect(own).not.toHaveProperty('CRAWLER_ALLOWED_TARGETS');
+  const allowed = { CRAWLER_ALLOWED_TARGETS: '10.0.5.0/24:8080' };
+  expect(stackEnvironment(settings, allowed)).toMatchObject(allowed);
 });
 
 test('only of the embedded Redis it is said whose it is', () => {

@@ -14,6 +14,7 @@ const env = {
   LEGACY_AI_URL: 'http://127.0.0.1:6',
   LEGACY_PAPERWORK_URL: 'http://127.0.0.1:7',
   LEGACY_CRAWLER_URL: 'http://127.0.0.1:8',
+  CRAWLER_SITE_URL: 'http://127.77.0.1:9',
   CUBE_JWT_SECRET: 'a secret of the stack, thirty-two bytes or more',
 };
 
@@ -33,6 +34,7 @@ describe('the programs of a stack', () => {
       'legacy-ai': 6,
       'legacy-paperwork': 7,
       'legacy-crawler': 8,
+      'crawler-site': 9,
     });
     const gateway = programs.find(({ name }) => name === 'api-gateway-cube');
     if (gateway === undefined) throw new Error('there is a gateway');
@@ -63,6 +65,7 @@ describe('the programs of a stack', () => {
       'legacy-ai': [],
       'legacy-paperwork': [],
       'legacy-crawler': [],
+      'crawler-site': [],
     });
   });
 
@@ -85,6 +88,10 @@ describe('the programs of a stack', () => {
       programs.filter((one) => isNeeded(one, environment)).map(({ name }) => name);
     expect(needed({})).toContain('legacy-saju');
     expect(needed({ LEGACY_SAJU_URL: 'http://monolith' })).toEqual(needed({}).filter((name) => name !== 'legacy-saju'));
+    const ofCrawler = ['legacy-crawler', 'crawler-site'];
+    expect(needed({ LEGACY_CRAWLER_URL: 'http://monolith' })).toEqual(
+      needed({}).filter((name) => !ofCrawler.includes(name)),
+    );
   });
 
   test('the cubes whose versions come and go are cubes', () => {
