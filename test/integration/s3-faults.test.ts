@@ -3,6 +3,9 @@ import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Failure } from '../../src/base/failures.js';
 import { type BlobStore, type Sha256, verified } from '../../src/storage/blob-store.js';
+import { Bucket } from '../../src/storage/s3/bucket.js';
+import { Copies } from '../../src/storage/s3/copies.js';
+import { S3Requests } from '../../src/storage/s3/requests.js';
 import type { S3Settings } from '../../src/storage/s3/settings.js';
 import { createS3Store, type S3StoreOptions } from '../../src/storage/s3-store.js';
 import { FaultyS3 } from '../support/faulty-s3.js';
@@ -156,6 +159,30 @@ test('what is cut off while it is sent is sent again, and is whole', async () =>
   expect(await store.owners()).toEqual([]);
 });
 
+test('a list, and a word of the server, that are cut off are asked for again', async () => {
+  const sums = [];
+  for (let index = 0; index < 20; index++) sums.push(await put(`content ${index}`));
+  const blob = await store.stage(pieces(randomBytes(12 * mebibyte)), 'test');
+  const cut = (bytes: number, mark: string) => {
+    way.onRequest = (line) => {
+      if (line.includes(mark)) way.cutAnswers ??= { bytes, times: 1 };
+      return true;
+    };
+  };
+  cut(1500, 'list-type=2');
+  const listed: Sha256[] = [];
+  for await (const { sha256 } of store.list()) listed.push(sha256);
+  expect([listed, way.cutAnswers?.times]).toEqual([sums.toSorted(), 0]);
+  way.cutAnswers = undefined;
+  cut(200, 'partNumber=2');
+  await blob.keep();
+  expect([await store.check(blob.sha256), way.cutAnswers]).toEqual([null, { bytes: 200, times: 0 }]);
+  way.cutAnswers = undefined;
+  cut(1500, 'list-type=2');
+  const impatient = storeWith({ attempts: 1 });
+  expect((await failureOf(impatient.list()[Symbol.asyncIterator]().next())).type).toBe('storage_unreachable');
+});
+
 test('a content whose arrival was not confirmed is found at its address', async () => {
   await put('begun');
   way.cutAnswers = { bytes: 0, times: 1 };
@@ -241,6 +268,15 @@ test('what is temporary has an age and an owner, and an upload that was not ende
   way.onRequest = (line) => !line.includes('uploadId=');
   await failureOf(blob.keep());
   way.onRequest = () => true;
+  // Of another program, below the same prefix.
+  const requests = new S3Requests(settings, {
+    clock: () => new Date(),
+    silenceMillis: 10_000,
+    attempts: 1,
+    pauseMillis: 0,
+  });
+  const strangers = new Copies(requests, new Bucket(requests));
+  await requests.ask({ method: 'POST', key: `${settings.prefix}/stranger/upload`, query: { uploads: '' } });
   const owners: string[] = [];
   for await (const one of store.temporary()) {
     owners.push(['a', 'a~b', 'c'].find((owner) => one.isOf(owner)) ?? 'nobody');
@@ -249,4 +285,11 @@ test('what is temporary has an age and an owner, and an upload that was not ende
   }
   expect(owners.toSorted()).toEqual(['a', 'a~b', 'c', 'nobody']);
   for await (const _ of store.temporary()) expect.fail('something is left');
+  const left: string[] = [];
+  for await (const upload of strangers.uploads(`${settings.prefix}/`)) {
+    left.push(upload.key);
+    await strangers.abort(upload);
+  }
+  expect(left).toEqual([`${settings.prefix}/stranger/upload`]);
+  await requests.close();
 });

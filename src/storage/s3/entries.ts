@@ -55,6 +55,9 @@ export async function* temporaryIn(bucket: Bucket, copies: Copies, layout: Layou
         for (const key of keys) await bucket.delete(key);
       },
     };
-  for await (const upload of copies.uploads(layout.root))
+  for await (const upload of copies.uploads(layout.root)) {
+    // Another program's, or another store's within this one's prefix.
+    if (!upload.key.startsWith(layout.staging) && layout.contentAt(upload.key) === undefined) continue;
     yield { isOf: () => false, changedAt: upload.begunAt, discard: () => copies.abort(upload) };
+  }
 }

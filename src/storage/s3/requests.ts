@@ -116,13 +116,22 @@ export class S3Requests {
       ...(body === undefined ? {} : { body }),
       ...(copies ? { headersTimeout: copyMillis, bodyTimeout: copyMillis } : {}),
     });
-    return {
-      status: answer.statusCode,
-      header: (name) => String(answer.headers[name] ?? ''),
-      body: answer.body,
-      text: () => answer.body.text(),
-      dump: () => answer.body.dump(),
+    const { statusCode: status, body: content } = answer;
+    const header = (name: string) => String(answer.headers[name] ?? '');
+    const explained = (error: unknown): never => {
+      throw connectionFailure(error, this.settings);
     };
+    if (pool === this.reading || status >= 300)
+      return {
+        status,
+        header,
+        body: content,
+        text: () => content.text().catch(explained),
+        dump: () => content.dump(),
+      };
+    // One that breaks off is as good as none, and the request is tried again.
+    const text = await content.text();
+    return { status, header, body: inOnePiece(text), text: async () => text, dump: async () => undefined };
   }
 
   private signedHeaders({ method, headers, body, bodySha256 }: S3Request, path: string): Record<string, string> {
@@ -195,4 +204,8 @@ async function boundedText({ body }: S3Answer): Promise<string> {
     // What has come says enough: the status alone, should it be nothing.
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+async function* inOnePiece(text: string): AsyncGenerator<Buffer> {
+  yield Buffer.from(text);
 }
