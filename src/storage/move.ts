@@ -15,6 +15,7 @@ import {
   type StagedBlob,
   verified,
 } from './blob-store.js';
+import { asOnlyMove } from './one-move.js';
 import { partRecords } from './part-records.js';
 import { keepStoreAtRest } from './store-at-rest.js';
 
@@ -24,10 +25,11 @@ export interface MoveContext {
   /** The place to which contents are brought, and its name. */
   readonly target: BlobStore;
   readonly to: string;
+  /** After how long no other content is begun. */
+  readonly roundMillis?: number;
 }
 
 const owner = 'move';
-const roundMillis = 15_000;
 const listedAtOnce = 500;
 const copiedAtOnce = 16;
 /** A larger content comes in parts: a program that dies does not begin it again. */
@@ -36,32 +38,42 @@ const maxItems = 100;
 
 /**
  * Brings contents from the store to another place, where each is read back; the store itself stays as it is. Goes on for a round, and
- * returns where the next one begins. What is there already, every byte of it right, is not copied again. Throws `not_at_this_stage` while a
- * migration uses the store.
+ * returns where the next one begins: a content that was begun is finished, and a round finishes one at least. What is there already, every byte
+ * of it right, is not copied again. Throws `not_at_this_stage` while a migration uses the store, or another call moves it.
  */
-export async function moveStore(context: MoveContext, cursor: Sha256 | undefined): Promise<MoveView> {
+export function moveStore(context: MoveContext, cursor: Sha256 | undefined): Promise<MoveView> {
+  return asOnlyMove(context.cube, () => moveRound(context, cursor));
+}
+
+async function moveRound(context: MoveContext, cursor: Sha256 | undefined): Promise<MoveView> {
+  const { cube, store, target, to, roundMillis = 15_000 } = context;
   const end = performance.now() + roundMillis;
-  const { cube, store, target, to } = context;
   await assertAtRest(cube);
   // Begins the place, where that was not done before.
   await target.stageMany(owner, async () => undefined);
   if (cursor === undefined) await target.discardOf(owner);
   const moved = { contents: 0, bytes: 0, already_there: 0 };
   const unmoved: UnmovedContent[] = [];
+  let isBegun = false;
+  const mayBegin = () => {
+    const may = !isBegun || performance.now() < end;
+    isBegun = true;
+    return may;
+  };
   for (let after = cursor ?? ''; ; ) {
     const page = await firstOf(store.list(after), listedAtOnce);
-    const last = page.length < listedAtOnce ? undefined : page.at(-1)?.sha256;
-    unmoved.push(...(await missingIn(context, page, after, last)));
-    const outcomes = await inParallel(page, copiedAtOnce, async (blob) => ({
-      blob,
-      outcome: await moveOne(context, blob),
-    }));
-    for (const { blob, outcome } of outcomes) {
+    const begun = await moveBegun(context, page, mayBegin);
+    const isEnd = begun.length === page.length && page.length < listedAtOnce;
+    const last = isEnd ? undefined : begun.at(-1)?.blob.sha256;
+    for (const { blob, outcome } of begun) {
       if (outcome === 'copied') [moved.contents, moved.bytes] = [moved.contents + 1, moved.bytes + blob.size];
       else if (outcome === 'there') moved.already_there += 1;
       else unmoved.push({ sha256: blob.sha256, damage: outcome });
     }
+    const listed = begun.map(({ blob }) => blob.sha256);
+    unmoved.push(...(await missingIn(context, listed, after, last)));
     await assertAtRest(cube);
+    if (isEnd) await forgetParts(context);
     if (last === undefined || performance.now() >= end)
       return {
         to,
@@ -75,7 +87,24 @@ export async function moveStore(context: MoveContext, cursor: Sha256 | undefined
   }
 }
 
-async function moveOne(context: MoveContext, blob: BlobInfo): Promise<'copied' | 'there' | BlobDamage> {
+interface Begun {
+  readonly blob: BlobInfo;
+  readonly outcome: 'copied' | 'there' | BlobDamage;
+}
+
+/** Moves the contents of a page up to the first that may not be begun any more. */
+async function moveBegun(
+  context: MoveContext,
+  page: readonly BlobInfo[],
+  mayBegin: () => boolean,
+): Promise<readonly Begun[]> {
+  const outcomes = await inParallel(page, copiedAtOnce, async (blob) =>
+    mayBegin() ? [{ blob, outcome: await moveOne(context, blob) }] : [],
+  );
+  return outcomes.flat();
+}
+
+async function moveOne(context: MoveContext, blob: BlobInfo): Promise<Begun['outcome']> {
   const { target } = context;
   const { sha256 } = blob;
   if ((await target.has(sha256)) && (await target.check(sha256)) === null) return 'there';
@@ -112,10 +141,16 @@ function stage({ cube, store, target, to }: MoveContext, { sha256, size }: BlobI
   return target.stageInParts(content, { owner, name, records: partRecords(cube, owner, name) });
 }
 
-/** What is on record between the same addresses as a page of the store, and is not in it. */
+/** Of moves that were ended in the middle of a large content, and of contents that left the store meanwhile. */
+async function forgetParts({ cube, target }: MoveContext): Promise<void> {
+  await target.discardPartsOf(owner);
+  await atSide('cube', () => cube.query('delete from storage.parts where owner = $1', [owner]));
+}
+
+/** What is on record between the same addresses as contents of the store, and is none of these. */
 async function missingIn(
   { cube }: MoveContext,
-  page: readonly BlobInfo[],
+  listed: readonly Sha256[],
   after: Sha256,
   last: Sha256 | undefined,
 ): Promise<readonly UnmovedContent[]> {
@@ -123,7 +158,7 @@ async function missingIn(
     cube.query<{ sha256: Sha256 }>(
       `select sha256 from storage.blobs
         where sha256 > $1 and ($2::text is null or sha256 <= $2) and sha256 <> all ($3::text[]) order by sha256`,
-      [after, last ?? null, page.map(({ sha256 }) => sha256)],
+      [after, last ?? null, listed],
     ),
   );
   return found.rows.map(({ sha256 }) => ({ sha256, damage: 'missing' }));

@@ -3,9 +3,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { MoveView } from '../../src/domain/blob-move.js';
 import { readAudit } from '../../src/postgres/audit.js';
 import type { BlobStore, Sha256 } from '../../src/storage/blob-store.js';
 import { createFolderStore } from '../../src/storage/folder-store.js';
+import { moveStore } from '../../src/storage/move.js';
+import { partRecords } from '../../src/storage/part-records.js';
 import type { S3Settings } from '../../src/storage/s3/settings.js';
 import { createS3Store } from '../../src/storage/s3-store.js';
 import { runCommand } from '../support/command-line.js';
@@ -192,6 +195,64 @@ test('a server that is away ends the move with what to do, and the next goes on'
   expect(await wholeIn(createS3Store(settings))).toEqual(sums);
 });
 
+test('a round ends within a page of the store, and the next goes on behind it', async () => {
+  const sums = [
+    await put('one'),
+    await put('two'),
+    await put('three'),
+    await put('on no record', { isOnRecord: false }),
+  ];
+  const target = createFolderStore(join(root, `rounds-${settings.prefix}`));
+  const rounds: MoveView[] = [];
+  for (let cursor: string | null | undefined; cursor !== null; cursor = rounds.at(-1)?.next_cursor ?? null)
+    rounds.push(await moveStore({ cube: databases.cube, store, target, to: 'rounds', roundMillis: 0 }, cursor));
+  expect(rounds.map(({ contents, unmoved }) => [contents, unmoved])).toEqual([
+    [1, 0],
+    [1, 0],
+    [1, 0],
+    [1, 0],
+  ]);
+  expect(rounds.map(({ missing_there }) => missing_there)).toEqual([null, null, null, 0]);
+  expect(await wholeIn(target)).toEqual(sums.toSorted());
+});
+
+test('one call moves at a time: another is refused until it has ended', { timeout: limit }, async () => {
+  await put(randomBytes(12 * mebibyte));
+  let second: Promise<{ status: number; body: unknown }> | undefined;
+  way.onRequest = (line) => {
+    if (second !== undefined || !line.startsWith('PUT ')) return true;
+    // The other call is answered long before what was sent has been read back.
+    way.bytesPerMillisecond = 256;
+    second = engine.call('POST', '/v1/blobs/move', { to });
+    return true;
+  };
+  const first = engine.call('POST', '/v1/blobs/move', { to });
+  await until('the second call', () => second !== undefined);
+  expect(await second).toMatchObject({ status: 409, body: { type: expect.stringContaining('not_at_this_stage') } });
+  way.bytesPerMillisecond = Number.POSITIVE_INFINITY;
+  expect(await first).toMatchObject({ status: 200, body: { contents: 1, next_cursor: null } });
+  expect((await engine.call('POST', '/v1/blobs/move', { to })).status).toBe(200);
+});
+
+test('nothing is left of a move that was ended in the middle of a large content that is gone', async () => {
+  const { cube } = databases;
+  const target = createFolderStore(join(root, `left-${settings.prefix}`));
+  const name = `left ${'a'.repeat(64)}`;
+  const cut = { size: 10 * mebibyte, stat: 'a', from: () => failing() };
+  async function* failing(): AsyncGenerator<Buffer> {
+    yield Buffer.alloc(mebibyte);
+    throw new Error('of a test');
+  }
+  await expect(
+    target.stageInParts(cut, { owner: 'move', name, records: partRecords(cube, 'move', name) }),
+  ).rejects.toThrow('of a test');
+  await partRecords(cube, 'move', name).add(0, { sha256: 'a'.repeat(64), size: mebibyte }, 'a');
+  expect(await target.owners()).toEqual(['move']);
+  await moveStore({ cube, store, target, to: 'left' }, undefined);
+  expect(await target.owners()).toEqual([]);
+  expect((await cube.query('select from storage.parts')).rowCount).toBe(0);
+});
+
 describe('a request', () => {
   test('is refused while a migration uses the store, and goes to a place alone that may be a store', async () => {
     await putSome();
@@ -211,11 +272,14 @@ describe('a request', () => {
       ['contents', 'an absolute path'],
       ['s3://Wrong/place', 'must be a folder, or s3://'],
       ['http://127.0.0.1/', 'must be a folder, or s3://'],
+      ['s3://key:typed-secret@bucket/place', 'must be a folder, or s3://'],
     ] as const) {
       const { code, stderr } = await move(place);
       expect([code, stderr]).toEqual([2, expect.stringContaining(problem)]);
     }
     expect(await server.keys(settings.prefix)).toEqual([]);
+    const audit = await readAudit(databases.cube, { before: String(2n ** 62n), limit: 100 });
+    expect(JSON.stringify(audit)).not.toContain('typed-secret');
   });
 
   test('needs migration:write, and is in the audit with what it brought', async () => {

@@ -64,7 +64,9 @@ export function registerBlobRoutes(app: FastifyInstance, deps: ControlDependenci
     },
     async (request) => {
       const { to, cursor } = request.body;
-      const move = async () => moveStore({ cube, store: deps.store(), target: await deps.moveTarget(to), to }, cursor);
+      // Before the act is on record, for good: what is no place may be a key that was typed with it.
+      const target = await deps.moveTarget(to);
+      const move = () => moveStore({ cube, store: deps.store(), target, to }, cursor);
       const act = { action: 'blobs.move', subject: 'store', details: { to, from: cursor ?? null } };
       const view = await audited(deps, request, act, move, moveCountsOf);
       return { ...view, items: view.items.map((item) => ({ ...item })) };
