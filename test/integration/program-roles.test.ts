@@ -11,6 +11,7 @@ import { referencedContents } from '../../src/storage/content-references.js';
 import { createFolderStore } from '../../src/storage/folder-store.js';
 import { moveStore } from '../../src/storage/move.js';
 import { until } from '../support/conditions.js';
+import { CrawlerStack } from '../support/crawler-stack.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { DocumentsWorker } from '../support/documents-worker.js';
 import { Engine } from '../support/engine.js';
@@ -349,6 +350,36 @@ test('with these roles a document is requested, read and forgotten', async () =>
     await worker.end();
     await pool.end();
     rmSync(root, { recursive: true });
+  }
+});
+
+test('with these roles a job is crawled, paused and edited, and its results are written back', async () => {
+  const [ofCube, ofWorker] = [variablesOf('crawler-cube'), variablesOf('worker-crawler')];
+  const urls = ({ CRAWLER_CUBE_LEGACY_URL: legacyUrl = '', CUBE_DATABASE_URL: cubeUrl = '' }: typeof ofCube) => ({
+    legacyUrl,
+    cubeUrl,
+  });
+  const stack = await CrawlerStack.over(databases, { cube: urls(ofCube), worker: urls(ofWorker) });
+  try {
+    await stack.worker().begin();
+    const id = await stack.insert({ paths: ['/ko/1', '/etag/1'], status: 'paused' });
+    for (let run = 1; run <= 2; run++) {
+      await stack.caller.call('POST', `/jobs/${id}/start`);
+      await until(
+        'a run to end',
+        async () => (await stack.runs(id)).filter(({ outcome }) => outcome === 'done').length === run,
+      );
+    }
+    expect(await stack.caller.results(id)).toHaveLength(3);
+    await until('results to be written back', async () => (await stack.writtenBack(id)).length === 3);
+    await stack.caller.call('POST', `/jobs/${id}/pause`);
+    await databases.cube.query('delete from crawler.jobs where id = $1', [id]);
+    await until('the schedule to be dropped', async () => {
+      const { rowCount } = await databases.cube.query('select from crawler.schedules where job_id = $1', [id]);
+      return rowCount === 0;
+    });
+  } finally {
+    await stack.end();
   }
 });
 

@@ -4,7 +4,7 @@ import type { Visit } from '../../legacy/crawler-site/visits.js';
 import { upgradeLedger } from '../../src/postgres/ledger/schema.js';
 import { CrawlerCaller } from './crawler-contract.js';
 import { startCrawlerCubeHere } from './crawler-cube-here.js';
-import { createDatabases, type TestDatabases } from './databases.js';
+import { type Addresses, createDatabases, type TestDatabases } from './databases.js';
 import { createNamespace } from './engine.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -25,6 +25,7 @@ export class CrawlerStack {
 
   private constructor(
     readonly databases: TestDatabases,
+    private readonly workerUrls: Addresses,
     readonly site: CrawlerSite,
     readonly siteUrl: string,
     readonly namespace: string,
@@ -38,20 +39,33 @@ export class CrawlerStack {
   static async start(): Promise<CrawlerStack> {
     const databases = await createDatabases(0);
     await upgradeLedger(databases.cubeUrl);
+    return CrawlerStack.over(databases, { cube: databases, worker: databases });
+  }
+
+  /** Over databases that are there, in which cube and workers have these roles; `end` it. */
+  static async over(
+    databases: TestDatabases,
+    roles: { readonly cube: Addresses; readonly worker: Addresses },
+  ): Promise<CrawlerStack> {
     const site = new CrawlerSite();
     const siteUrl = await site.listen('127.77.0.1', 0);
     // No job of these tests is legacy's: what is passed on to it is refused.
-    const { url, headers, close } = await startCrawlerCubeHere({ ...databases, serviceUrl: '' });
+    const { url, headers, close } = await startCrawlerCubeHere({ ...roles.cube, serviceUrl: '' });
     const namespace = await createNamespace(inject('servers').temporalAddress);
     const caller = new CrawlerCaller({ url, headers });
-    return new CrawlerStack(databases, site, siteUrl, namespace, url, headers, caller, close);
+    return new CrawlerStack(databases, roles.worker, site, siteUrl, namespace, url, headers, caller, close);
   }
 
   async stop(): Promise<void> {
+    await this.end();
+    await this.databases.drop();
+  }
+
+  /** Without its databases. */
+  async end(): Promise<void> {
     for (const worker of this.workers) await worker.end();
     await this.closeCube();
     await this.site.close();
-    await this.databases.drop();
   }
 
   /** Another worker; it has not begun yet. */
@@ -59,8 +73,8 @@ export class CrawlerStack {
     const worker = new WorkerProcess('crawler', {
       TEMPORAL_ADDRESS: inject('servers').temporalAddress,
       TEMPORAL_NAMESPACE: this.namespace,
-      CRAWLER_CUBE_LEGACY_URL: this.databases.legacyUrl,
-      CUBE_DATABASE_URL: this.databases.cubeUrl,
+      CRAWLER_CUBE_LEGACY_URL: this.workerUrls.legacyUrl,
+      CUBE_DATABASE_URL: this.workerUrls.cubeUrl,
       REDIS_URL: inject('servers').redisUrl,
       CRAWLER_ALLOWED_TARGETS: `127.77.0.1/32:${new URL(this.siteUrl).port}`,
     });
