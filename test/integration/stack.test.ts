@@ -238,6 +238,33 @@ describe('one stack, then two', () => {
     expect(sites[0]).not.toBe(sites[1]);
   });
 
+  test('a job in the cube’s table crawls the site on its schedule, and is paused and started at the cube’s own port', async () => {
+    const { CRAWLER_SITE_URL: site = '', CRAWLER_CUBE_URL: cube = '', CUBE_DATABASE_URL: url = '' } = await env(first);
+    const shell = { ...first, ...(await env(first)) };
+    const { stdout } = await runCommand(['token', '--cube-id', 'test', '--permissions', 'crawler:call'], shell);
+    const call = async (method: string, path: string) => {
+      const answer = await fetch(cube + path, { method, headers: { authorization: `Bearer ${stdout.trim()}` } });
+      return (await answer.json()) as { status: string; running: boolean };
+    };
+    await once(
+      url,
+      `insert into crawler.jobs (id, name, target_urls, schedule, extraction_rules, rate_limiting, status, runner, epoch)
+       values (900001, 'of the cube', array['${site}/ko/1'], '{"type": "cron", "expression": "* * * * * *"}', '{"selectors": {"title": "h1"}}',
+         '{"requests_per_minute": 1000, "delay_between_requests": 0}', 'scheduled', 'cube', 1)`,
+    );
+    const runs = (outcome: string) =>
+      once(url, `select from crawler.runs where job_id = 900001 and outcome = '${outcome}'`);
+    await until('two runs', async () => ((await runs('done')).rowCount ?? 0) >= 2);
+    expect(await call('POST', '/jobs/900001/pause')).toMatchObject({ status: 'paused' });
+    await until('it to rest', async () => !(await call('GET', '/jobs/900001')).running);
+    const log = await (await fetch(`${site}/_log`)).text();
+    expect(log).toContain('side=cube; job=900001;');
+    const before = (await runs('done')).rowCount ?? 0;
+    expect(await call('POST', '/jobs/900001/start')).toMatchObject({ status: 'scheduled' });
+    await until('another run', async () => ((await runs('done')).rowCount ?? 0) > before);
+    expect(await call('POST', '/jobs/900001/pause')).toMatchObject({ status: 'paused' });
+  });
+
   test('what holds secrets is private to its user', () => {
     for (const name of ['settings.json', 'environment.json'])
       expect(statSync(join(first.CUBESHIFT_HOME ?? '', name)).mode & 0o777, name).toBe(0o600);
