@@ -64,13 +64,15 @@ async function moveRound(context: MoveContext, cursor: Sha256 | undefined): Prom
     const page = await firstOf(store.list(after), listedAtOnce);
     const begun = await moveBegun(context, page, mayBegin);
     const isEnd = begun.length === page.length && page.length < listedAtOnce;
-    const last = isEnd ? undefined : begun.at(-1)?.blob.sha256;
+    // Where the round was over before any of the page was begun, the next one begins there.
+    const last = isEnd ? undefined : (begun.at(-1)?.blob.sha256 ?? after);
     for (const { blob, outcome } of begun) {
       if (outcome === 'copied') [moved.contents, moved.bytes] = [moved.contents + 1, moved.bytes + blob.size];
       else if (outcome === 'there') moved.already_there += 1;
-      else unmoved.push({ sha256: blob.sha256, damage: outcome });
+      else if (outcome === 'damaged') unmoved.push({ sha256: blob.sha256, damage: outcome });
     }
-    const listed = begun.map(({ blob }) => blob.sha256);
+    // What has left the store since it was listed is missed only where it is on record: a sweep may have removed it.
+    const listed = begun.filter(({ outcome }) => outcome !== 'missing').map(({ blob }) => blob.sha256);
     unmoved.push(...(await missingIn(context, listed, after, last)));
     await assertAtRest(cube);
     if (isEnd) await forgetParts(context);

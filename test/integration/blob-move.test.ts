@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { MoveView } from '../../src/domain/blob-move.js';
 import { readAudit } from '../../src/postgres/audit.js';
@@ -214,6 +215,54 @@ test('a round ends within a page of the store, and the next goes on behind it', 
   ]);
   expect(rounds.map(({ missing_there }) => missing_there)).toEqual([null, null, null, 0]);
   expect(await wholeIn(target)).toEqual(sums.toSorted());
+});
+
+test('a round that is over when the next page of the store comes is not the end of the store', async () => {
+  const kept = await put('kept');
+  const target = createFolderStore(join(root, `pages-${settings.prefix}`));
+  const roundMillis = 500;
+  // A page of what has left the store, and another one that comes once the round is over.
+  const gone = Array.from({ length: 500 }, (_, at) => `${'0'.repeat(60)}${String(at).padStart(4, '0')}`);
+  let isLate = true;
+  const slow: BlobStore = {
+    ...store,
+    async *list(after = '') {
+      for (const sha256 of gone) if (sha256 > after) yield { sha256, size: 1, storedAt: new Date() };
+      if (after !== '' && isLate)
+        for (const end = performance.now() + roundMillis; performance.now() < end; ) await nextTurn();
+      isLate = false;
+      yield* store.list(after);
+    },
+  };
+  const rounds: MoveView[] = [];
+  for (let cursor: string | null | undefined; cursor !== null; cursor = rounds.at(-1)?.next_cursor ?? null)
+    rounds.push(await moveStore({ cube: databases.cube, store: slow, target, to: 'pages', roundMillis }, cursor));
+  expect(rounds.length).toBeGreaterThan(1);
+  expect(rounds.map(({ unmoved }) => unmoved)).toEqual(rounds.map(() => 0));
+  expect(rounds.at(-1)).toMatchObject({ contents: 1, missing_there: 0 });
+  expect(await target.has(kept)).toBe(true);
+});
+
+test('what leaves the store while it is moved is missed only where it is on record', async () => {
+  const [lost, swept, kept] = [await put('lost'), await put('swept', { isOnRecord: false }), await put('kept')];
+  const target = createFolderStore(join(root, `leaving-${settings.prefix}`));
+  const leaving: BlobStore = {
+    ...store,
+    async *list(after) {
+      for await (const blob of store.list(after)) {
+        if (blob.sha256 !== kept) rmSync(fileOf(blob.sha256));
+        yield blob;
+      }
+    },
+  };
+  const moved = await moveStore({ cube: databases.cube, store: leaving, target, to: 'leaving' }, undefined);
+  expect(moved).toMatchObject({
+    contents: 1,
+    items: [{ sha256: lost, damage: 'missing' }],
+    unmoved: 1,
+    missing_there: 1,
+  });
+  expect(await target.has(swept)).toBe(false);
 });
 
 test('one call moves at a time: another is refused until it has ended', { timeout: limit }, async () => {
