@@ -35,6 +35,11 @@ class FileThread {
     this.worker.unref();
   }
 
+  /** How many calls it has not answered. */
+  get load(): number {
+    return this.pending.size;
+  }
+
   request(call: FileRequest['call'], args: readonly unknown[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const id = ++this.lastId;
@@ -53,15 +58,23 @@ class FileThread {
   }
 }
 
-let running: FileThread | undefined;
+/** One copies while the other hashes; more would wait for the disk. */
+const maxThreads = 2;
+const running = new Set<FileThread>();
 
-/** Has the program's file thread make a blocking call; begins one where none runs. Rejects with the error of the system. */
+/** Has a file thread of the program make a blocking call, the one with the least to do. Rejects with the error of the system. */
 export async function inFileThread<Call extends keyof BlockingCalls>(
   call: Call,
   ...args: Parameters<BlockingCalls[Call]>
 ): Promise<ReturnType<BlockingCalls[Call]>> {
-  running ??= new FileThread((ended) => {
-    if (running === ended) running = undefined;
-  });
-  return (await running.request(call, args)) as ReturnType<BlockingCalls[Call]>;
+  return (await leastBusy().request(call, args)) as ReturnType<BlockingCalls[Call]>;
+}
+
+/** Another thread begins only where all have something to do. */
+function leastBusy(): FileThread {
+  const [first] = [...running].sort((one, other) => one.load - other.load);
+  if (first !== undefined && (first.load === 0 || running.size >= maxThreads)) return first;
+  const begun = new FileThread((ended) => void running.delete(ended));
+  running.add(begun);
+  return begun;
 }
