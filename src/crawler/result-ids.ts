@@ -55,10 +55,12 @@ export function createResultIds(legacy: pg.Pool, cube: pg.Pool): ResultIds {
 async function give(client: pg.ClientBase, count: number): Promise<readonly string[] | undefined> {
   // One at a time: who waited for the row of a range alone would not see the range behind one that was emptied meanwhile.
   await client.query('lock table crawler.result_ids in share row exclusive mode');
+  const { rows } = await client.query<{ stock: number }>(stockText);
+  if ((rows[0]?.stock ?? 0) < count) return undefined;
   const ids: string[] = [];
   while (ids.length < count) {
     const range = (await client.query<IdRange>(firstText)).rows[0];
-    if (range === undefined) return undefined;
+    if (range === undefined) throw new Error('a stock has fewer ids than it had');
     const [next, last] = [BigInt(range.next), BigInt(range.last)];
     const left = BigInt(count - ids.length);
     const end = last - next + 1n < left ? last : next + left - 1n;

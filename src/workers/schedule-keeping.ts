@@ -28,6 +28,7 @@ export interface ScheduleKeepingOptions {
 const pollMillis = 500;
 const pauseAfterFailureMillis = 2000;
 const perLook = 100;
+const maxFailures = 3;
 /** All schedules are compared with the records so often: one may have been removed by hand, or lost. */
 const reviewMillis = 60_000;
 
@@ -44,6 +45,16 @@ export function keepSchedules(records: ScheduleRecords, options: ScheduleKeeping
     stop.abort();
     await loop;
   };
+}
+
+/** One that fails keeps no other one waiting; after three it is no single one's failure. Throws the first. */
+async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const failures: unknown[] = [];
+  for (const item of items) {
+    if (failures.length === maxFailures) break;
+    await work(item).catch((error: unknown) => failures.push(error));
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 class ScheduleKeeper {
@@ -74,9 +85,9 @@ class ScheduleKeeper {
 
   private async look(): Promise<void> {
     const { records } = this;
-    for (const job of await records.toApply(perLook)) await this.apply(job);
-    for (const jobId of await records.toDrop(perLook)) await this.drop(jobId);
-    for (const jobId of await records.toTrigger(perLook)) await this.trigger(jobId);
+    await eachOf(await records.toApply(perLook), (job) => this.apply(job));
+    await eachOf(await records.toDrop(perLook), (jobId) => this.drop(jobId));
+    await eachOf(await records.toTrigger(perLook), (jobId) => this.trigger(jobId));
     if (performance.now() - this.reviewedAt < reviewMillis) return;
     await this.review();
     this.reviewedAt = performance.now();

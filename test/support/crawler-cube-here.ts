@@ -17,6 +17,7 @@ interface CrawlerCubePlace {
 export async function startCrawlerCubeHere({ legacyUrl, cubeUrl, serviceUrl }: CrawlerCubePlace) {
   const settings = { applicationName: 'crawler cube', max: 4, statementMillis: 10_000 };
   const [legacyDatabase, cubeDatabase] = [createPool(legacyUrl, settings), createPool(cubeUrl, settings)];
+  const lockDatabase = createPool(cubeUrl, settings);
   const legacy = createLegacyCalls(serviceUrl);
   const cube = await buildCrawlerCube({
     definition: findCube('crawler-cube') ?? expect.fail('no crawler-cube'),
@@ -28,6 +29,7 @@ export async function startCrawlerCubeHere({ legacyUrl, cubeUrl, serviceUrl }: C
     dependencies: {},
     legacyDatabase,
     cubeDatabase,
+    lockDatabase,
     legacy,
   });
   const url = await cube.listen({ host: '127.0.0.1', port: 0 });
@@ -38,7 +40,7 @@ export async function startCrawlerCubeHere({ legacyUrl, cubeUrl, serviceUrl }: C
   );
   const close = async () => {
     await cube.close();
-    await Promise.all([legacy.close(), legacyDatabase.end(), cubeDatabase.end()]);
+    await Promise.all([legacy.close(), legacyDatabase.end(), cubeDatabase.end(), lockDatabase.end()]);
   };
   return { url, headers: { 'x-cube-token': token }, close };
 }

@@ -10,6 +10,8 @@ import { registerCrawlerRoutes } from './routes.js';
 export interface CrawlerCubeOptions extends Omit<CubeOptions, 'permission' | 'bodyLimit' | 'moreMetrics'> {
   readonly legacyDatabase: pg.Pool;
   readonly cubeDatabase: pg.Pool;
+  /** Of the same database: connections that wait for legacy, so that a legacy that hangs has none of the others. */
+  readonly lockDatabase: pg.Pool;
   /** The monolith's crawler. */
   readonly legacy: LegacyCalls;
 }
@@ -21,6 +23,7 @@ const bodyLimit = 4 * 1024 * 1024;
 export async function buildCrawlerCube({
   legacyDatabase,
   cubeDatabase,
+  lockDatabase,
   legacy,
   ...options
 }: CrawlerCubeOptions): Promise<CubeApp> {
@@ -35,7 +38,7 @@ export async function buildCrawlerCube({
   await app.register(async (routes) =>
     registerCrawlerRoutes(
       routes,
-      { rows, legacy, locked: (id, work) => underJobLock(cubeDatabase, id, work) },
+      { rows, legacy, locked: (id, work) => underJobLock(lockDatabase, id, work) },
       app.cube.methods,
     ),
   );

@@ -7,7 +7,8 @@ import { buildCrawlerCube } from './app.js';
 export async function buildCrawlerProgram({ config, basics }: CubeProgram<'crawler-cube'>): Promise<BuiltCube> {
   const settings = { applicationName: 'cubeshift crawler cube', statementMillis: 10_000 };
   const legacyDatabase = createPool(config.CRAWLER_CUBE_LEGACY_URL, { ...settings, max: 5, readOnly: true });
-  const cubeDatabase = createPool(config.CUBE_DATABASE_URL, { ...settings, max: 10 });
+  const cubeDatabase = createPool(config.CUBE_DATABASE_URL, { ...settings, max: 5 });
+  const lockDatabase = createPool(config.CUBE_DATABASE_URL, { ...settings, max: 8 });
   const legacy = createLegacyCalls(config.LEGACY_CRAWLER_URL);
   const app = await buildCrawlerCube({
     ...basics,
@@ -18,10 +19,11 @@ export async function buildCrawlerProgram({ config, basics }: CubeProgram<'crawl
     optionalDependencies: { legacy_database: () => legacyDatabase.query('select from public.crawler_jobs limit 0') },
     legacyDatabase,
     cubeDatabase,
+    lockDatabase,
     legacy,
   });
   const close = async () => {
-    await Promise.all([legacy.close(), legacyDatabase.end(), cubeDatabase.end()]);
+    await Promise.all([legacy.close(), legacyDatabase.end(), cubeDatabase.end(), lockDatabase.end()]);
   };
   return { app, close };
 }
