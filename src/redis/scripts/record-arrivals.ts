@@ -6,11 +6,12 @@ import { evaluate } from './evaluate.js';
 const script = `
 local arrivalsKey = KEYS[1]
 local keptMillis = tonumber(ARGV[1])
+local arrivals = ARGV[2]
 
 local clock = redis.call('TIME')
 local time = clock[1] * 1000 + clock[2] / 1000
-for at = 2, #ARGV, 2 do
-  redis.call('ZADD', arrivalsKey, string.format('%.3f', time - tonumber(ARGV[at + 1])), ARGV[at])
+for _, arrival in ipairs(cjson.decode(arrivals)) do
+  redis.call('ZADD', arrivalsKey, string.format('%.3f', time - arrival[2]), arrival[1])
 end
 redis.call('PEXPIRE', arrivalsKey, keptMillis)
 `;
@@ -28,8 +29,8 @@ export async function recordArrivals(
   arrivals: readonly Arrival[],
   keptMillis: number,
 ): Promise<void> {
-  const args = arrivals.flatMap(({ requestId, ageMillis }) => [requestId, ageMillis.toFixed(3)]);
-  await evaluate(redis, script, [hostPaceKeys(host).arrivals], [Math.ceil(keptMillis), ...args]).catch(
+  const text = JSON.stringify(arrivals.map(({ requestId, ageMillis }) => [requestId, ageMillis]));
+  await evaluate(redis, script, [hostPaceKeys(host).arrivals], [Math.ceil(keptMillis), text]).catch(
     (error: unknown) => {
       throw redisFailure(error);
     },
