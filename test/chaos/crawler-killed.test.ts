@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { CrashPoint } from '../../src/base/crash-points.js';
 import { until } from '../support/conditions.js';
 import { checkCrawl } from '../support/crawl-checker.js';
+import { crawlerCrashPoints } from '../support/crawler-crash-points.js';
 import { CrawlerStack } from '../support/crawler-stack.js';
 
 /** Crawler workers that are killed between two side effects, or frozen beyond their lease: by the site's own log, and the results of both sides. */
@@ -34,22 +34,10 @@ async function expectEachOnce(stack: CrawlerStack, id: number, count: number): P
   );
 }
 
-const points: readonly CrashPoint[] = [
-  'after-schedule-applied',
-  'after-run-triggered',
-  'before-run-begun',
-  'after-run-begun',
-  'before-batch-commit',
-  'after-batch-commit',
-  'before-run-ended',
-  'before-results-written-back',
-  'after-results-written-back',
-];
-
 crawling('a worker killed between any two side effects loses no result and doubles none', async (stack) => {
   const worker = stack.worker();
   const jobs: number[] = [];
-  for (const point of points) {
+  for (const point of crawlerCrashPoints) {
     jobs.push(await stack.insert({ paths: urlsOf(25), status: 'active' }));
     await worker.begin({ CUBESHIFT_CRASH_POINT: point });
     expect([point, await worker.ended()]).toEqual([point, 'SIGKILL']);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CrashPoint, crashPoints } from '../../src/base/crash-points.js';
 import { until } from '../support/conditions.js';
+import { crawlerCrashPoints } from '../support/crawler-crash-points.js';
 import { createDatabases, type TestDatabases } from '../support/databases.js';
 import { documentCrashPoints } from '../support/document-crash-points.js';
 import { Engine, type ProgramName, programOf } from '../support/engine.js';
@@ -49,7 +50,7 @@ afterAll(async () => {
   }
 });
 
-test('every named point between two side effects is one at which a program is killed here, in the middle of a sweep, among files, in a document, or a step of a model ends', () => {
+test('every named point between two side effects is one at which a program is killed here, in the middle of a sweep, among files, in a document, in a crawler’s run, or a step of a model ends', () => {
   const killed: CrashPoint[] = [
     ...modelCrashPoints,
     ...comparisonCrashPoints,
@@ -57,6 +58,7 @@ test('every named point between two side effects is one at which a program is ki
     ...sweepCrashPoints,
     ...paperworkCrashPoints,
     ...documentCrashPoints,
+    ...crawlerCrashPoints,
     ...ofCopy,
     ...ofVerifying,
     ...ofRepair,

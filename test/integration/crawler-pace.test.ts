@@ -47,7 +47,8 @@ describe.concurrent('two worker processes at one site, by its own log', () => {
     // The first worker may have sent part of the first window before the second one was there; from then on each request follows another one.
     const took = (times[requests * windows] ?? 0) - (times[0] ?? 0);
     expect(took).toBeGreaterThanOrEqual(window * windows);
-    expect(took).toBeLessThan(window * windows * 1.02);
+    // How late a busy machine sends is the same in a window of 60 seconds, of which it is a hundredth at most.
+    expect(took).toBeLessThan(windows * (window + 600));
   });
 
   test('keep the delay between any two requests', async () => {

@@ -8,6 +8,12 @@ import { type Addresses, createDatabases, type TestDatabases } from './databases
 import { createNamespace } from './engine.js';
 import { WorkerProcess } from './worker-process.js';
 
+/** What crawler workers need beside their databases. */
+export interface CrawlerServers {
+  readonly temporalAddress: string;
+  readonly redisUrl: string;
+}
+
 /** A job of the cube's as a test puts it into the table. */
 export interface OwnJob {
   readonly paths: readonly string[];
@@ -16,6 +22,7 @@ export interface OwnJob {
   readonly selectors?: Readonly<Record<string, string>>;
   readonly filters?: object;
   readonly perMinute?: number;
+  readonly delaySeconds?: number;
 }
 
 /** The crawler cube, crawler workers as processes of their own, and a site that keeps a log, over real servers. */
@@ -25,6 +32,7 @@ export class CrawlerStack {
 
   private constructor(
     readonly databases: TestDatabases,
+    private readonly servers: CrawlerServers,
     private readonly workerUrls: Addresses,
     readonly site: CrawlerSite,
     readonly siteUrl: string,
@@ -36,24 +44,25 @@ export class CrawlerStack {
     private readonly closeCube: () => Promise<void>,
   ) {}
 
-  static async start(): Promise<CrawlerStack> {
-    const databases = await createDatabases(0);
+  static async start(servers: CrawlerServers & Addresses = inject('servers')): Promise<CrawlerStack> {
+    const databases = await createDatabases(0, { servers });
     await upgradeLedger(databases.cubeUrl);
-    return CrawlerStack.over(databases, { cube: databases, worker: databases });
+    return CrawlerStack.over(databases, { cube: databases, worker: databases }, servers);
   }
 
   /** Over databases that are there, in which cube and workers have these roles; `end` it. */
   static async over(
     databases: TestDatabases,
     roles: { readonly cube: Addresses; readonly worker: Addresses },
+    servers: CrawlerServers = inject('servers'),
   ): Promise<CrawlerStack> {
     const site = new CrawlerSite();
     const siteUrl = await site.listen('127.77.0.1', 0);
     // No job of these tests is legacy's: what is passed on to it is refused.
     const { url, headers, close } = await startCrawlerCubeHere({ ...roles.cube, serviceUrl: '' });
-    const namespace = await createNamespace(inject('servers').temporalAddress);
+    const namespace = await createNamespace(servers.temporalAddress);
     const caller = new CrawlerCaller({ url, headers });
-    return new CrawlerStack(databases, roles.worker, site, siteUrl, namespace, url, headers, caller, close);
+    return new CrawlerStack(databases, servers, roles.worker, site, siteUrl, namespace, url, headers, caller, close);
   }
 
   async stop(): Promise<void> {
@@ -71,11 +80,11 @@ export class CrawlerStack {
   /** Another worker; it has not begun yet. */
   worker(): WorkerProcess {
     const worker = new WorkerProcess('crawler', {
-      TEMPORAL_ADDRESS: inject('servers').temporalAddress,
+      TEMPORAL_ADDRESS: this.servers.temporalAddress,
       TEMPORAL_NAMESPACE: this.namespace,
       CRAWLER_CUBE_LEGACY_URL: this.workerUrls.legacyUrl,
       CUBE_DATABASE_URL: this.workerUrls.cubeUrl,
-      REDIS_URL: inject('servers').redisUrl,
+      REDIS_URL: this.servers.redisUrl,
       CRAWLER_ALLOWED_TARGETS: `127.77.0.1/32:${new URL(this.siteUrl).port}`,
     });
     this.workers.push(worker);
@@ -83,13 +92,21 @@ export class CrawlerStack {
   }
 
   /** Puts a job into the table, and legacy's row of it; returns its id. */
-  async insert({ paths, cron, status, selectors = { title: 'h1' }, filters = {}, perMinute = 100_000 }: OwnJob) {
+  async insert({
+    paths,
+    cron,
+    status,
+    selectors = { title: 'h1' },
+    filters = {},
+    perMinute = 100_000,
+    delaySeconds = 0,
+  }: OwnJob) {
     const id = 900_000 + ++this.jobs;
     const urls = paths.map((path) => this.siteUrl + path);
     await this.databases.legacy.query(
       `insert into crawler_jobs (id, name, urls, cron_expression, rate_limit, request_delay, output_format, status, created_at)
-       values ($1, 'by hand', $2, $3, $4, 0, 'json', 'paused', now())`,
-      [id, urls, cron ?? null, perMinute],
+       values ($1, 'by hand', $2, $3, $4, $5, 'json', 'paused', now())`,
+      [id, urls, cron ?? null, perMinute, delaySeconds],
     );
     await this.databases.cube.query(
       `insert into crawler.jobs (id, name, target_urls, schedule, extraction_rules, rate_limiting, output_format, status, created_at, runner, epoch)
@@ -99,7 +116,7 @@ export class CrawlerStack {
         urls,
         cron === undefined ? null : JSON.stringify({ type: 'cron', expression: cron }),
         JSON.stringify({ selectors, filters }),
-        JSON.stringify({ requests_per_minute: perMinute, delay_between_requests: 0 }),
+        JSON.stringify({ requests_per_minute: perMinute, delay_between_requests: delaySeconds }),
         status,
       ],
     );
