@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
 import { packageRoot } from '../src/base/package-root.js';
 import { readConfiguration } from '../src/config/configuration.js';
 import { artifacts } from '../src/stack/downloads/artifacts.js';
@@ -9,6 +10,9 @@ import { measureAi } from './ai/measure.js';
 import { measureMoving, renderMoving } from './ai/moving.js';
 import { renderAi } from './ai/table.js';
 import type { Contender, Measured } from './contender.js';
+import { measureCrawler } from './crawler/measure.js';
+import { crawlPlainly, type LoopTask } from './crawler/plain-loop.js';
+import { renderCrawler } from './crawler/table.js';
 import { readBare } from './documents/bare.js';
 import { measureDocuments } from './documents/measure.js';
 import { renderDocuments } from './documents/table.js';
@@ -25,6 +29,7 @@ import { describeGround, describeMachine } from './machine.js';
 import {
   type BenchOptions,
   readAiOptions,
+  readCrawlerOptions,
   readDocumentsOptions,
   readFilesOptions,
   readGatewayOptions,
@@ -53,7 +58,8 @@ import { renderTraffic } from './traffic/table.js';
  * `npm run bench -- traffic [--trials N]`; AI models by `npm run bench -- ai [--rounds N --seconds N]`; moving them by
  * `npm run bench -- moving [--models N --rounds N]`; files by `npm run bench -- files [--rounds N]`, to an S3 server
  * by `npm run bench -- s3 [--rounds N]`, through the gateway by `npm run bench -- streams [--rounds N --mebibytes N]`;
- * reading documents by `npm run bench -- documents [--rounds N --pages N --documents N]`. A run without options replaces its part of
+ * reading documents by `npm run bench -- documents [--rounds N --pages N --documents N]`; crawling by
+ * `npm run bench -- crawler [--rounds N --pages N --memory-pages N]`. A run without options replaces its part of
  * bench/RESULTS.md.
  */
 /** The row-by-row peer's pages by offset cost the more the farther they are: a million rows took it more than nine minutes. */
@@ -96,7 +102,13 @@ else if (part === 'gateway') {
   const options = readDocumentsOptions(args);
   const ground = describeMachine([]);
   publish('documents', renderDocuments(await measureDocuments(options, log), ground), args);
-} else if (part === 'documents-bare') {
+} else if (part === 'crawler') {
+  const options = readCrawlerOptions(args);
+  const ground = describeMachine([]);
+  publish('crawler', renderCrawler(await measureCrawler(options, log), ground), args);
+} else if (part === 'crawler-loop')
+  process.stdout.write(JSON.stringify(await crawlPlainly((await json(process.stdin)) as LoopTask)));
+else if (part === 'documents-bare') {
   const measured = JSON.stringify(await readBare(args[0] ?? '', args[1] ?? ''));
   // The recogniser's thread would go on.
   process.stdout.write(measured, () => process.exit());

@@ -85,12 +85,30 @@ export function readStreamsOptions(args: readonly string[]): { rounds: number; b
   };
 }
 
+/** The options of the part about crawling; no word at all means the full run. */
+export function readCrawlerOptions(args: readonly string[]): { rounds: number; pages: number; memoryPages: number } {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: 'string', default: '5' },
+      pages: { type: 'string', default: '4000' },
+      'memory-pages': { type: 'string', default: '50000' },
+    },
+  });
+  return {
+    rounds: countOf('--rounds', values.rounds),
+    pages: countOf('--pages', values.pages),
+    memoryPages: countOf('--memory-pages', values['memory-pages']),
+  };
+}
+
 /** The options of the part about documents; no word at all means the full run. */
 export function readDocumentsOptions(args: readonly string[]): { rounds: number; pages: number; documents: number } {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      rounds: { type: 'string', default: '5' },
+      // A round recognises a hundred pages, which takes minutes.
+      rounds: { type: 'string', default: '2' },
       pages: { type: 'string', default: '50' },
       documents: { type: 'string', default: '1000' },
     },

@@ -1,5 +1,16 @@
 /** The parts of `bench/RESULTS.md`, in their order there; each is written by a run of its own. */
-export const parts = ['rows', 'gateway', 'traffic', 'ai', 'moving', 'files', 's3', 'streams', 'documents'] as const;
+export const parts = [
+  'rows',
+  'gateway',
+  'traffic',
+  'ai',
+  'moving',
+  'files',
+  's3',
+  'streams',
+  'documents',
+  'crawler',
+] as const;
 export type Part = (typeof parts)[number];
 
 /** The document with one part replaced, or put in its place when it was not there; the others stay as they are. */
