@@ -59,7 +59,7 @@ test.each(outages)(
     timeout: limit,
   },
   async (_, outage) => {
-      const paths = (job: number) => Array.from({ length: pages }, (_page, place) => `/ko/${job * 1000 + place}`);
+    const paths = (job: number) => Array.from({ length: pages }, (_page, place) => `/ko/${job * 1000 + place}`);
     const jobs = [
       await stack.insert({ paths: paths(1), status: 'active', ...pace }),
       await stack.insert({ paths: paths(2), status: 'active', ...pace }),
