@@ -1,4 +1,4 @@
-// Runs every test but the long runs of test/chaos (or those whose file names are given) and ends with the line `N passed, N failed`.
+// Runs every test but the long runs of test/chaos (or those whose files or folders are named) and ends with the line `N passed, N failed`.
 import { prepare } from './prepare.mjs';
 import { runTests } from './run-tests.mjs';
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
+import { inParallel } from '../../src/base/in-parallel.js';
 import type { BlobInfo, BlobStore, Part, PartRecords, StagedBlob } from '../../src/storage/blob-store.js';
 import { type LegacyFolder, type OpenFile, readInside } from '../../src/storage/inside-folder.js';
 
@@ -55,16 +56,6 @@ function pagesOf(paths: readonly string[]): readonly (readonly string[])[] {
   return Array.from({ length: Math.ceil(paths.length / pageRows) }, (_, page) =>
     paths.slice(page * pageRows, (page + 1) * pageRows),
   );
-}
-
-async function inParallel<T, R>(items: readonly T[], atOnce: number, work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const lane = async () => {
-    for (let index = next++; index < items.length; index = next++) results[index] = await work(items[index] as T);
-  };
-  await Promise.all(Array.from({ length: atOnce }, lane));
-  return results;
 }
 
 function recordsHere(): PartRecords {

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { Failure } from '../base/failures.js';
+import { firstOf } from '../base/first-of.js';
 import { inParallel } from '../base/in-parallel.js';
 import type { MoveView, UnmovedContent } from '../domain/blob-move.js';
-import { inTransaction } from '../postgres/connect.js';
 import { atSide } from '../postgres/databases.js';
 import {
   type BlobDamage,
@@ -16,8 +16,8 @@ import {
   verified,
 } from './blob-store.js';
 import { asOnlyMove } from './one-move.js';
-import { partRecords } from './part-records.js';
-import { keepStoreAtRest } from './store-at-rest.js';
+import { forgetPartsOf, partRecords } from './part-records.js';
+import { atRest } from './store-at-rest.js';
 
 export interface MoveContext {
   readonly cube: pg.Pool;
@@ -75,7 +75,8 @@ async function moveRound(context: MoveContext, cursor: Sha256 | undefined): Prom
     const listed = begun.filter(({ outcome }) => outcome !== 'missing').map(({ blob }) => blob.sha256);
     unmoved.push(...(await missingIn(context, listed, after, last)));
     await assertAtRest(cube);
-    if (isEnd) await forgetParts(context);
+    // Of moves that were ended in the middle of a large content, and of contents that left the store meanwhile.
+    if (isEnd) await forgetPartsOf(cube, target, owner);
     if (last === undefined || performance.now() >= end)
       return {
         to,
@@ -143,12 +144,6 @@ function stage({ cube, store, target, to }: MoveContext, { sha256, size }: BlobI
   return target.stageInParts(content, { owner, name, records: partRecords(cube, owner, name) });
 }
 
-/** Of moves that were ended in the middle of a large content, and of contents that left the store meanwhile. */
-async function forgetParts({ cube, target }: MoveContext): Promise<void> {
-  await target.discardPartsOf(owner);
-  await atSide('cube', () => cube.query('delete from storage.parts where owner = $1', [owner]));
-}
-
 /** What is on record between the same addresses as contents of the store, and is none of these. */
 async function missingIn(
   { cube }: MoveContext,
@@ -170,25 +165,13 @@ async function missingIn(
 async function missingThere({ cube, target }: MoveContext): Promise<number> {
   const there = new Set<Sha256>();
   for await (const { sha256 } of target.list()) there.add(sha256);
-  return atSide('cube', () =>
-    inTransaction(cube, async (client) => {
-      await keepStoreAtRest(client);
-      const recorded = await client.query<{ sha256: Sha256 }>('select sha256 from storage.blobs');
-      return recorded.rows.filter(({ sha256 }) => !there.has(sha256)).length;
-    }),
-  );
+  return atRest(cube, async (client) => {
+    const recorded = await client.query<{ sha256: Sha256 }>('select sha256 from storage.blobs');
+    return recorded.rows.filter(({ sha256 }) => !there.has(sha256)).length;
+  });
 }
 
 /** Nothing leaves the store, and so a migration that begins meanwhile loses nothing: it only ends the move. */
 function assertAtRest(cube: pg.Pool): Promise<void> {
-  return atSide('cube', () => inTransaction(cube, keepStoreAtRest));
-}
-
-async function firstOf<T>(items: AsyncIterable<T>, max: number): Promise<readonly T[]> {
-  const first: T[] = [];
-  for await (const item of items) {
-    first.push(item);
-    if (first.length === max) break;
-  }
-  return first;
+  return atRest(cube, async () => undefined);
 }

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { atSide } from '../postgres/databases.js';
-import type { PartRecords, Sha256 } from './blob-store.js';
+import type { BlobStore, PartRecords, Sha256 } from './blob-store.js';
 
 /** The parts of one content of an owner, in the cube database. */
 export function partRecords(cube: pg.Pool, owner: string, name: string): PartRecords {
@@ -29,4 +29,10 @@ export function partRecords(cube: pg.Pool, owner: string, name: string): PartRec
       await atSide('cube', () => cube.query('delete from storage.parts where owner = $1 and name = $2', [owner, name]));
     },
   };
+}
+
+/** Removes the parts of every content of an owner, from the store and from the records. */
+export async function forgetPartsOf(cube: pg.Pool, store: BlobStore, owner: string): Promise<void> {
+  await store.discardPartsOf(owner);
+  await atSide('cube', () => cube.query('delete from storage.parts where owner = $1', [owner]));
 }

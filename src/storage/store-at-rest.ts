@@ -2,6 +2,8 @@ import type pg from 'pg';
 import { Failure } from '../base/failures.js';
 import { migrationKinds } from '../domain/catalog.js';
 import { storingKinds } from '../domain/contents.js';
+import { inTransaction } from '../postgres/connect.js';
+import { atSide } from '../postgres/databases.js';
 import { holdStarts } from '../postgres/ledger/start-lock.js';
 
 /** A kind of a later version may use the store. */
@@ -26,4 +28,14 @@ export async function keepStoreAtRest(client: pg.ClientBase): Promise<void> {
     safe: 'Nothing is removed from the store while it is.',
     hint: `Type the same again when it waits or has ended; \`cubeshift migrate status ${id}\` shows what it does.`,
   });
+}
+
+/** Does something with the ledger in a transaction for whose time the store is at rest. Throws `not_at_this_stage` where it is not. */
+export function atRest<T>(cube: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  return atSide('cube', () =>
+    inTransaction(cube, async (client) => {
+      await keepStoreAtRest(client);
+      return work(client);
+    }),
+  );
 }

@@ -1,14 +1,14 @@
 import type pg from 'pg';
 import type { ReachCrashPoint } from '../base/crash-points.js';
+import { firstOf } from '../base/first-of.js';
 import { migrationKinds } from '../domain/catalog.js';
 import type { SweepView, SweptContent } from '../domain/sweep.js';
 import { sweptAfterMillis } from '../domain/sweep.js';
-import { inTransaction } from '../postgres/connect.js';
 import { atSide } from '../postgres/databases.js';
 import { lockBlobs } from './blob-records.js';
 import type { BlobStore, Sha256, StoredBlob, TemporaryBlob, WithdrawnBlobs } from './blob-store.js';
 import { referencedContents } from './content-references.js';
-import { keepStoreAtRest } from './store-at-rest.js';
+import { atRest } from './store-at-rest.js';
 
 export interface SweepContext {
   readonly cube: pg.Pool;
@@ -154,23 +154,4 @@ async function removeFree(
   reach('after-sweep-commit');
   await withdrawn?.delete();
   return found.filter(({ sha256 }) => leaving.includes(sha256));
-}
-
-/** Runs `work` in a transaction during which no migration uses the store. */
-function atRest(cube: pg.Pool, work: (client: pg.PoolClient) => Promise<void>): Promise<void> {
-  return atSide('cube', () =>
-    inTransaction(cube, async (client) => {
-      await keepStoreAtRest(client);
-      await work(client);
-    }),
-  );
-}
-
-async function firstOf<T>(items: AsyncIterable<T>, max: number): Promise<readonly T[]> {
-  const first: T[] = [];
-  for await (const item of items) {
-    first.push(item);
-    if (first.length === max) break;
-  }
-  return first;
 }

@@ -4,6 +4,7 @@ import type { ReachCrashPoint } from '../../base/crash-points.js';
 import { atSide, type Databases } from '../../postgres/databases.js';
 import { releaseBlobs } from '../../storage/blob-records.js';
 import type { BlobStore, Sha256 } from '../../storage/blob-store.js';
+import { forgetPartsOf } from '../../storage/part-records.js';
 import type { Assets } from '../assets.js';
 import type { ConfirmClaim } from '../items-of-rows.js';
 
@@ -35,8 +36,7 @@ export async function removeContents(storedBy: string, context: RemoveContentsCo
   for (const owner of await ownersOf(cube, store, storedBy)) {
     await release(owner, []);
     await store.discardOf(owner);
-    await store.discardPartsOf(owner);
-    await atSide('cube', () => cube.query('delete from storage.parts where owner = $1', [owner]));
+    await forgetPartsOf(cube, store, owner);
   }
   for (let after = ''; ; ) {
     const page = await atSide('cube', () => unreferenced(cube, storedBy, after));
